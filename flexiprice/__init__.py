@@ -1,0 +1,1 @@
+"""FlexiPrice: the pricing engine that keeps perishable goods out of the bin."""

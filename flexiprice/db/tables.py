@@ -1,0 +1,229 @@
+"""The tables. Constraints carry the rules, so that no writer can break them.
+
+Money is `NUMERIC(12, 2)` in the installation's one currency, instants are `timestamptz`, and dates
+are dates of the store's own calendar.
+"""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, Any
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Enum,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Numeric,
+    SmallInteger,
+    String,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from flexiprice.domain.decision import CloseReason, DecisionKind
+
+Money = Annotated[Decimal, mapped_column(Numeric(12, 2))]
+Rate = Annotated[Decimal, mapped_column(Numeric(5, 4))]
+Instant = Annotated[datetime, mapped_column(TIMESTAMP(timezone=True))]
+
+MAIN_STORE = "main"
+
+
+class Base(DeclarativeBase):
+    """Shared metadata, with a fixed naming convention so that migrations can name constraints."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+def _enum(kind: type[DecisionKind] | type[CloseReason], name: str) -> Enum:
+    return Enum(kind, name=name, values_callable=lambda members: [member.value for member in members])
+
+
+class Store(Base):
+    """A shop. `main` always exists."""
+
+    __tablename__ = "stores"
+    __table_args__ = (
+        CheckConstraint("code ~ '^[a-z0-9][a-z0-9_-]{0,39}$'", name="code"),
+        CheckConstraint("length(time_zone) BETWEEN 1 AND 64", name="time_zone"),
+    )
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    code: Mapped[str] = mapped_column(String, unique=True)
+    time_zone: Mapped[str] = mapped_column(String, server_default=text("'UTC'"))
+    created_at: Mapped[Instant] = mapped_column(server_default=func.now())
+
+
+class Product(Base):
+    """What is sold. `category_key` is what categories are compared by, see `domain.category`."""
+
+    __tablename__ = "products"
+    __table_args__ = (
+        CheckConstraint("length(sku) BETWEEN 1 AND 64", name="sku"),
+        CheckConstraint("length(name) BETWEEN 1 AND 200", name="name"),
+        CheckConstraint("length(category) BETWEEN 1 AND 100", name="category"),
+        CheckConstraint("length(category_key) BETWEEN 1 AND 300", name="category_key"),
+        CheckConstraint("base_price BETWEEN 0.01 AND 9999999999.99", name="base_price"),
+        CheckConstraint("unit_cost BETWEEN 0 AND 9999999999.99", name="unit_cost"),
+        Index(None, "category_key"),
+    )
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    sku: Mapped[str] = mapped_column(String, unique=True)
+    name: Mapped[str]
+    category: Mapped[str]
+    category_key: Mapped[str]
+    base_price: Mapped[Money]
+    unit_cost: Mapped[Money | None]
+    created_at: Mapped[Instant] = mapped_column(server_default=func.now())
+    updated_at: Mapped[Instant] = mapped_column(server_default=func.now())
+
+
+class Batch(Base):
+    """The stock of one product in one store that shares one expiry date and lot."""
+
+    __tablename__ = "batches"
+    __table_args__ = (
+        UniqueConstraint("store_id", "product_id", "lot", "expiry_date"),
+        CheckConstraint("quantity >= 0", name="quantity"),
+        CheckConstraint("length(lot) <= 64", name="lot"),
+        # The recompute's candidates: stock that expires soon.
+        Index("ix_batches_expiry_date_in_stock", "expiry_date", postgresql_where=text("quantity > 0")),
+        Index(None, "product_id"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    store_id: Mapped[int] = mapped_column(ForeignKey("stores.id"))
+    product_id: Mapped[int] = mapped_column(ForeignKey("products.id"))
+    lot: Mapped[str] = mapped_column(String, server_default=text("''"))
+    quantity: Mapped[int] = mapped_column(Integer)
+    expiry_date: Mapped[date]
+    created_at: Mapped[Instant] = mapped_column(server_default=func.now())
+    updated_at: Mapped[Instant] = mapped_column(server_default=func.now())
+
+
+class Policy(Base):
+    """A version of the pricing policy: immutable but for `active`, which exactly one carries.
+
+    A trigger refuses any other change.
+    """
+
+    __tablename__ = "policies"
+    __table_args__ = (
+        CheckConstraint("version > 0", name="version"),
+        Index("uq_policies_active", "active", unique=True, postgresql_where=text("active")),
+    )
+
+    version: Mapped[int] = mapped_column(Integer, primary_key=True)
+    document: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    comment: Mapped[str] = mapped_column(String, server_default=text("''"))
+    active: Mapped[bool] = mapped_column(server_default=text("false"))
+    activated_at: Mapped[Instant | None]
+    created_at: Mapped[Instant] = mapped_column(server_default=func.now())
+
+
+class Discount(Base):
+    """The quote in force for a batch: one row at most, gone when it closes.
+
+    `expiry_date`, `base_price`, `unit_cost` and `policy_version` are what the price was decided on;
+    `days_to_expiry` and `quantity` likewise, as they stood at `changed_at`. `limits` is a mask, see
+    `domain.limits`. No index stands on a column that changes, so that updates stay HOT.
+    """
+
+    __tablename__ = "discounts"
+    __table_args__ = (
+        CheckConstraint("price > 0 AND price < base_price", name="price"),
+        CheckConstraint("rate >= 0 AND rate < 1", name="rate"),
+        CheckConstraint("limits BETWEEN 0 AND 63", name="limits"),
+        {"postgresql_with": {"fillfactor": "85"}},
+    )
+
+    batch_id: Mapped[int] = mapped_column(ForeignKey("batches.id"), primary_key=True, autoincrement=False)
+    price: Mapped[Money]
+    base_price: Mapped[Money]
+    unit_cost: Mapped[Money | None]
+    rate: Mapped[Rate]
+    rule: Mapped[str | None]
+    limits: Mapped[int] = mapped_column(SmallInteger)
+    policy_version: Mapped[int] = mapped_column(Integer)
+    expiry_date: Mapped[date]
+    days_to_expiry: Mapped[int] = mapped_column(Integer)
+    quantity: Mapped[int] = mapped_column(Integer)
+    opened_at: Mapped[Instant]
+    changed_at: Mapped[Instant]
+
+
+class PriceDecision(Base):
+    """A line of the ledger: append-only, never updated (a trigger refuses it), kept for good.
+
+    It names batches, products and stores by id without foreign keys, because it outlives them.
+    Partitioned by month of `decided_at`.
+    """
+
+    __tablename__ = "price_decisions"
+    __table_args__ = (
+        CheckConstraint("(kind = 'closed') = (close_reason IS NOT NULL)", name="close_reason"),
+        CheckConstraint("(kind = 'closed') = (price IS NULL)", name="price"),
+        CheckConstraint("(kind = 'opened') = (previous_price IS NULL)", name="previous_price"),
+        Index(None, "product_id", "decided_at"),
+        {"postgresql_partition_by": "RANGE (decided_at)"},
+    )
+
+    batch_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    decided_at: Mapped[Instant] = mapped_column(primary_key=True)
+    # Orders two decisions of one batch that share an instant.
+    id: Mapped[int] = mapped_column(
+        BigInteger, primary_key=True, server_default=text("nextval('price_decisions_id_seq')")
+    )
+    kind: Mapped[DecisionKind] = mapped_column(_enum(DecisionKind, "decision_kind"))
+    close_reason: Mapped[CloseReason | None] = mapped_column(_enum(CloseReason, "close_reason"))
+    store_id: Mapped[int] = mapped_column(Integer)
+    product_id: Mapped[int] = mapped_column(Integer)
+    price: Mapped[Money | None]
+    previous_price: Mapped[Money | None]
+    base_price: Mapped[Money]
+    unit_cost: Mapped[Money | None]
+    rate: Mapped[Rate | None]
+    rule: Mapped[str | None]
+    limits: Mapped[int] = mapped_column(SmallInteger)
+    policy_version: Mapped[int] = mapped_column(Integer)
+    expiry_date: Mapped[date]
+    days_to_expiry: Mapped[int] = mapped_column(Integer)
+    quantity: Mapped[int] = mapped_column(Integer)
+
+
+class PriceSnapshot(Base):
+    """A product's lowest price in a store at one six-hour slot.
+
+    A slot without a row carries the price of the last row before it only while rows go on; after the
+    one closing row (price = base price) no row means the base price. Partitioned by month of `slot_at`.
+    """
+
+    __tablename__ = "price_history"
+    __table_args__ = (
+        CheckConstraint("price > 0 AND price <= base_price", name="price"),
+        CheckConstraint(
+            "date_bin('6 hours', slot_at, timestamptz '2000-01-01 00:00:00+00') = slot_at", name="slot_at"
+        ),
+        {"postgresql_partition_by": "RANGE (slot_at)"},
+    )
+
+    product_id: Mapped[int] = mapped_column(ForeignKey("products.id"), primary_key=True, autoincrement=False)
+    store_id: Mapped[int] = mapped_column(ForeignKey("stores.id"), primary_key=True, autoincrement=False)
+    slot_at: Mapped[Instant] = mapped_column(primary_key=True)
+    price: Mapped[Money]
+    base_price: Mapped[Money]

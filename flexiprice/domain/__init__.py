@@ -1,0 +1,1 @@
+"""The pure core: policy + batch + day -> quote. No I/O, no clock."""

@@ -1,0 +1,101 @@
+"""The exception tree.
+
+Every error is a fact of the domain with a stable `code`. What it means over HTTP is decided in
+`api/problems.py`, and whether a task is tried again in `workers/`; nothing here knows of either.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+class FlexiPriceError(Exception):
+    """Base of every error that FlexiPrice raises on purpose.
+
+    Attributes:
+        code: stable, machine-readable name of the kind of error.
+        message: one sentence for a person, saying what to do where that is known.
+        details: further facts by name, safe to show to whoever caused the error.
+    """
+
+    code: ClassVar[str] = "error"
+
+    def __init__(self, message: str, **details: object) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details: Mapping[str, object] = details
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong in a document or a record: where, and why."""
+
+    path: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}" if self.path else self.reason
+
+
+class InvalidInput(FlexiPriceError):
+    """A value from outside cannot be used; `details["field"]` names it where one is to blame."""
+
+    code = "invalid_input"
+
+
+class InvalidPolicy(InvalidInput):
+    """A policy document is not a valid policy; `problems` lists everything wrong with it."""
+
+    code = "invalid_policy"
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("; ".join(str(problem) for problem in problems) or "the policy is not valid")
+        self.problems: tuple[Problem, ...] = tuple(problems)
+
+
+class InvalidSettings(FlexiPriceError):
+    """The configuration cannot be used; the message names each setting at fault."""
+
+    code = "invalid_settings"
+
+
+class NotFound(FlexiPriceError):
+    """What was asked for does not exist."""
+
+    code = "not_found"
+
+
+class Conflict(FlexiPriceError):
+    """The change contradicts what is there: a duplicate, or something still depends on it."""
+
+    code = "conflict"
+
+
+class TransientError(FlexiPriceError):
+    """Something outside is away for now; the same call may succeed later."""
+
+    code = "unavailable"
+
+
+class DatabaseUnavailable(TransientError):
+    """PostgreSQL does not answer, or ended the connection."""
+
+    code = "database_unavailable"
+
+
+class RedisUnavailable(TransientError):
+    """Redis does not answer, or ended the connection."""
+
+    code = "redis_unavailable"
+
+
+class MissingExtra(FlexiPriceError):
+    """An optional part of the package is not installed; the message says which to install."""
+
+    code = "missing_extra"
+
+
+class ServerStartFailed(FlexiPriceError):
+    """A server or a program that FlexiPrice brings along did not start; the message has its last words."""
+
+    code = "server_start_failed"

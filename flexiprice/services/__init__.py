@@ -1,0 +1,1 @@
+"""Use cases: each function does one thing inside the transaction its caller opened."""

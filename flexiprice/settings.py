@@ -1,0 +1,240 @@
+"""All configuration in one frozen tree, read from `FLEXIPRICE_*` variables and from files.
+
+Later sources win: `.flexiprice/up.env` (written by a running `flexiprice up`, so that other commands
+find its servers), then `.env`, then the environment.
+"""
+
+import os
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from cronsim import CronSim, CronSimError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from flexiprice.errors import InvalidSettings
+
+PREFIX = "FLEXIPRICE_"
+UP_ENV_FILE = Path(".flexiprice/up.env")
+# ISO 4217 currencies whose minor unit is not a hundredth.
+_NOT_TWO_DECIMALS = frozenset(
+    "BHD BIF CLP CLF DJF GNF IQD ISK JOD JPY KMF KRW KWD LYD OMR PYG RWF TND UGX UYI UYW VND VUV XAF XOF XPF".split()
+)
+ENV_FILES: tuple[Path, ...] = (UP_ENV_FILE, Path(".env"))
+
+
+class Queue(StrEnum):
+    """The queues, one for each kind of work, so that one kind never starves another."""
+
+    DISCOUNTS = "discounts"
+    MAINTENANCE = "maintenance"
+    ANALYTICS = "analytics"
+
+
+class LogFormat(StrEnum):
+    """How log lines are written; `auto` is `console` on a terminal and `json` elsewhere."""
+
+    AUTO = "auto"
+    JSON = "json"
+    CONSOLE = "console"
+
+
+def _database_url(url: SecretStr) -> SecretStr:
+    scheme, separator, rest = url.get_secret_value().partition("://")
+    if scheme not in {"postgresql", "postgres", "postgresql+asyncpg"} or not separator or not rest:
+        raise ValueError("must look like postgresql://user:password@host:5432/database")
+    return SecretStr(f"postgresql://{rest}")
+
+
+def _redis_url(url: SecretStr) -> SecretStr:
+    schemes = ("redis://", "rediss://", "unix://", "redis+sentinel://", "rediss+sentinel://")
+    if not url.get_secret_value().startswith(schemes):
+        raise ValueError(
+            "must look like redis://[:password@]host:6379/0, rediss://… for TLS, unix://path, or "
+            "redis+sentinel://[:password@]host:26379,host2:26379/service/0 for Sentinel"
+        )
+    return url
+
+
+def _long_enough(key: SecretStr) -> SecretStr:
+    if len(key.get_secret_value()) < 16:
+        raise ValueError("must have at least 16 characters; `openssl rand -hex 24` makes a good one")
+    return key
+
+
+def _crontab(expression: str) -> str:
+    fields = expression.split()
+    if len(fields) != 5:
+        raise ValueError("must be a crontab line of five fields, such as '0 * * * *'")
+    try:
+        next(CronSim(" ".join(fields), datetime(2024, 1, 1, tzinfo=UTC)))
+    except CronSimError as error:
+        raise ValueError(f"is not a crontab line: {error}") from error
+    except StopIteration:
+        raise ValueError("is a crontab line that never comes due") from None
+    return " ".join(fields)
+
+
+def _time_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError("must be an IANA time zone such as UTC or Europe/Berlin") from error
+    return name
+
+
+def _split(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+def _seconds(value: object) -> object:
+    if isinstance(value, str) and value.strip().replace(".", "", 1).isdigit():
+        return float(value)
+    return value
+
+
+def _two_decimals(currency: str) -> str:
+    if currency in _NOT_TWO_DECIMALS:
+        raise ValueError("must be a currency with two decimals: prices are kept to the hundredth")
+    return currency
+
+
+def _upper(value: object) -> object:
+    return value.upper() if isinstance(value, str) else value
+
+
+ApiKey = Annotated[SecretStr, AfterValidator(_long_enough)]
+DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
+RedisUrl = Annotated[SecretStr, AfterValidator(_redis_url)]
+Crontab = Annotated[str, AfterValidator(_crontab)]
+TimeZoneName = Annotated[str, AfterValidator(_time_zone)]
+Currency = Annotated[str, BeforeValidator(_upper), Field(pattern=r"^[A-Z]{3}$"), AfterValidator(_two_decimals)]
+Duration = Annotated[timedelta, BeforeValidator(_seconds)]
+LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)]
+Queues = Annotated[tuple[Queue, ...], NoDecode, BeforeValidator(_split), Field(min_length=1)]
+
+
+class Settings(BaseSettings):
+    """Every setting, its default and its meaning; the README's table is made from this class."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="ignore", hide_input_in_errors=True
+    )
+
+    database_url: DatabaseUrl | None = Field(
+        default=None, description="PostgreSQL 15 or later: `postgresql://user:password@host:5432/database`"
+    )
+    redis_url: RedisUrl | None = Field(
+        default=None,
+        description="Redis 6.2 / Valkey 7.2 or later: `redis://`, `rediss://` (TLS), `unix://` or "
+        "`redis+sentinel://host:26379,host2:26379/service/0`",
+    )
+    api_key: ApiKey | None = Field(
+        default=None,
+        description="guards everything under `/admin`; without it only loopback clients are served there",
+    )
+
+    recompute_schedule: Crontab = Field(default="0 * * * *", description="when discounts are recomputed")
+    cleanup_schedule: Crontab = Field(default="0 2 * * *", description="when expired discounts are closed")
+    price_history_schedule: Crontab = Field(
+        default="0 */6 * * *", description="when price snapshots are recorded"
+    )
+    timezone: TimeZoneName = Field(default="UTC", description="time zone in which the schedules are read")
+
+    worker_queues: Queues = Field(
+        default=tuple(Queue),
+        description="queues that a worker consumes, by comma; it ticks only their schedules",
+    )
+    worker_concurrency: int = Field(default=10, ge=1, le=1000, description="jobs that run at once, per queue")
+    worker_prefetch: int = Field(
+        default=4, ge=1, le=100, description="how far a worker reads ahead, as a multiple of concurrency"
+    )
+    time_limit: Duration = Field(
+        default=timedelta(minutes=30),
+        ge=timedelta(seconds=1),
+        le=timedelta(days=1),
+        description="how long a task may run, in seconds or as ISO 8601",
+    )
+    result_retention: Duration = Field(
+        default=timedelta(days=1),
+        ge=timedelta(seconds=1),
+        le=timedelta(days=365),
+        description="how long a task's result can be read",
+    )
+
+    days_threshold: int = Field(
+        default=30, ge=1, le=365, description="batches that expire within so many days may open a discount"
+    )
+    history_retention_days: int = Field(
+        default=730, ge=31, le=36500, description="days that the price history is kept; the ledger is kept for good"
+    )
+    currency: Currency = Field(
+        default="EUR", description="the one currency of the installation (ISO 4217, with two decimals)"
+    )
+
+    database_pool_size: int = Field(default=10, ge=1, le=500, description="database connections per program")
+    log_level: LogLevel = Field(default="INFO", description="`DEBUG`, `INFO`, `WARNING` or `ERROR`")
+    log_format: LogFormat = Field(default=LogFormat.AUTO, description="`auto`, `json` or `console`")
+
+    def require_database_url(self) -> str:
+        """The database's URL.
+
+        Raises:
+            InvalidSettings: none is configured.
+        """
+        return _required("database_url", self.database_url, "postgresql://user:password@host:5432/flexiprice")
+
+    def require_redis_url(self) -> str:
+        """The Redis server's URL.
+
+        Raises:
+            InvalidSettings: none is configured.
+        """
+        return _required("redis_url", self.redis_url, "redis://localhost:6379/0")
+
+
+def _required(name: str, value: SecretStr | None, example: str) -> str:
+    if value is None:
+        variable = f"{PREFIX}{name.upper()}"
+        raise InvalidSettings(
+            f"{variable} is not set: set it, for example {variable}={example}, "
+            "or run `flexiprice up`, which brings servers of its own"
+        )
+    return value.get_secret_value()
+
+
+def load_settings(env_files: Sequence[Path] = ENV_FILES, **overrides: object) -> Settings:
+    """Reads the settings once, at the door of a program.
+
+    Args:
+        env_files: files of `NAME=value` lines; later ones win, absent ones are skipped.
+        **overrides: values that win over every source, by field name.
+
+    Raises:
+        InvalidSettings: a value cannot be used; the message names every setting at fault.
+    """
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings(_env_file=tuple(env_files), **given)  # type: ignore[arg-type]
+    except ValidationError as error:
+        faults = [
+            f"{PREFIX}{str(fault['loc'][0]).upper() if fault['loc'] else ''}: {_reason(fault['msg'])}"
+            for fault in error.errors(include_input=False, include_url=False)
+        ]
+        raise InvalidSettings("; ".join(faults)) from None
+
+
+def unknown_variables() -> list[str]:
+    """`FLEXIPRICE_*` variables of the environment that no setting reads: misspelt ones, mostly."""
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    return sorted(name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in known)
+
+
+def _reason(message: str) -> str:
+    return message.removeprefix("Value error, ")

@@ -1,0 +1,1 @@
+"""The workers: arq settings, task bodies, and what surrounds every task."""
