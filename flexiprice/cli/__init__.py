@@ -1,0 +1,1 @@
+"""The `flexiprice` command."""
