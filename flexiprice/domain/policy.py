@@ -1,0 +1,259 @@
+"""The pricing policy: a validated, immutable document that turns batches into discounts."""
+
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Annotated, Self, cast
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    StrictBool,
+    StrictInt,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from flexiprice.domain.category import category_key
+from flexiprice.domain.money import CENT, MAX_PRICE
+from flexiprice.errors import InvalidPolicy, Problem
+
+MAX_DAYS_TO_EXPIRY = 365
+MAX_QUANTITY = 2_147_483_647
+MAX_RULES_PER_SCOPE = 100
+MAX_CATEGORIES = 500
+MAX_RULES = 2_000
+
+
+def _refuse_unprintable(text: str) -> str:
+    # A database cannot store some of these, and none of them can be seen on a price list.
+    if any(unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} for character in text):
+        raise PydanticCustomError("unprintable", "has control characters or line breaks")
+    return text
+
+
+Name = Annotated[
+    str,
+    StringConstraints(strict=True, strip_whitespace=True, min_length=1, max_length=100),
+    AfterValidator(_refuse_unprintable),
+]
+CategoryKey = Annotated[
+    str, StringConstraints(strict=True, min_length=1, max_length=300), AfterValidator(_refuse_unprintable)
+]
+Fraction = Annotated[Decimal, Field(ge=0, le=1, decimal_places=4)]
+DiscountRate = Annotated[Decimal, Field(ge=0, lt=1, decimal_places=4)]
+Margin = Annotated[Decimal, Field(ge=0, le=100, decimal_places=4)]
+RoundingStep = Annotated[Decimal, Field(ge=CENT, le=MAX_PRICE, decimal_places=2)]
+PriceChange = Annotated[Decimal, Field(ge=0, le=MAX_PRICE, decimal_places=2)]
+
+
+class _Document(BaseModel):
+    """A part of the document: immutable, and closed to keys it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Range(_Document):
+    """Whole numbers from `min` to `max`, both included; an end that is left out is open."""
+
+    min: Annotated[StrictInt, Field(ge=0)] | None = None
+    max: Annotated[StrictInt, Field(ge=0)] | None = None
+
+    @model_validator(mode="after")
+    def _is_in_order(self) -> Self:
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise PydanticCustomError(
+                "empty_range", "min {min} is above max {max}", {"min": self.min, "max": self.max}
+            )
+        return self
+
+    def __contains__(self, number: int) -> bool:
+        return (self.min is None or self.min <= number) and (self.max is None or number <= self.max)
+
+
+def _at_most(bound: int) -> AfterValidator:
+    def check(numbers: Range) -> Range:
+        if max(numbers.min or 0, numbers.max or 0) > bound:
+            raise PydanticCustomError("range_bound", "must not go above {bound}", {"bound": bound})
+        return numbers
+
+    return AfterValidator(check)
+
+
+class PricingRule(_Document):
+    """A discount rate, and the batches it is for.
+
+    Attributes:
+        name: what people are told when they ask why; unique within the policy.
+        days_to_expiry: days left to the expiry date, 0 on the last day of sale.
+        quantity: units in stock.
+        discount: fraction of the base price; 0 says "no discount" on purpose.
+    """
+
+    name: Name
+    days_to_expiry: Annotated[Range, _at_most(MAX_DAYS_TO_EXPIRY)] = Range()
+    quantity: Annotated[Range, _at_most(MAX_QUANTITY)] = Range()
+    discount: DiscountRate
+
+    def matches(self, days_to_expiry: int, quantity: int) -> bool:
+        """Whether the rule is for a batch with so many days and units left."""
+        return days_to_expiry in self.days_to_expiry and quantity in self.quantity
+
+
+Rules = Annotated[tuple[PricingRule, ...], Field(max_length=MAX_RULES_PER_SCOPE)]
+
+
+def first_largest(rules: tuple[PricingRule, ...]) -> list[PricingRule]:
+    """The rules in the order in which they win: the largest discount first, ties as written."""
+    return sorted(rules, key=lambda rule: -rule.discount)
+
+
+class CategoryScope(_Document):
+    """What a category does its own way; what it leaves out it takes from the default scope."""
+
+    floor_fraction: Fraction | None = None
+    rules: Rules = ()
+
+
+def _with_category_keys(categories: object) -> object:
+    if not isinstance(categories, Mapping):
+        return categories
+    keyed: dict[object, object] = {}
+    for name, scope in cast("Mapping[object, object]", categories).items():
+        key = category_key(name) if isinstance(name, str) else name
+        if key in keyed:
+            raise PydanticCustomError(
+                "duplicate_name", "{name} is the same category as one before it", {"name": repr(name)}
+            )
+        keyed[key] = scope
+    return keyed
+
+
+class PricingPolicy(_Document):
+    """The rules that turn a batch into a discount.
+
+    Attributes:
+        max_discount: the largest discount rate any rule can give.
+        floor_fraction: no price goes below this fraction of the base price.
+        min_margin_over_cost: no price goes below cost × (1 + this), where a product has a cost.
+        rounding_step: prices are multiples of this amount, itself a multiple of 0.01.
+        min_change: smaller differences than this amount do not move or open a price.
+        price_only_down: an open price is not raised while nothing but days and stock change.
+        rules: the default scope, asked where a batch's category has no rule that matches.
+        categories: scopes by category key, see `category_key`.
+    """
+
+    max_discount: DiscountRate = Decimal("0.70")
+    floor_fraction: Fraction = Decimal("0.25")
+    min_margin_over_cost: Margin | None = None
+    rounding_step: RoundingStep = CENT
+    min_change: PriceChange = CENT
+    price_only_down: StrictBool = True
+    rules: Rules = ()
+    categories: Annotated[
+        Mapping[CategoryKey, CategoryScope],
+        Field(max_length=MAX_CATEGORIES),
+        BeforeValidator(_with_category_keys),
+    ] = {}
+
+    _version: int | None = PrivateAttr(default=None)
+
+    @model_validator(mode="after")
+    def _names_are_unambiguous(self) -> Self:
+        places: defaultdict[str, list[str]] = defaultdict(list)
+        for place, rule in self.placed_rules():
+            places[rule.name].append(place)
+        if sum(map(len, places.values())) > MAX_RULES:
+            raise PydanticCustomError(
+                "too_long", "has more than {bound} rules over all scopes", {"bound": MAX_RULES}
+            )
+        repeated = {name: where for name, where in places.items() if len(where) > 1}
+        if repeated:
+            told = "; ".join(f"{name!r} at {', '.join(where)}" for name, where in repeated.items())
+            raise PydanticCustomError(
+                "duplicate_name",
+                "each rule needs a name of its own, but {told}",
+                {"told": told, "rules": list(repeated)},
+            )
+        return self
+
+    def placed_rules(self) -> Iterator[tuple[str, PricingRule]]:
+        """Every rule with its path in the document, the default scope first."""
+        for index, rule in enumerate(self.rules):
+            yield f"rules[{index}]", rule
+        for key, scope in self.categories.items():
+            for index, rule in enumerate(scope.rules):
+                yield f"categories.{key}.rules[{index}]", rule
+
+    @property
+    def version(self) -> int | None:
+        """The version under which the policy is stored; None for one that is not. Not in the document."""
+        return self._version
+
+    def with_version(self, version: int) -> Self:
+        """The same policy, known as the given stored version."""
+        versioned = self.model_copy()
+        versioned._version = version
+        return versioned
+
+    def document(self) -> dict[str, object]:
+        """The policy as JSON-able values, decimals as strings; `parse_policy` reads it back equal."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyProblem(Problem):
+    """One thing wrong in a policy document.
+
+    Attributes:
+        code: the kind of problem, `unknown_key` or `duplicate_name` among others.
+        rules: names of the rules it is about, where it is about rules with names.
+    """
+
+    code: str = "invalid"
+    rules: tuple[str, ...] = ()
+
+
+def parse_policy(document: Mapping[str, object]) -> PricingPolicy:
+    """Reads a policy document; the policy has no version.
+
+    Raises:
+        InvalidPolicy: with every `PolicyProblem` found, each with its path in the document.
+    """
+    try:
+        return PricingPolicy.model_validate(dict(document))
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False)
+        raise InvalidPolicy([_problem(details) for details in found]) from None
+
+
+_PLAINER = {
+    "missing": "is required",
+    "tuple_type": "should be a list",
+    "dict_type": "should be a mapping",
+    "mapping_type": "should be a mapping",
+    "model_type": "should be a mapping",
+    "decimal_type": "should be a number",
+    "decimal_parsing": "should be a number",
+    "int_type": "should be a whole number",
+    "string_type": "should be text; quote it if it looks like a number",
+}
+
+
+def _problem(details: ErrorDetails) -> PolicyProblem:
+    path = ""
+    for step in details["loc"]:
+        path += f"[{step}]" if isinstance(step, int) else f".{step}" if path else step
+    if details["type"] == "extra_forbidden":
+        return PolicyProblem(path, "unknown key", code="unknown_key")
+    code = "duplicate_name" if details["type"] == "duplicate_name" else "invalid"
+    reason = _PLAINER.get(details["type"]) or details["msg"].removeprefix("Input ").removeprefix("Decimal input ")
+    return PolicyProblem(path, reason, code, tuple(details.get("ctx", {}).get("rules", ())))
