@@ -1,0 +1,100 @@
+"""Settings: every source, every default, and a message that names what is wrong."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from flexiprice.errors import InvalidSettings
+from flexiprice.settings import PREFIX, Queue, Settings, load_settings, unknown_variables
+
+
+@pytest.fixture(autouse=True)
+def no_settings_around(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"{PREFIX}{name.upper()}", raising=False)
+
+
+def test_the_defaults_are_the_schedules_and_limits_of_the_system_it_replaces() -> None:
+    settings = load_settings()
+    assert settings.recompute_schedule == "0 * * * *"
+    assert settings.cleanup_schedule == "0 2 * * *"
+    assert settings.price_history_schedule == "0 */6 * * *"
+    assert settings.time_limit == timedelta(minutes=30)
+    assert settings.worker_prefetch == 4
+    assert settings.worker_queues == (Queue.DISCOUNTS, Queue.MAINTENANCE, Queue.ANALYTICS)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "reason"),
+    [
+        ("DATABASE_URL", "mysql://localhost/shop", "must look like postgresql://"),
+        ("REDIS_URL", "http://localhost", "must look like redis://"),
+        ("API_KEY", "short", "at least 16 characters"),
+        ("RECOMPUTE_SCHEDULE", "every hour", "five fields"),
+        ("CLEANUP_SCHEDULE", "0 25 * * *", "Bad hour"),
+        ("PRICE_HISTORY_SCHEDULE", "0 0 31 2 *", "not a crontab line|never comes due"),
+        ("TIMEZONE", "Berlin", "IANA"),
+        ("WORKER_QUEUES", "discounts,emails", "maintenance"),
+        ("WORKER_CONCURRENCY", "0", "greater than or equal to 1"),
+        ("TIME_LIMIT", "soon", "timedelta"),
+        ("CURRENCY", "JPY", "two decimals"),
+        ("LOG_LEVEL", "chatty", "WARNING"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_the_name_of_its_setting(
+    variable: str, value: str, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"FLEXIPRICE_{variable}", value)
+    with pytest.raises(InvalidSettings, match=reason) as refused:
+        load_settings()
+    assert f"FLEXIPRICE_{variable}:" in refused.value.message
+
+
+def test_a_wrong_secret_is_not_repeated_in_the_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLEXIPRICE_DATABASE_URL", "mysql://shop:hunter2@localhost/shop")
+    with pytest.raises(InvalidSettings) as refused:
+        load_settings()
+    assert "hunter2" not in str(refused.value)
+
+
+def test_every_wrong_setting_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLEXIPRICE_TIMEZONE", "nowhere")
+    monkeypatch.setenv("FLEXIPRICE_WORKER_PREFETCH", "many")
+    with pytest.raises(InvalidSettings, match=r"FLEXIPRICE_WORKER_PREFETCH.*FLEXIPRICE_TIMEZONE|FLEXIPRICE_TIMEZONE.*"):
+        load_settings()
+
+
+def test_the_environment_wins_over_the_env_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path(".env").write_text("FLEXIPRICE_CURRENCY=USD\nFLEXIPRICE_LOG_LEVEL=debug\n")
+    monkeypatch.setenv("FLEXIPRICE_LOG_LEVEL", "error")
+    settings = load_settings()
+    assert (settings.currency, settings.log_level) == ("USD", "ERROR")
+
+
+def test_a_running_up_is_found_through_its_file_unless_env_names_other_servers() -> None:
+    Path(".flexiprice").mkdir()
+    Path(".flexiprice/up.env").write_text("FLEXIPRICE_REDIS_URL=redis://localhost:7777/0\n")
+    assert load_settings().require_redis_url() == "redis://localhost:7777/0"
+    Path(".env").write_text("FLEXIPRICE_REDIS_URL=redis://redis.internal/0\n")
+    assert load_settings().require_redis_url() == "redis://redis.internal/0"
+
+
+def test_a_missing_url_says_which_setting_to_set() -> None:
+    with pytest.raises(InvalidSettings, match="FLEXIPRICE_DATABASE_URL is not set"):
+        load_settings().require_database_url()
+    with pytest.raises(InvalidSettings, match="FLEXIPRICE_REDIS_URL is not set"):
+        load_settings().require_redis_url()
+
+
+def test_a_duration_is_written_in_seconds_or_as_iso_8601(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLEXIPRICE_TIME_LIMIT", "90")
+    monkeypatch.setenv("FLEXIPRICE_RESULT_RETENTION", "PT2H")
+    settings = load_settings()
+    assert (settings.time_limit, settings.result_retention) == (timedelta(seconds=90), timedelta(hours=2))
+
+
+def test_a_misspelt_variable_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLEXIPRICE_REDISURL", "redis://localhost")
+    assert "FLEXIPRICE_REDISURL" in unknown_variables()
