@@ -6,6 +6,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -117,15 +118,24 @@ def stop_leftover(
     if not is_leftover:
         return
     for stop_signal in stop_signals:
-        try:
+        with suppress(psutil.NoSuchProcess):
             process.send_signal(stop_signal)
-            process.wait(_STOP_SECONDS)
-        except psutil.NoSuchProcess:
+        if _ends(process):
             return
-        except psutil.TimeoutExpired:
-            continue
-        return
     kill_tree(process)
+
+
+def _ends(process: psutil.Process) -> bool:
+    # In a container whose first process reaps nothing, an orphan that ended stays a zombie for ever.
+    deadline = time.monotonic() + _STOP_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            if process.status() == psutil.STATUS_ZOMBIE:
+                return True
+        except psutil.NoSuchProcess:
+            return True
+        time.sleep(_LOOK_AGAIN_SECONDS)
+    return False
 
 
 def kill_tree(process: psutil.Process) -> None:
@@ -135,11 +145,10 @@ def kill_tree(process: psutil.Process) -> None:
     except psutil.NoSuchProcess:
         return
     for member in family:
-        try:
+        with suppress(psutil.NoSuchProcess):
             member.kill()
-        except psutil.NoSuchProcess:
-            continue
-    psutil.wait_procs(family, timeout=_STOP_SECONDS)
+    for member in family:
+        _ends(member)
 
 
 def free_port(remembered: Path) -> int:
