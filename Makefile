@@ -1,0 +1,72 @@
+# One command for each thing; every one sets up what it needs first. `make` alone lists them.
+
+# Any Python from 3.11 on: PYTHON=/path/to/python make …
+PYTHON ?= python3
+RUN := .venv/bin/python -m
+TEST_OPTIONS ?=
+
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+export PIP_ROOT_USER_ACTION = ignore
+export PIP_NO_INPUT = 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up test check lint types migrations bench lock clean .venv
+
+help: ## List these commands
+	@sed -n 's/^\([.a-z]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do \
+		printf '  make %-8s %s\n' "$$name" "$$text"; done
+
+demo: .venv ## Reprice sample stock on servers of its own, show the result, stop everything
+	@.venv/bin/flexiprice demo
+
+up: .venv ## Serve the API on port 8000, with worker and servers, until Ctrl-C
+	@.venv/bin/flexiprice up
+
+test: .venv ## Run all tests, on real servers of their own
+	@$(RUN) pytest -q -n logical --maxprocesses 4 $(TEST_OPTIONS)
+
+check: lint types migrations test ## Everything that must hold before a commit: style, types, imports, tables, tests
+
+lint: .venv
+	@$(RUN) ruff check
+	@$(RUN) ruff format --check
+	@.venv/bin/lint-imports
+
+types: .venv
+	@$(RUN) pyright
+	@$(RUN) mypy
+
+migrations: .venv
+	@$(RUN) tests.alembic_check
+
+bench: .venv ## Measure recompute, snapshot, cleanup and latency against their floors
+	@$(RUN) tests.benchmarks
+
+lock: .venv ## Choose the newest dependencies anew and write requirements.lock
+	@scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && \
+		$(RUN) pip install -q --target "$$scratch" uv && \
+		"$$scratch/bin/uv" pip compile -q --universal --upgrade --generate-hashes --python-version 3.11 \
+			--extra embedded --group dev --no-emit-index-url --no-emit-find-links \
+			pyproject.toml -o requirements.lock
+
+clean: ## Remove the set-up and all caches; the data under .flexiprice/ stays
+	@rm -rf .venv .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	@find flexiprice workers api tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv: .venv/complete ## Set up: a virtual environment with the locked dependencies and FlexiPrice
+
+# The stamp is written last, so an interrupted set-up is taken up again.
+.venv/complete: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo 'FlexiPrice needs Python 3.11 or later: PYTHON=/path/to/python3.11 make …' >&2; exit 1; }
+	@.venv/bin/python -m pip --version >/dev/null 2>&1 || { \
+		echo 'Making .venv …'; rm -rf .venv; \
+		$(PYTHON) -m venv .venv >/dev/null 2>&1 || { \
+			: 'Debian without python3-venv: virtualenv brings the pip that ensurepip would'; \
+			rm -rf .venv; scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && \
+			$(PYTHON) -m pip install -q --target "$$scratch" virtualenv && \
+			PYTHONPATH="$$scratch" $(PYTHON) -m virtualenv -q .venv; }; }
+	@echo 'Installing the locked dependencies …'
+	@$(RUN) pip install -q --require-hashes -r requirements.lock
+	@$(RUN) pip install -q --no-deps --no-build-isolation -e .
+	@touch .venv/complete
