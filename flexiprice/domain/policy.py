@@ -201,7 +201,7 @@ class PricingPolicy(_Document):
     def with_version(self, version: int) -> Self:
         """The same policy, known as the given stored version."""
         versioned = self.model_copy()
-        versioned._version = version
+        versioned._version = version  # noqa: SLF001 - its own class's
         return versioned
 
     def document(self) -> dict[str, object]:
@@ -255,5 +255,7 @@ def _problem(details: ErrorDetails) -> PolicyProblem:
     if details["type"] == "extra_forbidden":
         return PolicyProblem(path, "unknown key", code="unknown_key")
     code = "duplicate_name" if details["type"] == "duplicate_name" else "invalid"
-    reason = _PLAINER.get(details["type"]) or details["msg"].removeprefix("Input ").removeprefix("Decimal input ")
+    reason = _PLAINER.get(details["type"]) or details["msg"].removeprefix("Input ").removeprefix(
+        "Decimal input "
+    )
     return PolicyProblem(path, reason, code, tuple(details.get("ctx", {}).get("rules", ())))

@@ -153,9 +153,7 @@ def _floors(batch: PricedBatch, policy: PricingPolicy) -> _Floors:
     return _Floors(batch.base_price * fraction, cost, policy.rounding_step)
 
 
-def _may_be_held(
-    current: CurrentDiscount, batch: PricedBatch, policy: PricingPolicy, floor: Decimal
-) -> bool:
+def _may_be_held(current: CurrentDiscount, batch: PricedBatch, policy: PricingPolicy, floor: Decimal) -> bool:
     return (
         floor <= current.price < batch.base_price
         and current.base_price == batch.base_price

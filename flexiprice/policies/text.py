@@ -4,24 +4,26 @@ import json
 import re
 from collections.abc import Hashable, Mapping
 from decimal import Decimal
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn, Protocol, cast
 
 import yaml
 
 from flexiprice.domain.policy import PolicyProblem, PricingPolicy, parse_policy
 from flexiprice.errors import InvalidPolicy
 
-MAX_TEXT_LENGTH = 512 * 1024
+MAX_TEXT_LENGTH = 256 * 1024
 _MAX_DEPTH = 20
 
-# The parser in C is some twenty times faster, but not every build of PyYAML has it.
-_SafeLoader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+class _Mark(Protocol):
+    """A place in the text; PyYAML's two parsers have a class each for it."""
+
+    line: int
+    column: int
 
 
-class _PolicyLoader(_SafeLoader):
+class _PolicyLoader(yaml.SafeLoader):
     """Resolves scalars as YAML 1.2 does (`no` is a word, `1:30` is not 90) and keeps decimals exact."""
-
-    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: set[object] = set()
@@ -32,7 +34,8 @@ class _PolicyLoader(_SafeLoader):
             if key in seen:
                 _refuse(f"the key {key!r} is there twice", key_node.start_mark, code="duplicate_name")
             seen.add(key)
-        return super().construct_mapping(node, deep=deep)
+        constructed: dict[Hashable, Any] = super().construct_mapping(node, deep=deep)
+        return constructed
 
     def construct_number(self, node: yaml.ScalarNode) -> Decimal:
         return Decimal(self.construct_scalar(node))
@@ -41,11 +44,16 @@ class _PolicyLoader(_SafeLoader):
         return int(self.construct_scalar(node))
 
 
+_PolicyLoader.yaml_implicit_resolvers = {}
 for _tag, _pattern, _first in (
     ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
     ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
     ("int", r"[-+]?[0-9]{1,30}", list("-+0123456789")),
-    ("float", r"[-+]?(\.[0-9]{1,30}|[0-9]{1,30}(\.[0-9]{0,30})?)([eE][-+]?[0-9]{1,3})?", list("-+.0123456789")),
+    (
+        "float",
+        r"[-+]?(\.[0-9]{1,30}|[0-9]{1,30}(\.[0-9]{0,30})?)([eE][-+]?[0-9]{1,3})?",
+        list("-+.0123456789"),
+    ),
 ):
     _PolicyLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), _first)
 _PolicyLoader.add_constructor("tag:yaml.org,2002:int", _PolicyLoader.construct_whole_number)
@@ -101,7 +109,7 @@ def _refuse_aliases_and_depth(text: str) -> None:
     depth = 0
     # A few lines of aliases, or of brackets, can grow into more than the memory or the stack holds,
     # so both are refused on the flat stream of events, before anything is built.
-    for event in yaml.parse(text, Loader=_SafeLoader):
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent):
             _refuse("anchors and aliases are not supported", event.start_mark)
         if isinstance(event, yaml.CollectionStartEvent):
@@ -112,6 +120,6 @@ def _refuse_aliases_and_depth(text: str) -> None:
             _refuse("is nested too deeply", event.start_mark)
 
 
-def _refuse(reason: str, mark: yaml.Mark | None = None, code: str = "invalid") -> NoReturn:
+def _refuse(reason: str, mark: _Mark | None = None, code: str = "invalid") -> NoReturn:
     path = f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
     raise InvalidPolicy([PolicyProblem(path, reason, code)])
