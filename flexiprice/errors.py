@@ -95,7 +95,50 @@ class MissingExtra(FlexiPriceError):
     code = "missing_extra"
 
 
-class ServerStartFailed(FlexiPriceError):
-    """A server or a program that FlexiPrice brings along did not start; the message has its last words."""
+class ServerFailed(FlexiPriceError):
+    """A server that FlexiPrice started itself did not come up, or ended; the message has its last words."""
 
-    code = "server_start_failed"
+    code = "server_failed"
+
+
+class CorruptMessage(FlexiPriceError):
+    """Bytes that should hold a job or a result hold something else, or too much of it."""
+
+    code = "corrupt_message"
+
+
+class JobExpired(FlexiPriceError):
+    """A job was not started in the time that it was given."""
+
+    code = "expired"
+
+
+class JobRevoked(FlexiPriceError):
+    """A job was called off before it ended."""
+
+    code = "revoked"
+
+
+class TimeLimitExceeded(FlexiPriceError):
+    """A task ran longer than it may."""
+
+    code = "timeout"
+
+
+class WorkerLost(FlexiPriceError):
+    """The worker that ran a job is gone."""
+
+    code = "worker_lost"
+
+
+class RemoteError(FlexiPriceError):
+    """An exception of another process that this one does not rebuild: its type, message and traceback."""
+
+    code = "internal_error"
+
+    def __init__(self, message: str, *, kind: str = "Exception", traceback: str = "", code: str = "") -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.traceback = traceback
+        # What it is called where it was raised, if that was one of ours.
+        self.remote_code = code or self.code

@@ -12,6 +12,8 @@ from itertools import count
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
+from flexiprice.db.engine import create_engine
+from flexiprice.db.migrate import upgrade
 from flexiprice.embedded.servers import ServerUrls
 from flexiprice.settings import PREFIX, Settings, load_settings
 from tests import servers
@@ -42,8 +44,6 @@ def template_database(postgres_url: str) -> Iterator[str]:
     """The name of a migrated database to copy; nothing may connect to it."""
     name = servers.unique("template")
     with servers.database(postgres_url, name) as url:
-        from flexiprice.db.migrate import upgrade
-
         upgrade(url)
         yield name
 
@@ -99,8 +99,6 @@ def environment(settings: Settings) -> dict[str, str]:
 @pytest.fixture
 async def engine(settings: Settings) -> AsyncIterator[AsyncEngine]:
     """An engine on the test's own database."""
-    from flexiprice.db.engine import create_engine
-
     engine = create_engine(settings, application_name="flexiprice-tests")
     yield engine
     await engine.dispose()
@@ -117,8 +115,6 @@ def session_url(request: pytest.FixtureRequest) -> str:
 async def session(session_url: str) -> AsyncIterator[AsyncSession]:
     """A session in an open transaction that is rolled back at the end."""
     settings = load_settings(env_files=(), database_url=session_url)
-    from flexiprice.db.engine import create_engine
-
     engine = create_engine(settings, application_name="flexiprice-tests")
     try:
         async with AsyncSession(engine, expire_on_commit=False) as session:

@@ -16,7 +16,7 @@ import psutil
 from flexiprice.embedded.server_process import ServerProcess, free_port, kill_tree, stop_leftover
 from flexiprice.embedded.tether import tethered
 from flexiprice.embedded.wheels import postgres_programs
-from flexiprice.errors import ServerStartFailed
+from flexiprice.errors import ServerFailed
 
 _DATABASE = "flexiprice"
 _LOOPBACK = "127.0.0.1"
@@ -47,7 +47,7 @@ class EmbeddedPostgres:
             durable: whether what is written survives a crash of the machine; off is faster.
 
         Raises:
-            ServerStartFailed: it could not be initialised or started; the message has its last words.
+            ServerFailed: it could not be initialised or started; the message has its last words.
         """
         self._programs = postgres_programs()
         self._cluster = folder / "cluster"
@@ -86,7 +86,7 @@ class EmbeddedPostgres:
         """Returns when it takes connections.
 
         Raises:
-            ServerStartFailed: it ended, or was not ready in time.
+            ServerFailed: it ended, or was not ready in time.
         """
         self.process.wait_until(self._is_ready)
 
@@ -158,7 +158,7 @@ class EmbeddedPostgres:
                 kill_tree(psutil.Process(running.pid))
                 raise
         if running.returncode != 0:
-            raise ServerStartFailed(f"PostgreSQL could not be initialised:\n{output.strip()}")
+            raise ServerFailed(f"PostgreSQL could not be initialised:\n{output.strip()}")
 
 
 def stop_leftover_postgres(folder: Path) -> None:

@@ -5,14 +5,14 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
 from flexiprice.embedded.tether import tethered
-from flexiprice.errors import ServerStartFailed
+from flexiprice.errors import ServerFailed
 
 _START_SECONDS = 30.0
 _STOP_SECONDS = 10.0
@@ -36,6 +36,7 @@ class ServerProcess:
         log: Path,
         stop_signals: Sequence[signal.Signals],
         user: str = "",
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         """Starts the server.
 
@@ -46,14 +47,16 @@ class ServerProcess:
             log: file that takes its output; begun anew.
             stop_signals: what ends it, from polite to firm; the first is also sent when the owner dies.
             user: account to run it as, or empty.
+            environment: its environment variables; ours where absent.
         """
         self.name = name
-        self._log = log
+        self.log = log
         self._stop_signals = tuple(stop_signals)
         with log.open("wb") as output:
             self._popen = subprocess.Popen(
                 tethered(list(command), owner=os.getpid(), death_signal=self._stop_signals[0], user=user),
                 cwd=folder,
+                env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -64,17 +67,26 @@ class ServerProcess:
         """Returns when `ready` says so.
 
         Raises:
-            ServerStartFailed: the server ended, or was not ready in time.
+            ServerFailed: the server ended, or was not ready in time.
         """
         deadline = time.monotonic() + _START_SECONDS
         while not ready():
-            if self._popen.poll() is not None:
-                raise ServerStartFailed(f"{self.name} did not start:\n{self.last_lines()}")
+            self.require_alive()
             if time.monotonic() > deadline:
-                raise ServerStartFailed(
+                raise ServerFailed(
                     f"{self.name} was not ready within {_START_SECONDS:.0f} s:\n{self.last_lines()}"
                 )
             time.sleep(_LOOK_AGAIN_SECONDS)
+
+    def require_alive(self) -> None:
+        """Makes sure that it still runs.
+
+        Raises:
+            ServerFailed: it ended.
+        """
+        exit_code = self._popen.poll()
+        if exit_code is not None:
+            raise ServerFailed(f"{self.name} ended with exit code {exit_code}:\n{self.last_lines()}")
 
     @property
     def pid(self) -> int:
@@ -83,7 +95,7 @@ class ServerProcess:
 
     def last_lines(self) -> str:
         """The end of its log."""
-        lines = self._log.read_text(errors="replace").splitlines() if self._log.exists() else []
+        lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
         return "\n".join(lines[-_LINES_OF_LOG:])
 
     def stop(self) -> None:
@@ -167,4 +179,4 @@ def free_port(remembered: Path) -> int:
             chosen = int(probe.getsockname()[1])
             remembered.write_text(f"{chosen}\n")
             return chosen
-    raise ServerStartFailed("no free port on 127.0.0.1")
+    raise ServerFailed("no free port on 127.0.0.1")

@@ -7,20 +7,22 @@ import shutil
 import tempfile
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from flexiprice.embedded.postgres import EmbeddedPostgres, stop_leftover_postgres
+from flexiprice.embedded.server_process import ServerProcess
 from flexiprice.embedded.valkey import EmbeddedValkey, stop_leftover_valkey
 from flexiprice.errors import Conflict
 
 
 @dataclass(frozen=True, slots=True)
 class ServerUrls:
-    """Where PostgreSQL and Redis are; both hold a password."""
+    """Where PostgreSQL and Redis are; both URLs hold a password. `processes` are the embedded ones."""
 
-    database_url: str
-    redis_url: str
+    database_url: str = field(repr=False)
+    redis_url: str = field(repr=False)
+    processes: tuple[ServerProcess, ...] = field(default=(), repr=False, compare=False)
 
 
 @contextmanager
@@ -41,7 +43,7 @@ def embedded_servers(
     Raises:
         MissingExtra: the extra `embedded` is not installed.
         Conflict: the folder is in use by another live process.
-        ServerStartFailed: a server did not start; neither is left running.
+        ServerFailed: a server did not start; neither is left running.
     """
     if database_url and redis_url:
         yield ServerUrls(database_url, redis_url)
@@ -64,7 +66,7 @@ def embedded_servers(
             database_url = postgres.url
         for server in servers:
             server.wait_until_ready()
-        yield ServerUrls(database_url, redis_url)
+        yield ServerUrls(database_url, redis_url, tuple(server.process for server in servers))
 
 
 @contextmanager
@@ -81,7 +83,7 @@ def temporary_servers(
 
     Raises:
         MissingExtra: the extra `embedded` is not installed.
-        ServerStartFailed: a server did not start; neither is left running.
+        ServerFailed: a server did not start; neither is left running.
     """
     prefix = f"flexiprice-{os.getuid()}-"
     _clear_abandoned(Path(tempfile.gettempdir()), prefix)

@@ -56,7 +56,7 @@ class EmbeddedValkey:
         """Returns when it answers commands.
 
         Raises:
-            ServerStartFailed: it ended, or was not ready in time.
+            ServerFailed: it ended, or was not ready in time.
         """
         with redis.Redis.from_url(self.url, socket_timeout=_ANSWER_SECONDS) as client:
             self.process.wait_until(lambda: _answers(client))

@@ -16,7 +16,7 @@ import redis
 
 from flexiprice.embedded import wheels
 from flexiprice.embedded.servers import embedded_servers, temporary_servers
-from flexiprice.errors import Conflict, MissingExtra, ServerStartFailed
+from flexiprice.errors import Conflict, MissingExtra, ServerFailed
 
 OWNER = """
 import sys, time
@@ -146,7 +146,7 @@ def test_a_failed_start_says_why_and_leaves_nothing_running(tmp_path: Path) -> N
         pass
     (tmp_path / "servers/postgres/cluster/PG_VERSION").write_text("9.6\n")
     with (
-        pytest.raises(ServerStartFailed, match=r"PostgreSQL did not start(.|\n)*9\.6"),
+        pytest.raises(ServerFailed, match=r"PostgreSQL ended with(.|\n)*9\.6"),
         embedded_servers(tmp_path / "servers", durable=False),
     ):
         pass

@@ -1,0 +1,159 @@
+"""`flexiprice demo`: the main job once, on servers of its own, shown and cleaned up."""
+
+import asyncio
+import os
+import tempfile
+import time
+from collections.abc import Generator, Mapping
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, cast
+
+import httpx
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from flexiprice.cli.programs import ended_by_signals, running_programs
+from flexiprice.cli.sample import load_sample
+from flexiprice.db.migrate import upgrade
+from flexiprice.embedded.server_process import free_port
+from flexiprice.embedded.servers import temporary_servers
+from flexiprice.errors import ServerFailed
+from flexiprice.jobs.client import RunStatus
+from flexiprice.jobs.declarations import UPDATE_PRICE_HISTORY
+from flexiprice.resources import open_resources
+from flexiprice.settings import PREFIX, Settings, load_settings
+
+_LOOPBACK = "127.0.0.1"
+_STEEPEST = 12
+_PATIENCE = timedelta(minutes=2)
+_WAIT_SECONDS = 30
+
+
+def demo() -> None:
+    """Reprice a sample supermarket once, show the result, and leave nothing behind.
+
+    Brings PostgreSQL and Valkey of its own on free ports, whatever servers are configured; starts the
+    API and a worker; triggers a recompute through the API; shows the steepest price cuts; records a
+    price history; and stops everything.
+    """
+    for name in [name for name in os.environ if name.startswith(PREFIX)]:
+        del os.environ[name]
+    console = Console()
+    started = time.monotonic()
+    with ended_by_signals(), ExitStack() as stack:
+        _run(stack, console)
+        with _step(console, "Stop everything"):
+            stack.close()
+    console.print(f"Done in {time.monotonic() - started:.1f} s. `make up` serves it on this machine.")
+
+
+def _run(stack: ExitStack, console: Console) -> None:
+    with _step(console, "Start PostgreSQL and Valkey"):
+        servers = stack.enter_context(temporary_servers())
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="flexiprice-demo-")))
+    settings = load_settings(env_files=(), database_url=servers.database_url, redis_url=servers.redis_url)
+    with _step(console, "Make the tables"):
+        upgrade(servers.database_url)
+    with _step(console, "Load the sample catalogue"):
+        sample = asyncio.run(load_sample(settings))
+    console.print(
+        f"    {sample.products} products in {sample.categories} categories, {sample.batches} batches",
+        style="dim",
+    )
+    with _step(console, "Start the API and an arq worker"):
+        programs = stack.enter_context(
+            running_programs(
+                settings,
+                host=_LOOPBACK,
+                port=free_port(folder / "port"),
+                folder=folder,
+                logs=folder,
+                environment=os.environ,
+            )
+        )
+        programs.wait_until_ready(servers=servers.processes)
+    with _step(console, "Trigger a recompute through the API and wait for the worker"):
+        recomputed = _recompute(programs.http)
+    _show(console, recomputed)
+    _show_steepest(console, programs.http)
+    with _step(console, "Record a price history"):
+        recorded = asyncio.run(_record_price_history(settings))
+    _show(console, recorded)
+
+
+def _recompute(http: httpx.Client) -> Mapping[str, object]:
+    task_id = _answer(http.post("/admin/discounts/trigger-recompute"))["task_id"]
+    deadline = time.monotonic() + _PATIENCE.total_seconds()
+    while time.monotonic() < deadline:
+        status = _answer(http.get(f"/admin/discounts/task-status/{task_id}", params={"wait": _WAIT_SECONDS}))
+        if status["ready"]:
+            return _result(str(status["status"]), status["result"], status["error"])
+    raise ServerFailed(f"the recompute was not done within {_PATIENCE}")
+
+
+async def _record_price_history(settings: Settings) -> Mapping[str, object]:
+    async with open_resources(settings, program="flexiprice-demo") as resources:
+        job = await resources.tasks.enqueue(UPDATE_PRICE_HISTORY)
+        status = await resources.tasks.wait(job.job_id, timeout=_PATIENCE)
+    return _result(status.status, status.result, status.error)
+
+
+def _result(status: str, result: object, error: object) -> Mapping[str, object]:
+    if status != RunStatus.SUCCEEDED or not isinstance(result, Mapping):
+        raise ServerFailed(f"the task {status}: {error}")
+    return cast("Mapping[str, object]", result)
+
+
+def _answer(response: httpx.Response) -> dict[str, Any]:
+    if response.is_error:
+        raise ServerFailed(f"the API answered {response.status_code}: {response.text}")
+    return cast("dict[str, Any]", response.json())
+
+
+def _show(console: Console, result: Mapping[str, object]) -> None:
+    facts = (f"{name.replace('_', ' ')} {_readable(value)}" for name, value in result.items())
+    console.print(f"    {', '.join(facts)}", style="dim", highlight=False)
+
+
+def _readable(value: object) -> str:
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def _show_steepest(console: Console, http: httpx.Client) -> None:
+    discounts = _answer(http.get("/admin/discounts", params={"order": "steepest", "limit": _STEEPEST}))[
+        "items"
+    ]
+    if not discounts:
+        raise ServerFailed("the recompute opened no discount")
+    table = Table(title="The steepest price cuts", box=box.SIMPLE_HEAD, title_justify="left")
+    for heading in ("product", "batch"):
+        table.add_column(heading)
+    for heading in ("days left", "stock", "was", "now", "off"):
+        table.add_column(heading, justify="right")
+    table.add_column("why")
+    for discount in discounts:
+        why = ", ".join(filter(None, [discount["rule"], *discount["limits"]]))
+        table.add_row(
+            escape(discount["product"]),
+            escape(discount["lot"] or str(discount["batch_id"])),
+            str(discount["days_to_expiry"]),
+            str(discount["quantity"]),
+            discount["base_price"],
+            f"[bold green]{discount['price']}[/]",
+            f"{Decimal(discount['rate']):.0%}",
+            escape(why.replace("_", " ")),
+        )
+    console.print(table)
+
+
+@contextmanager
+def _step(console: Console, title: str) -> Generator[None]:
+    started = time.monotonic()
+    with console.status(f"{title} …"):
+        yield
+    console.print(f"[green]✓[/] {title} [dim]({time.monotonic() - started:.1f} s)[/]", highlight=False)

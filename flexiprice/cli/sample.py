@@ -1,0 +1,16 @@
+"""Loads the sample catalogue, dated from today."""
+
+from datetime import UTC, datetime
+
+from flexiprice.resources import open_resources
+from flexiprice.services.sample_catalogue import SampleSummary, load_sample_catalogue
+from flexiprice.settings import Settings
+
+
+async def load_sample(settings: Settings) -> SampleSummary:
+    """Puts the sample catalogue into the database that the settings name."""
+    async with (
+        open_resources(settings, program="flexiprice-sample") as resources,
+        resources.sessions.begin() as session,
+    ):
+        return await load_sample_catalogue(session, today=datetime.now(UTC).date())

@@ -1,0 +1,141 @@
+"""`flexiprice up`: everything on this machine, until Ctrl-C."""
+
+import asyncio
+import os
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated, NoReturn
+from urllib.parse import urlsplit
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from flexiprice.cli.followed_log import FollowedLog
+from flexiprice.cli.programs import ended_by_signals, require_free_port, running_programs
+from flexiprice.cli.sample import load_sample
+from flexiprice.db.migrate import upgrade
+from flexiprice.embedded.server_process import ServerProcess
+from flexiprice.embedded.servers import ServerUrls, embedded_servers
+from flexiprice.settings import PREFIX, UP_ENV_FILE, LogFormat, Settings, load_settings
+
+_DATA_DIR = UP_ENV_FILE.parent
+# Not up.env, which a killed `up` may have left.
+_ENV_FILES = (Path(".env"),)
+_LOOK_AGAIN_SECONDS = 0.1
+
+
+def up(
+    *,
+    host: Annotated[str, typer.Option(help="Address on which the API listens.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on which the API listens.")] = 8000,
+    sample: Annotated[bool, typer.Option("--sample", help="Load the sample catalogue and price it.")] = False,
+) -> None:
+    """Serve the API and a worker on this machine until Ctrl-C.
+
+    PostgreSQL and Valkey are brought along where `FLEXIPRICE_DATABASE_URL` and `FLEXIPRICE_REDIS_URL`
+    are not set; their data stays under `.flexiprice/`. Other commands in the same folder find them there.
+    """
+    console = Console()
+    settings = load_settings(env_files=_ENV_FILES)
+    require_free_port(host, port)
+    with ended_by_signals(), ExitStack() as stack:
+        try:
+            with console.status("Starting …"):
+                servers = _start_servers(stack, settings)
+                settings = load_settings(
+                    env_files=_ENV_FILES, database_url=servers.database_url, redis_url=servers.redis_url
+                )
+                if sample:
+                    asyncio.run(load_sample(settings))
+                programs = stack.enter_context(
+                    running_programs(
+                        settings,
+                        host=host,
+                        port=port,
+                        folder=Path.cwd(),
+                        logs=_DATA_DIR / "log",
+                        environment=_readable_logs(settings),
+                    )
+                )
+                programs.wait_until_ready(servers=servers.processes)
+                if sample:
+                    programs.http.post("/admin/discounts/trigger-recompute").raise_for_status()
+            _show_where_everything_is(console, settings, servers, programs.address)
+            _follow(
+                console,
+                [programs.api, programs.worker, *servers.processes],
+                [FollowedLog("api   ", programs.api.log), FollowedLog("worker", programs.worker.log)],
+            )
+        except KeyboardInterrupt:
+            console.print("Stopping …", style="dim")
+    console.print("Stopped.", style="dim")
+
+
+def _start_servers(stack: ExitStack, settings: Settings) -> ServerUrls:
+    database_url, redis_url = settings.database_url, settings.redis_url
+    servers = stack.enter_context(
+        embedded_servers(
+            _DATA_DIR,
+            durable=True,
+            database_url=database_url.get_secret_value() if database_url else None,
+            redis_url=redis_url.get_secret_value() if redis_url else None,
+        )
+    )
+    upgrade(servers.database_url)
+    found_by_others = {
+        f"{PREFIX}DATABASE_URL": None if database_url else servers.database_url,
+        f"{PREFIX}REDIS_URL": None if redis_url else servers.redis_url,
+    }
+    lines = [f"{name}={url}\n" for name, url in found_by_others.items() if url]
+    if lines:
+        UP_ENV_FILE.unlink(missing_ok=True)
+        UP_ENV_FILE.touch(mode=0o600)
+        UP_ENV_FILE.write_text("".join(lines))
+        stack.callback(UP_ENV_FILE.unlink, missing_ok=True)
+    return servers
+
+
+def _readable_logs(settings: Settings) -> dict[str, str]:
+    # A person reads them here, though they come through files.
+    if settings.log_format is LogFormat.AUTO:
+        return {**os.environ, f"{PREFIX}LOG_FORMAT": LogFormat.CONSOLE}
+    return dict(os.environ)
+
+
+def _show_where_everything_is(
+    console: Console, settings: Settings, servers: ServerUrls, address: str
+) -> None:
+    embedded = {process.name for process in servers.processes}
+    data = f"embedded, data in {_DATA_DIR}/"
+    table = Table.grid(padding=(0, 3))
+    table.add_row("  API", address, f"described at {address}/docs")
+    table.add_row("  Worker", ", ".join(settings.worker_queues), f"logs of both in {_DATA_DIR}/log/")
+    table.add_row("  PostgreSQL", _place(servers.database_url), data if "PostgreSQL" in embedded else "")
+    table.add_row("  Redis", _place(servers.redis_url), data if "Valkey" in embedded else "")
+    command = "flexiprice" if shutil.which("flexiprice") else os.path.relpath(sys.argv[0])
+    console.print(
+        "[bold green]FlexiPrice is up.[/]", table, "Next, in another terminal in this folder:", sep="\n"
+    )
+    for suggestion in ("prices", "recompute --wait", "doctor", "--help"):
+        console.print(f"  {command} {suggestion}", style="cyan", highlight=False)
+    console.print("Ctrl-C stops everything and keeps the data.", style="dim")
+
+
+def _follow(console: Console, processes: Sequence[ServerProcess], logs: Sequence[FollowedLog]) -> NoReturn:
+    while True:
+        for log in logs:
+            log.show(console)
+        for process in processes:
+            process.require_alive()
+        time.sleep(_LOOK_AGAIN_SECONDS)
+
+
+def _place(url: str) -> str:
+    """A URL without its account and password."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
