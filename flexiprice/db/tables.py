@@ -6,17 +6,20 @@ are dates of the store's own calendar.
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from enum import StrEnum
+from typing import Annotated
 
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Enum,
     ForeignKey,
+    Identity,
     Index,
     Integer,
     MetaData,
     Numeric,
+    PrimaryKeyConstraint,
     SmallInteger,
     String,
     UniqueConstraint,
@@ -50,7 +53,11 @@ class Base(DeclarativeBase):
 
 
 def _enum(kind: type[DecisionKind] | type[CloseReason], name: str) -> Enum:
-    return Enum(kind, name=name, values_callable=lambda members: [member.value for member in members])
+    return Enum(kind, name=name, values_callable=_values)
+
+
+def _values(members: type[StrEnum]) -> list[str]:
+    return [member.value for member in members]
 
 
 class Store(Base):
@@ -60,9 +67,14 @@ class Store(Base):
     __table_args__ = (
         CheckConstraint("code ~ '^[a-z0-9][a-z0-9_-]{0,39}$'", name="code"),
         CheckConstraint("length(time_zone) BETWEEN 1 AND 64", name="time_zone"),
+        # Refuses a zone that the server does not know (with an error of its own, 22023): recompute would
+        # fail on it for every store.
+        CheckConstraint(
+            "(timestamp '2000-01-01' AT TIME ZONE time_zone) IS NOT NULL", name="known_time_zone"
+        ),
     )
 
-    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    id: Mapped[int] = mapped_column(Integer, Identity(always=True), primary_key=True)
     code: Mapped[str] = mapped_column(String, unique=True)
     time_zone: Mapped[str] = mapped_column(String, server_default=text("'UTC'"))
     created_at: Mapped[Instant] = mapped_column(server_default=func.now())
@@ -82,7 +94,7 @@ class Product(Base):
         Index(None, "category_key"),
     )
 
-    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    id: Mapped[int] = mapped_column(Integer, Identity(always=True), primary_key=True)
     sku: Mapped[str] = mapped_column(String, unique=True)
     name: Mapped[str]
     category: Mapped[str]
@@ -100,13 +112,15 @@ class Batch(Base):
     __table_args__ = (
         UniqueConstraint("store_id", "product_id", "lot", "expiry_date"),
         CheckConstraint("quantity >= 0", name="quantity"),
+        # Infinity is a date to PostgreSQL, and to nothing that calculates with it.
+        CheckConstraint("expiry_date BETWEEN '1970-01-01' AND '9999-12-31'", name="expiry_date"),
         CheckConstraint("length(lot) <= 64", name="lot"),
-        # The recompute's candidates: stock that expires soon.
-        Index("ix_batches_expiry_date_in_stock", "expiry_date", postgresql_where=text("quantity > 0")),
+        # Stands on no quantity, not even in a condition, so that a sale's update stays HOT.
+        Index(None, "expiry_date"),
         Index(None, "product_id"),
     )
 
-    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     store_id: Mapped[int] = mapped_column(ForeignKey("stores.id"))
     product_id: Mapped[int] = mapped_column(ForeignKey("products.id"))
     lot: Mapped[str] = mapped_column(String, server_default=text("''"))
@@ -119,17 +133,19 @@ class Batch(Base):
 class Policy(Base):
     """A version of the pricing policy: immutable but for `active`, which exactly one carries.
 
-    A trigger refuses any other change.
+    Triggers refuse any other change, any deletion, and a commit that leaves no version active.
     """
 
     __tablename__ = "policies"
     __table_args__ = (
         CheckConstraint("version > 0", name="version"),
+        CheckConstraint("length(comment) <= 500", name="comment"),
+        CheckConstraint("activated_at IS NOT NULL OR NOT active", name="activated_at"),
         Index("uq_policies_active", "active", unique=True, postgresql_where=text("active")),
     )
 
     version: Mapped[int] = mapped_column(Integer, primary_key=True)
-    document: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    document: Mapped[dict[str, object]] = mapped_column(JSONB)
     comment: Mapped[str] = mapped_column(String, server_default=text("''"))
     active: Mapped[bool] = mapped_column(server_default=text("false"))
     activated_at: Mapped[Instant | None]
@@ -168,7 +184,7 @@ class Discount(Base):
 
 
 class PriceDecision(Base):
-    """A line of the ledger: append-only, never updated (a trigger refuses it), kept for good.
+    """A line of the ledger: append-only (a trigger refuses updates and deletions), kept for good.
 
     It names batches, products and stores by id without foreign keys, because it outlives them.
     Partitioned by month of `decided_at`.
@@ -179,16 +195,13 @@ class PriceDecision(Base):
         CheckConstraint("(kind = 'closed') = (close_reason IS NOT NULL)", name="close_reason"),
         CheckConstraint("(kind = 'closed') = (price IS NULL)", name="price"),
         CheckConstraint("(kind = 'opened') = (previous_price IS NULL)", name="previous_price"),
-        Index(None, "product_id", "decided_at"),
         {"postgresql_partition_by": "RANGE (decided_at)"},
     )
 
     batch_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     decided_at: Mapped[Instant] = mapped_column(primary_key=True)
     # Orders two decisions of one batch that share an instant.
-    id: Mapped[int] = mapped_column(
-        BigInteger, primary_key=True, server_default=text("nextval('price_decisions_id_seq')")
-    )
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     kind: Mapped[DecisionKind] = mapped_column(_enum(DecisionKind, "decision_kind"))
     close_reason: Mapped[CloseReason | None] = mapped_column(_enum(CloseReason, "close_reason"))
     store_id: Mapped[int] = mapped_column(Integer)
@@ -215,6 +228,10 @@ class PriceSnapshot(Base):
 
     __tablename__ = "price_history"
     __table_args__ = (
+        # The prices in the index: a product's month lies in as many places of the table as it has slots.
+        PrimaryKeyConstraint("product_id", "store_id", "slot_at", postgresql_include=["price", "base_price"]),
+        # The newest slot, and what was recorded in it.
+        Index(None, "slot_at"),
         CheckConstraint("price > 0 AND price <= base_price", name="price"),
         CheckConstraint(
             "date_bin('6 hours', slot_at, timestamptz '2000-01-01 00:00:00+00') = slot_at", name="slot_at"
@@ -222,8 +239,8 @@ class PriceSnapshot(Base):
         {"postgresql_partition_by": "RANGE (slot_at)"},
     )
 
-    product_id: Mapped[int] = mapped_column(ForeignKey("products.id"), primary_key=True, autoincrement=False)
-    store_id: Mapped[int] = mapped_column(ForeignKey("stores.id"), primary_key=True, autoincrement=False)
-    slot_at: Mapped[Instant] = mapped_column(primary_key=True)
+    product_id: Mapped[int] = mapped_column(ForeignKey("products.id"))
+    store_id: Mapped[int] = mapped_column(ForeignKey("stores.id"))
+    slot_at: Mapped[Instant]
     price: Mapped[Money]
     base_price: Mapped[Money]

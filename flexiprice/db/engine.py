@@ -1,0 +1,119 @@
+"""The async engine, and what it means when the database is not there.
+
+Whoever uses an engine from here never meets a driver's words for a database that is away: they are
+`DatabaseUnavailable`, wherever in a transaction it happens.
+"""
+
+import ssl
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
+from typing import cast
+
+import asyncpg  # pyright: ignore[reportMissingTypeStubs]
+from sqlalchemy import event
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from flexiprice.errors import DatabaseUnavailable, InvalidSettings
+from flexiprice.settings import Settings
+
+_CONNECT_TIMEOUT_SECONDS = 10
+_POOL_TIMEOUT_SECONDS = 10
+# Shorter than the patience of most firewalls and load balancers with an idle connection.
+_RECYCLE_SECONDS = 1800
+# By SQLSTATE: connections broken, too many, the server starting, stopping, crashed or promoted.
+_AWAY = ("08", "53300", "57P01", "57P02", "57P03", "57P05", "25006")
+_REFUSED = ("28", "3D000")
+
+
+def create_engine(settings: Settings, *, application_name: str) -> AsyncEngine:
+    """Makes an engine that connects on first use and heals by itself after the server was away.
+
+    Args:
+        settings: where the database is, and how many connections may be open.
+        application_name: what the connections are called in `pg_stat_activity`.
+
+    Raises:
+        InvalidSettings: no database is configured; on first use also where the server refuses the
+            account, the password or the database's name.
+    """
+    engine = create_async_engine(
+        "postgresql+asyncpg://",
+        async_creator=_connector(settings.require_database_url(), application_name),
+        pool_size=settings.database_pool_size,
+        max_overflow=0,
+        pool_timeout=_POOL_TIMEOUT_SECONDS,
+        pool_pre_ping=True,
+        pool_recycle=_RECYCLE_SECONDS,
+        hide_parameters=True,
+    )
+    event.listen(engine.sync_engine, "handle_error", _translate)
+    return engine
+
+
+@contextmanager
+def database_errors() -> Generator[None]:
+    """Turns what the engine cannot translate itself into `DatabaseUnavailable`, at a program's door.
+
+    That is a pool that has no connection to give in time, and a connection lost where no statement ran.
+
+    Raises:
+        DatabaseUnavailable: PostgreSQL does not answer, ended the connection, or has none left for us.
+    """
+    try:
+        yield
+    except PoolTimeoutError as error:
+        raise DatabaseUnavailable("every connection to the database stayed busy; try again") from error
+    except DBAPIError as error:
+        translated = _meaning(error.orig, lost=error.connection_invalidated)
+        if translated is None:
+            raise
+        raise translated from error
+
+
+def _connector(url: str, application_name: str) -> Callable[[], Awaitable[object]]:
+    async def connect() -> object:
+        # asyncpg reads the URL itself, and with it all that libpq's users know: sslmode, host=/socket, …
+        try:
+            # The driver is not typed; SQLAlchemy takes whatever it gives.
+            connection = cast(
+                "object",
+                await asyncpg.connect(
+                    url,
+                    timeout=_CONNECT_TIMEOUT_SECONDS,
+                    server_settings={"application_name": application_name},
+                ),
+            )
+        except ssl.SSLError as error:
+            raise DatabaseUnavailable(f"no TLS connection to the database: {error.reason}") from error
+        except OSError as error:
+            reason = f" ({error})" if str(error) else ""
+            raise DatabaseUnavailable(
+                f"the database does not answer{reason}; is PostgreSQL running?"
+            ) from error
+        except (ValueError, asyncpg.ClientConfigurationError) as error:
+            # The driver's own message may quote the URL, and with it the password.
+            raise InvalidSettings("FLEXIPRICE_DATABASE_URL: cannot be read as a PostgreSQL URL") from error
+        return connection
+
+    return connect
+
+
+def _translate(context: ExceptionContext) -> Exception | None:
+    return _meaning(context.original_exception, lost=context.is_disconnect)
+
+
+def _meaning(error: BaseException | None, *, lost: bool) -> Exception | None:
+    sqlstate = str(getattr(error, "sqlstate", None) or "")
+    if sqlstate.startswith(_REFUSED):
+        return InvalidSettings(f"FLEXIPRICE_DATABASE_URL: {_driver_message(error)}")
+    if lost or sqlstate.startswith(_AWAY):
+        return DatabaseUnavailable("the database ended the connection, or is starting or stopping; try again")
+    return None
+
+
+def _driver_message(error: BaseException | None) -> str:
+    # SQLAlchemy prefixes the driver's message with the class of its exception.
+    return str(error).rpartition(">: ")[2]

@@ -1,0 +1,48 @@
+"""Locks that last as long as the transaction, so that they work behind a transaction-mode pooler.
+
+Whoever takes several takes them in the order in which they stand here.
+"""
+
+from enum import IntEnum
+
+from sqlalchemy import Connection, Select, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+# Keeps our keys apart from those of other programs in the same database.
+_NAMESPACE = 1_179_406_416
+
+
+class Lock(IntEnum):
+    """What only one transaction may do at a time."""
+
+    MIGRATIONS = 1
+    POLICIES = 2
+    DISCOUNTS = 3
+    PRICE_HISTORY = 4
+    PARTITIONS = 5
+    IMPORTS = 6
+
+
+async def take_lock(session: AsyncSession, lock: Lock) -> None:
+    """Waits until no other transaction holds the lock, and holds it until this one ends.
+
+    Meanwhile the server looks every second whether the client still lives: one that was killed must
+    neither run on nor keep the lock.
+    """
+    await session.execute(select(func.set_config("client_connection_check_interval", "1s", True)))
+    await session.execute(_exclusive(lock))
+
+
+async def share_lock(session: AsyncSession, lock: Lock) -> None:
+    """Like `take_lock`, beside others that share it; it keeps out who takes it, and the other way round."""
+    await session.execute(select(func.set_config("client_connection_check_interval", "1s", True)))
+    await session.execute(select(func.pg_advisory_xact_lock_shared(_NAMESPACE, int(lock))))
+
+
+def take_lock_on(connection: Connection, lock: Lock) -> None:
+    """`take_lock` for what is not asynchronous: migrations."""
+    connection.execute(_exclusive(lock))
+
+
+def _exclusive(lock: Lock) -> Select[tuple[None]]:
+    return select(func.pg_advisory_xact_lock(_NAMESPACE, int(lock)))

@@ -1,0 +1,53 @@
+"""Brings a database to the schema that this version of FlexiPrice needs."""
+
+from functools import cache
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import String, column, func, select, table
+from sqlalchemy.ext.asyncio import AsyncSession
+
+_SCRIPTS = "flexiprice.db:migrations"
+
+
+def upgrade(database_url: str) -> None:
+    """Runs all pending migrations in one transaction and makes the partitions that are missing.
+
+    Of two that run at once, the second waits and finds nothing to do. Must not be called where an
+    event loop runs; use a thread there.
+
+    Args:
+        database_url: as in `FLEXIPRICE_DATABASE_URL`.
+
+    Raises:
+        DatabaseUnavailable: PostgreSQL does not answer.
+        InvalidSettings: the URL cannot be used.
+    """
+    config = _config()
+    config.attributes["database_url"] = database_url
+    config.attributes["upgrade"] = True
+    command.upgrade(config, "head")
+
+
+async def is_current(session: AsyncSession) -> bool:
+    """Whether the database has exactly the schema that this version of FlexiPrice needs."""
+    if await session.scalar(select(func.to_regclass("alembic_version"))) is None:
+        return False
+    revision = column("version_num", String)
+    return await session.scalar(select(revision).select_from(table("alembic_version"))) == head_revision()
+
+
+@cache
+def head_revision() -> str:
+    """The revision that `upgrade` leads to."""
+    head = ScriptDirectory.from_config(_config()).get_current_head()
+    if head is None:
+        raise RuntimeError("the package was built without its migrations")
+    return head
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", _SCRIPTS)
+    return config

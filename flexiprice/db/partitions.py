@@ -1,0 +1,109 @@
+"""The monthly partitions of the ledger and the price history: made ahead, dropped when too old."""
+
+import re
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from flexiprice.db.locks import Lock, take_lock_on
+from flexiprice.db.tables import PriceDecision, PriceSnapshot
+
+MONTHS_AHEAD = 2
+_PARTITIONED = (PriceDecision.__tablename__, PriceSnapshot.__tablename__)
+_PARTITION = re.compile(rf"({'|'.join(_PARTITIONED)})_(\d{{4}})_(\d{{2}})")
+
+
+def is_partition(table: str) -> bool:
+    """Whether a table's name is that of a monthly partition."""
+    return _PARTITION.fullmatch(table) is not None
+
+
+async def ensure_partitions(session: AsyncSession, *, now: datetime) -> int:
+    """Makes the partitions of this month and the months ahead that are missing; returns how many.
+
+    Months are those of UTC. Safe to call at any time, by many at once; costs one look-up where all
+    are there.
+    """
+    connection = await session.connection()
+    return await connection.run_sync(ensure_partitions_on, now=now)
+
+
+def ensure_partitions_on(connection: Connection, *, now: datetime) -> int:
+    """`ensure_partitions` on a connection that is not asynchronous."""
+    if not _missing(connection, now):
+        return 0
+    take_lock_on(connection, Lock.PARTITIONS)
+    # Another may have made them while this one waited.
+    missing = _missing(connection, now)
+    for parent, first in missing:
+        _make(connection, parent, first)
+    return len(missing)
+
+
+async def drop_price_history_before(session: AsyncSession, *, instant: datetime) -> int:
+    """Drops the partitions of the price history that end at or before an instant; returns how many.
+
+    The ledger is kept for good.
+    """
+    connection = await session.connection()
+    present = await connection.run_sync(_present)
+    old = [
+        name
+        for name in sorted(present)
+        if name.startswith(PriceSnapshot.__tablename__) and _following(_first_of(name)) <= instant
+    ]
+    for name in old:
+        await connection.execute(text(f"DROP TABLE {name}"))
+    return len(old)
+
+
+def _present(connection: Connection) -> set[str]:
+    query = (
+        "SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid "
+        "WHERE inhparent = ANY (CAST(CAST(:parents AS text[]) AS regclass[]))"
+    )
+    return set(connection.execute(text(query), {"parents": list(_PARTITIONED)}).scalars())
+
+
+def _missing(connection: Connection, now: datetime) -> list[tuple[str, datetime]]:
+    present = _present(connection)
+    month, months = _month_of(now), list[datetime]()
+    for _ in range(MONTHS_AHEAD + 1):
+        months.append(month)
+        month = _following(month)
+    return [
+        (parent, first) for parent in _PARTITIONED for first in months if _name(parent, first) not in present
+    ]
+
+
+def _make(connection: Connection, parent: str, first: datetime) -> None:
+    # A table that is attached, and not one created as a partition: the latter would lock out everyone who
+    # reads or writes the parent until this transaction ends.
+    name = _name(parent, first)
+    connection.execute(text(f"CREATE TABLE {name} (LIKE {parent} INCLUDING DEFAULTS INCLUDING CONSTRAINTS)"))
+    connection.execute(
+        text(
+            f"ALTER TABLE {parent} ATTACH PARTITION {name} "
+            f"FOR VALUES FROM ('{first.isoformat()}') TO ('{_following(first).isoformat()}')"
+        )
+    )
+
+
+def _name(parent: str, first: datetime) -> str:
+    return f"{parent}_{first:%Y_%m}"
+
+
+def _first_of(partition: str) -> datetime:
+    found = _PARTITION.fullmatch(partition)
+    if found is None:
+        raise ValueError(f"{partition} is not a monthly partition")
+    return datetime(int(found[2]), int(found[3]), 1, tzinfo=UTC)
+
+
+def _month_of(instant: datetime) -> datetime:
+    return instant.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+
+
+def _following(first: datetime) -> datetime:
+    return first.replace(year=first.year + first.month // 12, month=first.month % 12 + 1)
