@@ -1,0 +1,1 @@
+"""Products and batches out of somebody else's file: CSV or NDJSON, as other systems export them."""
