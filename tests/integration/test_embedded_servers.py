@@ -17,6 +17,7 @@ import redis
 from flexiprice.embedded import wheels
 from flexiprice.embedded.servers import embedded_servers, temporary_servers
 from flexiprice.errors import Conflict, MissingExtra, ServerFailed
+from tests.processes import processes_in, wait_for
 
 OWNER = """
 import sys, time
@@ -56,27 +57,7 @@ def start_owner(tmp_path: Path) -> Iterator[Callable[[str], subprocess.Popen[str
     for owner in owners:
         owner.kill()
         owner.communicate()
-    assert wait_for(lambda: not servers_in(tmp_path))
-
-
-def servers_in(folder: Path) -> list[int]:
-    found = []
-    for process in psutil.process_iter(["name", "cwd"]):
-        if process.info["name"] in {"postgres", "valkey-server", "initdb"}:
-            cwd = process.info["cwd"]
-            # None for the zombies that an orphan leaves where nobody reaps it.
-            if cwd and Path(cwd).is_relative_to(folder):
-                found.append(process.pid)
-    return found
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 15) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
+    assert wait_for(lambda: not processes_in(tmp_path))
 
 
 def fetch(url: str, query: str) -> object:
@@ -95,7 +76,7 @@ def test_both_servers_answer_and_keep_what_they_were_given_across_a_restart(tmp_
         fetch(first.database_url, "CREATE TABLE kept AS SELECT 42 AS answer")
         with redis.Redis.from_url(first.redis_url) as client:
             client.set("kept", "yes")
-    assert servers_in(tmp_path) == []
+    assert processes_in(tmp_path) == []
 
     with embedded_servers(tmp_path / "servers", durable=True) as second:
         assert second == first
@@ -119,8 +100,8 @@ def test_neither_server_lets_anyone_in_without_the_password(tmp_path: Path) -> N
         assert (tmp_path / "servers").stat().st_mode & 0o077 == 0
         listening = {
             connection.laddr.ip
-            for pid in servers_in(tmp_path)
-            for connection in psutil.Process(pid).net_connections()
+            for process in processes_in(tmp_path)
+            for connection in process.net_connections()
             if connection.status == psutil.CONN_LISTEN
         }
         assert listening == {"127.0.0.1"}
@@ -129,7 +110,7 @@ def test_neither_server_lets_anyone_in_without_the_password(tmp_path: Path) -> N
 def test_only_the_server_that_is_not_given_is_started(tmp_path: Path) -> None:
     with embedded_servers(tmp_path / "servers", durable=False, database_url="postgresql://given/db") as urls:
         assert urls.database_url == "postgresql://given/db"
-        assert len(servers_in(tmp_path)) == 1
+        assert len(processes_in(tmp_path)) == 1
         with redis.Redis.from_url(urls.redis_url) as client:
             assert client.ping()
 
@@ -150,7 +131,7 @@ def test_a_failed_start_says_why_and_leaves_nothing_running(tmp_path: Path) -> N
         embedded_servers(tmp_path / "servers", durable=False),
     ):
         pass
-    assert servers_in(tmp_path) == []
+    assert processes_in(tmp_path) == []
 
 
 def test_an_interrupted_initialisation_is_begun_again(tmp_path: Path) -> None:
@@ -168,10 +149,10 @@ def test_servers_end_with_their_owner(
     owner = start_owner(OWNER)
     assert owner.stdout is not None
     assert "postgresql://" in owner.stdout.readline()
-    assert len(servers_in(tmp_path)) >= 2
+    assert len(processes_in(tmp_path)) >= 2
     owner.send_signal(ending)
     owner.wait()
-    assert wait_for(lambda: not servers_in(tmp_path))
+    assert wait_for(lambda: not processes_in(tmp_path))
 
 
 @pytest.mark.parametrize("delay", [0.0, 0.15, 0.4])
@@ -183,7 +164,7 @@ def test_an_interruption_during_the_start_leaves_nothing(
     time.sleep(delay)
     owner.send_signal(signal.SIGINT)
     owner.wait()
-    assert wait_for(lambda: not servers_in(tmp_path))
+    assert wait_for(lambda: not processes_in(tmp_path))
 
 
 def test_the_next_start_ends_servers_that_outlived_a_killed_owner_and_keeps_their_data(
@@ -195,13 +176,13 @@ def test_the_next_start_ends_servers_that_outlived_a_killed_owner_and_keeps_thei
     fetch(database_url, "CREATE TABLE kept AS SELECT 42 AS answer")
     owner.kill()
     owner.wait()
-    orphans = servers_in(tmp_path)
+    orphans = processes_in(tmp_path)
     assert fetch(database_url, "SELECT 1") == 1
 
     with embedded_servers(tmp_path / "servers", durable=True) as urls:
-        assert not set(orphans) & set(servers_in(tmp_path))
+        assert not set(orphans) & set(processes_in(tmp_path))
         assert fetch(urls.database_url, "SELECT answer FROM kept") == 42
-    assert servers_in(tmp_path) == []
+    assert processes_in(tmp_path) == []
 
 
 def test_temporary_servers_leave_no_folder_and_clear_away_abandoned_ones(
