@@ -37,9 +37,11 @@ async def open_resources(settings: Settings, *, program: str) -> AsyncIterator[R
     """
     engine = create_engine(settings, application_name=program)
     redis = create_redis(settings, client_name=program)
+    tasks = TaskQueue(redis, settings)
     try:
         sessions = async_sessionmaker(engine, expire_on_commit=False)
-        yield Resources(settings, engine, sessions, redis, TaskQueue(redis, settings))
+        yield Resources(settings, engine, sessions, redis, tasks)
     finally:
+        await tasks.aclose()
         await redis.aclose(close_connection_pool=True)
         await engine.dispose()

@@ -1,0 +1,100 @@
+"""Hearing at once what is published in Redis, over one connection that all listeners share."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, asynccontextmanager, suppress
+from typing import Any, Final, cast
+
+from arq.connections import ArqRedis
+from redis.asyncio.client import PubSub
+
+from flexiprice.jobs.redis import UNAVAILABLE
+from flexiprice.telemetry import get_logger
+
+_LOGGER = get_logger(__name__)
+_READ_TIMEOUT: Final = 5.0
+_LONGEST_PAUSE: Final = 2.0
+
+
+class Announcements:
+    """Sets an event for each message on a channel.
+
+    An event is also set when its subscription has just been confirmed, at first and after every lost
+    connection: whoever looks after each event therefore misses nothing. While Redis is away nothing is
+    heard, so a listener looks from time to time by itself.
+    """
+
+    def __init__(self, redis: ArqRedis) -> None:
+        self._redis = redis
+        self._listeners: dict[str, set[asyncio.Event]] = {}
+        self._confirmed: set[str] = set()
+        self._pubsub: PubSub | None = None
+        self._reader: asyncio.Task[None] | None = None
+
+    @asynccontextmanager
+    async def listening(self, channel: str) -> AsyncGenerator[asyncio.Event]:
+        """Listens on a channel for as long as the context is open.
+
+        Yields:
+            An event that is set for each message; the listener clears it.
+        """
+        heard = asyncio.Event()
+        listeners = self._listeners.setdefault(channel, set())
+        listeners.add(heard)
+        if channel in self._confirmed:
+            heard.set()
+        elif self._reader is None or self._reader.done():
+            self._reader = asyncio.create_task(self._read(), name="flexiprice-announcements")
+        elif len(listeners) == 1 and self._pubsub is not None:
+            with suppress(*UNAVAILABLE):
+                await self._pubsub.subscribe(channel)
+        try:
+            yield heard
+        finally:
+            listeners.discard(heard)
+            if not listeners and self._listeners.get(channel) is listeners:
+                await self._leave(channel)
+
+    async def aclose(self) -> None:
+        """Stops listening."""
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            reader.cancel()
+            await asyncio.wait([reader])
+
+    async def _leave(self, channel: str) -> None:
+        del self._listeners[channel]
+        self._confirmed.discard(channel)
+        if self._pubsub is not None:
+            with suppress(*UNAVAILABLE):
+                await self._pubsub.unsubscribe(channel)
+
+    async def _read(self) -> None:
+        pause = 0.05
+        while True:
+            try:
+                async with aclosing(self._redis.pubsub()) as pubsub:
+                    await self._follow(pubsub)
+            except UNAVAILABLE as error:
+                _LOGGER.debug("cannot listen for announcements", error=str(error))
+            finally:
+                self._pubsub = None
+                self._confirmed.clear()
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    async def _follow(self, pubsub: PubSub) -> None:
+        if self._listeners:
+            await pubsub.subscribe(*self._listeners)
+        # From here on, whoever comes subscribes by itself.
+        self._pubsub = pubsub
+        while True:
+            message = cast("Any", await pubsub.get_message(timeout=_READ_TIMEOUT))
+            if message is None or message["type"] not in {"subscribe", "message"}:
+                continue
+            channel: str = message["channel"].decode()
+            listeners = self._listeners.get(channel, ())
+            if message["type"] == "subscribe" and listeners:
+                self._confirmed.add(channel)
+            for heard in listeners:
+                heard.set()

@@ -1,0 +1,101 @@
+"""Exceptions on the wire: described on one side, rebuilt from an allow-list on the other.
+
+Whatever is not on the list arrives as a `RemoteError`, so no message can make this process build, import
+or run anything.
+"""
+
+import asyncio
+import traceback
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from arq.jobs import DeserializationError, SerializationError
+from arq.worker import JobExecutionFailed
+
+from flexiprice.errors import FlexiPriceError, RemoteError
+
+_MESSAGE_LIMIT: Final = 2_000
+_TRACEBACK_LIMIT: Final = 16_000
+
+_FOREIGN: Final[Mapping[str, type[BaseException]]] = {
+    kind.__name__: kind
+    for kind in (
+        ArithmeticError,
+        AssertionError,
+        AttributeError,
+        ConnectionError,
+        EOFError,
+        IndexError,
+        KeyError,
+        LookupError,
+        MemoryError,
+        NotImplementedError,
+        OSError,
+        OverflowError,
+        PermissionError,
+        RecursionError,
+        RuntimeError,
+        TimeoutError,
+        TypeError,
+        UnicodeError,
+        ValueError,
+        ZeroDivisionError,
+        asyncio.CancelledError,
+        DeserializationError,
+        JobExecutionFailed,
+        SerializationError,
+    )
+}
+
+
+def describe(error: BaseException) -> dict[str, object]:
+    """What is sent of an exception: type, message, details, and the traceback as text."""
+    description: dict[str, object] = {
+        "kind": type(error).__name__,
+        "message": str(error.args[0] if isinstance(error, KeyError) and error.args else error)[
+            :_MESSAGE_LIMIT
+        ],
+        "traceback": "".join(traceback.format_exception(error))[-_TRACEBACK_LIMIT:],
+    }
+    if isinstance(error, FlexiPriceError):
+        description["code"] = error.code
+        description["details"] = {
+            name: value if isinstance(value, str | int | float | bool | None) else str(value)
+            for name, value in error.details.items()
+        }
+    return description
+
+
+def rebuild(description: Mapping[str, object]) -> BaseException:
+    """The exception that a description tells of, or a `RemoteError` in its stead.
+
+    Raises:
+        ValueError: it is no description.
+    """
+    kind, message, text = description.get("kind"), description.get("message"), description.get("traceback")
+    code, details = description.get("code"), description.get("details")
+    if not (isinstance(kind, str) and isinstance(message, str) and isinstance(text, str)):
+        raise ValueError("a fault without type, message or traceback")  # noqa: TRY004 -- what came, not what is called
+    error: BaseException | None = None
+    if isinstance(code, str) and isinstance(details, dict):
+        error = _ours(kind, message, {str(name): value for name, value in details.items()})  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    elif kind in _FOREIGN:
+        error = _FOREIGN[kind](message) if message else _FOREIGN[kind]()
+    if error is None:
+        return RemoteError(message, kind=kind, traceback=text, code=code if isinstance(code, str) else "")
+    error.add_note(f"Raised by a worker:\n{text}")
+    return error
+
+
+def _ours(kind: str, message: str, details: dict[str, object]) -> FlexiPriceError | None:
+    for candidate in _family(FlexiPriceError):
+        # One with a constructor of its own wants more than was sent.
+        if candidate.__name__ == kind and candidate.__init__ is FlexiPriceError.__init__:
+            return candidate(message, **details)
+    return None
+
+
+def _family(kind: type[FlexiPriceError]) -> Iterator[type[FlexiPriceError]]:
+    yield kind
+    for child in kind.__subclasses__():
+        yield from _family(child)

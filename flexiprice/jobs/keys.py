@@ -1,0 +1,67 @@
+"""Names of everything that FlexiPrice keeps in Redis beside arq's own keys.
+
+arq keeps a job in `arq:job:<id>`, its result in `arq:result:<id>`, its place in its queue's sorted set,
+and `arq:in-progress:<id>` while it runs. What arq forgets and a status must tell is in our record.
+"""
+
+from arq.constants import (
+    abort_jobs_ss,
+    default_queue_name,
+    in_progress_key_prefix,
+    job_key_prefix,
+    result_key_prefix,
+    retry_key_prefix,
+)
+
+from flexiprice.settings import Queue
+
+# The sorted set in which arq keeps the ids of jobs that are to be aborted.
+ABORTED_JOBS = abort_jobs_ss
+# Channel that tells workers of a queue that there may be work; the message is the queue's name.
+WAKE_CHANNEL = "flexiprice:wake"
+WORKERS = "flexiprice:workers"
+
+
+def queue_key(queue: Queue) -> str:
+    """The sorted set of a queue's jobs, by the instant at which they are due."""
+    return f"{default_queue_name}:{queue.value}"
+
+
+def job_key(job_id: str) -> str:
+    """A job's function and arguments, until it is done."""
+    return job_key_prefix + job_id
+
+
+def result_key(job_id: str) -> str:
+    """What a job came to."""
+    return result_key_prefix + job_id
+
+
+def in_progress_key(job_id: str) -> str:
+    """There while a job runs; holds the id of the worker that runs it."""
+    return in_progress_key_prefix + job_id
+
+
+def retry_key(job_id: str) -> str:
+    """How often a job was started."""
+    return retry_key_prefix + job_id
+
+
+def record_key(job_id: str) -> str:
+    """A hash: task, queue, fingerprint, enqueued (ms), started (ms), worker."""
+    return f"flexiprice:job:{job_id}"
+
+
+def finished_channel(job_id: str) -> str:
+    """Channel that tells whoever waits that a job has its result."""
+    return f"flexiprice:finished:{job_id}"
+
+
+def tick_key(schedule: str, tick_ms: int) -> str:
+    """There once a tick of a schedule was enqueued, so that it never is again."""
+    return f"flexiprice:tick:{schedule}:{tick_ms}"
+
+
+def worker_key(worker_id: str) -> str:
+    """What a live worker says of itself; expires soon after its last heartbeat."""
+    return f"flexiprice:worker:{worker_id}"

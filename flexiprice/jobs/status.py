@@ -1,0 +1,213 @@
+"""What became of a job, told from what arq and our record keep of it in Redis."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from arq.jobs import DeserializationError, JobResult, deserialize_result
+from arq.worker import JobExecutionFailed
+
+from flexiprice.errors import (
+    CorruptMessage,
+    FlexiPriceError,
+    JobExpired,
+    JobRevoked,
+    RemoteError,
+    TimeLimitExceeded,
+)
+from flexiprice.jobs import codec
+from flexiprice.settings import Queue
+
+
+class RunStatus(StrEnum):
+    """Where a job is on its way."""
+
+    DEFERRED = "deferred"
+    QUEUED = "queued"
+    RUNNING = "running"
+    RETRYING = "retrying"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    REVOKED = "revoked"
+
+
+READY: Final = frozenset({RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.REVOKED})
+
+
+@dataclass(frozen=True, slots=True)
+class JobError:
+    """Why a job failed, safe to show to whoever asks."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobStatus:
+    """What is known of a job.
+
+    Attributes:
+        job_id: by which it is asked for.
+        task: the task's name; None where Redis has forgotten it.
+        queue: where it waits or waited.
+        status: where it is on its way.
+        ready: it has ended, one way or the other.
+        result: what the task returned, as plain mappings, lists and values.
+        error: why it failed or was revoked.
+        progress: always None for now.
+        enqueued_at: when it was enqueued.
+        started_at: when its latest try began.
+        finished_at: when it ended.
+        attempt: the number of its latest try, from 1; 0 before the first.
+    """
+
+    job_id: str
+    task: str | None
+    queue: Queue | None
+    status: RunStatus
+    ready: bool
+    result: object = None
+    error: JobError | None = None
+    progress: None = None
+    enqueued_at: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    attempt: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobTraces:
+    """Everything that Redis holds about one job at one moment, as it was read.
+
+    Attributes:
+        result: arq's result, once there is one.
+        waiting: the job's definition is there, so that it can still be started.
+        in_progress: a worker has taken it.
+        tries: how often it was started.
+        record: our own record of it.
+        due_at_ms: when it is due, by queue; in the queue until it has ended.
+        now_ms: by the clock of Redis.
+    """
+
+    result: bytes | None
+    waiting: bool
+    in_progress: bool
+    tries: int
+    record: Mapping[str, str]
+    due_at_ms: Mapping[Queue, float]
+    now_ms: int
+
+
+def read_status(job_id: str, traces: JobTraces) -> JobStatus | None:
+    """Tells a job's status from its traces; None where there are none."""
+    if traces.result is not None:
+        return _ended(job_id, traces, traces.result)
+    if not (traces.in_progress or traces.due_at_ms):
+        return None
+    queue, due_at_ms = next(iter(traces.due_at_ms.items()), (None, 0.0))
+    error = None
+    if traces.in_progress:
+        status = RunStatus.RUNNING
+    elif not traces.waiting:
+        # Its time has run out; the next worker that looks at it will say so too.
+        status, error = RunStatus.FAILED, _EXPIRED
+    elif traces.tries:
+        status = RunStatus.RETRYING
+    else:
+        status = RunStatus.DEFERRED if due_at_ms > traces.now_ms else RunStatus.QUEUED
+    return JobStatus(
+        job_id=job_id,
+        task=traces.record.get("task"),
+        queue=queue or _queue(traces.record.get("queue")),
+        status=status,
+        ready=status in READY,
+        error=error,
+        enqueued_at=_instant(traces.record.get("enqueued")),
+        started_at=_instant(traces.record.get("started")),
+        attempt=traces.tries,
+    )
+
+
+def _ended(job_id: str, traces: JobTraces, encoded: bytes) -> JobStatus:
+    record = traces.record
+    known: dict[str, Any] = {
+        "job_id": job_id,
+        "task": record.get("task"),
+        "queue": _queue(record.get("queue")),
+        "ready": True,
+        "enqueued_at": _instant(record.get("enqueued")),
+        "started_at": _instant(record.get("started")),
+    }
+    try:
+        result: JobResult = deserialize_result(encoded, deserializer=codec.decode)
+    except DeserializationError:
+        return JobStatus(**known, status=RunStatus.FAILED, error=_CORRUPT)
+    known["finished_at"] = result.finish_time
+    if result.success:
+        outcome: dict[str, Any] = {"status": RunStatus.SUCCEEDED, "result": result.result}
+    else:
+        error = _error(result.result)
+        revoked = error.code == JobRevoked.code
+        outcome = {"status": RunStatus.REVOKED if revoked else RunStatus.FAILED, "error": error}
+        if error == _EXPIRED:
+            # arq writes a start and a first try for what it never started.
+            return JobStatus(**known, **outcome)
+    return JobStatus(
+        **{
+            **known,
+            "task": known["task"] or result.function,
+            "queue": known["queue"] or _queue(result.queue_name.rpartition(":")[2]),
+            "enqueued_at": known["enqueued_at"] or result.enqueue_time,
+            "started_at": known["started_at"] or result.start_time,
+        },
+        **outcome,
+        attempt=result.job_try,
+    )
+
+
+def _error(error: object) -> JobError:
+    """What may be told of an exception: ours as they are, of others only what they are called."""
+    match error:
+        case RemoteError(kind=kind, remote_code=code):
+            return _unexpected(kind) if code == RemoteError.code else JobError(code, error.message)
+        case FlexiPriceError():
+            return JobError(error.code, error.message)
+        case asyncio.CancelledError():
+            return JobError(JobRevoked.code, "the job was called off")
+        case TimeoutError():
+            return JobError(TimeLimitExceeded.code, "the task ran longer than it may")
+        case _:
+            return _arq_error(error)
+
+
+def _arq_error(error: object) -> JobError:
+    if isinstance(error, DeserializationError):
+        return _CORRUPT
+    # arq tells its own failures apart by these texts alone.
+    message = str(error) if isinstance(error, JobExecutionFailed) else ""
+    if message == "job expired":
+        return _EXPIRED
+    if message.startswith("function ") and message.endswith(" not found"):
+        return JobError("unknown_task", message)
+    if message.endswith(" retries exceeded"):
+        return JobError("retries_exceeded", message)
+    return _unexpected(type(error).__name__)
+
+
+def _unexpected(kind: str) -> JobError:
+    return JobError(RemoteError.code, f"the task failed unexpectedly ({kind}); the worker's log says more")
+
+
+_EXPIRED: Final = JobError(JobExpired.code, "no worker started the job in the time that it was given")
+_CORRUPT: Final = JobError(CorruptMessage.code, "what Redis holds of the job cannot be read")
+
+
+def _instant(milliseconds: str | None) -> datetime | None:
+    return None if milliseconds is None else datetime.fromtimestamp(int(milliseconds) / 1000, tz=UTC)
+
+
+def _queue(name: str | None) -> Queue | None:
+    return Queue(name) if name in set(Queue) else None

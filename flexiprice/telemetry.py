@@ -1,0 +1,108 @@
+"""Logs: one line an event, JSON outside a terminal, never with a secret in it."""
+
+import logging
+import logging.config
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any, Final
+
+import structlog
+from structlog.typing import Processor
+
+from flexiprice.settings import LogFormat, Settings
+
+_SECRET_NAMES: Final = re.compile(r"passw|secret|api_?key|authorization|token$|_url$|^dsn$", re.IGNORECASE)
+# What stands between "://" and "@" in a URL, passwords with stray characters included.
+_USER_INFO: Final = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)[^\s'\"]*@", re.IGNORECASE)
+_SECRET_OPTION: Final = re.compile(r"(?P<name>[?&](?:sentinel_)?password=)[^&\s'\"]*", re.IGNORECASE)
+_HIDDEN: Final = "***"
+
+# Loggers of libraries that say at INFO what our own lines say better.
+_QUIET: Final = ("alembic", "arq", "asyncio", "httpx", "sqlalchemy.engine", "uvicorn.access")
+# Loggers of libraries that bring handlers of their own.
+_OURS_TO_SHAPE: Final = ("uvicorn", "uvicorn.error")
+
+
+def configure_logging(settings: Settings) -> None:
+    """Sets up structlog and the standard library's logging, which libraries use, to write alike."""
+    logging.config.dictConfig(logging_config(settings))
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *_shared_processors(),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+
+
+def logging_config(settings: Settings) -> dict[str, Any]:
+    """The configuration of the standard library's logging, as `logging.config.dictConfig` takes it.
+
+    It is complete in itself, for programs that insist on setting up logging themselves.
+    """
+    level = settings.log_level
+    at_least_warning = max(level, "WARNING", key=_severity)
+    levels = dict.fromkeys(_QUIET, at_least_warning) | dict.fromkeys(_OURS_TO_SHAPE, level)
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "events": {
+                "()": structlog.stdlib.ProcessorFormatter,
+                "foreign_pre_chain": _shared_processors(),
+                "processors": [
+                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                    *_renderers(settings.log_format),
+                ],
+            }
+        },
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "events"}},
+        "root": {"level": level, "handlers": ["stderr"]},
+        "loggers": {
+            name: {"level": wanted, "handlers": [], "propagate": True} for name, wanted in levels.items()
+        },
+    }
+
+
+def get_logger(name: str) -> structlog.stdlib.BoundLogger:
+    """A logger by name; its lines carry what is bound to the running task by `bind_contextvars`."""
+    logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
+    return logger
+
+
+def without_secrets(text: str) -> str:
+    """The text with the user and password of every URL in it hidden."""
+    return _SECRET_OPTION.sub(rf"\g<name>{_HIDDEN}", _USER_INFO.sub(rf"\g<scheme>{_HIDDEN}@", text))
+
+
+def _severity(level: str) -> int:
+    return logging.getLevelNamesMapping()[level]
+
+
+def _shared_processors() -> list[Processor]:
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        _hide_secrets,
+    ]
+
+
+def _renderers(log_format: LogFormat) -> list[Processor]:
+    on_terminal = sys.stderr.isatty()
+    if log_format is LogFormat.CONSOLE or (log_format is LogFormat.AUTO and on_terminal):
+        return [structlog.dev.ConsoleRenderer(colors=on_terminal)]
+    return [structlog.processors.EventRenamer("message"), structlog.processors.JSONRenderer(default=str)]
+
+
+def _hide_secrets(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    for name, value in event.items():
+        if isinstance(value, str):
+            event[name] = _HIDDEN if _SECRET_NAMES.search(name) else without_secrets(value)
+    return event
