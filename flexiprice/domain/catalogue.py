@@ -17,7 +17,8 @@ from flexiprice.domain.money import CENT, MAX_PRICE, MIN_PRICE
 MAX_QUANTITY = 2_147_483_647
 MAX_BATCH_ID = 9_223_372_036_854_775_807
 _EARLIEST = date(1970, 1, 1)
-_LATEST = date(9999, 12, 31)
+# Far from `date.max`, to which no day can be added and which the database's driver takes for infinity.
+_LATEST = date(2999, 12, 31)
 
 # Control characters, line separators and halves of surrogate pairs: some of them no database stores,
 # and none can be told apart by somebody who reads a label.
@@ -78,7 +79,7 @@ def _iso_date(value: object) -> date:
     if type(value) is not date:
         raise PydanticCustomError("date", "must be a date such as 2025-03-31")
     if not _EARLIEST <= value <= _LATEST:
-        raise PydanticCustomError("date_range", "must not be before 1970-01-01")
+        raise PydanticCustomError("date_range", "must be from 1970-01-01 to 2999-12-31")
     return value
 
 
@@ -134,5 +135,5 @@ UnitCost = Annotated[
 CalendarDate = Annotated[
     date,
     BeforeValidator(_iso_date),
-    WithJsonSchema({"type": "string", "format": "date", "description": "ISO 8601, 1970-01-01 or later."}),
+    WithJsonSchema({"type": "string", "format": "date", "description": "ISO 8601, 1970-01-01 to 2999-12-31."}),
 ]
