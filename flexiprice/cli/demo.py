@@ -2,13 +2,11 @@
 
 import asyncio
 import os
-import tempfile
 import time
 from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, cast
 
 import httpx
@@ -21,10 +19,10 @@ from flexiprice.cli.programs import ended_by_signals, running_programs
 from flexiprice.cli.sample import load_sample
 from flexiprice.db.migrate import upgrade
 from flexiprice.embedded.server_process import free_port
-from flexiprice.embedded.servers import temporary_servers
+from flexiprice.embedded.servers import embedded_servers, scratch_folder
 from flexiprice.errors import ServerFailed
-from flexiprice.jobs.client import RunStatus
 from flexiprice.jobs.declarations import UPDATE_PRICE_HISTORY
+from flexiprice.jobs.status import RunStatus
 from flexiprice.resources import open_resources
 from flexiprice.settings import PREFIX, Settings, load_settings
 
@@ -54,8 +52,11 @@ def demo() -> None:
 
 def _run(stack: ExitStack, console: Console) -> None:
     with _step(console, "Start PostgreSQL and Valkey"):
-        servers = stack.enter_context(temporary_servers())
-    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="flexiprice-demo-")))
+        folder = stack.enter_context(scratch_folder())
+        servers = stack.enter_context(embedded_servers(folder, durable=False))
+    # Where no `.env` is, so that the programs read none.
+    programs_folder = folder / "programs"
+    programs_folder.mkdir()
     settings = load_settings(env_files=(), database_url=servers.database_url, redis_url=servers.redis_url)
     with _step(console, "Make the tables"):
         upgrade(servers.database_url)
@@ -70,9 +71,9 @@ def _run(stack: ExitStack, console: Console) -> None:
             running_programs(
                 settings,
                 host=_LOOPBACK,
-                port=free_port(folder / "port"),
-                folder=folder,
-                logs=folder,
+                port=free_port(programs_folder / "port"),
+                folder=programs_folder,
+                logs=programs_folder,
                 environment=os.environ,
             )
         )

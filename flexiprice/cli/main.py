@@ -13,7 +13,6 @@ from flexiprice.errors import FlexiPriceError, InvalidSettings
 
 _FAILED = 1
 _MISUSED = 2
-_INTERRUPTED = 130
 
 app = typer.Typer(
     name="flexiprice",
@@ -61,9 +60,6 @@ def main() -> None:
     except FlexiPriceError as error:
         typer.secho(error.message, err=True, fg=typer.colors.RED)
         sys.exit(_MISUSED if isinstance(error, InvalidSettings) else _FAILED)
-    except KeyboardInterrupt:
-        typer.secho("Interrupted.", err=True)
-        sys.exit(_INTERRUPTED)
 
 
 if __name__ == "__main__":

@@ -73,9 +73,7 @@ def embedded_servers(
 def temporary_servers(
     *, database_url: str | None = None, redis_url: str | None = None
 ) -> Generator[ServerUrls]:
-    """Embedded servers in a folder that is removed afterwards; nothing they hold survives.
-
-    Folders that owners killed by force left behind are cleared away first, their servers ended.
+    """Embedded servers in a scratch folder; nothing they hold survives.
 
     Args:
         database_url: of a PostgreSQL to use instead of an embedded one.
@@ -85,16 +83,26 @@ def temporary_servers(
         MissingExtra: the extra `embedded` is not installed.
         ServerFailed: a server did not start; neither is left running.
     """
+    with (
+        scratch_folder() as folder,
+        embedded_servers(folder, durable=False, database_url=database_url, redis_url=redis_url) as urls,
+    ):
+        yield urls
+
+
+@contextmanager
+def scratch_folder() -> Generator[Path]:
+    """A folder for embedded servers that is removed afterwards.
+
+    Those that owners killed by force left behind are cleared away first, their servers ended.
+    """
     prefix = f"flexiprice-{os.getuid()}-"
     _clear_abandoned(Path(tempfile.gettempdir()), prefix)
-    data_dir = Path(tempfile.mkdtemp(prefix=prefix))
+    folder = Path(tempfile.mkdtemp(prefix=prefix))
     try:
-        with embedded_servers(
-            data_dir, durable=False, database_url=database_url, redis_url=redis_url
-        ) as urls:
-            yield urls
+        yield folder
     finally:
-        shutil.rmtree(data_dir, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _clear_abandoned(parent: Path, prefix: str) -> None:

