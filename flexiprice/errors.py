@@ -125,10 +125,28 @@ class TimeLimitExceeded(FlexiPriceError):
     code = "timeout"
 
 
+class SoftTimeLimitExceeded(TimeLimitExceeded):
+    """A task was told to tidy up because it ran longer than it should."""
+
+    code = "soft_time_limit"
+
+
 class WorkerLost(FlexiPriceError):
     """The worker that ran a job is gone."""
 
     code = "worker_lost"
+
+
+class WorkerFenced(FlexiPriceError):
+    """The worker that asks counts as lost, and its jobs run elsewhere: it may not commit anything more."""
+
+    code = "worker_fenced"
+
+
+class JobAlreadyDone(Conflict):
+    """Another run of the same job has committed its effects: those of this one must be rolled back."""
+
+    code = "job_already_done"
 
 
 class RemoteError(FlexiPriceError):
