@@ -1,0 +1,54 @@
+"""What endpoints ask for: transactions, the task queue, the settings, the clock."""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import Depends, Path, Query, Request
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from flexiprice.db.engine import database_errors
+from flexiprice.domain.catalogue import MAX_BATCH_ID, CategoryName, Sku, StoreCode
+from flexiprice.resources import Resources
+
+_MAX_VERSION = 2_147_483_647
+
+
+async def _resources(request: Request) -> Resources:
+    resources = request.app.state.resources
+    if not isinstance(resources, Resources):
+        raise TypeError("the application was not started: its lifespan opens the resources")
+    return resources
+
+
+OpenResources = Annotated[Resources, Depends(_resources)]
+
+
+async def _transactions(resources: OpenResources) -> Callable[[], AbstractAsyncContextManager[AsyncSession]]:
+    @asynccontextmanager
+    async def transaction() -> AsyncGenerator[AsyncSession, None]:
+        with database_errors():
+            async with resources.sessions.begin() as session:
+                yield session
+
+    return transaction
+
+
+async def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+# Opened by the endpoint itself, so that it is committed before anything is enqueued or answered.
+Transaction = Annotated[Callable[[], AbstractAsyncContextManager[AsyncSession]], Depends(_transactions)]
+Now = Annotated[datetime, Depends(_now)]
+
+StorePath = Annotated[StoreCode, Path(examples=["main"])]
+SkuPath = Annotated[Sku, Path(examples=["BREAD-RYE-1"])]
+BatchPath = Annotated[int, Path(ge=1, le=MAX_BATCH_ID, examples=[4711])]
+VersionPath = Annotated[int, Path(ge=1, le=_MAX_VERSION, examples=[3])]
+StoreFilter = Annotated[StoreCode | None, Query(description="Only in the store with this code.")]
+CategoryFilter = Annotated[CategoryName | None, Query(description="Only this category, in any spelling.")]
+ExpiringFilter = Annotated[
+    int | None, Query(ge=0, le=36500, description="Only what expires within so many days, from today on.")
+]

@@ -1,0 +1,74 @@
+"""The description of the API: what every operation can answer besides success."""
+
+from http import HTTPStatus
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic.json_schema import models_json_schema
+
+from api.problems import MEDIA_TYPE
+from api.schemas.problem import Problem
+
+_MEANING: Final = {
+    401: "The API key is missing or wrong, or, where none is set, the client is on another machine.",
+    404: "There is no such thing.",
+    409: "It contradicts what is there.",
+    413: "The body is too large.",
+    415: "The body is of a type that is not understood here.",
+    422: "A value cannot be used; `errors` names each with its reason.",
+    503: "The database or Redis does not answer; `Retry-After` says when to try again.",
+}
+Responses = dict[int | str, dict[str, Any]]
+
+TAGS: Final = [
+    {"name": "prices", "description": "What products cost, now and before."},
+    {"name": "discounts", "description": "Discounts in force, their history, and recomputing them."},
+    {"name": "policies", "description": "Versions of the rules by which discounts are made."},
+    {"name": "batches", "description": "Stock that expires."},
+    {"name": "products", "description": "What is sold."},
+    {"name": "stores", "description": "Where it is sold."},
+    {"name": "health", "description": "For load balancers and monitoring."},
+]
+DESCRIPTION: Final = """
+Prices perishable goods by how soon they expire.
+
+* **Amounts** are strings with two decimals (`"1.50"`), **rates** strings with four (`"0.2500"`): read them
+  as decimals, not as floats. Amounts that are sent may be strings or numbers.
+* **Instants** are ISO 8601 in UTC; **dates** are those of the store's own calendar.
+* **Lists** come in pages: ask for the next with `cursor=` the `next_cursor` of the last, until it is null.
+* **Errors** are `application/problem+json` (RFC 9457); `code` is made for programs, and every value at fault
+  stands in `errors` with its field and reason. Every answer has an `X-Request-ID`.
+* Everything under `/admin` wants `FLEXIPRICE_API_KEY`, as `Authorization: Bearer …` or `X-API-Key`; where
+  none is set, only clients on the server's own machine are served there.
+"""
+
+
+def problems(*statuses: int) -> Responses:
+    """The problems that an operation can answer with, as FastAPI's `responses`."""
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        status: {
+            "description": f"{HTTPStatus(status).phrase}: {_MEANING[status]}",
+            "content": {MEDIA_TYPE: {"schema": schema}},
+        }
+        for status in sorted({*statuses, 422})
+    }
+
+
+def describe(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI document, with the schema of problems that no endpoint returns by itself."""
+    if app.openapi_schema is None:
+        document = get_openapi(
+            title=app.title,
+            version=app.version,
+            description=app.description,
+            routes=app.routes,
+            tags=app.openapi_tags,
+        )
+        _, schemas = models_json_schema(
+            [(Problem, "serialization")], ref_template="#/components/schemas/{model}"
+        )
+        document["components"]["schemas"].update(schemas["$defs"])
+        app.openapi_schema = document
+    return app.openapi_schema

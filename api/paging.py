@@ -1,0 +1,85 @@
+"""Cursors: opaque to clients, a place in an order to us."""
+
+import base64
+import binascii
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated, Final, Generic, TypeVar
+
+from fastapi import Query
+from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter, ValidationError
+
+from flexiprice.domain.catalogue import MAX_BATCH_ID, Sku, StoreCode
+from flexiprice.errors import InvalidInput
+
+MAX_PAGE: Final = 500
+
+ItemT = TypeVar("ItemT")
+PlaceT = TypeVar("PlaceT")
+RecordT = TypeVar("RecordT")
+
+Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="At most so many items.")]
+Cursor = Annotated[
+    str | None,
+    Query(max_length=1000, description="`next_cursor` of the page before; the first page has none."),
+]
+
+
+class Page(BaseModel, Generic[ItemT]):
+    """A part of a list; the next part is asked for with `cursor=` the `next_cursor` of this one."""
+
+    items: list[ItemT]
+    next_cursor: str | None = Field(description="Null where the list ends.", examples=["WyJTS1UtMSJd"])
+
+
+class Places(Generic[PlaceT]):
+    """Writes and reads the cursors of one order."""
+
+    def __init__(self, place: TypeAdapter[PlaceT]) -> None:
+        self._adapter = place
+
+    def read(self, cursor: str | None) -> PlaceT | None:
+        """The place that a cursor stands for.
+
+        Raises:
+            InvalidInput: it is no cursor of this order.
+        """
+        if cursor is None:
+            return None
+        try:
+            encoded = cursor.encode("ascii")
+            return self._adapter.validate_json(base64.b64decode(encoded, altchars=b"-_", validate=True))
+        except (UnicodeEncodeError, binascii.Error, ValidationError) as error:
+            raise InvalidInput("cursor: is not one that this list has given", field="cursor") from error
+
+    def page(
+        self,
+        records: Sequence[RecordT],
+        limit: int,
+        *,
+        item: Callable[[RecordT], ItemT],
+        place: Callable[[RecordT], PlaceT],
+    ) -> Page[ItemT]:
+        """A page of at most `limit` items, out of records of which there is one more where it goes on."""
+        shown = records[:limit]
+        goes_on = len(records) > limit
+        next_cursor = self._write(place(shown[-1])) if goes_on else None
+        return Page(items=[item(record) for record in shown], next_cursor=next_cursor)
+
+    def _write(self, place: PlaceT) -> str:
+        return base64.urlsafe_b64encode(self._adapter.dump_json(place)).decode("ascii")
+
+
+_Id = Annotated[int, Field(ge=0, le=MAX_BATCH_ID)]
+# Nearer to either end of the calendar, an instant may have no counterpart in UTC.
+_Instant = Annotated[
+    AwareDatetime, Field(ge=datetime(1970, 1, 1, tzinfo=UTC), le=datetime(9999, 1, 1, tzinfo=UTC))
+]
+_Rate = Annotated[Decimal, Field(ge=0, le=1)]
+
+BY_CODE: Final = Places(TypeAdapter[str](StoreCode))
+BY_SKU: Final = Places(TypeAdapter[str](Sku))
+BY_ID: Final = Places(TypeAdapter[int](_Id))
+BY_RATE: Final = Places(TypeAdapter[tuple[Decimal, int]](tuple[_Rate, _Id]))
+BY_INSTANT: Final = Places(TypeAdapter[tuple[datetime, int]](tuple[_Instant, _Id]))

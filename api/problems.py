@@ -1,0 +1,165 @@
+"""Errors as `application/problem+json` (RFC 9457): what each kind of error means over HTTP."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, Final
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import DBAPIError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from api.schemas.problem import FieldError, Problem
+from flexiprice.errors import FlexiPriceError, InvalidPolicy
+from flexiprice.telemetry import get_logger
+
+MEDIA_TYPE: Final = "application/problem+json"
+RETRY_AFTER_SECONDS: Final = 5
+_MAX_TEXT: Final = 2000
+_MAX_ERRORS: Final = 1000
+
+STATUS_OF: Final[Mapping[str, int]] = {
+    "invalid_input": 422,
+    "invalid_policy": 422,
+    "not_found": 404,
+    "conflict": 409,
+    "unavailable": 503,
+    "database_unavailable": 503,
+    "redis_unavailable": 503,
+    # Found out only when the server refuses what is configured: the operator's to mend, not the client's.
+    "invalid_settings": 503,
+}
+_CODE_OF: Final[Mapping[int, str]] = {
+    400: "bad_request",
+    401: "unauthorized",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "content_too_large",
+    415: "unsupported_media_type",
+    422: "invalid_input",
+}
+# By SQLSTATE: two writers in each other's way, of whom the server has sent one back.
+_TRY_AGAIN: Final = ("40001", "40P01", "55P03", "57014")
+_BAD_VALUE: Final = "22"
+
+_log = get_logger(__name__)
+
+
+class ProblemResponse(Response):
+    """A problem, with the id of the request under which the log knows it."""
+
+    media_type = MEDIA_TYPE
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        *,
+        errors: Sequence[FieldError] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        problem = Problem(
+            title=HTTPStatus(status).phrase,
+            status=status,
+            code=code,
+            detail=plain(detail),
+            request_id=structlog.contextvars.get_contextvars().get("request_id"),
+            errors=[_plain_error(error) for error in errors[:_MAX_ERRORS]] or None,
+        )
+        extra = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+        content = json.dumps(problem.model_dump(mode="json", exclude_none=True), ensure_ascii=False)
+        super().__init__(content, status_code=status, headers={**extra, **(headers or {})})
+
+
+def plain(text: str) -> str:
+    """What may come from outside as it can stand in an answer: bounded, and valid text."""
+    return text.encode(errors="backslashreplace").decode()[:_MAX_TEXT]
+
+
+def _plain_error(error: FieldError) -> FieldError:
+    field = None if error.field is None else plain(error.field)
+    return FieldError(line=error.line, field=field, reason=plain(error.reason))
+
+
+def install_problem_handlers(app: FastAPI) -> None:
+    """Makes every error that an endpoint lets out a problem; unexpected ones are `RequestContext`'s."""
+    for kind in (FlexiPriceError, RequestValidationError, HTTPException, DBAPIError):
+        app.add_exception_handler(kind, _answer)
+
+
+async def _answer(_: Request, error: Exception) -> Response:
+    problem = problem_of(error)
+    if problem is None:
+        raise error
+    return problem
+
+
+def problem_of(error: Exception) -> ProblemResponse | None:
+    """What an error means to a client; None where it is nobody's fault but ours."""
+    match error:
+        case FlexiPriceError():
+            return _flexiprice_problem(error)
+        case RequestValidationError():
+            return invalid_fields(error.errors())
+        case HTTPException():
+            code = _CODE_OF.get(error.status_code, "error")
+            return ProblemResponse(error.status_code, code, str(error.detail), headers=error.headers)
+        case DBAPIError():
+            return _database_problem(error)
+        case _:
+            return None
+
+
+def unexpected_problem() -> ProblemResponse:
+    """What a client is told of an error that nobody expected: where to look, and nothing else."""
+    detail = "something went wrong here; the server's log has the details under the request id"
+    return ProblemResponse(500, "internal_error", detail)
+
+
+def _flexiprice_problem(error: FlexiPriceError) -> ProblemResponse | None:
+    status = STATUS_OF.get(error.code)
+    if status is None:
+        return None
+    if error.code == "invalid_settings":
+        _log.error("misconfigured", reason=error.message)
+        return ProblemResponse(status, error.code, "the server is misconfigured; its log says how")
+    return ProblemResponse(status, error.code, error.message, errors=_fields_of(error))
+
+
+def _fields_of(error: FlexiPriceError) -> list[FieldError]:
+    if isinstance(error, InvalidPolicy):
+        return [FieldError(field=problem.path, reason=problem.reason) for problem in error.problems]
+    field = error.details.get("field")
+    return [FieldError(field=str(field), reason=error.message)] if field else []
+
+
+def invalid_fields(found: Iterable[Mapping[str, Any]]) -> ProblemResponse:
+    """The problem for what pydantic found wrong; the places begin with `body`, `query` and the like."""
+    errors = [_field_error(details) for details in found]
+    told = "; ".join(f"{error.field}: {error.reason}" for error in errors[:5])
+    return ProblemResponse(422, "invalid_input", told, errors=errors)
+
+
+def _field_error(details: Mapping[str, Any]) -> FieldError:
+    if details["type"] == "json_invalid":
+        return FieldError(field="body", reason=f"is not JSON: {details['ctx']['error']}")
+    source, *path = [str(step) for step in details["loc"]]
+    reason = str(details["msg"]).removeprefix("Value error, ")
+    if details["type"] == "extra_forbidden":
+        reason = "there is no such field"
+    return FieldError(field=".".join(path) or source, reason=reason)
+
+
+def _database_problem(error: DBAPIError) -> ProblemResponse | None:
+    sqlstate = str(getattr(error.orig, "sqlstate", None) or "")
+    if sqlstate in _TRY_AGAIN:
+        return ProblemResponse(503, "unavailable", "another change was in the way; try again")
+    if sqlstate.startswith(_BAD_VALUE):
+        # A net below the checks of every field: what slips through them is still the client's value.
+        _log.warning("value_refused_by_database", reason=str(error.orig))
+        return ProblemResponse(422, "invalid_input", "a value cannot be stored")
+    return None

@@ -1,0 +1,58 @@
+"""What surrounds every request: an id, a line in the log, and an answer even where something broke."""
+
+import re
+import time
+from typing import Final
+from uuid import uuid4
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.problems import unexpected_problem
+from flexiprice.telemetry import get_logger
+
+REQUEST_ID_HEADER: Final = "X-Request-ID"
+_USABLE_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+
+_log = get_logger(__name__)
+
+
+class RequestContext:
+    """Gives each request an id, the client's own where it sends a usable one, and says it back.
+
+    An exception that no handler knows is logged here and becomes a 500 that tells nothing but the id.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handles one request, as ASGI has it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get(REQUEST_ID_HEADER, "")
+        request_id = given if _USABLE_ID.fullmatch(given) else uuid4().hex
+        began_at, status = time.perf_counter(), 0
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)[REQUEST_ID_HEADER] = request_id
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            try:
+                await self._app(scope, receive, send_with_id)
+            except Exception:
+                _log.exception("request_failed", method=scope["method"], path=scope["path"])
+                if status:
+                    # The answer is under way already; to end it early is all that is left to say.
+                    raise
+                await unexpected_problem()(scope, receive, send_with_id)
+            finally:
+                milliseconds = round((time.perf_counter() - began_at) * 1000, 1)
+                level = _log.debug if scope["path"].endswith("/health/live") else _log.info
+                level("request", method=scope["method"], path=scope["path"], status=status, ms=milliseconds)

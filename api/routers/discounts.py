@@ -1,0 +1,88 @@
+"""`/admin/discounts`: those in force, their history, and what a recompute would change."""
+
+from fastapi import APIRouter
+
+from api.deps import BatchPath, CategoryFilter, ExpiringFilter, Now, OpenResources, StoreFilter, Transaction
+from api.openapi import problems
+from api.paging import BY_INSTANT, BY_RATE, Cursor, Limit, Page
+from api.routes import ApiRoute
+from api.schemas.discounts import DecisionShown, DiscountShown, PreviewRequest, PreviewShown
+from flexiprice.domain.policy import parse_policy
+from flexiprice.services import discounts
+from flexiprice.services.discounts import DiscountOrder
+from flexiprice.services.preview import preview_recompute
+from flexiprice.services.stores import require_store_id
+
+router = APIRouter(prefix="/discounts", tags=["discounts"], route_class=ApiRoute)
+
+
+@router.get("", responses=problems(401, 404, 503))
+async def list_discounts(
+    *,
+    transaction: Transaction,
+    now: Now,
+    store: StoreFilter = None,
+    category: CategoryFilter = None,
+    expiring_within: ExpiringFilter = None,
+    order: DiscountOrder = DiscountOrder.BATCH,
+    cursor: Cursor = None,
+    limit: Limit = 100,
+) -> Page[DiscountShown]:
+    """Lists the discounts in force, by batch or the steepest first; what has expired is left out."""
+    async with transaction() as session:
+        found = await discounts.list_open_discounts(
+            session,
+            now=now,
+            store=store,
+            category=category,
+            expiring_within=expiring_within,
+            order=order,
+            after=BY_RATE.read(cursor),
+            limit=limit + 1,
+        )
+    return BY_RATE.page(
+        found, limit, item=DiscountShown.of, place=lambda discount: (discount.rate, discount.batch_id)
+    )
+
+
+@router.get("/{batch_id}/history", responses=problems(401, 404, 503))
+async def list_history(
+    transaction: Transaction, batch_id: BatchPath, cursor: Cursor = None, limit: Limit = 100
+) -> Page[DecisionShown]:
+    """Lists what happened to a batch's discount and why, the latest first; also when the batch is gone."""
+    async with transaction() as session:
+        found = await discounts.list_decisions(
+            session, batch_id, after=BY_INSTANT.read(cursor), limit=limit + 1
+        )
+    return BY_INSTANT.page(
+        found,
+        limit,
+        item=DecisionShown.of,
+        place=lambda decision: (decision.decided_at, decision.decision_id),
+    )
+
+
+@router.post("/preview", responses=problems(401, 404, 503))
+async def preview(
+    resources: OpenResources, transaction: Transaction, now: Now, body: PreviewRequest | None = None
+) -> PreviewShown:
+    """Shows what a recompute would open, change and close, by the active or a posted policy.
+
+    Nothing is written.
+    """
+    wanted = body or PreviewRequest()
+    policy = None if wanted.policy is None else parse_policy(wanted.policy)
+    async with transaction() as session:
+        if wanted.store is not None:
+            await require_store_id(session, wanted.store)
+        found = await preview_recompute(
+            session,
+            now=now,
+            days_threshold=wanted.days_threshold or resources.settings.days_threshold,
+            policy=policy,
+            on=wanted.on,
+            store=wanted.store,
+            category=wanted.category,
+            limit=wanted.limit,
+        )
+    return PreviewShown.of(found)

@@ -1,0 +1,89 @@
+"""`/health`: whether the process lives, and whether everything that it needs is there."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Final
+
+from fastapi import APIRouter, Response
+from redis.exceptions import RedisError
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from api.deps import OpenResources, Transaction
+from api.routes import ApiRoute
+from api.schemas.health import Check, Liveness, Readiness, ReadinessStatus
+from flexiprice.db.migrate import is_current
+from flexiprice.errors import FlexiPriceError
+from flexiprice.telemetry import get_logger
+
+router = APIRouter(prefix="/health", tags=["health"], route_class=ApiRoute)
+
+# Whoever asks for readiness asks again soon, and gives up before long.
+_PATIENCE_SECONDS: Final = 3.0
+
+_log = get_logger(__name__)
+
+
+@router.get("/live")
+async def read_liveness() -> Liveness:
+    """Whether the process answers; it asks nothing else."""
+    return Liveness()
+
+
+@router.get(
+    "/ready", responses={503: {"model": Readiness, "description": "Something that is needed is not there."}}
+)
+async def read_readiness(resources: OpenResources, transaction: Transaction, response: Response) -> Readiness:
+    """Whether the database, its schema, Redis and a worker are there."""
+
+    async def database() -> Check:
+        async with transaction() as session:
+            await session.execute(text("SELECT 1"))
+        return Check(ok=True, detail="PostgreSQL answers")
+
+    async def migrations() -> Check:
+        async with transaction() as session:
+            if await is_current(session):
+                return Check(ok=True, detail="the schema is up to date")
+        return Check(ok=False, detail="the schema is not up to date: run `flexiprice migrate`")
+
+    async def redis() -> Check:
+        await resources.tasks.live_workers()
+        return Check(ok=True, detail="Redis answers")
+
+    async def worker() -> Check:
+        workers = await resources.tasks.live_workers()
+        if not workers:
+            return Check(ok=False, detail="no worker lives: start one, `flexiprice worker`")
+        return Check(ok=True, detail=f"workers alive: {len(workers)}")
+
+    needed = {"database": database, "migrations": migrations, "redis": redis, "worker": worker}
+    found = await asyncio.gather(*(_checked(name, check) for name, check in needed.items()))
+    checks = dict(zip(needed, found, strict=True))
+    ready = all(check.ok for check in found)
+    response.status_code = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
+    status = ReadinessStatus.READY if ready else ReadinessStatus.NOT_READY
+    return Readiness(status=status, checks=checks)
+
+
+async def _checked(name: str, check: Callable[[], Awaitable[Check]]) -> Check:
+    try:
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            return await check()
+    except FlexiPriceError as error:
+        _log.warning("not_ready", check=name, reason=error.message)
+        return Check(ok=False, detail=_without_particulars(error))
+    except TimeoutError:
+        return Check(ok=False, detail="does not answer in time")
+    except (SQLAlchemyError, RedisError):
+        _log.exception("not_ready", check=name)
+        return Check(ok=False, detail="cannot be asked; the server's log says why")
+
+
+def _without_particulars(error: FlexiPriceError) -> str:
+    # Anybody may ask for readiness; hosts and users are for the log.
+    return {
+        "database_unavailable": "PostgreSQL does not answer",
+        "redis_unavailable": "Redis does not answer",
+    }.get(error.code, "cannot be asked; the server's log says why")

@@ -1,0 +1,81 @@
+"""`/admin/policies`."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from api.deps import Now, Transaction, VersionPath
+from api.openapi import problems
+from api.paths import ADMIN
+from api.repricing import NOT_NEEDED, Reprice, Repricer
+from api.routes import ApiRoute
+from api.schemas.policies import ActivatedPolicy, CreatedPolicy, NewPolicy, PolicyShown, PolicySummary
+from flexiprice.domain.policy import parse_policy
+from flexiprice.domain.policy_lint import Severity, lint_policy
+from flexiprice.errors import InvalidPolicy, Problem
+from flexiprice.services import policies
+from flexiprice.services.policies import PolicyVersion
+
+router = APIRouter(prefix="/policies", tags=["policies"], route_class=ApiRoute)
+
+Recompute = Annotated[bool, Query(description="Have all discounts recomputed at once.")]
+
+
+@router.get("", responses=problems(401, 503))
+async def list_policies(transaction: Transaction) -> list[PolicySummary]:
+    """Lists all versions, the newest first."""
+    async with transaction() as session:
+        return [PolicySummary.of(version) for version in await policies.list_policies(session)]
+
+
+@router.post("", status_code=201, responses=problems(401, 503))
+async def create_policy(transaction: Transaction, response: Response, body: NewPolicy) -> CreatedPolicy:
+    """Stores a policy as the next version, if the linter finds no error; it is not active yet."""
+    policy = parse_policy(body.policy)
+    findings = lint_policy(policy)
+    errors = [finding for finding in findings if finding.severity is Severity.ERROR]
+    if errors:
+        raise InvalidPolicy([Problem(", ".join(error.rules), error.message) for error in errors])
+    async with transaction() as session:
+        version = await policies.create_policy(session, policy, comment=body.comment)
+    response.headers["Location"] = f"{ADMIN}/policies/{version.version}"
+    return CreatedPolicy.of_linted(version, findings)
+
+
+@router.get("/active", responses=problems(401, 503))
+async def get_active_policy(transaction: Transaction) -> PolicyShown:
+    """Reads the version by which prices are made now."""
+    async with transaction() as session:
+        return PolicyShown.of_version(await policies.get_active_policy(session))
+
+
+@router.post("/roll-back", responses=problems(401, 409, 503))
+async def roll_back_policy(
+    transaction: Transaction, reprice: Reprice, now: Now, recompute: Recompute = True
+) -> ActivatedPolicy:
+    """Activates the version that was active before this one; doing it twice undoes it."""
+    async with transaction() as session:
+        version = await policies.roll_back_policy(session, now=now)
+    return await _activated(version, reprice, recompute=recompute)
+
+
+@router.get("/{version}", responses=problems(401, 404, 503))
+async def get_policy(transaction: Transaction, version: VersionPath) -> PolicyShown:
+    """Reads a version."""
+    async with transaction() as session:
+        return PolicyShown.of_version(await policies.get_policy(session, version))
+
+
+@router.post("/{version}/activate", responses=problems(401, 404, 503))
+async def activate_policy(
+    transaction: Transaction, reprice: Reprice, now: Now, version: VersionPath, recompute: Recompute = True
+) -> ActivatedPolicy:
+    """Makes a version the one by which prices are made."""
+    async with transaction() as session:
+        activated = await policies.activate_policy(session, version, now=now)
+    return await _activated(activated, reprice, recompute=recompute)
+
+
+async def _activated(version: PolicyVersion, reprice: Repricer, *, recompute: bool) -> ActivatedPolicy:
+    repricing = await reprice.reprice_all() if recompute else NOT_NEEDED
+    return ActivatedPolicy(**PolicySummary.of(version).model_dump(), repricing=repricing)

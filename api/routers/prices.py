@@ -1,0 +1,63 @@
+"""`/products/{sku}/price` and its history: for tills, shelf labels and shops; no key, and no costs."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from api.deps import Now, OpenResources, SkuPath, Transaction
+from api.openapi import problems
+from api.routes import ApiRoute
+from api.schemas.prices import BatchPriceShown, PriceHistoryShown, PricePointShown, ProductPriceShown
+from flexiprice.db.tables import MAIN_STORE
+from flexiprice.domain.catalogue import CalendarDate, StoreCode
+from flexiprice.errors import InvalidInput
+from flexiprice.services.price_history import get_price_history
+from flexiprice.services.prices import get_price
+
+router = APIRouter(prefix="/products", tags=["prices"], route_class=ApiRoute)
+
+InStore = Annotated[StoreCode, Query(description="Code of the store.")]
+Day = CalendarDate | None
+
+
+# A SKU may hold a slash.
+@router.get("/{sku:path}/price", responses=problems(404, 503))
+async def read_price(
+    resources: OpenResources, transaction: Transaction, now: Now, sku: SkuPath, store: InStore = MAIN_STORE
+) -> ProductPriceShown:
+    """What a product costs now in a store, each batch with its own price and why."""
+    async with transaction() as session:
+        price = await get_price(session, sku=sku, store=store, now=now)
+    return ProductPriceShown(
+        sku=price.sku,
+        store=price.store,
+        currency=resources.settings.currency,
+        base_price=price.base_price,
+        lowest_price=price.lowest_price,
+        batches=[BatchPriceShown.of(batch) for batch in price.batches],
+    )
+
+
+@router.get("/{sku:path}/price-history", responses=problems(404, 503))
+async def read_price_history(
+    *,
+    resources: OpenResources,
+    transaction: Transaction,
+    now: Now,
+    sku: SkuPath,
+    store: InStore = MAIN_STORE,
+    start: Annotated[Day, Query(alias="from", description="First day, by the store's calendar.")] = None,
+    end: Annotated[Day, Query(alias="to", description="Last day, by the store's calendar.")] = None,
+) -> PriceHistoryShown:
+    """How a product's lowest price went, and the lowest of the last 30 days."""
+    if start is not None and end is not None and start > end:
+        raise InvalidInput("from: must not be after to", field="from")
+    async with transaction() as session:
+        history = await get_price_history(session, sku=sku, store=store, now=now, start=start, end=end)
+    return PriceHistoryShown(
+        sku=history.sku,
+        store=history.store,
+        currency=resources.settings.currency,
+        lowest_30_days=history.lowest_30_days,
+        snapshots=[PricePointShown.of(point) for point in history.snapshots],
+    )

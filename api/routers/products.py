@@ -1,0 +1,86 @@
+"""`/admin/products`."""
+
+from typing import Annotated, cast
+from urllib.parse import quote
+
+from fastapi import APIRouter, Query, Response
+
+from api.deps import CategoryFilter, SkuPath, Transaction
+from api.openapi import problems
+from api.paging import BY_SKU, Cursor, Limit, Page
+from api.paths import ADMIN
+from api.repricing import MAX_NAMED_BATCHES, NOT_NEEDED, Reprice
+from api.routes import ApiRoute
+from api.schemas.catalogue import ChangedProduct, NewProduct, ProductChange, ProductShown
+from flexiprice.domain.catalogue import ProductName
+from flexiprice.services import products
+
+router = APIRouter(prefix="/products", tags=["products"], route_class=ApiRoute)
+
+Search = Annotated[
+    ProductName | None, Query(description="Only products whose SKU or name contains this, in any case.")
+]
+
+
+@router.get("", responses=problems(401, 503))
+async def list_products(
+    transaction: Transaction,
+    category: CategoryFilter = None,
+    search: Search = None,
+    cursor: Cursor = None,
+    limit: Limit = 100,
+) -> Page[ProductShown]:
+    """Lists products by SKU."""
+    async with transaction() as session:
+        found = await products.list_products(
+            session, category=category, search=search, after=BY_SKU.read(cursor), limit=limit + 1
+        )
+    return BY_SKU.page(found, limit, item=ProductShown.of, place=lambda product: product.sku)
+
+
+@router.post("", status_code=201, responses=problems(401, 409, 503))
+async def create_product(transaction: Transaction, response: Response, body: NewProduct) -> ProductShown:
+    """Creates a product."""
+    async with transaction() as session:
+        product = await products.create_product(
+            session,
+            sku=body.sku,
+            name=body.name,
+            category=body.category,
+            base_price=body.base_price,
+            unit_cost=body.unit_cost,
+        )
+    response.headers["Location"] = f"{ADMIN}/products/{quote(product.sku, safe='')}"
+    return ProductShown.of(product)
+
+
+# A SKU may hold a slash.
+@router.get("/{sku:path}", responses=problems(401, 404, 503))
+async def get_product(transaction: Transaction, sku: SkuPath) -> ProductShown:
+    """Reads a product."""
+    async with transaction() as session:
+        return ProductShown.of(await products.get_product(session, sku))
+
+
+@router.patch("/{sku:path}", responses=problems(401, 404, 409, 503))
+async def change_product(
+    transaction: Transaction, reprice: Reprice, sku: SkuPath, body: ProductChange
+) -> ChangedProduct:
+    """Changes a product; where that can move prices, all its batches are priced at once."""
+    changes = cast("products.ProductChanges", body.model_dump(exclude_unset=True))
+    async with transaction() as session:
+        change = await products.change_product(session, sku, changes)
+        affected = (
+            await products.find_priced_batches(session, change.product.sku, limit=MAX_NAMED_BATCHES + 1)
+            if change.affects_prices
+            else ()
+        )
+    repricing = await reprice.reprice(affected) if affected else NOT_NEEDED
+    return ChangedProduct(**ProductShown.of(change.product).model_dump(), repricing=repricing)
+
+
+@router.delete("/{sku:path}", status_code=204, responses=problems(401, 404, 409, 503))
+async def delete_product(transaction: Transaction, sku: SkuPath) -> None:
+    """Deletes a product that has no batches and no price history."""
+    async with transaction() as session:
+        await products.delete_product(session, sku)

@@ -1,0 +1,104 @@
+"""`/admin/discounts`: starting a recompute, and asking what became of it."""
+
+import hashlib
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Path, Query, Request, Response
+
+from api.deps import Now, OpenResources, Transaction
+from api.openapi import problems
+from api.paths import status_url
+from api.routes import ApiRoute
+from api.schemas.discounts import FinishedRecompute, RecomputeResult
+from api.schemas.tasks import StartedTask, TaskStatus
+from flexiprice.errors import NotFound
+from flexiprice.jobs.client import MAX_JOB_ID_LENGTH
+from flexiprice.jobs.declarations import RECOMPUTE_ALL_DISCOUNTS
+from flexiprice.jobs.status import RunStatus
+from flexiprice.services.recompute import recompute_all_discounts
+
+router = APIRouter(prefix="/discounts", tags=["discounts"], route_class=ApiRoute)
+
+DaysThreshold = Annotated[
+    int | None,
+    Query(
+        ge=1,
+        le=365,
+        description="Batches that expire within so many days may open a discount; "
+        "by default `FLEXIPRICE_DAYS_THRESHOLD`, 30.",
+        examples=[30],
+    ),
+]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        min_length=1,
+        max_length=255,
+        description="Makes a repeat of the request return the task that the first one started, "
+        "for as long as its result is kept.",
+    ),
+]
+
+
+@router.post(
+    "/trigger-recompute",
+    status_code=202,
+    response_model=StartedTask,
+    responses={
+        **problems(401, 409, 503),
+        200: {"model": FinishedRecompute, "description": "It ran in the request (`async_task=false`)."},
+        202: {"description": "It was enqueued, or had been by the same `Idempotency-Key`."},
+    },
+)
+async def trigger_recompute(
+    *,
+    resources: OpenResources,
+    transaction: Transaction,
+    now: Now,
+    request: Request,
+    response: Response,
+    days_threshold: DaysThreshold = None,
+    async_task: Annotated[
+        bool, Query(description="Let a worker do it; false does it in the request, without Redis.")
+    ] = True,
+    idempotency_key: IdempotencyKey = None,
+) -> StartedTask | Response:
+    """Recomputes all discounts: opens, changes and closes them by the active policy."""
+    threshold = days_threshold or resources.settings.days_threshold
+    if not async_task:
+        async with transaction() as session:
+            summary = await recompute_all_discounts(session, now=now, days_threshold=threshold)
+        finished = FinishedRecompute(status=RunStatus.SUCCEEDED, result=RecomputeResult.of(summary))
+        return Response(finished.model_dump_json(), media_type="application/json")
+    job = await resources.tasks.enqueue(
+        RECOMPUTE_ALL_DISCOUNTS,
+        arguments={"days_threshold": threshold},
+        job_id=None if idempotency_key is None else _job_id_of(idempotency_key),
+    )
+    status = RunStatus.QUEUED
+    if not job.created:
+        status = (await resources.tasks.status(job.job_id)).status
+    url = status_url(request, job.job_id)
+    response.headers["Location"] = url
+    return StartedTask(task_id=job.job_id, status=status, status_url=url)
+
+
+@router.get("/task-status/{task_id}", responses=problems(401, 404, 503))
+async def get_task_status(
+    resources: OpenResources,
+    task_id: Annotated[str, Path(max_length=MAX_JOB_ID_LENGTH)],
+    wait: Annotated[
+        float, Query(ge=0, le=30, description="Wait so many seconds at most for the task to end.")
+    ] = 0,
+) -> TaskStatus:
+    """What became of a task; with `wait` it answers as soon as the task has ended."""
+    try:
+        return TaskStatus.of_job(await resources.tasks.wait(task_id, timedelta(seconds=wait)))
+    except NotFound:
+        raise NotFound(f"there is no task {task_id!r}, or its result is no longer kept") from None
+
+
+def _job_id_of(idempotency_key: str) -> str:
+    # Any key becomes an id of fixed length and harmless characters.
+    return f"recompute-{hashlib.sha256(idempotency_key.encode()).hexdigest()[:32]}"

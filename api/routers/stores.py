@@ -1,0 +1,58 @@
+"""`/admin/stores`."""
+
+from fastapi import APIRouter, Response
+
+from api.deps import StorePath, Transaction
+from api.openapi import problems
+from api.paging import BY_CODE, Cursor, Limit, Page
+from api.paths import ADMIN
+from api.repricing import Reprice
+from api.routes import ApiRoute
+from api.schemas.catalogue import ChangedStore, NewStore, StoreChange, StoreShown
+from flexiprice.services import stores
+
+router = APIRouter(prefix="/stores", tags=["stores"], route_class=ApiRoute)
+
+
+@router.get("", responses=problems(401, 503))
+async def list_stores(
+    transaction: Transaction, cursor: Cursor = None, limit: Limit = 100
+) -> Page[StoreShown]:
+    """Lists stores by code."""
+    async with transaction() as session:
+        found = await stores.list_stores(session, after=BY_CODE.read(cursor), limit=limit + 1)
+    return BY_CODE.page(found, limit, item=StoreShown.of, place=lambda store: store.code)
+
+
+@router.post("", status_code=201, responses=problems(401, 409, 503))
+async def create_store(transaction: Transaction, response: Response, body: NewStore) -> StoreShown:
+    """Creates a store."""
+    async with transaction() as session:
+        store = await stores.create_store(session, code=body.code, time_zone=body.time_zone)
+    response.headers["Location"] = f"{ADMIN}/stores/{store.code}"
+    return StoreShown.of(store)
+
+
+@router.get("/{store}", responses=problems(401, 404, 503))
+async def get_store(transaction: Transaction, store: StorePath) -> StoreShown:
+    """Reads a store."""
+    async with transaction() as session:
+        return StoreShown.of(await stores.get_store(session, store))
+
+
+@router.patch("/{store}", responses=problems(401, 404, 503))
+async def change_store(
+    transaction: Transaction, reprice: Reprice, store: StorePath, body: StoreChange
+) -> ChangedStore:
+    """Moves a store to another time zone: its dates, and with them its prices, may change."""
+    async with transaction() as session:
+        changed = await stores.change_store(session, store, time_zone=body.time_zone)
+    shown = StoreShown.of(changed)
+    return ChangedStore(**shown.model_dump(), repricing=await reprice.reprice_all())
+
+
+@router.delete("/{store}", status_code=204, responses=problems(401, 404, 409, 503))
+async def delete_store(transaction: Transaction, store: StorePath) -> None:
+    """Deletes a store that has no batches and no price history; `main` always exists."""
+    async with transaction() as session:
+        await stores.delete_store(session, store)

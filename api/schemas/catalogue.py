@@ -1,0 +1,209 @@
+"""Stores, products and batches."""
+
+from datetime import date, datetime
+from typing import Annotated, Self
+
+from pydantic import ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from api.schemas.problem import FieldError
+from api.schemas.tasks import Repricing
+from api.schemas.values import LEFT_OUT, Amount, Given, Shown
+from flexiprice.db.tables import MAIN_STORE
+from flexiprice.domain.catalogue import (
+    BasePrice,
+    CalendarDate,
+    CategoryName,
+    Lot,
+    ProductName,
+    Quantity,
+    QuantityDelta,
+    Sku,
+    StoreCode,
+    TimeZoneName,
+    UnitCost,
+)
+
+
+class NewStore(Given):
+    """A store to create."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"code": "berlin", "time_zone": "Europe/Berlin"}]}
+    )
+
+    code: StoreCode
+    time_zone: TimeZoneName = "UTC"
+
+
+class StoreChange(Given):
+    """What to change about a store."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"time_zone": "Europe/Berlin"}]})
+
+    time_zone: TimeZoneName
+
+
+class StoreShown(Shown):
+    """A store; its dates are those of its time zone."""
+
+    code: str = Field(examples=["main"])
+    time_zone: str = Field(examples=["Europe/Berlin"])
+    created_at: datetime
+
+
+class ChangedStore(StoreShown):
+    """A store after a change."""
+
+    repricing: Repricing
+
+
+class NewProduct(Given):
+    """A product to create."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "sku": "BREAD-RYE-1",
+                    "name": "Rye bread 1 kg",
+                    "category": "Bakery",
+                    "base_price": "3.49",
+                    "unit_cost": "1.20",
+                }
+            ]
+        }
+    )
+
+    sku: Sku
+    name: ProductName
+    category: CategoryName
+    base_price: BasePrice
+    unit_cost: UnitCost | None = None
+
+
+class ProductChange(Given):
+    """What to change about a product; what is left out stays. A `unit_cost` of null takes it away."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"base_price": "3.29"}]})
+
+    sku: Sku = LEFT_OUT
+    name: ProductName = LEFT_OUT
+    category: CategoryName = LEFT_OUT
+    base_price: BasePrice = LEFT_OUT
+    unit_cost: UnitCost | None = LEFT_OUT
+
+
+class ProductShown(Shown):
+    """A product."""
+
+    sku: str = Field(examples=["BREAD-RYE-1"])
+    name: str = Field(examples=["Rye bread 1 kg"])
+    category: str = Field(examples=["Bakery"])
+    base_price: Amount
+    unit_cost: Amount | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class ChangedProduct(ProductShown):
+    """A product after a change."""
+
+    repricing: Repricing
+
+
+class NewBatch(Given):
+    """A batch to create."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "store": "main",
+                    "sku": "BREAD-RYE-1",
+                    "lot": "L-0815",
+                    "expiry_date": "2025-04-02",
+                    "quantity": 24,
+                }
+            ]
+        }
+    )
+
+    store: StoreCode = MAIN_STORE
+    sku: Sku
+    lot: Lot = ""
+    expiry_date: CalendarDate
+    quantity: Quantity
+
+
+class BatchChange(Given):
+    """What to change about a batch; what is left out stays.
+
+    `quantity` says what is in stock, `quantity_delta` what to add to it (a sale is negative), whoever
+    else changes it at the same moment.
+    """
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"quantity_delta": -3}]})
+
+    lot: Lot = LEFT_OUT
+    expiry_date: CalendarDate = LEFT_OUT
+    quantity: Quantity = LEFT_OUT
+    quantity_delta: QuantityDelta = LEFT_OUT
+
+    @model_validator(mode="after")
+    def _counts_once(self) -> Self:
+        if {"quantity", "quantity_delta"} <= self.model_fields_set:
+            raise PydanticCustomError("quantity_twice", "give quantity or quantity_delta, not both")
+        return self
+
+
+class BatchShown(Shown):
+    """A batch; its days to expiry are counted from today's date in its store."""
+
+    batch_id: int = Field(examples=[4711])
+    store: str = Field(examples=["main"])
+    sku: str = Field(examples=["BREAD-RYE-1"])
+    product: str = Field(examples=["Rye bread 1 kg"])
+    category: str = Field(examples=["Bakery"])
+    lot: str = Field(examples=["L-0815"])
+    expiry_date: date
+    days_to_expiry: int = Field(description="0 on the last day of sale.", examples=[2])
+    quantity: int = Field(examples=[24])
+    created_at: datetime
+    updated_at: datetime
+
+
+class ChangedBatch(BatchShown):
+    """A batch after a change."""
+
+    repricing: Repricing
+
+
+class BulkReport(Shown):
+    """What became of the lines of a bulk upload."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "read": 1200,
+                    "created": 80,
+                    "updated": 1100,
+                    "unchanged": 19,
+                    "rejected": 1,
+                    "errors": [{"line": 17, "field": "sku", "reason": "there is no product with SKU 'X-1'"}],
+                    "errors_truncated": False,
+                    "repricing": {"status": "queued", "task_id": "0b9f5e3c", "status_url": "/api/v1/…"},
+                }
+            ]
+        }
+    )
+
+    read: int = Field(description="Lines that were not empty.")
+    created: int
+    updated: int = Field(description="Batches whose quantity differed.")
+    unchanged: int
+    rejected: int = Field(description="Lines that were left out.")
+    errors: Annotated[list[FieldError], Field(description="What is wrong with the rejected lines.")]
+    errors_truncated: bool = Field(description="Whether there are more errors than are listed.")
+    repricing: Repricing

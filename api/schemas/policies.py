@@ -1,0 +1,95 @@
+"""Versions of the pricing policy."""
+
+from datetime import datetime
+from typing import Annotated, Self
+
+from pydantic import ConfigDict, Field, StringConstraints
+from pydantic.config import JsonDict
+
+from api.schemas.tasks import Repricing
+from api.schemas.values import Given, Shown
+from flexiprice.domain.policy_lint import PolicyFinding
+from flexiprice.services.policies import PolicyVersion
+
+_DOCUMENT: JsonDict = {
+    "max_discount": "0.70",
+    "floor_fraction": "0.25",
+    "rounding_step": "0.01",
+    "min_change": "0.01",
+    "price_only_down": True,
+    "rules": [
+        {"name": "last day", "days_to_expiry": {"max": 0}, "discount": "0.50"},
+        {
+            "name": "overstock",
+            "days_to_expiry": {"min": 1, "max": 3},
+            "quantity": {"min": 50},
+            "discount": "0.40",
+        },
+    ],
+    "categories": {
+        "bakery": {
+            "floor_fraction": "0.20",
+            "rules": [{"name": "bakery last day", "days_to_expiry": {"max": 0}, "discount": "0.70"}],
+        }
+    },
+}
+
+
+class NewPolicy(Given):
+    """A policy to store as the next version; it is not active until it is activated."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"policy": _DOCUMENT, "comment": "Bakery: go lower on the last day"}]}
+    )
+
+    policy: dict[str, object] = Field(description="The policy document.")
+    comment: Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\x00]*$")] = ""
+
+
+class PolicyWarning(Shown):
+    """Something about a policy that is allowed, and probably not meant."""
+
+    code: str
+    message: str
+    rules: list[str]
+    example: str | None = Field(description="A batch on which it shows.")
+
+
+class PolicySummary(Shown):
+    """A version of the policy, without its document."""
+
+    version: int = Field(examples=[3])
+    comment: str
+    active: bool
+    created_at: datetime
+    activated_at: datetime | None
+
+
+class PolicyShown(PolicySummary):
+    """A version of the policy."""
+
+    policy: dict[str, object] = Field(examples=[_DOCUMENT])
+
+    @classmethod
+    def of_version(cls, version: PolicyVersion) -> Self:
+        """What is shown of a version."""
+        shown = {name: getattr(version, name) for name in PolicySummary.model_fields}
+        return cls.model_validate({**shown, "policy": version.policy.document()})
+
+
+class CreatedPolicy(PolicyShown):
+    """A new version, and what the linter has to say about it."""
+
+    warnings: list[PolicyWarning]
+
+    @classmethod
+    def of_linted(cls, version: PolicyVersion, findings: list[PolicyFinding]) -> Self:
+        """What is shown of a version that was just created."""
+        shown = PolicyShown.of_version(version).model_dump()
+        return cls.model_validate({**shown, "warnings": [PolicyWarning.of(finding) for finding in findings]})
+
+
+class ActivatedPolicy(PolicySummary):
+    """The version that is active now, and how the prices follow."""
+
+    repricing: Repricing

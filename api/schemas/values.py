@@ -1,0 +1,58 @@
+"""How values are written: amounts and rates as strings, so that no client turns them into floats."""
+
+from decimal import Decimal
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
+
+
+def _two_decimals(amount: Decimal) -> str:
+    return f"{amount:.2f}"
+
+
+def _four_decimals(rate: Decimal) -> str:
+    return f"{rate:.4f}"
+
+
+Amount = Annotated[
+    Decimal,
+    PlainSerializer(_two_decimals, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": r"^[0-9]+\.[0-9]{2}$", "examples": ["1.50"]}),
+]
+Rate = Annotated[
+    Decimal,
+    PlainSerializer(_four_decimals, return_type=str),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": r"^0\.[0-9]{4}$",
+            "examples": ["0.2500"],
+            "description": "Fraction of the base price.",
+        }
+    ),
+]
+
+
+class Shown(BaseModel):
+    """Base of what goes out, made of the records that services return."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    @classmethod
+    def of(cls, record: object) -> Self:
+        """What is shown of a record."""
+        return cls.model_validate(record)
+
+
+class Given(BaseModel):
+    """Base of what comes in: a field that is not known is refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _without_default(schema: dict[str, Any]) -> None:
+    schema.pop("default", None)
+
+
+# The default of a field of a change that may be left out, and may not be null.
+LEFT_OUT: Any = Field(default=None, json_schema_extra=_without_default)
