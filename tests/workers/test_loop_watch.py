@@ -1,0 +1,171 @@
+"""The watch over the event loop: what blocks it is named while it does, and nobody is accused wrongly."""
+
+import asyncio
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from tests.processes import read_until
+from workers.runtime.loop_watch import LoopWatch
+
+THRESHOLD = timedelta(milliseconds=100)
+BLOCKED = "the event loop is blocked"
+
+
+@pytest.fixture
+def log() -> Iterator[list[Any]]:
+    """What is logged."""
+    with capture_logs() as lines:
+        yield lines
+
+
+async def until(condition: Callable[[], object], seconds: float = 5) -> None:
+    """Returns when a condition has come true."""
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 -- what is awaited is a thread's
+            await asyncio.sleep(0.005)
+
+
+def block(seconds: float) -> None:
+    """What no task may do."""
+    time.sleep(seconds)
+
+
+async def test_who_blocks_the_loop_is_named_with_jobs_and_stack_while_it_lasts(log: list[Any]) -> None:
+    watch = LoopWatch(threshold=THRESHOLD, running=lambda: ["recompute 17", "cleanup 4"])
+    told_meanwhile: list[int] = []
+
+    async def culprit() -> None:
+        block(0.4)
+        told_meanwhile.append(len(log))
+
+    watch.start()
+    await asyncio.create_task(culprit(), name="job 17")
+    watch.stop()
+    assert told_meanwhile == [1]
+    assert log[0]["event"] == BLOCKED
+    assert log[0]["blocked_by"] == "job 17"
+    assert log[0]["jobs"] == ["recompute 17", "cleanup 4"]
+    assert "in block\n    time.sleep(seconds)" in log[0]["stack"]
+
+
+async def test_every_block_is_told_and_counted_once(log: list[Any]) -> None:
+    blocks: list[str] = []
+    lags: list[float] = []
+    watch = LoopWatch(threshold=THRESHOLD, on_lag=lags.append, on_block=lambda: blocks.append("block"))
+    watch.start()
+    for number in (1, 2):
+        block(0.5)
+        lags.clear()
+        # The late beat, and one in time.
+        await until(lambda: len(lags) >= 2)
+        assert watch.blocks == number
+    watch.stop()
+    assert [line["event"] for line in log] == [BLOCKED, BLOCKED]
+    assert blocks == ["block", "block"]
+
+
+async def test_the_lag_is_measured_all_the_time_and_shows_the_worst_of_late(log: list[Any]) -> None:
+    lags: list[float] = []
+    watch = LoopWatch(threshold=timedelta(milliseconds=400), on_lag=lags.append)
+    watch.start()
+    await until(lambda: len(lags) >= 2)
+    assert watch.lag < timedelta(milliseconds=100)
+    block(0.3)
+    await until(lambda: max(lags) > 0.1)
+    watch.stop()
+    assert timedelta(milliseconds=100) < watch.lag < timedelta(milliseconds=400)
+    assert watch.blocks == 0
+    assert log == []
+
+
+async def test_the_lag_of_a_block_that_lasts_is_shown_too() -> None:
+    watch = LoopWatch(threshold=THRESHOLD)
+    watch.start()
+    block(0.3)
+    assert watch.lag > THRESHOLD
+    watch.stop()
+
+
+async def test_a_call_that_holds_the_interpreter_is_told_when_it_is_over(log: list[Any]) -> None:
+    watch = LoopWatch(threshold=timedelta(milliseconds=40), running=lambda: ["recompute 17"])
+    watch.start()
+    started = time.monotonic()
+    numbers = 5_000_000
+    while time.monotonic() - started < 0.3:
+        numbers *= 4
+        started = time.monotonic()
+        sum(range(numbers))
+    await until(lambda: watch.blocks)
+    watch.stop()
+    told = [line for line in log if "held the interpreter" in line["event"]]
+    assert told
+    assert told[-1]["jobs"] == ["recompute 17"]
+
+
+def test_a_process_that_was_paused_accuses_nobody() -> None:
+    program = """
+import asyncio
+from datetime import timedelta
+from structlog import PrintLogger, configure
+from workers.runtime.loop_watch import LoopWatch
+
+async def main():
+    watch = LoopWatch(threshold=timedelta(milliseconds=200))
+    watch.start()
+    await asyncio.sleep(0.1)
+    print("ready", flush=True)
+    while watch.lag < timedelta(milliseconds=400):
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.3)
+    watch.stop()
+    print("blocks:", watch.blocks, flush=True)
+
+asyncio.run(main())
+"""
+    child = subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    try:
+        read_until(child, "ready")
+        child.send_signal(signal.SIGSTOP)
+        # A pause is a length of time.
+        time.sleep(0.8)
+        child.send_signal(signal.SIGCONT)
+        said, _ = child.communicate(timeout=10)
+    finally:
+        child.kill()
+    assert said.count("the process was paused") == 1
+    assert "blocks: 0" in said
+
+
+async def test_a_watch_can_be_stopped_twice_and_started_again(log: list[Any]) -> None:
+    watch = LoopWatch(threshold=THRESHOLD)
+    watch.stop()
+    watch.start()
+    watch.stop()
+    watch.stop()
+    block(0.2)
+    assert watch.blocks == 0
+    watch.start()
+    block(0.4)
+    watch.stop()
+    assert [line["event"] for line in log] == [BLOCKED]
+
+
+async def test_watching_an_idle_loop_costs_next_to_nothing() -> None:
+    # Ten times as often as in earnest, where one per cent of a core is all that an idle worker may use.
+    watch = LoopWatch(threshold=THRESHOLD)
+    watch.start()
+    before = time.process_time()
+    await asyncio.sleep(0.5)
+    used = time.process_time() - before
+    watch.stop()
+    assert used / 0.5 < 0.02
