@@ -24,7 +24,7 @@ _POOL_TIMEOUT_SECONDS = 10
 # Shorter than the patience of most firewalls and load balancers with an idle connection.
 _RECYCLE_SECONDS = 1800
 # By SQLSTATE: connections broken, too many, the server starting, stopping, crashed or promoted.
-_AWAY = ("08", "53300", "57P01", "57P02", "57P03", "57P05", "25006")
+AWAY = ("08", "53300", "57P01", "57P02", "57P03", "57P05", "25006")
 _REFUSED = ("28", "3D000")
 
 
@@ -109,7 +109,7 @@ def _meaning(error: BaseException | None, *, lost: bool) -> Exception | None:
     sqlstate = str(getattr(error, "sqlstate", None) or "")
     if sqlstate.startswith(_REFUSED):
         return InvalidSettings(f"FLEXIPRICE_DATABASE_URL: {_driver_message(error)}")
-    if lost or sqlstate.startswith(_AWAY):
+    if lost or sqlstate.startswith(AWAY):
         return DatabaseUnavailable("the database ended the connection, or is starting or stopping; try again")
     return None
 
