@@ -84,7 +84,7 @@ class RetryPolicy:
         return self.delay_after(attempt, chance=chance) if worth_it else None
 
 
-def is_transient(error: BaseException) -> bool:
+def is_transient(error: BaseException) -> bool:  # noqa: PLR0911 -- one line for each kind
     """Whether the same call may well succeed later: what it needs was away, busy or in its way.
 
     A `TimeoutError` counts: something did not answer in time. A broken time limit does not, as it
