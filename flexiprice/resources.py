@@ -1,6 +1,6 @@
 """The only place that wires settings to a database engine, a Redis pool and the task queue."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -11,6 +11,22 @@ from flexiprice.db.engine import create_engine
 from flexiprice.jobs.client import TaskQueue
 from flexiprice.jobs.redis import create_redis
 from flexiprice.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """The way to PostgreSQL."""
+
+    engine: AsyncEngine
+    sessions: async_sessionmaker[AsyncSession]
+
+
+@dataclass(frozen=True, slots=True)
+class JobBroker:
+    """The way to Redis, and the task queue on it."""
+
+    redis: ArqRedis
+    tasks: TaskQueue
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +41,37 @@ class Resources:
 
 
 @asynccontextmanager
-async def open_resources(settings: Settings, *, program: str) -> AsyncIterator[Resources]:
+async def open_database(settings: Settings, *, program: str) -> AsyncGenerator[Database]:
+    """Opens only what leads to PostgreSQL, for a program that needs no Redis.
+
+    Raises:
+        InvalidSettings: the database's URL is missing.
+    """
+    engine = create_engine(settings, application_name=program)
+    try:
+        yield Database(engine, async_sessionmaker(engine, expire_on_commit=False))
+    finally:
+        await engine.dispose()
+
+
+@asynccontextmanager
+async def open_job_broker(settings: Settings, *, program: str) -> AsyncGenerator[JobBroker]:
+    """Opens only what leads to Redis, for a program that needs no database.
+
+    Raises:
+        InvalidSettings: the URL of Redis is missing.
+    """
+    redis = create_redis(settings, client_name=program)
+    tasks = TaskQueue(redis, settings)
+    try:
+        yield JobBroker(redis, tasks)
+    finally:
+        await tasks.aclose()
+        await redis.aclose(close_connection_pool=True)
+
+
+@asynccontextmanager
+async def open_resources(settings: Settings, *, program: str) -> AsyncGenerator[Resources]:
     """Opens the connections that the settings name; both connect on first use.
 
     Args:
@@ -35,13 +81,8 @@ async def open_resources(settings: Settings, *, program: str) -> AsyncIterator[R
     Raises:
         InvalidSettings: a URL is missing.
     """
-    engine = create_engine(settings, application_name=program)
-    redis = create_redis(settings, client_name=program)
-    tasks = TaskQueue(redis, settings)
-    try:
-        sessions = async_sessionmaker(engine, expire_on_commit=False)
-        yield Resources(settings, engine, sessions, redis, tasks)
-    finally:
-        await tasks.aclose()
-        await redis.aclose(close_connection_pool=True)
-        await engine.dispose()
+    async with (
+        open_database(settings, program=program) as database,
+        open_job_broker(settings, program=program) as broker,
+    ):
+        yield Resources(settings, database.engine, database.sessions, broker.redis, broker.tasks)

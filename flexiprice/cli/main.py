@@ -1,5 +1,6 @@
 """The `flexiprice` command: one module here for each thing it can be told to do."""
 
+import os
 import sys
 from importlib.metadata import version
 from io import TextIOWrapper
@@ -7,9 +8,18 @@ from typing import Annotated
 
 import typer
 
+from flexiprice.cli.cleanup import cleanup
 from flexiprice.cli.demo import demo
+from flexiprice.cli.doctor import doctor
+from flexiprice.cli.import_file import import_file
+from flexiprice.cli.migrate import migrate
+from flexiprice.cli.prices import prices
+from flexiprice.cli.serve import api, worker
+from flexiprice.cli.status import status
 from flexiprice.cli.up import up
 from flexiprice.errors import FlexiPriceError, InvalidSettings
+from flexiprice.settings import PREFIX
+from flexiprice.telemetry import without_secrets
 
 _FAILED = 1
 _MISUSED = 2
@@ -27,6 +37,18 @@ app = typer.Typer(
 _TRY_OUT = "Try it out"
 app.command(rich_help_panel=_TRY_OUT)(demo)
 app.command(rich_help_panel=_TRY_OUT)(up)
+
+_STOCK_AND_PRICES = "Stock and prices"
+app.command("import", rich_help_panel=_STOCK_AND_PRICES)(import_file)
+app.command(rich_help_panel=_STOCK_AND_PRICES)(prices)
+app.command(rich_help_panel=_STOCK_AND_PRICES)(cleanup)
+app.command(rich_help_panel=_STOCK_AND_PRICES)(status)
+
+_RUN_IT = "Run it"
+app.command(rich_help_panel=_RUN_IT)(migrate)
+app.command(rich_help_panel=_RUN_IT)(api)
+app.command(rich_help_panel=_RUN_IT)(worker)
+app.command(rich_help_panel=_RUN_IT)(doctor)
 
 
 def _show_version(wanted: bool) -> None:
@@ -50,7 +72,7 @@ def flexiprice(
 
 
 def main() -> None:
-    """Runs the command line; an error of ours is one plain sentence, never a traceback."""
+    """Runs the command line; an error is one plain sentence, and a traceback only where DEBUG asks for it."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             # An old terminal's encoding may lack a character; that must not end the command.
@@ -60,6 +82,17 @@ def main() -> None:
     except FlexiPriceError as error:
         typer.secho(error.message, err=True, fg=typer.colors.RED)
         sys.exit(_MISUSED if isinstance(error, InvalidSettings) else _FAILED)
+    except Exception as error:
+        if os.environ.get(f"{PREFIX}LOG_LEVEL", "").upper() == "DEBUG":
+            raise
+        # The first line says what is wrong; of a database's error the others are the statement.
+        said = without_secrets(str(error)).partition("\n")[0]
+        typer.secho(
+            f"Unexpected {type(error).__name__}: {said} ({PREFIX}LOG_LEVEL=DEBUG shows where)",
+            err=True,
+            fg=typer.colors.RED,
+        )
+        sys.exit(_FAILED)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,12 @@ async def ensure_partitions(session: AsyncSession, *, now: datetime) -> int:
     return await connection.run_sync(ensure_partitions_on, now=now)
 
 
+async def count_missing_partitions(session: AsyncSession, *, now: datetime) -> int:
+    """How many partitions `ensure_partitions` would make."""
+    connection = await session.connection()
+    return await connection.run_sync(lambda sync_connection: len(_missing(sync_connection, now)))
+
+
 def ensure_partitions_on(connection: Connection, *, now: datetime) -> int:
     """`ensure_partitions` on a connection that is not asynchronous."""
     if not _missing(connection, now):

@@ -142,10 +142,8 @@ def _missing_columns(
     missing: Sequence[ImportField], unused: Sequence[str], names: Sequence[str]
 ) -> InvalidInput:
     near = suggest(missing, unused)
-    hint = ", ".join(f"{field}={_plain(column)}" for field, column in near.items())
     return InvalidInput(
-        f"the file has no column for {', '.join(missing)}; it has {_listed(names)}"
-        + (f"; perhaps {hint}" if hint else ""),
+        f"the file has no column for {', '.join(missing)}; it has {_listed(names)}",
         field="map",
         suggestions={field.value: column for field, column in near.items()},
     )

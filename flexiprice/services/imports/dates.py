@@ -40,6 +40,11 @@ class DateReader:
         for pattern in formats:
             _check_format(pattern)
         self._formats = tuple(formats)
+        self._expected = (
+            "that begins with the year, such as 2024-09-19"
+            if self._formats == DEFAULT_DATE_FORMATS
+            else f"written as {' or '.join(self._formats)}"
+        )
         # The same few dates come again and again, and `strptime` is the slowest part of a row.
         self._dates_of = lru_cache(maxsize=4096)(self._read_all)
 
@@ -52,7 +57,7 @@ class DateReader:
         text = cell.strip()
         dates = self._dates_of(text) if len(text) <= LONGEST_NUMBER else []
         if not dates:
-            raise CellRefused(f"{shown(text)} is not a date written as {' or '.join(self._formats)}")
+            raise CellRefused(f"{shown(text)} is not a date {self._expected}")
         if len(dates) > 1:
             # To believe the first would be to guess which of day and month comes first.
             raise CellRefused(f"{shown(text)} may be {' or '.join(map(str, dates))}: the formats disagree")

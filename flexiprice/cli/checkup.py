@@ -1,0 +1,190 @@
+"""What `flexiprice doctor` looks at, and what it advises."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from arq.connections import ArqRedis
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from flexiprice.cli.console import instant
+from flexiprice.db.engine import database_errors
+from flexiprice.db.migrate import is_current
+from flexiprice.db.partitions import count_missing_partitions
+from flexiprice.errors import FlexiPriceError
+from flexiprice.jobs.declarations import SCHEDULES
+from flexiprice.jobs.fleet import LiveWorker
+from flexiprice.jobs.redis import redis_errors
+from flexiprice.jobs.schedule import next_tick
+from flexiprice.resources import open_database, open_job_broker
+from flexiprice.settings import Queue, Settings, unknown_variables
+
+OLDEST_POSTGRESQL = 15
+_PROGRAM = "flexiprice-doctor"
+
+
+class Health(StrEnum):
+    """How a thing is."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """How one thing is, and what to do where it is not well."""
+
+    health: Health
+    subject: str
+    detail: str
+    advice: str = ""
+
+
+def check_variables() -> list[Finding]:
+    """Variables of the environment that look like settings and are none."""
+    unknown = unknown_variables()
+    if not unknown:
+        return [Finding(Health.OK, "settings", "every FLEXIPRICE_ variable is known")]
+    advice = "the README lists the settings; is it misspelt?"
+    return [Finding(Health.WARNING, "settings", f"no setting reads {name}", advice) for name in unknown]
+
+
+async def check_database(settings: Settings, now: datetime) -> list[Finding]:
+    """PostgreSQL, its tables and their partitions."""
+    try:
+        with database_errors():
+            async with (
+                open_database(settings, program=_PROGRAM) as database,
+                database.sessions.begin() as session,
+            ):
+                return [await _check_server(session), *await _check_tables(session, now)]
+    except FlexiPriceError as error:
+        return [
+            Finding(
+                Health.FAILED, "database", error.message, "start PostgreSQL, or set FLEXIPRICE_DATABASE_URL"
+            )
+        ]
+
+
+async def check_redis(settings: Settings, now: datetime) -> list[Finding]:
+    """Redis, the workers that live there, and what the schedules will run."""
+    try:
+        async with open_job_broker(settings, program=_PROGRAM) as broker:
+            findings = await _check_broker(broker.redis)
+            workers = await broker.tasks.live_workers()
+    except FlexiPriceError as error:
+        return [
+            Finding(
+                Health.FAILED, "redis", error.message, "start Redis or Valkey, or set FLEXIPRICE_REDIS_URL"
+            )
+        ]
+    return [*findings, *_check_workers(workers), *_check_schedules(settings, workers, now)]
+
+
+async def _check_server(session: AsyncSession) -> Finding:
+    version = str((await session.execute(text("SHOW server_version"))).scalar_one())
+    if int(version.partition(".")[0]) < OLDEST_POSTGRESQL:
+        advice = f"FlexiPrice needs PostgreSQL {OLDEST_POSTGRESQL} or later"
+        return Finding(Health.FAILED, "database", f"PostgreSQL {version}", advice)
+    return Finding(Health.OK, "database", f"PostgreSQL {version}")
+
+
+async def _check_tables(session: AsyncSession, now: datetime) -> list[Finding]:
+    if not await is_current(session):
+        return [
+            Finding(
+                Health.FAILED,
+                "migrations",
+                "the tables are not those of this version",
+                "run `flexiprice migrate`",
+            )
+        ]
+    missing = await count_missing_partitions(session, now=now)
+    if missing:
+        partitions = Finding(
+            Health.FAILED,
+            "partitions",
+            f"{missing} of this month and the next two are missing",
+            "run `flexiprice migrate`; a running worker makes them every night",
+        )
+    else:
+        partitions = Finding(Health.OK, "partitions", "made for this month and the next two")
+    return [Finding(Health.OK, "migrations", "the tables are those of this version"), partitions]
+
+
+async def _check_broker(redis: ArqRedis) -> list[Finding]:
+    with redis_errors():
+        facts: Mapping[str, object] = await redis.info()
+    name = "Valkey" if "valkey_version" in facts else "Redis"
+    version = facts.get("valkey_version") or facts.get("redis_version")
+    findings = [Finding(Health.OK, "redis", f"{name} {version}")]
+    policy = facts.get("maxmemory_policy", "noeviction")
+    if facts.get("maxmemory") and policy != "noeviction":
+        findings.append(
+            Finding(
+                Health.WARNING,
+                "redis",
+                f"when memory is short it drops keys ({policy}), jobs among them",
+                "set maxmemory-policy to noeviction",
+            )
+        )
+    if not facts.get("aof_enabled"):
+        findings.append(
+            Finding(
+                Health.WARNING,
+                "redis",
+                "jobs that wait are lost where it ends badly: its append-only file is off",
+                "set appendonly to yes",
+            )
+        )
+    return findings
+
+
+def _check_workers(workers: Sequence[LiveWorker]) -> list[Finding]:
+    if not workers:
+        return [Finding(Health.FAILED, "workers", "none is alive", "run `flexiprice worker`")]
+    findings = [
+        Finding(
+            Health.OK,
+            "workers",
+            f"{worker.host} pid {worker.pid} consumes {', '.join(worker.queues)} "
+            f"since {instant(worker.started_at)}",
+        )
+        for worker in workers
+    ]
+    consumed = {queue for worker in workers for queue in worker.queues}
+    findings.extend(
+        Finding(
+            Health.FAILED,
+            "workers",
+            f"none consumes the queue {queue.value}",
+            f"run `flexiprice worker --queues {queue.value}`, or a worker for all queues",
+        )
+        for queue in Queue
+        if queue not in consumed
+    )
+    return findings
+
+
+def _check_schedules(settings: Settings, workers: Sequence[LiveWorker], now: datetime) -> list[Finding]:
+    ticked = {queue for worker in workers for queue in worker.queues}
+    findings: list[Finding] = []
+    for schedule in SCHEDULES:
+        crontab = schedule.crontab(settings)
+        due_at = next_tick(crontab, settings.timezone, now)
+        detail = f"{schedule.name} ({crontab} {settings.timezone}) is due {instant(due_at)}"
+        if schedule.task.queue in ticked:
+            findings.append(Finding(Health.OK, "schedules", detail))
+        else:
+            advice = f"it runs by itself only while a worker consumes {schedule.task.queue.value}"
+            findings.append(Finding(Health.FAILED, "schedules", detail, advice))
+    return findings
+
+
+async def check_everything(settings: Settings) -> list[Finding]:
+    """All findings, in the order in which a person would mend them."""
+    now = datetime.now(UTC)
+    return [*check_variables(), *await check_database(settings, now), *await check_redis(settings, now)]

@@ -1,0 +1,53 @@
+"""Opens what a command works with, runs it, and closes it."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from flexiprice.db.engine import database_errors
+from flexiprice.resources import Database, JobBroker, open_database, open_job_broker
+from flexiprice.settings import Settings, load_settings
+from flexiprice.telemetry import configure_logging
+
+_PROGRAM = "flexiprice-cli"
+
+T = TypeVar("T")
+
+
+def command_settings() -> Settings:
+    """The settings, with logging set up so that a command's own words are not drowned by it."""
+    settings = load_settings()
+    said = "log_level" in settings.model_fields_set
+    configure_logging(settings if said else settings.model_copy(update={"log_level": "WARNING"}))
+    return settings
+
+
+def with_database(settings: Settings, use: Callable[[Database], Coroutine[Any, Any, T]]) -> T:
+    """Runs `use` with a way to PostgreSQL.
+
+    Raises:
+        InvalidSettings: no database is configured.
+        DatabaseUnavailable: it does not answer.
+    """
+
+    async def run() -> T:
+        with database_errors():
+            async with open_database(settings, program=_PROGRAM) as database:
+                return await use(database)
+
+    return asyncio.run(run())
+
+
+def with_jobs(settings: Settings, use: Callable[[JobBroker], Coroutine[Any, Any, T]]) -> T:
+    """Runs `use` with a way to Redis.
+
+    Raises:
+        InvalidSettings: no Redis is configured.
+        RedisUnavailable: it does not answer.
+    """
+
+    async def run() -> T:
+        async with open_job_broker(settings, program=_PROGRAM) as broker:
+            return await use(broker)
+
+    return asyncio.run(run())

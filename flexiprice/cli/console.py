@@ -1,0 +1,66 @@
+"""What commands write: tables for people, JSON for programs, remarks beside either."""
+
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated
+
+import typer
+from pydantic_core import to_json
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from flexiprice.domain.limits import Limit
+
+# A table that is read by another program, or from a file, is not to be folded to a terminal's width.
+_UNFOLDED = 200
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for other programs.")]
+
+
+def output() -> Console:
+    """Where results go."""
+    return Console(width=None if sys.stdout.isatty() else _UNFOLDED, highlight=False)
+
+
+def remarks() -> Console:
+    """Where progress, hints and warnings go, so that they never mix with results."""
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def print_json(value: object) -> None:
+    """Writes a result as JSON: amounts as strings, instants in ISO 8601."""
+    typer.echo(to_json(value, indent=2).decode())
+
+
+def new_table(*columns: str, title: str | None = None, numbers: Sequence[str] = ()) -> Table:
+    """An empty table; the columns in `numbers` stand at the right."""
+    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
+    for column in columns:
+        table.add_column(column, justify="right" if column in numbers else "left")
+    return table
+
+
+def plain(text: object) -> str:
+    """Text out of the database or a file, in which nothing is markup; nothing for None."""
+    return "" if text is None else escape(str(text))
+
+
+def percent(rate: Decimal | None) -> str:
+    """A rate as people read it: 0.255 is 25.5%."""
+    return "" if rate is None else f"{(rate * 100).quantize(Decimal('0.1')):f}%".replace(".0%", "%")
+
+
+def why(rule: str | None, limits: Sequence[Limit]) -> str:
+    """What made a price: the rule, and what limited it."""
+    return plain(
+        ", ".join(part for part in (rule, *(limit.value.replace("_", " ") for limit in limits)) if part)
+    )
+
+
+def instant(moment: datetime | None) -> str:
+    """An instant in this machine's time zone, to the second."""
+    return "" if moment is None else f"{moment.astimezone():%Y-%m-%d %H:%M:%S %Z}"

@@ -1,0 +1,180 @@
+"""`flexiprice import`: products and batches out of somebody else's file."""
+
+import csv
+import os
+import shlex
+import stat
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Annotated, BinaryIO, cast
+
+import typer
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+from flexiprice.cli.connections import command_settings, with_database
+from flexiprice.cli.console import JsonOption, print_json, remarks
+from flexiprice.cli.import_report import show_import
+from flexiprice.cli.jobs import reprice
+from flexiprice.db.tables import MAIN_STORE
+from flexiprice.errors import InvalidInput
+from flexiprice.resources import Database
+from flexiprice.services.imports.columns import parse_column_map
+from flexiprice.services.imports.dates import DEFAULT_DATE_FORMATS
+from flexiprice.services.imports.importer import FileLayout, import_catalogue
+from flexiprice.services.imports.records import FileFormat
+from flexiprice.services.imports.report import ImportReport
+from flexiprice.services.imports.rows import BadRow
+
+SOME_ROWS_BAD = 3
+_CHUNK = 1 << 16
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def import_file(
+    *,
+    file: Annotated[
+        typer.FileBinaryRead, typer.Argument(metavar="FILE", help="CSV or NDJSON; `-` reads standard input.")
+    ],
+    column: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map",
+            metavar="FIELD=COLUMN",
+            help="Which column of the file holds a field: `--map sku=Product_ID`. Repeat it for each field. "
+            "An empty column (`--map lot=`) says that none does.",
+        ),
+    ] = None,
+    date_format: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FORMAT",
+            help="How dates are written: `%m/%d/%Y` is 8/16/2024, `%d.%m.%Y` is 16.08.2024. "
+            "Repeat it where a file mixes several. "
+            f"[default: year first, {', '.join(DEFAULT_DATE_FORMATS[:3])} and the like]",
+        ),
+    ] = None,
+    decimal_comma: Annotated[
+        bool, typer.Option("--decimal-comma", help="Amounts are written 1.234,50 rather than 1,234.50.")
+    ] = False,
+    store: Annotated[
+        str, typer.Option(metavar="CODE", help="Store of the rows that name none.")
+    ] = MAIN_STORE,
+    file_format: Annotated[
+        FileFormat | None, typer.Option("--format", help="[default: NDJSON where the file begins with {]")
+    ] = None,
+    delimiter: Annotated[
+        str | None, typer.Option(help="Between the cells of a CSV file. [default: found in the header]")
+    ] = None,
+    encoding: Annotated[
+        str, typer.Option(help="Of the file's text; Excel's plain CSV is often cp1252.")
+    ] = "utf-8",
+    errors: Annotated[
+        Path | None, typer.Option(dir_okay=False, writable=True, help="Write every bad row to this CSV file.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Read and check everything, write nothing to the database.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Import products and batches from a file as other systems export it.
+
+    Each row is a product (`sku`, `name`, `category`, `base_price`, perhaps `unit_cost`) and a batch of it
+    (`quantity`, `expiry_date`, perhaps `lot` and `store`). Columns of these names are found by
+    themselves, in any spelling of case and spaces; others are mapped. Prices may have a currency sign and
+    thousands separators.
+
+    Every sound row is imported; each bad one is named with its line, column and reason. Rows are known by
+    store, SKU, lot and expiry date: importing again updates, and what the file does not mention stays. Of
+    several rows about one batch the first is taken and the others are bad; of several descriptions
+    of one product the last is kept. A file without `unit_cost` leaves known costs alone.
+
+    Day and month are never guessed: without `--date-format` only dates that begin with the year are read,
+    and a date about which two given formats disagree makes its row bad.
+
+    Exit codes: 0 all rows imported, 3 some rows were bad and the others imported, 1 nothing imported.
+    """
+    settings = command_settings()
+    layout = FileLayout(
+        columns=parse_column_map(column or ()),
+        date_formats=tuple(date_format or DEFAULT_DATE_FORMATS),
+        decimal_comma=decimal_comma,
+        default_store=store,
+        encoding=encoding,
+        delimiter="\t" if delimiter == "\\t" else delimiter,
+        file_format=file_format,
+    )
+
+    async def use(database: Database) -> ImportReport:
+        with ExitStack() as stack:
+            tell = stack.enter_context(_bad_rows_file(errors)) if errors else None
+            chunks = stack.enter_context(_progress(file))
+            async with database.sessions() as session, session.begin() as transaction:
+                report = await import_catalogue(session, chunks, layout, on_bad_row=tell)
+                if dry_run:
+                    await transaction.rollback()
+                return report
+
+    try:
+        report = with_database(settings, use)
+    except InvalidInput as error:
+        raise _with_suggestions(error) from None
+    changed = report.products_new + report.products_updated + report.batches_new + report.batches_updated
+    job = reprice(settings) if changed and not dry_run else None
+    if as_json:
+        print_json({"report": report, "dry_run": dry_run, "recompute_job_id": job.job_id if job else None})
+    else:
+        show_import(report, dry_run=dry_run, errors=errors, job=job, dates_given=date_format is not None)
+    if report.bad:
+        raise typer.Exit(SOME_ROWS_BAD if report.imported else 1)
+
+
+@contextmanager
+def _progress(file: BinaryIO) -> Generator[Iterator[bytes]]:
+    status = os.fstat(file.fileno())
+    total = status.st_size if stat.S_ISREG(status.st_mode) else None
+    console = remarks()
+    with Progress(
+        TextColumn("Importing"),
+        BarColumn(),
+        DownloadColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as progress:
+        task = progress.add_task("", total=total)
+
+        def chunks() -> Iterator[bytes]:
+            while chunk := file.read(_CHUNK):
+                progress.advance(task, len(chunk))
+                yield chunk
+
+        yield chunks()
+
+
+@contextmanager
+def _bad_rows_file(path: Path) -> Generator[Callable[[BadRow], None]]:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["line", "column", "reason"])
+
+        def tell(row: BadRow) -> None:
+            writer.writerows(
+                [row.line, _inert(problem.column or ""), problem.reason] for problem in row.problems
+            )
+
+        yield tell
+
+
+def _inert(cell: str) -> str:
+    # A spreadsheet would run a column's name that looks like a formula.
+    return f"'{cell}" if cell.startswith(_FORMULA_STARTS) else cell
+
+
+def _with_suggestions(error: InvalidInput) -> InvalidInput:
+    suggestions = cast("Mapping[str, str] | None", error.details.get("suggestions"))
+    if not suggestions:
+        return error
+    options = " ".join(f"--map {shlex.quote(f'{field}={column}')}" for field, column in suggestions.items())
+    return InvalidInput(f"{error.message}\nTry: {options}")

@@ -1,0 +1,69 @@
+"""The outcome of an import as a person reads it."""
+
+from pathlib import Path
+
+from flexiprice.cli.console import new_table, output, plain
+from flexiprice.jobs.client import EnqueuedJob
+from flexiprice.services.imports.report import ImportReport
+
+_SHOWN = 20
+
+
+def show_import(
+    report: ImportReport, *, dry_run: bool, errors: Path | None, job: EnqueuedJob | None, dates_given: bool
+) -> None:
+    """Writes what was imported, and the first bad rows."""
+    console = output()
+    mapped = ", ".join(f"{field} from {plain(column)}" for field, column in report.columns.items())
+    console.print(f"Columns: {mapped}", style="dim")
+    if report.unused_columns:
+        console.print(f"Not used: {plain(', '.join(report.unused_columns))}", style="dim")
+    table = new_table("", "read", "imported", "bad", "new", "updated", "unchanged",
+        numbers=("read", "imported", "bad", "new", "updated", "unchanged"),
+    )  # fmt: skip
+    table.add_row("rows", str(report.read), str(report.imported), str(report.bad))
+    table.add_row(
+        "products",
+        *("", "", ""),
+        *map(str, (report.products_new, report.products_updated, report.products_unchanged)),
+    )
+    table.add_row(
+        "batches",
+        *("", "", ""),
+        *map(str, (report.batches_new, report.batches_updated, report.batches_unchanged)),
+    )
+    console.print(table)
+    if report.bad:
+        _show_bad_rows(report, errors, dates_given=dates_given)
+    if report.products_contradictory:
+        console.print(
+            f"{report.products_contradictory} products are described in more than one way; "
+            "the last row of each was kept.",
+            style="yellow",
+        )
+    if dry_run:
+        console.print("A rehearsal: nothing was written.")
+    elif job is not None:
+        console.print(f"The workers reprice it now: flexiprice status {job.job_id}")
+
+
+def _show_bad_rows(report: ImportReport, errors: Path | None, *, dates_given: bool) -> None:
+    console = output()
+    table = new_table("line", "column", "why it was left out", numbers=("line",))
+    for row in report.bad_rows[:_SHOWN]:
+        for position, problem in enumerate(row.problems):
+            table.add_row("" if position else str(row.line), plain(problem.column), plain(problem.reason))
+    console.print(table)
+    if errors is not None:
+        console.print(f"All {report.bad} bad rows are in {plain(errors)}.")
+    elif report.bad > _SHOWN:
+        console.print(f"… and {report.bad - _SHOWN} more; --errors FILE writes them all.")
+    if not dates_given and any(
+        problem.column == report.columns.get("expiry_date")
+        for row in report.bad_rows
+        for problem in row.problems
+    ):
+        console.print(
+            "Say how the dates are written: --date-format %m/%d/%Y where the month comes first, "
+            "%d/%m/%Y where the day does."
+        )

@@ -1,0 +1,26 @@
+"""Options that several commands share."""
+
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+DaysThresholdOption = Annotated[
+    int | None,
+    typer.Option(
+        "--days-threshold",
+        min=1,
+        max=365,
+        help="Batches that expire within so many days may open a discount. "
+        "[default: FLEXIPRICE_DAYS_THRESHOLD, 30]",
+        show_default=False,
+    ),
+]
+StoreOption = Annotated[str | None, typer.Option(help="Only this store.", metavar="CODE")]
+CategoryOption = Annotated[str | None, typer.Option(help="Only this category, in any spelling.")]
+OnOption = Annotated[
+    datetime | None,
+    typer.Option(formats=["%Y-%m-%d"], help="Price as on this day instead of today.", metavar="YYYY-MM-DD"),
+]
+LimitOption = Annotated[int, typer.Option(min=1, max=10_000, help="Show at most so many.")]
+WaitOption = Annotated[bool, typer.Option("--wait", help="Wait for the worker, and show the result.")]

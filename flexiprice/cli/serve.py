@@ -1,0 +1,90 @@
+"""`flexiprice api` and `flexiprice worker`: the programs, which take this process's place."""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+import flexiprice
+from flexiprice.settings import PREFIX, Settings, load_settings
+
+# uvicorn puts the current folder first on the path; an `api` there must not hide ours.
+_SOURCES = Path(flexiprice.__file__).parent.parent
+
+LogLevelOption = Annotated[
+    str | None,
+    typer.Option(
+        help="DEBUG, INFO, WARNING or ERROR. [default: FLEXIPRICE_LOG_LEVEL, INFO]", metavar="LEVEL"
+    ),
+]
+
+
+def api(
+    *,
+    host: Annotated[str, typer.Option(help="Address on which it listens.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on which it listens.")] = 8000,
+    workers: Annotated[int, typer.Option(min=1, max=256, help="Processes that serve side by side.")] = 1,
+    log_level: LogLevelOption = None,
+) -> None:
+    """Serve the API until it is told to stop; the same as `uvicorn api.main:app`.
+
+    Without `FLEXIPRICE_API_KEY` it serves what is under `/admin` to this machine only.
+    """
+    settings = load_settings(log_level=log_level)
+    _require_servers(settings)
+    _become(
+        *("uvicorn", "api.main:app", "--app-dir", str(_SOURCES)),
+        *("--host", host, "--port", str(port), "--workers", str(workers)),
+        *("--log-level", settings.log_level.lower()),
+        variables={"LOG_LEVEL": settings.log_level},
+    )
+
+
+def worker(
+    *,
+    queues: Annotated[
+        str | None,
+        typer.Option(
+            help="Queues to consume, by comma: discounts, maintenance, analytics; it ticks only their "
+            "schedules. [default: FLEXIPRICE_WORKER_QUEUES, all]",
+        ),
+    ] = None,
+    concurrency: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=1000,
+            help="Jobs that run at once, per queue. [default: FLEXIPRICE_WORKER_CONCURRENCY, 10]",
+        ),
+    ] = None,
+    log_level: LogLevelOption = None,
+) -> None:
+    """Run a worker until it is told to stop; the same as `arq workers.settings.WorkerSettings`.
+
+    One worker consumes all queues and ticks all schedules; any number may run side by side.
+    """
+    settings = load_settings(worker_queues=queues, worker_concurrency=concurrency, log_level=log_level)
+    _require_servers(settings)
+    _become(
+        *("arq", "workers.settings.WorkerSettings"),
+        variables={
+            "WORKER_QUEUES": ",".join(settings.worker_queues),
+            "WORKER_CONCURRENCY": str(settings.worker_concurrency),
+            "LOG_LEVEL": settings.log_level,
+        },
+    )
+
+
+def _require_servers(settings: Settings) -> None:
+    settings.require_database_url()
+    settings.require_redis_url()
+
+
+def _become(program: str, *arguments: str, variables: Mapping[str, str]) -> NoReturn:
+    environment = {**os.environ, **{f"{PREFIX}{name}": value for name, value in variables.items()}}
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execve(sys.executable, [sys.executable, "-P", "-m", program, *arguments], environment)  # noqa: S606

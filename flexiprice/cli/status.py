@@ -1,0 +1,34 @@
+"""`flexiprice status`: what became of a job."""
+
+from typing import Annotated
+
+import typer
+
+from flexiprice.cli.connections import command_settings, with_jobs
+from flexiprice.cli.console import JsonOption
+from flexiprice.cli.jobs import exit_where_failed, follow, show_status
+from flexiprice.cli.options import WaitOption
+from flexiprice.jobs.status import JobStatus
+from flexiprice.resources import JobBroker
+
+
+def status(
+    *,
+    task_id: Annotated[
+        str, typer.Argument(help="Id of the job, as `recompute` and the API give it.", metavar="TASK_ID")
+    ],
+    wait: WaitOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show where a job is: deferred, queued, running, retrying, succeeded, failed or revoked.
+
+    With `--wait` the exit code is 1 where it did not succeed.
+    """
+
+    async def use(broker: JobBroker) -> JobStatus:
+        return await follow(broker.tasks, task_id) if wait else await broker.tasks.status(task_id)
+
+    found = with_jobs(command_settings(), use)
+    show_status(found, as_json=as_json)
+    if wait:
+        exit_where_failed(found)
