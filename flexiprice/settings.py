@@ -155,11 +155,32 @@ class Settings(BaseSettings):
     worker_prefetch: int = Field(
         default=4, ge=1, le=100, description="how far a worker reads ahead, as a multiple of concurrency"
     )
+    worker_grace: Duration = Field(
+        default=timedelta(seconds=30),
+        ge=timedelta(0),
+        le=timedelta(days=1),
+        description="how long a worker that is told to stop lets running jobs end before it hands them back",
+    )
+    worker_max_tasks: int = Field(
+        default=1000, ge=0, description="jobs after which a worker ends to be started anew; 0 for never"
+    )
+    worker_metrics_port: int | None = Field(
+        default=None, ge=1, le=65535, description="port on which a worker serves its metrics, if on any"
+    )
+    worker_metrics_host: str = Field(
+        default="127.0.0.1", min_length=1, description="address on which a worker serves its metrics"
+    )
     time_limit: Duration = Field(
         default=timedelta(minutes=30),
         ge=timedelta(seconds=1),
         le=timedelta(days=1),
         description="how long a task may run, in seconds or as ISO 8601",
+    )
+    soft_time_limit: Duration = Field(
+        default=timedelta(minutes=25),
+        ge=timedelta(seconds=1),
+        le=timedelta(days=1),
+        description="after how long a running task is told to tidy up; below the time limit, or of no effect",
     )
     result_retention: Duration = Field(
         default=timedelta(days=1),

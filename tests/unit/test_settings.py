@@ -22,6 +22,8 @@ def test_the_defaults_are_the_schedules_and_limits_of_the_system_it_replaces() -
     assert settings.cleanup_schedule == "0 2 * * *"
     assert settings.price_history_schedule == "0 */6 * * *"
     assert settings.time_limit == timedelta(minutes=30)
+    assert settings.soft_time_limit == timedelta(minutes=25)
+    assert settings.worker_max_tasks == 1000
     assert settings.worker_prefetch == 4
     assert settings.worker_queues == (Queue.DISCOUNTS, Queue.MAINTENANCE, Queue.ANALYTICS)
 
@@ -39,6 +41,9 @@ def test_the_defaults_are_the_schedules_and_limits_of_the_system_it_replaces() -
         ("WORKER_QUEUES", "discounts,emails", "maintenance"),
         ("WORKER_CONCURRENCY", "0", "greater than or equal to 1"),
         ("TIME_LIMIT", "soon", "timedelta"),
+        ("SOFT_TIME_LIMIT", "0", "greater than or equal to 1 second"),
+        ("WORKER_MAX_TASKS", "-1", "greater than or equal to 0"),
+        ("WORKER_METRICS_PORT", "70000", "less than or equal to 65535"),
         ("CURRENCY", "JPY", "two decimals"),
         ("LOG_LEVEL", "chatty", "WARNING"),
     ],

@@ -1,0 +1,132 @@
+"""Metrics: what happened, in names and units that Prometheus's own rules ask for."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+import pytest
+from prometheus_client import Metric
+from prometheus_client.parser import text_string_to_metric_families
+
+from flexiprice.metrics import FleetSnapshot, Metrics, PoolUse, QueueSnapshot
+
+SECOND = timedelta(seconds=1)
+
+
+def families(metrics: Metrics, snapshot: FleetSnapshot | None = None) -> list[Metric]:
+    """What a Prometheus server reads."""
+    return list(text_string_to_metric_families(metrics.render(snapshot).decode()))
+
+
+def value(read: Iterable[Metric], name: str, **labels: str) -> float | None:
+    """The value of one series, or None where there is no such series."""
+    found = [
+        sample.value
+        for family in read
+        for sample in family.samples
+        if (sample.name, sample.labels) == (name, labels)
+    ]
+    assert len(found) <= 1
+    return found[0] if found else None
+
+
+def test_runs_are_counted_by_task_and_status_and_timed_by_task() -> None:
+    metrics = Metrics()
+    metrics.record_start("cleanup", waited=2 * SECOND)
+    metrics.record_end("cleanup", status="failed", ran=7 * SECOND)
+    metrics.record_start("cleanup", waited=timedelta(milliseconds=3))
+    read = families(metrics)
+    assert value(read, "flexiprice_task_runs_total", task="cleanup", status="failed") == 1
+    assert value(read, "flexiprice_tasks_running", task="cleanup") == 1
+    assert value(read, "flexiprice_task_run_duration_seconds_sum", task="cleanup") == 7
+    assert value(read, "flexiprice_task_run_duration_seconds_bucket", task="cleanup", le="5.0") == 0
+    assert value(read, "flexiprice_task_run_duration_seconds_bucket", task="cleanup", le="10.0") == 1
+    assert value(read, "flexiprice_task_wait_duration_seconds_count", task="cleanup") == 2
+    assert value(read, "flexiprice_task_wait_duration_seconds_bucket", task="cleanup", le="0.005") == 1
+
+
+def test_a_job_that_starts_before_it_is_due_by_another_clock_has_not_waited() -> None:
+    metrics = Metrics()
+    metrics.record_start("cleanup", waited=-SECOND)
+    assert value(families(metrics), "flexiprice_task_wait_duration_seconds_sum", task="cleanup") == 0
+
+
+def test_a_task_that_has_not_run_yet_is_shown_as_zero() -> None:
+    metrics = Metrics()
+    assert value(families(metrics), "flexiprice_task_runs_total", task="cleanup", status="failed") is None
+    metrics.expect(["cleanup"], ["succeeded", "failed"])
+    read = families(metrics)
+    assert value(read, "flexiprice_task_runs_total", task="cleanup", status="failed") == 0
+    assert value(read, "flexiprice_task_run_duration_seconds_count", task="cleanup") == 0
+
+
+def test_what_the_runtime_does_for_jobs_is_counted() -> None:
+    metrics = Metrics()
+    metrics.record_recovered(3)
+    metrics.record_quarantined("worker_lost")
+    metrics.record_dropped_records(20)
+    metrics.record_loop_block()
+    metrics.observe_loop_lag(0.02)
+    read = families(metrics)
+    assert value(read, "flexiprice_jobs_recovered_total") == 3
+    assert value(read, "flexiprice_jobs_quarantined_total", reason="worker_lost") == 1
+    assert value(read, "flexiprice_run_records_dropped_total") == 20
+    assert value(read, "flexiprice_event_loop_blocks_total") == 1
+    assert value(read, "flexiprice_event_loop_lag_seconds_bucket", le="0.01") == 0
+    assert value(read, "flexiprice_event_loop_lag_seconds_bucket", le="0.05") == 1
+
+
+def test_a_snapshot_of_redis_is_told_with_the_rest() -> None:
+    snapshot = FleetSnapshot(
+        workers_alive=2,
+        queues={
+            "discounts": QueueSnapshot(waiting=5, deferred=1, running=3, oldest_waiting=90 * SECOND),
+            "analytics": QueueSnapshot(waiting=0, deferred=0, running=0),
+        },
+        schedule_lag={"update_price_history": 30 * SECOND},
+    )
+    read = families(Metrics(), snapshot)
+    assert value(read, "flexiprice_workers_alive") == 2
+    assert value(read, "flexiprice_queue_depth", queue="discounts") == 5
+    assert value(read, "flexiprice_queue_deferred", queue="discounts") == 1
+    assert value(read, "flexiprice_queue_running", queue="discounts") == 3
+    assert value(read, "flexiprice_queue_oldest_waiting_seconds", queue="discounts") == 90
+    assert value(read, "flexiprice_queue_oldest_waiting_seconds", queue="analytics") == 0
+    assert value(read, "flexiprice_schedule_lag_seconds", schedule="update_price_history") == 30
+
+
+def test_without_a_snapshot_its_metrics_are_absent_and_not_zero() -> None:
+    read = families(Metrics())
+    assert value(read, "flexiprice_workers_alive") is None
+    assert "flexiprice_queue_depth" not in {family.name for family in read}
+
+
+def test_the_database_pool_is_read_anew_for_each_scrape() -> None:
+    metrics = Metrics()
+    uses = iter([PoolUse(in_use=1, idle=2, size=10), PoolUse(in_use=4, idle=0, size=10)])
+    metrics.watch_database_pool(lambda: next(uses))
+    first, second = families(metrics), families(metrics)
+    assert value(first, "flexiprice_database_connections", state="in_use") == 1
+    assert value(second, "flexiprice_database_connections", state="in_use") == 4
+    assert value(second, "flexiprice_database_connections_max") == 10
+
+
+def test_the_process_itself_is_told() -> None:
+    resident = value(families(Metrics()), "process_resident_memory_bytes")
+    assert resident is not None
+    assert resident > 1_000_000
+
+
+def test_two_processes_worth_of_metrics_do_not_mix() -> None:
+    one, other = Metrics(), Metrics()
+    one.record_recovered()
+    assert value(families(other), "flexiprice_jobs_recovered_total") == 0
+
+
+@pytest.mark.parametrize(
+    "family", families(Metrics(), FleetSnapshot(workers_alive=0)), ids=lambda family: family.name
+)
+def test_every_metric_is_named_as_prometheus_asks(family: Metric) -> None:
+    assert family.name.startswith(("flexiprice_", "process_"))
+    assert family.documentation
+    if family.type == "histogram":
+        assert family.name.endswith("_seconds")

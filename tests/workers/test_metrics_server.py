@@ -1,0 +1,74 @@
+"""A worker's metrics are served whatever else is the matter: Redis away, the event loop blocked."""
+
+import asyncio
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from flexiprice.errors import InvalidSettings
+from flexiprice.metrics import FleetSnapshot, Metrics
+from workers.runtime.metrics_server import serving_metrics
+
+
+async def two_workers() -> FleetSnapshot:
+    """A snapshot."""
+    return FleetSnapshot(workers_alive=2)
+
+
+def scrape(port: int) -> httpx.Response:
+    """What Prometheus does."""
+    return httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False, timeout=10)
+
+
+async def test_a_scrape_reads_what_the_process_measured_and_what_redis_knows() -> None:
+    metrics = Metrics()
+    metrics.record_recovered()
+    async with serving_metrics(metrics, host="127.0.0.1", port=0, snapshot=two_workers) as port:
+        response = await asyncio.to_thread(scrape, port)
+    assert response.headers["content-type"].startswith("text/plain; version=")
+    assert "flexiprice_jobs_recovered_total 1.0" in response.text
+    assert "flexiprice_workers_alive 2.0" in response.text
+
+
+async def test_a_scrape_while_redis_is_away_reads_the_rest() -> None:
+    async def away() -> FleetSnapshot:
+        raise ConnectionError("Redis is away")
+
+    async with serving_metrics(Metrics(), host="127.0.0.1", port=0, snapshot=away) as port:
+        response = await asyncio.to_thread(scrape, port)
+    assert response.status_code == 200
+    assert "flexiprice_jobs_recovered_total 0.0" in response.text
+    assert "flexiprice_workers_alive" not in response.text
+
+
+async def test_a_scrape_while_the_loop_is_blocked_reads_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workers.runtime.metrics_server._SNAPSHOT_SECONDS", 0.05)
+    async with serving_metrics(Metrics(), host="127.0.0.1", port=0, snapshot=two_workers) as port:
+        with ThreadPoolExecutor() as pool:
+            answer = pool.submit(scrape, port)
+            deadline = time.monotonic() + 10
+            while not answer.done() and time.monotonic() < deadline:
+                time.sleep(0.01)  # noqa: ASYNC251 -- blocks the loop, which is the point
+            response = answer.result(0)
+    assert "flexiprice_event_loop_blocks_total" in response.text
+    assert "flexiprice_workers_alive" not in response.text
+
+
+async def test_afterwards_nobody_listens_and_the_port_can_be_used_again() -> None:
+    async with serving_metrics(Metrics(), host="127.0.0.1", port=0, snapshot=two_workers) as port:
+        pass
+    with pytest.raises(httpx.ConnectError):
+        await asyncio.to_thread(scrape, port)
+    async with serving_metrics(Metrics(), host="127.0.0.1", port=port, snapshot=two_workers) as again:
+        assert again == port
+
+
+async def test_a_port_that_is_in_use_stops_the_start_with_the_name_of_the_setting() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(InvalidSettings, match=f"FLEXIPRICE_WORKER_METRICS_PORT: port {port} on 127"):
+            async with serving_metrics(Metrics(), host="127.0.0.1", port=port, snapshot=two_workers):
+                pass
