@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from flexiprice.db.engine import database_errors
 from flexiprice.resources import Database, JobBroker, open_database, open_job_broker
 from flexiprice.settings import Settings, load_settings
@@ -36,6 +38,21 @@ def with_database(settings: Settings, use: Callable[[Database], Coroutine[Any, A
                 return await use(database)
 
     return asyncio.run(run())
+
+
+def in_transaction(settings: Settings, use: Callable[[AsyncSession], Coroutine[Any, Any, T]]) -> T:
+    """Runs `use` in one transaction, committed where it ends well.
+
+    Raises:
+        InvalidSettings: no database is configured.
+        DatabaseUnavailable: it does not answer.
+    """
+
+    async def run(database: Database) -> T:
+        async with database.sessions.begin() as session:
+            return await use(session)
+
+    return with_database(settings, run)
 
 
 def with_jobs(settings: Settings, use: Callable[[JobBroker], Coroutine[Any, Any, T]]) -> T:

@@ -4,11 +4,11 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from flexiprice.cli.connections import command_settings, with_database
+from flexiprice.cli.connections import command_settings, in_transaction
 from flexiprice.cli.console import JsonOption, new_table, output, percent, plain, print_json, why
 from flexiprice.cli.options import CategoryOption, LimitOption, StoreOption
-from flexiprice.resources import Database
 from flexiprice.services.discounts import DiscountOrder, OpenDiscount, list_open_discounts
 
 
@@ -26,20 +26,19 @@ def prices(
     """Show the discounts in force, the steepest first, each with what made its price."""
     settings = command_settings()
 
-    async def use(database: Database) -> tuple[OpenDiscount, ...]:
-        async with database.sessions.begin() as session:
-            return await list_open_discounts(
-                session,
-                now=datetime.now(UTC),
-                store=store,
-                category=category,
-                expiring_within=expiring_within,
-                order=DiscountOrder.STEEPEST,
-                # One more than is shown tells whether there are more.
-                limit=limit + 1,
-            )
+    async def use(session: AsyncSession) -> tuple[OpenDiscount, ...]:
+        return await list_open_discounts(
+            session,
+            now=datetime.now(UTC),
+            store=store,
+            category=category,
+            expiring_within=expiring_within,
+            order=DiscountOrder.STEEPEST,
+            # One more than is shown tells whether there are more.
+            limit=limit + 1,
+        )
 
-    found = with_database(settings, use)
+    found = in_transaction(settings, use)
     shown = found[:limit]
     if as_json:
         print_json(shown)
