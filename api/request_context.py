@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.problems import unexpected_problem
@@ -46,6 +47,8 @@ class RequestContext:
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
                 await self._app(scope, receive, send_with_id)
+            except ClientDisconnect:
+                _log.info("client_gone", method=scope["method"], path=scope["path"])
             except Exception:
                 _log.exception("request_failed", method=scope["method"], path=scope["path"])
                 if status:

@@ -1,0 +1,51 @@
+"""Whether the service lives and is ready."""
+
+import pytest
+
+from flexiprice.settings import load_settings
+from tests.api.conftest import serve
+from tests.workers.conftest import running
+from workers import tasks
+from workers.runtime.task import tasks_in
+
+READY = "/api/v1/health/ready"
+
+
+async def test_it_is_ready_where_database_schema_redis_and_a_worker_are_there(client, settings):
+    async with running(settings, tasks_in(tasks)):
+        response = await client.get(READY)
+    assert response.status_code == 200, response.text
+    assert response.json()["status"] == "ready"
+    assert {name: check["ok"] for name, check in response.json()["checks"].items()} == {
+        "database": True, "migrations": True, "redis": True, "worker": True,
+    }  # fmt: skip
+
+
+async def test_without_a_worker_it_is_not_ready_and_says_what_to_do(client):
+    response = await client.get(READY)
+    assert response.status_code == 503
+    assert [name for name, check in response.json()["checks"].items() if not check["ok"]] == ["worker"]
+    assert "flexiprice worker" in response.json()["checks"]["worker"]["detail"]
+
+
+async def test_without_migrations_it_is_not_ready_and_says_what_to_do(empty_database_url, redis_url):
+    settings = load_settings(env_files=(), database_url=empty_database_url, redis_url=redis_url)
+    async with serve(settings) as client:
+        checks = (await client.get(READY)).json()["checks"]
+    assert (checks["database"]["ok"], checks["migrations"]["ok"]) == (True, False)
+    assert "flexiprice migrate" in checks["migrations"]["detail"]
+
+
+@pytest.mark.parametrize(
+    ("fixture", "broken"),
+    [("client_without_redis", {"redis", "worker"}), ("client_without_database", {"database", "migrations"})],
+)
+async def test_a_server_that_is_down_is_named_and_the_process_still_lives(request, fixture, broken):
+    client = request.getfixturevalue(fixture)
+    response = await client.get(READY)
+    assert response.status_code == 503
+    checks = response.json()["checks"]
+    assert broken <= {name for name, check in checks.items() if not check["ok"]}
+    assert "secret-word" not in response.text
+    assert "nobody" not in response.text
+    assert (await client.get("/api/v1/health/live")).json() == {"status": "alive"}
