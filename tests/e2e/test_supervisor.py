@@ -1,0 +1,163 @@
+"""`flexiprice worker` watches over its worker: told what it is told, replaced when it is used up."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from flexiprice.cli.supervisor import announce_recycling
+from tests.processes import read_until, start, wait_for
+
+SUPERVISOR = "import sys; from flexiprice.cli.supervisor import supervise; sys.exit(supervise(sys.argv[1:]))"
+# Says every signal that it gets, and ends at the one that it is told to end at.
+LISTENER = """
+import os, signal, sys, time
+from flexiprice.cli.supervisor import announce_recycling
+count = 0
+def say(number, _):
+    global count
+    count += 1
+    print("got", signal.Signals(number).name, flush=True)
+    if count == int(sys.argv[1]):
+        announce_recycling()
+        sys.exit(0)
+signal.signal(signal.SIGTERM, say)
+signal.signal(signal.SIGINT, say)
+print("ready", os.getpid(), flush=True)
+while True:
+    time.sleep(60)
+"""
+
+Supervise = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture
+def supervise(tmp_path: Path) -> Iterator[Supervise]:
+    """Starts a supervisor of a Python program, and ends it after the test."""
+    supervisors: list[subprocess.Popen[str]] = []
+
+    def start_supervisor(program: str, *arguments: str) -> subprocess.Popen[str]:
+        supervisor = start(
+            [sys.executable, "-c", SUPERVISOR, sys.executable, "-c", program, *arguments], tmp_path
+        )
+        supervisors.append(supervisor)
+        return supervisor
+
+    yield start_supervisor
+    for supervisor in supervisors:
+        supervisor.kill()
+        supervisor.communicate(timeout=10)
+
+
+def pid_in(said: str) -> int:
+    """The process id that a listener has said."""
+    return int(said.split("ready ")[1].split(maxsplit=1)[0])
+
+
+def test_a_program_that_has_done_its_share_is_started_anew_until_it_ends_otherwise(
+    supervise: Supervise, tmp_path: Path
+) -> None:
+    program = """
+import sys
+from pathlib import Path
+from flexiprice.cli.supervisor import announce_recycling
+lives = Path("lives")
+with lives.open("a") as file:
+    file.write("x")
+if len(lives.read_text()) < 3:
+    assert announce_recycling()
+    sys.exit(0)
+sys.exit(7)
+"""
+    supervisor = supervise(program)
+    assert supervisor.wait(30) == 7
+    assert (tmp_path / "lives").read_text() == "xxx"
+
+
+@pytest.mark.parametrize(
+    ("program", "exit_code"),
+    [
+        ("pass", 0),
+        ("raise SystemExit(3)", 3),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", 128 + signal.SIGKILL),
+        # One that crashed after it had said that it was about to end.
+        ("import flexiprice.cli.supervisor as s; s.announce_recycling(); raise SystemExit(4)", 4),
+    ],
+    ids=["ends", "fails", "is killed", "fails while it is recycled"],
+)
+def test_a_program_that_ends_or_crashes_is_not_started_again_and_its_exit_code_is_passed_on(
+    supervise: Supervise, program: str, exit_code: int
+) -> None:
+    supervisor = supervise(f"print('started', flush=True)\n{program}")
+    said, _ = supervisor.communicate(timeout=30)
+    assert supervisor.returncode == exit_code
+    assert said.count("started") == 1
+
+
+@pytest.mark.parametrize(
+    ("sent", "got"),
+    [(signal.SIGTERM, "SIGTERM"), (signal.SIGINT, "SIGINT"), (signal.SIGHUP, "SIGTERM")],
+    ids=["SIGTERM", "SIGINT", "SIGHUP"],
+)
+def test_a_program_that_is_told_to_stop_stays_stopped_even_if_it_was_about_to_be_replaced(
+    supervise: Supervise, sent: signal.Signals, got: str
+) -> None:
+    supervisor = supervise(LISTENER, "1")
+    read_until(supervisor, "ready")
+    supervisor.send_signal(sent)
+    said, _ = supervisor.communicate(timeout=30)
+    assert said.split() == ["got", got]
+    assert supervisor.returncode == 0
+
+
+def test_every_signal_is_passed_on_so_that_a_second_one_can_hurry(supervise: Supervise) -> None:
+    supervisor = supervise(LISTENER, "2")
+    read_until(supervisor, "ready")
+    supervisor.send_signal(signal.SIGTERM)
+    read_until(supervisor, "got SIGTERM")
+    supervisor.send_signal(signal.SIGTERM)
+    said, _ = supervisor.communicate(timeout=30)
+    assert said.split() == ["got", "SIGTERM"]
+
+
+def test_ctrl_c_in_a_terminal_reaches_the_program_once(supervise: Supervise) -> None:
+    # The terminal signals the whole group in the foreground.
+    supervisor = supervise(LISTENER, "2")
+    program = pid_in(read_until(supervisor, "ready"))
+    assert os.getpgid(program) != os.getpgid(supervisor.pid)
+    supervisor.send_signal(signal.SIGINT)
+    read_until(supervisor, "got SIGINT")
+    supervisor.send_signal(signal.SIGTERM)
+    said, _ = supervisor.communicate(timeout=30)
+    assert said.split() == ["got", "SIGTERM"]
+
+
+def test_a_program_that_is_stopped_before_it_can_listen_was_stopped_as_asked(supervise: Supervise) -> None:
+    supervisor = supervise("import time; print('started', flush=True); time.sleep(60)")
+    read_until(supervisor, "started")
+    supervisor.send_signal(signal.SIGTERM)
+    assert supervisor.wait(30) == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a program that its parent died")
+def test_a_program_whose_supervisor_is_killed_is_told_to_stop(supervise: Supervise) -> None:
+    supervisor = supervise(LISTENER, "1")
+    program = psutil.Process(pid_in(read_until(supervisor, "ready")))
+    supervisor.kill()
+    read_until(supervisor, "got SIGTERM")
+    assert wait_for(lambda: not program.is_running() or program.status() == psutil.STATUS_ZOMBIE)
+
+
+def test_without_a_supervisor_nobody_is_told() -> None:
+    assert not announce_recycling()
+
+
+@pytest.mark.parametrize("pipe", ["none", "999999"])
+def test_a_supervisor_that_is_gone_is_not_told(pipe: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("_FLEXIPRICE_SUPERVISOR", pipe)
+    assert not announce_recycling()

@@ -1,0 +1,23 @@
+"""Recycling: a worker that has run so many jobs is to be replaced, and is told so once."""
+
+from workers.runtime.recycle import Recycling
+
+
+def test_after_so_many_jobs_the_worker_is_told_once_that_it_has_done_its_share() -> None:
+    told: list[str] = []
+    recycling = Recycling(3, on_due=lambda: told.append("due"))
+    recycling.count()
+    recycling.count()
+    assert (told, recycling.due) == ([], False)
+    # Those that ran when it was told end as well, and are counted.
+    for _ in range(3):
+        recycling.count()
+        assert (told, recycling.due) == (["due"], True)
+
+
+def test_zero_stands_for_a_worker_that_is_never_replaced() -> None:
+    told: list[str] = []
+    recycling = Recycling(0, on_due=lambda: told.append("due"))
+    for _ in range(5000):
+        recycling.count()
+    assert (told, recycling.due) == ([], False)
