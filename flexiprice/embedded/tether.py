@@ -16,10 +16,13 @@ from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_KEEPCAPS = 8
+_PR_SET_SECUREBITS = 28
 _PR_CAP_AMBIENT = 47
 _PR_CAP_AMBIENT_RAISE = 2
 _CAPABILITY_VERSION_3 = 0x20080522
 _CAP_DAC_OVERRIDE = 1
+_CAP_SETPCAP = 8
+_SECBIT_NO_SETUID_FIXUP = 4
 _ON_LINUX = sys.platform == "linux"
 
 
@@ -81,13 +84,19 @@ class _CapabilitySet(ctypes.Structure):
 
 
 def _keep_file_access() -> None:
-    only = 1 << _CAP_DAC_OVERRIDE
+    _hold(_CAP_DAC_OVERRIDE, _CAP_SETPCAP)
+    # access(2), by which PostgreSQL looks for its own programs, otherwise disregards the right.
+    _prctl(_PR_SET_SECUREBITS, _SECBIT_NO_SETUID_FIXUP)
+    _hold(_CAP_DAC_OVERRIDE)
+    _prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, _CAP_DAC_OVERRIDE)
+
+
+def _hold(*capabilities: int) -> None:
+    only = sum(1 << capability for capability in capabilities)
     header = _CapabilityHeader(_CAPABILITY_VERSION_3, 0)
     sets = (_CapabilitySet * 2)(_CapabilitySet(only, only, only), _CapabilitySet(0, 0, 0))
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.capset(ctypes.byref(header), ctypes.byref(sets)) != 0:
+    if ctypes.CDLL(None, use_errno=True).capset(ctypes.byref(header), ctypes.byref(sets)) != 0:
         _fail("capset")
-    _prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, _CAP_DAC_OVERRIDE)
 
 
 def _prctl(option: int, *arguments: int) -> None:
