@@ -139,7 +139,7 @@ class TaskQueue:
             task.name,
             task.queue.value,
             fingerprint,
-            keys.WAKE_CHANNEL,
+            keys.wake_channel(task.queue),
             to_ms(_TICK_MEMORY),
         ]
         with redis_errors():
@@ -176,7 +176,8 @@ class TaskQueue:
         async with self._announcements.listening(keys.finished_channel(job_id)) as heard:
             while (remaining := deadline - loop.time()) > 0:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(heard.wait(), min(remaining, _LOOK_EVERY))
+                    async with asyncio.timeout(min(remaining, _LOOK_EVERY)):
+                        await heard.wait()
                 heard.clear()
                 status = await self.status(job_id)
                 if status.ready:

@@ -73,17 +73,17 @@ def _plain(value: object) -> object:  # noqa: C901, PLR0911, PLR0912 -- one line
     if isinstance(value, str | int | float | bytes):
         return value
     if isinstance(value, Decimal):
-        return _Ext(_Kind.DECIMAL, str(value).encode())
+        return _Ext(int(_Kind.DECIMAL), str(value).encode())
     if isinstance(value, datetime):
         if value.tzinfo is None:
             raise ValueError("an instant without a time zone")
         return value.astimezone(UTC)
     if isinstance(value, date):
-        return _Ext(_Kind.DATE, value.isoformat().encode())
+        return _Ext(int(_Kind.DATE), value.isoformat().encode())
     if isinstance(value, timedelta):
-        return _Ext(_Kind.TIMEDELTA, str(value // timedelta(microseconds=1)).encode())
+        return _Ext(int(_Kind.TIMEDELTA), str(value // timedelta(microseconds=1)).encode())
     if isinstance(value, BaseException):
-        return _Ext(_Kind.FAULT, msgspec.msgpack.encode(_plain(faults.describe(value))))
+        return _Ext(int(_Kind.FAULT), msgspec.msgpack.encode(_plain(faults.describe(value))))
     if isinstance(value, BaseModel):
         return {name: _plain(getattr(value, name)) for name in type(value).model_fields}
     if is_dataclass(value) and not isinstance(value, type):

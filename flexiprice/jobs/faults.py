@@ -13,6 +13,7 @@ from arq.jobs import DeserializationError, SerializationError
 from arq.worker import JobExecutionFailed
 
 from flexiprice.errors import FlexiPriceError, RemoteError
+from flexiprice.telemetry import without_secrets
 
 _MESSAGE_LIMIT: Final = 2_000
 _TRACEBACK_LIMIT: Final = 16_000
@@ -50,12 +51,12 @@ _FOREIGN: Final[Mapping[str, type[BaseException]]] = {
 
 def describe(error: BaseException) -> dict[str, object]:
     """What is sent of an exception: type, message, details, and the traceback as text."""
+    # A KeyError's own text is the quoted key; rebuilt from it, it would be quoted again.
+    message = str(error.args[0] if isinstance(error, KeyError) and error.args else error)
     description: dict[str, object] = {
         "kind": type(error).__name__,
-        "message": str(error.args[0] if isinstance(error, KeyError) and error.args else error)[
-            :_MESSAGE_LIMIT
-        ],
-        "traceback": "".join(traceback.format_exception(error))[-_TRACEBACK_LIMIT:],
+        "message": without_secrets(message)[:_MESSAGE_LIMIT],
+        "traceback": without_secrets("".join(traceback.format_exception(error)))[-_TRACEBACK_LIMIT:],
     }
     if isinstance(error, FlexiPriceError):
         description["code"] = error.code

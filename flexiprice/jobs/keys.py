@@ -17,14 +17,18 @@ from flexiprice.settings import Queue
 
 # The sorted set in which arq keeps the ids of jobs that are to be aborted.
 ABORTED_JOBS = abort_jobs_ss
-# Channel that tells workers of a queue that there may be work; the message is the queue's name.
-WAKE_CHANNEL = "flexiprice:wake"
+# The set of the ids of workers that announced themselves, live or not.
 WORKERS = "flexiprice:workers"
 
 
 def queue_key(queue: Queue) -> str:
     """The sorted set of a queue's jobs, by the instant at which they are due."""
     return f"{default_queue_name}:{queue.value}"
+
+
+def wake_channel(queue: Queue) -> str:
+    """Channel that tells the workers of a queue that there may be work."""
+    return f"flexiprice:wake:{queue.value}"
 
 
 def job_key(job_id: str) -> str:

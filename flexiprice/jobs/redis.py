@@ -11,7 +11,7 @@ from redis.asyncio.connection import ConnectionPool, SSLConnection, parse_url
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import EqualJitterBackoff
-from redis.exceptions import BusyLoadingError, ReadOnlyError, RedisError
+from redis.exceptions import BusyLoadingError, OutOfMemoryError, ReadOnlyError, RedisError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
@@ -20,8 +20,15 @@ from flexiprice.jobs import codec
 from flexiprice.settings import PREFIX, Settings
 from flexiprice.telemetry import without_secrets
 
-# What Redis being away, restarting or changing its master looks like from here.
-UNAVAILABLE: Final = (RedisConnectionError, RedisTimeoutError, BusyLoadingError, ReadOnlyError, OSError)
+# What Redis being away, restarting, full or changing its master looks like from here.
+UNAVAILABLE: Final = (
+    RedisConnectionError,
+    RedisTimeoutError,
+    BusyLoadingError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    OSError,
+)
 
 # A command that was sent and never answered is not sent again: whoever asked knows better what to do.
 _RETRY: Final = Retry(
@@ -54,8 +61,10 @@ def create_redis(settings: Settings, *, client_name: str) -> ArqRedis:
     return create_redis_of(ArqRedis, settings, client_name=client_name)
 
 
-def create_redis_of(kind: type[RedisT], settings: Settings, *, client_name: str) -> RedisT:
-    """As `create_redis`, for a subclass of arq's client.
+def create_redis_of(
+    kind: type[RedisT], settings: Settings, *, client_name: str, **connection_options: object
+) -> RedisT:
+    """As `create_redis`, for a subclass of arq's client, and with redis-py's connection options on top.
 
     Raises:
         InvalidSettings: the URL is missing, or has an option that does not exist.
@@ -68,6 +77,7 @@ def create_redis_of(kind: type[RedisT], settings: Settings, *, client_name: str)
         "retry_on_error": [RedisConnectionError],
         "socket_connect_timeout": 2.0,
         "socket_timeout": 5.0,
+        **connection_options,
     }
     try:
         pool = _sentinel_pool(url, options) if "+sentinel://" in url else _pool(url, options)

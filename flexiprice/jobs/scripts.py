@@ -33,7 +33,7 @@ redis.call('HSET', record, 'task', task, 'queue', queue_name, 'fingerprint', fin
 -- What called off an earlier job of this id must not call off this one.
 redis.call('ZREM', aborted, id)
 redis.call('ZADD', queue, due, id)
-redis.call('PUBLISH', wake, queue_name)
+redis.call('PUBLISH', wake, '')
 return {1, fingerprint}
 """
 

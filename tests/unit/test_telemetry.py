@@ -1,0 +1,94 @@
+import json
+import logging
+
+import pytest
+import structlog
+
+from flexiprice.settings import load_settings
+from flexiprice.telemetry import configure_logging, get_logger, without_secrets
+
+
+@pytest.fixture(autouse=True)
+def restored_logging():
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
+    return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+
+
+def test_our_lines_and_those_of_libraries_look_alike(capsys: pytest.CaptureFixture[str]):
+    configure_logging(load_settings(env_files=(), log_format="json"))
+
+    get_logger("flexiprice.x").info("priced", batches=3)
+    logging.getLogger("somewhere").info("said %d", 2)
+
+    ours, theirs = lines(capsys)
+    assert (ours["message"], ours["batches"], ours["level"], ours["logger"]) == (
+        "priced",
+        3,
+        "info",
+        "flexiprice.x",
+    )
+    assert (theirs["message"], theirs["level"], theirs["logger"]) == ("said 2", "info", "somewhere")
+    assert str(ours["timestamp"]).endswith("Z")
+
+
+def test_no_secret_reaches_a_line(capsys: pytest.CaptureFixture[str]):
+    configure_logging(load_settings(env_files=(), log_format="json"))
+
+    get_logger("x").warning("connecting", url="redis://:hunter2@h/0", api_key="hunter2", redis_url="hunter2")
+    logging.getLogger("y").warning("to %s", "postgresql://shop:hunter2@db/x")
+    error = RuntimeError("redis+sentinel://:hunter2@h/mymaster?sentinel_password=hunter2")
+    get_logger("z").error("failed", exc_info=error)
+
+    written = capsys.readouterr().err
+    assert "hunter2" not in written
+    assert "redis://***@h/0" in written
+
+
+def test_lines_below_the_level_are_not_written(capsys: pytest.CaptureFixture[str]):
+    configure_logging(load_settings(env_files=(), log_format="json", log_level="warning"))
+
+    get_logger("x").info("quiet")
+    get_logger("x").warning("loud")
+
+    assert [line["message"] for line in lines(capsys)] == ["loud"]
+
+
+def test_libraries_that_say_every_step_are_heard_only_when_something_is_wrong(
+    capsys: pytest.CaptureFixture[str],
+):
+    configure_logging(load_settings(env_files=(), log_format="json"))
+
+    logging.getLogger("arq.worker").info("step")
+    logging.getLogger("arq.worker").warning("trouble")
+
+    assert [line["message"] for line in lines(capsys)] == ["trouble"]
+
+
+def test_for_people_a_line_is_text(capsys: pytest.CaptureFixture[str]):
+    configure_logging(load_settings(env_files=(), log_format="console"))
+
+    get_logger("x").info("priced", batches=3)
+
+    assert "priced" in (line := capsys.readouterr().err)
+    assert "batches=3" in line
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("redis://h:6379/0", "redis://h:6379/0"),
+        ("rediss://user:p@ss/w@h/0", "rediss://***@h/0"),
+        ("at https://example.org/a?b=c.", "at https://example.org/a?b=c."),
+        ("unix:///run/redis.sock?db=1&password=p", "unix:///run/redis.sock?db=1&password=***"),
+    ],
+)
+def test_only_the_secret_part_of_a_url_is_hidden(text: str, shown: str):
+    assert without_secrets(text) == shown

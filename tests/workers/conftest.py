@@ -1,0 +1,74 @@
+"""A worker as arq's command makes it, on the test's own loop."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import UTC
+
+import pytest
+from arq.connections import ArqRedis
+from arq.worker import Worker
+
+from flexiprice.jobs.client import TaskQueue
+from flexiprice.jobs.declarations import TaskArguments
+from flexiprice.jobs.redis import create_redis
+from flexiprice.settings import Settings
+from tests.workers import toy_tasks
+from workers.runtime.lifecycle import WorkerProcess
+from workers.runtime.task import Task, tasks_in
+
+RunWorker = Callable[..., AbstractAsyncContextManager[WorkerProcess]]
+
+
+@pytest.fixture
+async def redis(settings: Settings) -> AsyncIterator[ArqRedis]:
+    """A client with our codec."""
+    client = create_redis(settings, client_name="flexiprice-tests")
+    yield client
+    await client.aclose(close_connection_pool=True)
+
+
+@pytest.fixture
+async def queue(redis: ArqRedis, settings: Settings) -> AsyncIterator[TaskQueue]:
+    """The producers' side."""
+    tasks = TaskQueue(redis, settings)
+    yield tasks
+    await tasks.aclose()
+
+
+@asynccontextmanager
+async def running(
+    settings: Settings, tasks: Iterable[Task[TaskArguments]] = ()
+) -> AsyncIterator[WorkerProcess]:
+    """A worker of the toy tasks, or of those given, that is stopped at the end."""
+    process = WorkerProcess(settings, tuple(tasks) or tasks_in(toy_tasks))
+    started = asyncio.Event()
+
+    async def start(ctx: dict[object, object]) -> None:
+        await process.start(ctx)
+        started.set()
+
+    worker = Worker(
+        functions=process.functions,
+        cron_jobs=process.cron_jobs,
+        redis_pool=process.redis,
+        queue_name="arq:queue:ticks",
+        poll_delay=1.0,
+        timezone=UTC,
+        on_startup=start,
+        on_shutdown=process.stop,
+        handle_signals=False,
+    )
+    main = asyncio.create_task(worker.async_run())
+    waiting = asyncio.create_task(started.wait())
+    await asyncio.wait([main, waiting], return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    if main.done():
+        main.result()
+    try:
+        yield process
+    finally:
+        main.cancel()
+        await asyncio.wait([main])
+        worker.main_task = None
+        await worker.close()

@@ -1,0 +1,99 @@
+"""Tasks to try the machinery with."""
+
+import asyncio
+from datetime import timedelta
+from decimal import Decimal
+
+from pydantic import Field
+from sqlalchemy import text
+
+from flexiprice.errors import DatabaseUnavailable, NotFound
+from flexiprice.jobs.declarations import NoArguments, TaskArguments, TaskDeclaration
+from flexiprice.settings import Queue
+from workers.runtime.task import TaskRun, task
+
+
+class Sum(TaskArguments):
+    left: Decimal
+    right: Decimal = Field(default=Decimal(1), ge=0)
+
+
+class Seconds(TaskArguments):
+    seconds: float = 0.0
+
+
+class Failure(TaskArguments):
+    kind: str
+
+
+class Tries(TaskArguments):
+    until: int
+
+
+ADD = TaskDeclaration(name="add", queue=Queue.DISCOUNTS, arguments=Sum)
+SLEEP = TaskDeclaration(name="sleep", queue=Queue.DISCOUNTS, arguments=Seconds)
+SLEEP_ELSEWHERE = TaskDeclaration(name="sleep_elsewhere", queue=Queue.MAINTENANCE, arguments=Seconds)
+FAIL = TaskDeclaration(name="fail", queue=Queue.DISCOUNTS, arguments=Failure)
+HASTY = TaskDeclaration(
+    name="hasty", queue=Queue.ANALYTICS, arguments=NoArguments, time_limit=timedelta(seconds=0.1)
+)
+FLAKY = TaskDeclaration(
+    name="flaky",
+    queue=Queue.DISCOUNTS,
+    arguments=Tries,
+    max_tries=3,
+    first_retry_after=timedelta(milliseconds=40),
+)
+COUNT_STORES = TaskDeclaration(name="count_stores", queue=Queue.ANALYTICS, arguments=NoArguments)
+
+
+@task(ADD)
+async def add(_: TaskRun, arguments: Sum) -> Decimal:
+    return arguments.left + arguments.right
+
+
+@task(SLEEP)
+async def sleep(run: TaskRun, arguments: Seconds) -> int:
+    await asyncio.sleep(arguments.seconds)
+    return run.attempt
+
+
+@task(SLEEP_ELSEWHERE)
+async def sleep_elsewhere(run: TaskRun, arguments: Seconds) -> int:
+    await asyncio.sleep(arguments.seconds)
+    return run.attempt
+
+
+@task(FAIL)
+async def fail(_: TaskRun, arguments: Failure) -> None:
+    match arguments.kind:
+        case "ours":
+            raise NotFound("there is no such batch", batch_id=7)
+        case "builtin":
+            raise ValueError("secret at postgresql://user:hunter2@host/db")
+        case "self-cancelled":
+            raise asyncio.CancelledError
+        case _:
+
+            class Unheard(Exception):
+                pass
+
+            raise Unheard("of")
+
+
+@task(HASTY)
+async def hasty(_: TaskRun, __: NoArguments) -> None:
+    await asyncio.sleep(60)
+
+
+@task(FLAKY)
+async def flaky(run: TaskRun, arguments: Tries) -> int:
+    if run.attempt < arguments.until:
+        raise DatabaseUnavailable("not yet")
+    return run.attempt
+
+
+@task(COUNT_STORES)
+async def count_stores(run: TaskRun, _: NoArguments) -> int:
+    async with run.resources.sessions.begin() as session:
+        return int((await session.execute(text("SELECT count(*) FROM stores"))).scalar_one())

@@ -1,0 +1,1 @@
+"""What surrounds every task: consumers, ticks, limits, retries, heartbeat, start and stop."""

@@ -1,0 +1,118 @@
+"""Outliving a Redis that is away: workers wait for it, and say so once."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeVar
+
+from redis.asyncio.connection import AbstractConnection
+from redis.asyncio.retry import Retry
+from redis.backoff import EqualJitterBackoff
+from redis.exceptions import AuthenticationError, ResponseError
+
+from flexiprice.errors import RedisUnavailable
+from flexiprice.jobs.redis import UNAVAILABLE
+from flexiprice.telemetry import get_logger, without_secrets
+
+AWAY: Final = (*UNAVAILABLE, RedisUnavailable)
+
+_LOGGER = get_logger(__name__)
+_FIRST_PAUSE: Final = 0.05
+_LONGEST_PAUSE: Final = 2.0
+_START_ATTEMPTS: Final = 30
+
+ResultT = TypeVar("ResultT")
+
+
+class Patience:
+    """Repeats calls until Redis is back.
+
+    Attributes:
+        over: the worker stops, so a call that fails is not repeated.
+    """
+
+    def __init__(self) -> None:
+        self.over = False
+        self._away_since: float | None = None
+
+    async def until_back(self, call: Callable[[], Awaitable[ResultT]]) -> ResultT:
+        """Calls, and calls again for as long as Redis is away; the call must be safe to repeat.
+
+        Raises:
+            RedisUnavailable: Redis is away and patience is over; or an error of redis-py that means it.
+        """
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                result = await call()
+            except AWAY as error:
+                self.lost(error)
+                if self.over:
+                    raise
+            else:
+                self.found()
+                return result
+            await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 -- spreads out, hides nothing
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    def lost(self, error: BaseException) -> None:
+        """Notes that Redis did not answer; the first of many says so."""
+        if self._away_since is None:
+            self._away_since = asyncio.get_running_loop().time()
+            _LOGGER.warning("Redis is away; waiting for it", error=str(error))
+
+    def found(self) -> None:
+        """Notes that Redis answered."""
+        if self._away_since is not None:
+            seconds = asyncio.get_running_loop().time() - self._away_since
+            self._away_since = None
+            _LOGGER.info("Redis is back", away_seconds=round(seconds, 1))
+
+
+class StartRetry(Retry):
+    """Waits at a worker's start for a Redis that starts too, and else ends the program in plain words.
+
+    Once a connection was made, it repeats a lost connection a few times, as other programs' clients do.
+    """
+
+    def __init__(self) -> None:
+        self._usual = Retry(EqualJitterBackoff(cap=0.5, base=0.02), retries=4)
+        self._connected = False
+        super().__init__(EqualJitterBackoff(cap=1.0, base=0.1), retries=_START_ATTEMPTS)
+
+    def __deepcopy__(self, _: object) -> "StartRetry":
+        # Every connection copies its retry; that one of them was made concerns all.
+        return self
+
+    async def call_with_retry(
+        self, do: Callable[[], Awaitable[ResultT]], fail: Callable[[Any], Any]
+    ) -> ResultT:
+        """As its base class has it.
+
+        Raises:
+            SystemExit: Redis does not answer at the start.
+        """
+        if self._connected:
+            return await self._usual.call_with_retry(do, fail)
+        try:
+            return await super().call_with_retry(do, fail)
+        except UNAVAILABLE as error:
+            raise _refused(error) from None
+
+    async def on_connect(self, connection: AbstractConnection) -> None:
+        """Signs in on a new connection.
+
+        Raises:
+            SystemExit: Redis refuses user, password or database at the start.
+        """
+        try:
+            await connection.on_connect()
+        except (AuthenticationError, ResponseError) as error:
+            if self._connected:
+                raise
+            raise _refused(error) from None
+        self._connected = True
+
+
+def _refused(error: Exception) -> SystemExit:
+    return SystemExit(f"flexiprice: FLEXIPRICE_REDIS_URL: {without_secrets(str(error))}")

@@ -1,0 +1,45 @@
+"""What a worker makes sure of before it takes its first job."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
+from flexiprice.db.engine import database_errors
+from flexiprice.db.migrate import is_current
+from flexiprice.db.partitions import ensure_partitions
+from flexiprice.errors import DatabaseUnavailable, InvalidSettings
+from flexiprice.telemetry import get_logger
+
+_LOGGER = get_logger(__name__)
+_ATTEMPTS: Final = 30
+_PAUSE_SECONDS: Final = 1.0
+
+
+async def ready_database(sessions: async_sessionmaker[AsyncSession]) -> None:
+    """Waits for a database that starts too, checks its schema and makes the partitions that are missing.
+
+    Raises:
+        SystemExit: the database cannot be used; the message says what to do.
+    """
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            with database_errors():
+                async with sessions.begin() as session:
+                    if not await is_current(session):
+                        raise SystemExit(
+                            "flexiprice: the database does not have this version's tables: "
+                            "run `flexiprice migrate`"
+                        )
+                    await ensure_partitions(session, now=datetime.now(tz=UTC))
+        except DatabaseUnavailable as error:
+            if attempt == _ATTEMPTS:
+                raise SystemExit(f"flexiprice: {error}") from None
+            if attempt == 1:
+                _LOGGER.warning("PostgreSQL is away; waiting for it", error=str(error))
+        except InvalidSettings as error:
+            raise SystemExit(f"flexiprice: {error}") from None
+        else:
+            return
+        await asyncio.sleep(_PAUSE_SECONDS)

@@ -1,0 +1,53 @@
+"""The tasks: each unpacks its arguments, calls one service in one transaction, and returns its summary."""
+
+from flexiprice.jobs.declarations import (
+    CLEANUP_EXPIRED_DISCOUNTS,
+    RECOMPUTE_ALL_DISCOUNTS,
+    RECOMPUTE_BATCHES,
+    UPDATE_PRICE_HISTORY,
+    NoArguments,
+    PriceHistoryArguments,
+    RecomputeAllArguments,
+    RecomputeBatchesArguments,
+)
+from flexiprice.services import cleanup, price_history, recompute
+from flexiprice.services.cleanup import CleanupSummary
+from flexiprice.services.price_history import PriceHistorySummary
+from flexiprice.services.recompute import RecomputeSummary
+from workers.runtime.task import TaskRun, task
+
+
+@task(RECOMPUTE_ALL_DISCOUNTS)
+async def recompute_all_discounts(run: TaskRun, arguments: RecomputeAllArguments) -> RecomputeSummary:
+    """Brings every discount up to date."""
+    async with run.resources.sessions.begin() as session:
+        return await recompute.recompute_all_discounts(
+            session, now=run.now, days_threshold=arguments.days_threshold
+        )
+
+
+@task(RECOMPUTE_BATCHES)
+async def recompute_batches(run: TaskRun, arguments: RecomputeBatchesArguments) -> RecomputeSummary:
+    """Prices batches that are new or have changed."""
+    async with run.resources.sessions.begin() as session:
+        return await recompute.recompute_batches(session, now=run.now, batch_ids=arguments.batch_ids)
+
+
+@task(CLEANUP_EXPIRED_DISCOUNTS)
+async def cleanup_expired_discounts(run: TaskRun, _: NoArguments) -> CleanupSummary:
+    """Closes what is expired or sold out, and keeps partitions and retention."""
+    async with run.resources.sessions.begin() as session:
+        return await cleanup.cleanup_expired_discounts(
+            session,
+            now=run.now,
+            history_retention_days=run.resources.settings.history_retention_days,
+        )
+
+
+@task(UPDATE_PRICE_HISTORY)
+async def update_price_history(run: TaskRun, arguments: PriceHistoryArguments) -> PriceHistorySummary:
+    """Records the lowest price of every product in the slot of the tick."""
+    async with run.resources.sessions.begin() as session:
+        return await price_history.update_price_history(
+            session, slot_at=price_history.slot_of(arguments.slot_at or run.now), now=run.now
+        )
