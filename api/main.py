@@ -53,6 +53,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         description=openapi.DESCRIPTION,
         openapi_tags=openapi.TAGS,
         lifespan=lifespan,
+        redirect_slashes=False,
     )
     app.add_middleware(AdminGuard, prefix=ADMIN, api_key=settings.api_key)
     # Added last, so that it is the outermost: a refusal gets an id and a line in the log too.
