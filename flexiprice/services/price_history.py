@@ -1,0 +1,223 @@
+"""Records price snapshots slot by slot, and tells how a product's price went."""
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from datetime import time as clock_time
+from decimal import Decimal
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import ColumnElement, CursorResult, Select, and_, delete, func, insert, literal, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from flexiprice.db.locks import Lock, take_lock
+from flexiprice.db.partitions import ensure_partitions
+from flexiprice.db.store_days import store_days
+from flexiprice.db.tables import Batch, Discount, PriceSnapshot, Product, Store
+from flexiprice.services.products import get_product
+from flexiprice.services.stores import get_store
+
+SLOT: Final = timedelta(hours=6)
+LOOK_BACK: Final = timedelta(days=30)
+"""How far back the lowest price is looked for: the 30 days of Directive 98/6/EC, article 6a."""
+
+_EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceHistorySummary:
+    """What recording a slot came to.
+
+    Attributes:
+        slot_at: the slot.
+        recorded: products with a discount in force, counted per store.
+        closed: products that have returned to their base price since the slot before, likewise.
+        superseded: a later slot is recorded already, so prices of now would be wrong in this one, and
+            nothing was written.
+        duration_seconds: how long it took.
+    """
+
+    slot_at: datetime
+    recorded: int
+    closed: int
+    superseded: bool
+    duration_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class PricePoint:
+    """The lowest price in force in a slot, and the base price then."""
+
+    slot_at: datetime
+    price: Decimal
+    base_price: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceHistory:
+    """How a product's lowest price in a store went.
+
+    Attributes:
+        sku: the product.
+        store: the store's code.
+        lowest_30_days: the lowest price in force in the 30 days before now.
+        snapshots: by slot. The first may be the last one before the days that were asked for, where it
+            tells what was in force when they began. Before the first, the base price was in force.
+    """
+
+    sku: str
+    store: str
+    lowest_30_days: Decimal
+    snapshots: tuple[PricePoint, ...]
+
+
+def slot_of(instant: datetime) -> datetime:
+    """The six-hour slot, in UTC, that an aware instant falls in."""
+    in_utc = instant.astimezone(UTC)
+    return in_utc - (in_utc - _EPOCH) % SLOT
+
+
+async def update_price_history(
+    session: AsyncSession, *, slot_at: datetime, now: datetime
+) -> PriceHistorySummary:
+    """Records the lowest price of every discounted product of every store in a slot.
+
+    Run again, it writes the slot anew. A product that was discounted in the slot recorded before and is
+    not any more gets one row at its base price; from then on no row means base price.
+
+    Args:
+        session: a transaction.
+        slot_at: the slot, see `slot_of`; that of the tick, however late the run is.
+        now: when the prices are looked at, which tells what has expired in which store.
+    """
+    started = time.monotonic()
+    await take_lock(session, Lock.PRICE_HISTORY)
+    await ensure_partitions(session, now=slot_at)
+    recorded = closed = 0
+    later = select(PriceSnapshot.slot_at).where(PriceSnapshot.slot_at > slot_at).limit(1)
+    superseded = await session.scalar(later) is not None
+    if not superseded:
+        await session.execute(delete(PriceSnapshot).where(PriceSnapshot.slot_at == slot_at))
+        recorded = await _write(session, _in_force(slot_at, now))
+        closed = await _write(session, _returned(slot_at))
+    return PriceHistorySummary(
+        slot_at=slot_at,
+        recorded=recorded,
+        closed=closed,
+        superseded=superseded,
+        duration_seconds=time.monotonic() - started,
+    )
+
+
+async def _write(session: AsyncSession, rows: Select[*tuple[Any, ...]]) -> int:
+    names = ["product_id", "store_id", "slot_at", "price", "base_price"]
+    result = await session.execute(insert(PriceSnapshot).from_select(names, rows))
+    return result.rowcount if isinstance(result, CursorResult) else 0
+
+
+def _in_force(slot_at: datetime, now: datetime) -> Select[*tuple[Any, ...]]:
+    stores = store_days(now)
+    return (
+        select(
+            Batch.product_id,
+            Batch.store_id,
+            literal(slot_at, PriceSnapshot.slot_at.type),
+            func.min(Discount.price),
+            Product.base_price,
+        )
+        .join(Batch, Batch.id == Discount.batch_id)
+        .join(Product, Product.id == Batch.product_id)
+        .join(stores, stores.c.store_id == Batch.store_id)
+        .where(
+            Batch.quantity > 0,
+            Batch.expiry_date >= stores.c.day,
+            # A base price that has just been cut below an open discount wins over it.
+            Discount.price < Product.base_price,
+        )
+        .group_by(Batch.product_id, Batch.store_id, Product.base_price)
+    )
+
+
+def _returned(slot_at: datetime) -> Select[*tuple[Any, ...]]:
+    before, this = PriceSnapshot.__table__.alias("before"), PriceSnapshot.__table__.alias("this")
+    latest = select(func.max(PriceSnapshot.slot_at)).where(PriceSnapshot.slot_at < slot_at).scalar_subquery()
+    return (
+        select(
+            before.c.product_id,
+            before.c.store_id,
+            literal(slot_at, PriceSnapshot.slot_at.type),
+            Product.base_price,
+            Product.base_price,
+        )
+        .join(Product, Product.id == before.c.product_id)
+        .outerjoin(
+            this,
+            and_(
+                this.c.product_id == before.c.product_id,
+                this.c.store_id == before.c.store_id,
+                this.c.slot_at == slot_at,
+            ),
+        )
+        # Every slot tells of all that is discounted, so the one before knows of all that may return.
+        .where(before.c.slot_at == latest, before.c.price < before.c.base_price, this.c.slot_at.is_(None))
+    )
+
+
+async def get_price_history(
+    session: AsyncSession,
+    *,
+    sku: str,
+    store: str,
+    now: datetime,
+    start: date | None = None,
+    end: date | None = None,
+) -> PriceHistory:
+    """How a product's lowest price in a store went, and the lowest of the last 30 days.
+
+    Args:
+        session: a transaction.
+        sku: the product.
+        store: the store's code.
+        now: the end of the 30 days.
+        start: first day by the store's calendar; 30 days before now where it is None.
+        end: last day, likewise; today where it is None.
+
+    Raises:
+        NotFound: there is no such product or store.
+    """
+    product, shop = await get_product(session, sku), await get_store(session, store)
+    zone = ZoneInfo(shop.time_zone)
+    own = and_(
+        PriceSnapshot.product_id == select(Product.id).where(Product.sku == sku).scalar_subquery(),
+        PriceSnapshot.store_id == select(Store.id).where(Store.code == store).scalar_subquery(),
+    )
+    begins_at = _midnight(start, zone) if start is not None else now - LOOK_BACK
+    ends_at = _midnight(end + timedelta(days=1), zone) if end is not None and end < date.max else None
+    recent = await _points(session, own, now - LOOK_BACK, None)
+    return PriceHistory(
+        sku=product.sku,
+        store=shop.code,
+        lowest_30_days=min((point.price for point in recent), default=product.base_price),
+        snapshots=tuple(await _points(session, own, begins_at, ends_at)),
+    )
+
+
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, clock_time.min, tzinfo=zone)
+
+
+async def _points(
+    session: AsyncSession, own: ColumnElement[bool], begins_at: datetime, ends_at: datetime | None
+) -> list[PricePoint]:
+    """The snapshots of a window, led by the one in force when it began."""
+    row = PriceSnapshot
+    columns = select(row.slot_at, row.price, row.base_price).where(own)
+    carried = columns.where(row.slot_at < begins_at).order_by(row.slot_at.desc()).limit(1)
+    within = columns.where(row.slot_at >= begins_at).order_by(row.slot_at)
+    if ends_at is not None:
+        within = within.where(row.slot_at < ends_at)
+    before = [PricePoint(*found) for found in await session.execute(carried)]
+    return [point for point in before if point.price < point.base_price] + [
+        PricePoint(*found) for found in await session.execute(within)
+    ]
