@@ -12,8 +12,8 @@ from sqlalchemy import Connection
 
 from flexiprice.db.engine import create_engine
 from flexiprice.db.locks import Lock, take_lock_on
+from flexiprice.db.operations_tables import METADATA
 from flexiprice.db.partitions import ensure_partitions_on, is_partition
-from flexiprice.db.tables import Base
 from flexiprice.settings import load_settings
 
 
@@ -31,7 +31,7 @@ def _migrate(connection: Connection) -> None:
 
     context.configure(
         connection=connection,
-        target_metadata=Base.metadata,
+        target_metadata=METADATA,
         include_name=_is_ours,
         compare_server_default=True,
         on_version_apply=note,

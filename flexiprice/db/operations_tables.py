@@ -1,0 +1,124 @@
+"""The tables that operations need: runs, receipts of jobs, the workers' fence, the audit.
+
+They name jobs, workers and each other without foreign keys, because each outlives what it names.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import BigInteger, CheckConstraint, Enum, Identity, Index, Integer, String, func, text
+from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
+from sqlalchemy.orm import Mapped, mapped_column
+
+from flexiprice.db.tables import Base, Instant
+from flexiprice.domain.audit import AuditSource
+from flexiprice.domain.run import RunState, RunTrigger
+
+METADATA = Base.metadata
+"""Every table of the database, those of `tables` included."""
+
+
+def _enum(kind: type[StrEnum], name: str) -> Enum:
+    return Enum(kind, name=name, values_callable=_values)
+
+
+def _values(members: type[StrEnum]) -> list[str]:
+    return [member.value for member in members]
+
+
+class TaskRun(Base):
+    """A run: one attempt of a job on a worker.
+
+    Not partitioned: whoever learns of a run knows its id, but not always the exact instant at which it
+    began, and a record that comes late must find its row.
+    """
+
+    __tablename__ = "task_runs"
+    __table_args__ = (
+        CheckConstraint("(state = 'running') = (finished_at IS NULL)", name="finished_at"),
+        # A page of runs, whatever it is filtered by.
+        Index(None, "started_at", "run_id"),
+        Index(None, "task", "started_at", "run_id"),
+        Index(None, "job_id"),
+        # What is looked for is rare; what succeeded is not, and has no need of an entry.
+        Index(
+            "ix_task_runs_not_succeeded",
+            "state",
+            "started_at",
+            "run_id",
+            postgresql_where=text("state <> 'succeeded'"),
+        ),
+    )
+
+    run_id: Mapped[UUID] = mapped_column(primary_key=True)
+    task: Mapped[str]
+    job_id: Mapped[str]
+    queue: Mapped[str | None]
+    worker_id: Mapped[str]
+    attempt: Mapped[int] = mapped_column(Integer)
+    state: Mapped[RunState] = mapped_column(_enum(RunState, "run_state"))
+    trigger: Mapped[RunTrigger | None] = mapped_column(_enum(RunTrigger, "run_trigger"))
+    parent_job_id: Mapped[str | None]
+    request_id: Mapped[str | None]
+    arguments: Mapped[dict[str, object] | None] = mapped_column(JSONB)
+    enqueued_at: Mapped[Instant | None]
+    due_at: Mapped[Instant | None]
+    started_at: Mapped[Instant]
+    finished_at: Mapped[Instant | None]
+    result: Mapped[object | None] = mapped_column(JSONB)
+    error_code: Mapped[str | None]
+    error_message: Mapped[str | None]
+    traceback: Mapped[str | None]
+
+
+class JobReceipt(Base):
+    """What a job came to, committed together with its effects, so that they happen once.
+
+    A job is known by its id and the instant at which it was enqueued: an id may be used again.
+    """
+
+    __tablename__ = "job_receipts"
+
+    job_id: Mapped[str] = mapped_column(String, primary_key=True)
+    enqueued_at: Mapped[datetime] = mapped_column(TIMESTAMP(timezone=True), primary_key=True)
+    result: Mapped[bytes]
+    written_at: Mapped[Instant] = mapped_column(server_default=func.now())
+
+
+class RegisteredWorker(Base):
+    """A worker that may commit what its tasks do, until `lost_at` is set; without a row it may not.
+
+    Each of its tasks' transactions holds its row FOR SHARE, so that setting `lost_at` waits for them.
+    Host, process and start are unknown of a worker that was lost before it could register.
+    """
+
+    __tablename__ = "workers"
+
+    id: Mapped[str] = mapped_column(String, primary_key=True)
+    host: Mapped[str | None]
+    pid: Mapped[int | None] = mapped_column(Integer)
+    started_at: Mapped[Instant | None]
+    lost_at: Mapped[Instant | None]
+
+
+class AuditEntry(Base):
+    """A change that a person made: append-only (a trigger refuses updates and deletions), kept for good."""
+
+    __tablename__ = "audit_entries"
+    __table_args__ = (
+        CheckConstraint("length(actor) BETWEEN 1 AND 200", name="actor"),
+        CheckConstraint("length(action) BETWEEN 1 AND 100", name="action"),
+        CheckConstraint("length(target) <= 500", name="target"),
+        CheckConstraint("length(address) <= 200", name="address"),
+        Index(None, "at", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    at: Mapped[Instant]
+    actor: Mapped[str]
+    source: Mapped[AuditSource] = mapped_column(_enum(AuditSource, "audit_source"))
+    address: Mapped[str | None]
+    action: Mapped[str]
+    target: Mapped[str]
+    details: Mapped[dict[str, object]] = mapped_column(JSONB)
