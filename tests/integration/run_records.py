@@ -1,0 +1,36 @@
+"""Records of runs for tests: a plain one, of which a test says only what matters to it."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from flexiprice.domain.run import RunState, RunTrigger
+from flexiprice.services.run_recording import RunRecord
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+
+
+def started(**differences: Any) -> RunRecord:
+    """A run that has just begun."""
+    record = RunRecord(
+        run_id=uuid4(),
+        task="recompute_all_discounts",
+        job_id=uuid4().hex,
+        worker_id="till-1-77-abcdef",
+        attempt=1,
+        state=RunState.RUNNING,
+        started_at=NOON,
+        queue="discounts",
+        trigger=RunTrigger.SCHEDULE,
+        arguments={"days_threshold": 30},
+        enqueued_at=NOON - SECOND,
+    )
+    return replace(record, **differences)
+
+
+def ended(record: RunRecord, state: RunState = RunState.SUCCEEDED, **differences: Any) -> RunRecord:
+    """The same run at its end, two seconds later."""
+    end = {"state": state, "finished_at": record.started_at + 2 * SECOND}
+    return replace(record, **{**end, **differences})
