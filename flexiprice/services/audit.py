@@ -1,0 +1,135 @@
+"""Who changed what, from where and when: written with the change, never edited, kept for good."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import insert, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from flexiprice.db.operations_tables import AuditEntry
+from flexiprice.domain.audit import AuditSource
+from flexiprice.errors import InvalidInput
+
+MAX_LISTED_ENTRIES: Final = 500
+"""Entries that one page holds at most."""
+_LENGTHS: Final = {"actor": 200, "action": 100, "target": 500, "address": 200}
+_NEVER_EMPTY: Final = frozenset({"actor", "action"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """Something that a person changed.
+
+    Attributes:
+        at: when.
+        actor: who: the name of a key, a user of the machine; never a secret.
+        source: through which door.
+        action: what was done, such as `revoke_job` or `pause_schedule`.
+        target: to what: a job's id, a queue's name; empty where the action says it all.
+        address: from which network address or terminal, where that is known.
+        details: what else there is to know, as JSON, with secrets hidden already.
+    """
+
+    at: datetime
+    actor: str
+    source: AuditSource
+    action: str
+    target: str = ""
+    address: str | None = None
+    details: Mapping[str, object] = field(default_factory=dict[str, object])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedChange(Change):
+    """A change as it was recorded.
+
+    Attributes:
+        entry_id: orders the entries of one instant.
+    """
+
+    entry_id: int
+
+
+_FIELDS: Final = (
+    AuditEntry.id.label("entry_id"),
+    AuditEntry.at,
+    AuditEntry.actor,
+    AuditEntry.source,
+    AuditEntry.action,
+    AuditEntry.target,
+    AuditEntry.address,
+    AuditEntry.details,
+)
+
+
+async def record_audit(session: AsyncSession, changes: Sequence[Change]) -> None:
+    """Records changes by one statement, in the transaction that makes them where there is one.
+
+    Raises:
+        InvalidInput: a text is empty or too long; `details["field"]` names it.
+    """
+    for change in changes:
+        _check(change)
+    if changes:
+        await session.execute(insert(AuditEntry), [_row(change) for change in changes])
+
+
+async def list_audit(
+    session: AsyncSession,
+    *,
+    actor: str | None = None,
+    action: str | None = None,
+    target: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    after: tuple[datetime, int] | None = None,
+    limit: int = 100,
+) -> tuple[RecordedChange, ...]:
+    """A page of what was changed, the latest first.
+
+    Args:
+        session: in a transaction.
+        actor: only by this one.
+        action: only of this kind.
+        target: only to this.
+        since: only at this instant or later.
+        until: only before this instant.
+        after: `at` and `entry_id` of the last entry already read.
+        limit: at most so many, up to `MAX_LISTED_ENTRIES`.
+    """
+    query = (
+        select(*_FIELDS)
+        .order_by(AuditEntry.at.desc(), AuditEntry.id.desc())
+        .limit(min(limit, MAX_LISTED_ENTRIES))
+    )
+    equal = {AuditEntry.actor: actor, AuditEntry.action: action, AuditEntry.target: target}
+    query = query.where(*(column == value for column, value in equal.items() if value is not None))
+    if since is not None:
+        query = query.where(AuditEntry.at >= since)
+    if until is not None:
+        query = query.where(AuditEntry.at < until)
+    if after is not None:
+        query = query.where(tuple_(AuditEntry.at, AuditEntry.id) < after)
+    return tuple(RecordedChange(**row) for row in (await session.execute(query)).mappings())
+
+
+def _check(change: Change) -> None:
+    for name, longest in _LENGTHS.items():
+        text = getattr(change, name) or ""
+        if len(text) > longest or (name in _NEVER_EMPTY and not text):
+            shortest = 1 if name in _NEVER_EMPTY else 0
+            raise InvalidInput(f"{name}: must have {shortest} to {longest} characters", field=name)
+
+
+def _row(change: Change) -> dict[str, Any]:
+    return {
+        "at": change.at,
+        "actor": change.actor,
+        "source": change.source,
+        "action": change.action,
+        "target": change.target,
+        "address": change.address,
+        "details": dict(change.details),
+    }
