@@ -195,6 +195,9 @@ class Settings(BaseSettings):
     history_retention_days: int = Field(
         default=730, ge=31, le=36500, description="days that the price history is kept; the ledger is kept for good"
     )
+    run_history_retention_days: int = Field(
+        default=30, ge=1, le=3650, description="days that the runs of tasks are kept in the database"
+    )
     currency: Currency = Field(
         default="EUR", description="the one currency of the installation (ISO 4217, with two decimals)"
     )

@@ -44,6 +44,7 @@ def test_the_defaults_are_the_schedules_and_limits_of_the_system_it_replaces() -
         ("SOFT_TIME_LIMIT", "0", "greater than or equal to 1 second"),
         ("WORKER_MAX_TASKS", "-1", "greater than or equal to 0"),
         ("WORKER_METRICS_PORT", "70000", "less than or equal to 65535"),
+        ("RUN_HISTORY_RETENTION_DAYS", "0", "greater than or equal to 1"),
         ("CURRENCY", "JPY", "two decimals"),
         ("LOG_LEVEL", "chatty", "WARNING"),
     ],
@@ -67,7 +68,9 @@ def test_a_wrong_secret_is_not_repeated_in_the_message(monkeypatch: pytest.Monke
 def test_every_wrong_setting_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLEXIPRICE_TIMEZONE", "nowhere")
     monkeypatch.setenv("FLEXIPRICE_WORKER_PREFETCH", "many")
-    with pytest.raises(InvalidSettings, match=r"FLEXIPRICE_WORKER_PREFETCH.*FLEXIPRICE_TIMEZONE|FLEXIPRICE_TIMEZONE.*"):
+    with pytest.raises(
+        InvalidSettings, match=r"FLEXIPRICE_WORKER_PREFETCH.*FLEXIPRICE_TIMEZONE|FLEXIPRICE_TIMEZONE.*"
+    ):
         load_settings()
 
 

@@ -1,0 +1,42 @@
+"""What operations need no more is forgotten; the rest stays."""
+
+from datetime import timedelta
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from flexiprice.services.audit import list_audit
+from flexiprice.services.receipts import find_receipt
+from flexiprice.services.retention import RECEIPTS_KEPT, PurgeSummary, purge_operations
+from flexiprice.services.run_recording import record_runs
+from flexiprice.services.runs import list_runs
+from tests.integration.run_records import NOON, SECOND, ended, started
+
+_WEEK = timedelta(days=7)
+
+
+async def test_each_kind_of_record_is_kept_for_its_time(session: AsyncSession) -> None:
+    for name, at in (("old", NOON - SECOND), ("young", NOON)):
+        await record_runs(session, [ended(started(started_at=at, job_id=name))])
+        await session.execute(
+            text("INSERT INTO job_receipts VALUES (:name, :at, '', :written)"),
+            {"name": name, "at": NOON, "written": at - RECEIPTS_KEPT + _WEEK},
+        )
+        await session.execute(
+            text("INSERT INTO workers (id, lost_at) VALUES (:name, :at)"), {"name": name, "at": at}
+        )
+    await session.execute(text("INSERT INTO workers (id, started_at) VALUES ('alive', '2020-01-01Z')"))
+    await session.execute(
+        text(
+            "INSERT INTO audit_entries (at, actor, source, action, target, details) "
+            "VALUES ('2020-01-01Z', 'root', 'cli', 'purge_queue', '', '{}')"
+        )
+    )
+    purged = await purge_operations(session, now=NOON + _WEEK, run_history_retention_days=7)
+    assert purged == PurgeSummary(runs=1, receipts=1, workers=1)
+    assert [run.job_id for run in await list_runs(session)] == ["young"]
+    assert await find_receipt(session, job_id="old", enqueued_at=NOON) is None
+    assert await find_receipt(session, job_id="young", enqueued_at=NOON) is not None
+    workers = await session.scalars(text("SELECT id FROM workers ORDER BY id"))
+    assert workers.all() == ["alive", "young"]
+    assert len(await list_audit(session)) == 1
