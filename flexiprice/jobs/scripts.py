@@ -65,9 +65,12 @@ while #taken < 2 * room do
     local owner = redis.call('GET', in_progress_prefix .. id)
     if #taken < 2 * room and not held[id] and (not owner or owner == worker) then
       redis.call('SET', in_progress_prefix .. id, worker, 'PX', lease)
-      -- Once started in time, it may be handed back and started again however late it is.
-      redis.call('PERSIST', job_prefix .. id)
-      redis.call('HSET', record_prefix .. id, 'started', now_text, 'worker', worker)
+      -- Without a definition it has expired, and is taken only to be told so.
+      if redis.call('EXISTS', job_prefix .. id) == 1 then
+        -- Once started in time, it may be handed back and started again however late it is.
+        redis.call('PERSIST', job_prefix .. id)
+        redis.call('HSET', record_prefix .. id, 'started', now_text, 'worker', worker)
+      end
       taken[#taken + 1] = id
       taken[#taken + 1] = due[i + 1]
     end

@@ -12,12 +12,18 @@ from arq.worker import Worker
 from flexiprice.jobs.client import TaskQueue
 from flexiprice.jobs.declarations import TaskArguments
 from flexiprice.jobs.redis import create_redis
-from flexiprice.settings import Settings
+from flexiprice.settings import Settings, load_settings
 from tests.workers import toy_tasks
 from workers.runtime.lifecycle import WorkerProcess
 from workers.runtime.task import Task, tasks_in
 
 RunWorker = Callable[..., AbstractAsyncContextManager[WorkerProcess]]
+
+
+@pytest.fixture
+def settings(shared_database_url: str, redis_url: str) -> Settings:
+    """The toy tasks leave no trace in the database, so it need not be each test's own."""
+    return load_settings(env_files=(), database_url=shared_database_url, redis_url=redis_url)
 
 
 @pytest.fixture

@@ -73,7 +73,7 @@ class WorkerProcess:
         Raises:
             SystemExit: the worker cannot work here; the message says why.
         """
-        worker_id = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
+        worker_id = _new_worker_id()
         resources = await self._closing.enter_async_context(open_resources(self._settings, program=_PROGRAM))
         await ready_database(resources.sessions)
         announcements = Announcements(self.redis)
@@ -189,3 +189,9 @@ class WorkerProcess:
     async def _withdraw(self, worker_id: str) -> None:
         with suppress(*AWAY):
             await withdraw(self.redis, worker_id)
+
+
+def _new_worker_id() -> str:
+    # Short and plain enough to be part of a database session's name.
+    host = socket.gethostname().encode("ascii", errors="replace").decode()[:20]
+    return f"{host}:{os.getpid()}:{uuid4().hex[:8]}"
