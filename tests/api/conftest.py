@@ -42,6 +42,19 @@ async def client(settings: Settings) -> AsyncIterator[AsyncClient]:
 
 
 @pytest.fixture
+def shared_settings(shared_database_url: str, redis_url: str) -> Settings:
+    """Settings for tests that write nothing to the database, which spares them one of their own."""
+    return load_settings(env_files=(), database_url=shared_database_url, redis_url=redis_url)
+
+
+@pytest.fixture
+async def reader(shared_settings: Settings) -> AsyncIterator[AsyncClient]:
+    """As `client`, for tests that write nothing to the database."""
+    async with serve(shared_settings) as client:
+        yield client
+
+
+@pytest.fixture
 def nowhere() -> str:
     """The address of a port on which nothing listens."""
     return "127.0.0.1:1"

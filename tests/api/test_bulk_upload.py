@@ -139,8 +139,8 @@ async def test_atomic_writes_nothing_where_a_line_is_bad(client):
         ('"sku', "cannot be read"),
     ],
 )
-async def test_a_csv_header_that_cannot_be_used_is_refused(client, body, reason):
-    response = await client.put(f"{ADMIN}/batches", content=body, headers=CSV)
+async def test_a_csv_header_that_cannot_be_used_is_refused(reader, body, reason):
+    response = await reader.put(f"{ADMIN}/batches", content=body, headers=CSV)
     assert response.status_code == 422
     assert reason in response.json()["detail"]
 
@@ -167,21 +167,21 @@ async def test_lines_may_arrive_cut_anywhere_and_more_than_one_statement_holds(c
     assert task["task"] == "recompute_all_discounts", "too many batches to name them"
 
 
-async def test_of_many_errors_the_first_are_told_and_all_are_counted(client):
+async def test_of_many_errors_the_first_are_told_and_all_are_counted(reader):
     body = ndjson(*(["{}"] * 300), "x" * 70_000, *(["{}"] * 300))
-    report = (await client.put(f"{ADMIN}/batches", content=body, headers=NDJSON)).json()
+    report = (await reader.put(f"{ADMIN}/batches", content=body, headers=NDJSON)).json()
     assert (report["read"], report["rejected"]) == (601, 601)
     assert (len(report["errors"]), report["errors_truncated"]) == (100, True)
 
 
-async def test_other_content_is_refused_by_its_type(client):
+async def test_other_content_is_refused_by_its_type(reader):
     for headers in (
         {"Content-Type": "application/json"},
         {"Content-Type": "multipart/form-data; boundary=x"},
         {},
         NDJSON | {"Content-Encoding": "gzip"},
     ):
-        response = await client.put(f"{ADMIN}/batches", content=b"{}", headers=headers)
+        response = await reader.put(f"{ADMIN}/batches", content=b"{}", headers=headers)
         assert (response.status_code, response.json()["code"]) == (415, "unsupported_media_type")
 
 

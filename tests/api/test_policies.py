@@ -33,16 +33,16 @@ async def test_what_a_policy_reads_back_as_is_what_was_stored(client):
     assert again.json()["policy"] == stored
 
 
-async def test_a_policy_with_errors_is_refused_with_each_of_them(client):
+async def test_a_policy_with_errors_is_refused_with_each_of_them(reader):
     bad = {
         "max_discount": 1.5,
         "rules": [{"name": "a", "discount": 0.1, "days": 1}, {"name": "b", "discount": "NaN"}],
     }
-    response = await client.post(f"{ADMIN}/policies", json={"policy": bad})
+    response = await reader.post(f"{ADMIN}/policies", json={"policy": bad})
     assert (response.status_code, response.json()["code"]) == (422, "invalid_policy")
     fields = [error["field"] for error in response.json()["errors"]]
     assert fields == ["max_discount", "rules[0].days", "rules[1].discount"]
-    assert len((await client.get(f"{ADMIN}/policies")).json()) == 1
+    assert len((await reader.get(f"{ADMIN}/policies")).json()) == 1
 
 
 async def test_a_rule_that_can_never_decide_is_an_error_and_a_doubtful_one_a_warning(client):
@@ -63,15 +63,15 @@ async def test_a_rule_that_can_never_decide_is_an_error_and_a_doubtful_one_a_war
     assert warning["message"]
 
 
-async def test_nothing_is_rolled_back_to_where_nothing_was_active_before(client):
-    response = await client.post(f"{ADMIN}/policies/roll-back")
+async def test_nothing_is_rolled_back_to_where_nothing_was_active_before(reader):
+    response = await reader.post(f"{ADMIN}/policies/roll-back")
     assert (response.status_code, response.json()["code"]) == (409, "conflict")
 
 
 @pytest.mark.parametrize("path", ["policies/7", "policies/7/activate"])
-async def test_a_version_that_does_not_exist_is_not_found(client, path):
+async def test_a_version_that_does_not_exist_is_not_found(reader, path):
     method = "POST" if path.endswith("activate") else "GET"
-    response = await client.request(method, f"{ADMIN}/{path}")
+    response = await reader.request(method, f"{ADMIN}/{path}")
     assert (response.status_code, response.json()["code"]) == (404, "not_found")
 
 

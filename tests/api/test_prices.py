@@ -92,7 +92,6 @@ async def test_an_unknown_product_or_store_has_no_price(client, suffix):
         ("start=2025-02-02", "start"),
     ],
 )
-async def test_a_period_that_cannot_be_is_refused(client, query, field):
-    await create_product(client)
-    response = await client.get(f"{PRICE}-history?{query}")
+async def test_a_period_that_cannot_be_is_refused(reader, query, field):
+    response = await reader.get(f"{PRICE}-history?{query}")
     assert (response.status_code, response.json()["errors"][0]["field"]) == (422, field)

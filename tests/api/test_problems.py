@@ -20,15 +20,15 @@ def is_problem(response, status: int, code: str) -> bool:
     return bool(body["title"] and body["detail"])
 
 
-async def test_what_does_not_exist_or_is_not_allowed_is_a_problem(client):
-    assert is_problem(await client.get("/api/v1/nothing"), 404, "not_found")
-    assert is_problem(await client.get("/api/v1/products/NONE/price"), 404, "not_found")
-    response = await client.put(f"{ADMIN}/stores")
+async def test_what_does_not_exist_or_is_not_allowed_is_a_problem(reader):
+    assert is_problem(await reader.get("/api/v1/nothing"), 404, "not_found")
+    assert is_problem(await reader.get("/api/v1/products/NONE/price"), 404, "not_found")
+    response = await reader.put(f"{ADMIN}/stores")
     assert is_problem(response, 405, "method_not_allowed")
     assert response.headers["allow"]
 
 
-async def test_bad_parameters_are_named_with_their_reason(client):
+async def test_bad_parameters_are_named_with_their_reason(reader):
     for query, field in (
         ("days_threshold=0", "days_threshold"),
         ("days_threshold=366", "days_threshold"),
@@ -36,7 +36,7 @@ async def test_bad_parameters_are_named_with_their_reason(client):
         ("async_task=perhaps", "async_task"),
         ("days_treshold=5", "days_treshold"),
     ):
-        response = await client.post(f"{ADMIN}/discounts/trigger-recompute?{query}")
+        response = await reader.post(f"{ADMIN}/discounts/trigger-recompute?{query}")
         assert is_problem(response, 422, "invalid_input")
         [error] = response.json()["errors"]
         assert error["field"] == field
@@ -60,20 +60,20 @@ async def test_bad_parameters_are_named_with_their_reason(client):
         b'{"sku": "a", "sku": "b"}',
     ],
 )
-async def test_a_body_that_is_no_object_of_the_expected_shape_is_the_clients_error(client, body):
-    response = await client.post(f"{ADMIN}/products", content=body, headers=JSON)
+async def test_a_body_that_is_no_object_of_the_expected_shape_is_the_clients_error(reader, body):
+    response = await reader.post(f"{ADMIN}/products", content=body, headers=JSON)
     assert is_problem(response, 422, "invalid_input")
     assert response.json()["errors"]
 
 
-async def test_a_body_of_another_type_or_too_large_is_refused(client):
+async def test_a_body_of_another_type_or_too_large_is_refused(reader):
     product = json.dumps({"sku": "A", "name": "A", "category": "A", "base_price": 1})
     for headers in (
         {"Content-Type": "text/plain"},
         {"Content-Type": "application/x-www-form-urlencoded"},
         {},
     ):
-        response = await client.post(f"{ADMIN}/products", content=product, headers=headers)
+        response = await reader.post(f"{ADMIN}/products", content=product, headers=headers)
         assert is_problem(response, 415, "unsupported_media_type")
 
     async def in_pieces():
@@ -81,37 +81,37 @@ async def test_a_body_of_another_type_or_too_large_is_refused(client):
             yield b" " * 65_536
 
     for content in (b" " * (MAX_BODY_BYTES + 1), in_pieces()):
-        response = await client.post(f"{ADMIN}/products", content=content, headers=JSON)
+        response = await reader.post(f"{ADMIN}/products", content=content, headers=JSON)
         assert is_problem(response, 413, "content_too_large")
 
 
-async def test_what_the_client_sent_comes_back_only_as_valid_text(client):
+async def test_what_the_client_sent_comes_back_only_as_valid_text(reader):
     body = '{"\\ud800": 1, "sku": "\\udfff"}'
-    response = await client.post(f"{ADMIN}/products", content=body, headers=JSON)
+    response = await reader.post(f"{ADMIN}/products", content=body, headers=JSON)
     assert is_problem(response, 422, "invalid_input")
-    response = await client.get("/api/v1/products/%ED%A0%80/price")
+    response = await reader.get("/api/v1/products/%ED%A0%80/price")
     assert response.status_code in {404, 422}
     assert is_problem(response, response.status_code, response.json()["code"])
 
 
-async def test_a_cursor_that_this_list_did_not_give_is_refused(client):
+async def test_a_cursor_that_this_list_did_not_give_is_refused(reader):
     for cursor in ("x", "WzFd", "ü", "AAAA", "bnVsbA==", "MA" * 600):
         for path in ("stores", "products", "batches", "discounts", "discounts/1/history"):
             if (path, cursor) == ("products", "WzFd"):
                 continue
-            response = await client.get(f"{ADMIN}/{path}", params={"cursor": cursor})
+            response = await reader.get(f"{ADMIN}/{path}", params={"cursor": cursor})
             assert is_problem(response, 422, "invalid_input"), (path, cursor)
             assert response.json()["errors"][0]["field"] == "cursor"
 
 
-async def test_an_unexpected_error_tells_only_the_id_under_which_the_log_has_it(settings, capsys):
+async def test_an_unexpected_error_tells_only_the_id_under_which_the_log_has_it(shared_settings, capsys):
     router = APIRouter()
 
     @router.get("/broken")
     async def broken() -> None:
         raise RuntimeError("the secret word")
 
-    async with serve(settings) as client:
+    async with serve(shared_settings) as client:
         client.app.include_router(router)
         response = await client.get("/broken")
     assert is_problem(response, 500, "internal_error")
@@ -121,7 +121,7 @@ async def test_an_unexpected_error_tells_only_the_id_under_which_the_log_has_it(
     assert response.json()["request_id"] in logged
 
 
-async def test_a_usable_request_id_of_the_clients_own_is_kept(client):
+async def test_a_usable_request_id_of_the_clients_own_is_kept(reader):
     for given, kept in (("order-17.a_b", True), ("x" * 65, False), ("a b", False), ('"; drop', False)):
-        response = await client.get("/api/v1/health/live", headers={"X-Request-ID": given})
+        response = await reader.get("/api/v1/health/live", headers={"X-Request-ID": given})
         assert (response.headers["x-request-id"] == given) is kept

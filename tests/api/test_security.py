@@ -10,25 +10,25 @@ KEY = "a key with ümläuts, 16+"
 
 
 @pytest.fixture
-def guarded(settings: Settings) -> Settings:
+def guarded(shared_settings: Settings) -> Settings:
     """The same settings with an API key."""
     return load_settings(
         env_files=(),
-        database_url=settings.require_database_url(),
-        redis_url=settings.require_redis_url(),
+        database_url=shared_settings.require_database_url(),
+        redis_url=shared_settings.require_redis_url(),
         api_key=KEY,
     )
 
 
-async def test_a_loopback_client_needs_no_key_where_none_is_set(settings):
+async def test_a_loopback_client_needs_no_key_where_none_is_set(shared_settings):
     for peer in ("127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1"):
-        async with serve(settings, peer=peer) as client:
+        async with serve(shared_settings, peer=peer) as client:
             assert (await client.get(f"{ADMIN}/stores")).status_code == 200
 
 
 @pytest.mark.parametrize("peer", ["10.0.0.7", "203.0.113.9", "2001:db8::1", "0.0.0.0", "localhost.example"])
-async def test_any_other_client_is_told_how_to_set_a_key(settings, peer):
-    async with serve(settings, peer=peer) as client:
+async def test_any_other_client_is_told_how_to_set_a_key(shared_settings, peer):
+    async with serve(shared_settings, peer=peer) as client:
         response = await client.get(f"{ADMIN}/stores")
     assert response.status_code == 401
     assert response.headers["content-type"] == "application/problem+json"
@@ -38,11 +38,11 @@ async def test_any_other_client_is_told_how_to_set_a_key(settings, peer):
 
 @pytest.mark.parametrize("header", ["X-Forwarded-For", "X-Real-IP", "Forwarded", "X-Forwarded-Host", "Via"])
 async def test_no_forwarded_header_lets_a_client_in_and_each_shows_that_a_proxy_is_in_between(
-    settings, header
+    shared_settings, header
 ):
-    async with serve(settings, peer="203.0.113.9") as client:
+    async with serve(shared_settings, peer="203.0.113.9") as client:
         assert (await client.get(f"{ADMIN}/stores", headers={header: "127.0.0.1"})).status_code == 401
-    async with serve(settings, peer="127.0.0.1") as client:
+    async with serve(shared_settings, peer="127.0.0.1") as client:
         assert (await client.get(f"{ADMIN}/stores", headers={header: "127.0.0.1"})).status_code == 401
 
 
@@ -56,13 +56,13 @@ async def test_no_forwarded_header_lets_a_client_in_and_each_shows_that_a_proxy_
         {"Sec-Fetch-Site": "cross-site"},
     ],
 )
-async def test_a_foreign_page_in_a_browser_on_this_machine_is_refused(settings, headers):
-    async with serve(settings) as client:
+async def test_a_foreign_page_in_a_browser_on_this_machine_is_refused(shared_settings, headers):
+    async with serve(shared_settings) as client:
         assert (await client.post(f"{ADMIN}/policies/roll-back", headers=headers)).status_code == 401
 
 
-async def test_this_machines_own_pages_are_served(settings):
-    async with serve(settings, base_url="http://localhost:8000") as client:
+async def test_this_machines_own_pages_are_served(shared_settings):
+    async with serve(shared_settings, base_url="http://localhost:8000") as client:
         headers = {"Origin": "http://localhost:8000", "Sec-Fetch-Site": "same-origin"}
         assert (await client.get(f"{ADMIN}/stores", headers=headers)).status_code == 200
 
