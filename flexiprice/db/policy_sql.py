@@ -8,6 +8,7 @@ parameters. Each level of subquery is fenced by `OFFSET 0`: it keeps PostgreSQL 
 expression again wherever its name is used and, unlike a materialised CTE, allows parallel plans.
 """
 
+from dataclasses import dataclass, fields
 from decimal import Decimal
 from typing import Any
 
@@ -15,17 +16,16 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     FromClause,
+    Label,
     Select,
     SmallInteger,
     Subquery,
     and_,
     case,
     cast,
-    false,
     func,
     literal_column,
     null,
-    or_,
     select,
 )
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
@@ -39,6 +39,19 @@ Columns = ReadOnlyColumnCollection[str, Any]
 
 # A verdict is NULL (no discount), this (the new price), or the mask of what keeps the open price.
 _TAKE_NEW = 0
+# What `matched` is where no rule is asked: expired, or sold out.
+_NOT_FOR_SALE = -1
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentColumns:
+    """The columns of the open discount; all NULL in a row whose batch has none."""
+
+    price: ColumnElement[Any]
+    base_price: ColumnElement[Any]
+    unit_cost: ColumnElement[Any]
+    expiry_date: ColumnElement[Any]
+    policy_version: ColumnElement[Any]
 
 
 def select_quotes(policy: PricingPolicy, candidates: FromClause) -> Select[tuple[object, ...]]:
@@ -55,11 +68,20 @@ def select_quotes(policy: PricingPolicy, candidates: FromClause) -> Select[tuple
         All columns of `candidates`, then `price`, `rate`, `rule` and `limits` (a mask), all NULL where
         the batch has no discount.
     """
-    source = candidates.c
-    days = (source.expiry_date - source.day).label("days_to_expiry")
-    quoted = quote_terms(policy, product_terms(policy, fenced(select(*source, days)))).c
+    own = [column.key for column in candidates.c]
+    rows = product_terms(policy, candidates).c
+    current = CurrentColumns(*(rows[f"current_{field.name}"] for field in fields(CurrentColumns)))
+    terms = batch_terms(
+        policy,
+        rows,
+        quantity=rows.quantity,
+        days_to_expiry=rows.expiry_date - rows.day,
+        expiry_date=rows.expiry_date,
+        current=current,
+    )
+    quoted = quote_terms(policy, fenced(select(*(rows[key] for key in own), *terms))).c
     return select(
-        *(quoted[column.key] for column in source),
+        *(quoted[key] for key in own),
         price_of(quoted.price_cents).label("price"),
         rate_of(quoted.price_cents, quoted.base_cents).label("rate"),
         quoted.rule,
@@ -69,7 +91,7 @@ def select_quotes(policy: PricingPolicy, candidates: FromClause) -> Select[tuple
 
 def fenced(statement: Select[tuple[object, ...]]) -> Subquery:
     """The statement as a subquery that PostgreSQL does not merge into what surrounds it."""
-    return statement.offset(literal_column("0")).subquery()
+    return statement.offset(literal_column("'0'::bigint")).subquery()
 
 
 def product_terms(policy: PricingPolicy, products: FromClause) -> Subquery:
@@ -135,39 +157,76 @@ def product_terms(policy: PricingPolicy, products: FromClause) -> Subquery:
     )
 
 
+def batch_terms(
+    policy: PricingPolicy,
+    products: Columns,
+    *,
+    quantity: ColumnElement[Any],
+    days_to_expiry: ColumnElement[Any],
+    expiry_date: ColumnElement[Any],
+    current: CurrentColumns,
+) -> list[Label[Any]]:
+    """What `quote_terms` needs of a row in which a batch has met its product and its open discount.
+
+    Args:
+        policy: the policy.
+        products: columns of what `product_terms` gave.
+        quantity: the batch's units in stock.
+        days_to_expiry: from the store's date; simple enough to be evaluated several times.
+        expiry_date: the batch's.
+        current: the open discount's columns.
+
+    Returns:
+        Columns for the SELECT that joins them: `matched` (internal), `current_cents` (the open price),
+        `inputs_unchanged` (whether the open discount was decided on this base price, unit cost, expiry
+        date and policy version; not true where there is none), and `base_cents`, `floor_cents`,
+        `exact_floor` and `floor_limits` of the product.
+    """
+    for_sale = and_(days_to_expiry >= number(0), quantity > number(0))
+    matched = case(
+        (for_sale, matched_rule(policy, products.scope, days_to_expiry, quantity)),
+        else_=number(_NOT_FOR_SALE),
+    )
+    unchanged = and_(
+        current.policy_version == (null() if policy.version is None else number(policy.version)),
+        current.expiry_date == expiry_date,
+        current.base_price == products.base_price,
+        current.unit_cost.is_not_distinct_from(products.unit_cost),
+    )
+    return [
+        matched.label("matched"),
+        cents_of(current.price).label("current_cents"),
+        unchanged.label("inputs_unchanged"),
+        products.base_cents.label("base_cents"),
+        products.floor_cents.label("floor_cents"),
+        products.exact_floor.label("exact_floor"),
+        products.floor_limits.label("floor_limits"),
+    ]
+
+
 def quote_terms(policy: PricingPolicy, batches: FromClause) -> Subquery:
     """Adds to batches their quotes, in cents.
 
     Args:
         policy: the policy.
-        batches: has all that `product_terms` gives, `quantity`, `expiry_date`, `days_to_expiry`, and the
-            five `current_…` columns of `select_quotes`.
+        batches: has all columns of `batch_terms`, and may have others. Each costs a little in every row.
 
     Returns:
-        All columns of `batches`, then `current_cents` (the open price), `price_cents`, `rule` and
-        `limits`; the last three are NULL where there is no discount (`rule` also where a price is
-        held that no rule asks for any more).
+        All columns of `batches`, then `price_cents`, `rule` and `limits`, which are NULL where there is
+        no discount (`rule` also where a price is held that no rule asks for any more).
     """
-    given = batches.c
-    found = fenced(
-        select(
-            *given,
-            matched_rule(policy, given.scope, given.days_to_expiry, given.quantity).label("matched"),
-            cents_of(given.current_price).label("current_cents"),
-        )
-    ).c
-    priced = fenced(select(*found, _new_price(policy, found).label("new_cents"))).c
+    own = [column.key for column in batches.c]
+    priced = fenced(select(*batches.c, _new_price(policy, batches.c).label("new_cents"))).c
     decided = fenced(select(*priced, _verdict(policy, priced).label("verdict"))).c
-    is_new = decided.verdict == number(_TAKE_NEW)
+    takes_new = decided.verdict == number(_TAKE_NEW)
     return fenced(
         select(
-            *(decided[column.key] for column in given),
-            decided.current_cents,
-            case((is_new, decided.new_cents), (decided.verdict.is_not(None), decided.current_cents)).label(
+            *(decided[key] for key in own),
+            case((takes_new, decided.new_cents), (decided.verdict.is_not(None), decided.current_cents)).label(
                 "price_cents"
             ),
             case((decided.verdict.is_not(None), rule_name(policy, decided.matched))).label("rule"),
-            cast(case((is_new, _limits(policy, decided)), else_=decided.verdict), SmallInteger).label(
+            cast(case((takes_new, _limits(policy, decided)), else_=decided.verdict), SmallInteger).label(
                 "limits"
             ),
         )
@@ -196,51 +255,39 @@ def _discounted(policy: PricingPolicy, exact: ColumnElement[int]) -> ColumnEleme
 
 
 def _rate(columns: Columns) -> ColumnElement[int]:
-    rate: ColumnElement[int] = columns.matched % number(RATE_PARTS)
-    return rate
+    return func.mod(columns.matched, number(RATE_PARTS))
 
 
 def _new_price(policy: PricingPolicy, columns: Columns) -> ColumnElement[int]:
     exact = _exact_price(columns.base_cents, _rate(columns))
     # Without a rule GREATEST would pass over the NULL and give the floor.
-    return case(
-        (columns.matched.is_not(None), func.greatest(_discounted(policy, exact), columns.floor_cents))
-    )
+    return case((columns.matched > number(0), func.greatest(_discounted(policy, exact), columns.floor_cents)))
 
 
 def _verdict(policy: PricingPolicy, columns: Columns) -> ColumnElement[int | None]:
-    holdable = _may_be_held(policy, columns)
-    no_rule = case((holdable, number(Limit.HELD.bit))) if policy.price_only_down else null()
-    reasons = _if(
-        func.abs(columns.new_cents - columns.current_cents) < number(cents(policy.min_change)),
-        Limit.MIN_CHANGE,
-    )
-    if policy.price_only_down:
-        reasons += _if(columns.new_cents > columns.current_cents, Limit.HELD)
-    opens = columns.base_cents - columns.new_cents >= number(cents(policy.min_change))
-    # In this order, so that most rows are done after a few comparisons, and prices are compared as
-    # NUMERIC only for those whose price would move.
-    return case(
-        (or_(columns.days_to_expiry < number(0), columns.quantity == number(0)), null()),
-        (columns.matched.is_(None), no_rule),
-        (columns.new_cents >= columns.base_cents, null()),
-        (columns.current_cents.is_(None), case((opens, number(_TAKE_NEW)))),
-        (columns.current_cents == columns.new_cents, number(_TAKE_NEW)),
-        (and_(reasons != number(0), holdable), reasons),
-        else_=number(_TAKE_NEW),
-    )
-
-
-def _may_be_held(policy: PricingPolicy, columns: Columns) -> ColumnElement[bool]:
-    if policy.version is None:
-        return false()
-    return and_(
+    holdable = and_(
+        columns.inputs_unchanged,
         columns.current_cents >= columns.floor_cents,
         columns.current_cents < columns.base_cents,
-        columns.current_policy_version == number(policy.version),
-        columns.current_expiry_date == columns.expiry_date,
-        columns.current_base_price == columns.base_price,
-        columns.current_unit_cost.is_not_distinct_from(columns.unit_cost),
+    )
+    no_rule = case((holdable, number(Limit.HELD.bit))) if policy.price_only_down else null()
+    min_change = number(cents(policy.min_change))
+    reasons = _if(func.abs(columns.new_cents - columns.current_cents) < min_change, Limit.MIN_CHANGE)
+    if policy.price_only_down:
+        reasons += _if(columns.new_cents > columns.current_cents, Limit.HELD)
+    opens = columns.base_cents - columns.new_cents >= min_change
+    # In this order, so that most rows are done after a few comparisons.
+    return case(
+        (columns.matched.is_(None), no_rule),
+        (
+            columns.current_cents == columns.new_cents,
+            case((columns.new_cents < columns.base_cents, number(_TAKE_NEW))),
+        ),
+        (columns.matched == number(_NOT_FOR_SALE), null()),
+        (columns.new_cents >= columns.base_cents, null()),
+        (columns.current_cents.is_(None), case((opens, number(_TAKE_NEW)))),
+        (and_(holdable, reasons != number(0)), reasons),
+        else_=number(_TAKE_NEW),
     )
 
 
