@@ -16,6 +16,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     FromClause,
+    GenerativeSelect,
     Label,
     Select,
     SmallInteger,
@@ -89,7 +90,7 @@ def select_quotes(policy: PricingPolicy, candidates: FromClause) -> Select[tuple
     )
 
 
-def fenced(statement: Select[tuple[object, ...]]) -> Subquery:
+def fenced(statement: GenerativeSelect) -> Subquery:
     """The statement as a subquery that PostgreSQL does not merge into what surrounds it."""
     return statement.offset(literal_column("'0'::bigint")).subquery()
 

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-from flexiprice.domain.policy import PricingPolicy
+from flexiprice.policies.default import default_policy
 
 revision = "0001"
 down_revision = None
@@ -126,9 +126,9 @@ def _create_catalogue() -> None:
         sa.Column("id", sa.BigInteger, sa.Identity(always=True), nullable=False),
         sa.Column("store_id", sa.Integer, nullable=False),
         sa.Column("product_id", sa.Integer, nullable=False),
-        sa.Column("lot", sa.String, server_default=sa.text("''"), nullable=False),
         sa.Column("quantity", sa.Integer, nullable=False),
         sa.Column("expiry_date", sa.Date, nullable=False),
+        sa.Column("lot", sa.String, server_default=sa.text("''"), nullable=False),
         _created_at(),
         _updated_at(),
         sa.PrimaryKeyConstraint("id", name="pk_batches"),
@@ -172,6 +172,7 @@ def _create_discounts() -> None:
     op.create_table(
         "discounts",
         sa.Column("batch_id", sa.BigInteger, autoincrement=False, nullable=False),
+        sa.Column("fingerprint", sa.BigInteger, nullable=False),
         sa.Column("price", _MONEY, nullable=False),
         sa.Column("base_price", _MONEY, nullable=False),
         sa.Column("unit_cost", _MONEY),
@@ -259,7 +260,7 @@ def _seed() -> None:
     op.execute(
         policies.insert().values(
             version=1,
-            document=PricingPolicy().document(),
+            document=default_policy().document(),
             comment="the default policy",
             active=True,
             activated_at=sa.func.now(),

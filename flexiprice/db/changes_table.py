@@ -1,0 +1,136 @@
+"""The temporary table of what changes: filled by one computation, then written to where it belongs.
+
+The computation may use parallel workers, which a statement that writes to a real table may not, and a
+row that does not change never reaches a write.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+
+from sqlalchemy import (
+    ClauseElement,
+    Column,
+    Executable,
+    MetaData,
+    Select,
+    Table,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.dialects.postgresql import TIMESTAMP
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+
+from flexiprice.db.tables import Discount, PriceDecision, table_of
+from flexiprice.domain.decision import DecisionKind
+
+_COLUMNS = (
+    "batch_id", "store_id", "product_id", "kind", "close_reason", "price", "previous_price", "base_price",
+    "unit_cost", "rate", "rule", "limits", "policy_version", "expiry_date", "days_to_expiry", "quantity",
+)  # fmt: skip
+_DECIDED = (
+    "fingerprint", "price", "base_price", "unit_cost", "rate", "rule", "limits", "policy_version",
+    "expiry_date", "days_to_expiry", "quantity",
+)  # fmt: skip
+
+CHANGES = Table(
+    "price_changes",
+    MetaData(),
+    *(Column(name, getattr(PriceDecision, name).type) for name in _COLUMNS),
+    Column("fingerprint", Discount.fingerprint.type),
+)
+
+
+class _CreateChanges(Executable, ClauseElement):
+    """`CREATE TEMPORARY TABLE … AS`, which SQLAlchemy has without ON COMMIT DROP and without parameters."""
+
+    inherit_cache = False
+
+    def __init__(self, query: Select[*tuple[Any, ...]]) -> None:
+        self.query = query
+
+
+@compiles(_CreateChanges)
+def _create(element: _CreateChanges, compiler: SQLCompiler, **options: object) -> str:
+    query = compiler.process(element.query, **cast("dict[str, Any]", options))
+    return f"CREATE TEMPORARY TABLE {CHANGES.name} ON COMMIT DROP AS {query}"
+
+
+_COUNTED = (DecisionKind.OPENED, DecisionKind.CHANGED, DecisionKind.CLOSED)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many changes of each kind were collected; `same` are those of the fingerprint alone."""
+
+    opened: int = 0
+    changed: int = 0
+    closed: int = 0
+    same: int = 0
+
+    @property
+    def decisions(self) -> int:
+        """How many lines they make in the ledger."""
+        return self.opened + self.changed + self.closed
+
+
+async def collect_changes(session: AsyncSession, changes: Select[*tuple[Any, ...]]) -> Counts:
+    """Computes the changes into the temporary table.
+
+    Args:
+        session: the transaction at whose end the table is dropped, if not before.
+        changes: gives the columns of `CHANGES`.
+    """
+    await session.execute(_CreateChanges(changes))
+    kind = CHANGES.c.kind
+    of_kinds = [func.count().filter(kind == member) for member in _COUNTED]
+    counted = await session.execute(select(*of_kinds, func.count().filter(kind.is_(None))))
+    opened, changed, closed, same = counted.one()
+    counts = Counts(opened, changed, closed, same)
+    if counts != Counts():
+        # Nobody else does it for a temporary table, and without it the writes below take nested loops.
+        await session.execute(text(f"ANALYZE {CHANGES.name} (batch_id, kind)"))
+    return counts
+
+
+async def apply_changes(session: AsyncSession, counts: Counts, *, decided_at: datetime) -> None:
+    """Writes the collected changes to the discounts and to the ledger.
+
+    Args:
+        session: the transaction in which they were collected.
+        counts: what `collect_changes` gave.
+        decided_at: the instant that the ledger tells.
+    """
+    at = bindparam(None, decided_at, TIMESTAMP(timezone=True))
+    new, discounts = CHANGES.c, table_of(Discount)
+    ours = discounts.c.batch_id == new.batch_id
+    if counts.closed:
+        await session.execute(delete(discounts).where(ours, new.kind == DecisionKind.CLOSED))
+    if counts.changed:
+        decided = {name: new[name] for name in _DECIDED}
+        changing = update(discounts).where(ours, new.kind == DecisionKind.CHANGED)
+        await session.execute(changing.values(**decided, changed_at=at))
+    if counts.same:
+        refreshing = update(discounts).where(ours, new.kind.is_(None))
+        await session.execute(refreshing.values(fingerprint=new.fingerprint))
+    if counts.opened:
+        columns = ["batch_id", *_DECIDED, "opened_at", "changed_at"]
+        opening = select(new.batch_id, *(new[name] for name in _DECIDED), at, at)
+        await session.execute(
+            insert(discounts).from_select(columns, opening.where(new.kind == DecisionKind.OPENED))
+        )
+    if counts.decisions:
+        lines = select(*(new[name] for name in _COLUMNS), at).where(new.kind.is_not(None))
+        await session.execute(insert(PriceDecision).from_select([*_COLUMNS, "decided_at"], lines))
+
+
+async def drop_changes(session: AsyncSession) -> None:
+    """Drops the temporary table, so that the transaction may collect others."""
+    await session.execute(text(f"DROP TABLE {CHANGES.name}"))

@@ -1,0 +1,136 @@
+"""Recomputes discounts: quotes batches by the active policy, and opens, changes and closes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from time import perf_counter
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from flexiprice.db.candidates import Scope
+from flexiprice.db.changes_table import Counts, apply_changes, collect_changes, drop_changes
+from flexiprice.db.closings import select_deleted
+from flexiprice.db.locks import Lock, share_lock, take_lock
+from flexiprice.db.partitions import ensure_partitions
+from flexiprice.db.planner import plan_for_bulk
+from flexiprice.db.price_changes import find_due, select_changes
+from flexiprice.domain.policy import MAX_DAYS_TO_EXPIRY
+from flexiprice.errors import InvalidInput
+from flexiprice.services.policies import get_active_policy
+
+DEFAULT_DAYS_THRESHOLD = 30
+MAX_BATCHES_AT_ONCE = 100_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecomputeSummary:
+    """What a recompute did.
+
+    Attributes:
+        considered: batches that were to be quoted: those with stock that expire within the threshold, and
+            those with a discount open. It is the sum of the following four.
+        opened: discounts that opened.
+        changed: open discounts that changed in price or in what the price was decided on.
+        closed: discounts that closed.
+        unchanged: batches for which nothing was written.
+        duration_seconds: how long it took, the wait for another recompute included.
+    """
+
+    considered: int
+    opened: int
+    changed: int
+    closed: int
+    unchanged: int
+    duration_seconds: float
+
+
+async def recompute_all_discounts(
+    session: AsyncSession, *, now: datetime, days_threshold: int = DEFAULT_DAYS_THRESHOLD
+) -> RecomputeSummary:
+    """Brings every discount in line with the active policy, stock and date of its store.
+
+    Run again, it writes nothing. Of two that run at once the second waits, then finds nothing to do. The
+    lock lasts until the caller's transaction ends.
+
+    Args:
+        session: a transaction that the caller opened; nothing is done before it commits.
+        now: the instant that the stores' dates and the ledger are of.
+        days_threshold: batches further from their expiry open no discount; one that is open is kept
+            in line whatever its batch's days. 1 to 365.
+
+    Raises:
+        InvalidInput: the threshold is out of bounds.
+    """
+    return await _recompute(session, Scope(now=now, days_threshold=check_days_threshold(days_threshold)))
+
+
+async def recompute_batches(
+    session: AsyncSession,
+    *,
+    now: datetime,
+    batch_ids: Sequence[int],
+    days_threshold: int = DEFAULT_DAYS_THRESHOLD,
+) -> RecomputeSummary:
+    """`recompute_all_discounts` for single batches, after they or their products were changed.
+
+    Args:
+        session: a transaction that the caller opened.
+        now: the instant that the stores' dates and the ledger are of.
+        batch_ids: the batches; those that do not exist (any more) are passed over. At most 100,000.
+        days_threshold: as in `recompute_all_discounts`.
+
+    Raises:
+        InvalidInput: the threshold is out of bounds, or there are too many batches.
+    """
+    if len(batch_ids) > MAX_BATCHES_AT_ONCE:
+        raise InvalidInput(f"at most {MAX_BATCHES_AT_ONCE} batches at once", field="batch_ids")
+    threshold = check_days_threshold(days_threshold)
+    return await _recompute(session, Scope(now=now, days_threshold=threshold, batch_ids=batch_ids))
+
+
+async def close_discounts_of_deleted(session: AsyncSession, batch_ids: Sequence[int], now: datetime) -> int:
+    """Closes the discounts of batches that the caller is about to delete; returns how many were open.
+
+    To be called before the batches are touched in the transaction. A recompute that runs meanwhile is
+    waited for, and one that starts waits for the caller's transaction: it must not open a discount for
+    a batch that is going.
+    """
+    await share_lock(session, Lock.DISCOUNTS)
+    await ensure_partitions(session, now=now)
+    counts = await collect_changes(session, select_deleted(batch_ids, now))
+    await apply_changes(session, counts, decided_at=now)
+    await drop_changes(session)
+    return counts.closed
+
+
+def check_days_threshold(days: int) -> int:
+    """The threshold itself.
+
+    Raises:
+        InvalidInput: it is not from 1 to 365.
+    """
+    if not 1 <= days <= MAX_DAYS_TO_EXPIRY:
+        raise InvalidInput(f"must be from 1 to {MAX_DAYS_TO_EXPIRY}", field="days_threshold")
+    return days
+
+
+async def _recompute(session: AsyncSession, scope: Scope) -> RecomputeSummary:
+    started = perf_counter()
+    await take_lock(session, Lock.DISCOUNTS)
+    await ensure_partitions(session, now=scope.now)
+    await plan_for_bulk(session)
+    policy = (await get_active_policy(session)).policy
+    due = await find_due(session, policy, scope)
+    counts = Counts()
+    if due.may_change:
+        counts = await collect_changes(session, select_changes(policy, scope, due))
+        await apply_changes(session, counts, decided_at=scope.now)
+        await drop_changes(session)
+    return RecomputeSummary(
+        considered=due.considered,
+        opened=counts.opened,
+        changed=counts.changed,
+        closed=counts.closed,
+        unchanged=due.considered - counts.decisions,
+        duration_seconds=perf_counter() - started,
+    )
