@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Self, cast
@@ -111,7 +111,7 @@ class PricingRule(_Document):
 Rules = Annotated[tuple[PricingRule, ...], Field(max_length=MAX_RULES_PER_SCOPE)]
 
 
-def first_largest(rules: tuple[PricingRule, ...]) -> list[PricingRule]:
+def first_largest(rules: Iterable[PricingRule]) -> list[PricingRule]:
     """The rules in the order in which they win: the largest discount first, ties as written."""
     return sorted(rules, key=lambda rule: -rule.discount)
 

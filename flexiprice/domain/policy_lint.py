@@ -1,0 +1,166 @@
+"""What a valid policy probably does not mean: rules without effect, and prices that go the wrong way."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from flexiprice.domain.money import CENT
+from flexiprice.domain.policy import PricingPolicy, PricingRule, first_largest
+from flexiprice.domain.policy_reach import Decider, Point, covers, find_point, overlap
+
+
+class Severity(StrEnum):
+    """How bad a finding is: an error is always a mistake, a warning may be meant."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyFinding:
+    """Something that the linter has to say about a policy.
+
+    Attributes:
+        severity: whether it is certainly a mistake.
+        code: the kind of finding: `dead_rule`, `falling_discount`, `floor_overrides`, `capped_rule` or
+            `rounding_discount`; for text that is no policy `unknown_key`, `duplicate_name` or `invalid`.
+        message: one sentence for a person.
+        rules: the names of the rules it is about.
+        example: a batch that shows it.
+    """
+
+    severity: Severity
+    code: str
+    message: str
+    rules: tuple[str, ...] = ()
+    example: str | None = None
+
+
+def lint_policy(policy: PricingPolicy) -> list[PolicyFinding]:
+    """Everything that is odd about a policy, errors first."""
+    return [
+        *_dead_rules(policy),
+        *_falling_discounts(policy),
+        *_floor_overrides(policy),
+        *_capped_rules(policy),
+        *_rounding_discounts(policy),
+    ]
+
+
+def _scopes(policy: PricingPolicy) -> Iterator[tuple[str | None, Sequence[PricingRule]]]:
+    yield None, policy.rules
+    for key, scope in policy.categories.items():
+        yield key, scope.rules
+
+
+def _dead_rules(policy: PricingPolicy) -> Iterator[PolicyFinding]:
+    for _, rules in _scopes(policy):
+        in_order = first_largest(rules)
+        for place, rule in enumerate(in_order):
+            stronger = in_order[:place]
+            if find_point(rule, outside=stronger) is not None:
+                continue
+            matching = find_point(rule, outside=())
+            if matching is None:
+                message = "can never decide: nothing is for sale where the stock is 0"
+                example = "a batch with 0 in stock is sold out"
+                yield PolicyFinding(Severity.ERROR, "dead_rule", message, (rule.name,), example)
+                continue
+            alone = [other for other in stronger if covers(other, rule)]
+            winners = alone[:1] or [other for other in stronger if overlap(other, rule)]
+            told = ", ".join(repr(other.name) for other in winners)
+            yield PolicyFinding(
+                Severity.ERROR,
+                "dead_rule",
+                f"can never decide: wherever it matches, so does {told}, with no smaller discount",
+                (rule.name, *(other.name for other in winners)),
+                f"{matching} gets {next(other for other in winners if matching.meets(other)).name!r}",
+            )
+
+
+def _falling_discounts(policy: PricingPolicy) -> Iterator[PolicyFinding]:
+    default = Decider(policy.rules)
+    for key, rules in _scopes(policy):
+        decider = default if key is None else Decider(rules, fallback=default)
+        seen: set[tuple[str, str | None]] = set()
+        for point in decider.points_of_change():
+            before, after = decider.decide(point), decider.decide(point.a_day_later)
+            if before is None or _rate(before, policy) <= _rate(after, policy):
+                continue
+            pair = (before.name, after.name if after else None)
+            # A fall between two default rules is not the category's; it is reported in its own scope.
+            if pair not in seen and not decider.own.isdisjoint(pair):
+                seen.add(pair)
+                yield _fall(policy, key, point, before, after)
+
+
+def _fall(
+    policy: PricingPolicy, key: str | None, point: Point, before: PricingRule, after: PricingRule | None
+) -> PolicyFinding:
+    follows = (
+        f"{after.name!r} takes over with {_rate(after, policy)}" if after else "no rule matches any more"
+    )
+    of_category = f" of {key!r}" if key is not None else ""
+    return PolicyFinding(
+        Severity.WARNING,
+        "falling_discount",
+        f"the discount falls as expiry nears: after {_rate(before, policy)} {follows}",
+        (before.name, after.name) if after else (before.name,),
+        f"{point}{of_category} has {_rate(before, policy)} off, "
+        f"with {point.a_day_later.days} {_rate(after, policy)}",
+    )
+
+
+def _floor_overrides(policy: PricingPolicy) -> Iterator[PolicyFinding]:
+    own_floors = {key: scope.floor_fraction for key, scope in policy.categories.items()}
+    for key, rules in _scopes(policy):
+        if key is None:
+            # A default rule also serves the categories, whose own floors may be lower.
+            floor = min([policy.floor_fraction, *(own for own in own_floors.values() if own is not None)])
+        else:
+            own = own_floors[key]
+            floor = policy.floor_fraction if own is None else own
+        for rule in rules:
+            if 1 - _rate(rule, policy) < floor:
+                yield PolicyFinding(
+                    Severity.WARNING,
+                    "floor_overrides",
+                    f"{_rate(rule, policy)} off is never given: prices stop at {floor} of the base price",
+                    (rule.name,),
+                    f"{_first(rule)} with a base price of 10.00 costs {10 * floor:.2f}, not "
+                    f"{10 * (1 - _rate(rule, policy)):.2f}",
+                )
+
+
+def _capped_rules(policy: PricingPolicy) -> Iterator[PolicyFinding]:
+    for _, rule in policy.placed_rules():
+        if rule.discount > policy.max_discount:
+            yield PolicyFinding(
+                Severity.WARNING,
+                "capped_rule",
+                f"asks for {rule.discount} off, but max_discount gives {policy.max_discount} at most",
+                (rule.name,),
+                f"{_first(rule)} has {policy.max_discount} off",
+            )
+
+
+def _rounding_discounts(policy: PricingPolicy) -> Iterator[PolicyFinding]:
+    step = policy.rounding_step
+    for _, rule in policy.placed_rules():
+        if rule.discount == 0 and step > CENT:
+            yield PolicyFinding(
+                Severity.WARNING,
+                "rounding_discount",
+                f"means no discount, but rounding to {step} can still lower a price",
+                (rule.name,),
+                f"{_first(rule)} with a base price of {10 * step + CENT} costs {10 * step}",
+            )
+
+
+def _rate(rule: PricingRule | None, policy: PricingPolicy) -> Decimal:
+    return min(rule.discount, policy.max_discount) if rule else Decimal(0)
+
+
+def _first(rule: PricingRule) -> str:
+    return str(find_point(rule, outside=()) or "a batch")
