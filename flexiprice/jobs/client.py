@@ -87,7 +87,8 @@ class TaskQueue:
             RedisUnavailable: Redis does not answer.
         """
         _check_delays(defer_by, expires)
-        return await self._put(task, arguments, job_id or uuid4().hex, defer_by=defer_by, expires=expires)
+        job_id = uuid4().hex if job_id is None else job_id
+        return await self._put(task, arguments, job_id, defer_by=defer_by, expires=expires)
 
     async def enqueue_tick(
         self,

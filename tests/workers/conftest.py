@@ -1,8 +1,8 @@
 """A worker as arq's command makes it, on the test's own loop."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
 from datetime import UTC
 
 import pytest
@@ -12,12 +12,11 @@ from arq.worker import Worker
 from flexiprice.jobs.client import TaskQueue
 from flexiprice.jobs.declarations import TaskArguments
 from flexiprice.jobs.redis import create_redis
+from flexiprice.jobs.status import RunStatus
 from flexiprice.settings import Settings, load_settings
 from tests.workers import toy_tasks
 from workers.runtime.lifecycle import WorkerProcess
 from workers.runtime.task import Task, tasks_in
-
-RunWorker = Callable[..., AbstractAsyncContextManager[WorkerProcess]]
 
 
 @pytest.fixture
@@ -40,6 +39,32 @@ async def queue(redis: ArqRedis, settings: Settings) -> AsyncIterator[TaskQueue]
     tasks = TaskQueue(redis, settings)
     yield tasks
     await tasks.aclose()
+
+
+async def until(condition: Callable[[], Awaitable[object]], seconds: float = 20) -> None:
+    """Returns when a condition holds; Redis has no other way to tell of it."""
+    async with asyncio.timeout(seconds):
+        while not await condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+
+
+async def until_running(queue: TaskQueue, *job_ids: str) -> None:
+    """Returns when workers have begun jobs."""
+    for job_id in job_ids:
+
+        async def runs(job_id: str = job_id) -> bool:
+            return (await queue.status(job_id)).status is RunStatus.RUNNING
+
+        await until(runs)
+
+
+async def until_live(queue: TaskQueue, workers: int = 1) -> None:
+    """Returns when so many workers have announced themselves."""
+
+    async def live() -> bool:
+        return len(await queue.live_workers()) >= workers
+
+    await until(live)
 
 
 @asynccontextmanager

@@ -3,12 +3,12 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import EqualJitterBackoff
-from redis.exceptions import AuthenticationError, ResponseError
+from redis.exceptions import AuthenticationError, RedisError, ResponseError
 
 from flexiprice.errors import RedisUnavailable
 from flexiprice.jobs.redis import UNAVAILABLE
@@ -75,10 +75,12 @@ class StartRetry(Retry):
     Once a connection was made, it repeats a lost connection a few times, as other programs' clients do.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, attempts: int = _START_ATTEMPTS) -> None:
         self._usual = Retry(EqualJitterBackoff(cap=0.5, base=0.02), retries=4)
         self._connected = False
-        super().__init__(EqualJitterBackoff(cap=1.0, base=0.1), retries=_START_ATTEMPTS)
+        # redis-py's own choice leaves out the very errors of connecting.
+        errors = cast("tuple[type[RedisError], ...]", UNAVAILABLE)
+        super().__init__(EqualJitterBackoff(cap=1.0, base=0.1), attempts - 1, errors)
 
     def __deepcopy__(self, _: object) -> "StartRetry":
         # Every connection copies its retry; that one of them was made concerns all.

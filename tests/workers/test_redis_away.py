@@ -1,0 +1,179 @@
+"""Redis restarts, freezes or is not there yet: workers wait, and lose nothing."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import psutil
+import pytest
+from arq.connections import ArqRedis
+
+from flexiprice.embedded.valkey import EmbeddedValkey
+from flexiprice.jobs.client import TaskQueue
+from flexiprice.jobs.redis import create_redis, create_redis_of
+from flexiprice.jobs.status import RunStatus
+from flexiprice.settings import Settings, load_settings
+from tests.workers.conftest import running, until, until_running
+from tests.workers.toy_tasks import ADD, SLEEP
+from workers.runtime.patience import Patience, StartRetry
+
+WAIT = timedelta(seconds=20)
+
+
+class OwnRedis:
+    """A Redis that keeps what it holds, to be stopped and started."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.start()
+
+    def start(self) -> None:
+        self._server = EmbeddedValkey(self._folder, password="test", durable=True)
+        self._server.wait_until_ready()
+        self.url = self._server.url
+
+    def stop(self) -> None:
+        self._server.process.stop()
+
+    def signal(self, signum: signal.Signals) -> None:
+        for process in psutil.process_iter(["name", "cwd"]):
+            if process.info["cwd"] == str(self._folder) and "valkey-server" in str(process.info["name"]):
+                process.send_signal(signum)
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[OwnRedis]:
+    server = OwnRedis(tmp_path)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def settings(shared_database_url: str, own_redis: OwnRedis) -> Settings:
+    return load_settings(env_files=(), database_url=shared_database_url, redis_url=own_redis.url)
+
+
+@pytest.fixture
+async def patient_queue(settings: Settings) -> AsyncIterator[TaskQueue]:
+    client = create_redis(settings, client_name="flexiprice-tests")
+    queue = TaskQueue(client, settings)
+    yield queue
+    await queue.aclose()
+    await client.aclose(close_connection_pool=True)
+
+
+async def test_a_restart_of_redis_ends_no_worker_and_loses_no_job(
+    own_redis: OwnRedis, settings: Settings, patient_queue: TaskQueue
+):
+    async with running(settings):
+        ends_while_away = await patient_queue.enqueue(SLEEP, arguments={"seconds": 0.5})
+        due_while_away = await patient_queue.enqueue(SLEEP, defer_by=timedelta(seconds=0.6))
+        await until_running(patient_queue, ends_while_away.job_id)
+
+        await asyncio.to_thread(own_redis.stop)
+        await asyncio.sleep(1)
+        await asyncio.to_thread(own_redis.start)
+
+        statuses = [await patient_queue.wait(job.job_id, WAIT) for job in (ends_while_away, due_while_away)]
+        later = await patient_queue.enqueue(ADD, arguments={"left": 1})
+        assert (await patient_queue.wait(later.job_id, WAIT)).result == Decimal(2)
+    assert [(status.status, status.attempt) for status in statuses] == [(RunStatus.SUCCEEDED, 1)] * 2
+
+
+async def test_a_restart_of_redis_leaves_workers_and_waiters_listening(
+    own_redis: OwnRedis, settings: Settings, patient_queue: TaskQueue
+):
+    async with running(settings):
+        before = await patient_queue.enqueue(ADD, arguments={"left": 1})
+        await patient_queue.wait(before.job_id, WAIT)
+        await asyncio.to_thread(own_redis.stop)
+        await asyncio.to_thread(own_redis.start)
+        await _until_heard_at_once(patient_queue)
+
+
+async def _until_heard_at_once(queue: TaskQueue) -> None:
+    """Returns when a job's way to its result is again too short for anybody to have polled."""
+    loop = asyncio.get_running_loop()
+
+    async def heard_at_once() -> bool:
+        started = loop.time()
+        job = await queue.enqueue(ADD, arguments={"left": 1})
+        await queue.wait(job.job_id, WAIT)
+        return loop.time() - started < 0.1
+
+    await until(heard_at_once)
+    assert [await heard_at_once() for _ in range(5)].count(True) >= 4
+
+
+async def test_a_frozen_redis_is_waited_for(
+    own_redis: OwnRedis, settings: Settings, patient_queue: TaskQueue
+):
+    async with running(settings):
+        job = await patient_queue.enqueue(SLEEP, arguments={"seconds": 0.3})
+        await until_running(patient_queue, job.job_id)
+        own_redis.signal(signal.SIGSTOP)
+        await asyncio.sleep(6)
+        own_redis.signal(signal.SIGCONT)
+
+        assert (await patient_queue.wait(job.job_id, WAIT)).status is RunStatus.SUCCEEDED
+        later = await patient_queue.enqueue(ADD, arguments={"left": 1})
+        assert (await patient_queue.wait(later.job_id, WAIT)).result == Decimal(2)
+
+
+async def test_a_long_outage_is_said_once_and_so_is_its_end(capsys: pytest.CaptureFixture[str]):
+    patience = Patience()
+    answers = iter([OSError("refused")] * 3 + [None, None])
+
+    async def call() -> str:
+        answer = next(answers)
+        if answer is not None:
+            raise answer
+        return "PONG"
+
+    assert await patience.until_back(call) == "PONG"
+    assert await patience.until_back(call) == "PONG"
+
+    said = capsys.readouterr().out
+    assert said.count("Redis is away") == 1
+    assert said.count("Redis is back") == 1
+
+
+async def test_patience_ends_with_the_worker():
+    patience = Patience()
+    patience.over = True
+
+    async def call() -> None:
+        raise OSError("refused")
+
+    with pytest.raises(OSError, match="refused"):
+        await patience.until_back(call)
+
+
+async def test_a_worker_waits_for_a_redis_that_starts_after_it(
+    own_redis: OwnRedis, settings: Settings, patient_queue: TaskQueue
+):
+    await asyncio.to_thread(own_redis.stop)
+
+    async def start_later() -> None:
+        await asyncio.sleep(0.7)
+        await asyncio.to_thread(own_redis.start)
+
+    starting = asyncio.create_task(start_later())
+    async with running(settings):
+        await starting
+        job = await patient_queue.enqueue(ADD, arguments={"left": 1})
+        assert (await patient_queue.wait(job.job_id, WAIT)).result == Decimal(2)
+
+
+async def test_a_redis_that_never_starts_ends_the_start_in_plain_words(unused_tcp_port: int):
+    nowhere = load_settings(env_files=(), redis_url=f"redis://:hunter2@127.0.0.1:{unused_tcp_port}/0")
+    client = create_redis_of(ArqRedis, nowhere, client_name="flexiprice-tests", retry=StartRetry(attempts=1))
+
+    with pytest.raises(SystemExit, match="FLEXIPRICE_REDIS_URL") as caught:
+        await client.ping()
+
+    assert "hunter2" not in str(caught.value)
+    await client.aclose(close_connection_pool=True)

@@ -1,0 +1,190 @@
+"""Ticks: arq's own cron loop driven over moved clocks, with a real Redis to tell who ticked."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from arq.connections import ArqRedis
+from arq.cron import CronJob
+from arq.worker import Worker
+
+from flexiprice.jobs import keys
+from flexiprice.jobs.client import TaskQueue
+from flexiprice.jobs.declarations import RECOMPUTE_ALL_DISCOUNTS, SCHEDULES, TaskArguments
+from flexiprice.jobs.status import RunStatus
+from flexiprice.settings import Queue, Settings
+from tests.workers.conftest import running, until
+from workers.runtime.lifecycle import WorkerProcess
+from workers.runtime.task import Task, TaskRun
+
+WAIT = timedelta(seconds=10)
+STEP = timedelta(minutes=20)
+
+
+async def nothing(_: TaskRun, arguments: TaskArguments) -> dict[str, object]:
+    """Stands in for every scheduled task."""
+    return arguments.model_dump()
+
+
+SCHEDULED_TASKS = tuple(Task(schedule.task, nothing) for schedule in SCHEDULES)
+
+
+@asynccontextmanager
+async def tickers(settings: Settings, count: int = 1) -> AsyncIterator[list[Worker]]:
+    """The workers that arq's command would make, not started."""
+    processes = [WorkerProcess(settings, SCHEDULED_TASKS) for _ in range(count)]
+    yield [
+        Worker(
+            functions=process.functions,
+            cron_jobs=process.cron_jobs,
+            redis_pool=process.redis,
+            queue_name="arq:queue:ticks",
+            poll_delay=1.0,
+            timezone=UTC,
+            handle_signals=False,
+        )
+        for process in processes
+    ]
+    for process in processes:
+        await process.redis.aclose(close_connection_pool=True)
+
+
+async def tick_through(workers: list[Worker], first: datetime, last: datetime) -> None:
+    """Lets workers live through a time in a moment."""
+    now = first
+    while now <= last:
+        await asyncio.gather(*(worker.run_cron(now, 1.0) for worker in workers))
+        now += STEP
+
+
+async def enqueued(redis: ArqRedis, queue: Queue) -> list[datetime]:
+    """When the jobs of a queue are due, in order."""
+    jobs = await redis.zrange(keys.queue_key(queue), 0, -1, withscores=True)
+    return [datetime.fromtimestamp(due_ms / 1000, tz=UTC) for _, due_ms in jobs]
+
+
+@pytest.mark.parametrize(
+    ("queues", "names"),
+    [
+        (
+            tuple(Queue),
+            ["cron:recompute_all_discounts", "cron:cleanup_expired_discounts", "cron:update_price_history"],
+        ),
+        ((Queue.DISCOUNTS,), ["cron:recompute_all_discounts"]),
+        (
+            (Queue.ANALYTICS, Queue.MAINTENANCE),
+            ["cron:cleanup_expired_discounts", "cron:update_price_history"],
+        ),
+    ],
+)
+async def test_a_worker_ticks_the_schedules_of_its_queues(
+    settings: Settings, queues: tuple[Queue, ...], names: list[str]
+):
+    process = WorkerProcess(settings.model_copy(update={"worker_queues": queues}), SCHEDULED_TASKS)
+
+    assert all(isinstance(cron_job, CronJob) for cron_job in process.cron_jobs)
+    assert [cron_job.name for cron_job in process.cron_jobs] == names
+
+
+async def test_a_tick_becomes_one_job_of_its_task_however_many_workers_tick(
+    settings: Settings, redis: ArqRedis
+):
+    day = datetime(2024, 5, 1, tzinfo=UTC)
+
+    async with tickers(settings, count=3) as workers:
+        await tick_through(workers, day - timedelta(hours=1), day + timedelta(hours=24))
+
+    hours = [day + timedelta(hours=hour) for hour in range(25)]
+    assert await enqueued(redis, Queue.DISCOUNTS) == hours
+    assert await enqueued(redis, Queue.MAINTENANCE) == [hours[2]]
+    assert await enqueued(redis, Queue.ANALYTICS) == [hours[0], hours[6], hours[12], hours[18], hours[24]]
+
+
+@pytest.mark.parametrize(
+    ("zone", "first"),
+    [
+        ("Europe/Berlin", datetime(2024, 3, 30, 12, tzinfo=UTC)),
+        ("Europe/Berlin", datetime(2024, 10, 26, 12, tzinfo=UTC)),
+        ("America/New_York", datetime(2024, 3, 9, 12, tzinfo=UTC)),
+        ("America/New_York", datetime(2024, 11, 2, 12, tzinfo=UTC)),
+    ],
+)
+async def test_when_the_clock_changes_every_real_hour_and_every_day_has_one_run(
+    settings: Settings, redis: ArqRedis, zone: str, first: datetime
+):
+    last = first + timedelta(hours=30)
+
+    async with tickers(settings.model_copy(update={"timezone": zone})) as workers:
+        await tick_through(workers, first, last)
+
+    hours = [first + timedelta(hours=hour) for hour in range(1, 31)]
+    assert await enqueued(redis, Queue.DISCOUNTS) == hours
+    days = [due_at.astimezone(ZoneInfo(zone)).date() for due_at in await enqueued(redis, Queue.MAINTENANCE)]
+    assert len(days) == 1
+
+
+async def test_a_tick_that_has_run_does_not_run_again_for_a_worker_that_is_late(
+    settings: Settings, queue: TaskQueue, redis: ArqRedis
+):
+    kept_briefly = settings.model_copy(update={"result_retention": timedelta(milliseconds=50)})
+    tick_at = datetime.now(tz=UTC).replace(microsecond=0)
+    schedule = SCHEDULES[0]
+
+    async def tick() -> bool:
+        job = await queue.enqueue_tick(
+            RECOMPUTE_ALL_DISCOUNTS, arguments={}, schedule=schedule.name, tick_at=tick_at
+        )
+        return job.created
+
+    async def forgotten() -> bool:
+        job_id = f"{schedule.name}:{tick_at:%Y-%m-%dT%H:%M:%SZ}"
+        return not await redis.exists(keys.job_key(job_id), keys.result_key(job_id), keys.record_key(job_id))
+
+    async with running(kept_briefly, SCHEDULED_TASKS):
+        assert await tick()
+        await until(forgotten)
+        assert not await tick()
+    assert await enqueued(redis, Queue.DISCOUNTS) == []
+
+
+async def test_a_tick_that_is_due_soon_waits_for_its_instant(settings: Settings, queue: TaskQueue):
+    tick_at = (datetime.now(tz=UTC) + timedelta(seconds=1)).replace(microsecond=0)
+    async with running(settings, SCHEDULED_TASKS):
+        job = await queue.enqueue_tick(
+            SCHEDULES[2].task, arguments={"slot_at": tick_at}, schedule=SCHEDULES[2].name, tick_at=tick_at
+        )
+
+        status = await queue.wait(job.job_id, WAIT)
+
+    assert status.status is RunStatus.SUCCEEDED
+    assert status.result == {"slot_at": tick_at}
+    assert status.started_at is not None
+    assert tick_at <= status.started_at < tick_at + timedelta(seconds=0.8)
+
+
+async def test_a_late_snapshot_is_told_the_instant_of_its_tick(
+    settings: Settings, redis: ArqRedis, queue: TaskQueue
+):
+    yesterday = (datetime.now(tz=UTC) - timedelta(days=1)).replace(hour=6, minute=0, second=0, microsecond=0)
+    async with tickers(settings) as workers:
+        await tick_through(workers, yesterday - timedelta(hours=1), yesterday)
+    (due_at,) = await enqueued(redis, Queue.ANALYTICS)
+
+    async with running(settings, SCHEDULED_TASKS):
+        status = await queue.wait(f"update_price_history:{yesterday:%Y-%m-%dT%H:%M:%SZ}", WAIT)
+
+    assert due_at == yesterday
+    assert status.result == {"slot_at": yesterday}
+
+
+async def test_a_scheduled_job_is_asked_for_like_any_other(settings: Settings, queue: TaskQueue):
+    day = datetime(2024, 5, 1, tzinfo=UTC)
+    async with tickers(settings) as workers:
+        await tick_through(workers, day, day + timedelta(hours=1))
+
+    status = await queue.status("recompute_all_discounts:2024-05-01T01:00:00Z")
+
+    assert (status.task, status.status) == ("recompute_all_discounts", RunStatus.QUEUED)
