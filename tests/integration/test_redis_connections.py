@@ -1,0 +1,212 @@
+"""Every kind of URL that FLEXIPRICE_REDIS_URL may hold, on real servers."""
+
+import asyncio
+import shutil
+import ssl
+import subprocess
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import redis
+from arq.connections import ArqRedis
+
+from flexiprice.embedded.server_process import free_port
+from flexiprice.embedded.wheels import valkey_program
+from flexiprice.errors import InvalidSettings, RedisUnavailable
+from flexiprice.jobs.redis import create_redis, redis_errors
+from flexiprice.settings import load_settings
+
+PASSWORD = "p@ss/word"
+QUOTED = "p%40ss%2Fword"
+
+StartValkey = Callable[..., None]
+
+
+@pytest.fixture
+def start_valkey(tmp_path: Path) -> Iterator[StartValkey]:
+    """Starts Valkey servers with options of the test's choice, and ends them."""
+    servers: list[subprocess.Popen[bytes]] = []
+
+    def start(*options: str, conf: str = "", sentinel: bool = False) -> None:
+        configuration = tmp_path / f"{len(servers)}.conf"
+        configuration.write_text(conf)
+        servers.append(
+            subprocess.Popen(
+                [valkey_program(), configuration, *options, *(["--sentinel"] if sentinel else [])],
+                cwd=tmp_path,
+                stdout=subprocess.DEVNULL,
+            )
+        )
+
+    yield start
+    for server in servers:
+        server.kill()
+        server.wait()
+
+
+def until_answering(client: "redis.Redis[bytes]") -> None:
+    """Returns when a server answers, refusing us or not."""
+    for _ in range(1000):
+        with suppress(redis.ConnectionError):
+            client.ping()
+            return
+    raise AssertionError("the server did not start")
+
+
+@asynccontextmanager
+async def connected(url: str) -> AsyncIterator[ArqRedis]:
+    client = create_redis(load_settings(env_files=(), redis_url=url), client_name="flexiprice-tests")
+    try:
+        yield client
+    finally:
+        await client.aclose(close_connection_pool=True)
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `ca.pem`, and `key.pem` and `cert.pem` for localhost."""
+    if shutil.which("openssl") is None:
+        pytest.skip("making certificates needs the openssl command")
+    folder = tmp_path_factory.mktemp("certificates")
+    for command in (
+        "req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -subj /CN=test -days 2",
+        "req -newkey rsa:2048 -nodes -keyout key.pem -out cert.csr -subj /CN=localhost",
+        "x509 -req -in cert.csr -CA ca.pem -CAkey ca.key -out cert.pem -days 2 -extfile san.txt",
+    ):
+        (folder / "san.txt").write_text("subjectAltName=DNS:localhost")
+        subprocess.run(["openssl", *command.split()], cwd=folder, check=True, capture_output=True)
+    return folder
+
+
+@asynccontextmanager
+async def tls_in_front_of(redis_url: str, certificates: Path) -> AsyncIterator[int]:
+    """The port of a TLS server that passes everything on to a Redis."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates / "cert.pem", certificates / "key.pem")
+    parts = urlsplit(redis_url)
+
+    async def copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while data := await source.read(65536):
+                sink.write(data)
+                await sink.drain()
+        sink.close()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        back_reader, back_writer = await asyncio.open_connection(parts.hostname, parts.port)
+        await asyncio.gather(copy(reader, back_writer), copy(back_reader, writer))
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+
+
+async def test_a_plain_url_connects_to_its_database_under_our_name(redis_url: str):
+    async with connected(redis_url) as client:
+        assert await client.ping()
+        assert await client.client_getname() == "flexiprice-tests"
+
+
+async def test_a_unix_socket_is_reached(start_valkey: StartValkey, tmp_path: Path):
+    socket = tmp_path / "valkey.sock"
+    start_valkey("--port", "0", "--unixsocket", str(socket), "--requirepass", PASSWORD)
+    until_answering_socket(socket)
+
+    async with connected(f"unix://{socket}?db=2&password={QUOTED}") as client:
+        assert await client.set("where", "here")
+    async with connected(f"unix://:{QUOTED}@{socket}?db=2") as client:
+        assert await client.get("where") == b"here"
+
+
+def until_answering_socket(socket: Path) -> None:
+    with redis.Redis(unix_socket_path=str(socket), password=PASSWORD) as client:
+        until_answering(client)
+
+
+async def test_tls_is_spoken_with_a_server_whose_certificate_holds(redis_url: str, certificates: Path):
+    async with tls_in_front_of(redis_url, certificates) as port:
+        password = urlsplit(redis_url).password or ""
+        trusted = f"ssl_ca_certs={certificates / 'ca.pem'}"
+        account = f":{password}@" if password else ""
+
+        async with connected(f"rediss://{account}localhost:{port}/0?{trusted}") as client:
+            assert await client.ping()
+        for untrusted in (
+            f"rediss://{account}localhost:{port}/0",
+            f"rediss://{account}127.0.0.1:{port}/0?{trusted}",
+        ):
+            async with connected(untrusted) as client:
+                with pytest.raises(RedisUnavailable), redis_errors():
+                    await client.ping()
+
+
+async def test_through_sentinel_the_master_is_found_wherever_it_moves(
+    start_valkey: StartValkey, tmp_path: Path
+):
+    first, second, sentinel = (free_port(tmp_path / name) for name in ("first", "second", "sentinel"))
+    guarded = ["--requirepass", PASSWORD, "--primaryauth", PASSWORD, "--save", ""]
+    start_valkey("--port", str(first), *guarded)
+    start_valkey("--port", str(second), *guarded, "--replicaof", f"127.0.0.1 {first}")
+    servers = [redis.Redis(port=port, password=PASSWORD) for port in (first, second)]
+    for server in servers:
+        until_answering(server)
+    start_valkey(
+        sentinel=True,
+        conf=f"port {sentinel}\nrequirepass sentinels\n"
+        f"sentinel monitor prices 127.0.0.1 {first} 1\n"
+        f'sentinel auth-pass prices "{PASSWORD}"\n',
+    )
+    watch = redis.Redis(port=sentinel, password="sentinels", decode_responses=True)
+    until_answering(watch)
+    url = f"redis+sentinel://:{QUOTED}@127.0.0.1:1,127.0.0.1:{sentinel}/prices/3?sentinel_password=sentinels"
+
+    async with connected(url) as client:
+        assert await client.set("where", "first")
+        await client.wait(1, 5000)
+        async with asyncio.timeout(30):
+            while not moved(watch):  # noqa: ASYNC110 -- a sentinel tells of nothing
+                await asyncio.sleep(0.1)
+            while True:
+                with suppress(RedisUnavailable), redis_errors():
+                    await client.set("where", "second")
+                    break
+                await asyncio.sleep(0.1)
+
+    servers[1].select(3)
+    assert servers[1].get("where") == b"second"
+    for connection in (*servers, watch):
+        connection.close()
+
+
+def moved(watch: "redis.Redis[str]") -> bool:
+    """Tells the sentinel to make the replica the master; whether it could."""
+    try:
+        return bool(watch.execute_command("SENTINEL", "FAILOVER", "prices"))
+    except redis.ResponseError:
+        # It has not met the replica yet.
+        return False
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://h:6379/0?no_such_option=1",
+        "redis://h:6379/0?socket_timeout=soon",
+        "redis://h:99999999/0",
+        "rediss://h:6379/0?ssl_cert_reqs=sometimes",
+        "redis+sentinel://h:26379",
+        "redis+sentinel://h:port/prices/0",
+        "redis+sentinel://:hunter2@h:26379/prices/0?no_such_option=1",
+    ],
+)
+def test_a_url_that_means_nothing_is_refused_by_the_name_of_its_setting(url: str):
+    settings = load_settings(env_files=(), redis_url=url)
+
+    with pytest.raises(InvalidSettings, match="FLEXIPRICE_REDIS_URL") as caught:
+        create_redis(settings, client_name="flexiprice-tests")
+    assert "hunter2" not in str(caught.value)
