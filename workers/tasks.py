@@ -10,7 +10,7 @@ from flexiprice.jobs.declarations import (
     RecomputeAllArguments,
     RecomputeBatchesArguments,
 )
-from flexiprice.services import cleanup, price_history, recompute
+from flexiprice.services import cleanup, price_history, recompute, retention
 from flexiprice.services.cleanup import CleanupSummary
 from flexiprice.services.price_history import PriceHistorySummary
 from flexiprice.services.recompute import RecomputeSummary
@@ -36,6 +36,13 @@ async def recompute_batches(run: TaskRun, arguments: RecomputeBatchesArguments) 
 @task(CLEANUP_EXPIRED_DISCOUNTS)
 async def cleanup_expired_discounts(run: TaskRun, _: NoArguments) -> CleanupSummary:
     """Closes what is expired or sold out, and keeps partitions and retention."""
+    # In a transaction of its own, so that no recompute waits for it.
+    async with run.resources.sessions.begin() as session:
+        await retention.purge_operations(
+            session,
+            now=run.now,
+            run_history_retention_days=run.resources.settings.run_history_retention_days,
+        )
     async with run.resources.sessions.begin() as session:
         return await cleanup.cleanup_expired_discounts(
             session,

@@ -1,0 +1,29 @@
+"""The nightly cleanup forgets what operations need no more, by the setting."""
+
+from datetime import timedelta
+
+from flexiprice.jobs.declarations import NoArguments
+from flexiprice.resources import open_resources
+from flexiprice.services.cleanup import CleanupSummary
+from flexiprice.services.run_recording import record_runs
+from flexiprice.services.runs import list_runs
+from flexiprice.settings import load_settings
+from tests.integration.run_records import NOON, SECOND, ended, started
+from workers.runtime.task import TaskRun
+from workers.tasks import cleanup_expired_discounts
+
+
+async def test_the_cleanup_deletes_runs_when_their_time_is_over(database_url: str, redis_url: str) -> None:
+    settings = load_settings(
+        env_files=(), database_url=database_url, redis_url=redis_url, run_history_retention_days=7
+    )
+    now = NOON + timedelta(days=7)
+    async with open_resources(settings, program="flexiprice-tests") as resources:
+        async with resources.sessions.begin() as session:
+            old, young = ended(started(started_at=NOON - SECOND)), ended(started())
+            await record_runs(session, [old, young])
+        run = TaskRun(job_id="job", attempt=1, now=now, resources=resources)
+        summary = await cleanup_expired_discounts.body(run, NoArguments())
+        assert isinstance(summary, CleanupSummary)
+        async with resources.sessions.begin() as session:
+            assert [left.run_id for left in await list_runs(session)] == [young.run_id]
