@@ -106,7 +106,8 @@ def show_status(status: JobStatus, *, as_json: bool) -> None:
         console.print(f"  {status.error.code}: {plain(status.error.message)}", style="red")
     if isinstance(status.result, Mapping):
         for fact, value in cast("Mapping[str, object]", status.result).items():
-            console.print(f"  {fact.replace('_', ' ')}: {plain(value)}")
+            shown = f"{value:.3f}" if isinstance(value, float) else plain(value)
+            console.print(f"  {fact.replace('_', ' ')}: {shown}")
 
 
 def exit_where_failed(status: JobStatus) -> None:

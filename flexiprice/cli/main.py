@@ -8,12 +8,15 @@ from typing import Annotated
 
 import typer
 
+from flexiprice.cli import policy
 from flexiprice.cli.cleanup import cleanup
 from flexiprice.cli.demo import demo
 from flexiprice.cli.doctor import doctor
+from flexiprice.cli.history import history
 from flexiprice.cli.import_file import import_file
 from flexiprice.cli.migrate import migrate
 from flexiprice.cli.prices import prices
+from flexiprice.cli.recompute import recompute
 from flexiprice.cli.serve import api, worker
 from flexiprice.cli.status import status
 from flexiprice.cli.up import up
@@ -40,7 +43,10 @@ app.command(rich_help_panel=_TRY_OUT)(up)
 
 _STOCK_AND_PRICES = "Stock and prices"
 app.command("import", rich_help_panel=_STOCK_AND_PRICES)(import_file)
+app.command(rich_help_panel=_STOCK_AND_PRICES)(recompute)
 app.command(rich_help_panel=_STOCK_AND_PRICES)(prices)
+app.command(rich_help_panel=_STOCK_AND_PRICES)(history)
+app.add_typer(policy.app, rich_help_panel=_STOCK_AND_PRICES)
 app.command(rich_help_panel=_STOCK_AND_PRICES)(cleanup)
 app.command(rich_help_panel=_STOCK_AND_PRICES)(status)
 

@@ -64,12 +64,14 @@ def worker(
 ) -> None:
     """Run a worker until it is told to stop; the same as `arq workers.settings.WorkerSettings`.
 
-    One worker consumes all queues and ticks all schedules; any number may run side by side.
+    One worker consumes all queues and ticks all schedules; any number may run side by side. A worker that
+    has done its share is replaced by a fresh one; one that crashed is not, and its exit code is passed on.
     """
     settings = load_settings(worker_queues=queues, worker_concurrency=concurrency, log_level=log_level)
     _require_servers(settings)
+    # What stays is the supervisor alone, which loads nothing of what a worker needs.
     _become(
-        *("arq", "workers.settings.WorkerSettings"),
+        *("flexiprice.cli.supervisor", sys.executable, "-P", "-m", "arq", "workers.settings.WorkerSettings"),
         variables={
             "WORKER_QUEUES": ",".join(settings.worker_queues),
             "WORKER_CONCURRENCY": str(settings.worker_concurrency),

@@ -2,12 +2,15 @@
 
 A program that has done its share ends with exit code 0, as one does that was asked to stop. So that the
 two can be told apart, it says so, through a pipe that its supervisor gave it, just before it ends.
+
+`python -m flexiprice.cli.supervisor PROGRAM [ARGUMENT …]` is a supervisor that loads nothing else.
 """
 
 import logging
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from types import FrameType
@@ -130,3 +133,7 @@ def _heard(pipe: int) -> bool:
         return os.read(pipe, len(_RECYCLED)) == _RECYCLED
     except BlockingIOError:
         return False
+
+
+if __name__ == "__main__":
+    sys.exit(supervise(sys.argv[1:]))
