@@ -19,16 +19,16 @@ from sqlalchemy import (
 )
 
 from flexiprice.db.cents import RATE_PARTS, number, rate_parts
-from flexiprice.domain.policy import PricingPolicy, PricingRule, first_largest
+from flexiprice.domain.policy import IN_STOCK, PricingPolicy, PricingRule, Range
 
 NO_SCOPE = 0
 
 
 @dataclass(frozen=True, slots=True)
-class NumberedRule:
-    """A rule with its number in the policy, from 1."""
+class CodedRule:
+    """A rule as one integer: its number in the policy, from 1, × 10,000 + its rate after `max_discount`."""
 
-    number: int
+    code: int
     rule: PricingRule
 
 
@@ -64,23 +64,22 @@ def matched_rule(
 
     NULL where no rule matches. One integer carries both, so that the rules are gone through once.
     """
-    of_scope: dict[int, list[NumberedRule]] = {NO_SCOPE: []}
+    of_scope: dict[int, list[CodedRule]] = {NO_SCOPE: []}
     scopes = _scope_numbers(policy)
-    for key, numbered in _numbered(policy):
-        of_scope.setdefault(scopes[key] if key is not None else NO_SCOPE, []).append(numbered)
-    default = _first_match(policy, of_scope.pop(NO_SCOPE), days_to_expiry, quantity)
-    own = [
-        (number_, _first_match(policy, rules, days_to_expiry, quantity))
-        for number_, rules in of_scope.items()
-    ]
-    return func.coalesce(_choose_number(scope, own), default) if own else default
+    for key, coded in _coded(policy):
+        of_scope.setdefault(NO_SCOPE if key is None else scopes[key], []).append(coded)
+    first_match = {
+        scope_number: _first_match(_in_order(rules), days_to_expiry, quantity)
+        for scope_number, rules in of_scope.items()
+    }
+    default = first_match.pop(NO_SCOPE)
+    own = _choose_number(scope, list(first_match.items()))
+    return func.coalesce(own, default)
 
 
 def rule_name(policy: PricingPolicy, matched: ColumnElement[int | None]) -> ColumnElement[str | None]:
     """The name of what `matched_rule` found."""
-    return _choose_number(
-        matched, [(_code(policy, numbered), words(numbered.rule.name)) for _, numbered in _numbered(policy)]
-    )
+    return _choose_number(matched, [(coded.code, words(coded.rule.name)) for _, coded in _coded(policy)])
 
 
 def uncapped_rate(policy: PricingPolicy, matched: ColumnElement[int | None]) -> ColumnElement[int | None]:
@@ -88,9 +87,9 @@ def uncapped_rate(policy: PricingPolicy, matched: ColumnElement[int | None]) -> 
     return _choose_number(
         matched,
         [
-            (_code(policy, numbered), number(rate_parts(numbered.rule.discount)))
-            for _, numbered in _numbered(policy)
-            if numbered.rule.discount > policy.max_discount
+            (coded.code, number(rate_parts(coded.rule.discount)))
+            for _, coded in _coded(policy)
+            if coded.rule.discount > policy.max_discount
         ],
     )
 
@@ -100,54 +99,101 @@ def _scope_numbers(policy: PricingPolicy) -> dict[str, int]:
     return {key: scope for scope, key in enumerate(with_rules, start=NO_SCOPE + 1)}
 
 
-def _numbered(policy: PricingPolicy) -> Iterator[tuple[str | None, NumberedRule]]:
+def _coded(policy: PricingPolicy) -> Iterator[tuple[str | None, CodedRule]]:
     scopes: list[tuple[str | None, tuple[PricingRule, ...]]] = [(None, policy.rules)]
     scopes += [(key, scope.rules) for key, scope in policy.categories.items()]
-    following = 1
-    for key, rules in scopes:
-        for rule in rules:
-            yield key, NumberedRule(following, rule)
-            following += 1
+    placed = ((key, rule) for key, rules in scopes for rule in rules)
+    for following, (key, rule) in enumerate(placed, start=1):
+        rate = rate_parts(min(rule.discount, policy.max_discount))
+        yield key, CodedRule(following * RATE_PARTS + rate, rule)
 
 
-def _code(policy: PricingPolicy, numbered: NumberedRule) -> int:
-    return numbered.number * RATE_PARTS + rate_parts(min(numbered.rule.discount, policy.max_discount))
+def _in_order(rules: Sequence[CodedRule]) -> list[CodedRule]:
+    return sorted(rules, key=lambda coded: -coded.rule.discount)
 
 
 def _first_match(
-    policy: PricingPolicy,
-    rules: Sequence[NumberedRule],
+    rules: Sequence[CodedRule], days_to_expiry: ColumnElement[int], quantity: ColumnElement[int]
+) -> ColumnElement[int | None]:
+    """The code of the first rule that matches, or NULL.
+
+    The days are halved as long as that shortens the lists, so that a row meets a few comparisons
+    instead of every rule.
+    """
+
+    def found(within: Range) -> ColumnElement[int | None]:
+        candidates = _candidates(within, rules)
+        split = _best_split(within, candidates)
+        if split is None:
+            return _one_by_one(within, candidates, days_to_expiry, quantity)
+        before, after = _halves(within, split)
+        return case((days_to_expiry < number(split), found(before)), else_=found(after))
+
+    ends = [coded.rule.days_to_expiry.max for coded in rules]
+    last = max((end for end in ends if end is not None), default=0)
+    if not rules or None in ends:
+        return found(Range(min=0))
+    # Most batches are further from their expiry than any rule reaches: one comparison tells.
+    return case((days_to_expiry <= number(last), found(Range(min=0, max=last))))
+
+
+def _candidates(within: Range, rules: Sequence[CodedRule]) -> list[CodedRule]:
+    """The rules that may decide within these days, in order, up to one that always matches there."""
+    found: list[CodedRule] = []
+    for coded in rules:
+        days = coded.rule.days_to_expiry
+        if days.overlaps(within):
+            found.append(coded)
+            if days.covers(within) and coded.rule.quantity.covers(IN_STOCK):
+                break
+    return found
+
+
+def _one_by_one(
+    within: Range,
+    rules: Sequence[CodedRule],
     days_to_expiry: ColumnElement[int],
     quantity: ColumnElement[int],
 ) -> ColumnElement[int | None]:
     if not rules:
         return cast(null(), Integer)
-    by_rule = {id(numbered.rule): numbered for numbered in rules}
-    in_order = [by_rule[id(rule)] for rule in first_largest(tuple(numbered.rule for numbered in rules))]
-    found = case(
-        *(
-            (_is_for(numbered.rule, days_to_expiry, quantity), number(_code(policy, numbered)))
-            for numbered in in_order
+    conditions = [
+        (
+            and_(
+                true(),
+                *_bounds(days_to_expiry, coded.rule.days_to_expiry, known=within),
+                *_bounds(quantity, coded.rule.quantity, known=IN_STOCK),
+            ),
+            number(coded.code),
         )
-    )
-    ends = [numbered.rule.days_to_expiry.max for numbered in rules]
-    if None in ends:
-        return found
-    # Most batches are further from their expiry than any rule reaches: one comparison tells.
-    return case((days_to_expiry <= number(max(end for end in ends if end is not None)), found))
+        for coded in rules
+    ]
+    return case(*conditions)
 
 
-def _is_for(
-    rule: PricingRule, days_to_expiry: ColumnElement[int], quantity: ColumnElement[int]
-) -> ColumnElement[bool]:
-    conditions: list[ColumnElement[bool]] = []
-    for column, bounds in ((days_to_expiry, rule.days_to_expiry), (quantity, rule.quantity)):
-        # What is asked for a rule has at least 0 days and 1 unit; 0 needs no comparison.
-        if bounds.min:
-            conditions.append(column >= number(bounds.min))
-        if bounds.max is not None:
-            conditions.append(column <= number(bounds.max))
-    return and_(true(), *conditions)
+def _bounds(column: ColumnElement[int], bounds: Range, *, known: Range) -> Iterator[ColumnElement[bool]]:
+    if bounds.min is not None and bounds.min > (known.min or 0):
+        yield column >= number(bounds.min)
+    if bounds.max is not None and (known.max is None or bounds.max < known.max):
+        yield column <= number(bounds.max)
+
+
+def _best_split(within: Range, rules: Sequence[CodedRule]) -> int | None:
+    """The day that best halves the rules; None where no day is worth a comparison."""
+    days = {coded.rule.days_to_expiry.min or 0 for coded in rules}
+    days |= {last + 1 for coded in rules if (last := coded.rule.days_to_expiry.max) is not None}
+    best = None
+    # Unless a split takes a third of the rules from both sides, it makes the statement longer, not faster.
+    fewest = len(rules) * 2 // 3
+    for day in sorted(day for day in days if day > (within.min or 0) and day in within):
+        longest = max(len(_candidates(half, rules)) for half in _halves(within, day))
+        if longest <= fewest:
+            best, fewest = day, longest - 1
+    return best
+
+
+def _halves(within: Range, day: int) -> tuple[Range, Range]:
+    return Range(min=within.min, max=day - 1), Range(min=day, max=within.max)
 
 
 def _choose_words(

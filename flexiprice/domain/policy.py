@@ -78,6 +78,16 @@ class Range(_Document):
     def __contains__(self, number: int) -> bool:
         return (self.min is None or self.min <= number) and (self.max is None or number <= self.max)
 
+    def covers(self, other: "Range") -> bool:
+        """Whether every number of the other range is in this one."""
+        begins = (self.min or 0) <= (other.min or 0)
+        return begins and (self.max is None or (other.max is not None and other.max <= self.max))
+
+    def overlaps(self, other: "Range") -> bool:
+        """Whether any number is in both ranges."""
+        least = max(self.min or 0, other.min or 0)
+        return least in self and least in other
+
 
 def _at_most(bound: int) -> AfterValidator:
     def check(numbers: Range) -> Range:
@@ -86,6 +96,10 @@ def _at_most(bound: int) -> AfterValidator:
         return numbers
 
     return AfterValidator(check)
+
+
+IN_STOCK = Range(min=1)
+"""The quantities of which there is something to sell; no rule is asked for others."""
 
 
 class PricingRule(_Document):

@@ -52,14 +52,13 @@ def find_point(rule: PricingRule, *, outside: Sequence[PricingRule]) -> Point | 
 
 def covers(wide: PricingRule, narrow: PricingRule) -> bool:
     """Whether `wide` is for every batch that `narrow` is for."""
-    return _contains(wide.days_to_expiry, narrow.days_to_expiry, 0) and _contains(
-        wide.quantity, narrow.quantity, 1
-    )
+    needed = narrow.quantity if narrow.quantity.min else Range(min=1, max=narrow.quantity.max)
+    return wide.days_to_expiry.covers(narrow.days_to_expiry) and wide.quantity.covers(needed)
 
 
 def overlap(one: PricingRule, other: PricingRule) -> bool:
     """Whether there are batches that both rules are for."""
-    return _meet(one.days_to_expiry, other.days_to_expiry) and _meet(one.quantity, other.quantity)
+    return one.days_to_expiry.overlaps(other.days_to_expiry) and one.quantity.overlaps(other.quantity)
 
 
 class Decider:
@@ -118,13 +117,3 @@ def _day_after(rule: PricingRule) -> int:
 
 def _quantity_after(rule: PricingRule) -> int:
     return (MAX_QUANTITY if rule.quantity.max is None else rule.quantity.max) + 1
-
-
-def _contains(wide: Range, narrow: Range, least: int) -> bool:
-    begins = (wide.min or 0) <= max(narrow.min or 0, least)
-    return begins and (wide.max is None or (narrow.max is not None and narrow.max <= wide.max))
-
-
-def _meet(one: Range, other: Range) -> bool:
-    least = max(one.min or 0, other.min or 0)
-    return least in one and least in other
