@@ -6,29 +6,14 @@ row that does not change never reaches a write.
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import (
-    ClauseElement,
-    Column,
-    Executable,
-    MetaData,
-    Select,
-    Table,
-    bindparam,
-    delete,
-    func,
-    insert,
-    select,
-    text,
-    update,
-)
+from sqlalchemy import Column, MetaData, Select, Table, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
 
 from flexiprice.db.tables import Discount, PriceDecision, table_of
+from flexiprice.db.temporary_table import analyze, create_temporary, drop_temporary
 from flexiprice.domain.decision import DecisionKind
 
 _COLUMNS = (
@@ -46,24 +31,6 @@ CHANGES = Table(
     *(Column(name, getattr(PriceDecision, name).type) for name in _COLUMNS),
     Column("fingerprint", Discount.fingerprint.type),
 )
-
-
-class _CreateChanges(Executable, ClauseElement):
-    """`CREATE TEMPORARY TABLE … AS`, which SQLAlchemy has without ON COMMIT DROP and without parameters."""
-
-    inherit_cache = False
-
-    def __init__(self, query: Select[*tuple[Any, ...]]) -> None:
-        self.query = query
-
-
-@compiles(_CreateChanges)
-def _create(element: _CreateChanges, compiler: SQLCompiler, **options: object) -> str:
-    query = compiler.process(element.query, **cast("dict[str, Any]", options))
-    return f"CREATE TEMPORARY TABLE {CHANGES.name} ON COMMIT DROP AS {query}"
-
-
-_COUNTED = (DecisionKind.OPENED, DecisionKind.CHANGED, DecisionKind.CLOSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +55,20 @@ async def collect_changes(session: AsyncSession, changes: Select[*tuple[Any, ...
         session: the transaction at whose end the table is dropped, if not before.
         changes: gives the columns of `CHANGES`.
     """
-    await session.execute(_CreateChanges(changes))
+    await create_temporary(session, CHANGES, changes)
     kind = CHANGES.c.kind
-    of_kinds = [func.count().filter(kind == member) for member in _COUNTED]
-    counted = await session.execute(select(*of_kinds, func.count().filter(kind.is_(None))))
-    opened, changed, closed, same = counted.one()
-    counts = Counts(opened, changed, closed, same)
+    number_of = {member: func.count().filter(kind == member) for member in DecisionKind}
+    counted = await session.execute(
+        select(
+            number_of[DecisionKind.OPENED],
+            number_of[DecisionKind.CHANGED],
+            number_of[DecisionKind.CLOSED],
+            func.count().filter(kind.is_(None)),
+        )
+    )
+    counts = Counts(*counted.one())
     if counts != Counts():
-        # Nobody else does it for a temporary table, and without it the writes below take nested loops.
-        await session.execute(text(f"ANALYZE {CHANGES.name} (batch_id, kind)"))
+        await analyze(session, CHANGES, "batch_id", "kind")
     return counts
 
 
@@ -133,4 +105,4 @@ async def apply_changes(session: AsyncSession, counts: Counts, *, decided_at: da
 
 async def drop_changes(session: AsyncSession) -> None:
     """Drops the temporary table, so that the transaction may collect others."""
-    await session.execute(text(f"DROP TABLE {CHANGES.name}"))
+    await drop_temporary(session, CHANGES)

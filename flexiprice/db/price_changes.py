@@ -58,7 +58,7 @@ async def find_due(session: AsyncSession, policy: PricingPolicy, scope: Scope) -
     considered, may_change, batch_ids = (
         await session.execute(select(passed.c.considered, number_of, named))
     ).one()
-    return Due(considered, may_change, batch_ids)
+    return Due(considered, may_change, batch_ids if may_change else [])
 
 
 def select_changes(

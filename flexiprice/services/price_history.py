@@ -198,7 +198,8 @@ async def get_price_history(
     return PriceHistory(
         sku=product.sku,
         store=shop.code,
-        lowest_30_days=min((point.price for point in recent), default=product.base_price),
+        # No price in force is above the base price, so whatever is recorded, it is not above this one.
+        lowest_30_days=min([product.base_price, *(point.price for point in recent)]),
         snapshots=tuple(await _points(session, own, begins_at, ends_at)),
     )
 

@@ -126,11 +126,16 @@ async def _recompute(session: AsyncSession, scope: Scope) -> RecomputeSummary:
         counts = await collect_changes(session, select_changes(policy, scope, due))
         await apply_changes(session, counts, decided_at=scope.now)
         await drop_changes(session)
+    return summarize(due.considered, counts, perf_counter() - started)
+
+
+def summarize(considered: int, counts: Counts, duration_seconds: float) -> RecomputeSummary:
+    """The summary of what was, or would be, changed among the batches considered."""
     return RecomputeSummary(
-        considered=due.considered,
+        considered=considered,
         opened=counts.opened,
         changed=counts.changed,
         closed=counts.closed,
-        unchanged=due.considered - counts.decisions,
-        duration_seconds=perf_counter() - started,
+        unchanged=considered - counts.decisions,
+        duration_seconds=duration_seconds,
     )

@@ -1,0 +1,67 @@
+"""The nightly tidying: closes discounts that are over, keeps partitions and retention."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from time import perf_counter
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from flexiprice.db.changes_table import CHANGES, apply_changes, collect_changes, drop_changes
+from flexiprice.db.closings import select_expired_or_sold_out
+from flexiprice.db.locks import Lock, take_lock
+from flexiprice.db.partitions import drop_price_history_before, ensure_partitions
+from flexiprice.db.planner import plan_for_bulk
+from flexiprice.domain.decision import CloseReason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CleanupSummary:
+    """What a cleanup did.
+
+    Attributes:
+        closed: discounts that closed: those of expired batches and those of sold out ones.
+        expired: how many of them for the former reason.
+        sold_out: how many for the latter.
+        partitions_created: monthly partitions made ahead.
+        partitions_dropped: monthly partitions of the price history that were past the retention.
+        duration_seconds: how long it took, the wait for a recompute included.
+    """
+
+    closed: int
+    expired: int
+    sold_out: int
+    partitions_created: int
+    partitions_dropped: int
+    duration_seconds: float
+
+
+async def cleanup_expired_discounts(
+    session: AsyncSession, *, now: datetime, history_retention_days: int
+) -> CleanupSummary:
+    """Closes the discounts of expired and sold out batches, makes partitions and drops old history.
+
+    Run again, it writes nothing. Waits for a recompute that runs. The ledger is kept for good.
+
+    Args:
+        session: a transaction that the caller opened; nothing is done before it commits.
+        now: the instant that the stores' dates and the ledger are of.
+        history_retention_days: price history wholly older than this is dropped, by the month.
+    """
+    started = perf_counter()
+    await take_lock(session, Lock.DISCOUNTS)
+    created = await ensure_partitions(session, now=now)
+    await plan_for_bulk(session)
+    counts = await collect_changes(session, select_expired_or_sold_out(now))
+    expired = await session.scalar(select(func.count()).where(CHANGES.c.close_reason == CloseReason.EXPIRED))
+    await apply_changes(session, counts, decided_at=now)
+    await drop_changes(session)
+    dropped = await drop_price_history_before(session, instant=now - timedelta(days=history_retention_days))
+    return CleanupSummary(
+        closed=counts.closed,
+        expired=expired or 0,
+        sold_out=counts.closed - (expired or 0),
+        partitions_created=created,
+        partitions_dropped=dropped,
+        duration_seconds=perf_counter() - started,
+    )
