@@ -11,6 +11,7 @@ from api.schemas.values import Given, Shown
 from flexiprice.domain.policy_lint import PolicyFinding
 from flexiprice.services.policies import PolicyVersion
 
+_MAX_WARNINGS = 100
 _DOCUMENT: JsonDict = {
     "max_discount": "0.70",
     "floor_fraction": "0.25",
@@ -80,13 +81,15 @@ class PolicyShown(PolicySummary):
 class CreatedPolicy(PolicyShown):
     """A new version, and what the linter has to say about it."""
 
-    warnings: list[PolicyWarning]
+    warnings: list[PolicyWarning] = Field(description="The first 100 of them.")
 
     @classmethod
     def of_linted(cls, version: PolicyVersion, findings: list[PolicyFinding]) -> Self:
         """What is shown of a version that was just created."""
         shown = PolicyShown.of_version(version).model_dump()
-        return cls.model_validate({**shown, "warnings": [PolicyWarning.of(finding) for finding in findings]})
+        return cls.model_validate(
+            {**shown, "warnings": [PolicyWarning.of(finding) for finding in findings[:_MAX_WARNINGS]]}
+        )
 
 
 class ActivatedPolicy(PolicySummary):
