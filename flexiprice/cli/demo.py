@@ -5,7 +5,7 @@ import os
 import time
 from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, cast
 
@@ -81,7 +81,7 @@ def _run(stack: ExitStack, console: Console) -> None:
     with _step(console, "Trigger a recompute through the API and wait for the worker"):
         recomputed = _recompute(programs.http)
     _show(console, recomputed)
-    _show_steepest(console, programs.http)
+    _show_steepest(console, programs.http, settings.currency)
     with _step(console, "Record a price history"):
         recorded = asyncio.run(_record_price_history(settings))
     _show(console, recorded)
@@ -117,21 +117,25 @@ def _answer(response: httpx.Response) -> dict[str, Any]:
 
 
 def _show(console: Console, result: Mapping[str, object]) -> None:
-    facts = (f"{name.replace('_', ' ')} {_readable(value)}" for name, value in result.items())
-    console.print(f"    {', '.join(facts)}", style="dim", highlight=False)
+    facts = ", ".join(_readable(name, value) for name, value in result.items())
+    console.print(f"    {facts}", style="dim", highlight=False)
 
 
-def _readable(value: object) -> str:
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
+def _readable(name: str, value: object) -> str:
+    if isinstance(value, float):
+        return f"{name.removesuffix('_seconds')} {value:.3f} s"
+    if isinstance(value, datetime):
+        return f"{name.removesuffix('_at')} {value:%Y-%m-%d %H:%M} UTC"
+    return f"{name} {value}"
 
 
-def _show_steepest(console: Console, http: httpx.Client) -> None:
+def _show_steepest(console: Console, http: httpx.Client, currency: str) -> None:
     discounts = _answer(http.get("/admin/discounts", params={"order": "steepest", "limit": _STEEPEST}))[
         "items"
     ]
     if not discounts:
         raise ServerFailed("the recompute opened no discount")
-    table = Table(title="The steepest price cuts", box=box.SIMPLE_HEAD, title_justify="left")
+    table = Table(title=f"The steepest price cuts ({currency})", box=box.SIMPLE_HEAD, title_justify="left")
     for heading in ("product", "batch"):
         table.add_column(heading)
     for heading in ("days left", "stock", "was", "now", "off"):

@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from flexiprice.cli.followed_log import FollowedLog
 from flexiprice.cli.programs import ended_by_signals, require_free_port, running_programs
@@ -111,19 +110,28 @@ def _show_where_everything_is(
     console: Console, settings: Settings, servers: ServerUrls, address: str
 ) -> None:
     embedded = {process.name for process in servers.processes}
-    data = f"embedded, data in {_DATA_DIR}/"
-    table = Table.grid(padding=(0, 3))
-    table.add_row("  API", address, f"described at {address}/docs")
-    table.add_row("  Worker", ", ".join(settings.worker_queues), f"logs of both in {_DATA_DIR}/log/")
-    table.add_row("  PostgreSQL", _place(servers.database_url), data if "PostgreSQL" in embedded else "")
-    table.add_row("  Redis", _place(servers.redis_url), data if "Valkey" in embedded else "")
-    command = "flexiprice" if shutil.which("flexiprice") else os.path.relpath(sys.argv[0])
-    console.print(
-        "[bold green]FlexiPrice is up.[/]", table, "Next, in another terminal in this folder:", sep="\n"
-    )
+    mine = f" · embedded, data in {_DATA_DIR}/"
+    places = {
+        "API": f"{address} · described at {address}/docs",
+        "Worker": f"queues {', '.join(settings.worker_queues)}",
+        "PostgreSQL": _place(servers.database_url) + (mine if "PostgreSQL" in embedded else ""),
+        "Redis": _place(servers.redis_url) + (mine if "Valkey" in embedded else ""),
+        "Logs": f"{_DATA_DIR}/log/, and below",
+    }
+    console.print("FlexiPrice is up.", style="bold green")
+    for name, place in places.items():
+        console.print(f"  {name:<11} {place}", soft_wrap=True, highlight=False)
+    console.print("Next, in another terminal in this folder:")
     for suggestion in ("prices", "recompute --wait", "doctor", "--help"):
-        console.print(f"  {command} {suggestion}", style="cyan", highlight=False)
+        console.print(f"  {_own_name()} {suggestion}", style="cyan", highlight=False, soft_wrap=True)
     console.print("Ctrl-C stops everything and keeps the data.", style="dim")
+
+
+def _own_name() -> str:
+    called = Path(sys.argv[0])
+    if called.name != "flexiprice" or shutil.which("flexiprice"):
+        return "flexiprice"
+    return os.path.relpath(called)
 
 
 def _follow(console: Console, processes: Sequence[ServerProcess], logs: Sequence[FollowedLog]) -> NoReturn:
