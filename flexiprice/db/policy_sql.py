@@ -32,16 +32,12 @@ from sqlalchemy import (
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from flexiprice.db.cents import RATE_PARTS, cents, cents_of, number, price_of, quotient, rate_of, rate_parts
-from flexiprice.db.policy_sql_rules import floor_fraction_of, matched_rule, rule_name, scope_of, uncapped_rate
+from flexiprice.db.policy_sql_rules import floor_fraction_of, matched_rule, rule_name, scope_of
+from flexiprice.db.policy_sql_verdict import NOT_FOR_SALE, TAKE_NEW, limit_if, new_price, own_limits, verdict
 from flexiprice.domain.limits import Limit
 from flexiprice.domain.policy import PricingPolicy
 
 Columns = ReadOnlyColumnCollection[str, Any]
-
-# A verdict is NULL (no discount), this (the new price), or the mask of what keeps the open price.
-_TAKE_NEW = 0
-# What `matched` is where no rule is asked: expired, or sold out.
-_NOT_FOR_SALE = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +147,8 @@ def product_terms(policy: PricingPolicy, products: FromClause) -> Subquery:
             floor.label("floor_cents"),
             rounded.exact_floor,
             (
-                _if(rounded.fraction_floor == floor, Limit.FLOOR)
-                + _if(rounded.cost_floor == floor, Limit.MARGIN)
+                limit_if(rounded.fraction_floor == floor, Limit.FLOOR)
+                + limit_if(rounded.cost_floor == floor, Limit.MARGIN)
             ).label("floor_limits"),
         )
     )
@@ -186,7 +182,7 @@ def batch_terms(
     for_sale = and_(days_to_expiry >= number(0), quantity > number(0))
     matched = case(
         (for_sale, matched_rule(policy, products.scope, days_to_expiry, quantity)),
-        else_=number(_NOT_FOR_SALE),
+        else_=number(NOT_FOR_SALE),
     )
     unchanged = and_(
         current.policy_version == (null() if policy.version is None else number(policy.version)),
@@ -217,9 +213,9 @@ def quote_terms(policy: PricingPolicy, batches: FromClause) -> Subquery:
         no discount (`rule` also where a price is held that no rule asks for any more).
     """
     own = [column.key for column in batches.c]
-    priced = fenced(select(*batches.c, _new_price(policy, batches.c).label("new_cents"))).c
-    decided = fenced(select(*priced, _verdict(policy, priced).label("verdict"))).c
-    takes_new = decided.verdict == number(_TAKE_NEW)
+    priced = fenced(select(*batches.c, new_price(policy, batches.c).label("new_cents"))).c
+    decided = fenced(select(*priced, verdict(policy, priced).label("verdict"))).c
+    takes_new = decided.verdict == number(TAKE_NEW)
     return fenced(
         select(
             *(decided[key] for key in own),
@@ -227,85 +223,14 @@ def quote_terms(policy: PricingPolicy, batches: FromClause) -> Subquery:
                 "price_cents"
             ),
             case((decided.verdict.is_not(None), rule_name(policy, decided.matched))).label("rule"),
-            cast(case((takes_new, _limits(policy, decided)), else_=decided.verdict), SmallInteger).label(
+            cast(case((takes_new, own_limits(policy, decided)), else_=decided.verdict), SmallInteger).label(
                 "limits"
             ),
         )
     )
 
 
-def _if(condition: ColumnElement[bool], limit: Limit) -> ColumnElement[int]:
-    return case((condition, number(limit.bit)), else_=number(0))
-
-
 def _rounded_up(exact: ColumnElement[int], policy: PricingPolicy) -> ColumnElement[int]:
     step = cents(policy.rounding_step)
     unit = step * RATE_PARTS
     return quotient(exact + number(unit - 1), number(unit)) * number(step)
-
-
-def _exact_price(base_cents: ColumnElement[int], rate: ColumnElement[Any]) -> ColumnElement[int]:
-    """In ten-thousandths of a cent."""
-    return base_cents * (number(RATE_PARTS) - rate)
-
-
-def _discounted(policy: PricingPolicy, exact: ColumnElement[int]) -> ColumnElement[int]:
-    step = cents(policy.rounding_step)
-    unit = step * RATE_PARTS
-    return quotient(exact + number(unit // 2), number(unit)) * number(step)
-
-
-def _rate(columns: Columns) -> ColumnElement[int]:
-    return func.mod(columns.matched, number(RATE_PARTS))
-
-
-def _new_price(policy: PricingPolicy, columns: Columns) -> ColumnElement[int]:
-    exact = _exact_price(columns.base_cents, _rate(columns))
-    # Without a rule GREATEST would pass over the NULL and give the floor.
-    return case((columns.matched > number(0), func.greatest(_discounted(policy, exact), columns.floor_cents)))
-
-
-def _verdict(policy: PricingPolicy, columns: Columns) -> ColumnElement[int | None]:
-    holdable = and_(
-        columns.inputs_unchanged,
-        columns.current_cents >= columns.floor_cents,
-        columns.current_cents < columns.base_cents,
-    )
-    no_rule = case((holdable, number(Limit.HELD.bit))) if policy.price_only_down else null()
-    min_change = number(cents(policy.min_change))
-    reasons = _if(func.abs(columns.new_cents - columns.current_cents) < min_change, Limit.MIN_CHANGE)
-    if policy.price_only_down:
-        reasons += _if(columns.new_cents > columns.current_cents, Limit.HELD)
-    opens = columns.base_cents - columns.new_cents >= min_change
-    # In this order, so that most rows are done after a few comparisons.
-    return case(
-        (columns.matched.is_(None), no_rule),
-        (
-            columns.current_cents == columns.new_cents,
-            case((columns.new_cents < columns.base_cents, number(_TAKE_NEW))),
-        ),
-        (columns.matched == number(_NOT_FOR_SALE), null()),
-        (columns.new_cents >= columns.base_cents, null()),
-        (columns.current_cents.is_(None), case((opens, number(_TAKE_NEW)))),
-        (and_(holdable, reasons != number(0)), reasons),
-        else_=number(_TAKE_NEW),
-    )
-
-
-def _limits(policy: PricingPolicy, columns: Columns) -> ColumnElement[int]:
-    exact = _exact_price(columns.base_cents, _rate(columns))
-    half_step = cents(policy.rounding_step) * RATE_PARTS // 2
-    # The rounded price is below the floor exactly where this holds, the floor being whole steps.
-    below_floor = columns.floor_cents * number(RATE_PARTS) > exact + number(half_step)
-    mask = case((below_floor, columns.floor_limits), else_=number(0)) + _if(
-        columns.new_cents * number(RATE_PARTS) != func.greatest(exact, columns.exact_floor), Limit.ROUNDING
-    )
-    if all(rule.discount <= policy.max_discount for _, rule in policy.placed_rules()):
-        return mask
-    uncapped = _discounted(policy, _exact_price(columns.base_cents, uncapped_rate(policy, columns.matched)))
-    is_capped = and_(
-        _rate(columns) == number(rate_parts(policy.max_discount)),
-        func.greatest(uncapped, columns.floor_cents) != columns.new_cents,
-        uncapped.is_not(None),
-    )
-    return mask + _if(is_capped, Limit.MAX_DISCOUNT)
