@@ -1,13 +1,11 @@
 """`flexiprice import` as a grocer's colleague types it."""
 
 import json
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.processes import flexiprice
+from tests.e2e.conftest import Run
 
 FILE = """\
 Product_ID,Product_Name,Catagory,Stock_Quantity,Unit_Price,Expiration_Date
@@ -28,27 +26,6 @@ MAPPED = [
     ),
 ]
 MONTH_FIRST = ["--date-format", "%m/%d/%Y", "--date-format", "%m-%d-%Y"]
-
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
-
-
-@pytest.fixture
-def run(environment: dict[str, str], tmp_path: Path) -> Run:
-    def run_command(
-        *arguments: str, typed: str | None = None, **variables: str
-    ) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            flexiprice(*arguments),
-            cwd=tmp_path,
-            env={**environment, **variables},
-            input=typed,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-
-    return run_command
 
 
 @pytest.fixture

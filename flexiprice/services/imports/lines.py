@@ -16,6 +16,7 @@ _NOT_TEXT = {
     b"\xd0\xcf\x11\xe0": "an old Excel workbook: export the sheet as CSV",
     b"\x1f\x8b": "compressed: unpack it first",
 }
+_LONGEST_SIGNATURE = max(map(len, _NOT_TEXT))
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -43,11 +44,13 @@ def text_lines(chunks: Iterable[bytes], *, encoding: str = "utf-8") -> Iterator[
     """
     decoder = io.IncrementalNewlineDecoder(_decoder(encoding), translate=True)
     incoming = iter(chunks)
-    first = next((chunk for chunk in incoming if chunk), b"")
+    first = b""
+    while len(first) < _LONGEST_SIGNATURE and (chunk := next(incoming, None)) is not None:
+        first += chunk
     _refuse_other_kinds(first, encoding)
     number, pending, too_long = 0, "", False
-    for chunk in chain([first], incoming, [None]):
-        text = pending + _decode(decoder, chunk, encoding)
+    for piece in chain([first], incoming, [None]):
+        text = pending + _decode(decoder, piece, encoding)
         *complete, pending = text.split("\n")
         for line in complete:
             number += 1
