@@ -89,6 +89,12 @@ class RedisUnavailable(TransientError):
     code = "redis_unavailable"
 
 
+class QueueFull(TransientError):
+    """A queue holds as many jobs as it may; it takes more once workers have got through some."""
+
+    code = "queue_full"
+
+
 class MissingExtra(FlexiPriceError):
     """An optional part of the package is not installed; the message says which to install."""
 

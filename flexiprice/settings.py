@@ -147,6 +147,12 @@ class Settings(BaseSettings):
     )
     timezone: TimeZoneName = Field(default="UTC", description="time zone in which the schedules are read")
 
+    queue_limit: int = Field(
+        default=20_000,
+        ge=1,
+        le=10_000_000,
+        description="jobs that a queue holds at most, running ones included; beyond, enqueueing is refused",
+    )
     worker_queues: Queues = Field(
         default=tuple(Queue),
         description="queues that a worker consumes, by comma; it ticks only their schedules",
@@ -245,7 +251,7 @@ def load_settings(env_files: Sequence[Path] = ENV_FILES, **overrides: object) ->
     """
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
-        return Settings(_env_file=tuple(env_files), **given)  # type: ignore[arg-type]
+        return Settings(_env_file=tuple(env_files), **given)  # type: ignore[arg-type, call-arg]
     except ValidationError as error:
         faults = [
             f"{PREFIX}{str(fault['loc'][0]).upper() if fault['loc'] else ''}: {_reason(fault['msg'])}"

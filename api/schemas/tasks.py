@@ -33,6 +33,15 @@ class TaskError(Shown):
     message: str
 
 
+class TaskProgress(Shown):
+    """How far a task has come, as it says itself."""
+
+    done: int = Field(description="Units of work that are behind it.")
+    total: int | None = Field(description="Units of work that there are, where that is known.")
+    message: str | None
+    reported_at: datetime
+
+
 class TaskStatus(Shown):
     """What is known of a task."""
 
@@ -71,7 +80,7 @@ class TaskStatus(Shown):
     ready: bool = Field(description="Whether it has ended, one way or the other.")
     result: object = Field(description="What the task returned; null until it has succeeded.")
     error: TaskError | None
-    progress: None
+    progress: TaskProgress | None
     enqueued_at: datetime | None
     started_at: datetime | None = Field(description="When its latest try began.")
     finished_at: datetime | None

@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,26 +10,38 @@ from typing import Any, Final, cast
 from uuid import uuid4
 
 from arq.connections import ArqRedis
-from arq.jobs import DeserializationError, deserialize_job, serialize_job
+from arq.jobs import serialize_job
 from arq.utils import timestamp_ms, to_ms, to_unix_ms
 from redis.typing import EncodableT
 
-from flexiprice.errors import Conflict, InvalidInput, NotFound
+from flexiprice.domain.run import RunTrigger
+from flexiprice.errors import Conflict, InvalidInput, NotFound, QueueFull
 from flexiprice.jobs import codec, keys
 from flexiprice.jobs.announcements import Announcements
 from flexiprice.jobs.declarations import TaskArguments, TaskDeclaration
 from flexiprice.jobs.fleet import LiveWorker, find_live_workers
+from flexiprice.jobs.origin import UNKNOWN_ORIGIN, JobOrigin
 from flexiprice.jobs.redis import redis_errors
 from flexiprice.jobs.scripts import ENQUEUE
-from flexiprice.jobs.status import JobStatus, JobTraces, RunStatus, read_status
+from flexiprice.jobs.status import JobStatus, RunStatus, read_status
+from flexiprice.jobs.traces import read_traces, text
 from flexiprice.settings import Queue, Settings
 
 MAX_JOB_ID_LENGTH: Final = 200
 _LONGEST_DELAY: Final = timedelta(days=365)
-# A tick of a schedule is never enqueued twice within this time, whatever became of its job.
-_TICK_MEMORY: Final = timedelta(days=2)
+# Of a job's arguments as they are sent: room for the ten thousand batches that a job may name.
+MAX_PAYLOAD_BYTES: Final = 128 * 1024
 # While nothing is heard, whoever waits looks by itself so often.
 _LOOK_EVERY: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A task with its arguments, as a job is made of it."""
+
+    task: str
+    queue: Queue
+    arguments: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,11 +62,16 @@ class EnqueuedJob:
 
 
 class TaskQueue:
-    """Enqueues jobs and tells what became of them. Holds no connection until it is used."""
+    """Enqueues jobs and tells what became of them. Holds no connection until it is used.
+
+    Attributes:
+        redis: where the jobs are.
+        settings: those of the program.
+    """
 
     def __init__(self, redis: ArqRedis, settings: Settings) -> None:
-        self._redis = redis
-        self._settings = settings
+        self.redis = redis
+        self.settings = settings
         self._announcements = Announcements(redis)
         self._enqueue = redis.register_script(ENQUEUE)
 
@@ -70,6 +87,7 @@ class TaskQueue:
         job_id: str | None = None,
         defer_by: timedelta | None = None,
         expires: timedelta | None = None,
+        origin: JobOrigin = UNKNOWN_ORIGIN,
     ) -> EnqueuedJob:
         """Enqueues a job, in one round trip.
 
@@ -80,15 +98,30 @@ class TaskQueue:
                 for its result, that job is returned and nothing is enqueued.
             defer_by: how long to wait before the job is due.
             expires: a job that no worker has started this long after now fails as `expired`.
+            origin: what has it enqueued, for the history of runs.
 
         Raises:
             InvalidInput: an argument or an option cannot be used; `details["field"]` names it.
             Conflict: the id belongs to a job of another task or with other arguments.
+            QueueFull: its queue holds `queue_limit` jobs.
             RedisUnavailable: Redis does not answer.
         """
         _check_delays(defer_by, expires)
         job_id = uuid4().hex if job_id is None else job_id
-        return await self._put(task, arguments, job_id, defer_by=defer_by, expires=expires)
+        parsed = task.parse(arguments).model_dump()
+        return await self._put(
+            Call(task.name, task.queue, parsed), job_id, defer_by=defer_by, expires=expires, origin=origin
+        )
+
+    async def enqueue_call(self, call: Call, *, origin: JobOrigin) -> EnqueuedJob:
+        """Enqueues what was enqueued before, whether or not this program knows its task.
+
+        Raises:
+            InvalidInput: its arguments are too large.
+            QueueFull: its queue holds `queue_limit` jobs.
+            RedisUnavailable: Redis does not answer.
+        """
+        return await self._put(call, uuid4().hex, origin=origin)
 
     async def enqueue_tick(
         self,
@@ -97,39 +130,59 @@ class TaskQueue:
         arguments: Mapping[str, object],
         schedule: str,
         tick_at: datetime,
+        late: bool = False,
     ) -> EnqueuedJob:
         """Enqueues the run of a schedule's tick: once, however many workers tick, and when it is due.
+
+        Ticks are taken in order, so one that is not later than the last is not enqueued; nor is one of a
+        schedule that is paused. No limit of the queue applies.
+
+        Args:
+            task: what to run.
+            arguments: by name.
+            schedule: the schedule's name.
+            tick_at: the tick's instant, to the second.
+            late: it was missed, and is caught up with.
 
         Raises:
             RedisUnavailable: Redis does not answer.
         """
-        job_id = f"{schedule}:{tick_at:%Y-%m-%dT%H:%M:%SZ}"
-        return await self._put(task, arguments, job_id, schedule=schedule, due_at_ms=to_unix_ms(tick_at))
+        return await self._put(
+            Call(task.name, task.queue, task.parse(arguments).model_dump()),
+            f"{schedule}:{tick_at:%Y-%m-%dT%H:%M:%SZ}",
+            schedule=schedule,
+            due_at_ms=to_unix_ms(tick_at),
+            origin=JobOrigin(trigger=RunTrigger.LATE_SCHEDULE if late else RunTrigger.SCHEDULE),
+        )
 
     async def _put(
         self,
-        task: TaskDeclaration[TaskArguments],
-        arguments: Mapping[str, object] | TaskArguments | None,
+        call: Call,
         job_id: str,
         *,
+        origin: JobOrigin,
         defer_by: timedelta | None = None,
         expires: timedelta | None = None,
         schedule: str | None = None,
         due_at_ms: int | None = None,
     ) -> EnqueuedJob:
         _check_job_id(job_id)
-        parsed = task.parse(arguments).model_dump()
-        call = codec.encode({"task": task.name, "arguments": parsed})
-        fingerprint = hashlib.blake2b(call, digest_size=12).hexdigest()
-        job = serialize_job(task.name, (), parsed, None, timestamp_ms(), serializer=codec.encode)
+        encoded = codec.encode({"task": call.task, "arguments": call.arguments})
+        if len(encoded) > MAX_PAYLOAD_BYTES:
+            raise InvalidInput(
+                f"{call.task}: its arguments have {len(encoded):,} bytes; "
+                f"at most {MAX_PAYLOAD_BYTES:,} are sent"
+            )
+        fingerprint = hashlib.blake2b(encoded, digest_size=12).hexdigest()
+        job = serialize_job(call.task, (), call.arguments, None, timestamp_ms(), serializer=codec.encode)
         job_keys = [
             keys.job_key(job_id),
             keys.result_key(job_id),
             keys.in_progress_key(job_id),
             keys.record_key(job_id),
-            keys.queue_key(task.queue),
+            keys.queue_key(call.queue),
             keys.ABORTED_JOBS,
-            "" if schedule is None else keys.tick_key(schedule, due_at_ms or 0),
+            "" if schedule is None else keys.schedule_key(schedule),
         ]
         job_facts: list[EncodableT] = [
             job_id,
@@ -137,18 +190,21 @@ class TaskQueue:
             "" if due_at_ms is None else due_at_ms,
             to_ms(defer_by) or 0,
             to_ms(expires) or "",
-            task.name,
-            task.queue.value,
+            call.task,
+            call.queue.value,
             fingerprint,
-            keys.wake_channel(task.queue),
-            to_ms(_TICK_MEMORY),
+            keys.wake_channel(call.queue),
+            self.settings.queue_limit if schedule is None else "",
+            *origin.fields(),
         ]
         with redis_errors():
-            reply = cast("tuple[int, bytes]", await self._enqueue(job_keys, job_facts))
-        created, owner = bool(reply[0]), _text(reply[1])
-        if not created and owner and owner != fingerprint:
+            outcome, owner = cast("tuple[int, bytes]", await self._enqueue(job_keys, job_facts))
+        if outcome < 0:
+            limit = self.settings.queue_limit
+            raise QueueFull(f"the queue {call.queue} is full ({limit:,} jobs); try again later")
+        if not outcome and owner and text(owner) != fingerprint:
             raise Conflict(f"job {job_id} is in use for another task or with other arguments", job_id=job_id)
-        return EnqueuedJob(job_id=job_id, task=task.name, queue=task.queue, created=created)
+        return EnqueuedJob(job_id=job_id, task=call.task, queue=call.queue, created=outcome > 0)
 
     async def status(self, job_id: str) -> JobStatus:
         """What is known of a job, in one round trip.
@@ -157,10 +213,32 @@ class TaskQueue:
             NotFound: there is no such job, or its result is no longer kept.
             RedisUnavailable: Redis does not answer.
         """
-        status = read_status(job_id, await self._traces(job_id)) if _can_be_job_id(job_id) else None
-        if status is None:
-            raise NotFound(f"there is no job {job_id!r}, or its result is no longer kept", job_id=job_id)
-        return status
+        return (await self.statuses([job_id]))[0]
+
+    async def statuses(self, job_ids: Sequence[str]) -> tuple[JobStatus, ...]:
+        """What is known of several jobs, in their order and in one round trip.
+
+        Raises:
+            NotFound: one of them is unknown, or its result is no longer kept.
+            RedisUnavailable: Redis does not answer.
+        """
+        found = await self.find_statuses([job_id for job_id in job_ids if can_be_job_id(job_id)])
+        for job_id in job_ids:
+            if job_id not in found:
+                raise NotFound(f"there is no job {job_id!r}, or its result is no longer kept", job_id=job_id)
+        return tuple(found[job_id] for job_id in job_ids)
+
+    async def find_statuses(self, job_ids: Sequence[str]) -> Mapping[str, JobStatus]:
+        """What is known of those of some jobs of which anything is, in one round trip.
+
+        Raises:
+            RedisUnavailable: Redis does not answer.
+        """
+        if not job_ids:
+            return {}
+        traces = await read_traces(self.redis, job_ids)
+        statuses = {job_id: read_status(job_id, of_job) for job_id, of_job in traces.items()}
+        return {job_id: status for job_id, status in statuses.items() if status is not None}
 
     async def wait(self, job_id: str, timeout: timedelta) -> JobStatus:  # noqa: ASYNC109 -- the last status is the answer
         """What is known of a job as soon as it has ended, or when the time is over.
@@ -191,57 +269,16 @@ class TaskQueue:
         Raises:
             RedisUnavailable: Redis does not answer.
         """
-        return await find_live_workers(self._redis)
-
-    async def _traces(self, job_id: str) -> JobTraces:
-        queues = tuple(Queue)
-        with redis_errors():
-            # A transaction, or a job that ends in between would be seen nowhere.
-            async with self._redis.pipeline(transaction=True) as pipe:
-                pipe.get(keys.result_key(job_id))
-                pipe.exists(keys.job_key(job_id))
-                pipe.exists(keys.in_progress_key(job_id))
-                pipe.get(keys.retry_key(job_id))
-                pipe.hgetall(keys.record_key(job_id))
-                pipe.time()
-                for queue in queues:
-                    pipe.zscore(keys.queue_key(queue), job_id)
-                reply: list[Any] = await pipe.execute()
-            result, waiting, in_progress, tries, record, (seconds, micros), *scores = reply
-            if waiting and b"task" not in record:
-                record |= await self._foreign_record(job_id)
-        return JobTraces(
-            result=result,
-            waiting=bool(waiting),
-            in_progress=bool(in_progress),
-            tries=int(tries or 0),
-            record={_text(name): _text(value) for name, value in record.items()},
-            due_at_ms={
-                queue: score for queue, score in zip(queues, scores, strict=True) if score is not None
-            },
-            now_ms=seconds * 1000 + micros // 1000,
-        )
-
-    async def _foreign_record(self, job_id: str) -> dict[bytes, str]:
-        """Stands in for our record where a plain arq client has enqueued a job."""
-        encoded: bytes = await self._redis.get(keys.job_key(job_id)) or b""
-        try:
-            job = deserialize_job(encoded, deserializer=codec.decode)
-        except DeserializationError:
-            return {}
-        return {b"task": job.function, b"enqueued": str(to_unix_ms(job.enqueue_time))}
+        return await find_live_workers(self.redis)
 
 
-def _text(value: object) -> str:
-    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
-
-
-def _can_be_job_id(job_id: str) -> bool:
+def can_be_job_id(job_id: str) -> bool:
+    """Whether a job may have this id; any other text names none."""
     return 0 < len(job_id) <= MAX_JOB_ID_LENGTH and job_id.isprintable()
 
 
 def _check_job_id(job_id: str) -> None:
-    if not _can_be_job_id(job_id):
+    if not can_be_job_id(job_id):
         raise InvalidInput(f"job_id: must have 1 to {MAX_JOB_ID_LENGTH} printable characters", field="job_id")
 
 

@@ -19,6 +19,8 @@ from flexiprice.settings import Queue
 ABORTED_JOBS = abort_jobs_ss
 # The set of the ids of workers that announced themselves, live or not.
 WORKERS = "flexiprice:workers"
+# A hash of the queues from which nothing is taken, by the names of arq's sets: since when (ms), by whom.
+PAUSED_QUEUES = "flexiprice:paused-queues"
 
 
 def queue_key(queue: Queue) -> str:
@@ -52,20 +54,29 @@ def retry_key(job_id: str) -> str:
 
 
 def record_key(job_id: str) -> str:
-    """A hash: task, queue, fingerprint, enqueued (ms), started (ms), worker."""
+    """A hash of what is known of a job beside what arq keeps.
+
+    task, queue, fingerprint, enqueued (ms), started (ms), worker; trigger, parent, request, actor: what
+    had it enqueued; progress; body: of one that may expire.
+    """
     return f"flexiprice:job:{job_id}"
 
 
 def finished_channel(job_id: str) -> str:
-    """Channel that tells whoever waits that a job has its result."""
+    """Channel that tells whoever waits that a job has its result, or has come further."""
     return f"flexiprice:finished:{job_id}"
 
 
-def tick_key(schedule: str, tick_ms: int) -> str:
-    """There once a tick of a schedule was enqueued, so that it never is again."""
-    return f"flexiprice:tick:{schedule}:{tick_ms}"
+def schedule_key(schedule: str) -> str:
+    """A hash: last_tick (ms) that was taken; paused_at (ms) and paused_by while it is paused."""
+    return f"flexiprice:schedule:{schedule}"
 
 
 def worker_key(worker_id: str) -> str:
     """What a live worker says of itself; expires soon after its last heartbeat."""
     return f"flexiprice:worker:{worker_id}"
+
+
+def worker_command_key(worker_id: str) -> str:
+    """What a worker is asked to do, for it to read with each heartbeat; one of `fleet.WorkerCommand`."""
+    return f"flexiprice:worker:{worker_id}:command"

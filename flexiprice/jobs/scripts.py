@@ -5,16 +5,31 @@ from typing import Final
 # Puts a job into its queue unless its id is in use. Due times are by the clock of Redis, so those of the
 # machines that enqueue and those that work may differ.
 #
-# Returns 1, or 0 and the fingerprint of the job that has the id.
+# A tick of a schedule is taken once, and in order: one that is not later than the last was taken already,
+# whatever became of its job. While the schedule is paused its ticks are taken and lead to nothing, so that
+# none of them fires when it goes on.
+#
+# Returns 1; 0 and the fingerprint of the job that has the id; or -1 where the queue is full.
 ENQUEUE: Final = """
-local job, result, in_progress, record, queue, aborted, tick = unpack(KEYS)
-local id, body, due, defer, expires, task, queue_name, fingerprint, wake, tick_memory = unpack(ARGV)
+local job, result, in_progress, record, queue, aborted, schedule = unpack(KEYS)
+local id, body, due, defer, expires, task, queue_name, fingerprint, wake, limit = unpack(ARGV)
+local origin_from = 11
 
 if redis.call('EXISTS', job, result, in_progress) > 0 or redis.call('ZSCORE', queue, id) then
   return {0, redis.call('HGET', record, 'fingerprint') or ''}
 end
-if tick ~= '' and not redis.call('SET', tick, id, 'NX', 'PX', tick_memory) then
-  return {0, fingerprint}
+if schedule ~= '' then
+  local last_tick = redis.call('HGET', schedule, 'last_tick')
+  if last_tick and tonumber(due) <= tonumber(last_tick) then
+    return {0, fingerprint}
+  end
+  redis.call('HSET', schedule, 'last_tick', due)
+  if redis.call('HEXISTS', schedule, 'paused_at') == 1 then
+    return {0, fingerprint}
+  end
+end
+if limit ~= '' and redis.call('ZCARD', queue) >= tonumber(limit) then
+  return {-1, ''}
 end
 
 local time = redis.call('TIME')
@@ -29,7 +44,11 @@ else
 end
 redis.call('DEL', record)
 redis.call('HSET', record, 'task', task, 'queue', queue_name, 'fingerprint', fingerprint,
-  'enqueued', string.format('%.0f', now))
+  'enqueued', string.format('%.0f', now), unpack(ARGV, origin_from))
+if expires ~= '' then
+  -- What has expired can still be tried again by hand.
+  redis.call('HSET', record, 'body', body)
+end
 -- What called off an earlier job of this id must not call off this one.
 redis.call('ZREM', aborted, id)
 redis.call('ZADD', queue, due, id)
@@ -41,11 +60,14 @@ return {1, fingerprint}
 #
 # It looks at `window` jobs at a time, from the head of the queue, where those that run now stay until
 # they have ended. A job marked as this worker's that it does not hold was taken by a call whose answer
-# was lost; it is taken again.
+# was lost; it is taken again. From a paused queue nothing is taken.
 #
 # Returns pairs of id and due time (ms), and the milliseconds until the next job is due, or -1.
 CLAIM: Final = """
-local queue = KEYS[1]
+local queue, paused_queues = KEYS[1], KEYS[2]
+if redis.call('HEXISTS', paused_queues, queue) == 1 then
+  return {{}, -1}
+end
 local worker, room, window, lease = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
 local in_progress_prefix, job_prefix, record_prefix = ARGV[5], ARGV[6], ARGV[7]
 local held = {}
@@ -70,6 +92,7 @@ while #taken < 2 * room do
         -- Once started in time, it may be handed back and started again however late it is.
         redis.call('PERSIST', job_prefix .. id)
         redis.call('HSET', record_prefix .. id, 'started', now_text, 'worker', worker)
+        redis.call('HDEL', record_prefix .. id, 'progress')
       end
       taken[#taken + 1] = id
       taken[#taken + 1] = due[i + 1]
@@ -87,4 +110,17 @@ if coming[2] then
   pause = math.ceil(tonumber(coming[2]) - now)
 end
 return {taken, pause}
+"""
+
+# Notes how far a job has come, if it is still this worker's.
+REPORT_PROGRESS: Final = """
+local in_progress, record = unpack(KEYS)
+local worker, channel, progress = unpack(ARGV)
+
+if redis.call('GET', in_progress) ~= worker then
+  return 0
+end
+redis.call('HSET', record, 'progress', progress)
+redis.call('PUBLISH', channel, '')
+return 1
 """

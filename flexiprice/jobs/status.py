@@ -19,6 +19,8 @@ from flexiprice.errors import (
     TimeLimitExceeded,
 )
 from flexiprice.jobs import codec
+from flexiprice.jobs.origin import UNKNOWN_ORIGIN, JobOrigin
+from flexiprice.jobs.progress import Progress, read_progress
 from flexiprice.settings import Queue
 
 
@@ -57,7 +59,10 @@ class JobStatus:
         ready: it has ended, one way or the other.
         result: what the task returned, as plain mappings, lists and values.
         error: why it failed or was revoked.
-        progress: always None for now.
+        progress: how far its latest try has come, where it says so.
+        origin: what had it enqueued.
+        worker_id: the worker that runs it.
+        due_at: when it may be started; None once it has been.
         enqueued_at: when it was enqueued.
         started_at: when its latest try began.
         finished_at: when it ended.
@@ -71,7 +76,10 @@ class JobStatus:
     ready: bool
     result: object = None
     error: JobError | None = None
-    progress: None = None
+    progress: Progress | None = None
+    origin: JobOrigin = UNKNOWN_ORIGIN
+    worker_id: str | None = None
+    due_at: datetime | None = None
     enqueued_at: datetime | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
@@ -85,7 +93,7 @@ class JobTraces:
     Attributes:
         result: arq's result, once there is one.
         waiting: the job's definition is there, so that it can still be started.
-        in_progress: a worker has taken it.
+        owner: the worker that has taken it, if any.
         tries: how often it was started.
         record: our own record of it.
         due_at_ms: when it is due, by queue; in the queue until it has ended.
@@ -94,7 +102,7 @@ class JobTraces:
 
     result: bytes | None
     waiting: bool
-    in_progress: bool
+    owner: str | None
     tries: int
     record: Mapping[str, str]
     due_at_ms: Mapping[Queue, float]
@@ -105,11 +113,11 @@ def read_status(job_id: str, traces: JobTraces) -> JobStatus | None:
     """Tells a job's status from its traces; None where there are none."""
     if traces.result is not None:
         return _ended(job_id, traces, traces.result)
-    if not (traces.in_progress or traces.due_at_ms):
+    if traces.owner is None and not traces.due_at_ms:
         return None
     queue, due_at_ms = next(iter(traces.due_at_ms.items()), (None, 0.0))
     error = None
-    if traces.in_progress:
+    if traces.owner is not None:
         status = RunStatus.RUNNING
     elif not traces.waiting:
         # Its time has run out; the next worker that looks at it will say so too.
@@ -125,9 +133,14 @@ def read_status(job_id: str, traces: JobTraces) -> JobStatus | None:
         status=status,
         ready=status in READY,
         error=error,
+        progress=read_progress(traces.record),
+        origin=JobOrigin.of_record(traces.record),
+        worker_id=traces.owner,
+        due_at=_instant(str(int(due_at_ms))) if traces.owner is None else None,
         enqueued_at=_instant(traces.record.get("enqueued")),
         started_at=_instant(traces.record.get("started")),
-        attempt=traces.tries,
+        # The worker counts its try a moment after it has taken the job.
+        attempt=max(traces.tries, 0 if traces.owner is None else 1),
     )
 
 
@@ -138,6 +151,8 @@ def _ended(job_id: str, traces: JobTraces, encoded: bytes) -> JobStatus:
         "task": record.get("task"),
         "queue": _queue(record.get("queue")),
         "ready": True,
+        "progress": read_progress(record),
+        "origin": JobOrigin.of_record(record),
         "enqueued_at": _instant(record.get("enqueued")),
         "started_at": _instant(record.get("started")),
     }
@@ -152,7 +167,7 @@ def _ended(job_id: str, traces: JobTraces, encoded: bytes) -> JobStatus:
         error = _error(result.result)
         revoked = error.code == JobRevoked.code
         outcome = {"status": RunStatus.REVOKED if revoked else RunStatus.FAILED, "error": error}
-        if error == _EXPIRED:
+        if error == _EXPIRED or not result.job_try:
             # arq writes a start and a first try for what it never started.
             return JobStatus(**known, **outcome)
     return JobStatus(

@@ -126,7 +126,7 @@ class Consumer(Worker):
         reply = cast(
             "tuple[Sequence[bytes], int]",
             await self._claim(
-                keys=[self.queue_name],
+                keys=[self.queue_name, keys.PAUSED_QUEUES],
                 args=[
                     self._worker_id,
                     room,

@@ -17,6 +17,7 @@ from flexiprice.jobs.declarations import TaskArguments, TaskDeclaration
 from flexiprice.resources import Resources
 from flexiprice.settings import Settings
 from flexiprice.telemetry import get_logger
+from workers.runtime.progress import reporting
 from workers.runtime.task import Task, TaskRun
 
 # What a worker's context holds beside what arq puts there.
@@ -67,10 +68,15 @@ async def _run(task: Task[TaskArguments], ctx: Mapping[str, Any], arguments: Map
     with bound_contextvars(**bound):
         _LOGGER.info("task started")
         try:
-            run = TaskRun(
-                job_id=ctx["job_id"], attempt=attempt, now=datetime.now(tz=UTC), resources=resources
-            )
-            result = await _limited(task, run, task.declaration.parse(arguments), resources.settings)
+            async with reporting(resources.redis, job_id=ctx["job_id"], worker_id=ctx[WORKER_ID]) as progress:
+                run = TaskRun(
+                    job_id=ctx["job_id"],
+                    attempt=attempt,
+                    now=datetime.now(tz=UTC),
+                    resources=resources,
+                    progress=progress,
+                )
+                result = await _limited(task, run, task.declaration.parse(arguments), resources.settings)
         except Exception as error:
             raise _answer_to(error, task.declaration, attempt, monotonic() - started) from error
         except asyncio.CancelledError as error:

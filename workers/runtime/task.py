@@ -8,6 +8,7 @@ from typing import Generic, TypeVar, cast
 
 from flexiprice.jobs.declarations import TaskArguments, TaskDeclaration
 from flexiprice.resources import Resources
+from workers.runtime.progress import ProgressReporter
 
 ArgumentsT = TypeVar("ArgumentsT", bound=TaskArguments)
 
@@ -21,12 +22,25 @@ class TaskRun:
         attempt: the number of this try, from 1.
         now: when it began; a body needs no other clock.
         resources: the connections of the worker.
+        progress: where `report_progress` goes; nowhere where it is None.
     """
 
     job_id: str
     attempt: int
     now: datetime
     resources: Resources
+    progress: ProgressReporter | None = None
+
+    def report_progress(self, done: int, total: int | None = None, message: str | None = None) -> None:
+        """Says how far the run has come, to whoever watches it; cheap enough for every step of a loop.
+
+        Args:
+            done: units of work that are behind it.
+            total: units of work that there are, where that is known.
+            message: what it is at, for people.
+        """
+        if self.progress is not None:
+            self.progress.report(done, total, message)
 
 
 @dataclass(frozen=True, slots=True)
