@@ -22,7 +22,8 @@ PREFIX = "FLEXIPRICE_"
 UP_ENV_FILE = Path(".flexiprice/up.env")
 # ISO 4217 currencies whose minor unit is not a hundredth.
 _NOT_TWO_DECIMALS = frozenset(
-    "BHD BIF CLP CLF DJF GNF IQD ISK JOD JPY KMF KRW KWD LYD OMR PYG RWF TND UGX UYI UYW VND VUV XAF XOF XPF".split()
+    "BHD BIF CLP CLF DJF GNF IQD ISK JOD JPY KMF KRW KWD LYD OMR "
+    "PYG RWF TND UGX UYI UYW VND VUV XAF XOF XPF".split()
 )
 ENV_FILES: tuple[Path, ...] = (UP_ENV_FILE, Path(".env"))
 
@@ -114,7 +115,9 @@ DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
 RedisUrl = Annotated[SecretStr, AfterValidator(_redis_url)]
 Crontab = Annotated[str, AfterValidator(_crontab)]
 TimeZoneName = Annotated[str, AfterValidator(_time_zone)]
-Currency = Annotated[str, BeforeValidator(_upper), Field(pattern=r"^[A-Z]{3}$"), AfterValidator(_two_decimals)]
+Currency = Annotated[
+    str, BeforeValidator(_upper), Field(pattern=r"^[A-Z]{3}$"), AfterValidator(_two_decimals)
+]
 Duration = Annotated[timedelta, BeforeValidator(_seconds)]
 LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)]
 Queues = Annotated[tuple[Queue, ...], NoDecode, BeforeValidator(_split), Field(min_length=1)]
@@ -199,7 +202,10 @@ class Settings(BaseSettings):
         default=30, ge=1, le=365, description="batches that expire within so many days may open a discount"
     )
     history_retention_days: int = Field(
-        default=730, ge=31, le=36500, description="days that the price history is kept; the ledger is kept for good"
+        default=730,
+        ge=31,
+        le=36500,
+        description="days that the price history is kept; the ledger is kept for good",
     )
     run_history_retention_days: int = Field(
         default=30, ge=1, le=3650, description="days that the runs of tasks are kept in the database"
@@ -263,7 +269,9 @@ def load_settings(env_files: Sequence[Path] = ENV_FILES, **overrides: object) ->
 def unknown_variables() -> list[str]:
     """`FLEXIPRICE_*` variables of the environment that no setting reads: misspelt ones, mostly."""
     known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
-    return sorted(name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in known)
+    return sorted(
+        name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in known
+    )
 
 
 def _reason(message: str) -> str:
