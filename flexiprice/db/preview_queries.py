@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, case, func, select
+from sqlalchemy import ColumnElement, Row, Text, case, cast, collate, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.db.changes_table import CHANGES
@@ -60,7 +60,9 @@ async def steepest_changes(session: AsyncSession, *, limit: int) -> Sequence[Row
             _NEW.previous_price,
             _NEW.base_price,
             _NEW.rate,
-            _NEW.rule,
+            # A policy without rules makes a column of another type of this, and a connection prepares
+            # the statement once.
+            collate(cast(_NEW.rule, Text), "C"),
             func.coalesce(_NEW.limits, 0, type_=LimitMask()),
         )
         .join(Product, Product.id == _NEW.product_id)

@@ -160,6 +160,15 @@ async def test_a_preview_shows_what_would_change_and_changes_nothing(client):
     assert (await client.get(f"{ADMIN}/discounts")).json() == before
 
 
+async def test_previews_of_very_different_policies_follow_each_other(client):
+    await discounted_batch(client)
+    everything = {"rules": [{"name": "all", "discount": "0.5"}], "min_margin_over_cost": "0.1"}
+    for policy, closed in (({"rules": []}, 1), (everything, 0), ({"rules": []}, 1), (HALF_OFF_SOON, 0)):
+        response = await client.post(f"{ADMIN}/discounts/preview", json={"policy": policy})
+        assert response.status_code == 200, response.text
+        assert response.json()["summary"]["closed"] == closed
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [
