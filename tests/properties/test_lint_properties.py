@@ -1,0 +1,78 @@
+"""The linter's shortcuts find exactly what looking at every single batch finds."""
+
+from random import Random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flexiprice.domain.policy import PricingPolicy, parse_policy
+from flexiprice.domain.policy_lint import lint_policy
+from flexiprice.domain.quote import deciding_rule
+
+DAYS = range(8)
+QUANTITIES = range(1, 9)
+KEYS = ("bakery", "unknown")
+
+
+def small_policy(random: Random) -> PricingPolicy:
+    """A policy whose every range begins and ends within a few days and units."""
+    names = iter(range(100))
+
+    def some_range(last: int) -> dict[str, int]:
+        low, high = sorted(random.randint(0, last) for _ in range(2))
+        return {key: end for key, end in (("min", low), ("max", high)) if random.random() < 0.8}
+
+    def rules() -> list[dict[str, object]]:
+        return [
+            {
+                "name": f"rule {next(names)}",
+                "days_to_expiry": some_range(DAYS[-2]),
+                "quantity": some_range(QUANTITIES[-2]),
+                "discount": f"0.{random.randint(1, 5)}",
+            }
+            for _ in range(random.randint(0, 6))
+        ]
+
+    return parse_policy(
+        {"rules": rules(), "categories": {"bakery": {"rules": rules()}}, "max_discount": "0.4"}
+    )
+
+
+policies = st.integers(0, 2**32).map(lambda seed: small_policy(Random(seed)))
+
+
+@given(policies)
+@settings(max_examples=120, deadline=None)
+def test_a_rule_is_called_dead_exactly_if_no_batch_of_any_category_gets_it(policy: PricingPolicy) -> None:
+    # Beyond the grid nothing changes any more, so its edges stand for all that lies there. A scope is
+    # looked at alone: that another one never lets a batch through to it is no fault of the rule.
+    alone = {
+        "unknown": policy,
+        "bakery": parse_policy({"categories": {"bakery": policy.document()["categories"]["bakery"]}}),  # type: ignore[index]
+    }
+    deciding = {
+        rule.name
+        for key, scope in alone.items()
+        for day in DAYS
+        for quantity in QUANTITIES
+        if (rule := deciding_rule(scope, key, day, quantity)) is not None
+    }
+    dead = {finding.rules[0] for finding in lint_policy(policy) if finding.code == "dead_rule"}
+    assert dead == {rule.name for _, rule in policy.placed_rules()} - deciding
+
+
+@given(policies)
+@settings(max_examples=120, deadline=None)
+def test_every_fall_of_a_discount_is_found_and_no_other(policy: PricingPolicy) -> None:
+    falls = set[tuple[str, ...]]()
+    for key in KEYS:
+        for day in DAYS[1:]:
+            for quantity in QUANTITIES:
+                before = deciding_rule(policy, key, day, quantity)
+                after = deciding_rule(policy, key, day - 1, quantity)
+                rates = [min(rule.discount, policy.max_discount) if rule else 0 for rule in (before, after)]
+                if rates[1] < rates[0]:
+                    falls.add(tuple(rule.name for rule in (before, after) if rule))
+    found = {finding.rules for finding in lint_policy(policy) if finding.code == "falling_discount"}
+    # The default scope is linted for batches of unknown categories, so what it does to them is in both.
+    assert found == falls
