@@ -13,17 +13,17 @@ EXACT = Context(prec=60, traps=[Inexact])
 
 
 def round_half_up(amount: Decimal, step: Decimal) -> Decimal:
-    """Rounds a non-negative amount to the nearest multiple of `step`, the middle going up."""
+    """Rounds a non-negative amount to the nearest multiple of `step`, whole cents, the middle going up."""
     with localcontext(EXACT):
         steps, remainder = divmod(amount, step)
-        return (steps + (2 * remainder >= step)) * step
+        return ((steps + (2 * remainder >= step)) * step).quantize(CENT)
 
 
 def round_up(amount: Decimal, step: Decimal) -> Decimal:
-    """The smallest multiple of `step` that is not below a non-negative amount."""
+    """The smallest multiple of `step`, whole cents, that is not below a non-negative amount."""
     with localcontext(EXACT):
         steps, remainder = divmod(amount, step)
-        return (steps + (remainder > 0)) * step
+        return ((steps + (remainder > 0)) * step).quantize(CENT)
 
 
 def effective_rate(price: Decimal, base_price: Decimal) -> Decimal:
