@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -262,6 +262,26 @@ class TaskQueue:
                 if status.ready:
                     break
         return status
+
+    async def follow(self, job_id: str) -> AsyncGenerator[JobStatus]:
+        """What is known of a job, at once and whenever that changes, until it has ended.
+
+        Raises:
+            NotFound: there is no such job, or its result is no longer kept.
+            RedisUnavailable: Redis does not answer.
+        """
+        async with self._announcements.listening(keys.finished_channel(job_id)) as heard:
+            told = None
+            while told is None or not told.ready:
+                heard.clear()
+                status = await self.status(job_id)
+                if status != told:
+                    told = status
+                    yield status
+                else:
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(_LOOK_EVERY):
+                            await heard.wait()
 
     async def live_workers(self) -> tuple[LiveWorker, ...]:
         """The workers whose latest heartbeat is fresh.

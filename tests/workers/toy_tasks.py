@@ -1,6 +1,7 @@
 """Tasks to try the machinery with."""
 
 import asyncio
+from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
 
@@ -26,6 +27,11 @@ class Failure(TaskArguments):
     kind: str
 
 
+class Steps(TaskArguments):
+    count: int
+    seconds: float = 0.0
+
+
 class Tries(TaskArguments):
     until: int
 
@@ -44,6 +50,8 @@ FLAKY = TaskDeclaration(
     max_tries=3,
     first_retry_after=timedelta(milliseconds=40),
 )
+STUBBORN = TaskDeclaration(name="stubborn", queue=Queue.DISCOUNTS, arguments=Seconds)
+STEPS = TaskDeclaration(name="steps", queue=Queue.DISCOUNTS, arguments=Steps)
 COUNT_STORES = TaskDeclaration(name="count_stores", queue=Queue.ANALYTICS, arguments=NoArguments)
 
 
@@ -97,3 +105,22 @@ async def flaky(run: TaskRun, arguments: Tries) -> int:
 async def count_stores(run: TaskRun, _: NoArguments) -> int:
     async with run.resources.sessions.begin() as session:
         return int((await session.execute(text("SELECT count(*) FROM stores"))).scalar_one())
+
+
+@task(STUBBORN)
+async def stubborn(_: TaskRun, arguments: Seconds) -> str:
+    """Takes no notice of being cancelled."""
+    end = asyncio.get_running_loop().time() + arguments.seconds
+    while (remaining := end - asyncio.get_running_loop().time()) > 0:
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(remaining)
+    return "done"
+
+
+@task(STEPS)
+async def steps(run: TaskRun, arguments: Steps) -> int:
+    for step in range(1, arguments.count + 1):
+        run.report_progress(step, arguments.count, f"step {step}")
+        if arguments.seconds or step % 1000 == 0:
+            await asyncio.sleep(arguments.seconds)
+    return arguments.count

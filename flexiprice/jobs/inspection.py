@@ -1,0 +1,52 @@
+"""What happens right now: the jobs that run, and those that are to."""
+
+from typing import Final
+
+from flexiprice.jobs import keys
+from flexiprice.jobs.client import TaskQueue
+from flexiprice.jobs.queues import get_queue
+from flexiprice.jobs.redis import redis_errors
+from flexiprice.jobs.status import JobStatus, RunStatus
+from flexiprice.settings import Queue
+
+MAX_LISTED_JOBS: Final = 500
+"""Jobs that one list holds at most."""
+
+
+async def list_active(tasks: TaskQueue) -> tuple[JobStatus, ...]:
+    """The jobs that run, those that have run longest first.
+
+    Raises:
+        RedisUnavailable: Redis does not answer.
+    """
+    ids = [job_id for queue in Queue for job_id in (await get_queue(tasks, queue)).running_job_ids]
+    running = [
+        status
+        for status in (await tasks.find_statuses(ids)).values()
+        # What has ended between the two looks runs no longer.
+        if status.status is RunStatus.RUNNING
+    ]
+    return tuple(sorted(running, key=lambda job: (job.started_at is None, job.started_at, job.job_id)))
+
+
+async def list_deferred(tasks: TaskQueue, *, limit: int = 100) -> tuple[JobStatus, ...]:
+    """The jobs that are not due yet, the next first; those included that wait for another try.
+
+    Args:
+        tasks: the queue.
+        limit: at most so many, up to `MAX_LISTED_JOBS`.
+
+    Raises:
+        RedisUnavailable: Redis does not answer.
+    """
+    limit = min(limit, MAX_LISTED_JOBS)
+    with redis_errors():
+        seconds, micros = await tasks.redis.time()
+        async with tasks.redis.pipeline(transaction=False) as pipe:
+            for queue in Queue:
+                after = f"({seconds * 1000 + micros // 1000}"
+                pipe.zrangebyscore(keys.queue_key(queue), after, "+inf", start=0, num=limit, withscores=True)
+            found: list[list[tuple[bytes, float]]] = await pipe.execute()
+    due = sorted((score, job_id) for jobs in found for job_id, score in jobs)[:limit]
+    statuses = await tasks.find_statuses([job_id.decode(errors="replace") for _, job_id in due])
+    return tuple(status for status in statuses.values() if not status.ready and status.due_at is not None)

@@ -1,0 +1,89 @@
+"""Trying jobs again that have ended: each as a new job that names the old one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from arq.jobs import DeserializationError, deserialize_job, deserialize_result
+
+from flexiprice.domain.run import RunTrigger
+from flexiprice.errors import FlexiPriceError
+from flexiprice.jobs import codec, keys
+from flexiprice.jobs.client import Call, EnqueuedJob, TaskQueue, can_be_job_id
+from flexiprice.jobs.origin import JobOrigin
+from flexiprice.jobs.redis import redis_errors
+from flexiprice.jobs.status import JobStatus
+from flexiprice.settings import Queue
+
+_UNKNOWN: Final = "there is no such job, or its result is no longer kept"
+_UNREADABLE: Final = "what Redis holds of the job cannot be read, so it cannot be tried again"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retried:
+    """What came of trying one job again.
+
+    Attributes:
+        job_id: the job that had ended.
+        new_job_id: the job that tries it again; None where there is none.
+        message: for a person: what was done, or why nothing was.
+    """
+
+    job_id: str
+    new_job_id: str | None
+    message: str
+
+
+async def retry_jobs(tasks: TaskQueue, job_ids: Sequence[str], *, origin: JobOrigin) -> tuple[Retried, ...]:
+    """Enqueues anew, with the same arguments, what has ended, whichever way it did.
+
+    Args:
+        tasks: the queue.
+        job_ids: the jobs; each is tried again once.
+        origin: who asks; trigger and parent are added.
+
+    Raises:
+        RedisUnavailable: Redis does not answer.
+    """
+    wanted = list(dict.fromkeys(job_ids))
+    statuses = await tasks.find_statuses([job_id for job_id in wanted if can_be_job_id(job_id)])
+    return tuple([await _retry(tasks, job_id, statuses.get(job_id), origin) for job_id in wanted])
+
+
+async def _retry(tasks: TaskQueue, job_id: str, status: JobStatus | None, origin: JobOrigin) -> Retried:
+    if status is None:
+        return Retried(job_id=job_id, new_job_id=None, message=_UNKNOWN)
+    if not status.ready:
+        return Retried(job_id=job_id, new_job_id=None, message=f"it has not ended: it is {status.status}")
+    call = await _call_of(tasks, job_id, status.queue)
+    if call is None:
+        return Retried(job_id=job_id, new_job_id=None, message=_UNREADABLE)
+    origin = replace(origin, trigger=RunTrigger.RETRY, parent_job_id=job_id)
+    try:
+        job: EnqueuedJob = await tasks.enqueue_call(call, origin=origin)
+    except FlexiPriceError as error:
+        # Said of this job alone: others may have been enqueued already.
+        return Retried(job_id=job_id, new_job_id=None, message=error.message)
+    return Retried(job_id=job_id, new_job_id=job.job_id, message=f"{job.task} is enqueued again")
+
+
+async def _call_of(tasks: TaskQueue, job_id: str, queue: Queue | None) -> Call | None:
+    """What the job called; of one that expired only its record still tells."""
+    with redis_errors():
+        async with tasks.redis.pipeline(transaction=True) as pipe:
+            pipe.get(keys.result_key(job_id))
+            pipe.hget(keys.record_key(job_id), "body")
+            encoded, body = await pipe.execute()
+    try:
+        if body is not None:
+            job = deserialize_job(body, deserializer=codec.decode)
+        elif encoded is not None:
+            job = deserialize_result(encoded, deserializer=codec.decode)
+        else:
+            return None
+    except DeserializationError:
+        return None
+    # Without a name arq could not read what it was to run; our tasks have no unnamed arguments.
+    if queue is None or job.args or job.function.startswith("<"):
+        return None
+    return Call(job.function, queue, dict(job.kwargs))
