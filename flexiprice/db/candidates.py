@@ -1,53 +1,19 @@
 """The batches that a recompute quotes, beside their products, their stores' dates and open discounts."""
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date, datetime
-from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
-    FromClause,
-    Subquery,
-    and_,
-    bindparam,
-    case,
-    func,
-    or_,
-    select,
-)
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import ColumnElement, FromClause, Subquery, and_, case, func, or_, select
 
 from flexiprice.db.cents import RATE_PARTS, number
 from flexiprice.db.fingerprint import batch_fingerprint, product_fingerprint
 from flexiprice.db.opening_rate import opening_rate
 from flexiprice.db.policy_sql import Columns, fenced, product_terms
 from flexiprice.db.policy_sql_rules import matched_rule
-from flexiprice.db.store_days import store_days
+from flexiprice.db.recompute_scope import BATCH_IDS, CATEGORY_KEY, DAYS_THRESHOLD, NOW, ON, STORE, Narrowing
+from flexiprice.db.store_days import same_day_everywhere, store_days_at
 from flexiprice.db.tables import Batch, Discount, Product, table_of
 from flexiprice.domain.policy import PricingPolicy
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scope:
-    """Which batches are quoted, and on which day; what is None does not narrow it.
-
-    Attributes:
-        now: the instant whose date each store has.
-        days_threshold: batches further from their expiry are quoted only if they have a discount open.
-        on: the date of every store, instead of that of `now`.
-        batch_ids: only these batches.
-        store: only the batches of the store with this code.
-        category_key: only the batches of this category.
-    """
-
-    now: datetime
-    days_threshold: int
-    on: date | None = None
-    batch_ids: Sequence[int] | None = None
-    store: str | None = None
-    category_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +47,7 @@ class Candidates:
         )
 
 
-def priced_products(policy: PricingPolicy, scope: Scope) -> Subquery:
+def priced_products(policy: PricingPolicy, narrowings: Collection[Narrowing]) -> Subquery:
     """The products in scope with what their batches' quotes share.
 
     That is all of `policy_sql.product_terms`, `fingerprint` and `opening_rate`.
@@ -90,8 +56,8 @@ def priced_products(policy: PricingPolicy, scope: Scope) -> Subquery:
     query = select(
         product.id.label("product_id"), product.category_key, product.base_price, product.unit_cost
     )
-    if scope.category_key is not None:
-        query = query.where(product.category_key == scope.category_key)
+    if Narrowing.CATEGORY_KEY in narrowings:
+        query = query.where(product.category_key == CATEGORY_KEY)
     terms = product_terms(policy, query.subquery())
     return fenced(
         select(
@@ -102,33 +68,30 @@ def priced_products(policy: PricingPolicy, scope: Scope) -> Subquery:
     )
 
 
-def join_candidates(scope: Scope, products: FromClause) -> Candidates:
+def join_candidates(products: FromClause, narrowings: Collection[Narrowing]) -> Candidates:
     """Joins the batches in scope to what their quotes need.
 
     Args:
-        scope: which batches.
         products: has the column `product_id`.
+        narrowings: which of the scope's conditions there are.
     """
     batch, open_ = table_of(Batch), table_of(Discount)
-    stores = store_days(scope.now, on=scope.on)
-    days_to_expiry = batch.c.expiry_date - stores.c.day
-    # The dates are compared, not the days: the index knows dates.
+    stores = same_day_everywhere(ON) if Narrowing.ON in narrowings else store_days_at(NOW)
     may_open = and_(
         batch.c.quantity > number(0),
         batch.c.expiry_date >= stores.c.day,
-        batch.c.expiry_date <= stores.c.day + number(scope.days_threshold),
+        batch.c.expiry_date <= stores.c.day + DAYS_THRESHOLD,
     )
     conditions: list[ColumnElement[bool]] = [or_(may_open, open_.c.batch_id.is_not(None))]
-    if scope.batch_ids is not None:
-        ids: ColumnElement[Any] = bindparam(None, list(scope.batch_ids), ARRAY(BigInteger))
-        conditions.append(batch.c.id == ids.any_())
-    if scope.store is not None:
-        conditions.append(stores.c.code == scope.store)
+    if Narrowing.BATCH_IDS in narrowings:
+        conditions.append(batch.c.id == BATCH_IDS.any_())
+    if Narrowing.STORE in narrowings:
+        conditions.append(stores.c.code == STORE)
     return Candidates(
         source=batch.join(products, products.c.product_id == batch.c.product_id)
         .join(stores, stores.c.store_id == batch.c.store_id)
         .outerjoin(open_, open_.c.batch_id == batch.c.id),
         is_candidate=and_(*conditions),
         products=products.c,
-        days_to_expiry=days_to_expiry,
+        days_to_expiry=batch.c.expiry_date - stores.c.day,
     )

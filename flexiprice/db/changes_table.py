@@ -4,14 +4,30 @@ The computation may use parallel workers, which a statement that writes to a rea
 row that does not change never reaches a write.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, MetaData, Select, Table, bindparam, delete, func, insert, select, update
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Label,
+    MetaData,
+    Table,
+    bindparam,
+    cast,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import QueryableAttribute
 
+from flexiprice.db.prepared import Prepared
 from flexiprice.db.tables import Discount, PriceDecision, table_of
 from flexiprice.db.temporary_table import analyze, create_temporary, drop_temporary
 from flexiprice.domain.decision import DecisionKind
@@ -33,6 +49,15 @@ CHANGES = Table(
 )
 
 
+def typed(**columns: ColumnElement[Any] | QueryableAttribute[Any]) -> list[Label[Any]]:
+    """The columns of `CHANGES` for a SELECT that fills it, each in its type.
+
+    They must not take the type that one policy happens to give them (a rule that is always NULL, say): the
+    statements that read the table are prepared once a connection, and hold on to what it looked like.
+    """
+    return [cast(columns[column.name], column.type).label(column.name) for column in CHANGES.c]
+
+
 @dataclass(frozen=True, slots=True)
 class Counts:
     """How many changes of each kind were collected; `same` are those of the fingerprint alone."""
@@ -48,14 +73,17 @@ class Counts:
         return self.opened + self.changed + self.closed
 
 
-async def collect_changes(session: AsyncSession, changes: Select[*tuple[Any, ...]]) -> Counts:
+async def collect_changes(
+    session: AsyncSession, changes: Prepared, parameters: Mapping[str, object]
+) -> Counts:
     """Computes the changes into the temporary table.
 
     Args:
         session: the transaction at whose end the table is dropped, if not before.
         changes: gives the columns of `CHANGES`.
+        parameters: of the statement.
     """
-    await create_temporary(session, CHANGES, changes)
+    await create_temporary(session, CHANGES, changes, parameters)
     kind = CHANGES.c.kind
     number_of = {member: func.count().filter(kind == member) for member in DecisionKind}
     counted = await session.execute(

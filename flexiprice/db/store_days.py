@@ -2,23 +2,31 @@
 
 from datetime import date, datetime
 
-from sqlalchemy import Date, Subquery, bindparam, cast, func, select
+from sqlalchemy import ColumnElement, Date, Subquery, bindparam, cast, func, select
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 
 from flexiprice.db.policy_sql import fenced
 from flexiprice.db.tables import Store
 
 
-def store_days(now: datetime, *, on: date | None = None) -> Subquery:
-    """Stores with `store_id`, `code` and `day`, the date that `now` falls on in the store's time zone.
+def store_days(now: datetime) -> Subquery:
+    """Stores with `store_id`, `code` and `day`, the date that `now` falls on in the store's time zone."""
+    return store_days_at(bindparam(None, now, TIMESTAMP(timezone=True)))
 
-    Fenced: a date costs a look into the time zone's tables, which is done once a store
-    rather than once a batch. A materialized CTE would do so too, but keeps out parallel workers.
 
-    Args:
-        now: the instant.
-        on: the date that every store has instead, where given.
+def store_days_at(now: ColumnElement[datetime]) -> Subquery:
+    """`store_days` at an instant that is told when the statement is executed.
+
+    Fenced: a date costs a look into the time zone's tables, which is done once a store rather than once
+    a batch. A materialized CTE would do so too, but keeps out parallel workers.
     """
-    local = func.timezone(Store.time_zone, bindparam(None, now, TIMESTAMP(timezone=True)))
-    day = cast(local, Date) if on is None else bindparam(None, on, Date)
+    return _stores(cast(func.timezone(Store.time_zone, now), Date))
+
+
+def same_day_everywhere(day: ColumnElement[date]) -> Subquery:
+    """`store_days` on one date in all stores, whatever their time zones."""
+    return _stores(day)
+
+
+def _stores(day: ColumnElement[date]) -> Subquery:
     return fenced(select(Store.id.label("store_id"), Store.code, day.label("day")))

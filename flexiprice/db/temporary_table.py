@@ -1,38 +1,28 @@
 """`CREATE TEMPORARY TABLE … AS SELECT`, the one form of writing that may compute with parallel workers."""
 
-from typing import Any, cast
+from collections.abc import Mapping
+from dataclasses import replace
 
-from sqlalchemy import ClauseElement, Executable, Select, Table, text
+from sqlalchemy import Table, text
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
+
+from flexiprice.db.prepared import Prepared, run
 
 
-class _CreateTemporaryTable(Executable, ClauseElement):
-    """What SQLAlchemy has without ON COMMIT DROP and without parameters."""
-
-    inherit_cache = False
-
-    def __init__(self, name: str, query: Select[*tuple[Any, ...]]) -> None:
-        self.name = name
-        self.query = query
-
-
-@compiles(_CreateTemporaryTable)
-def _create(element: _CreateTemporaryTable, compiler: SQLCompiler, **options: object) -> str:
-    query = compiler.process(element.query, **cast("dict[str, Any]", options))
-    return f"CREATE TEMPORARY TABLE {element.name} ON COMMIT DROP AS {query}"
-
-
-async def create_temporary(session: AsyncSession, table: Table, query: Select[*tuple[Any, ...]]) -> None:
+async def create_temporary(
+    session: AsyncSession, table: Table, query: Prepared, parameters: Mapping[str, object]
+) -> None:
     """Fills a temporary table, which lasts until the transaction ends at most.
 
     Args:
         session: the transaction.
         table: its name, and the columns that the query gives.
         query: what it holds.
+        parameters: of the query.
     """
-    await session.execute(_CreateTemporaryTable(table.name, query))
+    # SQLAlchemy has this statement too, but without ON COMMIT and without parameters.
+    sql = f"CREATE TEMPORARY TABLE {table.name} ON COMMIT DROP AS {query.sql}"
+    await run(session, replace(query, sql=sql), parameters)
 
 
 async def analyze(session: AsyncSession, table: Table, *columns: str) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.db.changes_table import CHANGES, apply_changes, collect_changes, drop_changes
-from flexiprice.db.closings import select_expired_or_sold_out
+from flexiprice.db.closings import prepare_expired_or_sold_out
 from flexiprice.db.locks import Lock, take_lock
 from flexiprice.db.partitions import drop_price_history_before, ensure_partitions
 from flexiprice.db.planner import plan_for_bulk
@@ -52,7 +52,8 @@ async def cleanup_expired_discounts(
     await take_lock(session, Lock.DISCOUNTS)
     created = await ensure_partitions(session, now=now)
     await plan_for_bulk(session)
-    counts = await collect_changes(session, select_expired_or_sold_out(now))
+    dialect = (await session.connection()).dialect
+    counts = await collect_changes(session, prepare_expired_or_sold_out(dialect), {"now": now})
     expired = await session.scalar(select(func.count()).where(CHANGES.c.close_reason == CloseReason.EXPIRED))
     await apply_changes(session, counts, decided_at=now)
     await drop_changes(session)

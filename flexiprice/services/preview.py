@@ -7,11 +7,11 @@ from time import perf_counter
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from flexiprice.db.candidates import Scope
-from flexiprice.db.changes_table import collect_changes, drop_changes
+from flexiprice.db.changes_table import drop_changes
+from flexiprice.db.due_batches import find_due
 from flexiprice.db.planner import plan_for_bulk
 from flexiprice.db.preview_queries import steepest_changes, total_changes
-from flexiprice.db.price_changes import find_due, select_changes
+from flexiprice.db.recompute_scope import Scope
 from flexiprice.domain.category import category_key
 from flexiprice.domain.decision import CloseReason, DecisionKind
 from flexiprice.domain.limits import Limit
@@ -22,6 +22,7 @@ from flexiprice.services.recompute import (
     DEFAULT_DAYS_THRESHOLD,
     RecomputeSummary,
     check_days_threshold,
+    collect_price_changes,
     summarize,
 )
 from flexiprice.services.stores import get_store
@@ -151,9 +152,7 @@ async def preview_recompute(
     priced_by = policy or (await get_active_policy(session)).policy
     await plan_for_bulk(session)
     due = await find_due(session, priced_by, scope)
-    counts = await collect_changes(
-        session, select_changes(priced_by, scope, due, version_counts=policy is None)
-    )
+    counts = await collect_price_changes(session, priced_by, due.scope, version_counts=policy is None)
     totals = [CategoryTotals(*row) for row in await total_changes(session)]
     changes = [PreviewChange(*row) for row in await steepest_changes(session, limit=limit)]
     await drop_changes(session)

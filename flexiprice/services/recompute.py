@@ -7,14 +7,16 @@ from time import perf_counter
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from flexiprice.db.candidates import Scope
 from flexiprice.db.changes_table import Counts, apply_changes, collect_changes, drop_changes
-from flexiprice.db.closings import select_deleted
+from flexiprice.db.closings import prepare_deleted
+from flexiprice.db.due_batches import find_due
 from flexiprice.db.locks import Lock, share_lock, take_lock
 from flexiprice.db.partitions import ensure_partitions
 from flexiprice.db.planner import plan_for_bulk
-from flexiprice.db.price_changes import find_due, select_changes
-from flexiprice.domain.policy import MAX_DAYS_TO_EXPIRY
+from flexiprice.db.prepared import PolicyKey
+from flexiprice.db.price_changes import prepare_changes
+from flexiprice.db.recompute_scope import Scope
+from flexiprice.domain.policy import MAX_DAYS_TO_EXPIRY, PricingPolicy
 from flexiprice.errors import InvalidInput
 from flexiprice.services.policies import get_active_policy
 
@@ -97,7 +99,9 @@ async def close_discounts_of_deleted(session: AsyncSession, batch_ids: Sequence[
     """
     await share_lock(session, Lock.DISCOUNTS)
     await ensure_partitions(session, now=now)
-    counts = await collect_changes(session, select_deleted(batch_ids, now))
+    dialect = (await session.connection()).dialect
+    parameters = {"now": now, "batch_ids": batch_ids}
+    counts = await collect_changes(session, prepare_deleted(dialect), parameters)
     await apply_changes(session, counts, decided_at=now)
     await drop_changes(session)
     return counts.closed
@@ -123,7 +127,7 @@ async def _recompute(session: AsyncSession, scope: Scope) -> RecomputeSummary:
     due = await find_due(session, policy, scope)
     counts = Counts()
     if due.may_change:
-        counts = await collect_changes(session, select_changes(policy, scope, due))
+        counts = await collect_price_changes(session, policy, due.scope)
         await apply_changes(session, counts, decided_at=scope.now)
         await drop_changes(session)
     return summarize(due.considered, counts, perf_counter() - started)
@@ -139,3 +143,21 @@ def summarize(considered: int, counts: Counts, duration_seconds: float) -> Recom
         unchanged=considered - counts.decisions,
         duration_seconds=duration_seconds,
     )
+
+
+async def collect_price_changes(
+    session: AsyncSession, policy: PricingPolicy, scope: Scope, *, version_counts: bool = True
+) -> Counts:
+    """Computes what a policy changes, into the table that `apply_changes` reads.
+
+    Args:
+        session: the transaction.
+        policy: one without a version holds no open price.
+        scope: the batches to quote, from `find_due`.
+        version_counts: whether another policy version alone makes a change.
+    """
+    dialect = (await session.connection()).dialect
+    statement = prepare_changes(
+        dialect, PolicyKey.of(policy), scope.narrowings, version_counts=version_counts
+    )
+    return await collect_changes(session, statement, scope.parameters())

@@ -1,0 +1,71 @@
+"""Finds the batches that a recompute must quote, in one pass that looks at a number each."""
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import cast
+
+from sqlalchemy import BigInteger, Dialect, case, func, select
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from flexiprice.db.candidates import join_candidates, priced_products
+from flexiprice.db.cents import number
+from flexiprice.db.policy_sql import fenced
+from flexiprice.db.prepared import PolicyKey, Prepared, prepare, run
+from flexiprice.db.recompute_scope import Narrowing, Scope
+from flexiprice.db.tables import Batch, table_of
+from flexiprice.domain.policy import PricingPolicy
+
+# More than these are not named but looked for again: the list would weigh on the client, and to look up so
+# many single batches would cost more than another pass over all of them.
+_MOST_BATCHES_TO_NAME = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What a pass over the candidates found.
+
+    Attributes:
+        considered: how many candidates there are.
+        may_change: for how many of them quoting can change anything.
+        scope: the batches to quote.
+    """
+
+    considered: int
+    may_change: int
+    scope: Scope
+
+
+async def find_due(session: AsyncSession, policy: PricingPolicy, scope: Scope) -> Due:
+    """Counts the candidates and finds those that quoting can change, by their fingerprints.
+
+    Args:
+        session: the transaction.
+        policy: one without a version finds all that have a discount open.
+        scope: which batches.
+    """
+    connection = await session.connection()
+    statement = _statement(connection.dialect, PolicyKey.of(policy), scope.narrowings)
+    found = await run(session, statement, scope.parameters())
+    considered, may_change, batch_ids = cast("tuple[int, int, list[int] | None]", found.one())
+    named = may_change <= _MOST_BATCHES_TO_NAME
+    return Due(considered, may_change, replace(scope, batch_ids=batch_ids or ()) if named else scope)
+
+
+@lru_cache(maxsize=64)
+def _statement(dialect: Dialect, key: PolicyKey, narrowings: frozenset[Narrowing]) -> Prepared:
+    policy = key.policy()
+    terms = priced_products(policy, narrowings).c
+    # No more than is needed: these rows are looked up once a batch, and a smaller table is looked up faster.
+    products = fenced(select(terms.product_id, terms.fingerprint, terms.scope, terms.opening_rate))
+    candidates = join_candidates(products, narrowings)
+    ids = func.array_agg(table_of(Batch).c.id, type_=ARRAY(BigInteger)).filter(candidates.is_due(policy))
+    passed = (
+        select(func.count().label("considered"), ids.label("ids"))
+        .select_from(candidates.source)
+        .where(candidates.is_candidate)
+        .subquery()
+    )
+    may_change = func.coalesce(func.cardinality(passed.c.ids), number(0))
+    named = case((may_change <= number(_MOST_BATCHES_TO_NAME), passed.c.ids))
+    return prepare(select(passed.c.considered, may_change, named), dialect)
