@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.db.engine import database_errors
+from flexiprice.errors import DatabaseUnavailable
 from flexiprice.resources import Database, JobBroker, open_database, open_job_broker
 from flexiprice.settings import Settings, load_settings
 from flexiprice.telemetry import configure_logging
@@ -33,9 +34,16 @@ def with_database(settings: Settings, use: Callable[[Database], Coroutine[Any, A
     """
 
     async def run() -> T:
-        with database_errors():
-            async with open_database(settings, program=_PROGRAM) as database:
-                return await use(database)
+        try:
+            with database_errors():
+                async with open_database(settings, program=_PROGRAM) as database:
+                    return await use(database)
+        except DatabaseUnavailable as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                # Ctrl-C in the middle of a statement looks like a lost connection from below.
+                raise asyncio.CancelledError from error
+            raise
 
     return asyncio.run(run())
 
