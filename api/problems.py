@@ -29,6 +29,7 @@ STATUS_OF: Final[Mapping[str, int]] = {
     "unavailable": 503,
     "database_unavailable": 503,
     "redis_unavailable": 503,
+    "queue_full": 503,
     # Found out only when the server refuses what is configured: the operator's to mend, not the client's.
     "invalid_settings": 503,
 }
@@ -41,6 +42,8 @@ _CODE_OF: Final[Mapping[int, str]] = {
     415: "unsupported_media_type",
     422: "invalid_input",
 }
+# Names that RFC 9110 has changed, so that they do not depend on Python's version.
+_TITLE_OF: Final[Mapping[int, str]] = {413: "Content Too Large", 422: "Unprocessable Content"}
 # By SQLSTATE: two writers in each other's way, of whom the server has sent one back.
 _TRY_AGAIN: Final = ("40001", "40P01", "55P03", "57014")
 _BAD_VALUE: Final = "22"
@@ -63,7 +66,7 @@ class ProblemResponse(Response):
         headers: Mapping[str, str] | None = None,
     ) -> None:
         problem = Problem(
-            title=HTTPStatus(status).phrase,
+            title=_TITLE_OF.get(status) or HTTPStatus(status).phrase,
             status=status,
             code=code,
             detail=plain(detail),

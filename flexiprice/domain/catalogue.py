@@ -135,5 +135,7 @@ UnitCost = Annotated[
 CalendarDate = Annotated[
     date,
     BeforeValidator(_iso_date),
-    WithJsonSchema({"type": "string", "format": "date", "description": "ISO 8601, 1970-01-01 to 2999-12-31."}),
+    WithJsonSchema(
+        {"type": "string", "format": "date", "description": "ISO 8601, 1970-01-01 to 2999-12-31."}
+    ),
 ]

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import Select, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.db.limit_mask import limits_of
@@ -52,39 +53,52 @@ async def get_price(session: AsyncSession, *, sku: str, store: str, now: datetim
     Raises:
         NotFound: there is no such product or store.
     """
-    product, shop = await get_product(session, sku), await get_store(session, store)
+    rows = (await session.execute(_prices(sku, store, now))).all()
+    if not rows:
+        # One of the two is missing; these say which.
+        await get_store(session, store)
+        await get_product(session, sku)
+    first = rows[0]
+    return ProductPrice(
+        sku=first.sku,
+        store=first.store,
+        base_price=first.base_price,
+        lowest_price=first.lowest_price,
+        batches=tuple(BatchPrice(*row[4:]) for row in rows if row.batch_id is not None),
+    )
+
+
+def _prices(sku: str, store: str, now: datetime) -> Select[*tuple[Any, ...]]:
+    """A row for each batch that can be sold, or one without a batch: all in one round trip."""
     stores = store_days(now)
+    can_be_sold = and_(
+        Batch.product_id == Product.id,
+        Batch.store_id == stores.c.store_id,
+        Batch.quantity > 0,
+        Batch.expiry_date >= stores.c.day,
+    )
     # A base price that has just been cut below an open discount wins over it until that is recomputed.
     in_force = and_(Discount.batch_id == Batch.id, Discount.price < Product.base_price)
     price = func.coalesce(Discount.price, Product.base_price)
-    query = (
+    return (
         select(
-            func.min(price).over(),
-            Batch.id,
+            Product.sku,
+            stores.c.code.label("store"),
+            Product.base_price,
+            func.min(price).over().label("lowest_price"),
+            Batch.id.label("batch_id"),
             Batch.lot,
             Batch.expiry_date,
-            price,
-            func.coalesce(Discount.rate, _NO_DISCOUNT),
+            price.label("price"),
+            func.coalesce(Discount.rate, _NO_DISCOUNT).label("rate"),
             Discount.rule,
-            limits_of(Discount.limits),
+            limits_of(Discount.limits).label("limits"),
         )
-        .join(Product, Product.id == Batch.product_id)
-        .join(stores, stores.c.store_id == Batch.store_id)
+        .select_from(Product)
+        .join(stores, stores.c.code == store)
+        .outerjoin(Batch, can_be_sold)
         .outerjoin(Discount, in_force)
-        .where(
-            Product.sku == sku,
-            stores.c.code == store,
-            Batch.quantity > 0,
-            Batch.expiry_date >= stores.c.day,
-        )
+        .where(Product.sku == sku)
         .order_by(Batch.expiry_date, Batch.id)
         .limit(MAX_LISTED_BATCHES)
-    )
-    rows = (await session.execute(query)).all()
-    return ProductPrice(
-        sku=product.sku,
-        store=shop.code,
-        base_price=product.base_price,
-        lowest_price=rows[0][0] if rows else product.base_price,
-        batches=tuple(BatchPrice(*row[1:]) for row in rows),
     )
