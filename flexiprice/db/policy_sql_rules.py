@@ -19,7 +19,8 @@ from sqlalchemy import (
 )
 
 from flexiprice.db.cents import RATE_PARTS, number, rate_parts
-from flexiprice.domain.policy import IN_STOCK, PricingPolicy, PricingRule, Range
+from flexiprice.domain.policy import PricingPolicy, PricingRule
+from flexiprice.domain.ranges import IN_STOCK, Range
 
 NO_SCOPE = 0
 

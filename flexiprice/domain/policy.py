@@ -9,13 +9,10 @@ from typing import Annotated, Self, cast
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     PrivateAttr,
     StrictBool,
-    StrictInt,
     StringConstraints,
     ValidationError,
     model_validator,
@@ -24,6 +21,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from flexiprice.domain.category import category_key
 from flexiprice.domain.money import CENT, MAX_PRICE
+from flexiprice.domain.ranges import ClosedDocument, Range, at_most
 from flexiprice.errors import InvalidPolicy, Problem
 
 MAX_DAYS_TO_EXPIRY = 365
@@ -55,54 +53,7 @@ RoundingStep = Annotated[Decimal, Field(ge=CENT, le=MAX_PRICE, decimal_places=2)
 PriceChange = Annotated[Decimal, Field(ge=0, le=MAX_PRICE, decimal_places=2)]
 
 
-class _Document(BaseModel):
-    """A part of the document: immutable, and closed to keys it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Range(_Document):
-    """Whole numbers from `min` to `max`, both included; an end that is left out is open."""
-
-    min: Annotated[StrictInt, Field(ge=0)] | None = None
-    max: Annotated[StrictInt, Field(ge=0)] | None = None
-
-    @model_validator(mode="after")
-    def _is_in_order(self) -> Self:
-        if self.min is not None and self.max is not None and self.min > self.max:
-            raise PydanticCustomError(
-                "empty_range", "min {min} is above max {max}", {"min": self.min, "max": self.max}
-            )
-        return self
-
-    def __contains__(self, number: int) -> bool:
-        return (self.min is None or self.min <= number) and (self.max is None or number <= self.max)
-
-    def covers(self, other: "Range") -> bool:
-        """Whether every number of the other range is in this one."""
-        begins = (self.min or 0) <= (other.min or 0)
-        return begins and (self.max is None or (other.max is not None and other.max <= self.max))
-
-    def overlaps(self, other: "Range") -> bool:
-        """Whether any number is in both ranges."""
-        least = max(self.min or 0, other.min or 0)
-        return least in self and least in other
-
-
-def _at_most(bound: int) -> AfterValidator:
-    def check(numbers: Range) -> Range:
-        if max(numbers.min or 0, numbers.max or 0) > bound:
-            raise PydanticCustomError("range_bound", "must not go above {bound}", {"bound": bound})
-        return numbers
-
-    return AfterValidator(check)
-
-
-IN_STOCK = Range(min=1)
-"""The quantities of which there is something to sell; no rule is asked for others."""
-
-
-class PricingRule(_Document):
+class PricingRule(ClosedDocument):
     """A discount rate, and the batches it is for.
 
     Attributes:
@@ -113,8 +64,8 @@ class PricingRule(_Document):
     """
 
     name: Name
-    days_to_expiry: Annotated[Range, _at_most(MAX_DAYS_TO_EXPIRY)] = Range()
-    quantity: Annotated[Range, _at_most(MAX_QUANTITY)] = Range()
+    days_to_expiry: Annotated[Range, at_most(MAX_DAYS_TO_EXPIRY)] = Range()
+    quantity: Annotated[Range, at_most(MAX_QUANTITY)] = Range()
     discount: DiscountRate
 
     def matches(self, days_to_expiry: int, quantity: int) -> bool:
@@ -130,7 +81,7 @@ def first_largest(rules: Iterable[PricingRule]) -> list[PricingRule]:
     return sorted(rules, key=lambda rule: -rule.discount)
 
 
-class CategoryScope(_Document):
+class CategoryScope(ClosedDocument):
     """What a category does its own way; what it leaves out it takes from the default scope."""
 
     floor_fraction: Fraction | None = None
@@ -151,7 +102,7 @@ def _with_category_keys(categories: object) -> object:
     return keyed
 
 
-class PricingPolicy(_Document):
+class PricingPolicy(ClosedDocument):
     """The rules that turn a batch into a discount.
 
     Attributes:

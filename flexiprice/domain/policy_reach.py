@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from flexiprice.domain.policy import MAX_QUANTITY, PricingRule, Range, first_largest
+from flexiprice.domain.policy import MAX_QUANTITY, PricingRule, first_largest
+from flexiprice.domain.ranges import Range
 
 # Further away than any date that a batch can have.
 _NEVER = 10_000_000

@@ -5,7 +5,8 @@ from decimal import Decimal
 import pytest
 from pydantic import ValidationError
 
-from flexiprice.domain.policy import CategoryScope, PricingPolicy, Range, parse_policy
+from flexiprice.domain.policy import CategoryScope, PricingPolicy, parse_policy
+from flexiprice.domain.ranges import Range
 from flexiprice.errors import InvalidPolicy
 
 

@@ -5,7 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from flexiprice.domain.policy import PricingPolicy, Range
+from flexiprice.domain.policy import PricingPolicy
+from flexiprice.domain.ranges import Range
 from flexiprice.errors import InvalidPolicy
 from flexiprice.policies.text import MAX_TEXT_LENGTH, parse_policy_text
 

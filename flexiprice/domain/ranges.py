@@ -1,0 +1,55 @@
+"""Ranges of whole numbers in a policy."""
+
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, model_validator
+from pydantic_core import PydanticCustomError
+
+
+class ClosedDocument(BaseModel):
+    """A part of the document: immutable, and closed to keys it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Range(ClosedDocument):
+    """Whole numbers from `min` to `max`, both included; an end that is left out is open."""
+
+    min: Annotated[StrictInt, Field(ge=0)] | None = None
+    max: Annotated[StrictInt, Field(ge=0)] | None = None
+
+    @model_validator(mode="after")
+    def _is_in_order(self) -> Self:
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise PydanticCustomError(
+                "empty_range", "min {min} is above max {max}", {"min": self.min, "max": self.max}
+            )
+        return self
+
+    def __contains__(self, number: int) -> bool:
+        return (self.min is None or self.min <= number) and (self.max is None or number <= self.max)
+
+    def covers(self, other: "Range") -> bool:
+        """Whether every number of the other range is in this one."""
+        begins = (self.min or 0) <= (other.min or 0)
+        return begins and (self.max is None or (other.max is not None and other.max <= self.max))
+
+    def overlaps(self, other: "Range") -> bool:
+        """Whether any number is in both ranges."""
+        least = max(self.min or 0, other.min or 0)
+        return least in self and least in other
+
+
+def at_most(bound: int) -> AfterValidator:
+    """Validates that a range has no end above the bound."""
+
+    def check(numbers: Range) -> Range:
+        if max(numbers.min or 0, numbers.max or 0) > bound:
+            raise PydanticCustomError("range_bound", "must not go above {bound}", {"bound": bound})
+        return numbers
+
+    return AfterValidator(check)
+
+
+IN_STOCK = Range(min=1)
+"""The quantities of which there is something to sell; no rule is asked for others."""
