@@ -111,7 +111,7 @@ def requests(draw) -> dict:
 
 
 @settings(
-    max_examples=400,
+    max_examples=250,
     deadline=None,
     suppress_health_check=[
         HealthCheck.function_scoped_fixture,
