@@ -27,12 +27,17 @@ async def a_store(session: AsyncSession, code: str, time_zone: str) -> str:
 
 
 async def a_product(
-    session: AsyncSession, *, base_price: str = "4.00", unit_cost: str | None = None, category: str = "Bakery"
+    session: AsyncSession,
+    *,
+    base_price: str = "4.00",
+    unit_cost: str | None = None,
+    category: str = "Bakery",
+    sku: str | None = None,
 ) -> int:
-    number = next(_NUMBERS)
+    name = sku or f"SKU-{next(_NUMBERS)}"
     row = {
-        "sku": f"SKU-{number}",
-        "name": f"product {number}",
+        "sku": name,
+        "name": f"product {name}",
         "category": category,
         "category_key": category_key(category),
         "base_price": Decimal(base_price),

@@ -3,13 +3,15 @@
 import re
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, func, select, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.db.locks import Lock, take_lock_on
 from flexiprice.db.tables import PriceDecision, PriceSnapshot
 
 MONTHS_AHEAD = 2
+_LOCK_NOT_AVAILABLE = "55P03"
 _PARTITIONED = (PriceDecision.__tablename__, PriceSnapshot.__tablename__)
 _PARTITION = re.compile(rf"({'|'.join(_PARTITIONED)})_(\d{{4}})_(\d{{2}})")
 
@@ -50,7 +52,7 @@ def ensure_partitions_on(connection: Connection, *, now: datetime) -> int:
 async def drop_price_history_before(session: AsyncSession, *, instant: datetime) -> int:
     """Drops the partitions of the price history that end at or before an instant; returns how many.
 
-    The ledger is kept for good.
+    One that somebody reads for long stays until the next time. The ledger is kept for good.
     """
     connection = await session.connection()
     present = await connection.run_sync(_present)
@@ -59,9 +61,20 @@ async def drop_price_history_before(session: AsyncSession, *, instant: datetime)
         for name in sorted(present)
         if name.startswith(PriceSnapshot.__tablename__) and _following(_first_of(name)) <= instant
     ]
-    for name in old:
-        await connection.execute(text(f"DROP TABLE {name}"))
-    return len(old)
+    return sum([await _drop(session, name) for name in old])
+
+
+async def _drop(session: AsyncSession, name: str) -> bool:
+    try:
+        async with session.begin_nested():
+            # Whoever wants to read the history waits behind this, so it must not wait for long itself.
+            await session.execute(select(func.set_config("lock_timeout", "3s", True)))
+            await session.execute(text(f"DROP TABLE {name}"))
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE:
+            raise
+        return False
+    return True
 
 
 def _present(connection: Connection) -> set[str]:
