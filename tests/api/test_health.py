@@ -1,10 +1,8 @@
 """Whether the service lives and is ready."""
 
-import asyncio
-
 from flexiprice.settings import load_settings
 from tests.api.conftest import serve
-from tests.workers.conftest import running
+from tests.workers.conftest import running, until
 from workers import tasks
 from workers.runtime.task import tasks_in
 
@@ -12,9 +10,8 @@ READY = "/api/v1/health/ready"
 
 
 async def test_it_is_ready_where_database_schema_redis_and_a_worker_are_there(client, settings):
-    async with running(settings, tasks_in(tasks)), asyncio.timeout(30):
-        while not await client.app.state.resources.tasks.live_workers():
-            await asyncio.sleep(0.02)
+    async with running(settings, tasks_in(tasks)):
+        await until(client.app.state.resources.tasks.live_workers)
         response = await client.get(READY)
     assert response.status_code == 200, response.text
     assert response.json()["status"] == "ready"
