@@ -156,6 +156,18 @@ class Settings(BaseSettings):
         le=10_000_000,
         description="jobs that a queue holds at most, running ones included; beyond, enqueueing is refused",
     )
+    schedule_catch_up: Duration = Field(
+        default=timedelta(days=1),
+        ge=timedelta(0),
+        le=timedelta(days=31),
+        description="how old the latest tick may be that was missed while no worker lived, to be run late",
+    )
+    unknown_task_patience: Duration = Field(
+        default=timedelta(minutes=5),
+        ge=timedelta(0),
+        le=timedelta(days=7),
+        description="how long a job of a task that no worker knows waits for one that does, as in a deploy",
+    )
     worker_queues: Queues = Field(
         default=tuple(Queue),
         description="queues that a worker consumes, by comma; it ticks only their schedules",

@@ -11,30 +11,29 @@ from flexiprice.jobs.declarations import (
     RecomputeBatchesArguments,
 )
 from flexiprice.services import cleanup, price_history, recompute, retention
-from flexiprice.services.cleanup import CleanupSummary
-from flexiprice.services.price_history import PriceHistorySummary
-from flexiprice.services.recompute import RecomputeSummary
 from workers.runtime.task import TaskRun, task
 
 
 @task(RECOMPUTE_ALL_DISCOUNTS)
-async def recompute_all_discounts(run: TaskRun, arguments: RecomputeAllArguments) -> RecomputeSummary:
+async def recompute_all_discounts(run: TaskRun, arguments: RecomputeAllArguments) -> object:
     """Brings every discount up to date."""
-    async with run.resources.sessions.begin() as session:
-        return await recompute.recompute_all_discounts(
+    return await run.commit_once(
+        lambda session: recompute.recompute_all_discounts(
             session, now=run.now, days_threshold=arguments.days_threshold
         )
+    )
 
 
 @task(RECOMPUTE_BATCHES)
-async def recompute_batches(run: TaskRun, arguments: RecomputeBatchesArguments) -> RecomputeSummary:
+async def recompute_batches(run: TaskRun, arguments: RecomputeBatchesArguments) -> object:
     """Prices batches that are new or have changed."""
-    async with run.resources.sessions.begin() as session:
-        return await recompute.recompute_batches(session, now=run.now, batch_ids=arguments.batch_ids)
+    return await run.commit_once(
+        lambda session: recompute.recompute_batches(session, now=run.now, batch_ids=arguments.batch_ids)
+    )
 
 
 @task(CLEANUP_EXPIRED_DISCOUNTS)
-async def cleanup_expired_discounts(run: TaskRun, _: NoArguments) -> CleanupSummary:
+async def cleanup_expired_discounts(run: TaskRun, _: NoArguments) -> object:
     """Closes what is expired or sold out, and keeps partitions and retention."""
     # In a transaction of its own, so that no recompute waits for it.
     async with run.resources.sessions.begin() as session:
@@ -43,18 +42,19 @@ async def cleanup_expired_discounts(run: TaskRun, _: NoArguments) -> CleanupSumm
             now=run.now,
             run_history_retention_days=run.resources.settings.run_history_retention_days,
         )
-    async with run.resources.sessions.begin() as session:
-        return await cleanup.cleanup_expired_discounts(
+    return await run.commit_once(
+        lambda session: cleanup.cleanup_expired_discounts(
             session,
             now=run.now,
             history_retention_days=run.resources.settings.history_retention_days,
         )
+    )
 
 
 @task(UPDATE_PRICE_HISTORY)
-async def update_price_history(run: TaskRun, arguments: PriceHistoryArguments) -> PriceHistorySummary:
+async def update_price_history(run: TaskRun, arguments: PriceHistoryArguments) -> object:
     """Records the lowest price of every product in the slot of the tick."""
-    async with run.resources.sessions.begin() as session:
-        return await price_history.update_price_history(
-            session, slot_at=price_history.slot_of(arguments.slot_at or run.now), now=run.now
-        )
+    slot_at = price_history.slot_of(arguments.slot_at or run.now)
+    return await run.commit_once(
+        lambda session: price_history.update_price_history(session, slot_at=slot_at, now=run.now)
+    )

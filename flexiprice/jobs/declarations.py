@@ -8,10 +8,16 @@ from typing import Annotated, Final, Generic, TypeVar
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from flexiprice.errors import InvalidInput
+from flexiprice.jobs.retry import RetryPolicy
 from flexiprice.settings import Queue, Settings
 
 # More batches than this are priced by `recompute_all_discounts`.
 MAX_BATCHES: Final = 10_000
+
+# A server that restarts is back within a minute, and then nobody should wait for long.
+UNTIL_BACK: Final = RetryPolicy(
+    max_tries=12, base=timedelta(seconds=1), cap=timedelta(seconds=10), jitter=0.5
+)
 
 
 class TaskArguments(BaseModel):
@@ -36,18 +42,16 @@ class TaskDeclaration(Generic[ArgumentsT_co]):
         queue: where its jobs wait.
         arguments: the model of its arguments.
         time_limit: how long a run may take; None stands for the setting.
-        max_tries: how often a run is started at most when what it needs is away for now.
-        first_retry_after: the pause before the second try; each further one doubles it.
-        longest_retry_after: the longest such pause.
+        soft_time_limit: after how long a run is told to tidy up; None stands for the setting.
+        retry: how often and when a run is started again when what it needs is away for now.
     """
 
     name: str
     queue: Queue
     arguments: type[ArgumentsT_co]
     time_limit: timedelta | None = None
-    max_tries: int = 5
-    first_retry_after: timedelta = timedelta(seconds=1)
-    longest_retry_after: timedelta = timedelta(minutes=1)
+    soft_time_limit: timedelta | None = None
+    retry: RetryPolicy = UNTIL_BACK
 
     def parse(self, arguments: Mapping[str, object] | TaskArguments | None) -> ArgumentsT_co:
         """Checks arguments.
@@ -68,6 +72,10 @@ class TaskDeclaration(Generic[ArgumentsT_co]):
     def time_limit_in(self, settings: Settings) -> timedelta:
         """How long a run may take under these settings."""
         return self.time_limit if self.time_limit is not None else settings.time_limit
+
+    def soft_time_limit_in(self, settings: Settings) -> timedelta:
+        """After how long a run is told to tidy up under these settings."""
+        return self.soft_time_limit if self.soft_time_limit is not None else settings.soft_time_limit
 
 
 class RecomputeAllArguments(TaskArguments):

@@ -1,21 +1,57 @@
-"""The workers that live now, as they say of themselves in Redis."""
+"""The workers that live now, as they say of themselves in Redis, and those that are found to be gone.
+
+A worker's heartbeat renews its lease. When the lease has lapsed, any other worker may declare it lost;
+that cannot be undone, and is told to the worker itself by its next heartbeat, if there is one.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from enum import StrEnum
+from typing import Any, Final, cast
 
 from arq.connections import ArqRedis
+from arq.utils import to_ms
 from pydantic import TypeAdapter, ValidationError
 
 from flexiprice.errors import CorruptMessage
 from flexiprice.jobs import codec, keys
 from flexiprice.jobs.redis import redis_errors
+from flexiprice.jobs.scripts import HEARTBEAT, WITHDRAW
 from flexiprice.settings import Queue
 
-HEARTBEAT_EVERY: Final = timedelta(seconds=3)
-# A worker that was silent for so long counts as gone.
-LEASE: Final = timedelta(seconds=10)
+HEARTBEAT_EVERY: Final = timedelta(seconds=1)
+# A worker that was silent for so long may be declared lost.
+LEASE: Final = timedelta(seconds=3)
+
+
+class WorkerState(StrEnum):
+    """Whether a worker takes jobs, or only lets those end that it runs."""
+
+    RUNNING = "running"
+    DRAINING = "draining"
+
+
+class WorkerCommand(StrEnum):
+    """What a worker can be asked to do.
+
+    `drain`: take no more jobs, let those that run end however long they take, and end. `stop`: the same,
+    but hand back what does not end within the grace.
+    """
+
+    DRAIN = "drain"
+    STOP = "stop"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningJob:
+    """A job that a worker runs, as of its latest heartbeat."""
+
+    job_id: str
+    task: str
+    queue: Queue
+    attempt: int
+    started_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +68,14 @@ class LiveWorker:
         concurrency: jobs that it runs at once, per queue.
         started_at: when it began to take jobs.
         seen_at: its latest heartbeat.
+        state: whether it takes jobs.
+        running: the jobs that it runs.
+        succeeded: runs that have succeeded since its start.
+        failed: runs that have failed or were called off since its start.
+        retried: runs since its start that are tried again.
+        memory_bytes: of the process, resident; 0 where the system does not tell.
+        cpu: processor time since the heartbeat before, as a part of one core.
+        loop_lag_seconds: how late its event loop was at worst in the last seconds.
     """
 
     worker_id: str
@@ -43,25 +87,85 @@ class LiveWorker:
     concurrency: int
     started_at: datetime
     seen_at: datetime
+    state: WorkerState = WorkerState.RUNNING
+    running: tuple[RunningJob, ...] = ()
+    succeeded: int = 0
+    failed: int = 0
+    retried: int = 0
+    memory_bytes: int = 0
+    cpu: float = 0.0
+    loop_lag_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class HeartbeatAnswer:
+    """What a worker is told in return.
+
+    Attributes:
+        lost: it counts as lost: whatever it does cannot be written down any more.
+        command: what it is asked to do.
+        lost_workers: whose jobs are yet to be given back.
+    """
+
+    lost: bool
+    command: WorkerCommand | None
+    lost_workers: Sequence[str]
 
 
 _ADAPTER: Final = TypeAdapter(LiveWorker)
 
 
-async def announce(redis: ArqRedis, worker: LiveWorker) -> None:
-    """Says that a worker lives, for one lease."""
-    async with redis.pipeline(transaction=True) as pipe:
-        pipe.sadd(keys.WORKERS, worker.worker_id)
-        pipe.set(keys.worker_key(worker.worker_id), codec.encode(worker), px=LEASE)
-        await pipe.execute()
+async def announce(
+    redis: ArqRedis, worker: LiveWorker, *, joining: bool = False, may_declare: bool = False
+) -> HeartbeatAnswer:
+    """Says that a worker lives, for one lease.
+
+    Args:
+        redis: where it says so.
+        worker: what it says of itself.
+        joining: it is the first time.
+        may_declare: declare those lost whose leases have lapsed. Only for one that has heard from Redis
+            for a whole lease: after a silence of Redis every lease has lapsed.
+    """
+    beat = redis.register_script(HEARTBEAT)
+    reply = cast(
+        "tuple[int, bytes | None, list[bytes]]",
+        await beat(
+            keys=[
+                keys.WORKERS,
+                keys.LOST_WORKERS,
+                keys.worker_key(worker.worker_id),
+                keys.worker_command_key(worker.worker_id),
+            ],
+            args=[
+                worker.worker_id,
+                codec.encode(worker),
+                to_ms(LEASE) or 0,
+                "1" if joining else "",
+                "1" if may_declare else "",
+            ],
+        ),
+    )
+    alive, command, lost_workers = reply
+    return HeartbeatAnswer(
+        lost=not alive,
+        command=_command(command),
+        lost_workers=[worker_id.decode(errors="replace") for worker_id in lost_workers],
+    )
 
 
 async def withdraw(redis: ArqRedis, worker_id: str) -> None:
-    """Says that a worker is gone."""
-    async with redis.pipeline(transaction=True) as pipe:
-        pipe.srem(keys.WORKERS, worker_id)
-        pipe.delete(keys.worker_key(worker_id))
-        await pipe.execute()
+    """Says that a worker is gone; if it leaves jobs behind, its lease has lapsed from now on."""
+    leave = redis.register_script(WITHDRAW)
+    await leave(
+        keys=[
+            keys.WORKERS,
+            keys.running_key(worker_id),
+            keys.worker_key(worker_id),
+            keys.worker_command_key(worker_id),
+        ],
+        args=[worker_id],
+    )
 
 
 async def find_live_workers(redis: ArqRedis) -> tuple[LiveWorker, ...]:
@@ -71,17 +175,13 @@ async def find_live_workers(redis: ArqRedis) -> tuple[LiveWorker, ...]:
         RedisUnavailable: Redis does not answer.
     """
     with redis_errors():
-        async with redis.pipeline(transaction=False) as pipe:
-            pipe.smembers(keys.WORKERS)
-            members: list[bytes] = [*(await pipe.execute())[0]]
-            if not members:
-                return ()
-            pipe.mget([keys.worker_key(member.decode(errors="replace")) for member in members])
-            records: Sequence[bytes | None] = (await pipe.execute())[0]
-            gone = [member for member, record in zip(members, records, strict=True) if record is None]
-            if gone:
-                pipe.srem(keys.WORKERS, *gone)
-                await pipe.execute()
+        members = cast("list[bytes]", await redis.zrange(keys.WORKERS, 0, -1))
+        if not members:
+            return ()
+        records = cast(
+            "list[bytes | None]",
+            await redis.mget([keys.worker_key(member.decode(errors="replace")) for member in members]),
+        )
     workers = [worker for record in records if record is not None and (worker := _read(record)) is not None]
     return tuple(sorted(workers, key=lambda worker: (worker.started_at, worker.worker_id)))
 
@@ -93,3 +193,8 @@ def _read(record: bytes) -> LiveWorker | None:
     except (CorruptMessage, ValidationError):
         # A version to come may say other things of itself; it is not ours to judge.
         return None
+
+
+def _command(text: bytes | None) -> WorkerCommand | None:
+    known = {command.value.encode(): command for command in WorkerCommand}
+    return None if text is None else known.get(text)

@@ -17,8 +17,12 @@ from flexiprice.settings import Queue
 
 # The sorted set in which arq keeps the ids of jobs that are to be aborted.
 ABORTED_JOBS = abort_jobs_ss
-# The set of the ids of workers that announced themselves, live or not.
+# The sorted set of the ids of workers that nobody counts as lost, by the instant (ms) of their heartbeat.
 WORKERS = "flexiprice:workers"
+# The sorted set of the ids of workers that count as lost and whose jobs are yet to be given back.
+LOST_WORKERS = "flexiprice:lost-workers"
+# A hash of job ids and the bytes in their stead that nobody could read.
+QUARANTINE = "flexiprice:quarantine"
 # A hash of the queues from which nothing is taken, by the names of arq's sets: since when (ms), by whom.
 PAUSED_QUEUES = "flexiprice:paused-queues"
 
@@ -57,7 +61,8 @@ def record_key(job_id: str) -> str:
     """A hash of what is known of a job beside what arq keeps.
 
     task, queue, fingerprint, enqueued (ms), started (ms), worker; trigger, parent, request, actor: what
-    had it enqueued; progress; body: of one that may expire.
+    had it enqueued; progress; body: of one that may expire; losses: how many workers were lost while they
+    ran it; unknown_since (ms): nobody who looked knew its task; ended: the run that was the last to end.
     """
     return f"flexiprice:job:{job_id}"
 
@@ -80,3 +85,13 @@ def worker_key(worker_id: str) -> str:
 def worker_command_key(worker_id: str) -> str:
     """What a worker is asked to do, for it to read with each heartbeat; one of `fleet.WorkerCommand`."""
     return f"flexiprice:worker:{worker_id}:command"
+
+
+def running_key(worker_id: str) -> str:
+    """A hash of the jobs that a worker has taken and not finished: `<queue>:<since (ms)>` by job id."""
+    return f"flexiprice:worker:{worker_id}:running"
+
+
+def reaping_key(worker_id: str) -> str:
+    """There while somebody gives back the jobs of a lost worker."""
+    return f"flexiprice:reaping:{worker_id}"

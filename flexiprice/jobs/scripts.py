@@ -60,42 +60,75 @@ return {1, fingerprint}
 #
 # It looks at `window` jobs at a time, from the head of the queue, where those that run now stay until
 # they have ended. A job marked as this worker's that it does not hold was taken by a call whose answer
-# was lost; it is taken again. From a paused queue nothing is taken.
+# was lost; it is taken again. From a paused queue nothing is taken, nor by a worker whose lease has lapsed,
+# as it may be declared lost at any moment. A job of an unknown task is taken after a time, to be told so.
 #
-# Returns pairs of id and due time (ms), and the milliseconds until the next job is due, or -1.
+# Returns the jobs (id, due time, body, tries, record), the milliseconds until the next job is due or -1,
+# which of the jobs held or taken are to end, and the time.
 CLAIM: Final = """
-local queue, paused_queues = KEYS[1], KEYS[2]
-if redis.call('HEXISTS', paused_queues, queue) == 1 then
-  return {{}, -1}
+local queue, paused_queues, workers, running, aborted = unpack(KEYS)
+local worker, queue_name, room, window = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+local lease, kept, patience = tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[7])
+local in_progress_prefix, job_prefix, record_prefix = ARGV[8], ARGV[9], ARGV[10]
+local retry_prefix = ARGV[11]
+local held, known, called_off = {}, {}, {}
+local function note_if_called_off(id)
+  if redis.call('ZSCORE', aborted, id) then
+    called_off[#called_off + 1] = id
+  end
 end
-local worker, room, window, lease = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
-local in_progress_prefix, job_prefix, record_prefix = ARGV[5], ARGV[6], ARGV[7]
-local held = {}
-for i = 8, #ARGV do
+local last_held = 12 + tonumber(ARGV[12])
+for i = 13, last_held do
   held[ARGV[i]] = true
+  note_if_called_off(ARGV[i])
+end
+for i = last_held + 1, #ARGV do
+  known[ARGV[i]] = true
 end
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local now_text = string.format('%.0f', now)
+local beat = redis.call('ZSCORE', workers, worker)
+if room == 0 or not beat or now - beat > lease or redis.call('HEXISTS', paused_queues, queue) == 1 then
+  return {{}, -1, called_off, now_text}
+end
+
+local function is_for_others(record)
+  local task = redis.call('HGET', record, 'task')
+  if not task or known[task] then
+    return false
+  end
+  redis.call('HSETNX', record, 'unknown_since', now_text)
+  return now - tonumber(redis.call('HGET', record, 'unknown_since')) <= patience
+end
+
 local taken = {}
 local offset = 0
-while #taken < 2 * room do
+while #taken < room do
   local due = redis.call('ZRANGEBYSCORE', queue, '-inf', now_text, 'WITHSCORES', 'LIMIT', offset, window)
   for i = 1, #due, 2 do
     local id = due[i]
+    local record = record_prefix .. id
     local owner = redis.call('GET', in_progress_prefix .. id)
-    if #taken < 2 * room and not held[id] and (not owner or owner == worker) then
-      redis.call('SET', in_progress_prefix .. id, worker, 'PX', lease)
-      -- Without a definition it has expired, and is taken only to be told so.
-      if redis.call('EXISTS', job_prefix .. id) == 1 then
+    if #taken < room and not held[id] and (not owner or owner == worker) and not is_for_others(record) then
+      local tries = redis.call('GET', retry_prefix .. id)
+      if not owner then
+        tries = redis.call('INCR', retry_prefix .. id)
+      end
+      redis.call('PEXPIRE', retry_prefix .. id, kept)
+      redis.call('SET', in_progress_prefix .. id, worker, 'PX', kept)
+      redis.call('HSET', running, id, queue_name .. ':' .. now_text)
+      local body = redis.call('GET', job_prefix .. id)
+      -- Without a body it has expired, and is taken only to be told so.
+      if body then
         -- Once started in time, it may be handed back and started again however late it is.
         redis.call('PERSIST', job_prefix .. id)
-        redis.call('HSET', record_prefix .. id, 'started', now_text, 'worker', worker)
-        redis.call('HDEL', record_prefix .. id, 'progress')
+        redis.call('HSET', record, 'started', now_text, 'worker', worker)
+        redis.call('HDEL', record, 'progress', 'unknown_since')
       end
-      taken[#taken + 1] = id
-      taken[#taken + 1] = due[i + 1]
+      note_if_called_off(id)
+      taken[#taken + 1] = {id, due[i + 1], body, tonumber(tries) or 1, redis.call('HGETALL', record)}
     end
   end
   if #due < 2 * window then
@@ -109,7 +142,94 @@ local pause = -1
 if coming[2] then
   pause = math.ceil(tonumber(coming[2]) - now)
 end
-return {taken, pause}
+return {taken, pause, called_off, now_text}
+"""
+
+# Lets go of a job that a worker has taken: it has ended, is to be tried again, or is given back.
+#
+# A worker that counts as lost can do nothing of it; whoever found it lost does it in its stead, and then
+# the job's losses are counted. A call whose answer was lost may be repeated.
+#
+# Returns 1, or 0 where the job is not the worker's any more.
+RELEASE: Final = """
+local in_progress, running, job, result, retry, record, queue, aborted, lost_workers = unpack(KEYS)
+local worker, id, started, how, lost, outcome, kept, pause, wake, finished = unpack(ARGV)
+
+if lost == '' and redis.call('ZSCORE', lost_workers, worker) then
+  return 0
+end
+redis.call('HDEL', running, id)
+local run = worker .. ':' .. started
+if redis.call('GET', in_progress) ~= worker then
+  return redis.call('HGET', record, 'ended') == run and 1 or 0
+end
+redis.call('DEL', in_progress)
+redis.call('HSET', record, 'ended', run)
+if lost ~= '' then
+  redis.call('HINCRBY', record, 'losses', 1)
+end
+if how == 'end' then
+  if outcome ~= '' then
+    redis.call('SET', result, outcome, 'PX', kept)
+  end
+  redis.call('DEL', job, retry)
+  redis.call('ZREM', aborted, id)
+  redis.call('ZREM', queue, id)
+  redis.call('PEXPIRE', record, kept)
+  redis.call('PUBLISH', finished, '')
+  return 1
+end
+if how == 'again' then
+  local time = redis.call('TIME')
+  redis.call('ZADD', queue, 'XX', time[1] * 1000 + math.floor(time[2] / 1000) + tonumber(pause), id)
+else
+  -- It was the worker that ended, so the try does not count.
+  if redis.call('DECR', retry) <= 0 then
+    redis.call('DEL', retry)
+  end
+  redis.call('HDEL', record, 'started', 'worker', 'progress')
+end
+redis.call('PUBLISH', wake, '')
+return 1
+"""
+
+# Renews a worker's lease, and tells it of those whose leases have lapsed.
+#
+# Returns whether it does not count as lost itself, what it is asked to do, and who counts as lost.
+HEARTBEAT: Final = """
+local workers, lost_workers, record, command = unpack(KEYS)
+local worker, said, lease, joining, may_declare = unpack(ARGV)
+
+if redis.call('ZSCORE', lost_workers, worker) or
+    (joining == '' and not redis.call('ZSCORE', workers, worker)) then
+  return {0, false, {}}
+end
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+redis.call('SET', record, said, 'PX', lease)
+redis.call('ZADD', workers, string.format('%.0f', now), worker)
+if may_declare ~= '' then
+  local silent = redis.call('ZRANGEBYSCORE', workers, '-inf', string.format('(%.0f', now - lease))
+  for _, id in ipairs(silent) do
+    redis.call('ZREM', workers, id)
+    redis.call('ZADD', lost_workers, string.format('%.0f', now), id)
+  end
+end
+return {1, redis.call('GET', command), redis.call('ZRANGE', lost_workers, 0, -1)}
+"""
+
+# Takes a worker off the list; one that leaves jobs behind stays on it with its lease lapsed.
+WITHDRAW: Final = """
+local workers, running, record, command = unpack(KEYS)
+local worker = ARGV[1]
+
+redis.call('DEL', record, command)
+if redis.call('HLEN', running) == 0 then
+  redis.call('ZREM', workers, worker)
+else
+  redis.call('ZADD', workers, 'XX', 0, worker)
+end
+return 1
 """
 
 # Notes how far a job has come, if it is still this worker's.

@@ -117,11 +117,11 @@ def read_status(job_id: str, traces: JobTraces) -> JobStatus | None:
         return None
     queue, due_at_ms = next(iter(traces.due_at_ms.items()), (None, 0.0))
     error = None
-    if traces.owner is not None:
-        status = RunStatus.RUNNING
-    elif not traces.waiting:
+    if not traces.waiting:
         # Its time has run out; the next worker that looks at it will say so too.
         status, error = RunStatus.FAILED, _EXPIRED
+    elif traces.owner is not None:
+        status = RunStatus.RUNNING
     elif traces.tries:
         status = RunStatus.RETRYING
     else:

@@ -7,6 +7,7 @@ from flexiprice.resources import open_resources
 from flexiprice.services.cleanup import CleanupSummary
 from flexiprice.services.run_recording import record_runs
 from flexiprice.services.runs import list_runs
+from flexiprice.services.worker_fence import register_worker
 from flexiprice.settings import load_settings
 from tests.integration.run_records import NOON, SECOND, ended, started
 from workers.runtime.task import TaskRun
@@ -22,7 +23,10 @@ async def test_the_cleanup_deletes_runs_when_their_time_is_over(database_url: st
         async with resources.sessions.begin() as session:
             old, young = ended(started(started_at=NOON - SECOND)), ended(started())
             await record_runs(session, [old, young])
-        run = TaskRun(job_id="job", attempt=1, now=now, resources=resources)
+            await register_worker(session, worker_id="one", host="till", pid=7, started_at=NOON)
+        run = TaskRun(
+            job_id="job", enqueued_at=NOON, worker_id="one", attempt=1, now=now, resources=resources
+        )
         summary = await cleanup_expired_discounts.body(run, NoArguments())
         assert isinstance(summary, CleanupSummary)
         async with resources.sessions.begin() as session:

@@ -32,10 +32,23 @@ async def nothing(_: TaskRun, arguments: TaskArguments) -> dict[str, object]:
 SCHEDULED_TASKS = tuple(Task(schedule.task, nothing) for schedule in SCHEDULES)
 
 
+class MovedClock:
+    """A clock that a test sets."""
+
+    def __init__(self) -> None:
+        self.now = datetime.now(tz=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+CLOCK = MovedClock()
+
+
 @asynccontextmanager
 async def tickers(settings: Settings, count: int = 1) -> AsyncIterator[list[Worker]]:
-    """The workers that arq's command would make, not started."""
-    processes = [WorkerProcess(settings, SCHEDULED_TASKS) for _ in range(count)]
+    """The workers that arq's command would make, not started, by the moved clock."""
+    processes = [WorkerProcess(settings, SCHEDULED_TASKS, clock=CLOCK) for _ in range(count)]
     yield [
         Worker(
             functions=process.functions,
@@ -56,6 +69,7 @@ async def tick_through(workers: list[Worker], first: datetime, last: datetime) -
     """Lets workers live through a time in a moment."""
     now = first
     while now <= last:
+        CLOCK.now = now
         await asyncio.gather(*(worker.run_cron(now, 1.0) for worker in workers))
         now += STEP
 

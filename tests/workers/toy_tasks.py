@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from flexiprice.errors import DatabaseUnavailable, NotFound
 from flexiprice.jobs.declarations import NoArguments, TaskArguments, TaskDeclaration
+from flexiprice.jobs.retry import RetryPolicy
 from flexiprice.settings import Queue
 from workers.runtime.task import TaskRun, task
 
@@ -47,8 +48,7 @@ FLAKY = TaskDeclaration(
     name="flaky",
     queue=Queue.DISCOUNTS,
     arguments=Tries,
-    max_tries=3,
-    first_retry_after=timedelta(milliseconds=40),
+    retry=RetryPolicy(max_tries=3, base=timedelta(milliseconds=40)),
 )
 STUBBORN = TaskDeclaration(name="stubborn", queue=Queue.DISCOUNTS, arguments=Seconds)
 STEPS = TaskDeclaration(name="steps", queue=Queue.DISCOUNTS, arguments=Steps)

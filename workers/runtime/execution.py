@@ -1,129 +1,103 @@
-"""Running one try of a task: arguments checked, time limited, retried where that may help, logged."""
+"""Running one try of a task: arguments checked, time limited, its end judged and logged."""
 
 import asyncio
 import random
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import timedelta
 from time import monotonic
-from typing import Any
+from typing import Final
 
-from arq.typing import WorkerCoroutine
-from arq.worker import Function, Retry
 from structlog.contextvars import bound_contextvars
 
 from flexiprice.db.engine import database_errors
-from flexiprice.errors import FlexiPriceError, InvalidInput, TimeLimitExceeded, TransientError
-from flexiprice.jobs.declarations import TaskArguments, TaskDeclaration
-from flexiprice.resources import Resources
-from flexiprice.settings import Settings
+from flexiprice.domain.run import RunState
+from flexiprice.errors import FlexiPriceError, TransientError, WorkerFenced
+from flexiprice.jobs.declarations import TaskArguments
 from flexiprice.telemetry import get_logger
-from workers.runtime.progress import reporting
+from workers.runtime.limits import run_with_limits
 from workers.runtime.task import Task, TaskRun
-
-# What a worker's context holds beside what arq puts there.
-RESOURCES = "flexiprice_resources"
-WORKER_ID = "flexiprice_worker_id"
-
-# A body that does not end when it is told to is left to arq's own limit, this much later.
-_ARQ_LIMIT_MARGIN_SECONDS = 10
 
 _LOGGER = get_logger(__name__)
 
 
-def arq_function(task: Task[TaskArguments], settings: Settings) -> Function:
-    """The task as arq takes it."""
-    declaration = task.declaration
-    return Function(
-        name=declaration.name,
-        coroutine=arq_coroutine(task),
-        timeout_s=declaration.time_limit_in(settings).total_seconds() + _ARQ_LIMIT_MARGIN_SECONDS,
-        keep_result_s=settings.result_retention.total_seconds(),
-        keep_result_forever=False,
-        max_tries=declaration.max_tries,
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a try ended, and what becomes of its job.
+
+    Attributes:
+        state: how the run ended.
+        result: what the task returned, where it succeeded.
+        error: why it did not, where it did not.
+        retry_in: after how long the job is tried again, where it is.
+    """
+
+    state: RunState
+    result: object = None
+    error: BaseException | None = None
+    retry_in: timedelta | None = None
 
 
-def arq_coroutine(task: Task[TaskArguments]) -> WorkerCoroutine:
-    """The function that arq calls with its context and the job's arguments."""
-
-    async def run(ctx: dict[Any, Any], *unnamed: object, **arguments: object) -> object:
-        if unnamed:
-            raise InvalidInput(f"{task.declaration.name}: its arguments have names")
-        return await _run(task, ctx, arguments)
-
-    run.__qualname__ = task.declaration.name
-    return run
+# Called off or given up from outside: which of the two is for the consumer to know.
+CANCELLED: Final = Outcome(state=RunState.HANDED_BACK)
 
 
-async def _run(task: Task[TaskArguments], ctx: Mapping[str, Any], arguments: Mapping[str, object]) -> object:
-    resources: Resources = ctx[RESOURCES]
-    attempt: int = ctx["job_try"]
-    started = monotonic()
-    bound = {
-        "task": task.declaration.name,
-        "job_id": ctx["job_id"],
-        "attempt": attempt,
-        "worker": ctx[WORKER_ID],
-    }
+async def run_task(
+    task: Task[TaskArguments], run: TaskRun, arguments: Mapping[str, object], *, request_id: str | None
+) -> Outcome:
+    """Runs a task once.
+
+    Args:
+        task: what to run.
+        run: what its body is given.
+        arguments: by name, as they were sent.
+        request_id: the API request that wants it, for the log.
+    """
+    declaration, settings = task.declaration, run.resources.settings
+    bound = {"task": declaration.name, "job_id": run.job_id, "attempt": run.attempt, "worker": run.worker_id}
+    if request_id is not None:
+        bound["request_id"] = request_id
+
+    async def body() -> object:
+        try:
+            with database_errors():
+                return await task.body(run, declaration.parse(arguments))
+        except TimeoutError as error:
+            # The limits are not over, so it is nothing of ours that took too long.
+            raise TransientError("something that the task waited for took too long") from error
+
     with bound_contextvars(**bound):
+        started = monotonic()
         _LOGGER.info("task started")
         try:
-            async with reporting(resources.redis, job_id=ctx["job_id"], worker_id=ctx[WORKER_ID]) as progress:
-                run = TaskRun(
-                    job_id=ctx["job_id"],
-                    attempt=attempt,
-                    now=datetime.now(tz=UTC),
-                    resources=resources,
-                    progress=progress,
-                )
-                result = await _limited(task, run, task.declaration.parse(arguments), resources.settings)
-        except Exception as error:
-            raise _answer_to(error, task.declaration, attempt, monotonic() - started) from error
-        except asyncio.CancelledError as error:
-            if not _is_being_cancelled():
-                # arq takes every cancellation for a hand-back, and would run the job for ever.
-                raise RuntimeError("the task cancelled itself") from error
-            _LOGGER.info("task cancelled", seconds=round(monotonic() - started, 3))
-            raise
-        _LOGGER.info("task succeeded", seconds=round(monotonic() - started, 3))
-        return result
+            result = await run_with_limits(
+                body,
+                soft=declaration.soft_time_limit_in(settings),
+                hard=declaration.time_limit_in(settings),
+                name=f"job {run.job_id}",
+            )
+        except Exception as error:  # noqa: BLE001 -- whatever it is, it is the job's outcome
+            return _judged(error, task, run.attempt, _since(started))
+        except asyncio.CancelledError:
+            _LOGGER.info("task cancelled", seconds=_since(started))
+            return CANCELLED
+        _LOGGER.info("task succeeded", seconds=_since(started))
+        return Outcome(state=RunState.SUCCEEDED, result=result)
 
 
-async def _limited(
-    task: Task[TaskArguments], run: TaskRun, arguments: TaskArguments, settings: Settings
-) -> object:
-    limit = task.declaration.time_limit_in(settings).total_seconds()
-    deadline = asyncio.timeout(limit)
-    try:
-        async with deadline:
-            with database_errors():
-                return await task.body(run, arguments)
-    except TimeoutError as error:
-        if deadline.expired():
-            raise TimeLimitExceeded(f"the task ran longer than {limit:g} seconds") from error
-        raise TransientError("something that the task waited for took too long") from error
-
-
-def _answer_to(
-    error: Exception, declaration: TaskDeclaration[TaskArguments], attempt: int, seconds: float
-) -> Exception:
-    """What arq is told of an exception: to try again, or what to keep as the job's result."""
+def _judged(error: Exception, task: Task[TaskArguments], attempt: int, seconds: float) -> Outcome:
     code = error.code if isinstance(error, FlexiPriceError) else type(error).__name__
-    facts = {"seconds": round(seconds, 3), "code": code, "error": str(error)}
-    if isinstance(error, TransientError) and attempt < declaration.max_tries:
-        pause = _pause_after(declaration, attempt)
-        _LOGGER.warning("task will be tried again", retry_in_seconds=round(pause, 3), **facts)
-        return Retry(defer=pause)
+    facts = {"seconds": seconds, "code": code, "error": str(error)}
+    if isinstance(error, WorkerFenced):
+        _LOGGER.warning("task was not committed: the worker counts as lost", **facts)
+        return Outcome(state=RunState.LOST, error=error)
+    pause = task.declaration.retry.next_try_after(error, attempt, chance=random.random())  # noqa: S311 -- spreads out, hides nothing
+    if pause is not None:
+        _LOGGER.warning("task will be tried again", retry_in_seconds=round(pause.total_seconds(), 3), **facts)
+        return Outcome(state=RunState.RETRYING, error=error, retry_in=pause)
     _LOGGER.error("task failed", exc_info=None if isinstance(error, FlexiPriceError) else error, **facts)
-    return error
+    return Outcome(state=RunState.FAILED, error=error)
 
 
-def _is_being_cancelled() -> bool:
-    current = asyncio.current_task()
-    return current is not None and current.cancelling() > 0
-
-
-def _pause_after(declaration: TaskDeclaration[TaskArguments], attempt: int) -> float:
-    first, longest = declaration.first_retry_after, declaration.longest_retry_after
-    pause = min(first.total_seconds() * 2.0 ** (attempt - 1), longest.total_seconds())
-    return pause * random.uniform(0.5, 1.0)  # noqa: S311 -- spreads out, hides nothing
+def _since(started: float) -> float:
+    return round(monotonic() - started, 3)

@@ -1,34 +1,42 @@
-"""One worker process from its start to its end: consumers, heartbeat, signals, grace."""
+"""One worker process from its start to its end: what it consists of, signals, grace, recycling."""
 
 import asyncio
-import os
 import signal
-import socket
-from collections.abc import Coroutine, Iterable
-from contextlib import AsyncExitStack, suppress
-from datetime import UTC, datetime
-from importlib.metadata import version
+from collections.abc import Coroutine, Iterable, Sequence
+from contextlib import AsyncExitStack
+from datetime import timedelta
 from typing import Any, Final
-from uuid import uuid4
 
+from flexiprice.cli.supervisor import announce_recycling
+from flexiprice.domain.run import RunState
 from flexiprice.jobs.announcements import Announcements
 from flexiprice.jobs.declarations import SCHEDULES, TaskArguments
-from flexiprice.jobs.fleet import HEARTBEAT_EVERY, LiveWorker, announce, withdraw
+from flexiprice.jobs.fleet import WorkerCommand, find_live_workers
 from flexiprice.jobs.redis import create_redis_of
-from flexiprice.resources import open_resources
+from flexiprice.metrics import FleetSnapshot, Metrics
+from flexiprice.resources import open_database, open_job_broker
 from flexiprice.settings import Settings
 from flexiprice.telemetry import get_logger
-from workers.runtime.consumer import Consumer
-from workers.runtime.execution import RESOURCES, WORKER_ID, arq_function
-from workers.runtime.patience import AWAY, Patience, StartRetry
+from workers.runtime.arq_functions import arq_function
+from workers.runtime.life import Life
+from workers.runtime.loop_watch import LoopWatch
+from workers.runtime.metrics_server import serving_metrics
+from workers.runtime.patience import Patience, StartRetry
 from workers.runtime.readiness import ready_database
+from workers.runtime.recycle import Recycling
+from workers.runtime.run_events import AllObservers, RunObserver
+from workers.runtime.surroundings import Surroundings
 from workers.runtime.task import Task
-from workers.runtime.ticks import TickingRedis, scheduled_task
+from workers.runtime.ticks import Clock, TickingRedis, by_name, scheduled_task, system_clock
+from workers.runtime.vitals import MeasuredRuns, RecycledRuns, RunCounts
 
 _LOGGER = get_logger(__name__)
 _PROGRAM: Final = "flexiprice-worker"
+# For the worker's own affairs: to register, to fence others, to record runs.
+_OWN_CONNECTIONS: Final = 2
 # For writing down that jobs are free again, once they were told to end.
-_HAND_BACK_SECONDS: Final = 5.0
+_HAND_BACK_SECONDS: Final = 6.0
+_ENDINGS: Final = tuple(state.value for state in RunState if state is not RunState.RUNNING)
 
 
 class WorkerProcess:
@@ -39,19 +47,20 @@ class WorkerProcess:
     Attributes:
         functions: the tasks of the queues that it consumes, as arq takes them.
         cron_jobs: the schedules of those tasks.
-        redis: the client that arq's worker ticks with; the consumers share it.
+        redis: the client that arq's worker ticks with.
+        metrics: what it measures.
     """
 
-    def __init__(self, settings: Settings, tasks: Iterable[Task[TaskArguments]]) -> None:
+    def __init__(
+        self, settings: Settings, tasks: Iterable[Task[TaskArguments]], *, clock: Clock = system_clock
+    ) -> None:
         self._settings = settings
         self._queues = tuple(dict.fromkeys(settings.worker_queues))
         self._tasks = [task for task in tasks if task.declaration.queue in self._queues]
-        by_name = {task.declaration.name: task for task in self._tasks}
+        names = [task.declaration.name for task in self._tasks]
         self.functions = [arq_function(task, settings) for task in self._tasks]
         self.cron_jobs = [
-            scheduled_task(schedule, by_name[schedule.task.name], settings)
-            for schedule in SCHEDULES
-            if schedule.task.name in by_name
+            scheduled_task(schedule, settings, clock) for schedule in SCHEDULES if schedule.task.name in names
         ]
         self._patience = Patience()
         retry = StartRetry()
@@ -60,40 +69,35 @@ class WorkerProcess:
         )
         self.redis.settings = settings
         self.redis.patience = self._patience
-        self.redis.scheduled = {cron_job.name: cron_job for cron_job in self.cron_jobs}
-        self._consumers: list[Consumer] = []
+        self.redis.scheduled = by_name(self.cron_jobs)
+        self.metrics = Metrics()
+        self.metrics.expect(names, _ENDINGS)
+        self._counts = RunCounts()
+        self._recycling = Recycling(settings.worker_max_tasks, on_due=self._leave)
         self._closing = AsyncExitStack()
+        self._life: Life | None = None
+        self._main: asyncio.Task[Any] | None = None
+        self._leaving: asyncio.Task[None] | None = None
         self._hurry = asyncio.Event()
-        self._stopping: asyncio.Task[None] | None = None
+        self._told_to_stop = False
+        self._commands: set[WorkerCommand] = set()
         self._failed = False
 
-    async def start(self, ctx: dict[Any, Any]) -> None:
+    async def start(self, _: dict[Any, Any]) -> None:
         """Begins to consume; arq's `on_startup`.
 
         Raises:
             SystemExit: the worker cannot work here; the message says why.
         """
-        worker_id = _new_worker_id()
-        resources = await self._closing.enter_async_context(open_resources(self._settings, program=_PROGRAM))
-        await ready_database(resources.sessions)
-        announcements = Announcements(self.redis)
-        self._closing.push_async_callback(announcements.aclose)
-        for queue in self._queues:
-            consumer = Consumer(
-                queue,
-                [task for task in self._tasks if task.declaration.queue is queue],
-                settings=self._settings,
-                redis=self.redis,
-                announcements=announcements,
-                patience=self._patience,
-                worker_id=worker_id,
-                ctx={**ctx, RESOURCES: resources, WORKER_ID: worker_id},
-            )
-            self._consumers.append(consumer)
-            self._in_background(consumer.main(), f"consumer of {queue}")
-        self._in_background(self._heartbeat(worker_id), "heartbeat")
+        # This runs inside arq's main loop; ending that task is how arq's worker is told to stop.
+        self._main = asyncio.current_task()
+        around = await self._open()
+        await ready_database(around.sessions)
+        self._life = self._new_life(around)
+        await self._life.begin()
+        self._in_background(self._keep_living(around), "lives")
+        self._in_background(self.redis.catch_up(), "catching up")
         self._heed_signals()
-        _LOGGER.info("worker started", worker=worker_id, queues=[queue.value for queue in self._queues])
 
     async def stop(self, _: dict[Any, Any]) -> None:
         """Ends in good order; arq's `on_shutdown`.
@@ -101,21 +105,91 @@ class WorkerProcess:
         Raises:
             SystemExit: the worker stopped because a part of it failed.
         """
-        await self._drain()
+        if self._leaving is None:
+            self._leave(within=self._settings.worker_grace)
+        if self._leaving is not None:
+            await asyncio.wait([self._leaving])
         self._patience.over = True
         await self._closing.aclose()
         _LOGGER.info("worker stopped")
         if self._failed:
             raise SystemExit(1)
+        if self._recycling.due and not self._told_to_stop:
+            announce_recycling()
+
+    async def _open(self) -> Surroundings:
+        """Opens what everything else needs; what is opened first is closed last."""
+        settings, opened = self._settings, self._closing.enter_async_context
+        own = settings.model_copy(update={"database_pool_size": _OWN_CONNECTIONS})
+        database = await opened(open_database(own, program=_PROGRAM))
+        broker = await opened(open_job_broker(settings, program=_PROGRAM))
+        announcements = Announcements(broker.redis)
+        self._closing.push_async_callback(announcements.aclose)
+        loop_watch = LoopWatch(
+            running=self._names_of_running,
+            on_lag=self.metrics.observe_loop_lag,
+            on_block=self.metrics.record_loop_block,
+        )
+        loop_watch.start()
+        self._closing.callback(loop_watch.stop)
+
+        async def snapshot() -> FleetSnapshot:
+            return FleetSnapshot(workers_alive=len(await find_live_workers(broker.redis)))
+
+        if settings.worker_metrics_port is not None:
+            host, port = settings.worker_metrics_host, settings.worker_metrics_port
+            await opened(serving_metrics(self.metrics, host=host, port=port, snapshot=snapshot))
+        return Surroundings(
+            settings=settings,
+            redis=broker.redis,
+            tasks=broker.tasks,
+            announcements=announcements,
+            patience=self._patience,
+            sessions=database.sessions,
+            metrics=self.metrics,
+            loop_watch=loop_watch,
+            observer=AllObservers(self._observers()),
+        )
+
+    def _observers(self) -> Sequence[RunObserver]:
+        return (self._counts, MeasuredRuns(self.metrics), RecycledRuns(self._recycling))
+
+    def _new_life(self, around: Surroundings) -> Life:
+        return Life(
+            around,
+            self._tasks,
+            self._queues,
+            self._counts,
+            on_command=self._on_command,
+            on_end_of_part=self._on_end_of_part,
+        )
+
+    async def _keep_living(self, around: Surroundings) -> None:
+        """Goes on under another id whenever the worker counts as lost."""
+        try:
+            while self._life is not None:
+                await self._life.lost.wait()
+                _LOGGER.warning(
+                    "this worker counts as lost; its work is ended, and it goes on under another id",
+                    worker=self._life.worker_id,
+                )
+                await self._life.abandon()
+                self._life = None
+                if self._leaving is None:
+                    self._life = self._new_life(around)
+                    await self._life.begin()
+        finally:
+            if self._life is not None:
+                await self._life.end()
 
     def _in_background(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        task = asyncio.create_task(work, name=name)
+        part = asyncio.create_task(work, name=name)
 
         async def end() -> None:
-            task.cancel()
-            await asyncio.wait([task])
+            part.cancel()
+            await asyncio.wait([part])
 
-        task.add_done_callback(self._on_end_of_part)
+        part.add_done_callback(self._on_end_of_part)
         self._closing.push_async_callback(end)
 
     def _on_end_of_part(self, part: asyncio.Task[None]) -> None:
@@ -123,75 +197,59 @@ class WorkerProcess:
             return
         _LOGGER.critical("a part of the worker failed; stopping", part=part.get_name(), exc_info=error)
         self._failed = True
-        signal.raise_signal(signal.SIGTERM)
+        self._on_signal()
 
     def _heed_signals(self) -> None:
         loop = asyncio.get_running_loop()
-        # This runs inside arq's main loop; ending that task is how arq's worker is told to stop.
-        main = asyncio.current_task()
-        assert main is not None  # noqa: S101 -- a coroutine always runs in a task here
-
-        async def drain_and_end() -> None:
-            await self._drain()
-            self._patience.over = True
-            main.cancel()
-
-        def on_signal() -> None:
-            if self._stopping is None:
-                self._stopping = loop.create_task(drain_and_end(), name="drain")
-            else:
-                self._hurry.set()
-
         for signum in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(signum, on_signal)
+            loop.add_signal_handler(signum, self._on_signal)
 
-    async def _drain(self) -> None:
-        """Lets running jobs end within the grace, or until a second signal, and hands back the others."""
-        await asyncio.gather(*(consumer.stop_taking() for consumer in self._consumers))
-        running = sum(consumer.running for consumer in self._consumers)
-        if not running:
+    def _on_signal(self) -> None:
+        if self._told_to_stop:
+            self._hurry.set()
             return
-        _LOGGER.info("worker stops taking jobs", running=running)
-        idle = asyncio.gather(*(consumer.until_idle() for consumer in self._consumers))
+        self._told_to_stop = True
+        self._leave(within=self._settings.worker_grace)
+
+    def _on_command(self, command: WorkerCommand) -> None:
+        # Every heartbeat brings it again.
+        if command in self._commands:
+            return
+        self._commands.add(command)
+        _LOGGER.info("worker is asked to end", command=command.value)
+        self._told_to_stop = True
+        self._leave(within=self._settings.worker_grace if command is WorkerCommand.STOP else None)
+
+    def _leave(self, *, within: timedelta | None = None) -> None:
+        """Begins to end: takes no more jobs, and lets those end that run, for as long as is said."""
+        loop = asyncio.get_running_loop()
+        if within is not None:
+            loop.call_later(within.total_seconds(), self._hurry.set)
+        if self._leaving is None:
+            self._leaving = loop.create_task(self._drain_and_end(), name="drain")
+
+    async def _drain_and_end(self) -> None:
+        if self._life is not None:
+            await self._drain(self._life)
+        self._patience.over = True
+        if self._main is not None:
+            self._main.cancel()
+
+    async def _drain(self, life: Life) -> None:
+        """Lets running jobs end, or hands them back when that takes too long."""
+        await life.stop_taking()
+        if not life.running:
+            return
+        _LOGGER.info("worker stops taking jobs", running=life.running)
+        idle = asyncio.create_task(life.until_idle())
         hurry = asyncio.create_task(self._hurry.wait())
-        grace = self._settings.worker_grace.total_seconds()
-        ends: list[asyncio.Future[Any]] = [idle, hurry]
-        await asyncio.wait(ends, timeout=grace, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([idle, hurry], return_when=asyncio.FIRST_COMPLETED)
         hurry.cancel()
         if not idle.done():
-            for consumer in self._consumers:
-                consumer.hand_back()
+            life.hand_back()
             await asyncio.wait([idle], timeout=_HAND_BACK_SECONDS)
-        idle.cancel()
+            idle.cancel()
 
-    async def _heartbeat(self, worker_id: str) -> None:
-        started_at = datetime.now(tz=UTC)
-        self._closing.push_async_callback(self._withdraw, worker_id)
-
-        async def beat() -> None:
-            worker = LiveWorker(
-                worker_id=worker_id,
-                host=socket.gethostname(),
-                pid=os.getpid(),
-                queues=self._queues,
-                tasks=tuple(task.declaration.name for task in self._tasks),
-                version=version("flexiprice"),
-                concurrency=self._settings.worker_concurrency,
-                started_at=started_at,
-                seen_at=datetime.now(tz=UTC),
-            )
-            await announce(self.redis, worker)
-
-        while True:
-            await self._patience.until_back(beat)
-            await asyncio.sleep(HEARTBEAT_EVERY.total_seconds())
-
-    async def _withdraw(self, worker_id: str) -> None:
-        with suppress(*AWAY):
-            await withdraw(self.redis, worker_id)
-
-
-def _new_worker_id() -> str:
-    # Short and plain enough to be part of a database session's name.
-    host = socket.gethostname().encode("ascii", errors="replace").decode()[:20]
-    return f"{host}:{os.getpid()}:{uuid4().hex[:8]}"
+    def _names_of_running(self) -> Sequence[str]:
+        life = self._life
+        return [] if life is None else life.names_of_running

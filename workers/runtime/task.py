@@ -6,8 +6,13 @@ from datetime import datetime
 from types import ModuleType
 from typing import Generic, TypeVar, cast
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from flexiprice.errors import JobAlreadyDone
+from flexiprice.jobs import codec
 from flexiprice.jobs.declarations import TaskArguments, TaskDeclaration
 from flexiprice.resources import Resources
+from flexiprice.services.receipts import Receipt, begin_task, find_receipt, write_receipt
 from workers.runtime.progress import ProgressReporter
 
 ArgumentsT = TypeVar("ArgumentsT", bound=TaskArguments)
@@ -19,6 +24,8 @@ class TaskRun:
 
     Attributes:
         job_id: the job that is run.
+        enqueued_at: when it was enqueued.
+        worker_id: who runs it.
         attempt: the number of this try, from 1.
         now: when it began; a body needs no other clock.
         resources: the connections of the worker.
@@ -26,10 +33,43 @@ class TaskRun:
     """
 
     job_id: str
+    enqueued_at: datetime
+    worker_id: str
     attempt: int
     now: datetime
     resources: Resources
     progress: ProgressReporter | None = None
+
+    async def commit_once(self, effect: Callable[[AsyncSession], Awaitable[object]]) -> object:
+        """Does in one transaction what the job is for, and never again, however often the job runs.
+
+        Where an earlier run of this job has committed, nothing is done, and what it returned is returned.
+        A run calls this once, for all of its effects.
+
+        Args:
+            effect: works within the transaction; what it returns is kept with what it does.
+
+        Raises:
+            WorkerFenced: the worker counts as lost, and nothing of this is committed.
+        """
+        job_id, enqueued_at = self.job_id, self.enqueued_at
+        try:
+            async with self.resources.sessions.begin() as session:
+                receipt = await begin_task(
+                    session, worker_id=self.worker_id, job_id=job_id, enqueued_at=enqueued_at
+                )
+                if receipt is not None:
+                    return _result_in(receipt)
+                result = await effect(session)
+                encoded = codec.encode({"result": result})
+                await write_receipt(session, job_id=job_id, enqueued_at=enqueued_at, result=encoded)
+                return result
+        except JobAlreadyDone:
+            async with self.resources.sessions.begin() as session:
+                receipt = await find_receipt(session, job_id=job_id, enqueued_at=enqueued_at)
+            if receipt is None:
+                raise
+            return _result_in(receipt)
 
     def report_progress(self, done: int, total: int | None = None, message: str | None = None) -> None:
         """Says how far the run has come, to whoever watches it; cheap enough for every step of a loop.
@@ -41,6 +81,10 @@ class TaskRun:
         """
         if self.progress is not None:
             self.progress.report(done, total, message)
+
+
+def _result_in(receipt: Receipt) -> object:
+    return codec.decode(receipt.result)["result"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,24 +1,34 @@
 """Schedules as arq's cron jobs: due by cron's rules, and enqueued where their tasks are run."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import cast
+from datetime import UTC, datetime, timedelta
+from typing import Final, cast
 
 from arq.connections import ArqRedis
 from arq.cron import CronJob
 from arq.jobs import Job
+from arq.utils import to_unix_ms
 
-from flexiprice.jobs.client import TaskQueue
-from flexiprice.jobs.declarations import Schedule, TaskArguments
-from flexiprice.jobs.schedule import next_tick
+from flexiprice.jobs import keys
+from flexiprice.jobs.client import EnqueuedJob, TaskQueue
+from flexiprice.jobs.declarations import Schedule
+from flexiprice.jobs.schedule import latest_tick, next_tick
 from flexiprice.settings import Settings
 from flexiprice.telemetry import get_logger
-from workers.runtime.execution import arq_coroutine
+from workers.runtime.arq_functions import run_elsewhere
 from workers.runtime.patience import Patience
-from workers.runtime.task import Task
 
 _LOGGER = get_logger(__name__)
+# A tick that is enqueued later than this was missed; arq looks once a second, and ahead.
+_ON_TIME: Final = timedelta(seconds=5)
+
+Clock = Callable[[], datetime]
+
+
+def system_clock() -> datetime:
+    """The instant now."""
+    return datetime.now(tz=UTC)
 
 
 @dataclass(repr=False, kw_only=True)
@@ -29,24 +39,40 @@ class ScheduledTask(CronJob):
         schedule: what it runs, and with which arguments.
         crontab: when it runs.
         time_zone: IANA name of the zone whose clock the line means.
+        catch_up: how old a tick that was missed may be, to be run late.
+        clock: tells the instant.
     """
 
     schedule: Schedule
     crontab: str
     time_zone: str
+    catch_up: timedelta
+    clock: Clock
 
     def calculate_next(self, prev_run: datetime) -> None:
-        """Sets `next_run`, in UTC, to the first tick after an aware instant."""
+        """Sets `next_run`, in UTC, to the first tick after an aware instant.
+
+        Where several are past by now, as after a long sleep, it is the latest of them.
+        """
         # arq compares it with the instant now in UTC; of instants in one zone Python would compare the
         # clock's hands, which go back once a year.
-        self.next_run = next_tick(self.crontab, self.time_zone, prev_run)
+        self.next_run = self.latest_missed(prev_run) or next_tick(
+            self.crontab, self.time_zone, max(prev_run, self._oldest())
+        )
+
+    def latest_missed(self, after: datetime) -> datetime | None:
+        """The latest tick after an instant that is past, and not too old to be run."""
+        return latest_tick(self.crontab, self.time_zone, after=max(after, self._oldest()), until=self.clock())
+
+    def _oldest(self) -> datetime:
+        return self.clock() - self.catch_up
 
 
-def scheduled_task(schedule: Schedule, task: Task[TaskArguments], settings: Settings) -> ScheduledTask:
+def scheduled_task(schedule: Schedule, settings: Settings, clock: Clock) -> ScheduledTask:
     """The cron job of a schedule under these settings."""
     return ScheduledTask(
         name=f"cron:{schedule.name}",
-        coroutine=arq_coroutine(task),
+        coroutine=run_elsewhere,
         month=None,
         day=None,
         weekday=None,
@@ -64,6 +90,8 @@ def scheduled_task(schedule: Schedule, task: Task[TaskArguments], settings: Sett
         schedule=schedule,
         crontab=schedule.crontab(settings),
         time_zone=settings.timezone,
+        catch_up=settings.schedule_catch_up,
+        clock=clock,
     )
 
 
@@ -87,24 +115,25 @@ class TickingRedis(ArqRedis):
         **__: object,
     ) -> Job | None:
         """Enqueues a tick; `_job_id` is arq's id of it, which ends in the tick's instant."""
-        cron_job = self.scheduled[function]
         tick_at = datetime.fromtimestamp(int(str(_job_id).rpartition(":")[2]) / 1000, tz=UTC)
-        schedule = cron_job.schedule
-        queue = TaskQueue(self, self.settings)
-        job = await self.patience.until_back(
-            lambda: queue.enqueue_tick(
-                schedule.task,
-                arguments=schedule.arguments(self.settings, tick_at),
-                schedule=schedule.name,
-                tick_at=tick_at,
-            )
-        )
-        if not job.created:
+        job = await self._tick(self.scheduled[function], tick_at)
+        if job is None or not job.created:
             return None
-        _LOGGER.info(
-            "schedule ticked", schedule=schedule.name, tick_at=tick_at.isoformat(), job_id=job.job_id
-        )
         return Job(job.job_id, redis=self, _queue_name=job.queue, _deserializer=self.job_deserializer)
+
+    async def catch_up(self) -> None:
+        """Enqueues of every schedule the latest tick that came due while nobody ticked, if any.
+
+        A schedule that nobody has ever ticked has missed nothing.
+        """
+        for scheduled in self.scheduled.values():
+            key = keys.schedule_key(scheduled.schedule.name)
+            await cast("Awaitable[bool]", self.hsetnx(key, "since", str(to_unix_ms(scheduled.clock()))))
+            known = await cast("Awaitable[list[bytes | None]]", self.hmget(key, ["since", "last_tick"]))
+            latest = max(int(milliseconds) for milliseconds in known if milliseconds is not None)
+            missed = scheduled.latest_missed(datetime.fromtimestamp(latest / 1000, tz=UTC))
+            if missed is not None:
+                await self._tick(scheduled, missed)
 
     async def close(self, close_connection_pool: bool | None = None) -> None:
         """Closes, by the name that arq still uses and redis-py warns of."""
@@ -114,3 +143,29 @@ class TickingRedis(ArqRedis):
         """Runs a command, however long Redis is away."""
         execute = cast("Callable[..., Awaitable[object]]", super().execute_command)
         return await self.patience.until_back(lambda: execute(*args, **options))
+
+    async def _tick(self, scheduled: ScheduledTask, tick_at: datetime) -> EnqueuedJob | None:
+        schedule, now = scheduled.schedule, scheduled.clock()
+        late = now - tick_at > _ON_TIME
+        if late and scheduled.latest_missed(tick_at - timedelta(seconds=1)) != tick_at:
+            _LOGGER.info("a tick is left out", schedule=schedule.name, tick_at=tick_at.isoformat())
+            return None
+        queue = TaskQueue(self, self.settings)
+        job = await self.patience.until_back(
+            lambda: queue.enqueue_tick(
+                schedule.task,
+                arguments=schedule.arguments(self.settings, tick_at),
+                schedule=schedule.name,
+                tick_at=tick_at,
+                late=late,
+            )
+        )
+        if job.created:
+            facts = {"schedule": schedule.name, "tick_at": tick_at.isoformat(), "job_id": job.job_id}
+            _LOGGER.info("schedule ticked", late=late, **facts)
+        return job
+
+
+def by_name(scheduled: Iterable[ScheduledTask]) -> dict[str, ScheduledTask]:
+    """Scheduled tasks by the names that arq calls them by."""
+    return {cron_job.name: cron_job for cron_job in scheduled}

@@ -1,0 +1,250 @@
+"""Taking jobs for a worker and letting go of them: each in one round trip, whole or not at all.
+
+A job that is taken is marked with its worker and stands in that worker's list of running jobs. Only while
+it is marked so can its worker write how it ended: a worker that counts as lost writes nothing more.
+"""
+
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Final, cast
+
+from arq.connections import ArqRedis
+from arq.constants import in_progress_key_prefix, job_key_prefix, retry_key_prefix
+from arq.utils import to_ms
+
+from flexiprice.jobs import keys
+from flexiprice.jobs.fleet import LEASE
+from flexiprice.jobs.scripts import CLAIM, RELEASE
+from flexiprice.settings import Queue, Settings
+
+# A mark lasts until its worker or whoever finds that one lost takes it away; this is for neither.
+_MARK_KEPT: Final = timedelta(days=3)
+_RECORD_PREFIX: Final = keys.record_key("")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimedJob:
+    """A job that a worker has taken.
+
+    Attributes:
+        job_id: which one it is.
+        queue: where it waited.
+        worker_id: who has taken it.
+        body: function and arguments as arq encodes them; None where the job has expired.
+        tries: how often it was started, this time included.
+        due_ms: when it was due.
+        started_ms: when it was taken, by the clock of Redis.
+        record: our record of it.
+    """
+
+    job_id: str
+    queue: Queue
+    worker_id: str
+    body: bytes | None
+    tries: int
+    due_ms: int
+    started_ms: int
+    record: Mapping[str, str]
+
+    @property
+    def losses(self) -> int:
+        """How many workers were lost while they ran it."""
+        return int(self.record.get("losses", 0))
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What one look at a queue came to.
+
+    Attributes:
+        jobs: those that were taken.
+        next_due_ms: in how many milliseconds the next job is due; None where none is known.
+        called_off: those of the jobs held or taken that are to end.
+    """
+
+    jobs: Sequence[ClaimedJob]
+    next_due_ms: int | None
+    called_off: Sequence[str]
+
+
+# Per job: id, due time, body, tries, record. Then when to look again, what is called off, and the time.
+_TakeReply = tuple[
+    Sequence[tuple[bytes, bytes, bytes | None, int, Sequence[bytes]]], int, Sequence[bytes], bytes
+]
+
+
+class _How(StrEnum):
+    END = "end"
+    AGAIN = "again"
+    BACK = "back"
+
+
+class JobClaims:
+    """Takes jobs in the name of one worker."""
+
+    def __init__(self, redis: ArqRedis, settings: Settings, *, worker_id: str) -> None:
+        self._redis = redis
+        self._worker_id = worker_id
+        self._kept_ms = to_ms(settings.result_retention) or 0
+        self._patience_ms = to_ms(settings.unknown_task_patience) or 0
+        self._claim = redis.register_script(CLAIM)
+        self._release = redis.register_script(RELEASE)
+
+    async def take(
+        self, queue: Queue, *, room: int, window: int, held: Iterable[str], tasks: Iterable[str]
+    ) -> Taken:
+        """Takes what is due of a queue, and asks for what is called off.
+
+        A worker whose lease has lapsed takes nothing, nor does anybody of a paused queue. A job of a task
+        that this worker does not know is left, until nobody who does has come for too long.
+
+        Args:
+            queue: which one.
+            room: how many jobs to take at most.
+            window: how many to look at in one step.
+            held: ids of the jobs that the worker runs.
+            tasks: names of the tasks that it knows.
+
+        Raises:
+            redis.RedisError: as redis-py has it.
+        """
+        held = list(held)
+        reply = cast(
+            "_TakeReply",
+            await self._claim(
+                keys=[
+                    keys.queue_key(queue),
+                    keys.PAUSED_QUEUES,
+                    keys.WORKERS,
+                    keys.running_key(self._worker_id),
+                    keys.ABORTED_JOBS,
+                ],
+                args=[
+                    self._worker_id,
+                    queue.value,
+                    room,
+                    window,
+                    to_ms(LEASE) or 0,
+                    to_ms(_MARK_KEPT) or 0,
+                    self._patience_ms,
+                    in_progress_key_prefix,
+                    job_key_prefix,
+                    _RECORD_PREFIX,
+                    retry_key_prefix,
+                    len(held),
+                    *held,
+                    *tasks,
+                ],
+            ),
+        )
+        taken, pause, called_off, now = reply
+        jobs = [
+            ClaimedJob(
+                job_id=job_id.decode(),
+                queue=queue,
+                worker_id=self._worker_id,
+                body=body,
+                tries=int(tries),
+                due_ms=int(float(due)),
+                started_ms=int(now),
+                record=_paired(record),
+            )
+            for job_id, due, body, tries, record in taken
+        ]
+        return Taken(jobs, None if pause < 0 else pause, [job_id.decode() for job_id in called_off])
+
+    async def end(self, job: ClaimedJob, result: bytes | None, *, lost: bool = False) -> bool:
+        """Ends a job for good; returns whether it was the worker's to end.
+
+        Args:
+            job: which one.
+            result: as arq encodes it; nothing is kept where it is None.
+            lost: the job's worker is lost, and it is another one that says so.
+        """
+        return await self._let_go(job, _How.END, result=result or b"", lost=lost)
+
+    async def try_again(self, job: ClaimedJob, pause: timedelta) -> bool:
+        """Lets a job be started once more after a pause; returns whether it was the worker's to say."""
+        return await self._let_go(job, _How.AGAIN, pause_ms=to_ms(pause) or 0)
+
+    async def give_back(self, job: ClaimedJob, *, lost: bool = False) -> bool:
+        """Lets a job be run by anybody at once, as if this try had not been; returns whether it did.
+
+        Args:
+            job: which one.
+            lost: the job's worker is lost, and it is another one that says so.
+        """
+        return await self._let_go(job, _How.BACK, lost=lost)
+
+    async def _let_go(
+        self, job: ClaimedJob, how: _How, *, result: bytes = b"", pause_ms: int = 0, lost: bool = False
+    ) -> bool:
+        reply = cast(
+            "int",
+            await self._release(
+                keys=[
+                    keys.in_progress_key(job.job_id),
+                    keys.running_key(job.worker_id),
+                    keys.job_key(job.job_id),
+                    keys.result_key(job.job_id),
+                    keys.retry_key(job.job_id),
+                    keys.record_key(job.job_id),
+                    keys.queue_key(job.queue),
+                    keys.ABORTED_JOBS,
+                    keys.LOST_WORKERS,
+                ],
+                args=[
+                    job.worker_id,
+                    job.job_id,
+                    job.started_ms,
+                    how.value,
+                    "1" if lost else "",
+                    result,
+                    self._kept_ms,
+                    pause_ms,
+                    keys.wake_channel(job.queue),
+                    keys.finished_channel(job.job_id),
+                ],
+            ),
+        )
+        return reply == 1
+
+    async def running_on(self, worker_id: str) -> list[ClaimedJob]:
+        """The jobs that stand in a worker's list."""
+        running = await cast(
+            "Awaitable[dict[bytes, bytes]]", self._redis.hgetall(keys.running_key(worker_id))
+        )
+        jobs: list[ClaimedJob] = []
+        for encoded_id, where in running.items():
+            job_id = encoded_id.decode()
+            queue_name, _, started = where.decode().partition(":")
+            queue = Queue(queue_name)
+            async with self._redis.pipeline(transaction=True) as pipe:
+                pipe.get(keys.job_key(job_id))
+                pipe.get(keys.retry_key(job_id))
+                pipe.zscore(keys.queue_key(queue), job_id)
+                pipe.hgetall(keys.record_key(job_id))
+                body, tries, due, record = await pipe.execute()
+            jobs.append(
+                ClaimedJob(
+                    job_id=job_id,
+                    queue=queue,
+                    worker_id=worker_id,
+                    body=body,
+                    tries=int(tries or 1),
+                    due_ms=int(due or started),
+                    started_ms=int(started),
+                    record={_text(name): _text(value) for name, value in record.items()},
+                )
+            )
+        return jobs
+
+
+def _paired(flat: Sequence[bytes]) -> dict[str, str]:
+    return {_text(name): _text(value) for name, value in zip(flat[::2], flat[1::2], strict=True)}
+
+
+def _text(value: bytes) -> str:
+    return value.decode(errors="replace")

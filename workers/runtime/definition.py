@@ -1,0 +1,113 @@
+"""A claimed job as arq's bytes: what it calls, and the result that is kept of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from arq.jobs import DeserializationError, deserialize_job_raw, serialize_result
+from arq.utils import timestamp_ms
+
+from flexiprice.jobs import codec, keys
+from flexiprice.jobs.claims import ClaimedJob
+from flexiprice.jobs.origin import JobOrigin
+from workers.runtime.run_events import RunFacts, run_id_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobCall:
+    """What a job calls.
+
+    Attributes:
+        task: the task's name.
+        arguments: by name.
+        unnamed: arguments without a name, which no task of ours takes.
+        attempt: the number of this try, from 1.
+        enqueued_ms: when the job was enqueued, by the clock of whoever did it; part of what it is known by.
+    """
+
+    task: str
+    arguments: Mapping[str, object]
+    unnamed: tuple[object, ...] = ()
+    attempt: int = 1
+    enqueued_ms: int = 0
+
+
+def read_call(job: ClaimedJob) -> JobCall:
+    """What a job calls.
+
+    Raises:
+        arq.jobs.DeserializationError: its bytes are none of ours.
+    """
+    function, unnamed, arguments, first_try, enqueued_ms = deserialize_job_raw(
+        job.body or b"", deserializer=codec.decode
+    )
+    # arq believes whatever it reads.
+    shape: tuple[object, ...] = (function, arguments, enqueued_ms)
+    if not all(map(isinstance, shape, (str, dict, int))):
+        raise DeserializationError("a job of another shape")
+    return JobCall(
+        task=function,
+        arguments=arguments,
+        unnamed=tuple(unnamed),
+        attempt=max(job.tries, first_try or 1),
+        enqueued_ms=enqueued_ms,
+    )
+
+
+def known_call(job: ClaimedJob) -> JobCall:
+    """What is known of a job's call, however little its bytes tell."""
+    try:
+        return read_call(job)
+    except DeserializationError:
+        task = job.record.get("task", "<unknown>")
+        return JobCall(task=task, arguments={}, attempt=job.tries, enqueued_ms=_enqueued_ms(job, 0))
+
+
+def encoded_result(
+    job: ClaimedJob, call: JobCall, *, result: object = None, error: BaseException | None = None
+) -> bytes | None:
+    """A job's result as arq keeps it: of a run that succeeded, or with the error why it did not."""
+    queue_name = keys.queue_key(job.queue)
+    arguments: dict[str, Any] = dict(call.arguments)
+    return serialize_result(
+        call.task,
+        call.unnamed,
+        arguments,
+        call.attempt,
+        call.enqueued_ms,
+        error is None,
+        result if error is None else error,
+        job.started_ms,
+        timestamp_ms(),
+        job.job_id,
+        queue_name,
+        job.job_id,
+        serializer=codec.encode,
+    )
+
+
+def run_facts(job: ClaimedJob, call: JobCall) -> RunFacts:
+    """The run that begins with a claim."""
+    return RunFacts(
+        run_id=run_id_of(worker_id=job.worker_id, job_id=job.job_id, started_ms=job.started_ms),
+        task=call.task,
+        job_id=job.job_id,
+        queue=job.queue.value,
+        worker_id=job.worker_id,
+        attempt=call.attempt,
+        arguments=call.arguments,
+        origin=JobOrigin.of_record(job.record),
+        enqueued_at=instant(_enqueued_ms(job, call.enqueued_ms)),
+        due_at=instant(job.due_ms),
+        started_at=instant(job.started_ms),
+    )
+
+
+def instant(milliseconds: int) -> datetime:
+    """The instant that arq's milliseconds mean."""
+    return datetime.fromtimestamp(milliseconds / 1000, tz=UTC)
+
+
+def _enqueued_ms(job: ClaimedJob, otherwise: int) -> int:
+    return int(job.record.get("enqueued", otherwise))

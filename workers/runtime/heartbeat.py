@@ -1,0 +1,122 @@
+"""A worker's heartbeat: says that it lives, hears what it is asked to do, and who does not live any more."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from flexiprice.jobs.fleet import HEARTBEAT_EVERY, LEASE, HeartbeatAnswer, LiveWorker, announce
+from flexiprice.telemetry import get_logger
+from workers.runtime.patience import AWAY
+from workers.runtime.surroundings import Surroundings
+
+_LOGGER = get_logger(__name__)
+_LEASE_SECONDS: Final = LEASE.total_seconds()
+_EVERY_SECONDS: Final = HEARTBEAT_EVERY.total_seconds()
+# While Redis is away: when it is back, every worker must be heard before anyone may declare it lost.
+_TRY_AGAIN_SECONDS: Final = 0.25
+
+
+class Contact:
+    """How long Redis has answered every heartbeat in time.
+
+    Whoever hears from Redis again after a silence must not believe what it says of others: in the
+    silence, their leases have lapsed like one's own.
+    """
+
+    def __init__(self) -> None:
+        self._healthy_since: float | None = None
+        self._last = 0.0
+
+    def answered(self, now: float) -> None:
+        """Notes an answer, at an instant of the loop's clock."""
+        if self._healthy_since is None or now - self._last > _LEASE_SECONDS * 0.8:
+            self._healthy_since = now
+        self._last = now
+
+    def missed(self) -> None:
+        """Notes that there was none."""
+        self._healthy_since = None
+
+    def is_proven(self, now: float) -> bool:
+        """It has lasted for a whole lease."""
+        return self._healthy_since is not None and now - self._healthy_since >= _LEASE_SECONDS
+
+
+class Heartbeat:
+    """Beats until the worker ends or counts as lost."""
+
+    def __init__(
+        self,
+        surroundings: Surroundings,
+        *,
+        describe: Callable[[], LiveWorker],
+        on_answer: Callable[[HeartbeatAnswer], None],
+    ) -> None:
+        """Prepares it.
+
+        Args:
+            surroundings: what the worker's process gives it.
+            describe: what the worker says of itself at the moment.
+            on_answer: is told every answer.
+        """
+        self._redis = surroundings.redis
+        self._patience = surroundings.patience
+        self._describe = describe
+        self._on_answer = on_answer
+        self._contact = Contact()
+
+    async def join(self) -> None:
+        """Beats for the first time, however long Redis is away."""
+        await self._patience.until_back(lambda: self._beat(joining=True))
+
+    async def main(self) -> None:
+        """Beats until it is cancelled, or told that the worker is lost."""
+        loop = asyncio.get_running_loop()
+        while True:
+            began = loop.time()
+            try:
+                answer = await self._beat()
+            except AWAY as error:
+                self._contact.missed()
+                self._patience.lost(error)
+                await asyncio.sleep(_TRY_AGAIN_SECONDS)
+                continue
+            self._patience.found()
+            if answer.lost:
+                return
+            await asyncio.sleep(max(0.0, began + _EVERY_SECONDS - loop.time()))
+
+    async def beat_now(self) -> None:
+        """Says at once what has changed."""
+        try:
+            await self._beat()
+        except AWAY as error:
+            self._patience.lost(error)
+
+    async def _beat(self, *, joining: bool = False) -> HeartbeatAnswer:
+        loop = asyncio.get_running_loop()
+        may_declare = self._contact.is_proven(loop.time())
+        answer = await announce(self._redis, self._describe(), joining=joining, may_declare=may_declare)
+        self._contact.answered(loop.time())
+        self._on_answer(answer)
+        return answer
+
+
+class LostWorkers:
+    """The lost workers of whom the heartbeat tells, for the reaper to come for."""
+
+    def __init__(self) -> None:
+        self._ids: Sequence[str] = ()
+        self._heard = asyncio.Event()
+
+    def hear(self, worker_ids: Sequence[str]) -> None:
+        """Notes who counts as lost now."""
+        self._ids = worker_ids
+        if worker_ids:
+            self._heard.set()
+
+    async def next(self) -> Sequence[str]:
+        """Waits until somebody counts as lost."""
+        await self._heard.wait()
+        self._heard.clear()
+        return self._ids

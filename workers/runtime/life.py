@@ -1,0 +1,231 @@
+"""A worker under one id, from its registration to its end or until it counts as lost."""
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack, suppress
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any, Final
+from uuid import uuid4
+
+from flexiprice.db.engine import database_errors
+from flexiprice.domain.run import RunState
+from flexiprice.errors import DatabaseUnavailable
+from flexiprice.jobs.declarations import TaskArguments
+from flexiprice.jobs.fleet import HeartbeatAnswer, LiveWorker, WorkerCommand, WorkerState, withdraw
+from flexiprice.resources import Resources, open_database
+from flexiprice.services.worker_fence import forget_worker, register_worker, session_name
+from flexiprice.settings import Queue
+from flexiprice.telemetry import get_logger
+from workers.runtime.consumer import Consumer
+from workers.runtime.heartbeat import Heartbeat, LostWorkers
+from workers.runtime.limits import UNWIND
+from workers.runtime.patience import AWAY
+from workers.runtime.reaper import Reaper
+from workers.runtime.surroundings import Surroundings
+from workers.runtime.task import Task
+from workers.runtime.vitals import ProcessUse, RunCounts
+
+_LOGGER = get_logger(__name__)
+_VERSION: Final = version("flexiprice")
+_LOOK_FOR_POSTGRES_EVERY: Final = 0.5
+_ENDS_WITHIN: Final = UNWIND.total_seconds() + 1
+# A worker that ends waits no longer for PostgreSQL to forget it.
+_FORGET_SECONDS: Final = 2.0
+
+
+class Life:
+    """A worker under one id.
+
+    It is registered in PostgreSQL, where its sessions carry its name, and in Redis, where it says once a
+    second that it lives. When it counts as lost, whatever it does is in vain: its work is ended, and the
+    process goes on under another id.
+
+    Attributes:
+        worker_id: the id.
+        lost: is set when the worker counts as lost.
+    """
+
+    def __init__(
+        self,
+        surroundings: Surroundings,
+        tasks: Sequence[Task[TaskArguments]],
+        queues: Sequence[Queue],
+        counts: RunCounts,
+        *,
+        on_command: Callable[[WorkerCommand], None],
+        on_end_of_part: Callable[[asyncio.Task[None]], None],
+    ) -> None:
+        """Prepares it.
+
+        Args:
+            surroundings: what the worker's process gives it.
+            tasks: what it can run.
+            queues: from which it takes.
+            counts: what its heartbeats tell of runs.
+            on_command: is told what the worker is asked to do, with every heartbeat again.
+            on_end_of_part: is told when something that should last has ended.
+        """
+        self.worker_id = _new_worker_id()
+        self.lost = asyncio.Event()
+        self._surroundings = surroundings
+        self._tasks = tuple(tasks)
+        self._queues = tuple(queues)
+        self._counts = counts
+        self._on_command = on_command
+        self._on_end_of_part = on_end_of_part
+        self._use = ProcessUse()
+        self._started_at = datetime.now(tz=UTC)
+        self._state = WorkerState.RUNNING
+        self._consumers: list[Consumer] = []
+        self._closing = AsyncExitStack()
+        self._lost_workers = LostWorkers()
+        self._heartbeat = Heartbeat(surroundings, describe=self._describe, on_answer=self._on_answer)
+
+    @property
+    def running(self) -> int:
+        """The number of jobs that it holds."""
+        return sum(len(consumer.running) for consumer in self._consumers)
+
+    @property
+    def names_of_running(self) -> Sequence[str]:
+        """Task and id of the jobs that it holds; may be asked for on any thread."""
+        return [f"{job.task} {job.job_id}" for consumer in self._consumers for job in consumer.running]
+
+    async def begin(self) -> None:
+        """Registers and begins to work, however long PostgreSQL and Redis are away."""
+        around = self._surroundings
+        database = await self._closing.enter_async_context(
+            open_database(around.settings, program=session_name(self.worker_id))
+        )
+        resources = Resources(around.settings, database.engine, database.sessions, around.redis, around.tasks)
+        await self._register()
+        self._closing.push_async_callback(self._leave)
+        await self._heartbeat.join()
+        for queue in self._queues:
+            consumer = Consumer(
+                queue,
+                [task for task in self._tasks if task.declaration.queue is queue],
+                surroundings=around,
+                resources=resources,
+                worker_id=self.worker_id,
+                on_fenced=self.lost.set,
+            )
+            self._consumers.append(consumer)
+            self._in_background(consumer.main(), f"consumer of {queue}")
+        self._in_background(self._heartbeat.main(), "heartbeat")
+        reaper = Reaper(around, self._lost_workers, worker_id=self.worker_id)
+        self._in_background(reaper.main(), "reaper")
+        _LOGGER.info("worker started", worker=self.worker_id, queues=[queue.value for queue in self._queues])
+
+    async def stop_taking(self) -> None:
+        """Takes no more jobs, and says so."""
+        self._state = WorkerState.DRAINING
+        await asyncio.gather(*(consumer.stop_taking() for consumer in self._consumers))
+        if self.running:
+            await self._heartbeat.beat_now()
+
+    async def until_idle(self) -> None:
+        """Returns when it holds no job."""
+        await asyncio.gather(*(consumer.until_idle() for consumer in self._consumers))
+
+    def hand_back(self) -> None:
+        """Ends what still runs, to be run by another worker at once."""
+        for consumer in self._consumers:
+            consumer.end_all(RunState.HANDED_BACK)
+
+    async def abandon(self) -> None:
+        """Ends the work of a worker that counts as lost; whoever found that out gives its jobs back."""
+        for consumer in self._consumers:
+            consumer.end_all(RunState.LOST)
+        await asyncio.gather(*(consumer.stop_taking() for consumer in self._consumers))
+        for consumer in self._consumers:
+            consumer.end_all(RunState.LOST)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_ENDS_WITHIN):
+                await self.until_idle()
+        await self._closing.aclose()
+
+    async def end(self) -> None:
+        """Ends in good order, when all jobs have ended or are handed back."""
+        await self._closing.aclose()
+
+    async def _leave(self) -> None:
+        with suppress(*AWAY):
+            await withdraw(self._surroundings.redis, self.worker_id)
+        # A worker that leaves jobs behind is kept from committing by its row.
+        if self.lost.is_set() or self.running:
+            return
+        with suppress(DatabaseUnavailable, TimeoutError):
+            async with asyncio.timeout(_FORGET_SECONDS):
+                with database_errors():
+                    async with self._surroundings.sessions.begin() as session:
+                        await forget_worker(session, self.worker_id)
+
+    async def _register(self) -> None:
+        told = False
+        while True:
+            try:
+                with database_errors():
+                    async with self._surroundings.sessions.begin() as session:
+                        await register_worker(
+                            session,
+                            worker_id=self.worker_id,
+                            host=socket.gethostname(),
+                            pid=os.getpid(),
+                            started_at=self._started_at,
+                        )
+            except DatabaseUnavailable as error:
+                if not told:
+                    _LOGGER.warning("PostgreSQL is away; waiting for it", error=str(error))
+                told = True
+                await asyncio.sleep(_LOOK_FOR_POSTGRES_EVERY)
+            else:
+                return
+
+    def _in_background(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        part = asyncio.create_task(work, name=name)
+
+        async def end() -> None:
+            part.cancel()
+            await asyncio.wait([part])
+
+        part.add_done_callback(self._on_end_of_part)
+        self._closing.push_async_callback(end)
+
+    def _describe(self) -> LiveWorker:
+        running = [job for consumer in self._consumers for job in consumer.running]
+        return LiveWorker(
+            worker_id=self.worker_id,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            queues=self._queues,
+            tasks=tuple(task.declaration.name for task in self._tasks),
+            version=_VERSION,
+            concurrency=self._surroundings.settings.worker_concurrency,
+            started_at=self._started_at,
+            seen_at=datetime.now(tz=UTC),
+            state=self._state,
+            running=tuple(running),
+            succeeded=self._counts.succeeded,
+            failed=self._counts.failed,
+            retried=self._counts.retried,
+            memory_bytes=self._use.memory_bytes(),
+            cpu=self._use.cpu(),
+            loop_lag_seconds=round(self._surroundings.loop_watch.lag.total_seconds(), 4),
+        )
+
+    def _on_answer(self, answer: HeartbeatAnswer) -> None:
+        self._lost_workers.hear(answer.lost_workers)
+        if answer.lost:
+            self.lost.set()
+        if answer.command is not None:
+            self._on_command(answer.command)
+
+
+def _new_worker_id() -> str:
+    # Short and plain enough to be part of a database session's name.
+    host = socket.gethostname().encode("ascii", errors="replace").decode()[:20]
+    return f"{host}:{os.getpid()}:{uuid4().hex[:8]}"

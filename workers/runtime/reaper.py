@@ -1,0 +1,118 @@
+"""Giving back what lost workers were running: fenced by the database first, then free for anybody."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from arq.connections import ArqRedis
+from sqlalchemy.exc import DBAPIError
+
+from flexiprice.db.engine import database_errors
+from flexiprice.domain.run import RunState
+from flexiprice.errors import DatabaseUnavailable, WorkerLost
+from flexiprice.jobs import keys
+from flexiprice.jobs.claims import ClaimedJob, JobClaims
+from flexiprice.services.run_recording import LOST_MESSAGE
+from flexiprice.services.worker_fence import fence_worker
+from flexiprice.telemetry import get_logger
+from workers.runtime.definition import encoded_result, known_call, run_facts
+from workers.runtime.heartbeat import LostWorkers
+from workers.runtime.patience import AWAY
+from workers.runtime.run_events import RunEnd
+from workers.runtime.surroundings import Surroundings
+
+_LOGGER = get_logger(__name__)
+# A job that was running on so many lost workers is what they died of.
+MAX_LOSSES: Final = 3
+# Whoever reaps and dies is followed by another so much later.
+_TURN: Final = timedelta(seconds=5)
+_FENCE_PATIENCE: Final = timedelta(seconds=4)
+_TRY_AGAIN_SECONDS: Final = 0.5
+
+
+class Reaper:
+    """Waits for lost workers, and gives back their jobs."""
+
+    def __init__(self, surroundings: Surroundings, lost: LostWorkers, *, worker_id: str) -> None:
+        """Prepares it.
+
+        Args:
+            surroundings: what the worker's process gives it.
+            lost: of whom it is told.
+            worker_id: who reaps.
+        """
+        self._redis: ArqRedis = surroundings.redis
+        self._sessions = surroundings.sessions
+        self._metrics = surroundings.metrics
+        self._observer = surroundings.observer
+        self._claims = JobClaims(surroundings.redis, surroundings.settings, worker_id=worker_id)
+        self._lost = lost
+        self._worker_id = worker_id
+        self._put_off: set[str] = set()
+
+    async def main(self) -> None:
+        """Reaps until it is cancelled."""
+        while True:
+            for worker_id in await self._lost.next():
+                try:
+                    await self._reap(worker_id)
+                except AWAY as error:
+                    _LOGGER.debug("reaping is put off: Redis is away", error=str(error))
+                    await asyncio.sleep(_TRY_AGAIN_SECONDS)
+
+    async def _reap(self, worker_id: str) -> None:
+        turn = keys.reaping_key(worker_id)
+        if not await self._redis.set(turn, self._worker_id, nx=True, px=_TURN):
+            return
+        try:
+            if await self._fence(worker_id):
+                await self._give_back_all(worker_id)
+        finally:
+            await self._redis.delete(turn)
+
+    async def _fence(self, worker_id: str) -> bool:
+        """Keeps the worker from committing anything more; returns whether that is certain."""
+        try:
+            with database_errors():
+                ended = await fence_worker(
+                    self._sessions, worker_id, now=datetime.now(tz=UTC), patience=_FENCE_PATIENCE
+                )
+        except (DatabaseUnavailable, DBAPIError, OSError) as error:
+            if worker_id not in self._put_off:
+                self._put_off.add(worker_id)
+                _LOGGER.warning(
+                    "the jobs of a lost worker must wait until PostgreSQL can keep it from committing",
+                    lost_worker=worker_id,
+                    error=str(error),
+                )
+            await asyncio.sleep(_TRY_AGAIN_SECONDS)
+            return False
+        self._put_off.discard(worker_id)
+        _LOGGER.warning("a worker is lost", lost_worker=worker_id, sessions_ended=ended)
+        return True
+
+    async def _give_back_all(self, worker_id: str) -> None:
+        for job in await self._claims.running_on(worker_id):
+            await self._give_back(job)
+        async with self._redis.pipeline(transaction=True) as pipe:
+            pipe.zrem(keys.LOST_WORKERS, worker_id)
+            pipe.delete(keys.running_key(worker_id), keys.worker_key(worker_id))
+            pipe.delete(keys.worker_command_key(worker_id))
+            await pipe.execute()
+
+    async def _give_back(self, job: ClaimedJob) -> None:
+        call, losses = known_call(job), job.losses + 1
+        facts = {"job_id": job.job_id, "task": call.task, "lost_worker": job.worker_id, "losses": losses}
+        if losses >= MAX_LOSSES:
+            error = WorkerLost(f"{losses} workers were lost while they ran the job; it is not run again")
+            if not await self._claims.end(job, encoded_result(job, call, error=error), lost=True):
+                return
+            self._metrics.record_quarantined(WorkerLost.code)
+            _LOGGER.error("a job is given up: its workers were lost", **facts)
+        else:
+            if not await self._claims.give_back(job, lost=True):
+                return
+            self._metrics.record_recovered()
+            _LOGGER.warning("a job of a lost worker runs again", **facts)
+        end = RunEnd(state=RunState.LOST, finished_at=datetime.now(tz=UTC), error=WorkerLost(LOST_MESSAGE))
+        self._observer.run_lost(run_facts(job, call), end)
