@@ -1,6 +1,7 @@
 """Brings a database to the schema that this version of FlexiPrice needs."""
 
 from functools import cache
+from threading import Lock
 
 from alembic import command
 from alembic.config import Config
@@ -9,6 +10,8 @@ from sqlalchemy import String, column, func, select, table
 from sqlalchemy.ext.asyncio import AsyncSession
 
 _SCRIPTS = "flexiprice.db:migrations"
+# Alembic keeps what it works on in a global; programs are kept apart by a lock in the database.
+_ONE_AT_A_TIME = Lock()
 
 
 def upgrade(database_url: str) -> None:
@@ -27,7 +30,8 @@ def upgrade(database_url: str) -> None:
     config = _config()
     config.attributes["database_url"] = database_url
     config.attributes["upgrade"] = True
-    command.upgrade(config, "head")
+    with _ONE_AT_A_TIME:
+        command.upgrade(config, "head")
 
 
 async def is_current(session: AsyncSession) -> bool:

@@ -1,0 +1,73 @@
+"""A database that is away, or refuses us, is told in words of ours wherever it happens."""
+
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from flexiprice.db.engine import create_engine, database_errors
+from flexiprice.errors import DatabaseUnavailable, InvalidSettings
+from flexiprice.settings import Settings, load_settings
+from tests.servers import execute
+
+
+async def connect(url: str) -> None:
+    engine = create_engine(load_settings(env_files=(), database_url=url), application_name="flexiprice-tests")
+    try:
+        async with engine.connect():
+            pass
+    finally:
+        await engine.dispose()
+
+
+async def test_the_connections_carry_the_programs_name(engine: AsyncEngine) -> None:
+    async with engine.connect() as connection:
+        name = await connection.scalar(select(func.current_setting("application_name")))
+    assert name == "flexiprice-tests"
+
+
+async def test_a_server_that_does_not_answer_is_unavailable() -> None:
+    with pytest.raises(DatabaseUnavailable, match="does not answer"):
+        await connect("postgresql://somebody:hush@127.0.0.1:1/flexiprice")
+
+
+async def test_a_wrong_password_is_a_wrong_setting_and_is_not_repeated(postgres_url: str) -> None:
+    host = postgres_url.rpartition("@")[2]
+    with pytest.raises(InvalidSettings, match="FLEXIPRICE_DATABASE_URL") as refused:
+        await connect(f"postgresql://flexiprice:hush@{host}")
+    assert "hush" not in str(refused.value)
+
+
+async def test_a_url_that_cannot_be_read_is_a_wrong_setting() -> None:
+    with pytest.raises(InvalidSettings) as refused:
+        await connect("postgresql://somebody:hush@127.0.0.1:port/flexiprice")
+    assert "hush" not in str(refused.value)
+
+
+async def test_a_connection_that_ends_is_unavailable_and_the_next_one_works(engine: AsyncEngine) -> None:
+    async with engine.connect() as connection:
+        with pytest.raises(DatabaseUnavailable):
+            await connection.execute(select(func.pg_terminate_backend(func.pg_backend_pid())))
+    async with engine.connect() as connection:
+        assert await connection.scalar(select(1)) == 1
+
+
+async def test_an_idle_connection_that_the_server_ended_is_replaced_unseen(
+    engine: AsyncEngine, postgres_url: str
+) -> None:
+    async with engine.connect() as connection:
+        pid = await connection.scalar(select(func.pg_backend_pid()))
+    await execute(postgres_url, f"SELECT pg_terminate_backend({pid}, 5000)")
+    async with engine.connect() as connection:
+        assert await connection.scalar(select(func.pg_backend_pid())) != pid
+
+
+async def test_a_pool_without_a_free_connection_is_unavailable(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flexiprice.db.engine._POOL_TIMEOUT_SECONDS", 0.05)
+    small = load_settings(env_files=(), database_url=settings.require_database_url(), database_pool_size=1)
+    engine = create_engine(small, application_name="flexiprice-tests")
+    async with engine.connect():
+        with pytest.raises(DatabaseUnavailable, match="busy"), database_errors():
+            await engine.connect()
+    await engine.dispose()
