@@ -38,6 +38,7 @@ _CODE_OF: Final[Mapping[int, str]] = {
     401: "unauthorized",
     404: "not_found",
     405: "method_not_allowed",
+    408: "request_timeout",
     413: "content_too_large",
     415: "unsupported_media_type",
     422: "invalid_input",

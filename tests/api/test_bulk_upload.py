@@ -1,9 +1,11 @@
 """`PUT /admin/batches`: the stock of many batches at once."""
 
+import asyncio
 import json
 
 import pytest
 
+from api.routers import bulk_batches
 from tests.api.catalogue import ADMIN, create_batch, create_product, day
 
 NDJSON = {"Content-Type": "application/x-ndjson"}
@@ -183,6 +185,36 @@ async def test_other_content_is_refused_by_its_type(reader):
     ):
         response = await reader.put(f"{ADMIN}/batches", content=b"{}", headers=headers)
         assert (response.status_code, response.json()["code"]) == (415, "unsupported_media_type")
+
+
+async def test_an_upload_that_stalls_is_ended_and_leaves_nothing(client, monkeypatch):
+    monkeypatch.setattr(bulk_batches, "_LONGEST_PAUSE_SECONDS", 0.05)
+    await create_product(client)
+
+    async def stalling():
+        yield ndjson(line(lot="a")).encode()
+        await asyncio.Event().wait()
+
+    response = await client.put(f"{ADMIN}/batches", content=stalling(), headers=NDJSON)
+    assert (response.status_code, response.json()["code"]) == (408, "request_timeout")
+    assert await stock(client) == {}
+
+
+async def test_uploads_of_the_same_batches_at_once_wait_for_each_other(client):
+    await create_product(client)
+    lots = [f"L{number}" for number in range(300)]
+    bodies = [
+        ndjson(*(line(lot=lot, quantity=quantity) for lot in (lots if quantity % 2 else reversed(lots))))
+        for quantity in range(1, 5)
+    ]
+    responses = await asyncio.gather(
+        *(client.put(f"{ADMIN}/batches", content=body, headers=NDJSON) for body in bodies)
+    )
+    assert [response.status_code for response in responses] == [200] * 4
+    assert sum(response.json()["created"] for response in responses) == 300
+    found = await stock(client)
+    assert len(found) == 300
+    assert len(set(found.values())) == 1, "each upload is one change"
 
 
 async def test_an_upload_whose_client_goes_away_leaves_nothing(client):
