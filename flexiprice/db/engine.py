@@ -102,6 +102,9 @@ def _connector(url: str, application_name: str) -> Callable[[], Awaitable[object
 
 
 def _translate(context: ExceptionContext) -> Exception | None:
+    if context.is_pre_ping:
+        # The pool is about to replace the connection, and would take another exception for a failure of that.
+        return None
     return _meaning(context.original_exception, lost=context.is_disconnect)
 
 
