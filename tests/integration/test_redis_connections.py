@@ -18,6 +18,7 @@ from flexiprice.embedded.wheels import valkey_program
 from flexiprice.errors import InvalidSettings, RedisUnavailable
 from flexiprice.jobs.redis import create_redis, redis_errors
 from flexiprice.settings import load_settings
+from tests.processes import wait_for
 
 PASSWORD = "p@ss/word"
 QUOTED = "p%40ss%2Fword"
@@ -49,11 +50,13 @@ def start_valkey(tmp_path: Path) -> Iterator[StartValkey]:
 
 def until_answering(client: "redis.Redis[bytes]") -> None:
     """Returns when a server answers, refusing us or not."""
-    for _ in range(1000):
+
+    def answers() -> bool:
         with suppress(redis.ConnectionError):
-            client.ping()
-            return
-    raise AssertionError("the server did not start")
+            return bool(client.ping())
+        return False
+
+    assert wait_for(answers)
 
 
 @asynccontextmanager
