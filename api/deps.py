@@ -8,9 +8,11 @@ from typing import Annotated
 from fastapi import Depends, Path, Query, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from api.audit import change_in
 from flexiprice.db.engine import database_errors
 from flexiprice.domain.catalogue import MAX_BATCH_ID, CategoryName, Sku, StoreCode
 from flexiprice.resources import Resources
+from flexiprice.services.audit import record_audit
 
 _MAX_VERSION = 2_147_483_647
 
@@ -25,12 +27,18 @@ async def _resources(request: Request) -> Resources:
 OpenResources = Annotated[Resources, Depends(_resources)]
 
 
-async def _transactions(resources: OpenResources) -> Callable[[], AbstractAsyncContextManager[AsyncSession]]:
+async def _transactions(
+    resources: OpenResources, request: Request
+) -> Callable[[], AbstractAsyncContextManager[AsyncSession]]:
     @asynccontextmanager
     async def transaction() -> AsyncGenerator[AsyncSession, None]:
         with database_errors():
             async with resources.sessions.begin() as session:
                 yield session
+                # In the same transaction, so that there is no change without an entry, nor the reverse.
+                change = change_in(request)
+                if change is not None:
+                    await record_audit(session, [change])
 
     return transaction
 

@@ -18,8 +18,13 @@ from api.routers import (
     policies,
     prices,
     products,
+    queues,
     recompute,
+    runs,
+    schedules,
     stores,
+    tasks,
+    workers,
 )
 from api.security import AdminGuard, key_documentation
 from flexiprice.errors import InvalidSettings
@@ -70,6 +75,10 @@ def _admin() -> APIRouter:
     admin = APIRouter(prefix=ADMIN, dependencies=key_documentation)
     for module in (recompute, discounts, policies, bulk_batches, batches, products, stores):
         admin.include_router(module.router)
+    # Before the tasks: a run's path would otherwise be read as a task's.
+    for module in (runs, tasks, queues, schedules, workers):
+        admin.include_router(module.router)
+    admin.include_router(runs.audit_router)
     return admin
 
 

@@ -28,6 +28,11 @@ TAGS: Final = [
     {"name": "batches", "description": "Stock that expires."},
     {"name": "products", "description": "What is sold."},
     {"name": "stores", "description": "Where it is sold."},
+    {"name": "tasks", "description": "Running, watching and stopping tasks, and what has run."},
+    {"name": "queues", "description": "How much waits, and whether workers take it."},
+    {"name": "schedules", "description": "When tasks run by themselves."},
+    {"name": "workers", "description": "Who works."},
+    {"name": "audit", "description": "Who changed what."},
     {"name": "health", "description": "For load balancers and monitoring."},
 ]
 DESCRIPTION: Final = """

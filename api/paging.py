@@ -73,7 +73,7 @@ class Places(Generic[PlaceT]):
 
 _Id = Annotated[int, Field(ge=0, le=MAX_BATCH_ID)]
 # Nearer to either end of the calendar, an instant may have no counterpart in UTC.
-_Instant = Annotated[
+Instant = Annotated[
     AwareDatetime, Field(ge=datetime(1970, 1, 1, tzinfo=UTC), le=datetime(9999, 1, 1, tzinfo=UTC))
 ]
 _Rate = Annotated[Decimal, Field(ge=0, le=1)]
@@ -82,4 +82,4 @@ BY_CODE: Final = Places(TypeAdapter[str](StoreCode))
 BY_SKU: Final = Places(TypeAdapter[str](Sku))
 BY_ID: Final = Places(TypeAdapter[int](_Id))
 BY_RATE: Final = Places(TypeAdapter[tuple[Decimal, int]](tuple[_Rate, _Id]))
-BY_INSTANT: Final = Places(TypeAdapter[tuple[datetime, int]](tuple[_Instant, _Id]))
+BY_INSTANT: Final = Places(TypeAdapter[tuple[datetime, int]](tuple[Instant, _Id]))

@@ -6,6 +6,7 @@ from typing import Annotated, Final
 
 from fastapi import Depends, Request
 
+from api.audit import Origin
 from api.deps import OpenResources
 from api.paths import status_url
 from api.schemas.tasks import Repricing, RepricingStatus
@@ -18,6 +19,7 @@ from flexiprice.jobs.declarations import (
     TaskArguments,
     TaskDeclaration,
 )
+from flexiprice.jobs.origin import JobOrigin
 from flexiprice.telemetry import get_logger
 
 # Named one by one, so many batches still cost less than a pass over all of them.
@@ -33,10 +35,11 @@ NOT_NEEDED: Final = Repricing(status=RepricingStatus.NOT_NEEDED)
 class Repricer:
     """Enqueues the recompute that follows a change."""
 
-    def __init__(self, tasks: TaskQueue, *, days_threshold: int, request: Request) -> None:
+    def __init__(self, tasks: TaskQueue, *, days_threshold: int, request: Request, origin: JobOrigin) -> None:
         self._tasks = tasks
         self._days_threshold = days_threshold
         self._request = request
+        self._origin = origin
 
     async def reprice(self, batch_ids: Sequence[int]) -> Repricing:
         """Has these batches priced; where there are more than `MAX_NAMED_BATCHES`, all batches are."""
@@ -55,7 +58,7 @@ class Repricer:
     ) -> Repricing:
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
-                job = await self._tasks.enqueue(task, arguments=arguments)
+                job = await self._tasks.enqueue(task, arguments=arguments, origin=self._origin)
         except (TransientError, TimeoutError) as error:
             _log.warning("repricing_postponed", task=task.name, reason=str(error))
             return Repricing(status=RepricingStatus.POSTPONED)
@@ -66,8 +69,10 @@ class Repricer:
         )
 
 
-async def _repricer(resources: OpenResources, request: Request) -> Repricer:
-    return Repricer(resources.tasks, days_threshold=resources.settings.days_threshold, request=request)
+async def _repricer(resources: OpenResources, request: Request, origin: Origin) -> Repricer:
+    return Repricer(
+        resources.tasks, days_threshold=resources.settings.days_threshold, request=request, origin=origin
+    )
 
 
 Reprice = Annotated[Repricer, Depends(_repricer)]

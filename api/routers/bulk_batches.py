@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.exceptions import HTTPException
 
+from api.audit import note, note_no_change
 from api.deps import Transaction
 from api.openapi import problems
 from api.problems import ProblemResponse
@@ -76,6 +77,10 @@ async def put_batches(
     line_format = _format_of(request)
     async with transaction() as session:
         summary = await _upsert(session, request, line_format, atomic=atomic)
+        if summary.applied and (summary.created or summary.updated):
+            note(request, created=summary.created, updated=summary.updated)
+        else:
+            note_no_change(request)
     if not summary.applied:
         detail = f"{summary.rejected} of {summary.read} lines are bad, so nothing was written"
         return ProblemResponse(422, "invalid_input", detail, errors=_errors_of(summary))

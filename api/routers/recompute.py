@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 
+from api.audit import Origin
 from api.deps import Now, OpenResources, Transaction
 from api.openapi import problems
 from api.paths import status_url
@@ -58,6 +59,7 @@ async def trigger_recompute(
     now: Now,
     request: Request,
     response: Response,
+    origin: Origin,
     days_threshold: DaysThreshold = None,
     async_task: Annotated[
         bool, Query(description="Let a worker do it; false does it in the request, without Redis.")
@@ -75,6 +77,7 @@ async def trigger_recompute(
         RECOMPUTE_ALL_DISCOUNTS,
         arguments={"days_threshold": threshold},
         job_id=None if idempotency_key is None else _job_id_of(idempotency_key),
+        origin=origin,
     )
     status = RunStatus.QUEUED
     if not job.created:

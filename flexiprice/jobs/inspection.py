@@ -50,3 +50,14 @@ async def list_deferred(tasks: TaskQueue, *, limit: int = 100) -> tuple[JobStatu
     due = sorted((score, job_id) for jobs in found for job_id, score in jobs)[:limit]
     statuses = await tasks.find_statuses([job_id.decode(errors="replace") for _, job_id in due])
     return tuple(status for status in statuses.values() if not status.ready and status.due_at is not None)
+
+
+async def list_registered(tasks: TaskQueue) -> dict[str, tuple[str, ...]]:
+    """The ids of the live workers that know each task, by its name.
+
+    Raises:
+        RedisUnavailable: Redis does not answer.
+    """
+    workers = await tasks.live_workers()
+    names = sorted({name for worker in workers for name in worker.tasks})
+    return {name: tuple(worker.worker_id for worker in workers if name in worker.tasks) for name in names}

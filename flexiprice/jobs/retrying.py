@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Final
 
 from arq.jobs import DeserializationError, deserialize_job, deserialize_result
 
 from flexiprice.domain.run import RunTrigger
-from flexiprice.errors import FlexiPriceError
+from flexiprice.errors import QueueFull
 from flexiprice.jobs import codec, keys
-from flexiprice.jobs.client import Call, EnqueuedJob, TaskQueue, can_be_job_id
+from flexiprice.jobs.client import Call, TaskQueue, can_be_job_id
 from flexiprice.jobs.origin import JobOrigin
 from flexiprice.jobs.redis import redis_errors
 from flexiprice.jobs.status import JobStatus
@@ -19,17 +20,33 @@ _UNKNOWN: Final = "there is no such job, or its result is no longer kept"
 _UNREADABLE: Final = "what Redis holds of the job cannot be read, so it cannot be tried again"
 
 
+class RetryOutcome(StrEnum):
+    """What came of trying a job again.
+
+    `not_ended` may still come to a result; `refused` could not be enqueued; `unreadable` is a job of which
+    Redis no longer tells what it was to do.
+    """
+
+    ENQUEUED = "enqueued"
+    NOT_ENDED = "not_ended"
+    REFUSED = "refused"
+    UNREADABLE = "unreadable"
+    UNKNOWN = "unknown"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retried:
     """What came of trying one job again.
 
     Attributes:
         job_id: the job that had ended.
+        outcome: what was done.
         new_job_id: the job that tries it again; None where there is none.
         message: for a person: what was done, or why nothing was.
     """
 
     job_id: str
+    outcome: RetryOutcome
     new_job_id: str | None
     message: str
 
@@ -51,20 +68,28 @@ async def retry_jobs(tasks: TaskQueue, job_ids: Sequence[str], *, origin: JobOri
 
 
 async def _retry(tasks: TaskQueue, job_id: str, status: JobStatus | None, origin: JobOrigin) -> Retried:
+    def nothing(outcome: RetryOutcome, message: str) -> Retried:
+        return Retried(job_id=job_id, outcome=outcome, new_job_id=None, message=message)
+
     if status is None:
-        return Retried(job_id=job_id, new_job_id=None, message=_UNKNOWN)
+        return nothing(RetryOutcome.UNKNOWN, _UNKNOWN)
     if not status.ready:
-        return Retried(job_id=job_id, new_job_id=None, message=f"it has not ended: it is {status.status}")
+        return nothing(RetryOutcome.NOT_ENDED, f"it has not ended: it is {status.status}")
     call = await _call_of(tasks, job_id, status.queue)
     if call is None:
-        return Retried(job_id=job_id, new_job_id=None, message=_UNREADABLE)
+        return nothing(RetryOutcome.UNREADABLE, _UNREADABLE)
     origin = replace(origin, trigger=RunTrigger.RETRY, parent_job_id=job_id)
     try:
-        job: EnqueuedJob = await tasks.enqueue_call(call, origin=origin)
-    except FlexiPriceError as error:
+        job = await tasks.enqueue_call(call, origin=origin)
+    except QueueFull as error:
         # Said of this job alone: others may have been enqueued already.
-        return Retried(job_id=job_id, new_job_id=None, message=error.message)
-    return Retried(job_id=job_id, new_job_id=job.job_id, message=f"{job.task} is enqueued again")
+        return nothing(RetryOutcome.REFUSED, error.message)
+    return Retried(
+        job_id=job_id,
+        outcome=RetryOutcome.ENQUEUED,
+        new_job_id=job.job_id,
+        message=f"{job.task} is enqueued again",
+    )
 
 
 async def _call_of(tasks: TaskQueue, job_id: str, queue: Queue | None) -> Call | None:

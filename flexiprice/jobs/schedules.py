@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import cast
 
 from flexiprice.domain.run import RunTrigger
 from flexiprice.errors import NotFound
@@ -100,7 +101,7 @@ async def pause_schedule(tasks: TaskQueue, name: str, *, by: str) -> bool:
     """
     key = keys.schedule_key(get_schedule(name).name)
     with redis_errors():
-        return bool(await tasks.redis.register_script(PAUSE_SCHEDULE)(keys=[key], args=[by]))
+        return cast("int", await tasks.redis.register_script(PAUSE_SCHEDULE)(keys=[key], args=[by])) > 0
 
 
 async def resume_schedule(tasks: TaskQueue, name: str) -> bool:
@@ -115,7 +116,7 @@ async def resume_schedule(tasks: TaskQueue, name: str) -> bool:
     """
     key = keys.schedule_key(get_schedule(name).name)
     with redis_errors():
-        return bool(await tasks.redis.register_script(RESUME_SCHEDULE)(keys=[key]))
+        return cast("int", await tasks.redis.register_script(RESUME_SCHEDULE)(keys=[key])) > 0
 
 
 async def run_schedule(tasks: TaskQueue, name: str, *, now: datetime, origin: JobOrigin) -> EnqueuedJob:

@@ -12,8 +12,8 @@ from flexiprice.db.operations_tables import AuditEntry
 from flexiprice.domain.audit import AuditSource
 from flexiprice.errors import InvalidInput
 
-MAX_LISTED_ENTRIES: Final = 500
-"""Entries that one page holds at most."""
+MAX_LISTED_ENTRIES: Final = 501
+"""Entries read at once at most: a page of 500, and one more to know whether it goes on."""
 _LENGTHS: Final = {"actor": 200, "action": 100, "target": 500, "address": 200}
 _NEVER_EMPTY: Final = frozenset({"actor", "action"})
 

@@ -13,8 +13,8 @@ from flexiprice.db.operations_tables import TaskRun
 from flexiprice.domain.run import RunState, RunTrigger
 from flexiprice.errors import NotFound
 
-MAX_LISTED_RUNS: Final = 500
-"""Runs that one page holds at most."""
+MAX_LISTED_RUNS: Final = 501
+"""Runs that are read at once at most: a page of 500, and one more to know whether it goes on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,115 @@
+"""`/admin/tasks/runs` and `/stats`: what has run, and how it went; `/admin/audit`: who changed what."""
+
+from datetime import datetime, timedelta
+from typing import Annotated, Final
+from uuid import UUID
+
+from fastapi import APIRouter, Path, Query
+from pydantic import TypeAdapter
+
+from api.deps import Now, Transaction
+from api.openapi import problems
+from api.paging import BY_INSTANT, Cursor, Instant, Limit, Page, Places
+from api.routes import ApiRoute
+from api.schemas.runs import ChangeShown, RunDetailsShown, RunShown, TaskFigures
+from flexiprice.domain.run import RunState
+from flexiprice.jobs.client import MAX_JOB_ID_LENGTH
+from flexiprice.services import runs
+from flexiprice.services.audit import list_audit
+from flexiprice.services.run_statistics import get_run_statistics
+from flexiprice.settings import Queue
+
+router = APIRouter(prefix="/tasks", tags=["tasks"], route_class=ApiRoute)
+audit_router = APIRouter(prefix="/audit", tags=["audit"], route_class=ApiRoute)
+
+_BY_START: Final = Places(TypeAdapter[tuple[datetime, UUID]](tuple[Instant, UUID]))
+_Text = Annotated[str | None, Query(min_length=1, max_length=200)]
+
+
+@router.get("/runs", responses=problems(401, 503))
+async def list_runs(
+    *,
+    transaction: Transaction,
+    task: Annotated[_Text, Query(description="Only of this task.")] = None,
+    queue: Annotated[Queue | None, Query(description="Only from this queue.")] = None,
+    state: Annotated[list[RunState] | None, Query(max_length=10, description="Only in one of these.")] = None,
+    worker_id: Annotated[_Text, Query(description="Only on this worker.")] = None,
+    since: Annotated[Instant | None, Query(description="Only that began then or later.")] = None,
+    until: Annotated[Instant | None, Query(description="Only that began before.")] = None,
+    text: Annotated[_Text, Query(description="Only with this in arguments or error, in any case.")] = None,
+    cursor: Cursor = None,
+    limit: Limit = 100,
+) -> Page[RunShown]:
+    """Lists the runs that were recorded, the latest first."""
+    wanted = runs.RunFilter(
+        task=task,
+        queue=None if queue is None else queue.value,
+        states=tuple(state or ()),
+        worker_id=worker_id,
+        since=since,
+        until=until,
+        text=text,
+    )
+    async with transaction() as session:
+        found = await runs.list_runs(session, wanted, after=_BY_START.read(cursor), limit=limit + 1)
+    return _BY_START.page(found, limit, item=RunShown.of_run, place=lambda run: (run.started_at, run.run_id))
+
+
+@router.get("/runs/{run_id}", responses=problems(401, 404, 503))
+async def get_run(transaction: Transaction, run_id: Annotated[UUID, Path()]) -> RunDetailsShown:
+    """Reads a run, with the traceback of the exception with which it ended."""
+    async with transaction() as session:
+        return RunDetailsShown.of_details(await runs.get_run(session, run_id))
+
+
+@router.get("/stats", responses=problems(401, 503))
+async def get_statistics(
+    transaction: Transaction,
+    now: Now,
+    task: Annotated[_Text, Query(description="Only of this task.")] = None,
+    hours: Annotated[float, Query(gt=0, le=8760, description="How far to look back.")] = 24,
+) -> list[TaskFigures]:
+    """Figures by task on the runs that began lately: how many, how they ended, how long they took."""
+    async with transaction() as session:
+        figures = await get_run_statistics(session, since=now - timedelta(hours=hours), until=now, task=task)
+    return [TaskFigures.of_statistics(of_task) for of_task in figures]
+
+
+@router.get("/{task_id}/runs", responses=problems(401, 503))
+async def list_attempts(
+    transaction: Transaction, task_id: Annotated[str, Path(max_length=MAX_JOB_ID_LENGTH)]
+) -> list[RunDetailsShown]:
+    """Lists the runs of one task, the latest first: one for each try."""
+    if not task_id.isprintable():
+        return []
+    async with transaction() as session:
+        return [RunDetailsShown.of_details(run) for run in await runs.list_attempts(session, task_id)]
+
+
+@audit_router.get("", responses=problems(401, 503))
+async def list_changes(
+    *,
+    transaction: Transaction,
+    actor: Annotated[_Text, Query(description="Only by this one.")] = None,
+    action: Annotated[_Text, Query(description="Only of this kind.")] = None,
+    target: Annotated[_Text, Query(description="Only to this.")] = None,
+    since: Annotated[Instant | None, Query(description="Only then or later.")] = None,
+    until: Annotated[Instant | None, Query(description="Only before.")] = None,
+    cursor: Cursor = None,
+    limit: Limit = 100,
+) -> Page[ChangeShown]:
+    """Lists who changed what, from where and when, the latest first."""
+    async with transaction() as session:
+        found = await list_audit(
+            session,
+            actor=actor,
+            action=action,
+            target=target,
+            since=since,
+            until=until,
+            after=BY_INSTANT.read(cursor),
+            limit=limit + 1,
+        )
+    return BY_INSTANT.page(
+        found, limit, item=ChangeShown.of_change, place=lambda change: (change.at, change.entry_id)
+    )

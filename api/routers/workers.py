@@ -1,0 +1,54 @@
+"""`/admin/workers`: who works, and telling one to end."""
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Path, Response
+
+from api.audit import Audit
+from api.deps import OpenResources
+from api.openapi import Responses, problems
+from api.routes import ApiRoute
+from api.schemas.operations import CommandedWorker, WorkerShown
+from flexiprice.jobs.commands import command_worker
+from flexiprice.jobs.fleet import WorkerCommand
+
+router = APIRouter(prefix="/workers", tags=["workers"], route_class=ApiRoute)
+
+WorkerPath = Annotated[str, Path(max_length=200, examples=["shop-1-4711-0a1b2c"])]
+_NOT_CONFIRMED: Final[Responses] = {
+    202: {"model": CommandedWorker, "description": "It has not answered, and the order was withdrawn."}
+}
+
+
+@router.get("", responses=problems(401, 503))
+async def get_workers(resources: OpenResources) -> list[WorkerShown]:
+    """Lists the live workers, as each says of itself every second."""
+    return [WorkerShown.of_worker(worker) for worker in await resources.tasks.live_workers()]
+
+
+@router.post("/{worker_id}/drain", responses={**problems(401, 404, 503), **_NOT_CONFIRMED})
+async def drain_worker(
+    resources: OpenResources, audit: Audit, response: Response, worker_id: WorkerPath
+) -> CommandedWorker:
+    """Lets a worker take no more tasks, end those that it runs, however long they take, and end."""
+    return await _command(resources, audit, response, worker_id, WorkerCommand.DRAIN)
+
+
+@router.post("/{worker_id}/stop", responses={**problems(401, 404, 503), **_NOT_CONFIRMED})
+async def stop_worker(
+    resources: OpenResources, audit: Audit, response: Response, worker_id: WorkerPath
+) -> CommandedWorker:
+    """Stops a worker as SIGTERM does: what does not end within its grace runs elsewhere at once."""
+    return await _command(resources, audit, response, worker_id, WorkerCommand.STOP)
+
+
+async def _command(
+    resources: OpenResources, audit: Audit, response: Response, worker_id: str, command: WorkerCommand
+) -> CommandedWorker:
+    async with audit() as details:
+        confirmed = await command_worker(resources.tasks, worker_id, command)
+        details["confirmed"] = confirmed
+    if not confirmed:
+        response.status_code = 202
+    message = "it takes no more tasks" if confirmed else "it does not answer; the order has been withdrawn"
+    return CommandedWorker(worker_id=worker_id, confirmed=confirmed, message=message)

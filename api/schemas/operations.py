@@ -1,0 +1,375 @@
+"""Operating tasks, queues, schedules and workers: what is asked for, and what came of it."""
+
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Self
+
+from pydantic import AfterValidator, ConfigDict, Field
+
+from api.schemas.tasks import TaskStatus
+from api.schemas.values import Given, Shown
+from flexiprice.domain.run import RunTrigger
+from flexiprice.jobs.client import MAX_JOB_ID_LENGTH, can_be_job_id
+from flexiprice.jobs.fleet import LiveWorker, WorkerState
+from flexiprice.jobs.queues import QueueState
+from flexiprice.jobs.retrying import RetryOutcome
+from flexiprice.jobs.revoking import RevokeOutcome
+from flexiprice.jobs.status import JobStatus, RunStatus
+from flexiprice.settings import Queue
+
+MAX_TASK_IDS = 1000
+_TASK = "0b9f5e3c6a7d4f21a8c94e5d6f7a8b9c"
+_OTHER_TASK = "5d41402abc4b2a76b9719d911017c592"
+_WORKER = "shop-1-4711-0a1b2c"
+_LONGEST_DELAY_SECONDS = 365 * 24 * 3600
+
+
+def _id_of_a_task(task_id: str) -> str:
+    if not can_be_job_id(task_id):
+        raise ValueError(f"must have 1 to {MAX_JOB_ID_LENGTH} printable characters")
+    return task_id
+
+
+TaskId = Annotated[str, AfterValidator(_id_of_a_task)]
+Seconds = Annotated[float, Field(ge=0, le=_LONGEST_DELAY_SECONDS, allow_inf_nan=False)]
+
+
+class NewTask(Given):
+    """A task to be run."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"task": "recompute_all_discounts", "arguments": {"days_threshold": 14}}]
+        }
+    )
+
+    task: Annotated[str, Field(min_length=1, max_length=200, description="Its name.")]
+    arguments: dict[str, Any] = Field(default_factory=dict, description="By name, as the task declares them.")
+    defer_by: Seconds | None = Field(default=None, description="Seconds to wait before it is due.")
+    expires: Seconds | None = Field(
+        default=None, description="Seconds from now after which it fails unless a worker has started it."
+    )
+
+
+class TaskIds(Given):
+    """Tasks by their ids."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"task_ids": [_TASK, _OTHER_TASK]}]})
+
+    task_ids: Annotated[list[TaskId], Field(min_length=1, max_length=MAX_TASK_IDS)]
+
+
+class RevokedTask(Shown):
+    """What came of calling a task off.
+
+    `prevented` did not run and will not; `cancelled` was running and has stopped; `ended` had come to its
+    end before; `asked` was told to stop, which nobody has confirmed: it may still be running.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "task_id": _TASK,
+                    "outcome": "prevented",
+                    "message": "it had not started, and will not run",
+                    "status": "revoked",
+                }
+            ]
+        }
+    )
+
+    task_id: str = Field(validation_alias="job_id")
+    outcome: RevokeOutcome
+    message: str
+    status: RunStatus | None
+
+
+class RetriedTask(Shown):
+    """What came of trying a task again."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "task_id": _TASK,
+                    "outcome": "enqueued",
+                    "new_task_id": _OTHER_TASK,
+                    "message": "recompute_all_discounts is enqueued again",
+                }
+            ]
+        }
+    )
+
+    task_id: str = Field(validation_alias="job_id")
+    outcome: RetryOutcome
+    new_task_id: str | None = Field(
+        validation_alias="new_job_id", description="The task that tries it again."
+    )
+    message: str
+
+
+class TaskDetails(TaskStatus):
+    """What is known of a task, and what had it enqueued."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "task_id": _TASK,
+                    "task": "recompute_all_discounts",
+                    "queue": "discounts",
+                    "status": "running",
+                    "ready": False,
+                    "result": None,
+                    "error": None,
+                    "progress": {
+                        "done": 40,
+                        "total": 100,
+                        "message": "bakery",
+                        "reported_at": "2025-03-31T09:00:00.400Z",
+                    },
+                    "enqueued_at": "2025-03-31T09:00:00.012Z",
+                    "due_at": None,
+                    "started_at": "2025-03-31T09:00:00.015Z",
+                    "finished_at": None,
+                    "attempt": 1,
+                    "worker_id": _WORKER,
+                    "trigger": "api",
+                    "parent_task_id": None,
+                    "request_id": "6f1d0c0f5a7e4c0d9c1f3b1a2e4d5c6b",
+                    "actor": "API key",
+                }
+            ]
+        }
+    )
+
+    due_at: datetime | None = Field(description="When it may be started; null once it has been.")
+    worker_id: str | None = Field(description="The worker that runs it.")
+    trigger: RunTrigger
+    parent_task_id: str | None = Field(description="The task that it tries again, or that enqueued it.")
+    request_id: str | None = Field(description="The API request that enqueued it.")
+    actor: str | None
+
+    @classmethod
+    def of_job(cls, job: JobStatus) -> Self:
+        """What is shown of a job's status."""
+        known = TaskStatus.of_job(job).model_dump()
+        return cls.model_validate(
+            {
+                **known,
+                "due_at": job.due_at,
+                "worker_id": job.worker_id,
+                "trigger": job.origin.trigger,
+                "parent_task_id": job.origin.parent_job_id,
+                "request_id": job.origin.request_id,
+                "actor": job.origin.actor,
+            }
+        )
+
+
+class NextTick(Shown):
+    """When a schedule ticks next."""
+
+    name: str
+    task: str
+    next_tick_at: datetime
+    paused: bool
+
+
+class ScheduledTasks(Shown):
+    """What is to come."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "deferred": [],
+                    "ticks": [
+                        {
+                            "name": "recompute_all_discounts",
+                            "task": "recompute_all_discounts",
+                            "next_tick_at": "2025-03-31T10:00:00Z",
+                            "paused": False,
+                        }
+                    ],
+                }
+            ]
+        }
+    )
+
+    deferred: list[TaskDetails] = Field(description="Tasks that are not due yet, the next first.")
+    ticks: list[NextTick]
+
+
+class RegisteredTask(Shown):
+    """A task that live workers declare."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"task": "recompute_all_discounts", "worker_ids": [_WORKER]}]}
+    )
+
+    task: str
+    worker_ids: list[str]
+
+
+class QueueShown(Shown):
+    """A queue at this moment."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "queue": "discounts",
+                    "waiting": 3,
+                    "deferred": 0,
+                    "running": 1,
+                    "oldest_waiting_seconds": 0.8,
+                    "paused": False,
+                    "paused_at": None,
+                    "paused_by": None,
+                }
+            ]
+        }
+    )
+
+    queue: Queue
+    waiting: int = Field(description="Tasks that are due and that nobody runs yet.")
+    deferred: int = Field(description="Tasks that are not due yet, or that wait for another try.")
+    running: int
+    oldest_waiting_seconds: float | None
+    paused: bool
+    paused_at: datetime | None
+    paused_by: str | None
+
+    @classmethod
+    def of_state(cls, state: QueueState) -> Self:
+        """What is shown of a queue's state."""
+        oldest: timedelta | None = state.oldest_waiting
+        return cls(
+            queue=state.queue,
+            waiting=state.waiting,
+            deferred=state.deferred,
+            running=state.running,
+            oldest_waiting_seconds=None if oldest is None else round(oldest.total_seconds(), 3),
+            paused=state.paused_at is not None,
+            paused_at=state.paused_at,
+            paused_by=state.paused_by,
+        )
+
+
+class Purged(Shown):
+    """How many waiting tasks were called off."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"purged": 3, "by_queue": {"discounts": 3}}]})
+
+    purged: int
+    by_queue: dict[Queue, int]
+
+
+class ScheduleShown(Shown):
+    """A schedule at this moment."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "name": "recompute_all_discounts",
+                    "task": "recompute_all_discounts",
+                    "queue": "discounts",
+                    "crontab": "0 * * * *",
+                    "time_zone": "UTC",
+                    "next_tick_at": "2025-03-31T10:00:00Z",
+                    "last_tick_at": "2025-03-31T09:00:00Z",
+                    "paused_at": None,
+                    "paused_by": None,
+                }
+            ]
+        }
+    )
+
+    name: str
+    task: str
+    queue: Queue
+    crontab: str
+    time_zone: str
+    next_tick_at: datetime = Field(description="While it is paused, that tick runs nothing.")
+    last_tick_at: datetime | None
+    paused_at: datetime | None
+    paused_by: str | None
+
+
+class RunningShown(Shown):
+    """A task that a worker runs."""
+
+    task_id: str = Field(validation_alias="job_id")
+    task: str
+    queue: Queue
+    attempt: int
+    started_at: datetime
+
+
+class WorkerShown(Shown):
+    """A live worker, as it says of itself every second."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "worker_id": _WORKER,
+                    "host": "shop-1",
+                    "pid": 4711,
+                    "queues": ["discounts", "maintenance", "analytics"],
+                    "tasks": ["recompute_all_discounts"],
+                    "version": "0.1.0",
+                    "concurrency": 10,
+                    "state": "running",
+                    "started_at": "2025-03-31T08:00:00Z",
+                    "seen_at": "2025-03-31T09:00:00Z",
+                    "running": [],
+                    "succeeded": 61,
+                    "failed": 0,
+                    "retried": 1,
+                    "memory_bytes": 91226112,
+                    "cpu": 0.01,
+                    "loop_lag_seconds": 0.0004,
+                }
+            ]
+        }
+    )
+
+    worker_id: str
+    host: str
+    pid: int
+    queues: list[Queue]
+    tasks: list[str]
+    version: str
+    concurrency: int
+    state: WorkerState
+    started_at: datetime
+    seen_at: datetime
+    running: list[RunningShown]
+    succeeded: int = Field(description="Runs that have succeeded since its start.")
+    failed: int
+    retried: int
+    memory_bytes: int
+    cpu: float = Field(description="Processor time lately, as a part of one core.")
+    loop_lag_seconds: float = Field(description="How late its event loop was at worst lately.")
+
+    @classmethod
+    def of_worker(cls, worker: LiveWorker) -> Self:
+        """What is shown of a worker."""
+        return cls.model_validate(worker)
+
+
+class CommandedWorker(Shown):
+    """What came of telling a worker to end."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"worker_id": _WORKER, "confirmed": True, "message": "it takes no more tasks"}]
+        }
+    )
+
+    worker_id: str
+    confirmed: bool
+    message: str

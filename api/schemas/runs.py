@@ -1,0 +1,178 @@
+"""The history of runs, and figures on them."""
+
+from datetime import datetime, timedelta
+from typing import Any, Self
+from uuid import UUID
+
+from pydantic import ConfigDict, Field, JsonValue
+
+from api.schemas.tasks import TaskError
+from api.schemas.values import Shown
+from flexiprice.domain.audit import AuditSource
+from flexiprice.domain.run import RunState, RunTrigger
+from flexiprice.services.audit import RecordedChange
+from flexiprice.services.run_statistics import Percentiles, TaskStatistics
+from flexiprice.services.runs import RecordedRun, RunDetails
+
+_RUN: dict[str, JsonValue] = {
+    "run_id": "01960000-0000-7000-8000-000000000001",
+    "task": "recompute_all_discounts",
+    "task_id": "0b9f5e3c6a7d4f21a8c94e5d6f7a8b9c",
+    "queue": "discounts",
+    "worker_id": "shop-1-4711-0a1b2c",
+    "attempt": 1,
+    "state": "succeeded",
+    "trigger": "schedule",
+    "parent_task_id": None,
+    "request_id": None,
+    "arguments": {"days_threshold": 30},
+    "enqueued_at": "2025-03-31T08:59:58Z",
+    "due_at": "2025-03-31T09:00:00Z",
+    "started_at": "2025-03-31T09:00:00.003Z",
+    "finished_at": "2025-03-31T09:00:00.031Z",
+    "result": {"considered": 421},
+    "error": None,
+}
+
+
+class RunShown(Shown):
+    """One execution of a task; a task that was tried several times has several."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_RUN]})
+
+    run_id: UUID
+    task: str
+    task_id: str
+    queue: str | None
+    worker_id: str
+    attempt: int
+    state: RunState
+    trigger: RunTrigger | None
+    parent_task_id: str | None
+    request_id: str | None
+    arguments: dict[str, Any] | None = Field(description="Cut short where they are long; secrets are hidden.")
+    enqueued_at: datetime | None
+    due_at: datetime | None
+    started_at: datetime
+    finished_at: datetime | None
+    result: object
+    error: TaskError | None
+
+    @classmethod
+    def of_run(cls, run: RecordedRun) -> Self:
+        """What is shown of a recorded run."""
+        same = {name: getattr(run, name) for name in cls.model_fields if hasattr(run, name)}
+        error = None
+        if run.error_code is not None:
+            error = TaskError(code=run.error_code, message=run.error_message or "")
+        return cls.model_validate(
+            {**same, "task_id": run.job_id, "parent_task_id": run.parent_job_id, "error": error}
+        )
+
+
+class RunDetailsShown(RunShown):
+    """One execution of a task with all that is known of it."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{**_RUN, "traceback": None}]})
+
+    traceback: str | None = Field(description="Of the exception with which it ended; secrets are hidden.")
+
+    @classmethod
+    def of_details(cls, run: RunDetails) -> Self:
+        """What is shown of a recorded run."""
+        return cls.of_run(run)
+
+
+class DurationsShown(Shown):
+    """What half, 95% and 99% of the runs do not exceed, in seconds."""
+
+    p50: float
+    p95: float
+    p99: float
+
+    @classmethod
+    def of_percentiles(cls, found: Percentiles | None) -> Self | None:
+        """What is shown of percentiles, where there are any."""
+        if found is None:
+            return None
+        return cls(p50=_seconds(found.p50), p95=_seconds(found.p95), p99=_seconds(found.p99))
+
+
+class TaskFigures(Shown):
+    """Figures on the runs of one task within a window."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "task": "recompute_all_discounts",
+                    "runs": 24,
+                    "by_state": {"succeeded": 24},
+                    "failure_rate": 0.0,
+                    "throughput_per_minute": 0.017,
+                    "wait_seconds": {"p50": 0.003, "p95": 0.005, "p99": 0.01},
+                    "run_seconds": {"p50": 0.03, "p95": 0.06, "p99": 0.09},
+                }
+            ]
+        }
+    )
+
+    task: str
+    runs: int
+    by_state: dict[RunState, int]
+    failure_rate: float = Field(description="Of those that succeeded or failed.")
+    throughput_per_minute: float
+    wait_seconds: DurationsShown | None = Field(description="From when a run was due until it began.")
+    run_seconds: DurationsShown | None
+
+    @classmethod
+    def of_statistics(cls, figures: TaskStatistics) -> Self:
+        """What is shown of statistics."""
+        return cls(
+            task=figures.task,
+            runs=figures.runs,
+            by_state={state: count for state, count in figures.by_state.items() if count},
+            failure_rate=figures.failure_rate,
+            throughput_per_minute=round(figures.throughput_per_minute, 4),
+            wait_seconds=DurationsShown.of_percentiles(figures.wait),
+            run_seconds=DurationsShown.of_percentiles(figures.duration),
+        )
+
+
+class ChangeShown(Shown):
+    """Something that was changed, and by whom."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "entry_id": 17,
+                    "at": "2025-03-31T09:00:00Z",
+                    "actor": "API key",
+                    "source": "api",
+                    "action": "pause_queue",
+                    "target": "discounts",
+                    "address": "10.0.0.7",
+                    "details": {},
+                }
+            ]
+        }
+    )
+
+    entry_id: int
+    at: datetime
+    actor: str
+    source: AuditSource
+    action: str
+    target: str
+    address: str | None
+    details: dict[str, Any]
+
+    @classmethod
+    def of_change(cls, change: RecordedChange) -> Self:
+        """What is shown of an entry."""
+        return cls.model_validate(change)
+
+
+def _seconds(duration: timedelta) -> float:
+    return round(duration.total_seconds(), 6)

@@ -1,0 +1,66 @@
+"""Changes that are made outside the database, written down in it like any other."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
+from flexiprice.db.engine import database_errors
+from flexiprice.errors import FlexiPriceError, TransientError
+from flexiprice.services.audit import Change, record_audit
+from flexiprice.telemetry import get_logger
+
+_LOGGER = get_logger(__name__)
+
+
+@asynccontextmanager
+async def audited(
+    sessions: async_sessionmaker[AsyncSession], change: Change
+) -> AsyncGenerator[dict[str, object]]:
+    """Writes a change down once it has been made, and lets none be made while nothing can be written.
+
+    A change that was refused is not one. One of which it is not known what came of it is written down
+    with the error.
+
+    Args:
+        sessions: of the database.
+        change: who changes what.
+
+    Yields:
+        Further details, to be filled in by whoever makes the change.
+
+    Raises:
+        DatabaseUnavailable: the database does not answer, and nothing was changed.
+    """
+    with database_errors():
+        async with sessions.begin() as session:
+            await session.execute(select(1))
+    details = dict(change.details)
+    try:
+        yield details
+    except FlexiPriceError as error:
+        if isinstance(error, TransientError):
+            await _record(sessions, replace(change, details={**details, "error": error.code}))
+        raise
+    await _record(sessions, replace(change, details=details))
+
+
+async def _record(sessions: async_sessionmaker[AsyncSession], change: Change) -> None:
+    try:
+        with database_errors():
+            async with sessions.begin() as session:
+                await record_audit(session, [change])
+    except (SQLAlchemyError, TransientError) as error:
+        # It has been made and cannot be taken back; the log is the next best place to find it.
+        _LOGGER.error(  # noqa: TRY400 -- the change matters, not where writing it failed
+            "change not written down",
+            action=change.action,
+            target=change.target,
+            actor=change.actor,
+            source=change.source.value,
+            address=change.address,
+            reason=str(error),
+        )
