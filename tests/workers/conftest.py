@@ -1,9 +1,13 @@
 """A worker as arq's command makes it, on the test's own loop."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC
+from pathlib import Path
 
 import pytest
 from arq.connections import ArqRedis
@@ -17,6 +21,10 @@ from flexiprice.settings import Settings, load_settings
 from tests.workers import toy_tasks
 from workers.runtime.lifecycle import WorkerProcess
 from workers.runtime.task import Task, tasks_in
+
+ROOT = Path(__file__).parents[2]
+
+StartWorker = Callable[..., subprocess.Popen[str]]
 
 
 @pytest.fixture
@@ -103,3 +111,37 @@ async def running(
         await asyncio.wait([main])
         worker.main_task = None
         await worker.close()
+
+
+@pytest.fixture
+def start_worker(settings: Settings) -> Iterator[StartWorker]:
+    """Starts `arq tests.workers.toy_worker.WorkerSettings`; what still runs is killed at the end."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(**overrides: str) -> subprocess.Popen[str]:
+        environment = {
+            **os.environ,
+            "FLEXIPRICE_DATABASE_URL": settings.require_database_url(),
+            "FLEXIPRICE_REDIS_URL": settings.require_redis_url(),
+            **{f"FLEXIPRICE_{name.upper()}": value for name, value in overrides.items()},
+        }
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "arq", "tests.workers.toy_worker.WorkerSettings"],
+            cwd=ROOT,
+            env=environment,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(worker)
+        return worker
+
+    yield start
+    for worker in started:
+        worker.kill()
+        worker.communicate(timeout=10)
+
+
+async def end_of(worker: subprocess.Popen[str], seconds: float = 20) -> tuple[int, str]:
+    """The exit code of a worker, and what it said."""
+    _, said = await asyncio.to_thread(worker.communicate, timeout=seconds)
+    return worker.returncode, said

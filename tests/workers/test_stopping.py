@@ -1,13 +1,8 @@
 """Workers as processes under arq's own command: how they stop, and why they do not start."""
 
 import asyncio
-import os
 import signal
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from arq.connections import ArqRedis
@@ -17,47 +12,10 @@ from flexiprice.jobs.client import TaskQueue
 from flexiprice.jobs.status import RunStatus
 from flexiprice.settings import Queue, Settings
 from tests import servers
-from tests.workers.conftest import until_live, until_running
+from tests.workers.conftest import StartWorker, end_of, until_live, until_running
 from tests.workers.toy_tasks import SLEEP, SLEEP_ELSEWHERE
 
-ROOT = Path(__file__).parents[2]
 WAIT = timedelta(seconds=20)
-
-StartWorker = Callable[..., subprocess.Popen[str]]
-
-
-@pytest.fixture
-def start_worker(settings: Settings) -> Iterator[StartWorker]:
-    """Starts `arq tests.workers.toy_worker.WorkerSettings`; what still runs is killed at the end."""
-    started: list[subprocess.Popen[str]] = []
-
-    def start(**overrides: str) -> subprocess.Popen[str]:
-        environment = {
-            **os.environ,
-            "FLEXIPRICE_DATABASE_URL": settings.require_database_url(),
-            "FLEXIPRICE_REDIS_URL": settings.require_redis_url(),
-            **{f"FLEXIPRICE_{name.upper()}": value for name, value in overrides.items()},
-        }
-        worker = subprocess.Popen(
-            [sys.executable, "-m", "arq", "tests.workers.toy_worker.WorkerSettings"],
-            cwd=ROOT,
-            env=environment,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        started.append(worker)
-        return worker
-
-    yield start
-    for worker in started:
-        worker.kill()
-        worker.communicate(timeout=10)
-
-
-async def end_of(worker: subprocess.Popen[str], seconds: float = 20) -> tuple[int, str]:
-    """The exit code of a worker, and what it said."""
-    _, said = await asyncio.to_thread(worker.communicate, timeout=seconds)
-    return worker.returncode, said
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])

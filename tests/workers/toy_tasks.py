@@ -1,12 +1,15 @@
 """Tasks to try the machinery with."""
 
 import asyncio
+import os
+import signal
 from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
 
 from pydantic import Field
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.errors import DatabaseUnavailable, NotFound
 from flexiprice.jobs.declarations import NoArguments, TaskArguments, TaskDeclaration
@@ -37,6 +40,14 @@ class Tries(TaskArguments):
     until: int
 
 
+class Effect(TaskArguments):
+    """Sleeps before the commit and after it; the first `deaths` runs then kill their worker, in between."""
+
+    before: float = 0.0
+    after: float = 0.0
+    deaths: int = 0
+
+
 ADD = TaskDeclaration(name="add", queue=Queue.DISCOUNTS, arguments=Sum)
 SLEEP = TaskDeclaration(name="sleep", queue=Queue.DISCOUNTS, arguments=Seconds)
 SLEEP_ELSEWHERE = TaskDeclaration(name="sleep_elsewhere", queue=Queue.MAINTENANCE, arguments=Seconds)
@@ -52,6 +63,13 @@ FLAKY = TaskDeclaration(
 )
 STUBBORN = TaskDeclaration(name="stubborn", queue=Queue.DISCOUNTS, arguments=Seconds)
 STEPS = TaskDeclaration(name="steps", queue=Queue.DISCOUNTS, arguments=Steps)
+EFFECT = TaskDeclaration(
+    name="effect",
+    queue=Queue.DISCOUNTS,
+    arguments=Effect,
+    retry=RetryPolicy(base=timedelta(milliseconds=200), cap=timedelta(milliseconds=200)),
+)
+POISON = TaskDeclaration(name="poison", queue=Queue.DISCOUNTS, arguments=NoArguments)
 COUNT_STORES = TaskDeclaration(name="count_stores", queue=Queue.ANALYTICS, arguments=NoArguments)
 
 
@@ -124,3 +142,26 @@ async def steps(run: TaskRun, arguments: Steps) -> int:
         if arguments.seconds or step % 1000 == 0:
             await asyncio.sleep(arguments.seconds)
     return arguments.count
+
+
+@task(EFFECT)
+async def effect(run: TaskRun, arguments: Effect) -> object:
+    async def work(session: AsyncSession) -> str:
+        insertion = "INSERT INTO effects (job_id, worker) VALUES (:job_id, :worker) RETURNING id"
+        row = await session.scalar(text(insertion), {"job_id": run.job_id, "worker": run.worker_id})
+        await asyncio.sleep(arguments.before)
+        return f"effect {row}"
+
+    result = await run.commit_once(work)
+    async with run.resources.sessions.begin() as session:
+        runs = "INSERT INTO attempts (job_id) VALUES (:job_id) RETURNING (SELECT count(*) FROM attempts)"
+        attempts = await session.scalar(text(runs), {"job_id": run.job_id})
+    if attempts + 1 <= arguments.deaths:
+        os.kill(os.getpid(), signal.SIGKILL)
+    await asyncio.sleep(arguments.after)
+    return result
+
+
+@task(POISON)
+async def poison(_: TaskRun, __: NoArguments) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)

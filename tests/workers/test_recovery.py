@@ -1,0 +1,232 @@
+"""Workers that die, freeze or are cut off: their jobs run elsewhere, and take effect once."""
+
+import asyncio
+import signal
+import subprocess
+from datetime import timedelta
+
+import pytest
+from arq.connections import ArqRedis
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from flexiprice.jobs import keys
+from flexiprice.jobs.client import TaskQueue
+from flexiprice.jobs.status import JobError, RunStatus
+from flexiprice.settings import Settings, load_settings
+from tests.workers.conftest import StartWorker, end_of, running, until, until_live, until_running
+from tests.workers.toy_tasks import EFFECT, POISON, SLEEP
+
+WAIT = timedelta(seconds=20)
+# From the loss of a worker to its job having run elsewhere.
+SOON = timedelta(seconds=10)
+
+
+@pytest.fixture
+def settings(database_url: str, redis_url: str) -> Settings:
+    """A database of the test's own, for the effects."""
+    return load_settings(env_files=(), database_url=database_url, redis_url=redis_url)
+
+
+@pytest.fixture(autouse=True)
+async def effects_table(engine: AsyncEngine) -> None:
+    async with engine.begin() as connection:
+        await connection.execute(
+            text("CREATE TABLE effects (id int GENERATED ALWAYS AS IDENTITY, job_id text, worker text)")
+        )
+        await connection.execute(text("CREATE TABLE attempts (job_id text)"))
+
+
+async def effects(engine: AsyncEngine) -> list[tuple[str, str]]:
+    async with engine.begin() as connection:
+        rows = await connection.execute(text("SELECT job_id, worker FROM effects ORDER BY id"))
+        return [(row.job_id, row.worker) for row in rows]
+
+
+async def owner_of(redis: ArqRedis, job_id: str) -> str:
+    return (await redis.get(keys.in_progress_key(job_id)) or b"").decode()
+
+
+def pid_of(worker_id: str) -> int:
+    return int(worker_id.split(":")[1])
+
+
+@pytest.fixture
+async def two(start_worker: StartWorker, queue: TaskQueue) -> dict[int, subprocess.Popen[str]]:
+    """Two workers by their process ids."""
+    workers = [start_worker(), start_worker()]
+    await until_live(queue, workers=2)
+    return {worker.pid: worker for worker in workers}
+
+
+async def test_what_a_killed_worker_ran_runs_on_another_and_takes_effect_once(
+    two: dict[int, subprocess.Popen[str]], queue: TaskQueue, redis: ArqRedis, engine: AsyncEngine
+):
+    job = await queue.enqueue(EFFECT, arguments={"before": 1.0})
+    await until_running(queue, job.job_id)
+    killed = await owner_of(redis, job.job_id)
+    two[pid_of(killed)].kill()
+
+    status = await queue.wait(job.job_id, SOON)
+
+    assert (status.status, status.attempt) == (RunStatus.SUCCEEDED, 1)
+    ((job_id, worker),) = await effects(engine)
+    assert (job_id, worker != killed) == (job.job_id, True)
+
+
+async def test_a_worker_that_starts_alone_takes_up_what_the_one_before_ran(
+    start_worker: StartWorker, queue: TaskQueue, engine: AsyncEngine
+):
+    first = start_worker()
+    job = await queue.enqueue(EFFECT, arguments={"before": 0.5})
+    await until_running(queue, job.job_id)
+    first.kill()
+    await asyncio.to_thread(first.wait)
+    start_worker()
+
+    status = await queue.wait(job.job_id, SOON)
+
+    assert status.status is RunStatus.SUCCEEDED
+    assert len(await effects(engine)) == 1
+
+
+async def test_a_paused_worker_damages_nothing_and_goes_on_under_another_id(
+    two: dict[int, subprocess.Popen[str]], queue: TaskQueue, redis: ArqRedis, engine: AsyncEngine
+):
+    job = await queue.enqueue(EFFECT, arguments={"before": 1.0})
+    await until_running(queue, job.job_id)
+    paused = await owner_of(redis, job.job_id)
+    process = two[pid_of(paused)]
+    process.send_signal(signal.SIGSTOP)
+
+    status = await queue.wait(job.job_id, SOON)
+    process.send_signal(signal.SIGCONT)
+
+    async def is_back() -> bool:
+        workers = await queue.live_workers()
+        return any(worker.pid == process.pid and worker.worker_id != paused for worker in workers)
+
+    await until(is_back)
+    assert status.status is RunStatus.SUCCEEDED
+    ((_, worker),) = await effects(engine)
+    assert worker != paused
+    assert await queue.status(job.job_id) == status
+    for other in [other for pid, other in two.items() if pid != process.pid]:
+        other.kill()
+    later = await queue.enqueue(EFFECT)
+    assert (await queue.wait(later.job_id, SOON)).status is RunStatus.SUCCEEDED
+
+
+async def test_what_was_committed_and_not_acknowledged_is_not_done_again(
+    two: dict[int, subprocess.Popen[str]], queue: TaskQueue, engine: AsyncEngine
+):
+    job = await queue.enqueue(EFFECT, arguments={"deaths": 1})
+
+    status = await queue.wait(job.job_id, WAIT)
+
+    assert (status.status, status.result) == (RunStatus.SUCCEEDED, "effect 1")
+    assert [job_id for job_id, _ in await effects(engine)] == [job.job_id]
+    assert sorted(worker.poll() for worker in two.values() if worker.poll() is not None) == [-9]
+
+
+async def test_a_job_that_kills_its_workers_is_given_up_after_the_third(
+    start_worker: StartWorker, queue: TaskQueue
+):
+    workers = [start_worker() for _ in range(4)]
+    await until_live(queue, workers=4)
+    job = await queue.enqueue(POISON)
+
+    status = await queue.wait(job.job_id, timedelta(seconds=40))
+
+    assert status.status is RunStatus.FAILED
+    assert status.error is not None
+    assert status.error.code == "worker_lost"
+    assert [worker.poll() for worker in workers].count(-9) == 3
+
+
+async def test_a_worker_of_whom_redis_has_forgotten_goes_on_under_another_id(
+    settings: Settings, queue: TaskQueue, redis: ArqRedis
+):
+    async with running(settings):
+        (before,) = await queue.live_workers()
+        job = await queue.enqueue(SLEEP, arguments={"seconds": 60})
+        await until_running(queue, job.job_id)
+        await redis.zrem(keys.WORKERS, before.worker_id)
+
+        async def is_back() -> bool:
+            return any(worker.worker_id != before.worker_id for worker in await queue.live_workers())
+
+        await until(is_back)
+
+
+async def test_a_worker_that_is_told_to_drain_ends_when_its_jobs_have(
+    start_worker: StartWorker, queue: TaskQueue, redis: ArqRedis
+):
+    worker = start_worker(worker_grace="0")
+    job = await queue.enqueue(SLEEP, arguments={"seconds": 2})
+    await until_running(queue, job.job_id)
+    (live,) = await queue.live_workers()
+
+    await redis.set(keys.worker_command_key(live.worker_id), "drain")
+    code, said = await end_of(worker)
+
+    assert code == 0
+    assert "worker is asked to end" in said
+    assert (await queue.status(job.job_id)).status is RunStatus.SUCCEEDED
+
+
+async def test_a_worker_that_has_done_its_share_ends_with_exit_code_zero(
+    start_worker: StartWorker, queue: TaskQueue
+):
+    worker = start_worker(worker_max_tasks="3", worker_concurrency="1")
+    jobs = [await queue.enqueue(SLEEP) for _ in range(5)]
+
+    code, _ = await end_of(worker)
+
+    statuses = [(await queue.status(job.job_id)).status for job in jobs]
+    assert code == 0
+    assert statuses.count(RunStatus.SUCCEEDED) == 3
+    assert statuses.count(RunStatus.QUEUED) == 2
+
+
+async def test_a_job_of_an_unknown_task_is_left_for_a_worker_that_knows_it(
+    settings: Settings, queue: TaskQueue, redis: ArqRedis
+):
+    patient = settings.model_copy(update={"unknown_task_patience": timedelta(seconds=2)})
+    job = await queue.enqueue(EFFECT)
+    await redis.hset(keys.record_key(job.job_id), "task", "of_tomorrow")
+    async with running(patient):
+        other = await queue.enqueue(SLEEP)
+        assert (await queue.wait(other.job_id, WAIT)).status is RunStatus.SUCCEEDED
+        left = await queue.status(job.job_id)
+        await redis.hset(keys.record_key(job.job_id), "task", "effect")
+        assert (await queue.wait(job.job_id, WAIT)).status is RunStatus.SUCCEEDED
+
+    assert left.status is RunStatus.QUEUED
+
+
+async def test_a_job_that_no_worker_knows_fails_when_patience_is_over(
+    settings: Settings, queue: TaskQueue, redis: ArqRedis
+):
+    patient = settings.model_copy(update={"unknown_task_patience": timedelta(milliseconds=300)})
+    unknown = await redis.enqueue_job("of_tomorrow", _queue_name=keys.queue_key(SLEEP.queue))
+    assert unknown is not None
+    async with running(patient):
+        status = await queue.wait(unknown.job_id, WAIT)
+
+    assert status.error == JobError("unknown_task", "function 'of_tomorrow' not found")
+
+
+async def test_bytes_that_nobody_can_read_are_set_aside_and_the_queue_goes_on(
+    settings: Settings, queue: TaskQueue, redis: ArqRedis
+):
+    await redis.set(keys.job_key("garbled"), b"rubbish")
+    await redis.zadd(keys.queue_key(SLEEP.queue), {"garbled": 1})
+    async with running(settings):
+        garbled = await queue.wait("garbled", WAIT)
+        job = await queue.enqueue(SLEEP)
+        assert (await queue.wait(job.job_id, WAIT)).status is RunStatus.SUCCEEDED
+
+    assert garbled.error is not None
+    assert garbled.error.code == "corrupt_message"
+    assert await redis.hgetall(keys.QUARANTINE) == {b"garbled": b"rubbish"}
