@@ -95,7 +95,9 @@ def running_programs(
         return process
 
     with ExitStack() as stack:
-        worker = start("The worker", "worker.log", "arq", "workers.settings.WorkerSettings")
+        supervised = (sys.executable, "-P", "-m", "arq", "workers.settings.WorkerSettings")
+        # One that has done its share is to be followed by another.
+        worker = start("The worker", "worker.log", "flexiprice.cli.supervisor", *supervised)
         listening = ("--host", host, "--port", str(port), "--app-dir", str(_SOURCES))
         api = start("The API", "api.log", "uvicorn", "api.main:app", *listening)
         http = httpx.Client(

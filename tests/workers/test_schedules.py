@@ -11,9 +11,11 @@ from arq.connections import ArqRedis
 from arq.cron import CronJob
 from arq.worker import Worker
 
+from flexiprice.domain.run import RunTrigger
 from flexiprice.jobs import keys
 from flexiprice.jobs.client import TaskQueue
 from flexiprice.jobs.declarations import RECOMPUTE_ALL_DISCOUNTS, SCHEDULES, TaskArguments
+from flexiprice.jobs.schedules import pause_schedule, resume_schedule
 from flexiprice.jobs.status import RunStatus
 from flexiprice.settings import Queue, Settings
 from tests.workers.conftest import running, until
@@ -202,3 +204,77 @@ async def test_a_scheduled_job_is_asked_for_like_any_other(settings: Settings, q
     status = await queue.status("recompute_all_discounts:2024-05-01T01:00:00Z")
 
     assert (status.task, status.status) == ("recompute_all_discounts", RunStatus.QUEUED)
+
+
+async def live_again(settings: Settings, redis: ArqRedis, now: datetime) -> list[datetime]:
+    """When the recomputes are due that wait after a worker has started at an instant."""
+    CLOCK.now = now
+    process = WorkerProcess(settings, SCHEDULED_TASKS, clock=CLOCK)
+    await process.redis.catch_up()
+    await process.redis.aclose(close_connection_pool=True)
+    return await enqueued(redis, Queue.DISCOUNTS)
+
+
+async def test_of_the_ticks_that_nobody_took_the_latest_runs_once_and_is_called_late(
+    settings: Settings, redis: ArqRedis, queue: TaskQueue
+):
+    noon = datetime(2024, 5, 1, 12, 30, tzinfo=UTC)
+
+    assert await live_again(settings, redis, noon) == []
+    five = noon.replace(hour=17, minute=0)
+    for now in (noon.replace(hour=17), noon.replace(hour=17, minute=40)):
+        assert await live_again(settings, redis, now) == [five]
+
+    status = await queue.status("recompute_all_discounts:2024-05-01T17:00:00Z")
+    assert status.origin.trigger is RunTrigger.LATE_SCHEDULE
+
+
+async def test_a_missed_tick_that_is_older_than_the_setting_allows_does_not_run(
+    settings: Settings, redis: ArqRedis
+):
+    nightly = settings.model_copy(
+        update={"recompute_schedule": "0 2 * * *", "schedule_catch_up": timedelta(hours=6)}
+    )
+    night = datetime(2024, 5, 1, 1, 0, tzinfo=UTC)
+
+    assert await live_again(nightly, redis, night) == []
+    assert await live_again(nightly, redis, night + timedelta(hours=8)) == []
+    assert await live_again(nightly, redis, night + timedelta(hours=30)) == [night + timedelta(hours=25)]
+
+
+async def test_a_tick_that_was_taken_in_time_is_not_late(
+    settings: Settings, redis: ArqRedis, queue: TaskQueue
+):
+    day = datetime(2024, 5, 1, tzinfo=UTC)
+    async with tickers(settings) as workers:
+        await tick_through(workers, day, day + timedelta(hours=1))
+    await live_again(settings, redis, day + timedelta(hours=1, minutes=30))
+
+    assert await enqueued(redis, Queue.DISCOUNTS) == [day + timedelta(hours=1)]
+    status = await queue.status("recompute_all_discounts:2024-05-01T01:00:00Z")
+    assert status.origin.trigger is RunTrigger.SCHEDULE
+
+
+async def test_ticks_that_come_due_while_a_schedule_is_paused_do_not_run_later(
+    settings: Settings, redis: ArqRedis, queue: TaskQueue
+):
+    day = datetime(2024, 5, 1, tzinfo=UTC)
+    await live_again(settings, redis, day)
+    await pause_schedule(queue, "recompute_all_discounts", by="ada")
+    async with tickers(settings) as workers:
+        await tick_through(workers, day, day + timedelta(hours=3))
+    await resume_schedule(queue, "recompute_all_discounts")
+
+    assert await live_again(settings, redis, day + timedelta(hours=3, minutes=10)) == []
+
+
+async def test_a_worker_that_slept_through_many_ticks_takes_the_latest(settings: Settings, redis: ArqRedis):
+    day = datetime(2024, 5, 1, tzinfo=UTC)
+    async with tickers(settings) as workers:
+        await tick_through(workers, day, day + timedelta(minutes=40))
+        wakes = day + timedelta(hours=9, minutes=5)
+        CLOCK.now = wakes
+        for _ in range(3):
+            await asyncio.gather(*(worker.run_cron(wakes, 1.0) for worker in workers))
+
+    assert await enqueued(redis, Queue.DISCOUNTS) == [day + timedelta(hours=9)]

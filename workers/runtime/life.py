@@ -10,11 +10,14 @@ from importlib.metadata import version
 from typing import Any, Final
 from uuid import uuid4
 
+from sqlalchemy.pool import Pool, QueuePool
+
 from flexiprice.db.engine import database_errors
 from flexiprice.domain.run import RunState
 from flexiprice.errors import DatabaseUnavailable
 from flexiprice.jobs.declarations import TaskArguments
 from flexiprice.jobs.fleet import HeartbeatAnswer, LiveWorker, WorkerCommand, WorkerState, withdraw
+from flexiprice.metrics import PoolUse
 from flexiprice.resources import Resources, open_database
 from flexiprice.services.worker_fence import forget_worker, register_worker, session_name
 from flexiprice.settings import Queue
@@ -80,6 +83,7 @@ class Life:
         self._started_at = datetime.now(tz=UTC)
         self._state = WorkerState.RUNNING
         self._consumers: list[Consumer] = []
+        self._pool: Pool | None = None
         self._closing = AsyncExitStack()
         self._lost_workers = LostWorkers()
         self._heartbeat = Heartbeat(surroundings, describe=self._describe, on_answer=self._on_answer)
@@ -88,6 +92,14 @@ class Life:
     def running(self) -> int:
         """The number of jobs that it holds."""
         return sum(len(consumer.running) for consumer in self._consumers)
+
+    @property
+    def pool_use(self) -> PoolUse:
+        """The database connections of its tasks; may be asked for on any thread."""
+        pool = self._pool
+        if not isinstance(pool, QueuePool):
+            return PoolUse(in_use=0, idle=0, size=0)
+        return PoolUse(in_use=pool.checkedout(), idle=pool.checkedin(), size=pool.size())
 
     @property
     def names_of_running(self) -> Sequence[str]:
@@ -100,6 +112,7 @@ class Life:
         database = await self._closing.enter_async_context(
             open_database(around.settings, program=session_name(self.worker_id))
         )
+        self._pool = database.engine.pool
         resources = Resources(around.settings, database.engine, database.sessions, around.redis, around.tasks)
         await self._register()
         self._closing.push_async_callback(self._leave)

@@ -9,11 +9,12 @@ from typing import Any, Final
 
 from flexiprice.cli.supervisor import announce_recycling
 from flexiprice.domain.run import RunState
+from flexiprice.errors import InvalidSettings
 from flexiprice.jobs.announcements import Announcements
-from flexiprice.jobs.declarations import SCHEDULES, TaskArguments
+from flexiprice.jobs.declarations import SCHEDULES, Schedule, TaskArguments
 from flexiprice.jobs.fleet import WorkerCommand, find_live_workers
 from flexiprice.jobs.redis import create_redis_of
-from flexiprice.metrics import FleetSnapshot, Metrics
+from flexiprice.metrics import FleetSnapshot, Metrics, PoolUse
 from flexiprice.resources import open_database, open_job_broker
 from flexiprice.settings import Settings
 from flexiprice.telemetry import get_logger
@@ -52,7 +53,12 @@ class WorkerProcess:
     """
 
     def __init__(
-        self, settings: Settings, tasks: Iterable[Task[TaskArguments]], *, clock: Clock = system_clock
+        self,
+        settings: Settings,
+        tasks: Iterable[Task[TaskArguments]],
+        *,
+        clock: Clock = system_clock,
+        schedules: Sequence[Schedule] = SCHEDULES,
     ) -> None:
         self._settings = settings
         self._queues = tuple(dict.fromkeys(settings.worker_queues))
@@ -60,7 +66,7 @@ class WorkerProcess:
         names = [task.declaration.name for task in self._tasks]
         self.functions = [arq_function(task, settings) for task in self._tasks]
         self.cron_jobs = [
-            scheduled_task(schedule, settings, clock) for schedule in SCHEDULES if schedule.task.name in names
+            scheduled_task(schedule, settings, clock) for schedule in schedules if schedule.task.name in names
         ]
         self._patience = Patience()
         retry = StartRetry()
@@ -91,10 +97,14 @@ class WorkerProcess:
         """
         # This runs inside arq's main loop; ending that task is how arq's worker is told to stop.
         self._main = asyncio.current_task()
-        around = await self._open()
+        try:
+            around = await self._open()
+        except InvalidSettings as error:
+            raise SystemExit(f"flexiprice: {error}") from None
         await ready_database(around.sessions)
         self._life = self._new_life(around)
         await self._life.begin()
+        self.metrics.watch_database_pool(self._pool_use)
         self._in_background(self._keep_living(around), "lives")
         self._in_background(self.redis.catch_up(), "catching up")
         self._heed_signals()
@@ -249,6 +259,10 @@ class WorkerProcess:
             life.hand_back()
             await asyncio.wait([idle], timeout=_HAND_BACK_SECONDS)
             idle.cancel()
+
+    def _pool_use(self) -> PoolUse:
+        life = self._life
+        return PoolUse(in_use=0, idle=0, size=0) if life is None else life.pool_use
 
     def _names_of_running(self) -> Sequence[str]:
         life = self._life

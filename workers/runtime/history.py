@@ -1,0 +1,167 @@
+"""Every run in PostgreSQL: told on the event loop, written soon after, and kept while PostgreSQL is away."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
+from flexiprice.db.engine import database_errors
+from flexiprice.domain.run import RunState
+from flexiprice.errors import DatabaseUnavailable
+from flexiprice.metrics import Metrics
+from flexiprice.services.run_recording import RunRecord, record_runs
+from flexiprice.telemetry import get_logger
+from workers.runtime.run_events import RunEnd, RunFacts
+from workers.runtime.run_records import record_of
+
+_LOGGER = get_logger(__name__)
+# Runs that begin and end within so short a time are written once, and many runs by one statement.
+_GATHER_SECONDS: Final = 0.05
+_RUNS_PER_STATEMENT: Final = 500
+_FIRST_PAUSE: Final = 0.25
+_LONGEST_PAUSE: Final = 5.0
+_WRITE_SECONDS: Final = 20.0
+# For writing what is left when the process ends.
+_LAST_SECONDS: Final = 3.0
+# An hour of five runs a second while PostgreSQL is away; some tens of megabytes.
+MAX_KEPT: Final = 20_000
+"""Records that are kept at most until they can be written."""
+
+
+class RunHistory:
+    """Records runs, without ever holding one up or letting one fail.
+
+    What is told of one run before it is written becomes one record; the end of a run says all that its
+    start said. Writing the same twice does no harm, so a record is only forgotten when it is certain that
+    it was written.
+    """
+
+    def __init__(
+        self, sessions: async_sessionmaker[AsyncSession], metrics: Metrics, *, max_kept: int = MAX_KEPT
+    ) -> None:
+        """Prepares it.
+
+        Args:
+            sessions: for the writing; they must go on when the worker counts as lost.
+            metrics: is told of records that had to be given up.
+            max_kept: how many records are kept while they cannot be written; then the oldest are given up.
+        """
+        self._sessions = sessions
+        self._metrics = metrics
+        self._max_kept = max_kept
+        self._kept: dict[UUID, RunRecord] = {}
+        self._told = asyncio.Event()
+        self._away = False
+        self._overflows = False
+        self._writing: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begins to write, on the running loop."""
+        self._writing = asyncio.create_task(self._write_on(), name="run history")
+
+    async def aclose(self) -> None:
+        """Writes what is left, if that can be done soon."""
+        if self._writing is not None:
+            self._writing.cancel()
+            await asyncio.wait([self._writing])
+        with suppress(DatabaseUnavailable, TimeoutError):
+            async with asyncio.timeout(_LAST_SECONDS):
+                await self._write_all()
+        if self._kept:
+            _LOGGER.error("runs could not be recorded: PostgreSQL is away", runs=len(self._kept))
+            self._metrics.record_dropped_records(len(self._kept))
+
+    def run_started(self, run: RunFacts) -> None:
+        """Records that a run begins."""
+        self._keep(run, None)
+
+    def run_ended(self, run: RunFacts, end: RunEnd) -> None:
+        """Records how a run of this worker ended."""
+        self._keep(run, end)
+
+    def run_lost(self, run: RunFacts, end: RunEnd) -> None:
+        """Records that the worker of a run is gone, where nothing better is known."""
+        known = self._kept.get(run.run_id)
+        if known is None or known.state is RunState.RUNNING:
+            self._keep(run, end)
+
+    def _keep(self, run: RunFacts, end: RunEnd | None) -> None:
+        try:
+            record = record_of(run, end)
+        except Exception:
+            _LOGGER.exception("a run cannot be recorded", job_id=run.job_id, task=run.task)
+            self._metrics.record_dropped_records()
+            return
+        self._kept[run.run_id] = record
+        if len(self._kept) > self._max_kept:
+            self._give_up_oldest()
+        self._told.set()
+
+    def _give_up_oldest(self) -> None:
+        oldest = self._kept.pop(next(iter(self._kept)))
+        if oldest.state is RunState.RUNNING:
+            # Its end is still to come and says the same.
+            return
+        self._metrics.record_dropped_records()
+        if not self._overflows:
+            self._overflows = True
+            _LOGGER.error("the oldest records of runs are given up: there are too many", kept=self._max_kept)
+
+    async def _write_on(self) -> None:
+        pause = _FIRST_PAUSE
+        while True:
+            await self._told.wait()
+            await asyncio.sleep(_GATHER_SECONDS)
+            self._told.clear()
+            try:
+                await self._write_all()
+            except DatabaseUnavailable as error:
+                self._told.set()
+                self._note_away(error)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
+            else:
+                pause = _FIRST_PAUSE
+                self._note_back()
+
+    async def _write_all(self) -> None:
+        while self._kept:
+            batch = list(self._kept.values())[:_RUNS_PER_STATEMENT]
+            await self._write(batch)
+            for record in batch:
+                # More may have been told of it meanwhile.
+                if self._kept.get(record.run_id) is record:
+                    del self._kept[record.run_id]
+
+    async def _write(self, records: Sequence[RunRecord]) -> None:
+        try:
+            async with asyncio.timeout(_WRITE_SECONDS):
+                with database_errors():
+                    async with self._sessions.begin() as session:
+                        await record_runs(session, records)
+        except DatabaseUnavailable:
+            raise
+        except TimeoutError as error:
+            raise DatabaseUnavailable("the database does not answer in time") from error
+        except Exception:
+            if len(records) == 1:
+                _LOGGER.exception("a run cannot be recorded", job_id=records[0].job_id, task=records[0].task)
+                self._metrics.record_dropped_records()
+                return
+            # One that the database refuses must not keep back the others.
+            middle = len(records) // 2
+            await self._write(records[:middle])
+            await self._write(records[middle:])
+
+    def _note_away(self, error: Exception) -> None:
+        if not self._away:
+            self._away = True
+            _LOGGER.warning("runs are recorded later: PostgreSQL is away", error=str(error))
+
+    def _note_back(self) -> None:
+        if self._away:
+            self._away = self._overflows = False
+            _LOGGER.info("runs are recorded again")
