@@ -15,6 +15,7 @@ from api.routers import (
     bulk_batches,
     discounts,
     health,
+    metrics,
     policies,
     prices,
     products,
@@ -27,7 +28,9 @@ from api.routers import (
     workers,
 )
 from api.security import AdminGuard, key_documentation
+from flexiprice.db.pool_use import pool_use
 from flexiprice.errors import InvalidSettings
+from flexiprice.metrics import Metrics
 from flexiprice.resources import open_resources
 from flexiprice.settings import Settings, load_settings
 from flexiprice.telemetry import configure_logging
@@ -50,6 +53,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncGenerator[None, None]:
         async with open_resources(settings, program="flexiprice-api") as resources:
             app.state.resources = resources
+            app.state.metrics = Metrics()
+            app.state.metrics.watch_database_pool(lambda: pool_use(resources.engine))
             yield
 
     app = FastAPI(
@@ -67,6 +72,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(_admin())
     for public in (prices, health):
         app.include_router(public.router, prefix=API)
+    app.include_router(metrics.router)
     app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]
     return app
 

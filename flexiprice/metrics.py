@@ -42,7 +42,8 @@ class FleetSnapshot:
     Attributes:
         workers_alive: workers whose lease has not lapsed.
         queues: by name.
-        schedule_lag: by schedule, how long its latest tick has been overdue; nothing where it is on time.
+        schedule_lag: by schedule, how long its first tick that nobody has taken has been overdue; zero
+            where it is on time, paused, or has never ticked.
     """
 
     workers_alive: int
@@ -198,7 +199,7 @@ def snapshot_families(snapshot: FleetSnapshot | None) -> Iterator[GaugeMetricFam
     yield _by(
         "schedule",
         "flexiprice_schedule_lag_seconds",
-        "How long the latest tick has been overdue.",
+        "How long the first tick that nobody has taken has been overdue.",
         {name: lag.total_seconds() for name, lag in snapshot.schedule_lag.items()},
     )
 

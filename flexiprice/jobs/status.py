@@ -164,7 +164,7 @@ def _ended(job_id: str, traces: JobTraces, encoded: bytes) -> JobStatus:
     if result.success:
         outcome: dict[str, Any] = {"status": RunStatus.SUCCEEDED, "result": result.result}
     else:
-        error = _error(result.result)
+        error = describe_error(result.result)
         revoked = error.code == JobRevoked.code
         outcome = {"status": RunStatus.REVOKED if revoked else RunStatus.FAILED, "error": error}
         if error == _EXPIRED or not result.job_try:
@@ -183,7 +183,7 @@ def _ended(job_id: str, traces: JobTraces, encoded: bytes) -> JobStatus:
     )
 
 
-def _error(error: object) -> JobError:
+def describe_error(error: object) -> JobError:
     """What may be told of an exception: ours as they are, of others only what they are called."""
     match error:
         case RemoteError(kind=kind, remote_code=code):

@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import Final
 from uuid import UUID
 
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from flexiprice.db.engine import database_errors
@@ -26,6 +27,8 @@ _LONGEST_PAUSE: Final = 5.0
 _WRITE_SECONDS: Final = 20.0
 # For writing what is left when the process ends.
 _LAST_SECONDS: Final = 3.0
+# By SQLSTATE: the database understands what it is told, and cannot keep it.
+_REFUSED: Final = ("22", "23")
 # An hour of five runs a second while PostgreSQL is away; some tens of megabytes.
 MAX_KEPT: Final = 20_000
 """Records that are kept at most until they can be written."""
@@ -71,7 +74,7 @@ class RunHistory:
             async with asyncio.timeout(_LAST_SECONDS):
                 await self._write_all()
         if self._kept:
-            _LOGGER.error("runs could not be recorded: PostgreSQL is away", runs=len(self._kept))
+            _LOGGER.error("runs could not be recorded: the database does not take them", runs=len(self._kept))
             self._metrics.record_dropped_records(len(self._kept))
 
     def run_started(self, run: RunFacts) -> None:
@@ -142,11 +145,9 @@ class RunHistory:
                 with database_errors():
                     async with self._sessions.begin() as session:
                         await record_runs(session, records)
-        except DatabaseUnavailable:
-            raise
-        except TimeoutError as error:
-            raise DatabaseUnavailable("the database does not answer in time") from error
-        except Exception:
+        except Exception as error:
+            if not _is_refusal(error):
+                raise DatabaseUnavailable(str(error) or "the database does not answer in time") from error
             if len(records) == 1:
                 _LOGGER.exception("a run cannot be recorded", job_id=records[0].job_id, task=records[0].task)
                 self._metrics.record_dropped_records()
@@ -159,9 +160,16 @@ class RunHistory:
     def _note_away(self, error: Exception) -> None:
         if not self._away:
             self._away = True
-            _LOGGER.warning("runs are recorded later: PostgreSQL is away", error=str(error))
+            _LOGGER.warning("runs are recorded later: the database does not take them", error=str(error))
 
     def _note_back(self) -> None:
         if self._away:
             self._away = self._overflows = False
             _LOGGER.info("runs are recorded again")
+
+
+def _is_refusal(error: Exception) -> bool:
+    """It is for what the records say, and would be so at any time."""
+    if isinstance(error, DBAPIError):
+        return str(getattr(error.orig, "sqlstate", None) or "").startswith(_REFUSED)
+    return isinstance(error, (TypeError, ValueError, RecursionError))
