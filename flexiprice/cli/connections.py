@@ -8,7 +8,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.db.engine import database_errors
 from flexiprice.errors import DatabaseUnavailable
-from flexiprice.resources import Database, JobBroker, open_database, open_job_broker
+from flexiprice.resources import (
+    Database,
+    JobBroker,
+    Resources,
+    open_database,
+    open_job_broker,
+    open_resources,
+)
 from flexiprice.settings import Settings, load_settings
 from flexiprice.telemetry import configure_logging
 
@@ -61,6 +68,23 @@ def in_transaction(settings: Settings, use: Callable[[AsyncSession], Coroutine[A
             return await use(session)
 
     return with_database(settings, run)
+
+
+def with_resources(settings: Settings, use: Callable[[Resources], Coroutine[Any, Any, T]]) -> T:
+    """Runs `use` with a way to PostgreSQL and one to Redis.
+
+    Raises:
+        InvalidSettings: one of them is not configured.
+        DatabaseUnavailable: PostgreSQL does not answer.
+        RedisUnavailable: Redis does not answer.
+    """
+
+    async def run() -> T:
+        with database_errors():
+            async with open_resources(settings, program=_PROGRAM) as resources:
+                return await use(resources)
+
+    return asyncio.run(run())
 
 
 def with_jobs(settings: Settings, use: Callable[[JobBroker], Coroutine[Any, Any, T]]) -> T:

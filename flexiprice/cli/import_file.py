@@ -12,6 +12,7 @@ from typing import Annotated, BinaryIO, cast
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
+from flexiprice.cli.audit import cli_change
 from flexiprice.cli.connections import command_settings, with_database
 from flexiprice.cli.console import JsonOption, print_json, remarks
 from flexiprice.cli.import_report import show_import
@@ -19,6 +20,7 @@ from flexiprice.cli.jobs import reprice
 from flexiprice.db.tables import MAIN_STORE
 from flexiprice.errors import InvalidInput
 from flexiprice.resources import Database
+from flexiprice.services.audit import record_audit
 from flexiprice.services.imports.columns import parse_column_map
 from flexiprice.services.imports.dates import DEFAULT_DATE_FORMATS
 from flexiprice.services.imports.importer import FileLayout, import_catalogue
@@ -113,20 +115,31 @@ def import_file(
                 report = await import_catalogue(session, chunks, layout, on_bad_row=tell)
                 if dry_run:
                     await transaction.rollback()
+                elif _changes(report):
+                    name = getattr(file, "name", "")
+                    await record_audit(session, [cli_change("import_file", name, _counts(report))])
                 return report
 
     try:
         report = with_database(settings, use)
     except InvalidInput as error:
         raise _with_suggestions(error) from None
-    changed = report.products_new + report.products_updated + report.batches_new + report.batches_updated
-    job = reprice(settings) if changed and not dry_run else None
+    job = reprice(settings) if _changes(report) and not dry_run else None
     if as_json:
         print_json({"report": report, "dry_run": dry_run, "recompute_job_id": job.job_id if job else None})
     else:
         show_import(report, dry_run=dry_run, errors=errors, job=job, dates_given=date_format is not None)
     if report.bad:
         raise typer.Exit(SOME_ROWS_BAD if report.imported else 1)
+
+
+def _counts(report: ImportReport) -> dict[str, int]:
+    names = ("products_new", "products_updated", "batches_new", "batches_updated")
+    return {name: getattr(report, name) for name in names}
+
+
+def _changes(report: ImportReport) -> bool:
+    return any(_counts(report).values())
 
 
 @contextmanager

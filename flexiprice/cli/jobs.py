@@ -1,11 +1,13 @@
 """Jobs as commands handle them: enqueued, followed until they end, shown."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from contextlib import aclosing
 from typing import cast
 
 import typer
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from flexiprice.cli.audit import cli_origin
 from flexiprice.cli.connections import with_jobs
 from flexiprice.cli.console import instant, output, plain, print_json, remarks
 from flexiprice.errors import RedisUnavailable
@@ -14,8 +16,6 @@ from flexiprice.jobs.declarations import RECOMPUTE_ALL_DISCOUNTS, TaskArguments,
 from flexiprice.jobs.status import JobStatus, RunStatus
 from flexiprice.resources import JobBroker
 from flexiprice.settings import Queue, Settings
-
-_LOOK_EVERY = timedelta(seconds=1)
 
 
 def run_job(
@@ -33,21 +33,32 @@ def run_job(
         RedisUnavailable: Redis does not answer.
     """
 
-    async def use(broker: JobBroker) -> EnqueuedJob | JobStatus:
-        job = await broker.tasks.enqueue(task, arguments=arguments)
-        await _remark_on_absent_worker(broker.tasks, job.queue)
-        return await follow(broker.tasks, job.job_id) if wait else job
+    async def use(broker: JobBroker) -> EnqueuedJob:
+        return await broker.tasks.enqueue(task, arguments=arguments, origin=cli_origin())
 
-    outcome = with_jobs(settings, use)
-    if isinstance(outcome, JobStatus):
-        show_status(outcome, as_json=as_json)
-        exit_where_failed(outcome)
+    show_job(settings, with_jobs(settings, use), wait=wait, as_json=as_json)
+
+
+def show_job(settings: Settings, job: EnqueuedJob, *, wait: bool, as_json: bool) -> None:
+    """Shows a job that has just been enqueued, or waits for it and shows what came of it.
+
+    Raises:
+        Exit: the job failed.
+        RedisUnavailable: Redis does not answer.
+    """
+
+    async def use(broker: JobBroker) -> JobStatus | None:
+        await _remark_on_absent_worker(broker.tasks, job.queue)
+        return await follow(broker.tasks, job.job_id) if wait else None
+
+    status = with_jobs(settings, use)
+    if status is not None:
+        show_status(status, as_json=as_json)
+        exit_where_failed(status)
     elif as_json:
-        print_json(outcome)
+        print_json(job)
     else:
-        output().print(
-            f"{outcome.task} is enqueued. To see what comes of it: flexiprice status {outcome.job_id}"
-        )
+        output().print(f"{job.task} is enqueued. To see what comes of it: flexiprice status {job.job_id}")
 
 
 def reprice(settings: Settings) -> EnqueuedJob | None:
@@ -60,7 +71,9 @@ def reprice(settings: Settings) -> EnqueuedJob | None:
 
     async def use(broker: JobBroker) -> EnqueuedJob:
         return await broker.tasks.enqueue(
-            RECOMPUTE_ALL_DISCOUNTS, arguments={"days_threshold": settings.days_threshold}
+            RECOMPUTE_ALL_DISCOUNTS,
+            arguments={"days_threshold": settings.days_threshold},
+            origin=cli_origin(),
         )
 
     try:
@@ -76,9 +89,29 @@ async def follow(tasks: TaskQueue, job_id: str) -> JobStatus:
     Raises:
         NotFound: there is no such job.
     """
-    with remarks().status("Waiting for the job …") as spinner:
-        while not (status := await tasks.wait(job_id, _LOOK_EVERY)).ready:
-            spinner.update(f"{plain(status.task)} is {status.status} …")
+    console = remarks()
+    with Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[told]}"),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as bar:
+        shown = bar.add_task("Waiting for the job …", total=None, told="")
+        status = await tasks.status(job_id)
+        async with aclosing(tasks.follow(job_id)) as changes:
+            async for status in changes:
+                come = status.progress
+                bar.update(
+                    shown,
+                    description=f"{plain(status.task)} is {status.status} …",
+                    completed=0 if come is None else come.done,
+                    total=None if come is None else come.total,
+                    told="" if come is None else plain(come.message),
+                )
     return status
 
 

@@ -8,16 +8,20 @@ from typing import Annotated
 
 import typer
 
-from flexiprice.cli import policy
+from flexiprice.cli import policy, schedule, worker
 from flexiprice.cli.cleanup import cleanup
 from flexiprice.cli.demo import demo
 from flexiprice.cli.doctor import doctor
 from flexiprice.cli.history import history
 from flexiprice.cli.import_file import import_file
+from flexiprice.cli.inspection import active, queues, registered, scheduled, workers
+from flexiprice.cli.intervention import pause_one_queue, purge_queues, resume_one_queue, retry, revoke
 from flexiprice.cli.migrate import migrate
 from flexiprice.cli.prices import prices
 from flexiprice.cli.recompute import recompute
-from flexiprice.cli.serve import api, worker
+from flexiprice.cli.run_history import runs, stats
+from flexiprice.cli.run_task import run
+from flexiprice.cli.serve import api
 from flexiprice.cli.status import status
 from flexiprice.cli.up import up
 from flexiprice.errors import FlexiPriceError, InvalidSettings
@@ -48,13 +52,29 @@ app.command(rich_help_panel=_STOCK_AND_PRICES)(prices)
 app.command(rich_help_panel=_STOCK_AND_PRICES)(history)
 app.add_typer(policy.app, rich_help_panel=_STOCK_AND_PRICES)
 app.command(rich_help_panel=_STOCK_AND_PRICES)(cleanup)
-app.command(rich_help_panel=_STOCK_AND_PRICES)(status)
 
 _RUN_IT = "Run it"
 app.command(rich_help_panel=_RUN_IT)(migrate)
 app.command(rich_help_panel=_RUN_IT)(api)
-app.command(rich_help_panel=_RUN_IT)(worker)
+app.add_typer(worker.app, rich_help_panel=_RUN_IT)
 app.command(rich_help_panel=_RUN_IT)(doctor)
+
+_TASKS = "Tasks and workers"
+app.command(rich_help_panel=_TASKS)(run)
+app.command(rich_help_panel=_TASKS)(status)
+app.command(rich_help_panel=_TASKS)(active)
+app.command(rich_help_panel=_TASKS)(scheduled)
+app.command(rich_help_panel=_TASKS)(registered)
+app.command(rich_help_panel=_TASKS)(workers)
+app.command(rich_help_panel=_TASKS)(stats)
+app.command(rich_help_panel=_TASKS)(runs)
+app.command(rich_help_panel=_TASKS)(revoke)
+app.command(rich_help_panel=_TASKS)(retry)
+app.command(rich_help_panel=_TASKS)(queues)
+app.command("purge", rich_help_panel=_TASKS)(purge_queues)
+app.command("pause-queue", rich_help_panel=_TASKS)(pause_one_queue)
+app.command("resume-queue", rich_help_panel=_TASKS)(resume_one_queue)
+app.add_typer(schedule.app, rich_help_panel=_TASKS)
 
 
 def _show_version(wanted: bool) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from flexiprice.cli.audit import cli_change
 from flexiprice.cli.connections import command_settings, in_transaction
 from flexiprice.cli.console import JsonOption, instant, new_table, output, plain, print_json
 from flexiprice.cli.jobs import reprice
@@ -16,6 +17,7 @@ from flexiprice.cli.preview_tables import show_preview
 from flexiprice.domain.policy_lint import Severity
 from flexiprice.policies.default import default_policy_text
 from flexiprice.services import policies
+from flexiprice.services.audit import record_audit
 from flexiprice.services.policies import PolicyVersion
 from flexiprice.services.preview import RecomputePreview, preview_recompute
 from flexiprice.settings import Settings
@@ -146,9 +148,8 @@ def create(
 
     async def use(session: AsyncSession) -> PolicyVersion:
         created = await policies.create_policy(session, policy, comment=comment)
-        if activate:
-            return await policies.activate_policy(session, created.version, now=datetime.now(UTC))
-        return created
+        await record_audit(session, [cli_change("create_policy", str(created.version))])
+        return await _activate(session, created.version) if activate else created
 
     _show_change(settings, in_transaction(settings, use), as_json=as_json)
 
@@ -159,7 +160,7 @@ def activate_version(*, version: VersionArgument, as_json: JsonOption = False) -
     settings = command_settings()
 
     async def use(session: AsyncSession) -> PolicyVersion:
-        return await policies.activate_policy(session, version, now=datetime.now(UTC))
+        return await _activate(session, version)
 
     _show_change(settings, in_transaction(settings, use), as_json=as_json)
 
@@ -170,9 +171,17 @@ def rollback(*, as_json: JsonOption = False) -> None:
     settings = command_settings()
 
     async def use(session: AsyncSession) -> PolicyVersion:
-        return await policies.roll_back_policy(session, now=datetime.now(UTC))
+        active = await policies.roll_back_policy(session, now=datetime.now(UTC))
+        await record_audit(session, [cli_change("roll_back_policy", str(active.version))])
+        return active
 
     _show_change(settings, in_transaction(settings, use), as_json=as_json)
+
+
+async def _activate(session: AsyncSession, version: int) -> PolicyVersion:
+    activated = await policies.activate_policy(session, version, now=datetime.now(UTC))
+    await record_audit(session, [cli_change("activate_policy", str(version))])
+    return activated
 
 
 def _show_change(settings: Settings, version: PolicyVersion, *, as_json: bool) -> None:

@@ -44,6 +44,7 @@ def api(
 
 
 def worker(
+    context: typer.Context,
     *,
     queues: Annotated[
         str | None,
@@ -67,6 +68,8 @@ def worker(
     One worker consumes all queues and ticks all schedules; any number may run side by side. A worker that
     has done its share is replaced by a fresh one; one that crashed is not, and its exit code is passed on.
     """
+    if context.invoked_subcommand is not None:
+        return
     settings = load_settings(worker_queues=queues, worker_concurrency=concurrency, log_level=log_level)
     _require_servers(settings)
     # What stays is the supervisor alone, which loads nothing of what a worker needs.

@@ -1,0 +1,97 @@
+"""`flexiprice schedule`: when tasks run by themselves."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from flexiprice.cli.audit import change, cli_origin, operator
+from flexiprice.cli.connections import command_settings, with_jobs
+from flexiprice.cli.console import JsonOption, instant, new_table, output, plain, print_json
+from flexiprice.jobs.schedules import (
+    get_schedule,
+    list_schedules,
+    pause_schedule,
+    resume_schedule,
+    run_schedule,
+)
+
+app = typer.Typer(name="schedule", help="List, pause, resume and run the schedules.", no_args_is_help=True)
+ScheduleName = Annotated[str, typer.Argument(help="Name of the schedule.", metavar="NAME")]
+
+
+@app.command("list")
+def list_all(*, as_json: JsonOption = False) -> None:
+    """Show the schedules, when each ticks next, and which are paused."""
+    now = datetime.now(UTC)
+    found = with_jobs(command_settings(), lambda broker: list_schedules(broker.tasks, now=now))
+    if as_json:
+        print_json(found)
+        return
+    table = new_table("schedule", "crontab", "zone", "last tick", "next tick", "")
+    for schedule in found:
+        paused = "" if schedule.paused_at is None else f"[yellow]paused[/] by {plain(schedule.paused_by)}"
+        table.add_row(
+            plain(schedule.name),
+            plain(schedule.crontab),
+            plain(schedule.time_zone),
+            instant(schedule.last_tick_at),
+            instant(schedule.next_tick_at),
+            paused,
+        )
+    output().print(table)
+
+
+@app.command()
+def pause(*, name: ScheduleName, as_json: JsonOption = False) -> None:
+    """Let the ticks of a schedule pass without a run, on all workers, until it is resumed."""
+    get_schedule(name)
+    changed = change(
+        command_settings(),
+        "pause_schedule",
+        name,
+        lambda resources: pause_schedule(resources.tasks, name, by=operator()),
+        told=lambda changed: {"changed": changed},
+    )
+    _show(name, changed, "paused", as_json=as_json)
+
+
+@app.command()
+def resume(*, name: ScheduleName, as_json: JsonOption = False) -> None:
+    """Let a schedule tick again; the ticks that passed meanwhile do not run."""
+    get_schedule(name)
+    changed = change(
+        command_settings(),
+        "resume_schedule",
+        name,
+        lambda resources: resume_schedule(resources.tasks, name),
+        told=lambda changed: {"changed": changed},
+    )
+    _show(name, changed, "not paused", as_json=as_json)
+
+
+@app.command()
+def run(*, name: ScheduleName, as_json: JsonOption = False) -> None:
+    """Enqueue now what a schedule runs, paused or not; its ticks stay as they are."""
+    get_schedule(name)
+    now = datetime.now(UTC)
+    job = change(
+        command_settings(),
+        "run_schedule",
+        name,
+        lambda resources: run_schedule(resources.tasks, name, now=now, origin=cli_origin()),
+        told=lambda job: {"task_id": job.job_id},
+    )
+    if as_json:
+        print_json(job)
+    else:
+        output().print(
+            f"{job.task} is enqueued. To see what comes of it: flexiprice status {plain(job.job_id)}"
+        )
+
+
+def _show(name: str, changed: bool, state: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"schedule": name, "changed": changed})
+    else:
+        output().print(f"{plain(name)} is {state}{'.' if changed else ', as it was before.'}")

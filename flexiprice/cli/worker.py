@@ -1,0 +1,46 @@
+"""`flexiprice worker`: runs one; `flexiprice worker drain | stop`: tells one to end."""
+
+from typing import Annotated
+
+import typer
+
+from flexiprice.cli.audit import change
+from flexiprice.cli.connections import command_settings
+from flexiprice.cli.console import JsonOption, output, plain, print_json
+from flexiprice.cli.serve import worker
+from flexiprice.jobs.commands import command_worker
+from flexiprice.jobs.fleet import WorkerCommand
+
+app = typer.Typer(name="worker", invoke_without_command=True)
+app.callback()(worker)
+WorkerId = Annotated[str, typer.Argument(help="Id of the worker, as `flexiprice workers` shows it.")]
+
+
+@app.command()
+def drain(*, worker_id: WorkerId, as_json: JsonOption = False) -> None:
+    """Let a worker take no more jobs, end those that it runs, however long they take, and end."""
+    _command(worker_id, WorkerCommand.DRAIN, as_json=as_json)
+
+
+@app.command()
+def stop(*, worker_id: WorkerId, as_json: JsonOption = False) -> None:
+    """Stop a worker as SIGTERM does: what does not end within its grace runs elsewhere at once."""
+    _command(worker_id, WorkerCommand.STOP, as_json=as_json)
+
+
+def _command(worker_id: str, command: WorkerCommand, *, as_json: bool) -> None:
+    confirmed = change(
+        command_settings(),
+        f"{command}_worker",
+        worker_id,
+        lambda resources: command_worker(resources.tasks, worker_id, command),
+        told=lambda confirmed: {"confirmed": confirmed},
+    )
+    if as_json:
+        print_json({"worker_id": worker_id, "confirmed": confirmed})
+    elif confirmed:
+        output().print(f"{plain(worker_id)} takes no more jobs, and ends.")
+    else:
+        output().print(f"{plain(worker_id)} does not answer; the order has been withdrawn.")
+    if not confirmed:
+        raise typer.Exit(1)

@@ -1,0 +1,225 @@
+"""Operating tasks, queues, schedules and workers from the command line."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+from click.testing import Result
+from typer.testing import CliRunner
+
+from flexiprice.cli.main import app
+from flexiprice.jobs.client import TaskQueue
+from flexiprice.jobs.redis import create_redis
+from flexiprice.settings import Settings
+from tests.processes import start
+from tests.workers.conftest import until_live, until_running
+from tests.workers.toy_tasks import SLEEP
+
+Command = Callable[..., Result]
+RECOMPUTE = "recompute_all_discounts"
+
+
+@pytest.fixture
+def command(settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Command]:
+    """Runs a command in this process, which spares each the second that Python takes to start."""
+    monkeypatch.setenv("FLEXIPRICE_DATABASE_URL", settings.require_database_url())
+    monkeypatch.setenv("FLEXIPRICE_REDIS_URL", settings.require_redis_url())
+    monkeypatch.chdir(tmp_path)
+    before = structlog.get_config()
+
+    def run(*arguments: str, typed: str | None = None) -> Result:
+        return CliRunner().invoke(app, arguments, input=typed)
+
+    yield run
+    structlog.configure(**before)
+
+
+@pytest.fixture
+def told(command: Command) -> Callable[..., Any]:
+    """What a command that must succeed says as JSON."""
+
+    def run(*arguments: str) -> Any:
+        result = command(*arguments, "--json")
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout)
+
+    return run
+
+
+@pytest.fixture
+def toy_worker(environment: dict[str, str], tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
+    """A worker of the toy tasks, in a process of its own."""
+    arq = [sys.executable, "-m", "arq", "tests.workers.toy_worker.WorkerSettings"]
+    program = start(arq, Path(__file__).parents[2], environment)
+    yield program
+    program.terminate()
+    program.communicate(timeout=30)
+
+
+def on_queue(settings: Settings, use: Callable[[TaskQueue], Coroutine[Any, Any, Any]]) -> Any:
+    """What comes of using the task queue for a moment."""
+
+    async def run() -> Any:
+        redis = create_redis(settings, client_name="flexiprice-tests")
+        tasks = TaskQueue(redis, settings)
+        try:
+            return await use(tasks)
+        finally:
+            await tasks.aclose()
+            await redis.aclose(close_connection_pool=True)
+
+    return asyncio.run(run())
+
+
+def test_a_task_is_enqueued_deferred_revoked_and_tried_again(
+    command: Command, told: Callable[..., Any]
+) -> None:
+    job = told("run", RECOMPUTE, "days_threshold=14", "--defer-by", "2h", "--expires", "1d")
+    assert (job["task"], job["queue"], job["created"]) == (RECOMPUTE, "discounts", True)
+    (deferred,) = told("scheduled")["deferred"]
+    assert (deferred["job_id"], deferred["origin"]["trigger"]) == (job["job_id"], "cli")
+
+    (revoked,) = told("revoke", job["job_id"])
+    again = command("revoke", job["job_id"], "unknown")
+    (retried,) = told("retry", job["job_id"])
+
+    assert revoked["outcome"] == "prevented"
+    assert again.exit_code == 1
+    assert "it had ended before it could be called off (revoked)" in again.stdout
+    assert "unknown: there is no such job" in again.stdout
+    child = told("status", retried["new_job_id"])
+    assert (child["status"], child["origin"]["parent_job_id"]) == ("queued", job["job_id"])
+    assert command("retry", child["job_id"]).exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (["run", "no_such_task"], "there is no task 'no_such_task'"),
+        (["run", RECOMPUTE, "days_threshold=many"], "days_threshold"),
+        (["run", RECOMPUTE, "days_threshold"], "KEY=VALUE"),
+        (["run", RECOMPUTE, "--defer-by", "soon"], "must be a length of time"),
+        (["pause-queue", "no_such_queue"], "discounts"),
+        (["schedule", "pause", "weekly"], "there is no schedule 'weekly'"),
+        (["worker", "drain", "nobody"], "no worker 'nobody' is alive"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_in_plain_words(command: Command, typed: list[str], said: str) -> None:
+    result = command(*typed)
+    assert result.exit_code != 0
+    assert said in f"{result.output} {result.exception}"
+
+
+def test_queues_are_paused_resumed_counted_and_purged(command: Command, told: Callable[..., Any]) -> None:
+    for _ in range(3):
+        told("run", RECOMPUTE)
+
+    assert told("pause-queue", "discounts") == {"queue": "discounts", "changed": True}
+    assert "as it was before" in command("pause-queue", "discounts").stdout
+    paused = told("queues")[0]
+    assert (paused["queue"], paused["waiting"], paused["paused_at"] is None) == ("discounts", 3, False)
+    assert "paused by" in command("queues").stdout
+    assert told("resume-queue", "discounts")["changed"]
+
+    refused = command("purge", "--queue", "discounts", typed="n\n")
+    assert refused.exit_code == 1
+    assert "Call off 3 waiting jobs" in refused.output
+    assert told("purge", "--queue", "analytics", "--yes") == {"purged": 0, "by_queue": {"analytics": 0}}
+    assert told("purge", "--yes")["purged"] == 3
+    assert told("queues")[0]["waiting"] == 0
+
+
+def test_schedules_are_listed_paused_resumed_and_run(command: Command, told: Callable[..., Any]) -> None:
+    assert [schedule["crontab"] for schedule in told("schedule", "list")] == [
+        "0 * * * *",
+        "0 2 * * *",
+        "0 */6 * * *",
+    ]
+    assert told("schedule", "pause", RECOMPUTE)["changed"]
+    assert "paused by" in command("schedule", "list").stdout
+    assert "paused" in command("scheduled").stdout
+    assert not told("schedule", "pause", RECOMPUTE)["changed"]
+    ran = told("schedule", "run", RECOMPUTE)
+    assert told("status", ran["job_id"])["origin"]["trigger"] == "schedule_by_hand"
+    assert told("schedule", "resume", RECOMPUTE)["changed"]
+
+
+def test_nothing_that_runs_lives_or_has_run_is_said_to_be_so(command: Command) -> None:
+    for typed, said in (
+        (["active"], "No job runs."),
+        (["registered"], "No worker is alive."),
+        (["workers"], "No worker is alive."),
+        (["runs"], "Nothing has run"),
+        (["stats"], "Nothing has run"),
+    ):
+        result = command(*typed)
+        assert result.exit_code == 0, result.output
+        assert said in result.stdout
+
+
+def test_every_change_is_written_down_with_who_made_it(
+    told: Callable[..., Any], settings: Settings, database_url: str
+) -> None:
+    job = told("run", RECOMPUTE)
+    told("revoke", job["job_id"])
+    told("pause-queue", "analytics")
+    told("schedule", "pause", RECOMPUTE)
+
+    async def entries() -> list[tuple[str, str, str]]:
+        import asyncpg  # noqa: PLC0415
+
+        connection = await asyncpg.connect(database_url)
+        try:
+            rows = await connection.fetch(
+                "SELECT source, action, target FROM audit_entries WHERE actor <> '' ORDER BY at, id"
+            )
+        finally:
+            await connection.close()
+        return [tuple(row) for row in rows]
+
+    assert asyncio.run(entries()) == [
+        ("cli", "run_task", RECOMPUTE),
+        ("cli", "revoke_tasks", job["job_id"]),
+        ("cli", "pause_queue", "analytics"),
+        ("cli", "pause_schedule", RECOMPUTE),
+    ]
+
+
+@pytest.mark.usefixtures("toy_worker")
+def test_what_runs_is_shown_and_stopped(
+    command: Command, told: Callable[..., Any], settings: Settings
+) -> None:
+    async def begin(tasks: TaskQueue) -> str:
+        await until_live(tasks)
+        job = await tasks.enqueue(SLEEP, arguments={"seconds": 60})
+        await until_running(tasks, job.job_id)
+        return job.job_id
+
+    job_id = on_queue(settings, begin)
+
+    (worker,) = told("workers")
+    (active,) = told("active")
+    assert (active["job_id"], active["worker_id"]) == (job_id, worker["worker_id"])
+    assert job_id in command("active").stdout
+    assert told("registered")["sleep"] == [worker["worker_id"]]
+    assert told("stats")["workers"][0]["worker_id"] == worker["worker_id"]
+    (revoked,) = told("revoke", job_id)
+    assert (revoked["outcome"], told("active")) == ("cancelled", [])
+
+
+def test_a_worker_is_told_to_drain_and_ends(
+    told: Callable[..., Any], settings: Settings, toy_worker: "subprocess.Popen[str]"
+) -> None:
+    on_queue(settings, until_live)
+    (worker,) = told("workers")
+
+    assert told("worker", "drain", worker["worker_id"])["confirmed"]
+
+    assert toy_worker.wait(timeout=20) == 0
+    assert told("workers") == []
