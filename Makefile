@@ -4,13 +4,15 @@
 PYTHON ?= python3
 RUN := .venv/bin/python -m
 TEST_OPTIONS ?=
+# Which faults; all where none is named.
+FAULTS ?=
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_ROOT_USER_ACTION = ignore
 export PIP_NO_INPUT = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check lint types migrations bench lock clean .venv
+.PHONY: help demo up test check lint types migrations faults bench lock clean .venv
 
 help: ## List these commands
 	@sed -n 's/^\([.a-z]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do \
@@ -38,6 +40,9 @@ types: .venv
 
 migrations: .venv
 	@$(RUN) tests.alembic_check
+
+faults: .venv ## Kill, stop and freeze workers and servers at work, and show what each fault came to
+	@$(RUN) tests.faults $(FAULTS)
 
 bench: .venv ## Measure recompute, snapshot, cleanup and latency against their floors
 	@$(RUN) tests.benchmarks

@@ -62,6 +62,7 @@ return {1, fingerprint}
 # they have ended. A job marked as this worker's that it does not hold was taken by a call whose answer
 # was lost; it is taken again. From a paused queue nothing is taken, nor by a worker whose lease has lapsed,
 # as it may be declared lost at any moment. A job of an unknown task is taken after a time, to be told so.
+# Of the jobs that two lost workers ran, a worker runs one at a time.
 #
 # Returns the jobs (id, due time, body, tries, record), the milliseconds until the next job is due or -1,
 # which of the jobs held or taken are to end, and the time.
@@ -103,6 +104,19 @@ local function is_for_others(record)
   return now - tonumber(redis.call('HGET', record, 'unknown_since')) <= patience
 end
 
+-- One more loss ends them. What brings its workers down must not take another one along to the end.
+local function is_suspect(record)
+  return tonumber(redis.call('HGET', record, 'losses') or 0) >= 2
+end
+local function runs_beside_a_suspect(id)
+  for _, other in ipairs(redis.call('HKEYS', running)) do
+    if other ~= id and is_suspect(record_prefix .. other) then
+      return true
+    end
+  end
+  return false
+end
+
 local taken = {}
 local offset = 0
 while #taken < room do
@@ -111,7 +125,8 @@ while #taken < room do
     local id = due[i]
     local record = record_prefix .. id
     local owner = redis.call('GET', in_progress_prefix .. id)
-    if #taken < room and not held[id] and (not owner or owner == worker) and not is_for_others(record) then
+    if #taken < room and not held[id] and (not owner or owner == worker) and not is_for_others(record)
+        and not (is_suspect(record) and runs_beside_a_suspect(id)) then
       local tries = redis.call('GET', retry_prefix .. id)
       if not owner then
         tries = redis.call('INCR', retry_prefix .. id)

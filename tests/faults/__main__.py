@@ -1,0 +1,99 @@
+"""Plays the faults and prints what each came to: `python -m tests.faults [name …]`; exits 1 if one fails."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+
+from flexiprice.db.migrate import upgrade
+from flexiprice.embedded.servers import scratch_folder
+from tests.faults import queue_faults, schedule_faults, server_faults, worker_faults
+from tests.faults.servers import BreakableServers, breakable_servers
+from tests.faults.stage import Stage, stage_on
+from tests.faults.verdict import RECOVERS_WITHIN, Verdict
+
+OfWorkers = Callable[[Stage], Awaitable[Verdict]]
+OfServers = Callable[[Stage, BreakableServers], Awaitable[Verdict]]
+
+OF_WORKERS: Final[tuple[OfWorkers, ...]] = (
+    worker_faults.kill_one_of_two_mid_recompute,
+    worker_faults.kill_the_only_one_then_restart,
+    worker_faults.stop_with_grace,
+    worker_faults.stop_without_grace,
+    worker_faults.pause_past_the_lease,
+    worker_faults.kill_between_commit_and_acknowledgement,
+    worker_faults.poison,
+    queue_faults.corrupt_bytes,
+    queue_faults.unknown_task,
+    schedule_faults.no_worker_at_a_tick,
+    schedule_faults.thousand_ticks,
+    queue_faults.storm,
+)
+OF_SERVERS: Final[tuple[OfServers, ...]] = (
+    server_faults.redis_restart,
+    server_faults.redis_killed,
+    server_faults.postgres_restart,
+    server_faults.postgres_frozen,
+    server_faults.redis_frozen,
+)
+_LAST_LINES: Final = 8
+
+
+def main(names: list[str]) -> int:
+    """Plays those that are named, or all; returns the exit code."""
+    known = {fault.__name__: fault for fault in (*OF_WORKERS, *OF_SERVERS)}
+    if unknown := set(names) - set(known):
+        sys.exit(f"there is no fault {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+    console = Console(stderr=True)
+    rows: list[tuple[str, Verdict]] = []
+    with breakable_servers() as servers:
+        upgrade(servers.database_url)
+        for name, fault in known.items():
+            if names and name not in names:
+                continue
+            title = (fault.__doc__ or name).strip().rstrip(".")
+            began = time.monotonic()
+            row = asyncio.run(_play(name, servers, console))
+            rows.append((title, row))
+            console.print(f"{'holds' if row.holds else 'FAILS'}  {time.monotonic() - began:5.1f} s  {title}")
+    Console(width=150 if not sys.stdout.isatty() else None).print(_table(rows))
+    return 0 if all(row.holds for _, row in rows) else 1
+
+
+async def _play(name: str, servers: BreakableServers, console: Console) -> Verdict:
+    with scratch_folder() as folder:
+        async with stage_on(servers.database_url, servers.redis_url, folder) as stage:
+            try:
+                by_name = {fault.__name__: fault for fault in OF_WORKERS}
+                if name in by_name:
+                    row = await by_name[name](stage)
+                else:
+                    row = await {fault.__name__: fault for fault in OF_SERVERS}[name](stage, servers)
+            except Exception as error:  # noqa: BLE001 -- the other faults are still to be played
+                row = Verdict(jobs=0, lost=0, doubled=0, recovery=None, note=repr(error), as_it_should=False)
+            if not row.holds:
+                for worker in stage.workers:
+                    lines = worker.log.read_text(errors="replace").splitlines()[-_LAST_LINES:]
+                    console.print(f"worker {worker.pid}:", *lines, sep="\n  ", markup=False, highlight=False)
+            return row
+
+
+def _table(rows: list[tuple[str, Verdict]]) -> Table:
+    table = Table("fault", title=f"At most {RECOVERS_WITHIN:.0f} s to recover, nothing lost, nothing doubled")
+    for column in ("jobs in flight", "lost", "effects doubled", "seconds to recover"):
+        table.add_column(column, justify="right")
+    table.add_column("besides")
+    table.add_column("")
+    for title, row in rows:
+        seconds = "–" if row.recovery is None else f"{row.recovery:.1f}"
+        mark = "holds" if row.holds else "FAILS"
+        table.add_row(title, f"{row.jobs:,}", str(row.lost), str(row.doubled), seconds, row.note, mark)
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,77 @@
+"""Queues that hold what no worker can read or knows, and queues that are long."""
+
+import asyncio
+import random
+import time
+
+from flexiprice.jobs import keys
+from flexiprice.settings import Queue
+from tests.faults.fault_tasks import OF_TOMORROW
+from tests.faults.stage import Stage
+from tests.faults.verdict import Verdict, verdict
+
+_STORM = 10_000
+_KILL_EVERY_SECONDS = 3.0
+
+
+async def corrupt_bytes(stage: Stage) -> Verdict:
+    """Corrupt bytes in the queue, ahead of sound jobs."""
+    redis = stage.queue.redis
+    for number in range(5):
+        await redis.set(keys.job_key(f"garbled-{number}"), random.randbytes(100))
+        await redis.zadd(keys.queue_key(Queue.DISCOUNTS), {f"garbled-{number}": 1 + number})
+    garbled = {f"garbled-{number}": "corrupt_message" for number in range(5)}
+    jobs = await stage.enqueue(20)
+    began_at = time.time()
+    await stage.start_workers()
+    await stage.until_ready([*jobs, *garbled], 20)
+    aside = await redis.hlen(keys.QUARANTINE)
+    return await verdict(
+        stage,
+        jobs,
+        failing=garbled,
+        recovery=time.time() - began_at,
+        note=f"{aside} in quarantine",
+        as_it_should=aside == 5,
+    )
+
+
+async def unknown_task(stage: Stage) -> Verdict:
+    """A task that the only worker does not know, until one comes that does."""
+    await stage.start_workers(1, faults_without=OF_TOMORROW.name)
+    unknown = await stage.enqueue(5, OF_TOMORROW)
+    jobs = await stage.enqueue(20)
+    await stage.until_ready(jobs)
+    left = not any(status.ready for status in (await stage.statuses(unknown)).values())
+    await stage.start_workers()
+    known_at = time.time()
+    await stage.until_ready(unknown, 20)
+    return await verdict(
+        stage,
+        jobs + unknown,
+        recovery=time.time() - known_at,
+        note="left for a worker that knows it" if left else "not left for a worker that knows it",
+        as_it_should=left,
+    )
+
+
+async def storm(stage: Stage) -> Verdict:
+    """10,000 jobs, three workers, one killed every three seconds."""
+    jobs = await stage.enqueue(_STORM)
+    began = time.monotonic()
+    await stage.start_workers(3)
+    deaths: list[tuple[int, float]] = []
+    ready = asyncio.create_task(stage.until_ready(jobs, 240))
+    while not ready.done():
+        await asyncio.wait([ready], timeout=_KILL_EVERY_SECONDS)
+        if not ready.done():
+            victim = random.choice([worker for worker in stage.workers if worker.is_alive])
+            deaths.append((victim.pid, victim.kill()))
+            stage.start_worker()
+    return await verdict(
+        stage,
+        jobs,
+        losses=deaths,
+        note=f"{len(deaths)} workers killed in {time.monotonic() - began:.0f} s",
+        as_it_should=len(deaths) >= 3,
+    )

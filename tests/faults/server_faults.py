@@ -1,0 +1,91 @@
+"""Servers that restart, are killed, or answer no more, with jobs on their way."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from tests.faults.servers import BreakableServers
+from tests.faults.stage import Stage
+from tests.faults.verdict import Verdict, first_effect_after, verdict
+
+_AWAY_SECONDS = 2.0
+
+
+async def redis_restart(stage: Stage, servers: BreakableServers) -> Verdict:
+    """Redis restarts, with jobs running and waiting."""
+    return await _redis_comes_and_goes(stage, servers, servers.stop_redis)
+
+
+async def redis_killed(stage: Stage, servers: BreakableServers) -> Verdict:
+    """kill -9 of Redis, with jobs running and waiting."""
+    return await _redis_comes_and_goes(stage, servers, servers.kill_redis)
+
+
+async def _redis_comes_and_goes(stage: Stage, servers: BreakableServers, end: Callable[[], None]) -> Verdict:
+    await stage.start_workers(2)
+    jobs = await stage.enqueue(60, before=0.5)
+    await stage.until_started(jobs[:20])
+    end()
+    await asyncio.sleep(_AWAY_SECONDS)
+    servers.start_redis()
+    back_at = time.time()
+    await stage.until_ready(jobs)
+    return await _of_survivors(stage, jobs, back_at, "Redis is away")
+
+
+async def redis_frozen(stage: Stage, servers: BreakableServers) -> Verdict:
+    """Redis is stopped for 60 s, with jobs running and waiting."""
+    await stage.start_workers(2)
+    jobs = await stage.enqueue(60, before=0.5)
+    await stage.until_started(jobs[:20])
+    with servers.frozen("Valkey"):
+        frozen_at = time.monotonic()
+        while not all(worker.said("Redis is away") for worker in stage.workers):
+            if time.monotonic() > frozen_at + 60:
+                break
+            await asyncio.sleep(0.1)
+        noticed = time.monotonic() - frozen_at
+        await asyncio.sleep(max(0.0, 60 - noticed))
+    back_at = time.time()
+    await stage.until_ready(jobs)
+    row = await _of_survivors(stage, jobs, back_at, "Redis is away")
+    return row.also(f"noticed after {noticed:.0f} s", as_it_should=noticed <= 30)
+
+
+async def postgres_restart(stage: Stage, servers: BreakableServers) -> Verdict:
+    """PostgreSQL restarts mid-task."""
+    await stage.start_workers(2)
+    jobs = await stage.enqueue(40, before=1.0)
+    await stage.until_started(jobs[:20])
+    servers.stop_postgres()
+    await asyncio.sleep(_AWAY_SECONDS)
+    servers.start_postgres()
+    back_at = time.time()
+    await stage.until_ready(jobs)
+    return await _of_survivors(stage, jobs, back_at, "PostgreSQL is away")
+
+
+async def postgres_frozen(stage: Stage, servers: BreakableServers) -> Verdict:
+    """PostgreSQL is stopped for 20 s, mid-task."""
+    await stage.start_workers(2)
+    jobs = await stage.enqueue(40, before=1.0)
+    await stage.until_started(jobs[:20])
+    with servers.frozen("PostgreSQL"):
+        await asyncio.sleep(20)
+    back_at = time.time()
+    await stage.until_ready(jobs)
+    return await _of_survivors(stage, jobs, back_at, "PostgreSQL is away")
+
+
+async def _of_survivors(stage: Stage, jobs: list[str], back_at: float, complaint: str) -> Verdict:
+    """The workers must have lived through it, and must not have said so a thousand times."""
+    alive = all(worker.is_alive for worker in stage.workers)
+    complaints = max(worker.said(complaint) for worker in stage.workers)
+    said = f"{complaint!r} logged {complaints}x a worker"
+    return await verdict(
+        stage,
+        jobs,
+        recovery=await first_effect_after(stage, back_at),
+        note=said if alive else f"a worker ended; {said}",
+        as_it_should=alive and complaints <= 3,
+    )

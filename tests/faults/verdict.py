@@ -1,0 +1,108 @@
+"""What a fault came to: jobs lost, effects doubled, seconds until what it hit ran again."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from flexiprice.jobs.status import JobStatus, RunStatus
+from tests.faults.stage import Stage
+
+RECOVERS_WITHIN = 10.0
+
+_RECOVERIES = """
+SELECT extract(epoch FROM min(again.at)) - $2::float8 AS seconds
+FROM fault_starts AS hit JOIN fault_starts AS again USING (job_id)
+WHERE hit.pid = $1 AND hit.at <= to_timestamp($2::float8) AND again.at > to_timestamp($2::float8)
+GROUP BY job_id
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """A row of the table.
+
+    Attributes:
+        jobs: how many were waiting or running when the fault struck, or came while it lasted.
+        lost: those that did not end as they should, or without their effect.
+        doubled: effects that were committed once too often.
+        recovery: seconds until the last of those that were hit ran again; None where none was.
+        note: what else there is to know.
+        as_it_should: whatever else the fault must show, it showed.
+    """
+
+    jobs: int
+    lost: int
+    doubled: int
+    recovery: float | None
+    note: str = ""
+    as_it_should: bool = True
+
+    @property
+    def holds(self) -> bool:
+        """Whether the row is as it must be."""
+        in_time = self.recovery is None or self.recovery <= RECOVERS_WITHIN
+        return self.as_it_should and in_time and not self.lost and not self.doubled
+
+    def also(self, note: str, *, as_it_should: bool) -> "Verdict":
+        """The same, with something more to know."""
+        return replace(self, note=f"{self.note}; {note}", as_it_should=self.as_it_should and as_it_should)
+
+
+async def verdict(
+    stage: Stage,
+    job_ids: Sequence[str],
+    *,
+    recovery: float | None = None,
+    failing: Mapping[str, str] | None = None,
+    losses: Sequence[tuple[int, float]] = (),
+    note: str = "",
+    as_it_should: bool = True,
+) -> Verdict:
+    """Counts what became of jobs.
+
+    Args:
+        stage: where.
+        job_ids: those that must have succeeded, with one effect each.
+        recovery: as in the verdict.
+        failing: jobs that must have failed, with their error codes.
+        losses: workers by process id, and when each was lost; what they ran must have been started again,
+            and the recovery is the longest time until then.
+        note: as in the verdict.
+        as_it_should: as in the verdict.
+    """
+    if losses:
+        recovery = await _recovery_from(stage, losses)
+        as_it_should = as_it_should and recovery is not None
+    failing = failing or {}
+    statuses = await stage.statuses([*job_ids, *failing])
+    rows = await stage.query("SELECT job_id, count(*) AS times FROM fault_effects GROUP BY job_id")
+    effects = {row["job_id"]: row["times"] for row in rows}
+    lost = [job_id for job_id in job_ids if not _succeeded(statuses.get(job_id)) or job_id not in effects]
+    lost += [job_id for job_id, code in failing.items() if _code(statuses.get(job_id)) != code]
+    return Verdict(
+        jobs=len(job_ids) + len(failing),
+        lost=len(lost),
+        doubled=sum(times - 1 for times in effects.values()),
+        recovery=recovery,
+        note=note,
+        as_it_should=as_it_should,
+    )
+
+
+async def _recovery_from(stage: Stage, losses: Sequence[tuple[int, float]]) -> float | None:
+    seconds = [row["seconds"] for loss in losses for row in await stage.query(_RECOVERIES, *loss)]
+    return max(map(float, seconds), default=None)
+
+
+async def first_effect_after(stage: Stage, instant: float) -> float | None:
+    """Seconds from an instant to the first effect after it."""
+    first = "SELECT extract(epoch FROM min(at)) - $1::float8 FROM fault_effects WHERE at > to_timestamp($1)"
+    seconds = (await stage.query(first, instant))[0][0]
+    return None if seconds is None else float(seconds)
+
+
+def _succeeded(status: JobStatus | None) -> bool:
+    return status is not None and status.status is RunStatus.SUCCEEDED
+
+
+def _code(status: JobStatus | None) -> str | None:
+    return None if status is None or status.error is None else status.error.code
