@@ -93,11 +93,25 @@ async def _recovery_from(stage: Stage, losses: Sequence[tuple[int, float]]) -> f
     return max(map(float, seconds), default=None)
 
 
-async def first_effect_after(stage: Stage, instant: float) -> float | None:
-    """Seconds from an instant to the first effect after it."""
-    first = "SELECT extract(epoch FROM min(at)) - $1::float8 FROM fault_effects WHERE at > to_timestamp($1)"
-    seconds = (await stage.query(first, instant))[0][0]
-    return None if seconds is None else float(seconds)
+async def slowest_worker_after(stage: Stage, instant: float) -> float | None:
+    """Seconds from an instant until every worker has begun a job; None where one has not."""
+    first = """
+        SELECT extract(epoch FROM min(at)) - $1::float8 AS seconds
+        FROM fault_starts WHERE at > to_timestamp($1::float8) GROUP BY pid
+    """
+    seconds = [float(row["seconds"]) for row in await stage.query(first, instant)]
+    return max(seconds) if len(seconds) == len(stage.workers) else None
+
+
+async def last_effect_of_those_hit(stage: Stage, struck_at: float, back_at: float) -> float | None:
+    """Seconds from when a server was back until all jobs that ran when it went have done their work."""
+    last = """
+        SELECT extract(epoch FROM max(effects.at)) - $2::float8
+        FROM fault_starts AS starts JOIN fault_effects AS effects USING (job_id)
+        WHERE starts.at < to_timestamp($1::float8)
+    """
+    seconds = (await stage.query(last, struck_at, back_at))[0][0]
+    return None if seconds is None else max(0.0, float(seconds))
 
 
 def _succeeded(status: JobStatus | None) -> bool:

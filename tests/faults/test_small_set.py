@@ -1,0 +1,27 @@
+"""The faults that every check plays; `make faults` plays all of them and prints what they came to."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.faults import queue_faults, worker_faults
+from tests.faults.stage import stage_on
+
+pytestmark = pytest.mark.faults
+
+SMALL_SET = (
+    worker_faults.kill_one_of_two_mid_recompute,
+    worker_faults.pause_past_the_lease,
+    worker_faults.kill_between_commit_and_acknowledgement,
+    queue_faults.corrupt_bytes,
+)
+
+
+@pytest.mark.parametrize("fault", SMALL_SET, ids=lambda fault: fault.__name__)
+async def test_nothing_is_lost_nothing_is_doubled_and_work_goes_on_soon(
+    fault, database_url: str, redis_url: str, tmp_path: Path
+):
+    async with stage_on(database_url, redis_url, tmp_path) as stage:
+        row = await fault(stage)
+
+    assert row.holds, row
