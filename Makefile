@@ -44,8 +44,10 @@ migrations: .venv
 faults: .venv ## Kill, stop and freeze workers and servers at work, and show what each fault came to
 	@$(RUN) tests.faults $(FAULTS)
 
-bench: .venv ## Measure recompute, snapshot, cleanup and latency against their floors
+bench: .venv ## Measure the database's work, latency, overhead and the API under load against their floors
 	@$(RUN) tests.benchmarks
+	@$(RUN) tests.benchmarks.overhead
+	@$(RUN) tests.benchmarks.api_load
 
 lock: .venv ## Choose the newest dependencies anew and write requirements.lock
 	@scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && \
