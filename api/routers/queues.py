@@ -8,7 +8,7 @@ from api.audit import Audit, Origin
 from api.deps import Now, OpenResources
 from api.openapi import problems
 from api.routes import ApiRoute
-from api.schemas.operations import Purged, QueueShown
+from api.schemas.fleet import Purged, QueueShown
 from flexiprice.jobs.queues import get_queue, list_queues, pause_queue, resume_queue
 from flexiprice.jobs.revoking import purge
 from flexiprice.settings import Queue

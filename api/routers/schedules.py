@@ -9,7 +9,7 @@ from api.deps import Now, OpenResources
 from api.openapi import problems
 from api.paths import status_url
 from api.routes import ApiRoute
-from api.schemas.operations import ScheduleShown
+from api.schemas.fleet import ScheduleShown
 from api.schemas.tasks import StartedTask
 from flexiprice.jobs.schedules import (
     get_schedule,

@@ -12,10 +12,10 @@ from api.event_stream import EVENT_STREAM, status_events
 from api.openapi import Responses, problems
 from api.paths import status_url
 from api.routes import ApiRoute
+from api.schemas.fleet import Purged
 from api.schemas.operations import (
     NewTask,
     NextTick,
-    Purged,
     RegisteredTask,
     RetriedTask,
     RevokedTask,

@@ -8,7 +8,7 @@ from api.audit import Audit
 from api.deps import OpenResources
 from api.openapi import Responses, problems
 from api.routes import ApiRoute
-from api.schemas.operations import CommandedWorker, WorkerShown
+from api.schemas.fleet import CommandedWorker, WorkerShown
 from flexiprice.jobs.commands import command_worker
 from flexiprice.jobs.fleet import WorkerCommand
 

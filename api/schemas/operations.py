@@ -1,6 +1,6 @@
 """Operating tasks, queues, schedules and workers: what is asked for, and what came of it."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, ConfigDict, Field
@@ -9,12 +9,9 @@ from api.schemas.tasks import TaskStatus
 from api.schemas.values import Given, Shown
 from flexiprice.domain.run import RunTrigger
 from flexiprice.jobs.client import MAX_JOB_ID_LENGTH, can_be_job_id
-from flexiprice.jobs.fleet import LiveWorker, WorkerState
-from flexiprice.jobs.queues import QueueState
 from flexiprice.jobs.retrying import RetryOutcome
 from flexiprice.jobs.revoking import RevokeOutcome
 from flexiprice.jobs.status import JobStatus, RunStatus
-from flexiprice.settings import Queue
 
 MAX_TASK_IDS = 1000
 _TASK = "0b9f5e3c6a7d4f21a8c94e5d6f7a8b9c"
@@ -210,166 +207,3 @@ class RegisteredTask(Shown):
 
     task: str
     worker_ids: list[str]
-
-
-class QueueShown(Shown):
-    """A queue at this moment."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "queue": "discounts",
-                    "waiting": 3,
-                    "deferred": 0,
-                    "running": 1,
-                    "oldest_waiting_seconds": 0.8,
-                    "paused": False,
-                    "paused_at": None,
-                    "paused_by": None,
-                }
-            ]
-        }
-    )
-
-    queue: Queue
-    waiting: int = Field(description="Tasks that are due and that nobody runs yet.")
-    deferred: int = Field(description="Tasks that are not due yet, or that wait for another try.")
-    running: int
-    oldest_waiting_seconds: float | None
-    paused: bool
-    paused_at: datetime | None
-    paused_by: str | None
-
-    @classmethod
-    def of_state(cls, state: QueueState) -> Self:
-        """What is shown of a queue's state."""
-        oldest: timedelta | None = state.oldest_waiting
-        return cls(
-            queue=state.queue,
-            waiting=state.waiting,
-            deferred=state.deferred,
-            running=state.running,
-            oldest_waiting_seconds=None if oldest is None else round(oldest.total_seconds(), 3),
-            paused=state.paused_at is not None,
-            paused_at=state.paused_at,
-            paused_by=state.paused_by,
-        )
-
-
-class Purged(Shown):
-    """How many waiting tasks were called off."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"purged": 3, "by_queue": {"discounts": 3}}]})
-
-    purged: int
-    by_queue: dict[Queue, int]
-
-
-class ScheduleShown(Shown):
-    """A schedule at this moment."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "name": "recompute_all_discounts",
-                    "task": "recompute_all_discounts",
-                    "queue": "discounts",
-                    "crontab": "0 * * * *",
-                    "time_zone": "UTC",
-                    "next_tick_at": "2025-03-31T10:00:00Z",
-                    "last_tick_at": "2025-03-31T09:00:00Z",
-                    "paused_at": None,
-                    "paused_by": None,
-                }
-            ]
-        }
-    )
-
-    name: str
-    task: str
-    queue: Queue
-    crontab: str
-    time_zone: str
-    next_tick_at: datetime = Field(description="While it is paused, that tick runs nothing.")
-    last_tick_at: datetime | None
-    paused_at: datetime | None
-    paused_by: str | None
-
-
-class RunningShown(Shown):
-    """A task that a worker runs."""
-
-    task_id: str = Field(validation_alias="job_id")
-    task: str
-    queue: Queue
-    attempt: int
-    started_at: datetime
-
-
-class WorkerShown(Shown):
-    """A live worker, as it says of itself every second."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "worker_id": _WORKER,
-                    "host": "shop-1",
-                    "pid": 4711,
-                    "queues": ["discounts", "maintenance", "analytics"],
-                    "tasks": ["recompute_all_discounts"],
-                    "version": "0.1.0",
-                    "concurrency": 10,
-                    "state": "running",
-                    "started_at": "2025-03-31T08:00:00Z",
-                    "seen_at": "2025-03-31T09:00:00Z",
-                    "running": [],
-                    "succeeded": 61,
-                    "failed": 0,
-                    "retried": 1,
-                    "memory_bytes": 91226112,
-                    "cpu": 0.01,
-                    "loop_lag_seconds": 0.0004,
-                }
-            ]
-        }
-    )
-
-    worker_id: str
-    host: str
-    pid: int
-    queues: list[Queue]
-    tasks: list[str]
-    version: str
-    concurrency: int
-    state: WorkerState
-    started_at: datetime
-    seen_at: datetime
-    running: list[RunningShown]
-    succeeded: int = Field(description="Runs that have succeeded since its start.")
-    failed: int
-    retried: int
-    memory_bytes: int
-    cpu: float = Field(description="Processor time lately, as a part of one core.")
-    loop_lag_seconds: float = Field(description="How late its event loop was at worst lately.")
-
-    @classmethod
-    def of_worker(cls, worker: LiveWorker) -> Self:
-        """What is shown of a worker."""
-        return cls.model_validate(worker)
-
-
-class CommandedWorker(Shown):
-    """What came of telling a worker to end."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [{"worker_id": _WORKER, "confirmed": True, "message": "it takes no more tasks"}]
-        }
-    )
-
-    worker_id: str
-    confirmed: bool
-    message: str

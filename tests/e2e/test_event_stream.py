@@ -1,0 +1,79 @@
+"""A task's events over a socket, from a server as it is run."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.processes import flexiprice, start, wait_for
+
+ADMIN = "/api/v1/admin"
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@pytest.fixture
+def server(environment: dict[str, str], tmp_path: Path, port: int) -> Iterator["subprocess.Popen[str]"]:
+    program = start(flexiprice("api", "--port", str(port), "--log-level", "warning"), tmp_path, environment)
+    yield program
+    if program.poll() is None:
+        program.kill()
+    program.communicate(timeout=30)
+
+
+@pytest.fixture
+def client(server: "subprocess.Popen[str]", port: int) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
+
+        def is_up() -> bool:
+            assert server.poll() is None, server.communicate()
+            try:
+                return client.get("/api/v1/health/live").status_code == 200
+            except httpx.TransportError:
+                return False
+
+        wait_for(is_up)
+        yield client
+
+
+def first_event(lines: Iterator[str]) -> dict[str, object]:
+    for line in lines:
+        if line.startswith("data: "):
+            return json.loads(line.removeprefix("data: "))
+    raise AssertionError("the stream ended without an event")
+
+
+def test_each_event_comes_when_it_happens_and_the_last_ends_the_stream(client: httpx.Client) -> None:
+    task_id = client.post(f"{ADMIN}/tasks", json={"task": "cleanup_expired_discounts"}).json()["task_id"]
+
+    with client.stream("GET", f"{ADMIN}/tasks/{task_id}/events") as stream:
+        lines = stream.iter_lines()
+        # Before anything else happens: nothing is held back until the end.
+        assert first_event(lines)["status"] == "queued"
+        client.post(f"{ADMIN}/tasks/{task_id}/revoke")
+        last = first_event(lines)
+        assert (last["status"], last["ready"]) == ("revoked", True)
+        assert [line for line in lines if line] == []
+
+
+def test_a_server_that_is_told_to_stop_does_not_wait_for_whoever_watches_a_task(
+    client: httpx.Client, server: "subprocess.Popen[str]"
+) -> None:
+    task_id = client.post(f"{ADMIN}/tasks", json={"task": "cleanup_expired_discounts"}).json()["task_id"]
+
+    with client.stream("GET", f"{ADMIN}/tasks/{task_id}/events") as stream:
+        assert first_event(stream.iter_lines())["status"] == "queued"
+        os.kill(server.pid, signal.SIGTERM)
+
+        assert server.wait(timeout=15) in (0, -signal.SIGTERM)
