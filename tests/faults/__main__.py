@@ -74,7 +74,9 @@ async def _play(name: str, servers: BreakableServers, console: Console) -> Verdi
                 else:
                     row = await {fault.__name__: fault for fault in OF_SERVERS}[name](stage, servers)
             except Exception as error:  # noqa: BLE001 -- the other faults are still to be played
-                row = Verdict(jobs=0, lost=0, doubled=0, recovery=None, note=repr(error), as_it_should=False)
+                row = Verdict(
+                    jobs=0, lost=0, doubled=0, untold=0, recovery=None, note=repr(error), as_it_should=False
+                )
             if not row.holds:
                 for worker in stage.workers:
                     lines = worker.log.read_text(errors="replace").splitlines()[-_LAST_LINES:]
@@ -84,14 +86,16 @@ async def _play(name: str, servers: BreakableServers, console: Console) -> Verdi
 
 def _table(rows: list[tuple[str, Verdict]]) -> Table:
     table = Table("fault", title=f"At most {RECOVERS_WITHIN:.0f} s to recover, nothing lost, nothing doubled")
-    for column in ("jobs in flight", "lost", "effects doubled", "seconds to recover"):
+    for column in ("jobs in flight", "lost", "effects doubled", "runs untold", "seconds to recover"):
         table.add_column(column, justify="right")
     table.add_column("besides")
     table.add_column("")
     for title, row in rows:
         seconds = "–" if row.recovery is None else f"{row.recovery:.1f}"
         mark = "holds" if row.holds else "FAILS"
-        table.add_row(title, f"{row.jobs:,}", str(row.lost), str(row.doubled), seconds, row.note, mark)
+        table.add_row(
+            title, f"{row.jobs:,}", str(row.lost), str(row.doubled), str(row.untold), seconds, row.note, mark
+        )
     return table
 
 

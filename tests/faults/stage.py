@@ -203,7 +203,7 @@ async def stage_on(database_url: str, redis_url: str, folder: Path) -> AsyncGene
     stage = Stage(settings, queue, folder)
     try:
         await redis.flushdb()
-        await stage.query("TRUNCATE workers, job_receipts, discounts, price_decisions")
+        await stage.query("TRUNCATE workers, job_receipts, task_runs, discounts, price_decisions")
         connection = await asyncpg.connect(database_url)
         await connection.execute(TABLES)
         await connection.close()

@@ -1,10 +1,11 @@
 """What a fault came to: jobs lost, effects doubled, seconds until what it hit ran again."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from flexiprice.jobs.status import JobStatus, RunStatus
-from tests.faults.stage import Stage
+from tests.faults.stage import Stage, until
 
 RECOVERS_WITHIN = 10.0
 
@@ -13,6 +14,14 @@ SELECT extract(epoch FROM min(again.at)) - $2::float8 AS seconds
 FROM fault_starts AS hit JOIN fault_starts AS again USING (job_id)
 WHERE hit.pid = $1 AND hit.at <= to_timestamp($2::float8) AND again.at > to_timestamp($2::float8)
 GROUP BY job_id
+"""
+
+_HISTORY_SECONDS = 3.0
+_TOLD = """
+SELECT count(*) FROM (
+    SELECT FROM task_runs WHERE job_id = ANY($1) GROUP BY job_id
+    HAVING count(*) FILTER (WHERE state = 'succeeded') = 1 AND count(*) FILTER (WHERE state = 'running') = 0
+) AS told
 """
 
 
@@ -24,6 +33,7 @@ class Verdict:
         jobs: how many were waiting or running when the fault struck, or came while it lasted.
         lost: those that did not end as they should, or without their effect.
         doubled: effects that were committed once too often.
+        untold: those of which the run history does not tell, or that it does not know to have ended.
         recovery: seconds until the last of those that were hit ran again; None where none was.
         note: what else there is to know.
         as_it_should: whatever else the fault must show, it showed.
@@ -32,6 +42,7 @@ class Verdict:
     jobs: int
     lost: int
     doubled: int
+    untold: int
     recovery: float | None
     note: str = ""
     as_it_should: bool = True
@@ -82,6 +93,7 @@ async def verdict(
         jobs=len(job_ids) + len(failing),
         lost=len(lost),
         doubled=sum(times - 1 for times in effects.values()),
+        untold=await _untold(stage, job_ids),
         recovery=recovery,
         note=note,
         as_it_should=as_it_should,
@@ -112,6 +124,20 @@ async def last_effect_of_those_hit(stage: Stage, struck_at: float, back_at: floa
     """
     seconds = (await stage.query(last, struck_at, back_at))[0][0]
     return None if seconds is None else max(0.0, float(seconds))
+
+
+async def _untold(stage: Stage, job_ids: Sequence[str]) -> int:
+    untold = len(job_ids)
+
+    async def told() -> bool:
+        nonlocal untold
+        untold = len(job_ids) - (await stage.query(_TOLD, list(job_ids)))[0][0]
+        return not untold
+
+    # Records are written soon after, never before a run's end is told.
+    with suppress(TimeoutError):
+        await until(told, _HISTORY_SECONDS, every=0.1)
+    return untold
 
 
 def _succeeded(status: JobStatus | None) -> bool:
