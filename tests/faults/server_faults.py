@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from tests.faults.servers import BreakableServers
 from tests.faults.stage import Stage
-from tests.faults.verdict import Verdict, last_effect_of_those_hit, slowest_worker_after, verdict
+from tests.faults.verdict import Verdict, end_of_those_hit, slowest_worker_after, verdict
 
 _AWAY_SECONDS = 2.0
 
@@ -63,7 +63,7 @@ async def postgres_restart(stage: Stage, servers: BreakableServers) -> Verdict:
     servers.start_postgres()
     back_at = time.time()
     await stage.until_ready(jobs)
-    recovery = await last_effect_of_those_hit(stage, struck_at, back_at)
+    recovery = await end_of_those_hit(stage, struck_at, back_at)
     return await _of_survivors(stage, jobs, recovery, "PostgreSQL is away")
 
 
@@ -77,7 +77,7 @@ async def postgres_frozen(stage: Stage, servers: BreakableServers) -> Verdict:
         await asyncio.sleep(20)
     back_at = time.time()
     await stage.until_ready(jobs)
-    recovery = await last_effect_of_those_hit(stage, struck_at, back_at)
+    recovery = await end_of_those_hit(stage, struck_at, back_at)
     return await _of_survivors(stage, jobs, recovery, "PostgreSQL is away")
 
 

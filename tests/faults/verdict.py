@@ -115,15 +115,17 @@ async def slowest_worker_after(stage: Stage, instant: float) -> float | None:
     return max(seconds) if len(seconds) == len(stage.workers) else None
 
 
-async def last_effect_of_those_hit(stage: Stage, struck_at: float, back_at: float) -> float | None:
-    """Seconds from when a server was back until all jobs that ran when it went have done their work."""
-    last = """
-        SELECT extract(epoch FROM max(effects.at)) - $2::float8
-        FROM fault_starts AS starts JOIN fault_effects AS effects USING (job_id)
-        WHERE starts.at < to_timestamp($1::float8)
-    """
-    seconds = (await stage.query(last, struck_at, back_at))[0][0]
-    return None if seconds is None else max(0.0, float(seconds))
+async def end_of_those_hit(stage: Stage, struck_at: float, back_at: float) -> float | None:
+    """Seconds from when a server was back until all jobs that ran when it went have ended."""
+    rows = await stage.query(
+        "SELECT DISTINCT job_id FROM fault_starts WHERE at < to_timestamp($1::float8)", struck_at
+    )
+    ends = [
+        status.finished_at.timestamp()
+        for status in (await stage.statuses([row["job_id"] for row in rows])).values()
+        if status.finished_at is not None and status.finished_at.timestamp() > struck_at
+    ]
+    return max(ends) - back_at if ends else None
 
 
 async def _untold(stage: Stage, job_ids: Sequence[str]) -> int:

@@ -64,9 +64,11 @@ async def stop_with_grace(stage: Stage) -> Verdict:
 
 async def stop_without_grace(stage: Stage) -> Verdict:
     """SIGTERM mid-job, without enough grace."""
-    stopped, _ = await stage.start_workers(2, worker_grace="0.5")
-    jobs = await stage.enqueue(20, before=3.0)
+    await stage.start_workers(2, worker_grace="0.5")
+    # The other one has room for all of them.
+    jobs = await stage.enqueue(10, before=3.0)
     await stage.until_started(jobs)
+    stopped = await stage.running_on(jobs)
     # The grace is the operator's; what counts is how soon they run elsewhere once it is over.
     over_at = stopped.signal(signal.SIGTERM) + 0.5
     code = await asyncio.to_thread(stopped.process.wait, 30)
