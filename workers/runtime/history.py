@@ -15,6 +15,7 @@ from flexiprice.errors import DatabaseUnavailable
 from flexiprice.metrics import Metrics
 from flexiprice.services.run_recording import RunRecord, record_runs
 from flexiprice.telemetry import get_logger
+from workers.runtime.ending import cancelled
 from workers.runtime.run_events import RunEnd, RunFacts
 from workers.runtime.run_records import record_of
 
@@ -68,8 +69,7 @@ class RunHistory:
     async def aclose(self) -> None:
         """Writes what is left, if that can be done soon."""
         if self._writing is not None:
-            self._writing.cancel()
-            await asyncio.wait([self._writing])
+            await cancelled(self._writing)
         with suppress(DatabaseUnavailable, TimeoutError):
             async with asyncio.timeout(_LAST_SECONDS):
                 await self._write_all()

@@ -23,6 +23,7 @@ from flexiprice.services.worker_fence import forget_worker, register_worker, ses
 from flexiprice.settings import Queue
 from flexiprice.telemetry import get_logger
 from workers.runtime.consumer import Consumer
+from workers.runtime.ending import cancelled
 from workers.runtime.heartbeat import Heartbeat, LostWorkers
 from workers.runtime.limits import UNWIND
 from workers.runtime.patience import AWAY
@@ -201,12 +202,8 @@ class Life:
     def _in_background(self, work: Coroutine[Any, Any, None], name: str) -> None:
         part = asyncio.create_task(work, name=name)
 
-        async def end() -> None:
-            part.cancel()
-            await asyncio.wait([part])
-
         part.add_done_callback(self._on_end_of_part)
-        self._closing.push_async_callback(end)
+        self._closing.push_async_callback(cancelled, part)
 
     def _describe(self) -> LiveWorker:
         running = [job for consumer in self._consumers for job in consumer.running]

@@ -19,6 +19,7 @@ from flexiprice.resources import open_database, open_job_broker
 from flexiprice.settings import Settings
 from flexiprice.telemetry import get_logger
 from workers.runtime.arq_functions import arq_function
+from workers.runtime.ending import cancelled
 from workers.runtime.life import Life
 from workers.runtime.loop_watch import LoopWatch
 from workers.runtime.metrics_server import serving_metrics
@@ -195,12 +196,8 @@ class WorkerProcess:
     def _in_background(self, work: Coroutine[Any, Any, None], name: str) -> None:
         part = asyncio.create_task(work, name=name)
 
-        async def end() -> None:
-            part.cancel()
-            await asyncio.wait([part])
-
         part.add_done_callback(self._on_end_of_part)
-        self._closing.push_async_callback(end)
+        self._closing.push_async_callback(cancelled, part)
 
     def _on_end_of_part(self, part: asyncio.Task[None]) -> None:
         if part.cancelled() or (error := part.exception()) is None:

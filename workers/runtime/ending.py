@@ -1,0 +1,17 @@
+"""Ending what runs in the background, for certain."""
+
+import asyncio
+from typing import Any, Final
+
+_AGAIN_SECONDS: Final = 0.2
+
+
+async def cancelled(work: asyncio.Task[Any]) -> None:
+    """Cancels a task, and returns when it has ended.
+
+    It is told again until it has: a cancellation that meets a statement on its way can come back as a lost
+    connection, which whoever is patient takes for a reason to go on.
+    """
+    while not work.done():
+        work.cancel()
+        await asyncio.wait([work], timeout=_AGAIN_SECONDS)
