@@ -18,6 +18,7 @@ from flexiprice.jobs.declarations import TaskArguments
 from flexiprice.jobs.redis import create_redis
 from flexiprice.jobs.status import RunStatus
 from flexiprice.settings import Settings, load_settings
+from tests import servers
 from tests.workers import toy_tasks
 from workers.runtime.lifecycle import WorkerProcess
 from workers.runtime.task import Task, tasks_in
@@ -27,10 +28,17 @@ ROOT = Path(__file__).parents[2]
 StartWorker = Callable[..., subprocess.Popen[str]]
 
 
+@pytest.fixture(scope="session")
+def workers_database_url(postgres_url: str, template_database: str) -> Iterator[str]:
+    """A database for all workers that leave nothing in it but the history of their runs."""
+    with servers.database(postgres_url, servers.unique("workers"), template=template_database) as url:
+        yield url
+
+
 @pytest.fixture
-def settings(shared_database_url: str, redis_url: str) -> Settings:
-    """The toy tasks leave no trace in the database, so it need not be each test's own."""
-    return load_settings(env_files=(), database_url=shared_database_url, redis_url=redis_url)
+def settings(workers_database_url: str, redis_url: str) -> Settings:
+    """The toy tasks have no effects in the database, so it need not be each test's own."""
+    return load_settings(env_files=(), database_url=workers_database_url, redis_url=redis_url)
 
 
 @pytest.fixture

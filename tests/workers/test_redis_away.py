@@ -52,8 +52,8 @@ def own_redis(tmp_path: Path) -> Iterator[OwnRedis]:
 
 
 @pytest.fixture
-def settings(shared_database_url: str, own_redis: OwnRedis) -> Settings:
-    return load_settings(env_files=(), database_url=shared_database_url, redis_url=own_redis.url)
+def settings(workers_database_url: str, own_redis: OwnRedis) -> Settings:
+    return load_settings(env_files=(), database_url=workers_database_url, redis_url=own_redis.url)
 
 
 @pytest.fixture
