@@ -1,0 +1,35 @@
+"""Ending what runs in the background."""
+
+import asyncio
+from contextlib import suppress
+
+from workers.runtime.ending import cancelled
+
+
+async def test_what_takes_its_cancellation_for_something_else_is_told_again():
+    """As a statement that is on its way when it is cancelled, which asyncpg may report as an error."""
+    begun = asyncio.Event()
+
+    async def patient() -> None:
+        begun.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+        await asyncio.sleep(60)
+
+    work = asyncio.create_task(patient())
+    await begun.wait()
+    async with asyncio.timeout(5):
+        await cancelled(work)
+
+    assert work.cancelled()
+
+
+async def test_what_has_ended_is_left_as_it_is():
+    async def quick() -> int:
+        return 7
+
+    work = asyncio.create_task(quick())
+    await work
+    await cancelled(work)
+
+    assert work.result() == 7
