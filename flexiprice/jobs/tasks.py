@@ -1,23 +1,16 @@
 """The tasks that may be enqueued by name."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, cast
 
 from flexiprice.errors import InvalidInput
-from flexiprice.jobs.declarations import (
-    CLEANUP_EXPIRED_DISCOUNTS,
-    RECOMPUTE_ALL_DISCOUNTS,
-    RECOMPUTE_BATCHES,
-    UPDATE_PRICE_HISTORY,
-    TaskArguments,
-    TaskDeclaration,
-)
+from flexiprice.jobs import declarations
+from flexiprice.jobs.declarations import TaskArguments, TaskDeclaration
 
-TASKS: Final[Sequence[TaskDeclaration[TaskArguments]]] = (
-    RECOMPUTE_ALL_DISCOUNTS,
-    RECOMPUTE_BATCHES,
-    CLEANUP_EXPIRED_DISCOUNTS,
-    UPDATE_PRICE_HISTORY,
+TASKS: Final[Sequence[TaskDeclaration[TaskArguments]]] = tuple(
+    cast("TaskDeclaration[TaskArguments]", declared)
+    for declared in vars(declarations).values()
+    if isinstance(declared, TaskDeclaration)
 )
 
 
