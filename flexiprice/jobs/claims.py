@@ -155,6 +155,10 @@ class JobClaims:
         ]
         return Taken(jobs, None if pause < 0 else pause, [job_id.decode() for job_id in called_off])
 
+    async def name_task(self, job: ClaimedJob, task: str) -> None:
+        """Notes in a job's record what only its body told, for others to see without taking it."""
+        await cast("Awaitable[int]", self._redis.hset(keys.record_key(job.job_id), "task", task))
+
     async def end(self, job: ClaimedJob, result: bytes | None, *, lost: bool = False) -> bool:
         """Ends a job for good; returns whether it was the worker's to end.
 

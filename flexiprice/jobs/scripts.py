@@ -221,9 +221,11 @@ if redis.call('ZSCORE', lost_workers, worker) or
 end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local before = redis.call('ZSCORE', workers, worker)
 redis.call('SET', record, said, 'PX', lease)
 redis.call('ZADD', workers, string.format('%.0f', now), worker)
-if may_declare ~= '' then
+-- Where this heartbeat itself had to wait, those of the others may be waiting behind it.
+if may_declare ~= '' and before and now - before <= lease / 2 then
   local silent = redis.call('ZRANGEBYSCORE', workers, '-inf', string.format('(%.0f', now - lease))
   for _, id in ipairs(silent) do
     redis.call('ZREM', workers, id)

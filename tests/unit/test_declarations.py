@@ -86,3 +86,11 @@ def test_a_task_has_the_time_limit_of_the_settings_unless_it_declares_its_own():
     settings = load_settings(env_files=(), time_limit=60)
 
     assert RECOMPUTE_ALL_DISCOUNTS.time_limit_in(settings) == timedelta(seconds=60)
+
+
+def test_a_task_outlives_a_database_that_is_away_for_a_while_and_does_not_wait_long_when_it_is_back():
+    retry = RECOMPUTE_ALL_DISCOUNTS.retry
+    shortest = [retry.delay_after(attempt, chance=0.999) for attempt in range(1, retry.max_tries)]
+
+    assert sum(shortest, timedelta()) > timedelta(seconds=30)
+    assert retry.cap <= timedelta(seconds=10)

@@ -214,6 +214,9 @@ async def test_a_job_that_no_worker_knows_fails_when_patience_is_over(
     async with running(patient):
         status = await queue.wait(unknown.job_id, WAIT)
 
+    assert status.finished_at is not None
+    assert status.enqueued_at is not None
+    assert status.finished_at - status.enqueued_at > timedelta(milliseconds=300)
     assert status.error == JobError("unknown_task", "function 'of_tomorrow' not found")
 
 

@@ -195,13 +195,23 @@ class Consumer:
             return
         task = self._tasks.get(call.task)
         if task is None:
-            _LOGGER.warning("no worker knows the task", job_id=job.job_id, task=call.task)
-            await self._end(held, error=JobExecutionFailed(f"function {call.task!r} not found"))
+            await self._refuse(held)
             return
         if held.ending is RunState.REVOKED:
             await self._end(held, error=asyncio.CancelledError())
             return
         await self._attempt(held, task)
+
+    async def _refuse(self, held: _Held) -> None:
+        job, task = held.job, held.call.task
+        if "task" in job.record:
+            # Then it was left for others until now.
+            _LOGGER.warning("no worker knows the task", job_id=job.job_id, task=task)
+            await self._end(held, error=JobExecutionFailed(f"function {task!r} not found"))
+            return
+        # A plain arq client's job, of which nobody could know before it was taken.
+        await self._patience.until_back(lambda: self._claims.name_task(job, task))
+        await self._patience.until_back(lambda: self._claims.give_back(job))
 
     async def _attempt(self, held: _Held, task: Task[TaskArguments]) -> None:
         facts = run_facts(held.job, held.call)

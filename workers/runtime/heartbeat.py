@@ -11,6 +11,8 @@ from workers.runtime.surroundings import Surroundings
 
 _LOGGER = get_logger(__name__)
 _LEASE_SECONDS: Final = LEASE.total_seconds()
+# Between two heartbeats; the script that declares others lost has the same measure.
+_LATE_SECONDS: Final = _LEASE_SECONDS / 2
 _EVERY_SECONDS: Final = HEARTBEAT_EVERY.total_seconds()
 # While Redis is away: when it is back, every worker must be heard before anyone may declare it lost.
 _TRY_AGAIN_SECONDS: Final = 0.25
@@ -29,7 +31,7 @@ class Contact:
 
     def answered(self, now: float) -> None:
         """Notes an answer, at an instant of the loop's clock."""
-        if self._healthy_since is None or now - self._last > _LEASE_SECONDS * 0.8:
+        if self._healthy_since is None or now - self._last > _LATE_SECONDS:
             self._healthy_since = now
         self._last = now
 
@@ -39,7 +41,9 @@ class Contact:
 
     def is_proven(self, now: float) -> bool:
         """It has lasted for a whole lease."""
-        return self._healthy_since is not None and now - self._healthy_since >= _LEASE_SECONDS
+        if self._healthy_since is None or now - self._last > _LATE_SECONDS:
+            return False
+        return now - self._healthy_since >= _LEASE_SECONDS
 
 
 class Heartbeat:
