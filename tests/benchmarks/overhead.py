@@ -110,7 +110,10 @@ class Contender(ABC):
             yield psutil.Process(program.pid)
         finally:
             program.terminate()
-            program.wait(60)
+            try:
+                program.wait(60)
+            finally:
+                program.kill()
 
 
 class _ByArq(Contender):
