@@ -4,7 +4,7 @@ import asyncio
 import signal
 from collections.abc import Coroutine, Iterable, Sequence
 from contextlib import AsyncExitStack
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from flexiprice.cli.supervisor import announce_recycling
@@ -12,7 +12,8 @@ from flexiprice.domain.run import RunState
 from flexiprice.errors import InvalidSettings
 from flexiprice.jobs.announcements import Announcements
 from flexiprice.jobs.declarations import SCHEDULES, Schedule, TaskArguments
-from flexiprice.jobs.fleet import WorkerCommand, find_live_workers
+from flexiprice.jobs.fleet import WorkerCommand
+from flexiprice.jobs.fleet_snapshot import take_snapshot
 from flexiprice.jobs.redis import create_redis_of
 from flexiprice.metrics import FleetSnapshot, Metrics, PoolUse
 from flexiprice.resources import open_database, open_job_broker
@@ -20,6 +21,7 @@ from flexiprice.settings import Settings
 from flexiprice.telemetry import get_logger
 from workers.runtime.arq_functions import arq_function
 from workers.runtime.ending import cancelled
+from workers.runtime.history import RunHistory
 from workers.runtime.life import Life
 from workers.runtime.loop_watch import LoopWatch
 from workers.runtime.metrics_server import serving_metrics
@@ -35,7 +37,7 @@ from workers.runtime.vitals import MeasuredRuns, RecycledRuns, RunCounts
 _LOGGER = get_logger(__name__)
 _PROGRAM: Final = "flexiprice-worker"
 # For the worker's own affairs: to register, to fence others, to record runs.
-_OWN_CONNECTIONS: Final = 2
+_OWN_CONNECTIONS: Final = 3
 # For writing down that jobs are free again, once they were told to end.
 _HAND_BACK_SECONDS: Final = 6.0
 _ENDINGS: Final = tuple(state.value for state in RunState if state is not RunState.RUNNING)
@@ -133,6 +135,9 @@ class WorkerProcess:
         settings, opened = self._settings, self._closing.enter_async_context
         own = settings.model_copy(update={"database_pool_size": _OWN_CONNECTIONS})
         database = await opened(open_database(own, program=_PROGRAM))
+        history = RunHistory(database.sessions, self.metrics)
+        history.start()
+        self._closing.push_async_callback(history.aclose)
         broker = await opened(open_job_broker(settings, program=_PROGRAM))
         announcements = Announcements(broker.redis)
         self._closing.push_async_callback(announcements.aclose)
@@ -145,7 +150,7 @@ class WorkerProcess:
         self._closing.callback(loop_watch.stop)
 
         async def snapshot() -> FleetSnapshot:
-            return FleetSnapshot(workers_alive=len(await find_live_workers(broker.redis)))
+            return await take_snapshot(broker.tasks, now=datetime.now(tz=UTC))
 
         if settings.worker_metrics_port is not None:
             host, port = settings.worker_metrics_host, settings.worker_metrics_port
@@ -159,7 +164,7 @@ class WorkerProcess:
             sessions=database.sessions,
             metrics=self.metrics,
             loop_watch=loop_watch,
-            observer=AllObservers(self._observers()),
+            observer=AllObservers([*self._observers(), history]),
         )
 
     def _observers(self) -> Sequence[RunObserver]:
