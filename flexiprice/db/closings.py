@@ -1,4 +1,4 @@
-"""Discounts that close whatever the policy says, as SELECTs of the columns of `changes_table.CHANGES`."""
+"""Discounts that close whatever the policy says, as SELECTs of the columns of `change_rows.CHANGES`."""
 
 from functools import lru_cache
 from typing import Any
@@ -6,7 +6,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Dialect, Select, case, null, or_, select
 
 from flexiprice.db.cents import number
-from flexiprice.db.changes_table import typed
+from flexiprice.db.change_rows import typed
+from flexiprice.db.changes_at_once import prepare_writing
 from flexiprice.db.decision_constants import constant
 from flexiprice.db.prepared import Prepared, prepare
 from flexiprice.db.recompute_scope import BATCH_IDS, NOW
@@ -27,12 +28,12 @@ def prepare_expired_or_sold_out(dialect: Dialect) -> Prepared:
 
 
 @lru_cache
-def prepare_deleted(dialect: Dialect) -> Prepared:
-    """Closes the discounts of `batch_ids`, which are about to be deleted, at `now`."""
+def prepare_closing_deleted(dialect: Dialect) -> Prepared:
+    """The statement that closes the discounts of `batch_ids`, which are about to be deleted, at `now`."""
     stores = store_days_at(NOW)
     closings = _closings(Batch.expiry_date - stores.c.day, constant(CloseReason.DELETED))
     chosen = closings.join(stores, stores.c.store_id == Batch.store_id).where(Batch.id == BATCH_IDS.any_())
-    return prepare(chosen, dialect)
+    return prepare_writing(chosen, dialect)
 
 
 def _closings(days_to_expiry: ColumnElement[Any], reason: ColumnElement[Any]) -> Select[*tuple[Any, ...]]:

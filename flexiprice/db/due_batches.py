@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import cast
 
-from sqlalchemy import BigInteger, Dialect, case, func, select
+from sqlalchemy import BigInteger, Dialect, and_, case, func, literal_column, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -16,9 +16,10 @@ from flexiprice.db.recompute_scope import Narrowing, Scope
 from flexiprice.db.tables import Batch, table_of
 from flexiprice.domain.policy import PricingPolicy
 
-# More than these are not named but looked for again: the list would weigh on the client, and to look up so
-# many single batches would cost more than another pass over all of them.
+# More than these, or more than this part of all, are not named but looked for again: the list would weigh on
+# the client, and to look up so many single batches would cost more than another pass.
 _MOST_BATCHES_TO_NAME = 100_000
+_SMALLEST_PART_NOT_TO_NAME = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,7 @@ async def find_due(session: AsyncSession, policy: PricingPolicy, scope: Scope) -
     statement = _statement(connection.dialect, PolicyKey.of(policy), scope.narrowings)
     found = await run(session, statement, scope.parameters())
     considered, may_change, batch_ids = cast("tuple[int, int, list[int] | None]", found.one())
-    named = may_change <= _MOST_BATCHES_TO_NAME
-    return Due(considered, may_change, replace(scope, batch_ids=batch_ids or ()) if named else scope)
+    return Due(considered, may_change, scope if batch_ids is None else replace(scope, batch_ids=batch_ids))
 
 
 @lru_cache(maxsize=64)
@@ -67,5 +67,9 @@ def _statement(dialect: Dialect, key: PolicyKey, narrowings: frozenset[Narrowing
         .subquery()
     )
     may_change = func.coalesce(func.cardinality(passed.c.ids), number(0))
-    named = case((may_change <= number(_MOST_BATCHES_TO_NAME), passed.c.ids))
+    is_few = and_(
+        may_change <= number(_MOST_BATCHES_TO_NAME),
+        may_change * number(_SMALLEST_PART_NOT_TO_NAME) <= passed.c.considered,
+    )
+    named = case((is_few, func.coalesce(passed.c.ids, literal_column("'{}'", ARRAY(BigInteger)))))
     return prepare(select(passed.c.considered, may_change, named), dialect)

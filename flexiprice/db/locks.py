@@ -4,12 +4,16 @@ Whoever takes several takes them in the order in which they stand here.
 """
 
 from enum import IntEnum
+from functools import cache
 
 from sqlalchemy import Connection, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 # Keeps our keys apart from those of other programs in the same database.
 _NAMESPACE = 1_179_406_416
+WATCHFUL = {"client_connection_check_interval": "1s"}
+"""What makes the server look every second whether the client of a transaction still lives."""
+_WATCH_THE_CLIENT = select(*(func.set_config(name, value, True) for name, value in WATCHFUL.items()))
 
 
 class Lock(IntEnum):
@@ -29,13 +33,18 @@ async def take_lock(session: AsyncSession, lock: Lock) -> None:
     Meanwhile the server looks every second whether the client still lives: one that was killed must
     neither run on nor keep the lock.
     """
-    await session.execute(select(func.set_config("client_connection_check_interval", "1s", True)))
+    await session.execute(_WATCH_THE_CLIENT)
+    await take_lock_watched(session, lock)
+
+
+async def take_lock_watched(session: AsyncSession, lock: Lock) -> None:
+    """`take_lock` where an earlier statement of the transaction has set `WATCHFUL`."""
     await session.execute(_exclusive(lock))
 
 
 async def share_lock(session: AsyncSession, lock: Lock) -> None:
     """Like `take_lock`, beside others that share it; it keeps out who takes it, and the other way round."""
-    await session.execute(select(func.set_config("client_connection_check_interval", "1s", True)))
+    await session.execute(_WATCH_THE_CLIENT)
     await session.execute(select(func.pg_advisory_xact_lock_shared(_NAMESPACE, int(lock))))
 
 
@@ -44,5 +53,6 @@ def take_lock_on(connection: Connection, lock: Lock) -> None:
     connection.execute(_exclusive(lock))
 
 
+@cache
 def _exclusive(lock: Lock) -> Select[tuple[None]]:
     return select(func.pg_advisory_xact_lock(_NAMESPACE, int(lock)))

@@ -11,8 +11,12 @@ from flexiprice.db.locks import Lock, take_lock_on
 from flexiprice.db.tables import PriceDecision, PriceSnapshot
 
 MONTHS_AHEAD = 2
-_LOCK_NOT_AVAILABLE = "55P03"
 _PARTITIONED = (PriceDecision.__tablename__, PriceSnapshot.__tablename__)
+_LOCK_NOT_AVAILABLE = "55P03"
+_PRESENT = text(
+    "SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid "
+    "WHERE inhparent = ANY (CAST(CAST(:parents AS text[]) AS regclass[]))"
+).bindparams(parents=list(_PARTITIONED))
 _PARTITION = re.compile(rf"({'|'.join(_PARTITIONED)})_(\d{{4}})_(\d{{2}})")
 
 
@@ -78,11 +82,7 @@ async def _drop(session: AsyncSession, name: str) -> bool:
 
 
 def _present(connection: Connection) -> set[str]:
-    query = (
-        "SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid "
-        "WHERE inhparent = ANY (CAST(CAST(:parents AS text[]) AS regclass[]))"
-    )
-    return set(connection.execute(text(query), {"parents": list(_PARTITIONED)}).scalars())
+    return set(connection.execute(_PRESENT).scalars())
 
 
 def _missing(connection: Connection, now: datetime) -> list[tuple[str, datetime]]:

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Text, case, cast, collate, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from flexiprice.db.changes_table import CHANGES
+from flexiprice.db.change_rows import CHANGES
 from flexiprice.db.limit_mask import LimitMask
 from flexiprice.db.tables import Batch, Product, Store
 from flexiprice.domain.decision import CloseReason, DecisionKind

@@ -1,8 +1,9 @@
 """What a recompute changes, as one SELECT of only the rows that change.
 
-It gives the columns of `changes_table.CHANGES`, as those of `closings` do.
+It gives the columns of `change_rows.CHANGES`, as those of `closings` do.
 """
 
+from collections.abc import Collection
 from functools import lru_cache
 from typing import Any
 
@@ -10,7 +11,8 @@ from sqlalchemy import ColumnElement, Dialect, Select, and_, case, collate, func
 
 from flexiprice.db.candidates import join_candidates, priced_products
 from flexiprice.db.cents import number, price_of, rate_of
-from flexiprice.db.changes_table import typed
+from flexiprice.db.change_rows import typed
+from flexiprice.db.changes_at_once import prepare_writing
 from flexiprice.db.decision_constants import constant, no_reason
 from flexiprice.db.fingerprint import batch_fingerprint
 from flexiprice.db.policy_sql import Columns, CurrentColumns, batch_terms, fenced, quote_terms
@@ -25,18 +27,29 @@ from flexiprice.domain.policy import PricingPolicy
 def prepare_changes(
     dialect: Dialect, key: PolicyKey, narrowings: frozenset[Narrowing], *, version_counts: bool
 ) -> Prepared:
+    """`select_changes` of a policy, compiled."""
+    return prepare(select_changes(key.policy(), narrowings, version_counts=version_counts), dialect)
+
+
+@lru_cache(maxsize=64)
+def prepare_writing_changes(dialect: Dialect, key: PolicyKey, narrowings: frozenset[Narrowing]) -> Prepared:
+    """The statement that computes what `select_changes` gives and writes it."""
+    return prepare_writing(select_changes(key.policy(), narrowings, version_counts=True), dialect)
+
+
+def select_changes(
+    policy: PricingPolicy, narrowings: Collection[Narrowing], *, version_counts: bool
+) -> Select[*tuple[Any, ...]]:
     """The decisions that a policy makes: discounts that open, change and close.
 
     Rows without a `kind` are no decisions: their price stays as it is, for all its reasons, and only the
     fingerprint is new (after another version of FlexiPrice has come to compute it otherwise, say).
 
     Args:
-        dialect: of the connection.
-        key: of the policy; one without a version holds no open price.
+        policy: without a version it holds no open price.
         narrowings: which conditions the scope has; its values are parameters.
         version_counts: whether another policy version alone makes a change.
     """
-    policy = key.policy()
     products = priced_products(policy, narrowings)
     candidates = join_candidates(products, narrowings)
     batch, open_ = table_of(Batch).c, table_of(Discount).c
@@ -79,7 +92,7 @@ def prepare_changes(
     quoted = quote_terms(policy, fenced(joined)).c
     changes = _changes(policy, quoted, _differs(quoted, version_counts=version_counts))
     stays_without = and_(quoted.price_cents.is_(None), quoted.current_cents.is_(None))
-    return prepare(changes.where(~stays_without), dialect)
+    return changes.where(~stays_without)
 
 
 def _differs(quoted: Columns, *, version_counts: bool) -> ColumnElement[bool]:

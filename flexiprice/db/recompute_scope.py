@@ -1,7 +1,7 @@
 """Which batches a recompute is about."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime
 from enum import StrEnum
 
@@ -45,7 +45,7 @@ class Scope:
 
     def parameters(self) -> Mapping[str, object]:
         """Values for the parameters of this module."""
-        return asdict(self)
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 # Not required, so that a statement can be compiled before their values are known.

@@ -7,11 +7,12 @@ from time import perf_counter
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from flexiprice.db.changes_table import CHANGES, apply_changes, collect_changes, drop_changes
+from flexiprice.db.change_rows import CHANGES
+from flexiprice.db.changes_table import apply_changes, collect_changes, drop_changes
 from flexiprice.db.closings import prepare_expired_or_sold_out
-from flexiprice.db.locks import Lock, take_lock
+from flexiprice.db.locks import Lock
 from flexiprice.db.partitions import drop_price_history_before, ensure_partitions
-from flexiprice.db.planner import plan_for_bulk
+from flexiprice.db.planner import begin_bulk
 from flexiprice.domain.decision import CloseReason
 
 
@@ -49,13 +50,13 @@ async def cleanup_expired_discounts(
         history_retention_days: price history wholly older than this is dropped, by the month.
     """
     started = perf_counter()
-    await take_lock(session, Lock.DISCOUNTS)
+    await begin_bulk(session, Lock.DISCOUNTS)
     created = await ensure_partitions(session, now=now)
-    await plan_for_bulk(session)
     dialect = (await session.connection()).dialect
-    counts = await collect_changes(session, prepare_expired_or_sold_out(dialect), {"now": now})
+    at = {"now": now}
+    counts = await collect_changes(session, prepare_expired_or_sold_out(dialect), at)
     expired = await session.scalar(select(func.count()).where(CHANGES.c.close_reason == CloseReason.EXPIRED))
-    await apply_changes(session, counts, decided_at=now)
+    await apply_changes(session, counts, at)
     await drop_changes(session)
     dropped = await drop_price_history_before(session, instant=now - timedelta(days=history_retention_days))
     return CleanupSummary(

@@ -1,9 +1,11 @@
 """Versions of the pricing policy: created, listed, activated, rolled back. One is active, always."""
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import String, cast, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.db.locks import Lock, take_lock
@@ -38,6 +40,12 @@ class PolicyVersion:
 async def get_active_policy(session: AsyncSession) -> PolicyVersion:
     """The version by which prices are made now."""
     return _read((await session.scalars(select(Policy).where(Policy.active))).one())
+
+
+async def get_active_rules(session: AsyncSession) -> PricingPolicy:
+    """The policy by which prices are made now, for those who price by it again and again."""
+    query = select(Policy.version, cast(Policy.document, String)).where(Policy.active)
+    return _parsed(*(await session.execute(query)).one())
 
 
 async def list_policies(session: AsyncSession) -> list[PolicyVersion]:
@@ -107,6 +115,12 @@ async def roll_back_policy(session: AsyncSession, *, now: datetime) -> PolicyVer
     if before is None:
         raise Conflict("no other version of the policy was ever active")
     return await activate_policy(session, before, now=now)
+
+
+@lru_cache(maxsize=16)
+def _parsed(version: int, document: str) -> PricingPolicy:
+    # By its text too, because one process may work on several databases.
+    return parse_policy(json.loads(document)).with_version(version)
 
 
 def _read(stored: Policy) -> PolicyVersion:

@@ -17,7 +17,7 @@ from flexiprice.domain.decision import CloseReason, DecisionKind
 from flexiprice.domain.limits import Limit
 from flexiprice.domain.policy import PricingPolicy
 from flexiprice.errors import InvalidInput
-from flexiprice.services.policies import get_active_policy
+from flexiprice.services.policies import get_active_rules
 from flexiprice.services.recompute import (
     DEFAULT_DAYS_THRESHOLD,
     RecomputeSummary,
@@ -149,7 +149,7 @@ async def preview_recompute(
         store=None if store is None else (await get_store(session, store)).code,
         category_key=None if category is None else category_key(category),
     )
-    priced_by = policy or (await get_active_policy(session)).policy
+    priced_by = policy or await get_active_rules(session)
     await plan_for_bulk(session)
     due = await find_due(session, priced_by, scope)
     counts = await collect_price_changes(session, priced_by, due.scope, version_counts=policy is None)

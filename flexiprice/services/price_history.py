@@ -11,10 +11,12 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, CursorResult, Select, and_, delete, func, insert, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from flexiprice.db.locks import Lock, take_lock
+from flexiprice.db.locks import Lock
 from flexiprice.db.partitions import ensure_partitions
-from flexiprice.db.store_days import store_days
-from flexiprice.db.tables import Batch, Discount, PriceSnapshot, Product, Store
+from flexiprice.db.planner import begin_bulk, keep_plans
+from flexiprice.db.prices_in_force import PRICES_IN_FORCE, prepare_prices_in_force
+from flexiprice.db.tables import PriceSnapshot, Product, Store
+from flexiprice.db.temporary_table import create_temporary, drop_temporary
 from flexiprice.services.products import get_product
 from flexiprice.services.stores import get_store
 
@@ -92,15 +94,18 @@ async def update_price_history(
         now: when the prices are looked at, which tells what has expired in which store.
     """
     started = time.monotonic()
-    await take_lock(session, Lock.PRICE_HISTORY)
+    await begin_bulk(session, Lock.PRICE_HISTORY)
     await ensure_partitions(session, now=slot_at)
     recorded = closed = 0
     later = select(PriceSnapshot.slot_at).where(PriceSnapshot.slot_at > slot_at).limit(1)
     superseded = await session.scalar(later) is not None
     if not superseded:
         await session.execute(delete(PriceSnapshot).where(PriceSnapshot.slot_at == slot_at))
-        recorded = await _write(session, _in_force(slot_at, now))
+        in_force = await _in_force(session, slot_at, now)
+        await keep_plans(session)
+        recorded = await _write(session, in_force)
         closed = await _write(session, _returned(slot_at))
+        await drop_temporary(session, PRICES_IN_FORCE)
     return PriceHistorySummary(
         slot_at=slot_at,
         recorded=recorded,
@@ -116,26 +121,12 @@ async def _write(session: AsyncSession, rows: Select[*tuple[Any, ...]]) -> int:
     return result.rowcount if isinstance(result, CursorResult) else 0
 
 
-def _in_force(slot_at: datetime, now: datetime) -> Select[*tuple[Any, ...]]:
-    stores = store_days(now)
-    return (
-        select(
-            Batch.product_id,
-            Batch.store_id,
-            literal(slot_at, PriceSnapshot.slot_at.type),
-            func.min(Discount.price),
-            Product.base_price,
-        )
-        .join(Batch, Batch.id == Discount.batch_id)
-        .join(Product, Product.id == Batch.product_id)
-        .join(stores, stores.c.store_id == Batch.store_id)
-        .where(
-            Batch.quantity > 0,
-            Batch.expiry_date >= stores.c.day,
-            # A base price that has just been cut below an open discount wins over it.
-            Discount.price < Product.base_price,
-        )
-        .group_by(Batch.product_id, Batch.store_id, Product.base_price)
+async def _in_force(session: AsyncSession, slot_at: datetime, now: datetime) -> Select[*tuple[Any, ...]]:
+    dialect = (await session.connection()).dialect
+    await create_temporary(session, PRICES_IN_FORCE, prepare_prices_in_force(dialect), {"now": now})
+    row = PRICES_IN_FORCE.c
+    return select(
+        row.product_id, row.store_id, literal(slot_at, PriceSnapshot.slot_at.type), row.price, row.base_price
     )
 
 

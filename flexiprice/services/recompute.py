@@ -7,21 +7,25 @@ from time import perf_counter
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from flexiprice.db.changes_table import Counts, apply_changes, collect_changes, drop_changes
-from flexiprice.db.closings import prepare_deleted
+from flexiprice.db.change_rows import Counts
+from flexiprice.db.changes_at_once import write_at_once
+from flexiprice.db.changes_table import apply_changes, collect_changes, drop_changes
+from flexiprice.db.closings import prepare_closing_deleted
 from flexiprice.db.due_batches import find_due
-from flexiprice.db.locks import Lock, share_lock, take_lock
+from flexiprice.db.locks import Lock, share_lock
 from flexiprice.db.partitions import ensure_partitions
-from flexiprice.db.planner import plan_for_bulk
+from flexiprice.db.planner import begin_bulk
 from flexiprice.db.prepared import PolicyKey
-from flexiprice.db.price_changes import prepare_changes
+from flexiprice.db.price_changes import prepare_changes, prepare_writing_changes
 from flexiprice.db.recompute_scope import Scope
 from flexiprice.domain.policy import MAX_DAYS_TO_EXPIRY, PricingPolicy
 from flexiprice.errors import InvalidInput
-from flexiprice.services.policies import get_active_policy
+from flexiprice.services.policies import get_active_rules
 
 DEFAULT_DAYS_THRESHOLD = 30
 MAX_BATCHES_AT_ONCE = 100_000
+# Beyond so many, parallel workers save more than a temporary table costs.
+_MOST_AT_ONCE = 25_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,10 +105,7 @@ async def close_discounts_of_deleted(session: AsyncSession, batch_ids: Sequence[
     await ensure_partitions(session, now=now)
     dialect = (await session.connection()).dialect
     parameters = {"now": now, "batch_ids": batch_ids}
-    counts = await collect_changes(session, prepare_deleted(dialect), parameters)
-    await apply_changes(session, counts, decided_at=now)
-    await drop_changes(session)
-    return counts.closed
+    return (await write_at_once(session, prepare_closing_deleted(dialect), parameters)).closed
 
 
 def check_days_threshold(days: int) -> int:
@@ -120,21 +121,34 @@ def check_days_threshold(days: int) -> int:
 
 async def _recompute(session: AsyncSession, scope: Scope) -> RecomputeSummary:
     started = perf_counter()
-    await take_lock(session, Lock.DISCOUNTS)
-    await ensure_partitions(session, now=scope.now)
-    await plan_for_bulk(session)
-    policy = (await get_active_policy(session)).policy
+    await begin_bulk(session, Lock.DISCOUNTS)
+    policy = await get_active_rules(session)
     due = await find_due(session, policy, scope)
     counts = Counts()
     if due.may_change:
-        counts = await collect_price_changes(session, policy, due.scope)
-        await apply_changes(session, counts, decided_at=scope.now)
-        await drop_changes(session)
+        await ensure_partitions(session, now=scope.now)
+        write = _write_few if due.may_change <= _MOST_AT_ONCE else _write_many
+        counts = await write(session, policy, due.scope)
     return summarize(due.considered, counts, perf_counter() - started)
+
+
+async def _write_few(session: AsyncSession, policy: PricingPolicy, scope: Scope) -> Counts:
+    dialect = (await session.connection()).dialect
+    statement = prepare_writing_changes(dialect, PolicyKey.of(policy), scope.narrowings)
+    return await write_at_once(session, statement, scope.parameters())
+
+
+async def _write_many(session: AsyncSession, policy: PricingPolicy, scope: Scope) -> Counts:
+    counts = await collect_price_changes(session, policy, scope)
+    await apply_changes(session, counts, scope.parameters())
+    await drop_changes(session)
+    return counts
 
 
 def summarize(considered: int, counts: Counts, duration_seconds: float) -> RecomputeSummary:
     """The summary of what was, or would be, changed among the batches considered."""
+    # A batch that came in between counting and quoting was considered, too.
+    considered = max(considered, counts.decisions)
     return RecomputeSummary(
         considered=considered,
         opened=counts.opened,

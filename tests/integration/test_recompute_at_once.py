@@ -21,8 +21,9 @@ OVERSTOCK_TOO: dict[str, object] = {
 }
 Sessions = async_sessionmaker[AsyncSession]
 
+# Not by pg_stat_activity, which shows one transaction the same picture all the time.
 _WAITS_FOR_A_LOCK = text(
-    "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid) "
+    "SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database "
     "WHERE locktype = 'advisory' AND NOT granted AND datname = current_database()"
 )
 _WRITES = text(

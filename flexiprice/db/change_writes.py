@@ -1,0 +1,54 @@
+"""Writes what changes to the discounts and to the ledger; the rows themselves have all that is needed."""
+
+from sqlalchemy import Delete, FromClause, Insert, Update, delete, insert, select, update
+
+from flexiprice.db.change_rows import LEDGER_COLUMNS
+from flexiprice.db.decision_constants import constant
+from flexiprice.db.recompute_scope import NOW
+from flexiprice.db.tables import Discount, PriceDecision, table_of
+from flexiprice.domain.decision import DecisionKind
+
+_DECIDED = (
+    "fingerprint", "price", "base_price", "unit_cost", "rate", "rule", "limits", "policy_version",
+    "expiry_date", "days_to_expiry", "quantity",
+)  # fmt: skip
+
+
+def close(changes: FromClause) -> Delete:
+    """Deletes the discounts that close."""
+    discounts, new = table_of(Discount), changes.c
+    return delete(discounts).where(
+        discounts.c.batch_id == new.batch_id, new.kind == constant(DecisionKind.CLOSED)
+    )
+
+
+def change(changes: FromClause) -> Update:
+    """Updates the discounts that change."""
+    discounts, new = table_of(Discount), changes.c
+    changing = update(discounts).where(
+        discounts.c.batch_id == new.batch_id, new.kind == constant(DecisionKind.CHANGED)
+    )
+    return changing.values({**{name: new[name] for name in _DECIDED}, "changed_at": NOW})
+
+
+def refresh(changes: FromClause) -> Update:
+    """Updates the fingerprints of the discounts of which nothing else changes."""
+    discounts, new = table_of(Discount), changes.c
+    refreshing = update(discounts).where(discounts.c.batch_id == new.batch_id, new.kind.is_(None))
+    return refreshing.values(fingerprint=new.fingerprint)
+
+
+def open_(changes: FromClause) -> Insert:
+    """Inserts the discounts that open."""
+    new = changes.c
+    opening = select(new.batch_id, *(new[name] for name in _DECIDED), NOW, NOW)
+    return insert(table_of(Discount)).from_select(
+        ["batch_id", *_DECIDED, "opened_at", "changed_at"],
+        opening.where(new.kind == constant(DecisionKind.OPENED)),
+    )
+
+
+def record(changes: FromClause) -> Insert:
+    """Appends every decision to the ledger."""
+    lines = select(*(changes.c[name] for name in LEDGER_COLUMNS), NOW).where(changes.c.kind.is_not(None))
+    return insert(table_of(PriceDecision)).from_select([*LEDGER_COLUMNS, "decided_at"], lines)
