@@ -37,22 +37,22 @@ async def enqueue_lost(queue: TaskQueue, redis: ArqRedis, job_id: str, losses: i
 async def test_of_jobs_that_two_lost_workers_ran_one_runs_at_a_time(
     claims: JobClaims, queue: TaskQueue, redis: ArqRedis
 ):
-    await enqueue_lost(queue, redis, "poison", 2)
-    await enqueue_lost(queue, redis, "beside it", 2)
+    await enqueue_lost(queue, redis, "1 poison", 2)
+    await enqueue_lost(queue, redis, "2 beside it", 2)
     await enqueue_lost(queue, redis, "lost once", 1)
     await enqueue_lost(queue, redis, "never lost", 0)
 
-    assert sorted(await take(claims)) == ["lost once", "never lost", "poison"]
-    assert await take(claims, held=["poison", "lost once", "never lost"]) == []
-    await redis.hdel(keys.running_key(WORKER), "poison")
-    assert "beside it" in await take(claims, held=["poison", "lost once", "never lost"])
+    assert sorted(await take(claims)) == ["1 poison", "lost once", "never lost"]
+    assert await take(claims, held=["1 poison", "lost once", "never lost"]) == []
+    await redis.hdel(keys.running_key(WORKER), "1 poison")
+    assert "2 beside it" in await take(claims, held=["1 poison", "lost once", "never lost"])
 
 
 async def test_nor_does_one_of_another_queue_run_beside_it(
     claims: JobClaims, queue: TaskQueue, redis: ArqRedis
 ):
-    await enqueue_lost(queue, redis, "poison", 2)
-    await enqueue_lost(queue, redis, "beside it", 2, SLEEP_ELSEWHERE)
+    await enqueue_lost(queue, redis, "1 poison", 2)
+    await enqueue_lost(queue, redis, "2 beside it", 2, SLEEP_ELSEWHERE)
 
-    assert await take(claims) == ["poison"]
+    assert await take(claims) == ["1 poison"]
     assert await take(claims, SLEEP_ELSEWHERE.queue) == []
