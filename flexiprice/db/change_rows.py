@@ -8,7 +8,7 @@ from sqlalchemy.orm import QueryableAttribute
 
 from flexiprice.db.decision_constants import constant
 from flexiprice.db.tables import Discount, PriceDecision
-from flexiprice.domain.decision import DecisionKind
+from flexiprice.domain.decision import CloseReason, DecisionKind
 
 LEDGER_COLUMNS = (
     "batch_id", "store_id", "product_id", "kind", "close_reason", "price", "previous_price", "base_price",
@@ -35,11 +35,20 @@ def typed(**columns: ColumnElement[Any] | QueryableAttribute[Any]) -> list[Label
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many changes there are of each kind; `same` are those of the fingerprint alone."""
+    """How many changes there are of each kind.
+
+    Attributes:
+        opened: discounts that open.
+        changed: discounts that change.
+        closed: discounts that close.
+        expired: those of them that close because their batches are expired.
+        same: discounts of which only the fingerprint is new.
+    """
 
     opened: int = 0
     changed: int = 0
     closed: int = 0
+    expired: int = 0
     same: int = 0
 
     @property
@@ -54,5 +63,6 @@ def counted(changes: FromClause) -> list[ColumnElement[int]]:
     kinds = (DecisionKind.OPENED, DecisionKind.CHANGED, DecisionKind.CLOSED)
     return [
         *(func.count().filter(kind == constant(member)) for member in kinds),
+        func.count().filter(changes.c.close_reason == constant(CloseReason.EXPIRED)),
         func.count().filter(kind.is_(None)),
     ]

@@ -39,5 +39,5 @@ async def write_at_once(
 ) -> Counts:
     """Runs what `prepare_writing` made."""
     found = await run(session, statement, parameters)
-    opened, changed, closed, same, _ = cast("tuple[int, int, int, int, str]", found.one())
-    return Counts(opened, changed, closed, same)
+    *counts, _ = cast("tuple[int, int, int, int, int, str]", found.one())
+    return Counts(*counts)

@@ -29,7 +29,7 @@ async def collect_changes(
     """
     await create_temporary(session, CHANGES, changes, parameters)
     found = await session.execute(select(*counted(CHANGES)))
-    counts = Counts(*cast("tuple[int, int, int, int]", found.one()))
+    counts = Counts(*cast("tuple[int, int, int, int, int]", found.one()))
     if counts.changed or counts.closed or counts.same:
         # What opens is inserted without a join.
         await analyze(session, CHANGES, "batch_id", "kind")

@@ -1,4 +1,4 @@
-"""Discounts that close whatever the policy says, as SELECTs of the columns of `change_rows.CHANGES`."""
+"""Closes discounts whatever the policy says."""
 
 from functools import lru_cache
 from typing import Any
@@ -9,7 +9,7 @@ from flexiprice.db.cents import number
 from flexiprice.db.change_rows import typed
 from flexiprice.db.changes_at_once import prepare_writing
 from flexiprice.db.decision_constants import constant
-from flexiprice.db.prepared import Prepared, prepare
+from flexiprice.db.prepared import Prepared
 from flexiprice.db.recompute_scope import BATCH_IDS, NOW
 from flexiprice.db.store_days import store_days_at
 from flexiprice.db.tables import Batch, Discount, Product
@@ -17,14 +17,14 @@ from flexiprice.domain.decision import CloseReason, DecisionKind
 
 
 @lru_cache
-def prepare_expired_or_sold_out(dialect: Dialect) -> Prepared:
-    """Closes every discount whose batch is past its expiry date in its store at `now`, or has no stock."""
+def prepare_closing_what_is_over(dialect: Dialect) -> Prepared:
+    """The statement that closes all discounts whose batches, at `now`, are expired or have no stock."""
     stores = store_days_at(NOW)
     days_to_expiry = Batch.expiry_date - stores.c.day
     is_over = days_to_expiry < number(0)
     reason = case((is_over, constant(CloseReason.EXPIRED)), else_=constant(CloseReason.SOLD_OUT))
     closings = _closings(days_to_expiry, reason).join(stores, stores.c.store_id == Batch.store_id)
-    return prepare(closings.where(or_(is_over, Batch.quantity == number(0))), dialect)
+    return prepare_writing(closings.where(or_(is_over, Batch.quantity == number(0))), dialect)
 
 
 @lru_cache

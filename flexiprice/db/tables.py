@@ -175,7 +175,7 @@ class Discount(Base):
         CheckConstraint("price > 0 AND price < base_price", name="price"),
         CheckConstraint("rate >= 0 AND rate < 1", name="rate"),
         CheckConstraint("limits BETWEEN 0 AND 63", name="limits"),
-        {"postgresql_with": {"fillfactor": "85"}},
+        {"postgresql_with": {"fillfactor": "80"}},
     )
 
     batch_id: Mapped[int] = mapped_column(ForeignKey("batches.id"), primary_key=True, autoincrement=False)

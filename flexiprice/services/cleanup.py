@@ -4,16 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import perf_counter
 
-from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from flexiprice.db.change_rows import CHANGES
-from flexiprice.db.changes_table import apply_changes, collect_changes, drop_changes
-from flexiprice.db.closings import prepare_expired_or_sold_out
+from flexiprice.db.changes_at_once import write_at_once
+from flexiprice.db.closings import prepare_closing_what_is_over
 from flexiprice.db.locks import Lock
 from flexiprice.db.partitions import drop_price_history_before, ensure_partitions
 from flexiprice.db.planner import begin_bulk
-from flexiprice.domain.decision import CloseReason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,16 +50,12 @@ async def cleanup_expired_discounts(
     await begin_bulk(session, Lock.DISCOUNTS)
     created = await ensure_partitions(session, now=now)
     dialect = (await session.connection()).dialect
-    at = {"now": now}
-    counts = await collect_changes(session, prepare_expired_or_sold_out(dialect), at)
-    expired = await session.scalar(select(func.count()).where(CHANGES.c.close_reason == CloseReason.EXPIRED))
-    await apply_changes(session, counts, at)
-    await drop_changes(session)
+    counts = await write_at_once(session, prepare_closing_what_is_over(dialect), {"now": now})
     dropped = await drop_price_history_before(session, instant=now - timedelta(days=history_retention_days))
     return CleanupSummary(
         closed=counts.closed,
-        expired=expired or 0,
-        sold_out=counts.closed - (expired or 0),
+        expired=counts.expired,
+        sold_out=counts.closed - counts.expired,
         partitions_created=created,
         partitions_dropped=dropped,
         duration_seconds=perf_counter() - started,

@@ -97,10 +97,11 @@ async def update_price_history(
     await begin_bulk(session, Lock.PRICE_HISTORY)
     await ensure_partitions(session, now=slot_at)
     recorded = closed = 0
-    later = select(PriceSnapshot.slot_at).where(PriceSnapshot.slot_at > slot_at).limit(1)
-    superseded = await session.scalar(later) is not None
+    newest = await session.scalar(select(func.max(PriceSnapshot.slot_at)))
+    superseded = newest is not None and newest > slot_at
     if not superseded:
-        await session.execute(delete(PriceSnapshot).where(PriceSnapshot.slot_at == slot_at))
+        if newest == slot_at:
+            await session.execute(delete(PriceSnapshot).where(PriceSnapshot.slot_at == slot_at))
         in_force = await _in_force(session, slot_at, now)
         await keep_plans(session)
         recorded = await _write(session, in_force)

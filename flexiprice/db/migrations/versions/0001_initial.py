@@ -190,7 +190,7 @@ def _create_discounts() -> None:
         _check("discounts", "price", "price > 0 AND price < base_price"),
         _check("discounts", "rate", "rate >= 0 AND rate < 1"),
         _check("discounts", "limits", "limits BETWEEN 0 AND 63"),
-        postgresql_with={"fillfactor": "85"},
+        postgresql_with={"fillfactor": "80"},
     )
 
 
