@@ -8,6 +8,7 @@ from typing import Any, Final, cast
 from arq.connections import ArqRedis
 from redis.asyncio.client import PubSub
 
+from flexiprice.jobs.ending import cancelled
 from flexiprice.jobs.redis import UNAVAILABLE
 from flexiprice.telemetry import get_logger
 
@@ -59,8 +60,7 @@ class Announcements:
         """Stops listening."""
         reader, self._reader = self._reader, None
         if reader is not None:
-            reader.cancel()
-            await asyncio.wait([reader])
+            await cancelled(reader)
 
     async def _leave(self, channel: str) -> None:
         del self._listeners[channel]

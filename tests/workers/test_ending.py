@@ -3,7 +3,7 @@
 import asyncio
 from contextlib import suppress
 
-from workers.runtime.ending import cancelled
+from flexiprice.jobs.ending import cancelled
 
 
 async def test_what_takes_its_cancellation_for_something_else_is_told_again():

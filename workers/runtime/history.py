@@ -12,10 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from flexiprice.db.engine import database_errors
 from flexiprice.domain.run import RunState
 from flexiprice.errors import DatabaseUnavailable
+from flexiprice.jobs.ending import cancelled
 from flexiprice.metrics import Metrics
 from flexiprice.services.run_recording import RunRecord, record_runs
 from flexiprice.telemetry import get_logger
-from workers.runtime.ending import cancelled
 from workers.runtime.run_events import RunEnd, RunFacts
 from workers.runtime.run_records import record_of
 

@@ -16,6 +16,7 @@ from flexiprice.db.engine import database_errors
 from flexiprice.domain.run import RunState
 from flexiprice.errors import DatabaseUnavailable
 from flexiprice.jobs.declarations import TaskArguments
+from flexiprice.jobs.ending import cancelled
 from flexiprice.jobs.fleet import HeartbeatAnswer, LiveWorker, WorkerCommand, WorkerState, withdraw
 from flexiprice.metrics import PoolUse
 from flexiprice.resources import Resources, open_database
@@ -23,7 +24,6 @@ from flexiprice.services.worker_fence import forget_worker, register_worker, ses
 from flexiprice.settings import Queue
 from flexiprice.telemetry import get_logger
 from workers.runtime.consumer import Consumer
-from workers.runtime.ending import cancelled
 from workers.runtime.heartbeat import Heartbeat, LostWorkers
 from workers.runtime.limits import UNWIND
 from workers.runtime.patience import AWAY

@@ -12,6 +12,7 @@ from flexiprice.domain.run import RunState
 from flexiprice.errors import InvalidSettings
 from flexiprice.jobs.announcements import Announcements
 from flexiprice.jobs.declarations import SCHEDULES, Schedule, TaskArguments
+from flexiprice.jobs.ending import cancelled
 from flexiprice.jobs.fleet import WorkerCommand
 from flexiprice.jobs.fleet_snapshot import take_snapshot
 from flexiprice.jobs.redis import create_redis_of
@@ -20,7 +21,6 @@ from flexiprice.resources import open_database, open_job_broker
 from flexiprice.settings import Settings
 from flexiprice.telemetry import get_logger
 from workers.runtime.arq_functions import arq_function
-from workers.runtime.ending import cancelled
 from workers.runtime.history import RunHistory
 from workers.runtime.life import Life
 from workers.runtime.loop_watch import LoopWatch
