@@ -39,10 +39,10 @@ async def measure(url: str, batches: int) -> tuple[list[Comparison], Growth, flo
     async with shop(url, batches) as opened:
         with console.status(f"{batches:,} batches"):
             compared = [
-                await first_run(opened, rounds=min(rounds, 5)),
+                await first_run(opened, rounds=rounds),
                 await nothing_changed(opened, rounds=rounds + 4),
                 await three_percent_changed(opened, rounds=rounds),
-                await snapshot(opened, rounds=min(rounds, 5)),
+                await snapshot(opened, rounds=rounds),
                 await cleanup(opened, rounds=rounds),
             ]
             if batches <= 10_000:

@@ -68,6 +68,7 @@ _FILL = (
       ON store.place = 1 + n / 7 % CAST(:stores AS int)
     JOIN (SELECT id, row_number() OVER (ORDER BY id) AS place FROM products) AS product
       ON product.place = 1 + n % CAST(:products AS int)
+    ORDER BY n
     """,
 )
 
