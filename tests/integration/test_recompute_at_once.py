@@ -1,6 +1,7 @@
 """Recomputes beside each other and beside deletions, and run again: nothing twice, nothing half."""
 
 import asyncio
+import sys
 from datetime import timedelta
 
 import pytest
@@ -110,11 +111,44 @@ async def test_one_that_fails_in_the_middle_leaves_nothing(sessions: Sessions) -
     assert await number_of(sessions, Discount) == 0
 
 
-async def test_the_lock_of_a_recompute_goes_with_its_client(sessions: Sessions) -> None:
-    async with sessions() as session, session.begin():
-        await take_lock(session, Lock.DISCOUNTS)
-        interval = await session.scalar(select(func.current_setting("client_connection_check_interval")))
-    assert interval == "1s", "the server looks whether the client still lives"
+_RECOMPUTE_AND_STAY = """
+import asyncio, sys
+from datetime import datetime
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from flexiprice.db.engine import create_engine
+from flexiprice.services.recompute import recompute_all_discounts
+from flexiprice.settings import load_settings
+
+async def main(url, now):
+    engine = create_engine(load_settings(env_files=(), database_url=url), application_name="killed")
+    async with AsyncSession(engine) as session, session.begin():
+        await recompute_all_discounts(session, now=datetime.fromisoformat(now))
+        print("written", flush=True)
+        await session.execute(select(func.pg_sleep(600)))
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+async def test_the_work_and_the_lock_of_a_client_that_was_killed_go_with_it(
+    sessions: Sessions, database_url: str
+) -> None:
+    client = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        _RECOMPUTE_AND_STAY,
+        database_url,
+        NOON.isoformat(),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert client.stdout is not None
+    assert await client.stdout.readline() == b"written\n"
+    client.kill()
+    await client.wait()
+    async with asyncio.timeout(10):
+        assert await recompute(sessions) == (BATCHES, 0, 0)
+    assert await number_of(sessions, PriceDecision) == BATCHES
 
 
 async def test_a_recompute_waits_for_who_is_deleting_a_batch(sessions: Sessions) -> None:
