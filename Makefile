@@ -53,7 +53,7 @@ lock: .venv ## Choose the newest dependencies anew and write requirements.lock
 	@scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && \
 		$(RUN) pip install -q --target "$$scratch" uv && \
 		"$$scratch/bin/uv" pip compile -q --universal --upgrade --generate-hashes --python-version 3.11 \
-			--extra embedded --group dev --no-emit-index-url --no-emit-find-links \
+			--extra embedded --extra monitor --group dev --no-emit-index-url --no-emit-find-links \
 			pyproject.toml -o requirements.lock
 
 clean: ## Remove the set-up and all caches; the data under .flexiprice/ stays
