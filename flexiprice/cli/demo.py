@@ -117,7 +117,7 @@ def _answer(response: httpx.Response) -> dict[str, Any]:
 
 
 def _show(console: Console, result: Mapping[str, object]) -> None:
-    facts = ", ".join(_readable(name, value) for name, value in result.items())
+    facts = ", ".join(_readable(name, value) for name, value in result.items() if value is not False)
     console.print(f"    {facts}", style="dim", highlight=False)
 
 
