@@ -30,7 +30,8 @@ _SLOWEST_LATENCY = 0.1
 # Few rounds where one takes seconds, more where noise weighs more.
 _ROUNDS = {10_000: 15, 100_000: 9, 1_000_000: 5}
 
-console = Console()
+# Into a file the table goes unbroken.
+console = Console() if sys.stdout.isatty() else Console(width=150)
 
 
 async def measure(url: str, batches: int) -> tuple[list[Comparison], Growth, float]:
