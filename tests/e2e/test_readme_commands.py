@@ -1,0 +1,96 @@
+"""Every shell block of the README works as printed; those that cannot run here name what exists."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer
+
+from flexiprice.cli.main import app
+from tests.processes import flexiprice, processes_in, read_until, start
+from tests.readme import ShellBlock, shell_blocks
+
+ROOT = Path(__file__).parents[2]
+RUN = [block for block in shell_blocks() if block.why_not is None]
+ONLY_CHECKED = [block for block in shell_blocks() if block.why_not is not None]
+
+
+def where(block: ShellBlock) -> str:
+    return f"line-{block.line}"
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, int]]:
+    """A folder like a checkout in which `flexiprice up --sample` runs, and the port of its API."""
+    folder = tmp_path_factory.mktemp("checkout")
+    for name in ("Makefile", "pyproject.toml", "requirements.lock", "README.md"):
+        shutil.copy(ROOT / name, folder / name)
+    (folder / ".venv").mkdir()
+    (folder / ".venv/bin").symlink_to(Path(sys.executable).parent)
+    (folder / ".venv/complete").touch()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    program = start(flexiprice("up", "--sample", "--port", str(port)), folder)
+    said = read_until(program, "Ctrl-C")
+    assert "FlexiPrice is up." in said
+    yield folder, port
+    program.send_signal(signal.SIGTERM)
+    program.communicate(timeout=60)
+    assert processes_in(folder) == []
+
+
+def test_the_readme_shows_commands_of_both_kinds() -> None:
+    assert len(RUN) > 5
+    assert ONLY_CHECKED
+
+
+def test_every_block_that_can_run_does_so_in_the_order_of_the_readme(checkout: tuple[Path, int]) -> None:
+    folder, port = checkout
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    failed = []
+    for block in RUN:
+        # curl ends well after an error's answer, too, unless it is told otherwise.
+        script = block.text.replace("127.0.0.1:8000", f"127.0.0.1:{port}").replace("curl ", "curl -sSf ")
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", script],
+            cwd=folder,
+            env={**os.environ, "PATH": path, "TMPDIR": str(folder)},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        if done.returncode != 0:
+            failed.append(f"README.md:{block.line}: {block.text}{done.stdout}{done.stderr}")
+    assert not failed, "\n".join(failed)
+
+
+@pytest.mark.parametrize("block", ONLY_CHECKED, ids=where)
+def test_a_block_that_cannot_run_here_names_commands_and_options_that_exist(block: ShellBlock) -> None:
+    for words in block.commands():
+        name = Path(words[0]).name
+        if name == "flexiprice":
+            require_command(words[1:])
+        elif name == "make":
+            assert f"\n{words[1]}:" in (ROOT / "Makefile").read_text()
+        elif name in {"arq", "uvicorn"}:
+            assert words[1] in {"workers.settings.WorkerSettings", "api.main:app", "api.monitor.main:app"}
+
+
+def require_command(words: list[str]) -> None:
+    """Fails where our command line knows no such command, or the command no such option."""
+    command = typer.main.get_command(app)
+    rest = list(words)
+    while rest and (below := getattr(command, "commands", None)):
+        assert rest[0] in below, f"flexiprice has no command {rest[0]!r}: {words}"
+        command = below[rest.pop(0)]
+    options = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
+    for word in rest:
+        if word.startswith("-"):
+            assert word.partition("=")[0] in options | {"--help", "-h"}, f"{words}: no option {word}"
