@@ -62,6 +62,7 @@ def test_every_block_that_can_run_does_so_in_the_order_of_the_readme(checkout: t
             ["bash", "-euo", "pipefail", "-c", script],
             cwd=folder,
             env={**os.environ, "PATH": path, "TMPDIR": str(folder)},
+            check=False,
             capture_output=True,
             text=True,
             timeout=120,
