@@ -1,4 +1,4 @@
-"""The tables that operations need: runs, receipts of jobs, the workers' fence, the audit.
+"""The tables that operations need: runs, receipts of jobs, the workers' fence, the audit, API keys.
 
 They name jobs, workers and each other without foreign keys, because each outlives what it names.
 """
@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 from sqlalchemy.orm import Mapped, mapped_column
 
 from flexiprice.db.tables import Base, Instant
+from flexiprice.domain.access import Scope
 from flexiprice.domain.audit import AuditSource
 from flexiprice.domain.run import RunState, RunTrigger
 
@@ -122,3 +123,32 @@ class AuditEntry(Base):
     action: Mapped[str]
     target: Mapped[str]
     details: Mapped[dict[str, object]] = mapped_column(JSONB)
+
+
+class ApiKey(Base):
+    """A key to what is under `/admin`: its public id and the hash of its secret, never the secret.
+
+    After a rotation the secret before it may open too, until `previous_until`.
+    """
+
+    __tablename__ = "api_keys"
+    __table_args__ = (
+        CheckConstraint("length(name) BETWEEN 1 AND 100", name="name"),
+        CheckConstraint("octet_length(secret_hash) = 32", name="secret_hash"),
+        CheckConstraint("octet_length(previous_secret_hash) = 32", name="previous_secret_hash"),
+        CheckConstraint("(previous_secret_hash IS NULL) = (previous_until IS NULL)", name="previous_until"),
+        # A name may be given again once its key is revoked.
+        Index("uq_api_keys_name_in_use", "name", unique=True, postgresql_where=text("revoked_at IS NULL")),
+    )
+
+    id: Mapped[str] = mapped_column(String, primary_key=True)
+    name: Mapped[str]
+    scope: Mapped[Scope] = mapped_column(_enum(Scope, "key_scope"))
+    secret_hash: Mapped[bytes]
+    previous_secret_hash: Mapped[bytes | None]
+    previous_until: Mapped[Instant | None]
+    created_at: Mapped[Instant]
+    rotated_at: Mapped[Instant | None]
+    expires_at: Mapped[Instant | None]
+    last_used_at: Mapped[Instant | None]
+    revoked_at: Mapped[Instant | None]

@@ -1,0 +1,244 @@
+"""API keys: made, listed, rotated, revoked, and asked whose a presented one is."""
+
+import hmac
+import re
+import secrets
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Final
+
+from sqlalchemy import exists, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from flexiprice.db.operations_tables import ApiKey
+from flexiprice.domain.access import Scope
+from flexiprice.errors import Conflict, InvalidInput, NotFound
+from flexiprice.services.constraints import conflict_where_taken
+
+BOOTSTRAP: Final = "bootstrap"
+"""The name under which the holder of the environment's key acts; no other key may have it."""
+LONGEST_OVERLAP: Final = timedelta(days=30)
+"""For which a rotated key's old secret may open at most."""
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,99}", re.ASCII)
+_KEY: Final = re.compile(r"fp_(?P<id>[0-9a-f]{12})_(?P<secret>[0-9a-f]{48})", re.ASCII)
+# Nobody needs to know the second of a key's last use, and a write per request would cost more than it tells.
+_USE_IS_NOTED_EVERY: Final = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyHolder:
+    """Who a key speaks for.
+
+    Attributes:
+        name: the key's, under which its changes are written down.
+        scope: what it may do.
+    """
+
+    name: str
+    scope: Scope
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedKey:
+    """What is known of a key; the secret is not.
+
+    Attributes:
+        key_id: the part of the key that is no secret: it stands after `fp_`.
+        previous_until: until when the secret before the last rotation opens too.
+        last_used_at: to the minute.
+    """
+
+    key_id: str
+    name: str
+    scope: Scope
+    created_at: datetime
+    rotated_at: datetime | None
+    previous_until: datetime | None
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssuedKey:
+    """A key with its secret, which is told this once.
+
+    Attributes:
+        record: what is known of it from now on.
+        key: what a client sends: `fp_<id>_<secret>`.
+    """
+
+    record: RecordedKey
+    key: str = field(repr=False)
+
+
+async def create_api_key(
+    session: AsyncSession, *, name: str, scope: Scope, now: datetime, expires_at: datetime | None = None
+) -> IssuedKey:
+    """Makes a key.
+
+    Args:
+        session: in a transaction.
+        name: of letters, digits and `._@-`, at most 100; one in use may not be given again.
+        scope: what its holder may do.
+        now: when.
+        expires_at: from when on it opens nothing any more.
+
+    Raises:
+        InvalidInput: the name cannot be used, or the key would have expired already.
+        Conflict: a key of this name is in use.
+    """
+    if not _NAME.fullmatch(name) or name == BOOTSTRAP:
+        raise InvalidInput(
+            f"name: must be 1 to 100 letters, digits or ._@- and start with one of the former, "
+            f"and not {BOOTSTRAP!r}, which is the environment's key",
+            field="name",
+        )
+    _check_expiry(expires_at, now)
+    secret = _new_secret()
+    row = ApiKey(
+        id=secrets.token_hex(6),
+        name=name,
+        scope=scope,
+        secret_hash=_hash(secret),
+        created_at=now,
+        expires_at=expires_at,
+    )
+    with conflict_where_taken(f"a key named {name!r} is in use: rotate it, revoke it, or take another name"):
+        session.add(row)
+        await session.flush()
+    return _issued(row, secret)
+
+
+async def list_api_keys(session: AsyncSession, *, with_revoked: bool = False) -> tuple[RecordedKey, ...]:
+    """The keys by name, those that have expired included."""
+    query = select(ApiKey).order_by(ApiKey.name, ApiKey.created_at)
+    if not with_revoked:
+        query = query.where(ApiKey.revoked_at.is_(None))
+    return tuple(_record(row) for row in await session.scalars(query))
+
+
+async def rotate_api_key(
+    session: AsyncSession,
+    name: str,
+    *,
+    now: datetime,
+    overlap: timedelta = timedelta(0),
+    expires_at: datetime | None = None,
+) -> IssuedKey:
+    """Gives a key a new secret; name, id and scope stay.
+
+    Args:
+        session: in a transaction.
+        name: of the key.
+        now: when.
+        overlap: how long the old secret opens too, at most `LONGEST_OVERLAP`.
+        expires_at: in place of the expiry that it has; None keeps that.
+
+    Raises:
+        InvalidInput: the overlap is too long, or the new expiry has passed.
+        NotFound: no key of this name is in use.
+        Conflict: the key has expired, and no new expiry is given.
+    """
+    if not timedelta(0) <= overlap <= LONGEST_OVERLAP:
+        raise InvalidInput(f"overlap: must be 0 to {LONGEST_OVERLAP.days} days", field="overlap")
+    _check_expiry(expires_at, now)
+    row = await _get_in_use(session, name)
+    expires_at = expires_at or row.expires_at
+    if expires_at is not None and expires_at <= now:
+        raise Conflict(f"the key {name!r} has expired: give it a new expiry with the rotation")
+    secret = _new_secret()
+    row.expires_at = expires_at
+    row.previous_secret_hash = row.secret_hash if overlap else None
+    row.previous_until = now + overlap if overlap else None
+    row.secret_hash = _hash(secret)
+    row.rotated_at = now
+    await session.flush()
+    return _issued(row, secret)
+
+
+async def revoke_api_key(session: AsyncSession, name: str, *, now: datetime) -> RecordedKey:
+    """Ends a key for good; its name may be given to another.
+
+    Raises:
+        NotFound: no key of this name is in use.
+    """
+    row = await _get_in_use(session, name)
+    row.revoked_at = now
+    await session.flush()
+    return _record(row)
+
+
+async def any_key_in_force(session: AsyncSession, *, now: datetime) -> bool:
+    """Whether there is a key that opens anything."""
+    in_force = ApiKey.revoked_at.is_(None) & or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > now)
+    return bool(await session.scalar(select(exists().where(in_force))))
+
+
+async def find_key_holder(session: AsyncSession, presented: str, *, now: datetime) -> KeyHolder | None:
+    """Whose key this is; None for one that is unknown, wrong, revoked or expired. Notes the use.
+
+    Args:
+        session: in a transaction, which this may write in.
+        presented: what a client sent, of whatever form.
+        now: when.
+    """
+    parts = _KEY.fullmatch(presented)
+    row = await session.get(ApiKey, parts["id"]) if parts else None
+    if parts is None or row is None:
+        return None
+    offered = _hash(parts["secret"])
+    opens = hmac.compare_digest(row.secret_hash, offered)
+    if row.previous_secret_hash is not None and row.previous_until is not None:
+        opens |= hmac.compare_digest(row.previous_secret_hash, offered) and now < row.previous_until
+    if not opens or row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= now):
+        return None
+    if row.last_used_at is None or now - row.last_used_at >= _USE_IS_NOTED_EVERY:
+        stale = or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at <= now - _USE_IS_NOTED_EVERY)
+        await session.execute(
+            update(ApiKey).where(ApiKey.id == row.id, stale).values(last_used_at=now),
+            execution_options={"synchronize_session": False},
+        )
+    return KeyHolder(row.name, row.scope)
+
+
+def _new_secret() -> str:
+    return secrets.token_hex(24)
+
+
+def _hash(secret: str) -> bytes:
+    # A slow hash makes guessable passwords dear to guess. 192 random bits cannot be guessed at any speed,
+    # and a slow hash would only make every request slow.
+    return sha256(secret.encode()).digest()
+
+
+def _check_expiry(expires_at: datetime | None, now: datetime) -> None:
+    if expires_at is not None and expires_at <= now:
+        raise InvalidInput("expires_at: must lie in the future", field="expires_at")
+
+
+async def _get_in_use(session: AsyncSession, name: str) -> ApiKey:
+    query = select(ApiKey).where(ApiKey.name == name, ApiKey.revoked_at.is_(None)).with_for_update()
+    row = await session.scalar(query)
+    if row is None:
+        raise NotFound(f"no key named {name!r} is in use; `flexiprice keys list` shows those that are")
+    return row
+
+
+def _record(row: ApiKey) -> RecordedKey:
+    return RecordedKey(
+        key_id=row.id,
+        name=row.name,
+        scope=row.scope,
+        created_at=row.created_at,
+        rotated_at=row.rotated_at,
+        previous_until=row.previous_until,
+        expires_at=row.expires_at,
+        last_used_at=row.last_used_at,
+        revoked_at=row.revoked_at,
+    )
+
+
+def _issued(row: ApiKey, secret: str) -> IssuedKey:
+    return IssuedKey(record=_record(row), key=f"fp_{row.id}_{secret}")

@@ -1,0 +1,110 @@
+"""Keys: what opens, what does not any more, and what the database knows of them."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import text
+
+from flexiprice.domain.access import Scope
+from flexiprice.errors import Conflict, InvalidInput, NotFound
+from flexiprice.services.api_keys import (
+    KeyHolder,
+    any_key_in_force,
+    create_api_key,
+    find_key_holder,
+    list_api_keys,
+    revoke_api_key,
+    rotate_api_key,
+)
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+async def test_a_key_opens_under_its_name_and_scope_and_nothing_like_it_does(session):
+    issued = await create_api_key(session, name="till", scope=Scope.PRICES, now=NOW)
+    assert await find_key_holder(session, issued.key, now=NOW) == KeyHolder("till", Scope.PRICES)
+    other = await create_api_key(session, name="scales", scope=Scope.READ, now=NOW)
+    mixed = issued.key[:16] + other.key[16:]
+    for wrong in ("", "fp_", issued.key[:-1], f"{issued.key}0", issued.key.upper(), mixed, "\x00", "\ud800"):
+        assert await find_key_holder(session, wrong, now=NOW) is None, wrong
+
+
+async def test_the_secret_is_nowhere_in_the_database_nor_in_what_may_be_logged(session):
+    issued = await create_api_key(session, name="till", scope=Scope.READ, now=NOW)
+    secret = issued.key.rpartition("_")[2]
+    row = str((await session.execute(text("SELECT api_keys::text FROM api_keys"))).scalars().all())
+    assert secret not in row
+    assert secret.encode().hex() not in row
+    assert secret not in repr(issued)
+
+
+async def test_a_key_expires_and_can_be_revoked_and_then_its_name_is_free(session):
+    issued = await create_api_key(session, name="till", scope=Scope.READ, now=NOW, expires_at=NOW + DAY)
+    assert await find_key_holder(session, issued.key, now=NOW + DAY) is None
+    assert await any_key_in_force(session, now=NOW)
+    assert not await any_key_in_force(session, now=NOW + DAY)
+    await revoke_api_key(session, "till", now=NOW)
+    assert await find_key_holder(session, issued.key, now=NOW) is None
+    assert not await any_key_in_force(session, now=NOW)
+    with pytest.raises(NotFound):
+        await revoke_api_key(session, "till", now=NOW)
+    await create_api_key(session, name="till", scope=Scope.READ, now=NOW)
+    assert len(await list_api_keys(session)) == 1
+    assert len(await list_api_keys(session, with_revoked=True)) == 2
+
+
+async def test_after_a_rotation_the_old_secret_opens_for_the_overlap_alone(session):
+    first = await create_api_key(session, name="till", scope=Scope.READ, now=NOW)
+    second = await rotate_api_key(session, "till", now=NOW, overlap=DAY)
+    assert second.record.key_id == first.record.key_id
+    for moment, opens in ((NOW, True), (NOW + DAY, False)):
+        assert (await find_key_holder(session, first.key, now=moment) is not None) is opens
+        assert await find_key_holder(session, second.key, now=moment)
+    third = await rotate_api_key(session, "till", now=NOW)
+    for old in (first, second):
+        assert await find_key_holder(session, old.key, now=NOW) is None
+    assert await find_key_holder(session, third.key, now=NOW)
+
+
+async def test_an_expired_key_is_rotated_only_with_a_new_expiry(session):
+    await create_api_key(session, name="till", scope=Scope.READ, now=NOW, expires_at=NOW + DAY)
+    with pytest.raises(Conflict):
+        await rotate_api_key(session, "till", now=NOW + DAY)
+    issued = await rotate_api_key(session, "till", now=NOW + DAY, expires_at=NOW + 2 * DAY)
+    assert await find_key_holder(session, issued.key, now=NOW + DAY)
+
+
+async def test_the_last_use_is_noted_at_most_once_a_minute(session):
+    issued = await create_api_key(session, name="till", scope=Scope.READ, now=NOW)
+    noted = []
+    for seconds in (0, 59, 60):
+        await find_key_holder(session, issued.key, now=NOW + timedelta(seconds=seconds))
+        session.expire_all()
+        noted.append((await list_api_keys(session))[0].last_used_at)
+    assert noted == [NOW, NOW, NOW + timedelta(seconds=60)]
+
+
+@pytest.mark.parametrize("name", ["", "bootstrap", " till", "a b", "x" * 101, "é", "a\n", "-x"])
+async def test_a_name_that_would_confuse_is_refused(session, name):
+    with pytest.raises(InvalidInput):
+        await create_api_key(session, name=name, scope=Scope.READ, now=NOW)
+
+
+async def test_a_name_in_use_is_not_given_twice_and_nothing_expires_in_the_past(session):
+    await create_api_key(session, name="till", scope=Scope.READ, now=NOW)
+    with pytest.raises(InvalidInput):
+        await create_api_key(session, name="other", scope=Scope.READ, now=NOW, expires_at=NOW)
+    with pytest.raises(InvalidInput):
+        await rotate_api_key(session, "till", now=NOW, overlap=31 * DAY)
+    with pytest.raises(Conflict):
+        await create_api_key(session, name="till", scope=Scope.READ, now=NOW)
+
+
+def test_each_scope_contains_those_below_it():
+    allowed = {scope: [needed for needed in Scope if scope.allows(needed)] for scope in Scope}
+    assert allowed == {
+        Scope.READ: [Scope.READ],
+        Scope.PRICES: [Scope.READ, Scope.PRICES],
+        Scope.ADMIN: [Scope.READ, Scope.PRICES, Scope.ADMIN],
+    }
