@@ -59,10 +59,10 @@ class AdminGuard:
         if self._digest is not None:
             offered = [_digest(key) for key in _keys_in(headers)]
             return None if any(hmac.compare_digest(self._digest, key) for key in offered) else _KEY_REQUIRED
-        if not _is_loopback(scope) or any(name in headers for name in _FORWARDING_HEADERS):
+        if not is_from_this_machine(scope):
             return _HOW_TO_SET_A_KEY
         # A browser on this machine is a loopback client too, whatever page it shows.
-        return None if _is_own_page(headers) else _CROSS_SITE
+        return None if is_own_page(headers) else _CROSS_SITE
 
 
 def _digest(key: bytes) -> bytes:
@@ -80,9 +80,15 @@ def _keys_in(headers: Headers) -> list[bytes]:
     return [key.encode("latin-1") for key in keys]
 
 
-def _is_loopback(scope: Scope) -> bool:
+def is_from_this_machine(scope: Scope) -> bool:
+    """Whether a request or web socket comes from this machine itself, and through no proxy."""
     client: tuple[str, int] | None = scope.get("client")
-    return client is not None and _names_loopback(client[0])
+    headers = Headers(scope=scope)
+    return (
+        client is not None
+        and _names_loopback(client[0])
+        and not any(name in headers for name in _FORWARDING_HEADERS)
+    )
 
 
 def _names_loopback(host: str) -> bool:
@@ -95,7 +101,8 @@ def _names_loopback(host: str) -> bool:
     return address.is_loopback
 
 
-def _is_own_page(headers: Headers) -> bool:
+def is_own_page(headers: Headers) -> bool:
+    """Whether what asks is on this machine by its name too: no page of another site, under any name."""
     # A foreign name that was made to point at this machine shows in Host, a foreign page in Origin.
     places = [f"//{headers.get('host', '')}", *headers.getlist("origin")]
     return headers.get("sec-fetch-site") != "cross-site" and all(map(_is_loopback_place, places))

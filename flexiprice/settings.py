@@ -142,6 +142,9 @@ class Settings(BaseSettings):
         default=None,
         description="guards everything under `/admin`; without it only loopback clients are served there",
     )
+    monitor_read_key: ApiKey | None = Field(
+        default=None, description="lets its holder log in to the monitor, to look and change nothing"
+    )
 
     recompute_schedule: Crontab = Field(default="0 * * * *", description="when discounts are recomputed")
     cleanup_schedule: Crontab = Field(default="0 2 * * *", description="when expired discounts are closed")
