@@ -108,9 +108,10 @@ class RunFilter:
 
 
 _ANY: Final = RunFilter()
-_FIELDS: Final = tuple(
+RUN_FIELDS: Final = tuple(
     column for column in TaskRun.__table__.columns if column is not TaskRun.__table__.c.traceback
 )
+"""The columns of which a `RecordedRun` is made."""
 
 
 async def list_runs(
@@ -129,8 +130,8 @@ async def list_runs(
         limit: at most so many, up to `MAX_LISTED_RUNS`.
     """
     query = (
-        select(*_FIELDS)
-        .where(*_conditions(wanted))
+        select(*RUN_FIELDS)
+        .where(*run_conditions(wanted))
         .order_by(TaskRun.started_at.desc(), TaskRun.run_id.desc())
         .limit(min(limit, MAX_LISTED_RUNS))
     )
@@ -169,7 +170,8 @@ async def _details(session: AsyncSession, query: Select[Any]) -> tuple[RunDetail
     return tuple(RunDetails(**row) for row in (await session.execute(query)).mappings())
 
 
-def _conditions(wanted: RunFilter) -> list[ColumnElement[bool]]:
+def run_conditions(wanted: RunFilter) -> list[ColumnElement[bool]]:
+    """What a run has to meet, as conditions of a statement."""
     equal = {TaskRun.task: wanted.task, TaskRun.queue: wanted.queue, TaskRun.worker_id: wanted.worker_id}
     conditions: list[ColumnElement[bool]] = [
         column == value for column, value in equal.items() if value is not None
