@@ -52,6 +52,51 @@ async def list_deferred(tasks: TaskQueue, *, limit: int = 100) -> tuple[JobStatu
     return tuple(status for status in statuses.values() if not status.ready and status.due_at is not None)
 
 
+async def list_waiting(tasks: TaskQueue, *, limit: int = 100) -> tuple[JobStatus, ...]:
+    """The jobs that are due and that nobody runs yet, those that have been due longest first.
+
+    Args:
+        tasks: the queue.
+        limit: at most so many, up to `MAX_LISTED_JOBS`.
+
+    Raises:
+        RedisUnavailable: Redis does not answer.
+    """
+    limit = min(limit, MAX_LISTED_JOBS)
+    with redis_errors():
+        due = sorted([job for queue in Queue for job in await _due_in(tasks, queue, limit)])[:limit]
+    statuses = await tasks.find_statuses([job_id.decode(errors="replace") for _, job_id in due])
+    return tuple(
+        status
+        for status in statuses.values()
+        # What has been taken between the two looks waits no longer.
+        if not status.ready and status.status is not RunStatus.RUNNING
+    )
+
+
+async def _due_in(tasks: TaskQueue, queue: Queue, limit: int) -> list[tuple[float, bytes]]:
+    seconds, micros = await tasks.redis.time()
+    found, looked_at = list[tuple[float, bytes]](), 0
+    while len(found) < limit:
+        jobs: list[tuple[bytes, float]] = await tasks.redis.zrangebyscore(
+            keys.queue_key(queue),
+            "-inf",
+            seconds * 1000 + micros // 1000,
+            start=looked_at,
+            num=MAX_LISTED_JOBS,
+            withscores=True,
+        )
+        if not jobs:
+            break
+        # arq leaves jobs that run in the queue's set.
+        owners = await tasks.redis.mget(
+            [keys.in_progress_key(job_id.decode(errors="replace")) for job_id, _ in jobs]
+        )
+        found += [(due, job_id) for (job_id, due), owner in zip(jobs, owners, strict=True) if owner is None]
+        looked_at += len(jobs)
+    return found[:limit]
+
+
 async def list_registered(tasks: TaskQueue) -> dict[str, tuple[str, ...]]:
     """The ids of the live workers that know each task, by its name.
 
