@@ -6,25 +6,31 @@ find its servers), then `.env`, then the environment.
 
 import os
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo
 
-from cronsim import CronSim, CronSimError
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from flexiprice.errors import InvalidSettings
+from flexiprice.setting_values import (
+    ApiKey,
+    Crontab,
+    Currency,
+    DatabaseUrl,
+    Duration,
+    Networks,
+    Origins,
+    RedisUrl,
+    TimeZoneName,
+    split,
+    upper,
+)
 
 PREFIX = "FLEXIPRICE_"
 UP_ENV_FILE = Path(".flexiprice/up.env")
-# ISO 4217 currencies whose minor unit is not a hundredth.
-_NOT_TWO_DECIMALS = frozenset(
-    "BHD BIF CLP CLF DJF GNF IQD ISK JOD JPY KMF KRW KWD LYD OMR "
-    "PYG RWF TND UGX UYI UYW VND VUV XAF XOF XPF".split()
-)
 ENV_FILES: tuple[Path, ...] = (UP_ENV_FILE, Path(".env"))
 
 
@@ -44,83 +50,8 @@ class LogFormat(StrEnum):
     CONSOLE = "console"
 
 
-def _database_url(url: SecretStr) -> SecretStr:
-    scheme, separator, rest = url.get_secret_value().partition("://")
-    if scheme not in {"postgresql", "postgres", "postgresql+asyncpg"} or not separator or not rest:
-        raise ValueError("must look like postgresql://user:password@host:5432/database")
-    return SecretStr(f"postgresql://{rest}")
-
-
-def _redis_url(url: SecretStr) -> SecretStr:
-    schemes = ("redis://", "rediss://", "unix://", "redis+sentinel://", "rediss+sentinel://")
-    if not url.get_secret_value().startswith(schemes):
-        raise ValueError(
-            "must look like redis://[:password@]host:6379/0, rediss://… for TLS, unix://path, or "
-            "redis+sentinel://[:password@]host:26379,host2:26379/service/0 for Sentinel"
-        )
-    return url
-
-
-def _long_enough(key: SecretStr) -> SecretStr:
-    if len(key.get_secret_value()) < 16:
-        raise ValueError("must have at least 16 characters; `openssl rand -hex 24` makes a good one")
-    return key
-
-
-def _crontab(expression: str) -> str:
-    fields = expression.split()
-    if len(fields) != 5:
-        raise ValueError("must be a crontab line of five fields, such as '0 * * * *'")
-    try:
-        next(CronSim(" ".join(fields), datetime(2024, 1, 1, tzinfo=UTC)))
-    except CronSimError as error:
-        raise ValueError(f"is not a crontab line: {error}") from error
-    except StopIteration:
-        raise ValueError("is a crontab line that never comes due") from None
-    return " ".join(fields)
-
-
-def _time_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError) as error:
-        raise ValueError("must be an IANA time zone such as UTC or Europe/Berlin") from error
-    return name
-
-
-def _split(value: object) -> object:
-    if isinstance(value, str):
-        return tuple(part.strip() for part in value.split(",") if part.strip())
-    return value
-
-
-def _seconds(value: object) -> object:
-    if isinstance(value, str) and value.strip().replace(".", "", 1).isdigit():
-        return float(value)
-    return value
-
-
-def _two_decimals(currency: str) -> str:
-    if currency in _NOT_TWO_DECIMALS:
-        raise ValueError("must be a currency with two decimals: prices are kept to the hundredth")
-    return currency
-
-
-def _upper(value: object) -> object:
-    return value.upper() if isinstance(value, str) else value
-
-
-ApiKey = Annotated[SecretStr, AfterValidator(_long_enough)]
-DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
-RedisUrl = Annotated[SecretStr, AfterValidator(_redis_url)]
-Crontab = Annotated[str, AfterValidator(_crontab)]
-TimeZoneName = Annotated[str, AfterValidator(_time_zone)]
-Currency = Annotated[
-    str, BeforeValidator(_upper), Field(pattern=r"^[A-Z]{3}$"), AfterValidator(_two_decimals)
-]
-Duration = Annotated[timedelta, BeforeValidator(_seconds)]
-LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)]
-Queues = Annotated[tuple[Queue, ...], NoDecode, BeforeValidator(_split), Field(min_length=1)]
+Queues = Annotated[tuple[Queue, ...], NoDecode, BeforeValidator(split), Field(min_length=1)]
+LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(upper)]
 
 
 class Settings(BaseSettings):
@@ -144,6 +75,37 @@ class Settings(BaseSettings):
     )
     monitor_read_key: ApiKey | None = Field(
         default=None, description="lets its holder log in to the monitor, to look and change nothing"
+    )
+    failed_key_limit: int = Field(
+        default=20,
+        ge=1,
+        le=100_000,
+        description="wrong keys that one address may send in a minute; then it is refused for the rest of it",
+    )
+    trusted_proxies: Networks = Field(
+        default=(),
+        description="addresses or networks of reverse proxies, by comma, whose `X-Forwarded-For` and "
+        "`X-Forwarded-Proto` are believed",
+    )
+    cors_origins: Origins = Field(
+        default=(),
+        description="pages that may call the API from a browser, by comma: `https://shop.example`, or `*`",
+    )
+    docs: bool = Field(default=True, description="whether `/docs` and `/openapi.json` are served")
+    max_body_bytes: int = Field(
+        default=1_048_576, ge=1024, le=134_217_728, description="size of a request's body at most"
+    )
+    max_upload_bytes: int = Field(
+        default=268_435_456,
+        ge=1024,
+        le=17_179_869_184,
+        description="size at most of the body of `PUT /admin/batches`, which is read as it comes",
+    )
+    body_timeout: Duration = Field(
+        default=timedelta(seconds=30),
+        ge=timedelta(seconds=1),
+        le=timedelta(hours=1),
+        description="how long a client may take to send a body; of an upload, how long it may pause",
     )
 
     recompute_schedule: Crontab = Field(default="0 * * * *", description="when discounts are recomputed")

@@ -1,0 +1,113 @@
+"""What the value of a setting may be: how each kind is read, checked and refused."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
+from typing import Annotated, Final
+from zoneinfo import ZoneInfo
+
+from cronsim import CronSim, CronSimError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic_settings import NoDecode
+
+# ISO 4217 currencies whose minor unit is not a hundredth.
+_NOT_TWO_DECIMALS: Final = frozenset(
+    "BHD BIF CLP CLF DJF GNF IQD ISK JOD JPY KMF KRW KWD LYD OMR "
+    "PYG RWF TND UGX UYI UYW VND VUV XAF XOF XPF".split()
+)
+_ORIGIN: Final = re.compile(
+    r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?", re.IGNORECASE | re.ASCII
+)
+
+
+def _database_url(url: SecretStr) -> SecretStr:
+    scheme, separator, rest = url.get_secret_value().partition("://")
+    if scheme not in {"postgresql", "postgres", "postgresql+asyncpg"} or not separator or not rest:
+        raise ValueError("must look like postgresql://user:password@host:5432/database")
+    return SecretStr(f"postgresql://{rest}")
+
+
+def _redis_url(url: SecretStr) -> SecretStr:
+    schemes = ("redis://", "rediss://", "unix://", "redis+sentinel://", "rediss+sentinel://")
+    if not url.get_secret_value().startswith(schemes):
+        raise ValueError(
+            "must look like redis://[:password@]host:6379/0, rediss://… for TLS, unix://path, or "
+            "redis+sentinel://[:password@]host:26379,host2:26379/service/0 for Sentinel"
+        )
+    return url
+
+
+def _long_enough(key: SecretStr) -> SecretStr:
+    if len(key.get_secret_value()) < 16:
+        raise ValueError("must have at least 16 characters; `openssl rand -hex 24` makes a good one")
+    return key
+
+
+def _crontab(expression: str) -> str:
+    fields = expression.split()
+    if len(fields) != 5:
+        raise ValueError("must be a crontab line of five fields, such as '0 * * * *'")
+    try:
+        next(CronSim(" ".join(fields), datetime(2024, 1, 1, tzinfo=UTC)))
+    except CronSimError as error:
+        raise ValueError(f"is not a crontab line: {error}") from error
+    except StopIteration:
+        raise ValueError("is a crontab line that never comes due") from None
+    return " ".join(fields)
+
+
+def _time_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError("must be an IANA time zone such as UTC or Europe/Berlin") from error
+    return name
+
+
+def split(value: object) -> object:
+    """A text's parts between commas; anything else as it is."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+def _seconds(value: object) -> object:
+    if isinstance(value, str) and value.strip().replace(".", "", 1).isdigit():
+        return float(value)
+    return value
+
+
+def _two_decimals(currency: str) -> str:
+    if currency in _NOT_TWO_DECIMALS:
+        raise ValueError("must be a currency with two decimals: prices are kept to the hundredth")
+    return currency
+
+
+def upper(value: object) -> object:
+    """A text in capitals; anything else as it is."""
+    return value.upper() if isinstance(value, str) else value
+
+
+def _network(text: str) -> str:
+    try:
+        ip_network(text)
+    except ValueError as error:
+        raise ValueError(f"{text} is no address or network, such as 10.0.0.7 or 10.0.0.0/24") from error
+    return text
+
+
+def _origin(text: str) -> str:
+    if text != "*" and not _ORIGIN.fullmatch(text):
+        raise ValueError(f"{text} is no origin, such as https://shop.example or http://localhost:3000")
+    return text.lower()
+
+
+ApiKey = Annotated[SecretStr, AfterValidator(_long_enough)]
+DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
+RedisUrl = Annotated[SecretStr, AfterValidator(_redis_url)]
+Crontab = Annotated[str, AfterValidator(_crontab)]
+TimeZoneName = Annotated[str, AfterValidator(_time_zone)]
+Currency = Annotated[str, BeforeValidator(upper), Field(pattern=r"^[A-Z]{3}$"), AfterValidator(_two_decimals)]
+Duration = Annotated[timedelta, BeforeValidator(_seconds)]
+Networks = Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], NoDecode, BeforeValidator(split)]
+Origins = Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(split)]
