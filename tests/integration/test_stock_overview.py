@@ -1,0 +1,102 @@
+"""What is reduced and what expires, over all batches, counted by hand here and by one query there."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from flexiprice.errors import InvalidInput, NotFound
+from flexiprice.services.recompute import recompute_all_discounts
+from flexiprice.services.stock_overview import (
+    ExpiringStock,
+    ReducedStock,
+    ValueAtRisk,
+    list_expiring_stock,
+    list_reduced_stock,
+    value_at_risk,
+)
+from tests.builders import DAY, NOON, a_batch, a_product, a_store, an_active_policy
+from tests.integration.statements import statements_of
+
+_ONE, _TWO = timedelta(days=1), timedelta(days=2)
+
+
+@pytest.fixture
+async def shop(session: AsyncSession) -> AsyncSession:
+    """Two stores, two categories; half off on the last day of sale."""
+    await an_active_policy(session)
+    await a_store(session, "east", "UTC")
+    bread = await a_product(session, base_price="4.00", category="Bakery")
+    roll = await a_product(session, base_price="1.00", category="BAKERY")
+    milk = await a_product(session, base_price="2.00", category="Dairy")
+    await a_batch(session, bread, quantity=10)
+    await a_batch(session, roll, quantity=5)
+    await a_batch(session, bread, quantity=3, expiry_date=DAY + _ONE)
+    await a_batch(session, milk, quantity=7, expiry_date=DAY + _TWO, store="east")
+    await a_batch(session, milk, quantity=1, store="east")
+    # None of these is for sale, or expires soon.
+    await a_batch(session, milk, quantity=0)
+    await a_batch(session, milk, quantity=9, expiry_date=DAY - _ONE)
+    await a_batch(session, milk, quantity=9, expiry_date=DAY + 40 * _ONE)
+    await recompute_all_discounts(session, now=NOON, days_threshold=30)
+    return session
+
+
+async def test_discounts_in_force_are_summed_up_by_store_and_category(shop: AsyncSession) -> None:
+    async with statements_of(shop) as statements:
+        reduced = await list_reduced_stock(shop, now=NOON)
+    assert len(statements) == 1
+    assert reduced == (
+        ReducedStock("main", reduced[0].category, 2, 15, Decimal("45.00"), Decimal("22.50")),
+        ReducedStock("east", "Dairy", 1, 1, Decimal("2.00"), Decimal("1.00")),
+    )
+    assert reduced[0].category in {"Bakery", "BAKERY"}
+
+
+async def test_stock_is_summed_up_by_days_to_expiry_for_all_and_by_store_and_by_category(
+    shop: AsyncSession,
+) -> None:
+    async with statements_of(shop) as statements:
+        stock = await list_expiring_stock(shop, now=NOON, horizon=30)
+    assert len(statements) == 1
+    of_all = [each for each in stock if each.store is None and each.category is None]
+    assert of_all == [
+        ExpiringStock(None, None, 0, 3, 3, 16, Decimal("47.00"), Decimal("23.50")),
+        ExpiringStock(None, None, 1, 1, 0, 3, Decimal("12.00"), Decimal("12.00")),
+        ExpiringStock(None, None, 2, 1, 0, 7, Decimal("14.00"), Decimal("14.00")),
+    ]
+    by_store = {(each.store, each.days_to_expiry): each.units for each in stock if each.store}
+    assert by_store == {("main", 0): 15, ("main", 1): 3, ("east", 0): 1, ("east", 2): 7}
+    by_category = {
+        (each.category.casefold(), each.days_to_expiry): each.units for each in stock if each.category
+    }
+    assert by_category == {("bakery", 0): 15, ("bakery", 1): 3, ("dairy", 0): 1, ("dairy", 2): 7}
+
+
+async def test_value_at_risk_is_what_expires_within_so_many_days(shop: AsyncSession) -> None:
+    stock = await list_expiring_stock(shop, now=NOON, horizon=7)
+    assert value_at_risk(stock, days=(0, 1, 7)) == (
+        ValueAtRisk(0, 3, 16, Decimal("47.00"), Decimal("23.50")),
+        ValueAtRisk(1, 4, 19, Decimal("59.00"), Decimal("35.50")),
+        ValueAtRisk(7, 5, 26, Decimal("73.00"), Decimal("49.50")),
+    )
+    assert value_at_risk(()) == tuple(ValueAtRisk(day, 0, 0, Decimal(0), Decimal(0)) for day in (1, 3, 7))
+
+
+async def test_stock_can_be_narrowed_to_a_store_and_a_category(shop: AsyncSession) -> None:
+    east = await list_expiring_stock(shop, now=NOON, store="east", category="DAIRY")
+    assert {each.units for each in east if each.days_to_expiry == 2} == {7}
+    assert {each.store for each in east} == {None, "east"}
+    with pytest.raises(NotFound):
+        await list_expiring_stock(shop, now=NOON, store="nowhere")
+    with pytest.raises(InvalidInput):
+        await list_expiring_stock(shop, now=NOON, horizon=10_000)
+
+
+async def test_what_expires_in_the_horizon_is_decided_by_each_stores_own_date(session: AsyncSession) -> None:
+    await a_store(session, "kiritimati", "Pacific/Kiritimati")
+    await a_batch(session, quantity=4, store="kiritimati", expiry_date=DAY + _ONE)
+    # At noon in Greenwich it is the next day there.
+    [of_all, *_] = await list_expiring_stock(session, now=NOON)
+    assert (of_all.days_to_expiry, of_all.units) == (0, 4)
