@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, FromClause, Subquery, and_, case, func, or_, select
 
+from flexiprice.db.cells import in_no_other_cell
 from flexiprice.db.cents import RATE_PARTS, number
 from flexiprice.db.fingerprint import batch_fingerprint, product_fingerprint
 from flexiprice.db.opening_rate import opening_rate
@@ -87,6 +88,8 @@ def join_candidates(products: FromClause, narrowings: Collection[Narrowing]) -> 
         conditions.append(batch.c.id == BATCH_IDS.any_())
     if Narrowing.STORE in narrowings:
         conditions.append(stores.c.code == STORE)
+    if Narrowing.OTHER_CELLS in narrowings:
+        conditions.append(in_no_other_cell())
     return Candidates(
         source=batch.join(products, products.c.product_id == batch.c.product_id)
         .join(stores, stores.c.store_id == batch.c.store_id)

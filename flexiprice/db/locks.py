@@ -45,6 +45,11 @@ async def take_lock_watched(session: AsyncSession, lock: Lock) -> None:
 async def share_lock(session: AsyncSession, lock: Lock) -> None:
     """Like `take_lock`, beside others that share it; it keeps out who takes it, and the other way round."""
     await session.execute(_WATCH_THE_CLIENT)
+    await share_lock_watched(session, lock)
+
+
+async def share_lock_watched(session: AsyncSession, lock: Lock) -> None:
+    """`share_lock` where an earlier statement of the transaction has set `WATCHFUL`."""
     await session.execute(select(func.pg_advisory_xact_lock_shared(_NAMESPACE, int(lock))))
 
 

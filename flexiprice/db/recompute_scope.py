@@ -16,6 +16,7 @@ class Narrowing(StrEnum):
     BATCH_IDS = "batch_ids"
     STORE = "store"
     CATEGORY_KEY = "category_key"
+    OTHER_CELLS = "other_cells"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,7 @@ class Scope:
         batch_ids: only these batches.
         store: only the batches of the store with this code.
         category_key: only the batches of this category.
+        other_cells: not the batches of these cells, see `cells`.
     """
 
     now: datetime
@@ -37,6 +39,7 @@ class Scope:
     batch_ids: Sequence[int] | None = None
     store: str | None = None
     category_key: str | None = None
+    other_cells: Sequence[int] | None = None
 
     @property
     def narrowings(self) -> frozenset[Narrowing]:
@@ -55,3 +58,4 @@ ON: ColumnElement[date] = bindparam("on", required=False, type_=Date)
 BATCH_IDS: ColumnElement[Sequence[int]] = bindparam("batch_ids", required=False, type_=ARRAY(BigInteger))
 STORE: ColumnElement[str] = bindparam("store", required=False, type_=String)
 CATEGORY_KEY: ColumnElement[str] = bindparam("category_key", required=False, type_=String)
+OTHER_CELLS: ColumnElement[Sequence[int]] = bindparam("other_cells", required=False, type_=ARRAY(Integer))

@@ -7,6 +7,7 @@ from time import perf_counter
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from flexiprice.db.cells import lock_shard, share_cells
 from flexiprice.db.change_rows import Counts
 from flexiprice.db.changes_at_once import write_at_once
 from flexiprice.db.changes_table import apply_changes, collect_changes, drop_changes
@@ -14,11 +15,12 @@ from flexiprice.db.closings import prepare_closing_deleted
 from flexiprice.db.due_batches import find_due
 from flexiprice.db.locks import Lock, share_lock
 from flexiprice.db.partitions import ensure_partitions
-from flexiprice.db.planner import begin_bulk
+from flexiprice.db.planner import begin_bulk, plan_for_bulk
 from flexiprice.db.prepared import PolicyKey
 from flexiprice.db.price_changes import prepare_changes, prepare_writing_changes
 from flexiprice.db.recompute_scope import Scope
 from flexiprice.domain.policy import MAX_DAYS_TO_EXPIRY, PricingPolicy
+from flexiprice.domain.shard import Shard
 from flexiprice.errors import InvalidInput
 from flexiprice.services.policies import get_active_rules
 
@@ -70,6 +72,28 @@ async def recompute_all_discounts(
     return await _recompute(session, Scope(now=now, days_threshold=check_days_threshold(days_threshold)))
 
 
+async def recompute_shard(
+    session: AsyncSession, shard: Shard, *, now: datetime, days_threshold: int = DEFAULT_DAYS_THRESHOLD
+) -> RecomputeSummary:
+    """`recompute_all_discounts` for one shard, beside others that do the rest.
+
+    When each shard has been recomputed, every batch has been, once. Of two that have cells in common the
+    second waits; so does whoever recomputes all or single batches, closes what is over, or deletes batches.
+
+    Args:
+        session: a transaction that the caller opened.
+        shard: which batches.
+        now: the instant that the stores' dates and the ledger are of.
+        days_threshold: as in `recompute_all_discounts`.
+
+    Raises:
+        InvalidInput: the threshold is out of bounds.
+    """
+    threshold = check_days_threshold(days_threshold)
+    scope = Scope(now=now, days_threshold=threshold, other_cells=shard.other_cells)
+    return await _recompute(session, scope, shard)
+
+
 async def recompute_batches(
     session: AsyncSession,
     *,
@@ -97,11 +121,12 @@ async def recompute_batches(
 async def close_discounts_of_deleted(session: AsyncSession, batch_ids: Sequence[int], now: datetime) -> int:
     """Closes the discounts of batches that the caller is about to delete; returns how many were open.
 
-    To be called before the batches are touched in the transaction. A recompute that runs meanwhile is
-    waited for, and one that starts waits for the caller's transaction: it must not open a discount for
-    a batch that is going.
+    To be called before the batches are touched in the transaction. A recompute that runs meanwhile, of
+    whatever shard, is waited for, and one that starts waits for the caller's transaction: it must not open
+    a discount for a batch that is going.
     """
     await share_lock(session, Lock.DISCOUNTS)
+    await share_cells(session)
     await ensure_partitions(session, now=now)
     dialect = (await session.connection()).dialect
     parameters = {"now": now, "batch_ids": batch_ids}
@@ -119,9 +144,13 @@ def check_days_threshold(days: int) -> int:
     return days
 
 
-async def _recompute(session: AsyncSession, scope: Scope) -> RecomputeSummary:
+async def _recompute(session: AsyncSession, scope: Scope, shard: Shard | None = None) -> RecomputeSummary:
     started = perf_counter()
-    await begin_bulk(session, Lock.DISCOUNTS)
+    if shard is None:
+        await begin_bulk(session, Lock.DISCOUNTS)
+    else:
+        await plan_for_bulk(session)
+        await lock_shard(session, shard)
     policy = await get_active_rules(session)
     due = await find_due(session, policy, scope)
     counts = Counts()
@@ -155,6 +184,18 @@ def summarize(considered: int, counts: Counts, duration_seconds: float) -> Recom
         changed=counts.changed,
         closed=counts.closed,
         unchanged=considered - counts.decisions,
+        duration_seconds=duration_seconds,
+    )
+
+
+def summed(parts: Sequence[RecomputeSummary], *, duration_seconds: float) -> RecomputeSummary:
+    """The summary of a recompute that was done in parts."""
+    return RecomputeSummary(
+        considered=sum(part.considered for part in parts),
+        opened=sum(part.opened for part in parts),
+        changed=sum(part.changed for part in parts),
+        closed=sum(part.closed for part in parts),
+        unchanged=sum(part.unchanged for part in parts),
         duration_seconds=duration_seconds,
     )
 
