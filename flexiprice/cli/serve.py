@@ -12,7 +12,7 @@ import flexiprice
 from flexiprice.settings import PREFIX, Settings, load_settings
 
 # uvicorn puts the current folder first on the path; an `api` there must not hide ours.
-_SOURCES = Path(flexiprice.__file__).parent.parent
+SOURCES = Path(flexiprice.__file__).parent.parent
 
 LogLevelOption = Annotated[
     str | None,
@@ -34,9 +34,9 @@ def api(
     Without `FLEXIPRICE_API_KEY` it serves what is under `/admin` to this machine only.
     """
     settings = load_settings(log_level=log_level)
-    _require_servers(settings)
-    _become(
-        *("uvicorn", "api.main:app", "--app-dir", str(_SOURCES)),
+    require_servers(settings)
+    become(
+        *("uvicorn", "api.main:app", "--app-dir", str(SOURCES)),
         *("--host", host, "--port", str(port), "--workers", str(workers)),
         *("--log-level", settings.log_level.lower()),
         variables={"LOG_LEVEL": settings.log_level},
@@ -71,9 +71,9 @@ def worker(
     if context.invoked_subcommand is not None:
         return
     settings = load_settings(worker_queues=queues, worker_concurrency=concurrency, log_level=log_level)
-    _require_servers(settings)
+    require_servers(settings)
     # What stays is the supervisor alone, which loads nothing of what a worker needs.
-    _become(
+    become(
         *("flexiprice.cli.supervisor", sys.executable, "-P", "-m", "arq", "workers.settings.WorkerSettings"),
         variables={
             "WORKER_QUEUES": ",".join(settings.worker_queues),
@@ -83,12 +83,18 @@ def worker(
     )
 
 
-def _require_servers(settings: Settings) -> None:
+def require_servers(settings: Settings) -> None:
+    """Makes sure that the settings name both servers.
+
+    Raises:
+        InvalidSettings: one is missing.
+    """
     settings.require_database_url()
     settings.require_redis_url()
 
 
-def _become(program: str, *arguments: str, variables: Mapping[str, str]) -> NoReturn:
+def become(program: str, *arguments: str, variables: Mapping[str, str]) -> NoReturn:
+    """Lets a module of Python take this process's place, with further settings in its environment."""
     environment = {**os.environ, **{f"{PREFIX}{name}": value for name, value in variables.items()}}
     sys.stdout.flush()
     sys.stderr.flush()

@@ -1,0 +1,1 @@
+"""The monitor: tasks, workers and prices, watched and steered in the browser."""

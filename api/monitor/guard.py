@@ -1,0 +1,97 @@
+"""What every request and web socket of the monitor passes first."""
+
+from typing import Final
+from urllib.parse import quote, urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.monitor.access import Access
+from flexiprice.telemetry import get_logger
+
+LOGIN: Final = "/login"
+# What may be seen before the login: the login itself, how it looks, and whether the process lives.
+_OPEN: Final = (LOGIN, "/health/live", "/favicon.ico", "/assets/")
+_CONTENT: Final = (
+    "default-src 'self'; "
+    # NiceGUI and Vue make functions of text in the page. Everything they load is our own.
+    "script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
+    "style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:; "
+    "font-src 'self' data:; "
+    "object-src 'none'; "
+    "base-uri 'none'; "
+    "form-action 'self'; "
+    "frame-ancestors 'none'"
+)
+HEADERS: Final = {
+    "Content-Security-Policy": _CONTENT,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+}
+_ONLY_HERE: Final = (
+    "No key is set, so the monitor is shown only on the server's own machine. "
+    "To show it to others, set FLEXIPRICE_API_KEY (`openssl rand -hex 24` makes a good one), "
+    "and log in with it."
+)
+_log = get_logger(__name__)
+
+
+class Guard:
+    """Lets through what a viewer asks for, from a page of ours, and adds the headers that browsers heed."""
+
+    def __init__(self, app: ASGIApp, *, access: Access) -> None:
+        self._app = app
+        self._access = access
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handles one request or web socket, as ASGI has it."""
+        if scope["type"] not in {"http", "websocket"}:
+            await self._app(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(HEADERS)
+            await send(message)
+
+        refusal = self._refusal(scope)
+        if refusal is None:
+            await self._app(scope, receive, send_with_headers)
+        elif scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": 1008})
+        else:
+            await refusal(scope, receive, send_with_headers)
+
+    def _refusal(self, scope: Scope) -> Response | None:
+        path = str(scope["path"])
+        if _is_foreign(Headers(scope=scope)) and (scope["type"] == "websocket" or scope["method"] != "GET"):
+            _log.warning("refused_foreign_page", path=path)
+            return PlainTextResponse("A page of another site may not use this.", status_code=403)
+        viewer = self._access.viewer_of(scope)
+        scope.setdefault("state", {})["viewer"] = viewer
+        if viewer is not None or path.startswith(_OPEN):
+            return None
+        if self._access.is_open:
+            return PlainTextResponse(_ONLY_HERE, status_code=403)
+        if scope["type"] == "http" and scope["method"] == "GET" and not path.startswith("/_nicegui"):
+            query = bytes(scope.get("query_string", b"")).decode("latin-1")
+            wanted = f"{path}?{query}" if query else path
+            suffix = "" if wanted == "/" else f"?next={quote(wanted, safe='')}"
+            return RedirectResponse(f"{scope.get('root_path', '')}{LOGIN}{suffix}", status_code=303)
+        return PlainTextResponse("Log in first.", status_code=401)
+
+
+def _is_foreign(headers: Headers) -> bool:
+    """Whether a page of another site is behind it. A browser always says so, and cannot be made not to."""
+    origin = headers.get("origin")
+    if headers.get("sec-fetch-site") == "cross-site":
+        return True
+    # Behind a proxy; no page can send this header along to another site unasked.
+    places = {headers.get("host", ""), headers.get("x-forwarded-host", "")}
+    return origin is not None and urlsplit(origin).netloc not in places

@@ -1,0 +1,145 @@
+"""What the pages show, read once a second for all who look, and more seldom while nobody does."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Hashable
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any, Final, TypeVar
+
+from redis.exceptions import RedisError
+from sqlalchemy.exc import SQLAlchemyError
+
+from api.monitor.readings import QueuePoint, Reach, Snapshot, read_database, read_fleet
+from flexiprice.errors import FlexiPriceError
+from flexiprice.resources import Resources
+from flexiprice.telemetry import get_logger
+
+WATCHED_EVERY_SECONDS: Final = 1.0
+UNWATCHED_EVERY_SECONDS: Final = 10.0
+_PATIENCE_SECONDS: Final = 3.0
+# Sharing is for the moment; what nobody asks for any more goes.
+_MOST_SHARED: Final = 200
+_KEPT_POINTS: Final = 900
+
+_log = get_logger(__name__)
+Value = TypeVar("Value")
+Render = Callable[[Snapshot], None]
+
+
+class Live:
+    """Reads how things stand, remembers the last minutes, and tells those who look.
+
+    Attributes:
+        latest: how things stood when last read.
+        queue_points: depth and age of each queue over the last minutes, the oldest first.
+    """
+
+    def __init__(self, resources: Resources) -> None:
+        self.latest = Snapshot(at=datetime.now(UTC), redis=Reach(), database=Reach(), fleet=None)
+        self.queue_points: deque[QueuePoint] = deque(maxlen=_KEPT_POINTS)
+        self._resources = resources
+        self._watchers: dict[int, Render] = {}
+        self._next_watcher = 0
+        self._wanted = asyncio.Event()
+        self._read = asyncio.Event()
+        self._shared: dict[Hashable, tuple[float, asyncio.Future[Any]]] = {}
+
+    async def run(self) -> None:
+        """Reads until it is cancelled."""
+        while True:
+            began = time.monotonic()
+            self._wanted.clear()
+            await self._look()
+            self._read.set()
+            for watcher, render in list(self._watchers.items()):
+                # Whoever went away while another was told is not told any more.
+                if watcher in self._watchers:
+                    self._tell(render)
+            every = WATCHED_EVERY_SECONDS if self._watchers else UNWATCHED_EVERY_SECONDS
+            with suppress(TimeoutError):
+                async with asyncio.timeout(max(0.05, began + every - time.monotonic())):
+                    await self._wanted.wait()
+
+    def watch(self, render: Render) -> Callable[[], None]:
+        """Has a function told of every reading, until the returned one is called."""
+        watcher = self._next_watcher
+        self._next_watcher += 1
+        self._watchers[watcher] = render
+        if len(self._watchers) == 1:
+            self._wanted.set()
+        return lambda: self._unwatch(watcher)
+
+    async def first(self) -> Snapshot:
+        """How things stand, once they have been read at all and not long ago."""
+        age = datetime.now(UTC) - self.latest.at
+        if not self._read.is_set() or age.total_seconds() > 2 * WATCHED_EVERY_SECONDS:
+            self._read.clear()
+            self._wanted.set()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_PATIENCE_SECONDS / 2):
+                    await self._read.wait()
+        return self.latest
+
+    async def shared(
+        self, key: Hashable, read: Callable[[], Awaitable[Value]], *, max_age: float = WATCHED_EVERY_SECONDS
+    ) -> Value:
+        """What a reading gives, which all who ask for the same within its age share.
+
+        Args:
+            key: what is read; two readings of one key must give the same.
+            read: reads it.
+            max_age: seconds for which an answer holds.
+
+        Raises:
+            FlexiPriceError: what the reading raises; it is shared too.
+        """
+        found = self._shared.get(key)
+        if found is None or time.monotonic() - found[0] > max_age:
+            if len(self._shared) >= _MOST_SHARED:
+                self._shared.pop(next(iter(self._shared)))
+            self._shared.pop(key, None)
+            found = (time.monotonic(), asyncio.ensure_future(read()))
+            self._shared[key] = found
+        # Of those who wait, one may go away without the others losing the answer.
+        answer: Value = await asyncio.shield(found[1])
+        return answer
+
+    def _unwatch(self, watcher: int) -> None:
+        self._watchers.pop(watcher, None)
+
+    def _tell(self, render: Render) -> None:
+        try:
+            render(self.latest)
+        except Exception:  # noqa: BLE001 -- whatever it is
+            # One page that breaks must not leave the others without news.
+            _log.exception("page_not_rendered")
+
+    async def _look(self) -> None:
+        now = datetime.now(UTC)
+        before = self.latest
+        fleet, redis = await self._timed(read_fleet(self._resources.tasks, now=now), before.redis)
+        _, database = await self._timed(read_database(self._resources.sessions), before.database)
+        self.latest = Snapshot(
+            at=datetime.now(UTC),
+            redis=redis,
+            database=database,
+            fleet=fleet if fleet is not None else before.fleet,
+        )
+        if fleet is not None:
+            self.queue_points.append(QueuePoint.of(fleet))
+
+    async def _timed(self, reading: Awaitable[Value], before: Reach) -> tuple[Value | None, Reach]:
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                value = await reading
+        except TimeoutError:
+            return None, before.after_silence(datetime.now(UTC), "does not answer in time")
+        except FlexiPriceError as error:
+            return None, before.after_silence(datetime.now(UTC), error.message)
+        except (SQLAlchemyError, RedisError, OSError) as error:
+            _log.exception("not_read")
+            return None, before.after_silence(datetime.now(UTC), type(error).__name__)
+        return value, before.after_answer(datetime.now(UTC), time.monotonic() - began)

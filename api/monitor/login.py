@@ -1,0 +1,96 @@
+"""The login page: plain HTML, so that password managers know it and it works before anything else does."""
+
+from pathlib import Path
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Form, Request
+from starlette.responses import RedirectResponse, Response
+from starlette.templating import Jinja2Templates
+
+from api.monitor.access import COOKIE, SESSION_SECONDS, Access
+from api.monitor.guard import LOGIN
+from api.monitor.viewer import Viewer
+from flexiprice.telemetry import get_logger
+
+router = APIRouter(include_in_schema=False)
+_TEMPLATES: Final = Jinja2Templates(Path(__file__).parent / "templates")
+_LONGEST_KEY: Final = 500
+_log = get_logger(__name__)
+
+
+@router.get(LOGIN)
+async def show_login(request: Request, next: str = "/") -> Response:  # noqa: A002 -- its name in the URL
+    """Asks for a key; whoever has been let in already goes on."""
+    viewer: Viewer | None = request.state.viewer
+    if viewer is not None:
+        return RedirectResponse(_own(next), status_code=303)
+    return _page(request, next)
+
+
+@router.post(LOGIN)
+async def log_in(
+    request: Request,
+    key: Annotated[str, Form(max_length=_LONGEST_KEY)] = "",
+    next: Annotated[str, Form()] = "/",  # noqa: A002 -- its name in the form
+) -> Response:
+    """Lets in whoever has a key."""
+    access: Access = request.app.state.access
+    address = request.client.host if request.client else ""
+    wait = access.seconds_to_wait(address)
+    if wait:
+        error = f"Too many wrong keys from your address. Try again in {wait} s."
+        return _page(request, next, error=error, status=429, headers={"Retry-After": str(wait)})
+    viewer = await access.log_in(key)
+    if viewer is None:
+        access.note_failure(address)
+        _log.warning("login_refused", address=address)
+        error = "That is not a key of this installation." if key.strip() else "Enter a key."
+        return _page(request, next, error=error, status=401)
+    _log.info("logged_in", address=address, viewer=viewer.name)
+    response = RedirectResponse(_own(next), status_code=303)
+    response.set_cookie(
+        COOKIE,
+        access.cookie(viewer),
+        max_age=SESSION_SECONDS,
+        httponly=True,
+        samesite="lax",
+        secure=request.url.scheme == "https" or request.headers.get("x-forwarded-proto") == "https",
+    )
+    return response
+
+
+@router.post("/logout")
+async def log_out(request: Request) -> Response:
+    """Ends the session in every window."""
+    access: Access = request.app.state.access
+    viewer: Viewer | None = request.state.viewer
+    if viewer is not None:
+        access.log_out(viewer)
+        _log.info("logged_out", viewer=viewer.name)
+    response = RedirectResponse(LOGIN, status_code=303)
+    response.delete_cookie(COOKIE)
+    return response
+
+
+def _page(
+    request: Request,
+    next_path: str,
+    *,
+    error: str = "",
+    status: int = 200,
+    headers: dict[str, str] | None = None,
+) -> Response:
+    context = {"next": _own(next_path), "error": error}
+    return _TEMPLATES.TemplateResponse(
+        request,
+        "login.html",
+        context,
+        status_code=status,
+        headers={"Cache-Control": "no-store", **(headers or {})},
+    )
+
+
+def _own(path: str) -> str:
+    """The path where it is one of ours: a login must not send anybody to another site."""
+    own = path.startswith("/") and not path.startswith(("//", "/\\", LOGIN)) and path.isprintable()
+    return path if own else "/"

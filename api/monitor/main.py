@@ -1,0 +1,97 @@
+"""The application: `uvicorn api.monitor.main:app --port 5555`."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from importlib import import_module
+from pathlib import Path
+from typing import Final
+
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+from nicegui import ui
+
+from api.monitor import login
+from api.monitor.access import Access
+from api.monitor.guard import Guard
+from api.monitor.live import Live
+from api.monitor.monitor import Monitor
+from api.request_context import RequestContext
+from flexiprice.errors import InvalidSettings
+from flexiprice.resources import open_resources
+from flexiprice.settings import Settings, load_settings
+from flexiprice.telemetry import configure_logging
+
+ASSETS: Final = Path(__file__).parent / "static"
+_PAGES: Final = Path(__file__).parent / "pages"
+# A tab that slept for so long goes on where it was; after that it loads the page anew by itself.
+_RECONNECT_SECONDS: Final = 20.0
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Builds the application; its servers are connected to on first use. Once in a process.
+
+    Args:
+        settings: where the servers are, and who is let in; by default from the environment.
+
+    Raises:
+        InvalidSettings: a value cannot be used, or a server's URL is missing.
+    """
+    settings = settings or load_settings()
+    settings.require_database_url()
+    settings.require_redis_url()
+    access = Access(settings)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncGenerator[dict[str, Monitor], None]:
+        async with open_resources(settings, program="flexiprice-monitor") as resources:
+            live = Live(resources)
+            reading = asyncio.create_task(live.run())
+            try:
+                # Reaches every request as `request.state.monitor`, those of the mounted NiceGUI too.
+                yield {"monitor": Monitor(resources, live, access)}
+            finally:
+                reading.cancel()
+                with suppress(asyncio.CancelledError):
+                    await reading
+
+    app = FastAPI(title="FlexiPrice monitor", lifespan=lifespan, openapi_url=None)
+    app.state.access = access
+    app.add_middleware(Guard, access=access)
+    # Added last, so that it is the outermost: a refusal gets an id and a line in the log too.
+    app.add_middleware(RequestContext)
+    app.include_router(login.router)
+    app.mount("/assets", StaticFiles(directory=ASSETS))
+    app.add_api_route("/health/live", _live, methods=["GET"])
+    for module in sorted(_PAGES.glob("[a-z]*.py")):
+        import_module(f"api.monitor.pages.{module.stem}")
+    ui.run_with(
+        app,
+        title="FlexiPrice monitor",
+        favicon=ASSETS / "favicon.svg",
+        dark=None,
+        language="en-GB",
+        reconnect_timeout=_RECONNECT_SECONDS,
+        binding_refresh_interval=None,
+        tailwind=False,
+        show_welcome_message=False,
+    )
+    return app
+
+
+async def _live() -> dict[str, str]:
+    return {"status": "alive"}
+
+
+def __getattr__(name: str) -> FastAPI:
+    """Makes `app` when a server asks for it, so that importing this module needs no settings."""
+    if name != "app":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        settings = load_settings()
+        app = create_app(settings)
+    except InvalidSettings as error:
+        # One line for whoever starts the server, instead of a traceback through it.
+        raise SystemExit(f"flexiprice-monitor: {error.message}") from None
+    configure_logging(settings)
+    return app

@@ -1,0 +1,43 @@
+"""What the pages of one process share, and how a page comes by it."""
+
+from dataclasses import dataclass
+from typing import cast
+
+from nicegui import ui
+
+from api.monitor.access import Access
+from api.monitor.live import Live
+from api.monitor.viewer import Viewer
+from flexiprice.domain.run import RunTrigger
+from flexiprice.jobs.origin import JobOrigin
+from flexiprice.resources import Resources
+
+
+@dataclass(frozen=True, slots=True)
+class Monitor:
+    """Opened once for all pages.
+
+    Attributes:
+        resources: the ways to PostgreSQL and Redis.
+        live: what is read of them all the time, once for all who look.
+        access: who is let in.
+    """
+
+    resources: Resources
+    live: Live
+    access: Access
+
+
+def current_monitor() -> Monitor:
+    """That of the page that is being built or acted on."""
+    return cast("Monitor", ui.context.client.request.state.monitor)
+
+
+def current_viewer() -> Viewer:
+    """Who looks at the page that is being built or acted on."""
+    return cast("Viewer", ui.context.client.request.state.viewer)
+
+
+def current_origin() -> JobOrigin:
+    """What a job that this viewer has enqueued tells of where it came from."""
+    return JobOrigin(trigger=RunTrigger.MONITOR, actor=current_viewer().name)

@@ -1,0 +1,72 @@
+"""Changes that a viewer makes: allowed, carried out, written down, and answered for."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Final
+
+from nicegui import ui
+
+from api.monitor.monitor import current_monitor, current_viewer
+from api.monitor.viewer import WHY_NOT, Right
+from flexiprice.domain.audit import AuditSource
+from flexiprice.errors import FlexiPriceError
+from flexiprice.services.audit import Change
+from flexiprice.services.audited import audited
+from flexiprice.telemetry import get_logger
+
+_LONGEST_TARGET: Final = 500
+_LOGGED_OUT: Final = "You have logged out. Load the page anew."
+_log = get_logger(__name__)
+Making = Callable[[dict[str, object]], Awaitable[str]]
+
+
+async def carry_out(action: str, target: str, make: Making, *, right: Right = Right.OPERATE) -> bool:
+    """Makes a change on the viewer's behalf: checks the right, writes it down, and tells what came of it.
+
+    Args:
+        action: as the API names it, such as `pause_one_queue`.
+        target: to what: a job's id, a queue's name.
+        make: makes it; takes the details for the audit to add to, and returns what to tell the viewer.
+        right: what it takes.
+
+    Returns:
+        Whether it was made.
+    """
+    viewer = current_viewer()
+    if refusal := why_not(right):
+        _log.warning("change_refused", action=action, target=target, viewer=viewer.name)
+        ui.notify(refusal, type="negative")
+        return False
+    change = Change(
+        at=datetime.now(UTC),
+        actor=viewer.name,
+        source=AuditSource.MONITOR,
+        action=action,
+        target=target[:_LONGEST_TARGET],
+        address=ui.context.client.ip[:200] or None,
+    )
+    try:
+        async with audited(current_monitor().resources.sessions, change) as details:
+            message = await make(details)
+    except FlexiPriceError as error:
+        ui.notify(error.message, type="negative", multi_line=True)
+        return False
+    ui.notify(message, type="positive", multi_line=True)
+    return True
+
+
+def why_not(right: Right) -> str | None:
+    """Why the viewer may not make such a change; None where they may."""
+    viewer = current_viewer()
+    if not current_monitor().access.is_still_in(viewer):
+        return _LOGGED_OUT
+    return None if right in viewer.rights else WHY_NOT[right]
+
+
+def allow(button: ui.button, right: Right = Right.OPERATE) -> ui.button:
+    """Disables a button that the viewer may not use, and says why on hover."""
+    refusal = why_not(right)
+    if refusal is not None:
+        button.disable()
+        button.tooltip(refusal)
+    return button

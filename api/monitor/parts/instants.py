@@ -1,0 +1,64 @@
+"""Instants as the viewer's own clock shows them, and how long things take."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Final, Literal
+
+from nicegui import ui
+from nicegui.element import Element
+
+Mode = Literal["clock", "ago", "age", "in"]
+_MINUTE: Final = 60
+_HOUR: Final = 3600
+_DAY: Final = 86400
+
+
+class Instant(Element, component="instant.js"):
+    """An instant in the viewer's time zone; the exact one in UTC is shown on hover.
+
+    Ages and countdowns tick in the browser by themselves: only another instant has to be told.
+    """
+
+    def __init__(self, at: datetime | None, mode: Mode = "clock") -> None:
+        """Shows an instant.
+
+        Args:
+            at: aware; None shows a dash.
+            mode: the time of day, how long `ago`, the `age` alone, or the countdown `in`.
+        """
+        super().__init__()
+        self._props["mode"] = mode
+        self._props["at"] = _milliseconds(at)
+
+    def show(self, at: datetime | None) -> None:
+        """Shows another instant."""
+        milliseconds = _milliseconds(at)
+        if self._props["at"] != milliseconds:
+            self._props["at"] = milliseconds
+            self.update()
+
+
+def tell_the_time() -> None:
+    """Tells the browser what the server's clock shows, so that ages are right though its own is wrong."""
+    milliseconds = _milliseconds(datetime.now(UTC))
+    ui.add_head_html(f"<script>window.flexipriceClockOffset = {milliseconds} - Date.now();</script>")
+
+
+def duration(length: timedelta | None) -> str:
+    """How long something took, in at most two units; a dash where that is not known."""
+    if length is None:
+        return "–"
+    seconds = length.total_seconds()
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < _MINUTE:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    whole = int(seconds)
+    if whole < _HOUR:
+        return f"{whole // _MINUTE} min {whole % _MINUTE} s"
+    if whole < _DAY:
+        return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE} min"
+    return f"{whole // _DAY} d {whole % _DAY // _HOUR} h"
+
+
+def _milliseconds(at: datetime | None) -> int | None:
+    return None if at is None else round(at.timestamp() * 1000)

@@ -1,0 +1,137 @@
+"""What is read of Redis and PostgreSQL for all pages."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
+from flexiprice.db.engine import database_errors
+from flexiprice.jobs.client import TaskQueue
+from flexiprice.jobs.fleet import LiveWorker
+from flexiprice.jobs.inspection import list_active
+from flexiprice.jobs.queues import QueueState, list_queues
+from flexiprice.jobs.schedules import ScheduleState, list_schedules
+from flexiprice.jobs.status import JobStatus
+from flexiprice.settings import Queue
+
+SLOW_SECONDS: Final = 0.5
+"""What an answer takes that is worth a word: on a quiet machine it is a few milliseconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """How a server answers.
+
+    Attributes:
+        seconds: what its latest answer took; None before the first and while it is away.
+        away_since: when it was first found to be silent; None while it answers.
+        slow_since: since when its answers take long; None while they do not.
+        reason: why it is away.
+    """
+
+    seconds: float | None = None
+    away_since: datetime | None = None
+    slow_since: datetime | None = None
+    reason: str = ""
+
+    def after_answer(self, now: datetime, seconds: float) -> "Reach":
+        """How it answers, as it just did."""
+        slow_since = (self.slow_since or now) if seconds >= SLOW_SECONDS else None
+        return Reach(seconds=seconds, slow_since=slow_since)
+
+    def after_silence(self, now: datetime, reason: str) -> "Reach":
+        """How it answers, as it just did not."""
+        return Reach(away_since=self.away_since or now, reason=reason)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fleet:
+    """Everything that Redis knows of workers, queues and schedules at one moment.
+
+    Attributes:
+        at: when.
+        workers: those that live, the longest-lived first.
+        queues: all of them.
+        schedules: all of them.
+        active: the jobs that run, those that have run longest first.
+    """
+
+    at: datetime
+    workers: tuple[LiveWorker, ...]
+    queues: tuple[QueueState, ...]
+    schedules: tuple[ScheduleState, ...]
+    active: tuple[JobStatus, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueuePoint:
+    """How full the queues were at one moment.
+
+    Attributes:
+        at: when.
+        held: jobs in each queue: waiting, deferred and running.
+        waiting: of them those that are due and not started.
+        oldest: how long the first of those has been due.
+    """
+
+    at: datetime
+    held: Mapping[Queue, int]
+    waiting: Mapping[Queue, int]
+    oldest: Mapping[Queue, timedelta]
+
+    @classmethod
+    def of(cls, fleet: Fleet) -> "QueuePoint":
+        """That of a reading."""
+        states = fleet.queues
+        return cls(
+            at=fleet.at,
+            held={state.queue: state.waiting + state.deferred + state.running for state in states},
+            waiting={state.queue: state.waiting for state in states},
+            oldest={state.queue: state.oldest_waiting or timedelta(0) for state in states},
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """How everything stands.
+
+    Attributes:
+        at: when it was read.
+        redis: how Redis answers.
+        database: how PostgreSQL answers.
+        fleet: what Redis said last, which is of an earlier moment while it is away; None before it ever did.
+    """
+
+    at: datetime
+    redis: Reach
+    database: Reach
+    fleet: Fleet | None
+
+
+async def read_fleet(tasks: TaskQueue, *, now: datetime) -> Fleet:
+    """Reads all there is in Redis.
+
+    Raises:
+        RedisUnavailable: Redis does not answer.
+    """
+    return Fleet(
+        at=now,
+        workers=await tasks.live_workers(),
+        queues=await list_queues(tasks),
+        schedules=await list_schedules(tasks, now=now),
+        active=await list_active(tasks),
+    )
+
+
+async def read_database(sessions: async_sessionmaker[AsyncSession]) -> None:
+    """Finds out whether PostgreSQL answers.
+
+    Raises:
+        DatabaseUnavailable: it does not.
+    """
+    with database_errors():
+        async with sessions() as session:
+            await session.execute(select(1))

@@ -1,0 +1,173 @@
+"""The frame around every page, and the decorator that puts a page up in it."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial, wraps
+from typing import Final, ParamSpec
+
+from nicegui import ui
+
+from api.monitor.monitor import current_monitor, current_viewer
+from api.monitor.parts.instants import tell_the_time
+from api.monitor.parts.text import Text
+from api.monitor.readings import Snapshot
+from api.monitor.verdict import Level, verdict
+
+Arguments = ParamSpec("Arguments")
+_THEME: Final = "theme"
+_THEMES: Final = {
+    "auto": ("brightness_auto", None),
+    "light": ("light_mode", False),
+    "dark": ("dark_mode", True),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """An entry of the navigation."""
+
+    path: str
+    name: str
+    icon: str
+
+
+SECTIONS: Final = (
+    Section("/", "Overview", "space_dashboard"),
+    Section("/tasks", "Tasks", "list_alt"),
+    Section("/workers", "Workers", "memory"),
+    Section("/queues", "Queues", "inbox"),
+    Section("/schedules", "Schedules", "event_repeat"),
+    Section("/statistics", "Statistics", "query_stats"),
+    Section("/prices", "Prices", "sell"),
+    Section("/broker", "Broker & database", "storage"),
+    Section("/audit", "Audit", "history"),
+)
+
+
+def page(
+    path: str, title: str, *, section: str | None = None
+) -> Callable[[Callable[Arguments, Awaitable[None]]], Callable[Arguments, Awaitable[None]]]:
+    """Puts a page up: what the decorated coroutine builds stands in the frame that all pages have.
+
+    Args:
+        path: where, with FastAPI's `{parameters}`; path and query parameters are arguments of the function.
+        title: heading of the page, and of the browser's window.
+        section: path of the navigation's entry that the page belongs to, where it has none of its own.
+    """
+
+    def decorate(build: Callable[Arguments, Awaitable[None]]) -> Callable[Arguments, Awaitable[None]]:
+        @wraps(build)
+        async def framed(*args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
+            await current_monitor().live.first()
+            _frame(section or path)
+            with ui.element("main").props("id=content tabindex=-1").classes("page"):
+                Text("h1", title)
+                await build(*args, **kwargs)
+
+        ui.page(path, title=f"{title} · FlexiPrice")(framed)
+        return framed
+
+    return decorate
+
+
+def follow(render: Callable[[Snapshot], None]) -> None:
+    """Has a page rendered now and whenever something was read anew, at most once a second, while it is open.
+
+    Args:
+        render: changes the elements of the page; creates none without naming where (`with place: …`).
+    """
+    client = ui.context.client
+    live = current_monitor().live
+
+    def tell(now: Snapshot) -> None:
+        # A browser that is away for a moment is told how things stand when it is back.
+        if client.has_socket_connection:
+            with client:
+                render(now)
+
+    render(live.latest)
+    client.on_delete(live.watch(tell))
+
+
+def _frame(section: str) -> None:
+    ui.add_head_html('<link rel="stylesheet" href="/assets/monitor.css">')
+    tell_the_time()
+    ui.html('<a class="skip" href="#content">Skip to the content</a>', sanitize=False)
+    with ui.left_drawer(value=None, bordered=True).props("breakpoint=900 width=216").classes("nav") as drawer:
+        with ui.element("a").props("href=/").classes("brand"):
+            ui.element("img").props("src=/assets/favicon.svg alt= width=28 height=28")
+            ui.label("FlexiPrice")
+        with ui.element("nav").props("aria-label=Pages"):
+            for entry in SECTIONS:
+                _link(entry, is_current=entry.path == section)
+    with ui.header(bordered=False).classes("bar"):
+        ui.button(icon="menu", on_click=drawer.toggle).props(
+            "flat round dense aria-label='Show or hide the navigation'"
+        ).classes("bar-menu")
+        _state_line()
+        ui.space()
+        _theme_choice()
+        _who()
+
+
+def _link(entry: Section, *, is_current: bool) -> None:
+    with ui.element("a").props(f"href={entry.path}").classes("nav-link") as link:
+        if is_current:
+            link.props("aria-current=page")
+        ui.icon(entry.icon).props("aria-hidden=true")
+        ui.label(entry.name)
+
+
+def _state_line() -> None:
+    with ui.element("a").props("href=/ role=status aria-live=polite").classes("state-line") as line:
+        icon = ui.icon("").props("aria-hidden=true")
+        label = ui.label().classes("state-text")
+    shown: list[object] = []
+
+    def render(now: Snapshot) -> None:
+        findings = verdict(now)
+        level = max((finding.level for finding in findings), default=Level.GOOD)
+        text = findings[0].what if findings else "All is well"
+        if len(findings) > 1:
+            text = f"{text} (+{len(findings) - 1})"
+        if shown == [level, text]:
+            return
+        shown[:] = [level, text]
+        icon.name = level.icon
+        label.text = text
+        line.classes(replace=f"state-line level-{level.name.lower()}")
+
+    follow(render)
+
+
+def _theme_choice() -> None:
+    request = ui.context.client.request
+    chosen = request.cookies.get(_THEME, "auto")
+    chosen = chosen if chosen in _THEMES else "auto"
+    dark = ui.dark_mode(_THEMES[chosen][1])
+
+    def choose(theme: str) -> None:
+        icon, dark.value = _THEMES[theme]
+        button.props(f"icon={icon}")
+        ui.run_javascript(f'document.cookie = "{_THEME}={theme}; path=/; max-age=31536000; samesite=lax"')
+
+    with (
+        ui.button(icon=_THEMES[chosen][0]).props("flat round dense aria-label='Light or dark'") as button,
+        ui.menu(),
+    ):
+        for theme, meaning in {"auto": "As the system", "light": "Light", "dark": "Dark"}.items():
+            ui.menu_item(meaning, on_click=partial(choose, theme))
+
+
+def _who() -> None:
+    viewer = current_viewer()
+    rights = "may operate" if viewer.may_operate else "may reprice" if viewer.may_price else "read-only"
+    if viewer.session_id is None:
+        ui.label("this machine, no key").classes("who")
+        return
+    button = ui.button(icon="person").props("flat round dense aria-label='Who is logged in'")
+    with button, ui.menu(), ui.element("div").classes("who-menu"):
+        ui.label(viewer.name).classes("who-name")
+        ui.label(rights).classes("quiet")
+        with ui.element("form").props("method=post action=/logout"):
+            Text("button", "Log out", classes="plain-button").props("type=submit")
