@@ -132,6 +132,10 @@ class Metrics:
         self._runs.labels(task, status).inc()
         self._run_time.labels(task).observe(ran.total_seconds())
 
+    def record_refusal(self, task: str, *, status: str) -> None:
+        """Notes that a job has ended without being started."""
+        self._runs.labels(task, status).inc()
+
     def record_recovered(self, jobs: int = 1) -> None:
         """Notes that jobs of a lost worker were given back."""
         self._recovered.inc(jobs)

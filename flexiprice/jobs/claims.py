@@ -4,7 +4,7 @@ A job that is taken is marked with its worker and stands in that worker's list o
 it is marked so can its worker write how it ended: a worker that counts as lost writes nothing more.
 """
 
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -15,43 +15,16 @@ from arq.constants import in_progress_key_prefix, job_key_prefix, retry_key_pref
 from arq.utils import to_ms
 
 from flexiprice.jobs import keys
+from flexiprice.jobs.claimed_job import ClaimedJob
 from flexiprice.jobs.fleet import LEASE
 from flexiprice.jobs.scripts import CLAIM, RELEASE
+from flexiprice.jobs.traces import text
+from flexiprice.jobs.untold_runs import UntoldRun
 from flexiprice.settings import Queue, Settings
 
 # A mark lasts until its worker or whoever finds that one lost takes it away; this is for neither.
 _MARK_KEPT: Final = timedelta(days=3)
 _RECORD_PREFIX: Final = keys.record_key("")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClaimedJob:
-    """A job that a worker has taken.
-
-    Attributes:
-        job_id: which one it is.
-        queue: where it waited.
-        worker_id: who has taken it.
-        body: function and arguments as arq encodes them; None where the job has expired.
-        tries: how often it was started, this time included.
-        due_ms: when it was due.
-        started_ms: when it was taken, by the clock of Redis.
-        record: our record of it.
-    """
-
-    job_id: str
-    queue: Queue
-    worker_id: str
-    body: bytes | None
-    tries: int
-    due_ms: int
-    started_ms: int
-    record: Mapping[str, str]
-
-    @property
-    def losses(self) -> int:
-        """How many workers were lost while they ran it."""
-        return int(self.record.get("losses", 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,31 +132,40 @@ class JobClaims:
         """Notes in a job's record what only its body told, for others to see without taking it."""
         await cast("Awaitable[int]", self._redis.hset(keys.record_key(job.job_id), "task", task))
 
-    async def end(self, job: ClaimedJob, result: bytes | None, *, lost: bool = False) -> bool:
+    async def end(self, job: ClaimedJob, result: bytes | None, run: UntoldRun, *, lost: bool = False) -> bool:
         """Ends a job for good; returns whether it was the worker's to end.
 
         Args:
             job: which one.
             result: as arq encodes it; nothing is kept where it is None.
+            run: what the history is to be told.
             lost: the job's worker is lost, and it is another one that says so.
         """
-        return await self._let_go(job, _How.END, result=result or b"", lost=lost)
+        return await self._let_go(job, _How.END, run, result=result or b"", lost=lost)
 
-    async def try_again(self, job: ClaimedJob, pause: timedelta) -> bool:
+    async def try_again(self, job: ClaimedJob, pause: timedelta, run: UntoldRun) -> bool:
         """Lets a job be started once more after a pause; returns whether it was the worker's to say."""
-        return await self._let_go(job, _How.AGAIN, pause_ms=to_ms(pause) or 0)
+        return await self._let_go(job, _How.AGAIN, run, pause_ms=to_ms(pause) or 0)
 
-    async def give_back(self, job: ClaimedJob, *, lost: bool = False) -> bool:
+    async def give_back(self, job: ClaimedJob, run: UntoldRun | None, *, lost: bool = False) -> bool:
         """Lets a job be run by anybody at once, as if this try had not been; returns whether it did.
 
         Args:
             job: which one.
+            run: what the history is to be told; None where no run was begun.
             lost: the job's worker is lost, and it is another one that says so.
         """
-        return await self._let_go(job, _How.BACK, lost=lost)
+        return await self._let_go(job, _How.BACK, run, lost=lost)
 
     async def _let_go(
-        self, job: ClaimedJob, how: _How, *, result: bytes = b"", pause_ms: int = 0, lost: bool = False
+        self,
+        job: ClaimedJob,
+        how: _How,
+        run: UntoldRun | None,
+        *,
+        result: bytes = b"",
+        pause_ms: int = 0,
+        lost: bool = False,
     ) -> bool:
         reply = cast(
             "int",
@@ -198,6 +180,7 @@ class JobClaims:
                     keys.queue_key(job.queue),
                     keys.ABORTED_JOBS,
                     keys.LOST_WORKERS,
+                    keys.untold_runs_key(job.worker_id),
                 ],
                 args=[
                     job.worker_id,
@@ -210,45 +193,13 @@ class JobClaims:
                     pause_ms,
                     keys.wake_channel(job.queue),
                     keys.finished_channel(job.job_id),
+                    "" if run is None else str(run.run_id),
+                    b"" if run is None else run.note(),
                 ],
             ),
         )
         return reply == 1
 
-    async def running_on(self, worker_id: str) -> list[ClaimedJob]:
-        """The jobs that stand in a worker's list."""
-        running = await cast(
-            "Awaitable[dict[bytes, bytes]]", self._redis.hgetall(keys.running_key(worker_id))
-        )
-        jobs: list[ClaimedJob] = []
-        for encoded_id, where in running.items():
-            job_id = encoded_id.decode()
-            queue_name, _, started = where.decode().partition(":")
-            queue = Queue(queue_name)
-            async with self._redis.pipeline(transaction=True) as pipe:
-                pipe.get(keys.job_key(job_id))
-                pipe.get(keys.retry_key(job_id))
-                pipe.zscore(keys.queue_key(queue), job_id)
-                pipe.hgetall(keys.record_key(job_id))
-                body, tries, due, record = await pipe.execute()
-            jobs.append(
-                ClaimedJob(
-                    job_id=job_id,
-                    queue=queue,
-                    worker_id=worker_id,
-                    body=body,
-                    tries=int(tries or 1),
-                    due_ms=int(due or started),
-                    started_ms=int(started),
-                    record={_text(name): _text(value) for name, value in record.items()},
-                )
-            )
-        return jobs
-
 
 def _paired(flat: Sequence[bytes]) -> dict[str, str]:
-    return {_text(name): _text(value) for name, value in zip(flat[::2], flat[1::2], strict=True)}
-
-
-def _text(value: bytes) -> str:
-    return value.decode(errors="replace")
+    return {text(name): text(value) for name, value in zip(flat[::2], flat[1::2], strict=True)}

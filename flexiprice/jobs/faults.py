@@ -17,6 +17,8 @@ from flexiprice.telemetry import without_secrets
 
 _MESSAGE_LIMIT: Final = 2_000
 _TRACEBACK_LIMIT: Final = 16_000
+TRACEBACK_NOTE: Final = "Raised by a worker:\n"
+"""How the note begins with which a rebuilt exception says where it came from."""
 
 _FOREIGN: Final[Mapping[str, type[BaseException]]] = {
     kind.__name__: kind
@@ -84,7 +86,7 @@ def rebuild(description: Mapping[str, object]) -> BaseException:
         error = _FOREIGN[kind](message) if message else _FOREIGN[kind]()
     if error is None:
         return RemoteError(message, kind=kind, traceback=text, code=code if isinstance(code, str) else "")
-    error.add_note(f"Raised by a worker:\n{text}")
+    error.add_note(f"{TRACEBACK_NOTE}{text}")
     return error
 
 

@@ -16,8 +16,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from flexiprice.errors import CorruptMessage
 from flexiprice.jobs import codec, keys
+from flexiprice.jobs.fleet_scripts import HEARTBEAT, WITHDRAW
 from flexiprice.jobs.redis import redis_errors
-from flexiprice.jobs.scripts import HEARTBEAT, WITHDRAW
 from flexiprice.settings import Queue
 
 HEARTBEAT_EVERY: Final = timedelta(seconds=1)
@@ -105,11 +105,13 @@ class HeartbeatAnswer:
         lost: it counts as lost: whatever it does cannot be written down any more.
         command: what it is asked to do.
         lost_workers: whose jobs are yet to be given back.
+        untold_workers: who are gone, and of whom the history does not know every run yet.
     """
 
     lost: bool
     command: WorkerCommand | None
     lost_workers: Sequence[str]
+    untold_workers: Sequence[str] = ()
 
 
 _ADAPTER: Final = TypeAdapter(LiveWorker)
@@ -129,13 +131,14 @@ async def announce(
     """
     beat = redis.register_script(HEARTBEAT)
     reply = cast(
-        "tuple[int, bytes | None, list[bytes]]",
+        "tuple[int, bytes | None, list[bytes], list[bytes]]",
         await beat(
             keys=[
                 keys.WORKERS,
                 keys.LOST_WORKERS,
                 keys.worker_key(worker.worker_id),
                 keys.worker_command_key(worker.worker_id),
+                keys.UNTOLD_WORKERS,
             ],
             args=[
                 worker.worker_id,
@@ -146,11 +149,12 @@ async def announce(
             ],
         ),
     )
-    alive, command, lost_workers = reply
+    alive, command, lost_workers, untold_workers = reply
     return HeartbeatAnswer(
         lost=not alive,
         command=_command(command),
         lost_workers=[worker_id.decode(errors="replace") for worker_id in lost_workers],
+        untold_workers=[worker_id.decode(errors="replace") for worker_id in untold_workers],
     )
 
 
@@ -163,6 +167,8 @@ async def withdraw(redis: ArqRedis, worker_id: str) -> None:
             keys.running_key(worker_id),
             keys.worker_key(worker_id),
             keys.worker_command_key(worker_id),
+            keys.untold_runs_key(worker_id),
+            keys.UNTOLD_WORKERS,
         ],
         args=[worker_id],
     )

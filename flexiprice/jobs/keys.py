@@ -21,6 +21,8 @@ ABORTED_JOBS = abort_jobs_ss
 WORKERS = "flexiprice:workers"
 # The sorted set of the ids of workers that count as lost and whose jobs are yet to be given back.
 LOST_WORKERS = "flexiprice:lost-workers"
+# The sorted set of the ids of workers that are gone and of whom the history does not know every run yet.
+UNTOLD_WORKERS = "flexiprice:untold-workers"
 # A hash of job ids and the bytes in their stead that nobody could read.
 QUARANTINE = "flexiprice:quarantine"
 # A hash of the queues from which nothing is taken, by the names of arq's sets: since when (ms), by whom.
@@ -92,6 +94,21 @@ def running_key(worker_id: str) -> str:
     return f"flexiprice:worker:{worker_id}:running"
 
 
+def untold_runs_key(worker_id: str) -> str:
+    """A hash of a worker's runs that have ended and may not be in the history yet; see `untold_runs`."""
+    return f"flexiprice:worker:{worker_id}:untold"
+
+
+def telling_key(worker_id: str) -> str:
+    """There while somebody tells the history of the runs of a worker that is gone."""
+    return f"flexiprice:telling:{worker_id}"
+
+
 def reaping_key(worker_id: str) -> str:
     """There while somebody gives back the jobs of a lost worker."""
     return f"flexiprice:reaping:{worker_id}"
+
+
+def failed_keys_key(address: str) -> str:
+    """How many wrong keys came from an address; expires with the minute in which they count."""
+    return f"flexiprice:failed-keys:{address}"

@@ -6,20 +6,20 @@ from typing import Final
 # is told of to its worker, if the caller wants that. The note to the worker goes with the job's end, so it
 # can never meet a later job of the same id.
 #
-# Of each job it is told id, queue, wake channel, the definition that the result was made from, and the
-# result. Returns for each what it is or has become: revoked, running, or changed, where it is no longer
-# the job that the caller saw.
+# Of each job it is told id, queue, wake channel, the definition that the result was made from, the result,
+# and what is to be told to the history by the next worker that lives, under which id. Returns for each what
+# it is or has become: revoked, running, or changed, where it is no longer the job that the caller saw.
 REVOKE: Final = """
-local aborted = KEYS[1]
+local aborted, untold, untold_workers = unpack(KEYS)
 local job_prefix, result_prefix, in_progress_prefix, retry_prefix = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local record_prefix, finished_prefix = ARGV[5], ARGV[6]
-local retention, tell_workers = ARGV[7], ARGV[8] == '1'
+local retention, tell_workers, nobody = ARGV[7], ARGV[8] == '1', ARGV[9]
 
 local time = redis.call('TIME')
 local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
 local outcomes = {}
-for i = 9, #ARGV, 5 do
-  local id, queue, wake, body, result = unpack(ARGV, i, i + 4)
+for i = 10, #ARGV, 7 do
+  local id, queue, wake, body, result, run_id, note = unpack(ARGV, i, i + 6)
   local outcome = 'changed'
   if redis.call('EXISTS', in_progress_prefix .. id) == 1 then
     outcome = 'running'
@@ -33,6 +33,8 @@ for i = 9, #ARGV, 5 do
     redis.call('ZREM', aborted, id)
     redis.call('SET', result_prefix .. id, result, 'PX', retention)
     redis.call('PEXPIRE', record_prefix .. id, retention)
+    redis.call('HSET', untold, run_id, note)
+    redis.call('ZADD', untold_workers, now, nobody)
     redis.call('PUBLISH', finished_prefix .. id, '')
   end
   outcomes[#outcomes + 1] = outcome

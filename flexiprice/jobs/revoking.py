@@ -7,17 +7,21 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Final, cast
+from uuid import uuid4
 
 from arq.jobs import DeserializationError, deserialize_job_raw, serialize_result
 from arq.utils import timestamp_ms, to_ms
 from redis.typing import EncodableT
 
+from flexiprice.domain.run import RunState
 from flexiprice.errors import JobRevoked, NotFound
 from flexiprice.jobs import codec, keys
 from flexiprice.jobs.client import TaskQueue, can_be_job_id
+from flexiprice.jobs.ending import cancelled
 from flexiprice.jobs.operation_scripts import REVOKE
 from flexiprice.jobs.redis import redis_errors
 from flexiprice.jobs.status import JobStatus, RunStatus
+from flexiprice.jobs.untold_runs import NOBODY, UntoldRun
 from flexiprice.settings import Queue
 
 # Longer than a worker needs to look up from what it does, and than a dead one needs to be noticed.
@@ -155,22 +159,23 @@ async def _revoke_in(tasks: TaskQueue, jobs: Sequence[tuple[str, Queue]], *, tel
             *(keys.record_key(""), keys.finished_channel("")),
             retention,
             int(tell_workers),
+            NOBODY,
         ]
         for (job_id, queue), body in zip(jobs, bodies, strict=True):
-            result = _result(job_id, queue, body or b"")
-            facts += [job_id, keys.queue_key(queue), keys.wake_channel(queue), body or b"", result]
-        outcomes = cast(
-            "list[bytes]", await redis.register_script(REVOKE)(keys=[keys.ABORTED_JOBS], args=facts)
-        )
+            facts += [job_id, keys.queue_key(queue), keys.wake_channel(queue), body or b""]
+            facts += _ending(job_id, queue, body or b"")
+        where = [keys.ABORTED_JOBS, keys.untold_runs_key(NOBODY), keys.UNTOLD_WORKERS]
+        outcomes = cast("list[bytes]", await redis.register_script(REVOKE)(keys=where, args=facts))
     return [outcome.decode() for outcome in outcomes]
 
 
-def _result(job_id: str, queue: Queue, body: bytes) -> bytes:
-    """The result of a job that was called off before it started, as arq would write it."""
+def _ending(job_id: str, queue: Queue, body: bytes) -> tuple[bytes, str, bytes]:
+    """Of a job that is called off before it starts: its result as arq would write it, and what is noted."""
     function, kwargs, enqueued_ms = "<unknown>", dict[str, Any](), 0
     with suppress(DeserializationError):
         function, _, kwargs, _, enqueued_ms = deserialize_job_raw(body, deserializer=codec.decode)
     now_ms = timestamp_ms()
+    error = JobRevoked("the job was called off before it started")
     result = serialize_result(
         function,
         (),
@@ -178,7 +183,7 @@ def _result(job_id: str, queue: Queue, body: bytes) -> bytes:
         0,
         enqueued_ms,
         False,
-        JobRevoked("the job was called off before it started"),
+        error,
         now_ms,
         now_ms,
         job_id,
@@ -186,7 +191,19 @@ def _result(job_id: str, queue: Queue, body: bytes) -> bytes:
         job_id,
         serializer=codec.encode,
     )
-    return result or b""
+    run = UntoldRun(
+        run_id=uuid4(),
+        task=function,
+        job_id=job_id,
+        queue=queue,
+        attempt=0,
+        state=RunState.REVOKED,
+        enqueued_ms=enqueued_ms,
+        due_ms=enqueued_ms,
+        started_ms=now_ms,
+        finished_ms=now_ms,
+    )
+    return result or b"", str(run.run_id), run.note()
 
 
 async def _until_one_ends(tasks: TaskQueue, job_ids: Sequence[str], longest: timedelta) -> None:
@@ -194,9 +211,7 @@ async def _until_one_ends(tasks: TaskQueue, job_ids: Sequence[str], longest: tim
     try:
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for wait in waits:
-            wait.cancel()
-        await asyncio.gather(*waits, return_exceptions=True)
+        await asyncio.gather(*map(cancelled, waits))
 
 
 async def _ended(tasks: TaskQueue, job_id: str, longest: timedelta) -> None:

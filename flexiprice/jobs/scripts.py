@@ -163,12 +163,13 @@ return {taken, pause, called_off, now_text}
 # Lets go of a job that a worker has taken: it has ended, is to be tried again, or is given back.
 #
 # A worker that counts as lost can do nothing of it; whoever found it lost does it in its stead, and then
-# the job's losses are counted. A call whose answer was lost may be repeated.
+# the job's losses are counted. A call whose answer was lost may be repeated. What is told of the run is
+# noted in the same step, until the history knows of it.
 #
 # Returns 1, or 0 where the job is not the worker's any more.
 RELEASE: Final = """
-local in_progress, running, job, result, retry, record, queue, aborted, lost_workers = unpack(KEYS)
-local worker, id, started, how, lost, outcome, kept, pause, wake, finished = unpack(ARGV)
+local in_progress, running, job, result, retry, record, queue, aborted, lost_workers, untold = unpack(KEYS)
+local worker, id, started, how, lost, outcome, kept, pause, wake, finished, run_id, note = unpack(ARGV)
 
 if lost == '' and redis.call('ZSCORE', lost_workers, worker) then
   return 0
@@ -180,6 +181,9 @@ if redis.call('GET', in_progress) ~= worker then
 end
 redis.call('DEL', in_progress)
 redis.call('HSET', record, 'ended', run)
+if note ~= '' then
+  redis.call('HSET', untold, run_id, note)
+end
 if lost ~= '' then
   redis.call('HINCRBY', record, 'losses', 1)
 end
@@ -205,47 +209,6 @@ else
   redis.call('HDEL', record, 'started', 'worker', 'progress')
 end
 redis.call('PUBLISH', wake, '')
-return 1
-"""
-
-# Renews a worker's lease, and tells it of those whose leases have lapsed.
-#
-# Returns whether it does not count as lost itself, what it is asked to do, and who counts as lost.
-HEARTBEAT: Final = """
-local workers, lost_workers, record, command = unpack(KEYS)
-local worker, said, lease, joining, may_declare = unpack(ARGV)
-
-if redis.call('ZSCORE', lost_workers, worker) or
-    (joining == '' and not redis.call('ZSCORE', workers, worker)) then
-  return {0, false, {}}
-end
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local before = redis.call('ZSCORE', workers, worker)
-redis.call('SET', record, said, 'PX', lease)
-redis.call('ZADD', workers, string.format('%.0f', now), worker)
--- Where this heartbeat itself had to wait, those of the others may be waiting behind it.
-if may_declare ~= '' and before and now - before <= lease / 2 then
-  local silent = redis.call('ZRANGEBYSCORE', workers, '-inf', string.format('(%.0f', now - lease))
-  for _, id in ipairs(silent) do
-    redis.call('ZREM', workers, id)
-    redis.call('ZADD', lost_workers, string.format('%.0f', now), id)
-  end
-end
-return {1, redis.call('GET', command), redis.call('ZRANGE', lost_workers, 0, -1)}
-"""
-
-# Takes a worker off the list; one that leaves jobs behind stays on it with its lease lapsed.
-WITHDRAW: Final = """
-local workers, running, record, command = unpack(KEYS)
-local worker = ARGV[1]
-
-redis.call('DEL', record, command)
-if redis.call('HLEN', running) == 0 then
-  redis.call('ZREM', workers, worker)
-else
-  redis.call('ZADD', workers, 'XX', 0, worker)
-end
 return 1
 """
 

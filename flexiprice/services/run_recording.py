@@ -46,7 +46,7 @@ class RunRecord:
         task: the task's name.
         job_id: the job that it is an attempt of.
         worker_id: who runs it.
-        attempt: its number among the job's attempts, from 1.
+        attempt: its number among the job's attempts, from 1; 0 where the job ended without being started.
         state: how it stands.
         started_at: when it began.
         queue: where the job waited.
@@ -122,6 +122,12 @@ async def mark_runs_lost(session: AsyncSession, worker_id: str, *, now: datetime
         .cte()
     )
     return await session.scalar(select(func.count()).select_from(lost)) or 0
+
+
+async def find_workers_of_running(session: AsyncSession) -> tuple[str, ...]:
+    """The workers of all runs that are recorded as running."""
+    query = select(TaskRun.worker_id).where(TaskRun.state == RunState.RUNNING).distinct()
+    return tuple(await session.scalars(query))
 
 
 async def purge_runs(session: AsyncSession, *, before: datetime) -> int:

@@ -25,6 +25,8 @@ from flexiprice.errors import InvalidInput
 _FRACTIONS: Final = (0.5, 0.95, 0.99)
 # What else ends a run says nothing of how long the task takes.
 _TELLING: Final = (RunState.SUCCEEDED, RunState.FAILED)
+# What ended without being started counts, and neither waited for a start nor ran.
+_STARTED: Final = TaskRun.attempt > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +87,8 @@ async def get_run_statistics(
             TaskRun.task,
             func.count(),
             *(func.count().filter(TaskRun.state == state) for state in RunState),
-            _percentiles(func.coalesce(TaskRun.due_at, TaskRun.enqueued_at), TaskRun.started_at),
-            _percentiles(TaskRun.started_at, TaskRun.finished_at, TaskRun.state.in_(_TELLING)),
+            _percentiles(func.coalesce(TaskRun.due_at, TaskRun.enqueued_at), TaskRun.started_at, _STARTED),
+            _percentiles(TaskRun.started_at, TaskRun.finished_at, TaskRun.state.in_(_TELLING), _STARTED),
         )
         .where(TaskRun.started_at >= since, TaskRun.started_at < until)
         .group_by(TaskRun.task)

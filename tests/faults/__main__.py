@@ -85,7 +85,7 @@ async def _play(name: str, servers: BreakableServers, console: Console) -> Verdi
 
 
 def _table(rows: list[tuple[str, Verdict]]) -> Table:
-    table = Table("fault", title=f"At most {RECOVERS_WITHIN:.0f} s to recover, nothing lost, nothing doubled")
+    table = Table("fault", title=f"Recovered within {RECOVERS_WITHIN:.0f} s, nothing lost, doubled or untold")
     for column in ("jobs in flight", "lost", "effects doubled", "runs untold", "seconds to recover"):
         table.add_column(column, justify="right")
     table.add_column("besides")

@@ -16,7 +16,8 @@ WHERE hit.pid = $1 AND hit.at <= to_timestamp($2::float8) AND again.at > to_time
 GROUP BY job_id
 """
 
-_HISTORY_SECONDS = 3.0
+# A lease and a heartbeat, and then some.
+_HISTORY_SECONDS = 10.0
 _TOLD = """
 SELECT count(*) FROM (
     SELECT FROM task_runs WHERE job_id = ANY($1) GROUP BY job_id
@@ -51,7 +52,7 @@ class Verdict:
     def holds(self) -> bool:
         """Whether the row is as it must be."""
         in_time = self.recovery is None or self.recovery <= RECOVERS_WITHIN
-        return self.as_it_should and in_time and not self.lost and not self.doubled
+        return self.as_it_should and in_time and not (self.lost or self.doubled or self.untold)
 
     def also(self, note: str, *, as_it_should: bool) -> "Verdict":
         """The same, with something more to know."""

@@ -1,16 +1,19 @@
 """A claimed job as arq's bytes: what it calls, and the result that is kept of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from arq.jobs import DeserializationError, deserialize_job_raw, serialize_result
-from arq.utils import timestamp_ms
+from arq.utils import timestamp_ms, to_unix_ms
 
+from flexiprice.domain.run import RunState
 from flexiprice.jobs import codec, keys
-from flexiprice.jobs.claims import ClaimedJob
+from flexiprice.jobs.claimed_job import ClaimedJob
 from flexiprice.jobs.origin import JobOrigin
+from flexiprice.jobs.untold_runs import UntoldRun
+from flexiprice.settings import Queue
 from workers.runtime.run_events import RunFacts, run_id_of
 
 
@@ -101,6 +104,28 @@ def run_facts(job: ClaimedJob, call: JobCall) -> RunFacts:
         enqueued_at=instant(_enqueued_ms(job, call.enqueued_ms)),
         due_at=instant(job.due_ms),
         started_at=instant(job.started_ms),
+    )
+
+
+def never_started(job: ClaimedJob, call: JobCall) -> RunFacts:
+    """What stands for a run in the history, of a job that was taken only to be told why it is not run."""
+    return replace(run_facts(job, call), attempt=0)
+
+
+def untold_run(facts: RunFacts, state: RunState, error: BaseException | None = None) -> UntoldRun:
+    """What is noted of a run that has ended just now."""
+    return UntoldRun(
+        run_id=facts.run_id,
+        task=facts.task,
+        job_id=facts.job_id,
+        queue=Queue(facts.queue),
+        attempt=facts.attempt,
+        state=state,
+        enqueued_ms=to_unix_ms(facts.enqueued_at),
+        due_ms=to_unix_ms(facts.due_at),
+        started_ms=to_unix_ms(facts.started_at),
+        finished_ms=timestamp_ms(),
+        error=error,
     )
 
 

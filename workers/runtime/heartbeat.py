@@ -106,21 +106,21 @@ class Heartbeat:
         return answer
 
 
-class LostWorkers:
-    """The lost workers of whom the heartbeat tells, for the reaper to come for."""
+class Tidings:
+    """Ids of workers of whom the heartbeat tells, for whoever comes for them."""
 
     def __init__(self) -> None:
         self._ids: Sequence[str] = ()
         self._heard = asyncio.Event()
 
     def hear(self, worker_ids: Sequence[str]) -> None:
-        """Notes who counts as lost now."""
+        """Notes of whom it tells now."""
         self._ids = worker_ids
         if worker_ids:
             self._heard.set()
 
     async def next(self) -> Sequence[str]:
-        """Waits until somebody counts as lost."""
+        """Waits until there is somebody."""
         await self._heard.wait()
         self._heard.clear()
         return self._ids

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from itertools import islice
 from typing import Final
 from uuid import UUID
 
@@ -13,9 +14,11 @@ from flexiprice.db.engine import database_errors
 from flexiprice.domain.run import RunState
 from flexiprice.errors import DatabaseUnavailable
 from flexiprice.jobs.ending import cancelled
+from flexiprice.jobs.untold_runs import UntoldRuns
 from flexiprice.metrics import Metrics
 from flexiprice.services.run_recording import RunRecord, record_runs
 from flexiprice.telemetry import get_logger
+from workers.runtime.patience import AWAY
 from workers.runtime.run_events import RunEnd, RunFacts
 from workers.runtime.run_records import record_of
 
@@ -40,21 +43,29 @@ class RunHistory:
 
     What is told of one run before it is written becomes one record; the end of a run says all that its
     start said. Writing the same twice does no harm, so a record is only forgotten when it is certain that
-    it was written.
+    it was written; only then is the note taken away that Redis has of its end, by which others would
+    write it if this process died before.
     """
 
     def __init__(
-        self, sessions: async_sessionmaker[AsyncSession], metrics: Metrics, *, max_kept: int = MAX_KEPT
+        self,
+        sessions: async_sessionmaker[AsyncSession],
+        metrics: Metrics,
+        *,
+        untold: UntoldRuns | None = None,
+        max_kept: int = MAX_KEPT,
     ) -> None:
         """Prepares it.
 
         Args:
             sessions: for the writing; they must go on when the worker counts as lost.
             metrics: is told of records that had to be given up.
+            untold: what Redis notes of ends that are not written yet; None where it notes none.
             max_kept: how many records are kept while they cannot be written; then the oldest are given up.
         """
         self._sessions = sessions
         self._metrics = metrics
+        self._untold = untold
         self._max_kept = max_kept
         self._kept: dict[UUID, RunRecord] = {}
         self._told = asyncio.Event()
@@ -70,12 +81,21 @@ class RunHistory:
         """Writes what is left, if that can be done soon."""
         if self._writing is not None:
             await cancelled(self._writing)
+        await self.write_now()
+        if not self._kept:
+            return
+        if self._untold is not None:
+            _LOGGER.warning("the next worker records runs that this one could not", runs=len(self._kept))
+            return
+        _LOGGER.error("runs could not be recorded: the database does not take them", runs=len(self._kept))
+        self._metrics.record_dropped_records(len(self._kept))
+
+    async def write_now(self) -> None:
+        """Writes what is there, if that can be done soon."""
         with suppress(DatabaseUnavailable, TimeoutError):
             async with asyncio.timeout(_LAST_SECONDS):
-                await self._write_all()
-        if self._kept:
-            _LOGGER.error("runs could not be recorded: the database does not take them", runs=len(self._kept))
-            self._metrics.record_dropped_records(len(self._kept))
+                while self._kept:
+                    await self._write_some()
 
     def run_started(self, run: RunFacts) -> None:
         """Records that a run begins."""
@@ -83,6 +103,10 @@ class RunHistory:
 
     def run_ended(self, run: RunFacts, end: RunEnd) -> None:
         """Records how a run of this worker ended."""
+        self._keep(run, end)
+
+    def run_refused(self, run: RunFacts, end: RunEnd) -> None:
+        """Records that a job ended without being started."""
         self._keep(run, end)
 
     def run_lost(self, run: RunFacts, end: RunEnd) -> None:
@@ -120,7 +144,7 @@ class RunHistory:
             await asyncio.sleep(_GATHER_SECONDS)
             self._told.clear()
             try:
-                await self._write_all()
+                await self._write_some()
             except DatabaseUnavailable as error:
                 self._told.set()
                 self._note_away(error)
@@ -130,14 +154,30 @@ class RunHistory:
                 pause = _FIRST_PAUSE
                 self._note_back()
 
-    async def _write_all(self) -> None:
-        while self._kept:
-            batch = list(self._kept.values())[:_RUNS_PER_STATEMENT]
+    async def _write_some(self) -> None:
+        """Writes what is kept, in full statements; what came too late to fill one waits for more."""
+        full = True
+        while full and self._kept:
+            batch = list(islice(self._kept.values(), _RUNS_PER_STATEMENT))
             await self._write(batch)
             for record in batch:
                 # More may have been told of it meanwhile.
                 if self._kept.get(record.run_id) is record:
                     del self._kept[record.run_id]
+            await self._note_told(batch)
+            full = len(batch) == _RUNS_PER_STATEMENT
+
+    async def _note_told(self, records: Sequence[RunRecord]) -> None:
+        if self._untold is None:
+            return
+        ended: dict[str, list[UUID]] = {}
+        for record in records:
+            if record.state is not RunState.RUNNING:
+                ended.setdefault(record.worker_id, []).append(record.run_id)
+        # What stays noted is written once more by whoever follows this worker, to no effect.
+        with suppress(*AWAY):
+            for worker_id, run_ids in ended.items():
+                await self._untold.told(worker_id, run_ids)
 
     async def _write(self, records: Sequence[RunRecord]) -> None:
         try:

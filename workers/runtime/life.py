@@ -10,9 +10,10 @@ from importlib.metadata import version
 from typing import Any, Final
 from uuid import uuid4
 
-from sqlalchemy.pool import Pool, QueuePool
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flexiprice.db.engine import database_errors
+from flexiprice.db.pool_use import pool_use
 from flexiprice.domain.run import RunState
 from flexiprice.errors import DatabaseUnavailable
 from flexiprice.jobs.declarations import TaskArguments
@@ -24,7 +25,8 @@ from flexiprice.services.worker_fence import forget_worker, register_worker, ses
 from flexiprice.settings import Queue
 from flexiprice.telemetry import get_logger
 from workers.runtime.consumer import Consumer
-from workers.runtime.heartbeat import Heartbeat, LostWorkers
+from workers.runtime.heartbeat import Heartbeat, Tidings
+from workers.runtime.last_words import LastWords
 from workers.runtime.limits import UNWIND
 from workers.runtime.patience import AWAY
 from workers.runtime.reaper import Reaper
@@ -84,9 +86,10 @@ class Life:
         self._started_at = datetime.now(tz=UTC)
         self._state = WorkerState.RUNNING
         self._consumers: list[Consumer] = []
-        self._pool: Pool | None = None
+        self._engine: AsyncEngine | None = None
         self._closing = AsyncExitStack()
-        self._lost_workers = LostWorkers()
+        self._lost_workers = Tidings()
+        self._untold_workers = Tidings()
         self._heartbeat = Heartbeat(surroundings, describe=self._describe, on_answer=self._on_answer)
 
     @property
@@ -97,10 +100,7 @@ class Life:
     @property
     def pool_use(self) -> PoolUse:
         """The database connections of its tasks; may be asked for on any thread."""
-        pool = self._pool
-        if not isinstance(pool, QueuePool):
-            return PoolUse(in_use=0, idle=0, size=0)
-        return PoolUse(in_use=pool.checkedout(), idle=pool.checkedin(), size=pool.size())
+        return PoolUse(in_use=0, idle=0, size=0) if self._engine is None else pool_use(self._engine)
 
     @property
     def names_of_running(self) -> Sequence[str]:
@@ -113,7 +113,7 @@ class Life:
         database = await self._closing.enter_async_context(
             open_database(around.settings, program=session_name(self.worker_id))
         )
-        self._pool = database.engine.pool
+        self._engine = database.engine
         resources = Resources(around.settings, database.engine, database.sessions, around.redis, around.tasks)
         await self._register()
         self._closing.push_async_callback(self._leave)
@@ -132,6 +132,8 @@ class Life:
         self._in_background(self._heartbeat.main(), "heartbeat")
         reaper = Reaper(around, self._lost_workers, worker_id=self.worker_id)
         self._in_background(reaper.main(), "reaper")
+        last_words = LastWords(around.redis, around.sessions, self._untold_workers, worker_id=self.worker_id)
+        self._in_background(last_words.main(), "last words")
         _LOGGER.info("worker started", worker=self.worker_id, queues=[queue.value for queue in self._queues])
 
     async def stop_taking(self) -> None:
@@ -167,6 +169,8 @@ class Life:
         await self._closing.aclose()
 
     async def _leave(self) -> None:
+        # Before it is off the list, or somebody else would write down what is about to be written.
+        await self._surroundings.history.write_now()
         with suppress(*AWAY):
             await withdraw(self._surroundings.redis, self.worker_id)
         # A worker that leaves jobs behind is kept from committing by its row.
@@ -229,6 +233,7 @@ class Life:
 
     def _on_answer(self, answer: HeartbeatAnswer) -> None:
         self._lost_workers.hear(answer.lost_workers)
+        self._untold_workers.hear(answer.untold_workers)
         if answer.lost:
             self.lost.set()
         if answer.command is not None:

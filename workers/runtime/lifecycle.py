@@ -16,6 +16,7 @@ from flexiprice.jobs.ending import cancelled
 from flexiprice.jobs.fleet import WorkerCommand
 from flexiprice.jobs.fleet_snapshot import take_snapshot
 from flexiprice.jobs.redis import create_redis_of
+from flexiprice.jobs.untold_runs import UntoldRuns
 from flexiprice.metrics import FleetSnapshot, Metrics, PoolUse
 from flexiprice.resources import open_database, open_job_broker
 from flexiprice.settings import Settings
@@ -66,7 +67,7 @@ class WorkerProcess:
         self._settings = settings
         self._queues = tuple(dict.fromkeys(settings.worker_queues))
         self._tasks = [task for task in tasks if task.declaration.queue in self._queues]
-        names = [task.declaration.name for task in self._tasks]
+        self._names = names = [task.declaration.name for task in self._tasks]
         self.functions = [arq_function(task, settings) for task in self._tasks]
         self.cron_jobs = [
             scheduled_task(schedule, settings, clock) for schedule in schedules if schedule.task.name in names
@@ -135,10 +136,10 @@ class WorkerProcess:
         settings, opened = self._settings, self._closing.enter_async_context
         own = settings.model_copy(update={"database_pool_size": _OWN_CONNECTIONS})
         database = await opened(open_database(own, program=_PROGRAM))
-        history = RunHistory(database.sessions, self.metrics)
+        broker = await opened(open_job_broker(settings, program=_PROGRAM))
+        history = RunHistory(database.sessions, self.metrics, untold=UntoldRuns(broker.redis))
         history.start()
         self._closing.push_async_callback(history.aclose)
-        broker = await opened(open_job_broker(settings, program=_PROGRAM))
         announcements = Announcements(broker.redis)
         self._closing.push_async_callback(announcements.aclose)
         loop_watch = LoopWatch(
@@ -165,10 +166,11 @@ class WorkerProcess:
             metrics=self.metrics,
             loop_watch=loop_watch,
             observer=AllObservers([*self._observers(), history]),
+            history=history,
         )
 
     def _observers(self) -> Sequence[RunObserver]:
-        return (self._counts, MeasuredRuns(self.metrics), RecycledRuns(self._recycling))
+        return (self._counts, MeasuredRuns(self.metrics, self._names), RecycledRuns(self._recycling))
 
     def _new_life(self, around: Surroundings) -> Life:
         return Life(

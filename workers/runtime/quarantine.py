@@ -6,7 +6,7 @@ from typing import Final, cast
 from arq.connections import ArqRedis
 
 from flexiprice.jobs import keys
-from flexiprice.jobs.claims import ClaimedJob
+from flexiprice.jobs.claimed_job import ClaimedJob
 from flexiprice.telemetry import get_logger
 
 _LOGGER = get_logger(__name__)

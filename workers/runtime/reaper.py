@@ -5,18 +5,20 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from arq.connections import ArqRedis
+from arq.utils import timestamp_ms
 from sqlalchemy.exc import DBAPIError
 
 from flexiprice.db.engine import database_errors
 from flexiprice.domain.run import RunState
 from flexiprice.errors import DatabaseUnavailable, WorkerLost
 from flexiprice.jobs import keys
-from flexiprice.jobs.claims import ClaimedJob, JobClaims
+from flexiprice.jobs.claimed_job import ClaimedJob, jobs_running_on
+from flexiprice.jobs.claims import JobClaims
 from flexiprice.services.run_recording import LOST_MESSAGE
 from flexiprice.services.worker_fence import fence_worker
 from flexiprice.telemetry import get_logger
-from workers.runtime.definition import encoded_result, known_call, run_facts
-from workers.runtime.heartbeat import LostWorkers
+from workers.runtime.definition import encoded_result, known_call, run_facts, untold_run
+from workers.runtime.heartbeat import Tidings
 from workers.runtime.patience import AWAY
 from workers.runtime.run_events import RunEnd
 from workers.runtime.surroundings import Surroundings
@@ -33,7 +35,7 @@ _TRY_AGAIN_SECONDS: Final = 0.5
 class Reaper:
     """Waits for lost workers, and gives back their jobs."""
 
-    def __init__(self, surroundings: Surroundings, lost: LostWorkers, *, worker_id: str) -> None:
+    def __init__(self, surroundings: Surroundings, lost: Tidings, *, worker_id: str) -> None:
         """Prepares it.
 
         Args:
@@ -92,27 +94,34 @@ class Reaper:
         return True
 
     async def _give_back_all(self, worker_id: str) -> None:
-        for job in await self._claims.running_on(worker_id):
+        for job in await jobs_running_on(self._redis, worker_id):
             await self._give_back(job)
         async with self._redis.pipeline(transaction=True) as pipe:
             pipe.zrem(keys.LOST_WORKERS, worker_id)
+            # Its last words are still to be written down; nobody needs to wait for that.
+            pipe.zadd(keys.UNTOLD_WORKERS, {worker_id: timestamp_ms()})
             pipe.delete(keys.running_key(worker_id), keys.worker_key(worker_id))
             pipe.delete(keys.worker_command_key(worker_id))
             await pipe.execute()
 
     async def _give_back(self, job: ClaimedJob) -> None:
         call, losses = known_call(job), job.losses + 1
+        run = run_facts(job, call)
+        lost = WorkerLost(LOST_MESSAGE)
+        untold = untold_run(run, RunState.LOST, lost)
         facts = {"job_id": job.job_id, "task": call.task, "lost_worker": job.worker_id, "losses": losses}
         if losses >= MAX_LOSSES:
             error = WorkerLost(f"{losses} workers were lost while they ran the job; it is not run again")
-            if not await self._claims.end(job, encoded_result(job, call, error=error), lost=True):
+            result = encoded_result(job, call, error=error)
+            if not await self._claims.end(job, result, untold, lost=True):
                 return
             self._metrics.record_quarantined(WorkerLost.code)
             _LOGGER.error("a job is given up: its workers were lost", **facts)
         else:
-            if not await self._claims.give_back(job, lost=True):
+            if not await self._claims.give_back(job, untold, lost=True):
                 return
             self._metrics.record_recovered()
             _LOGGER.warning("a job of a lost worker runs again", **facts)
-        end = RunEnd(state=RunState.LOST, finished_at=datetime.now(tz=UTC), error=WorkerLost(LOST_MESSAGE))
-        self._observer.run_lost(run_facts(job, call), end)
+        self._observer.run_lost(
+            run, RunEnd(state=RunState.LOST, finished_at=datetime.now(tz=UTC), error=lost)
+        )

@@ -26,7 +26,8 @@ class RunFacts:
         job_id: the job that it is an attempt of.
         queue: where the job waited.
         worker_id: who runs it.
-        attempt: its number among the job's attempts, from 1; lost and handed back ones do not count.
+        attempt: its number among the job's attempts, from 1; lost and handed back ones do not count. 0
+            where the job ended without being started.
         arguments: by name, neither masked nor bounded.
         origin: what had the job enqueued.
         enqueued_at: when that was, by the clock of Redis.
@@ -73,6 +74,9 @@ class RunObserver(Protocol):
     def run_ended(self, run: RunFacts, end: RunEnd) -> None:
         """A run that began on this worker has ended."""
 
+    def run_refused(self, run: RunFacts, end: RunEnd) -> None:
+        """A job has ended on this worker without being started: expired, unreadable, unknown, revoked."""
+
     def run_lost(self, run: RunFacts, end: RunEnd) -> None:
         """A run of another worker, which is gone, was found; it may have been told of by that one."""
 
@@ -97,6 +101,11 @@ class AllObservers:
         """Passes it on."""
         for observer in self._observers:
             observer.run_ended(run, end)
+
+    def run_refused(self, run: RunFacts, end: RunEnd) -> None:
+        """Passes it on."""
+        for observer in self._observers:
+            observer.run_refused(run, end)
 
     def run_lost(self, run: RunFacts, end: RunEnd) -> None:
         """Passes it on."""

@@ -9,6 +9,7 @@ from flexiprice.jobs.announcements import Announcements
 from flexiprice.jobs.client import TaskQueue
 from flexiprice.metrics import Metrics
 from flexiprice.settings import Settings
+from workers.runtime.history import RunHistory
 from workers.runtime.loop_watch import LoopWatch
 from workers.runtime.patience import Patience
 from workers.runtime.run_events import RunObserver
@@ -29,6 +30,7 @@ class Surroundings:
         metrics: counts for Prometheus.
         loop_watch: tells how late the event loop is.
         observer: is told of every run.
+        history: has them written into the database.
     """
 
     settings: Settings
@@ -40,3 +42,4 @@ class Surroundings:
     metrics: Metrics
     loop_watch: LoopWatch
     observer: RunObserver
+    history: RunHistory

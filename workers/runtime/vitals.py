@@ -4,6 +4,7 @@ import os
 import resource
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -43,6 +44,10 @@ class RunCounts:
         """Counts it."""
         self._ended[end.state] += 1
 
+    def run_refused(self, run: RunFacts, end: RunEnd) -> None:  # noqa: ARG002
+        """Counts it like a run that failed at once."""
+        self._ended[end.state] += 1
+
     def run_lost(self, run: RunFacts, end: RunEnd) -> None:
         """Not one of ours."""
 
@@ -50,8 +55,9 @@ class RunCounts:
 class MeasuredRuns:
     """Tells the metrics of every run."""
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, tasks: Iterable[str]) -> None:
         self._metrics = metrics
+        self._tasks = frozenset(tasks)
 
     def run_started(self, run: RunFacts) -> None:
         """Measures its wait."""
@@ -60,6 +66,12 @@ class MeasuredRuns:
     def run_ended(self, run: RunFacts, end: RunEnd) -> None:
         """Measures its time."""
         self._metrics.record_end(run.task, status=end.state.value, ran=end.finished_at - run.started_at)
+
+    def run_refused(self, run: RunFacts, end: RunEnd) -> None:
+        """Counts it; it has waited and run for no time that would mean anything."""
+        # Of a task that nobody knows, the name came from outside.
+        if run.task in self._tasks:
+            self._metrics.record_refusal(run.task, status=end.state.value)
 
     def run_lost(self, run: RunFacts, end: RunEnd) -> None:
         """Its worker's numbers are gone with it."""
@@ -77,6 +89,9 @@ class RecycledRuns:
     def run_ended(self, run: RunFacts, end: RunEnd) -> None:  # noqa: ARG002
         """Counts it, however it ended."""
         self._recycling.count()
+
+    def run_refused(self, run: RunFacts, end: RunEnd) -> None:
+        """Nothing was run that could leave anything behind in the process."""
 
     def run_lost(self, run: RunFacts, end: RunEnd) -> None:
         """Not one of ours."""

@@ -1,0 +1,213 @@
+"""Working off one job that was taken: its task is run once, and how that ended is written down."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from arq.jobs import DeserializationError
+from arq.worker import JobExecutionFailed
+
+from flexiprice.domain.run import RunState
+from flexiprice.errors import InvalidInput
+from flexiprice.jobs.claimed_job import ClaimedJob
+from flexiprice.jobs.claims import JobClaims
+from flexiprice.jobs.declarations import TaskArguments
+from flexiprice.resources import Resources
+from flexiprice.telemetry import get_logger
+from workers.runtime.definition import (
+    JobCall,
+    encoded_result,
+    instant,
+    known_call,
+    never_started,
+    read_call,
+    run_facts,
+    untold_run,
+)
+from workers.runtime.execution import CANCELLED, Outcome, run_task
+from workers.runtime.progress import reporting
+from workers.runtime.quarantine import set_aside
+from workers.runtime.run_events import RunEnd, RunFacts
+from workers.runtime.surroundings import Surroundings
+from workers.runtime.task import Task, TaskRun
+
+_LOGGER = get_logger(__name__)
+
+
+@dataclass(slots=True)
+class HeldJob:
+    """A job that a consumer has taken and not let go of."""
+
+    job: ClaimedJob
+    call: JobCall
+    # Why it is to end before its time, once it is.
+    ending: RunState | None = None
+    work: asyncio.Task[None] | None = None
+    # Only its task's own work may be cancelled, and not what is written down of it.
+    in_body: bool = False
+
+    @classmethod
+    def of(cls, job: ClaimedJob) -> "HeldJob":
+        """A job that has just been taken."""
+        return cls(job, known_call(job))
+
+    def end(self, why: RunState) -> None:
+        """Ends it early; the first reason stays."""
+        if self.ending is not None:
+            return
+        self.ending = why
+        if self.in_body and self.work is not None:
+            self.work.cancel()
+
+
+class JobRunner:
+    """Works off the jobs that one consumer takes."""
+
+    def __init__(
+        self,
+        tasks: Mapping[str, Task[TaskArguments]],
+        *,
+        surroundings: Surroundings,
+        resources: Resources,
+        claims: JobClaims,
+        worker_id: str,
+        on_fenced: Callable[[], None],
+    ) -> None:
+        """Prepares it.
+
+        Args:
+            tasks: what it can run, by name.
+            surroundings: what the worker's process gives it.
+            resources: what it gives the tasks; their database sessions carry the worker's name.
+            claims: lets go of jobs.
+            worker_id: in whose name it works.
+            on_fenced: is told when a task finds that the worker counts as lost.
+        """
+        self._tasks = tasks
+        self._resources = resources
+        self._claims = claims
+        self._worker_id = worker_id
+        self._patience = surroundings.patience
+        self._observer = surroundings.observer
+        self._metrics = surroundings.metrics
+        self._on_fenced = on_fenced
+
+    async def work_off(self, held: HeldJob) -> None:
+        """Runs the job's task, unless it cannot or must not be run, and lets go of the job."""
+        job = held.job
+        if job.body is None:
+            _LOGGER.warning("job expired", job_id=job.job_id, task=held.call.task)
+            await self._refuse(held, JobExecutionFailed("job expired"))
+            return
+        try:
+            call = read_call(job)
+        except DeserializationError as error:
+            self._metrics.record_quarantined("corrupt_message")
+            await self._patience.until_back(lambda: set_aside(self._resources.redis, job))
+            await self._refuse(held, error)
+            return
+        task = self._tasks.get(call.task)
+        if task is None:
+            await self._leave_or_refuse(held)
+        elif held.ending is RunState.REVOKED:
+            await self._refuse(held, asyncio.CancelledError())
+        else:
+            await self._attempt(held, task)
+
+    async def _leave_or_refuse(self, held: HeldJob) -> None:
+        job, task = held.job, held.call.task
+        if "task" in job.record:
+            # Then it was left for others until now.
+            _LOGGER.warning("no worker knows the task", job_id=job.job_id, task=task)
+            await self._refuse(held, JobExecutionFailed(f"function {task!r} not found"))
+            return
+        # A plain arq client's job, of which nobody could know before it was taken.
+        await self._patience.until_back(lambda: self._claims.name_task(job, task))
+        await self._patience.until_back(lambda: self._claims.give_back(job, None))
+
+    async def _refuse(self, held: HeldJob, error: BaseException) -> None:
+        """Ends a job that is not started; the history tells of it like of a run that failed at once."""
+        facts = never_started(held.job, held.call)
+        revoked = isinstance(error, asyncio.CancelledError)
+        outcome = Outcome(state=RunState.REVOKED if revoked else RunState.FAILED, error=error)
+        if await self._end(held, facts, outcome):
+            self._observer.run_refused(facts, _end_of(outcome))
+
+    async def _attempt(self, held: HeldJob, task: Task[TaskArguments]) -> None:
+        facts = run_facts(held.job, held.call)
+        self._observer.run_started(facts)
+        outcome = Outcome(state=RunState.LOST)
+        try:
+            outcome = await self._written_down(held, facts, await self._outcome(held, task))
+        finally:
+            # Where Redis stays away to the end, somebody else finds the run lost; nobody knows better.
+            self._observer.run_ended(facts, _end_of(outcome))
+
+    async def _outcome(self, held: HeldJob, task: Task[TaskArguments]) -> Outcome:
+        job, call = held.job, held.call
+        if call.unnamed:
+            error = InvalidInput(f"{call.task}: its arguments have names")
+            return Outcome(state=RunState.FAILED, error=error)
+        redis = self._resources.redis
+        async with reporting(redis, job_id=job.job_id, worker_id=self._worker_id) as progress:
+            run = TaskRun(
+                job_id=job.job_id,
+                enqueued_at=instant(call.enqueued_ms),
+                worker_id=self._worker_id,
+                attempt=call.attempt,
+                now=datetime.now(tz=UTC),
+                resources=self._resources,
+                progress=progress,
+            )
+            outcome = CANCELLED
+            if held.ending is None:
+                held.in_body = True
+                outcome = await run_task(task, run, call.arguments, request_id=job.record.get("request"))
+                held.in_body = False
+                _forget_cancellation()
+        if outcome is not CANCELLED or held.ending is None:
+            return outcome
+        called_off = held.ending is RunState.REVOKED
+        return Outcome(state=held.ending, error=asyncio.CancelledError() if called_off else None)
+
+    async def _written_down(self, held: HeldJob, facts: RunFacts, outcome: Outcome) -> Outcome:
+        """Says in Redis how a run ended; returns how it ended in truth."""
+        job = held.job
+        match outcome.state:
+            case RunState.LOST:
+                # Whoever finds the worker lost gives the job back.
+                if outcome.error is not None:
+                    self._on_fenced()
+                return outcome
+            case RunState.HANDED_BACK:
+                run = untold_run(facts, outcome.state)
+                stands = await self._patience.until_back(lambda: self._claims.give_back(job, run))
+            case RunState.RETRYING:
+                assert outcome.retry_in is not None  # noqa: S101 -- what the state means
+                pause, run = outcome.retry_in, untold_run(facts, outcome.state, outcome.error)
+                stands = await self._patience.until_back(lambda: self._claims.try_again(job, pause, run))
+            case _:
+                stands = await self._end(held, facts, outcome)
+        if stands:
+            return outcome
+        _LOGGER.warning("the job was another worker's by then", job_id=job.job_id, task=held.call.task)
+        return Outcome(state=RunState.LOST)
+
+    async def _end(self, held: HeldJob, facts: RunFacts, outcome: Outcome) -> bool:
+        encoded = encoded_result(held.job, held.call, result=outcome.result, error=outcome.error)
+        run = untold_run(facts, outcome.state)
+        return await self._patience.until_back(lambda: self._claims.end(held.job, encoded, run))
+
+
+def _end_of(outcome: Outcome) -> RunEnd:
+    return RunEnd(
+        state=outcome.state, finished_at=datetime.now(tz=UTC), result=outcome.result, error=outcome.error
+    )
+
+
+def _forget_cancellation() -> None:
+    """What ended the task's work must not end what is written down of it."""
+    work = asyncio.current_task()
+    while work is not None and work.cancelling():
+        work.uncancel()

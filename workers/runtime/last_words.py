@@ -1,0 +1,209 @@
+"""What workers that are gone could not tell the history any more, told by one that lives."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from arq.connections import ArqRedis
+from arq.jobs import DeserializationError, JobResult, deserialize_job, deserialize_result
+from arq.utils import timestamp_ms, to_unix_ms
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
+from flexiprice.db.engine import database_errors
+from flexiprice.errors import DatabaseUnavailable, RemoteError
+from flexiprice.jobs import codec, keys
+from flexiprice.jobs.faults import TRACEBACK_NOTE
+from flexiprice.jobs.masking import masked_text
+from flexiprice.jobs.origin import JobOrigin
+from flexiprice.jobs.traces import text
+from flexiprice.jobs.untold_runs import UntoldRun, UntoldRuns
+from flexiprice.services.run_recording import (
+    RunRecord,
+    find_workers_of_running,
+    mark_runs_lost,
+    record_runs,
+)
+from flexiprice.telemetry import get_logger
+from workers.runtime.definition import instant
+from workers.runtime.heartbeat import Tidings
+from workers.runtime.patience import AWAY
+from workers.runtime.run_events import RunEnd, RunFacts
+from workers.runtime.run_records import record_of
+
+_LOGGER = get_logger(__name__)
+# Few enough that the event loop is not held up by making records of them.
+_RUNS_AT_ONCE: Final = 100
+# Whoever tells and dies is followed by another so much later.
+_TURN: Final = timedelta(seconds=10)
+_WRITE_SECONDS: Final = 20.0
+_TRY_AGAIN_SECONDS: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """What Redis still has of the job of a run: its result, or what it calls, and our record of it."""
+
+    result: JobResult | None
+    arguments: Mapping[str, Any]
+    record: Mapping[str, str]
+
+
+class LastWords:
+    """Writes into the history how the runs of workers ended that are gone."""
+
+    def __init__(
+        self,
+        redis: ArqRedis,
+        sessions: async_sessionmaker[AsyncSession],
+        untold_workers: Tidings,
+        *,
+        worker_id: str,
+    ) -> None:
+        """Prepares it.
+
+        Args:
+            redis: where the runs are noted.
+            sessions: for the writing.
+            untold_workers: of whom it is told.
+            worker_id: who writes.
+        """
+        self._redis = redis
+        self._sessions = sessions
+        self._untold_runs = UntoldRuns(redis)
+        self._untold_workers = untold_workers
+        self._worker_id = worker_id
+        self._put_off = False
+
+    async def main(self) -> None:
+        """Writes until it is cancelled."""
+        orphans_sought = False
+        while True:
+            try:
+                if not orphans_sought:
+                    await self._seek_orphans()
+                    orphans_sought = True
+                for worker_id in await self._untold_workers.next():
+                    await self._tell_of(worker_id)
+            except (DatabaseUnavailable, DBAPIError, OSError, TimeoutError) as error:
+                # Whoever is not told of stays on the list, of which the next heartbeat tells.
+                self._note_away(error)
+                await asyncio.sleep(_TRY_AGAIN_SECONDS)
+            except AWAY as error:
+                _LOGGER.debug("the history is told later: Redis is away", error=str(error))
+                await asyncio.sleep(_TRY_AGAIN_SECONDS)
+
+    async def _seek_orphans(self) -> None:
+        """Puts workers on the list that the history takes for running, and of whom Redis knows nothing."""
+        async with asyncio.timeout(_WRITE_SECONDS):
+            with database_errors():
+                async with self._sessions.begin() as session:
+                    worker_ids = await find_workers_of_running(session)
+        await self._untold_runs.add_workers_of(worker_ids, now_ms=timestamp_ms())
+
+    async def _tell_of(self, worker_id: str) -> None:
+        turn = keys.telling_key(worker_id)
+        if not await self._redis.set(turn, self._worker_id, nx=True, px=_TURN):
+            return
+        try:
+            told = 0
+            while True:
+                runs, unreadable = await self._untold_runs.some_of(worker_id, at_most=_RUNS_AT_ONCE)
+                if not runs and not unreadable:
+                    break
+                await self._write(worker_id, runs)
+                await self._untold_runs.told(worker_id, [*(run.run_id for run in runs), *unreadable])
+                await self._redis.pexpire(turn, _TURN)
+                told += len(runs)
+            lost = await self._end_the_rest(worker_id)
+            await self._untold_runs.all_told(worker_id)
+        finally:
+            await self._redis.delete(turn)
+        self._put_off = False
+        if told or lost:
+            _LOGGER.info("the history knows how runs ended", of_worker=worker_id, told=told, lost=lost)
+
+    async def _write(self, worker_id: str, runs: Sequence[UntoldRun]) -> None:
+        for start in range(0, len(runs), _RUNS_AT_ONCE):
+            some = runs[start : start + _RUNS_AT_ONCE]
+            left = await self._left_of(some)
+            records = [_record(run, worker_id, left[run.job_id]) for run in some]
+            async with asyncio.timeout(_WRITE_SECONDS):
+                with database_errors():
+                    async with self._sessions.begin() as session:
+                        await record_runs(session, records)
+
+    async def _end_the_rest(self, worker_id: str) -> int:
+        """Ends the runs of which Redis says nothing; what their worker tells yet, if it lives, stands."""
+        if await self._redis.zscore(keys.WORKERS, worker_id) is not None:
+            return 0
+        async with asyncio.timeout(_WRITE_SECONDS):
+            with database_errors():
+                async with self._sessions.begin() as session:
+                    return await mark_runs_lost(session, worker_id, now=datetime.now(tz=UTC))
+
+    async def _left_of(self, runs: Sequence[UntoldRun]) -> dict[str, _Left]:
+        job_ids = list(dict.fromkeys(run.job_id for run in runs))
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for job_id in job_ids:
+                pipe.get(keys.result_key(job_id))
+                pipe.get(keys.job_key(job_id))
+                pipe.hgetall(keys.record_key(job_id))
+            answers = await pipe.execute()
+        parts = zip(answers[::3], answers[1::3], answers[2::3], strict=True)
+        return {job_id: _left(*part) for job_id, part in zip(job_ids, parts, strict=True)}
+
+    def _note_away(self, error: Exception) -> None:
+        if not self._put_off:
+            self._put_off = True
+            _LOGGER.warning("the history is told later how runs ended", error=str(error))
+
+
+def _left(result: bytes | None, body: bytes | None, record: Mapping[bytes, bytes]) -> _Left:
+    ended: JobResult | None = None
+    arguments: Mapping[str, Any] = {}
+    with suppress(DeserializationError):
+        if result is not None:
+            ended = deserialize_result(result, deserializer=codec.decode)
+            arguments = ended.kwargs
+        elif body is not None:
+            arguments = deserialize_job(body, deserializer=codec.decode).kwargs
+    return _Left(ended, arguments, {text(name): text(value) for name, value in record.items()})
+
+
+def _record(run: UntoldRun, worker_id: str, left: _Left) -> RunRecord:
+    facts = RunFacts(
+        run_id=run.run_id,
+        task=run.task,
+        job_id=run.job_id,
+        queue=run.queue.value,
+        worker_id=worker_id,
+        attempt=run.attempt,
+        arguments=left.arguments,
+        origin=JobOrigin.of_record(left.record),
+        enqueued_at=instant(run.enqueued_ms),
+        due_at=instant(run.due_ms),
+        started_at=instant(run.started_ms),
+    )
+    result, error = None, run.error
+    # The result may be a later run's by now.
+    if left.result is not None and to_unix_ms(left.result.start_time) == run.started_ms and error is None:
+        if left.result.success:
+            result = left.result.result
+        elif isinstance(left.result.result, BaseException):
+            error = left.result.result
+    end = RunEnd(state=run.state, finished_at=instant(run.finished_ms), result=result, error=error)
+    traceback = None if error is None else _traceback(error)
+    return replace(record_of(facts, end), traceback=None if traceback is None else masked_text(traceback))
+
+
+def _traceback(error: BaseException) -> str | None:
+    """What was sent of where an exception came from; None where it was never raised."""
+    if isinstance(error, RemoteError):
+        return error.traceback
+    notes: Sequence[str] = getattr(error, "__notes__", ())
+    sent = [note.removeprefix(TRACEBACK_NOTE) for note in notes if note.startswith(TRACEBACK_NOTE)]
+    return sent[0] if sent and sent[0].startswith("Traceback") else None
