@@ -192,6 +192,10 @@ class Settings(BaseSettings):
     )
 
     database_pool_size: int = Field(default=10, ge=1, le=500, description="database connections per program")
+    database_prepared_statements: bool = Field(
+        default=True,
+        description="`false` where the database is reached through PgBouncer in transaction mode",
+    )
     log_level: LogLevel = Field(default="INFO", description="`DEBUG`, `INFO`, `WARNING` or `ERROR`")
     log_format: LogFormat = Field(default=LogFormat.AUTO, description="`auto`, `json` or `console`")
 

@@ -5,9 +5,9 @@ Whoever uses an engine from here never meets a driver's words for a database tha
 """
 
 import ssl
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager
-from typing import cast
+from typing import Any, cast
 
 import asyncpg  # pyright: ignore[reportMissingTypeStubs]
 from sqlalchemy import event
@@ -26,6 +26,12 @@ _RECYCLE_SECONDS = 1800
 # By SQLSTATE: connections broken, too many, the server starting, stopping, crashed or promoted.
 AWAY = ("08", "53300", "57P01", "57P02", "57P03", "57P05", "25006")
 _REFUSED = ("28", "3D000")
+# A statement without a name is gone with the next one: behind a pooler, where every transaction may have
+# another session, one with a name would not be found again, or be found there by somebody else.
+_PREPARES_NOTHING: Mapping[str, Any] = {
+    "prepared_statement_cache_size": 0,
+    "prepared_statement_name_func": lambda: "",
+}
 
 
 def create_engine(settings: Settings, *, application_name: str) -> AsyncEngine:
@@ -39,9 +45,17 @@ def create_engine(settings: Settings, *, application_name: str) -> AsyncEngine:
         InvalidSettings: no database is configured; on first use also where the server refuses the
             account, the password or the database's name.
     """
+    prepares = settings.database_prepared_statements
+    connect = _connector(settings.require_database_url(), application_name, prepares=prepares)
+
+    def adapted() -> object:
+        # What `create_async_engine` makes of an `async_creator`, with what it has no option for.
+        options = {} if prepares else _PREPARES_NOTHING
+        return engine.dialect.dbapi.connect(async_creator_fn=connect, **options)  # type: ignore[union-attr]
+
     engine = create_async_engine(
         "postgresql+asyncpg://",
-        async_creator=_connector(settings.require_database_url(), application_name),
+        creator=adapted,
         pool_size=settings.database_pool_size,
         max_overflow=0,
         pool_timeout=_POOL_TIMEOUT_SECONDS,
@@ -73,7 +87,9 @@ def database_errors() -> Generator[None]:
         raise translated from error
 
 
-def _connector(url: str, application_name: str) -> Callable[[], Awaitable[object]]:
+def _connector(url: str, application_name: str, *, prepares: bool) -> Callable[[], Awaitable[object]]:
+    caching: Mapping[str, Any] = {} if prepares else {"statement_cache_size": 0}
+
     async def connect() -> object:
         # asyncpg reads the URL itself, and with it all that libpq's users know: sslmode, host=/socket, …
         try:
@@ -84,6 +100,7 @@ def _connector(url: str, application_name: str) -> Callable[[], Awaitable[object
                     url,
                     timeout=_CONNECT_TIMEOUT_SECONDS,
                     server_settings={"application_name": application_name},
+                    **caching,
                 ),
             )
         except ssl.SSLError as error:
