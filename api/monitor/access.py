@@ -1,76 +1,95 @@
-"""Who may see the monitor: whoever logged in with a key, or, where none is set, this machine."""
+"""Who may see the monitor: whoever logged in with a key, or, where there is none, this machine."""
 
 import hmac
+import secrets
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Final
 from uuid import uuid4
 
 from itsdangerous import BadSignature, URLSafeTimedSerializer
-from pydantic import SecretStr, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
-from starlette.types import Scope
+from starlette.types import Scope as RequestScope
 
-from api.monitor.viewer import EVERYTHING, ON_THIS_MACHINE, Right, Viewer
+from api.key_check import KeyCheck
+from api.monitor.viewer import ON_THIS_MACHINE, Viewer
 from api.security import is_from_this_machine, is_own_page
+from flexiprice.domain.access import Scope
+from flexiprice.services.api_keys import BOOTSTRAP, RecordedKey
 from flexiprice.settings import Settings
 
 COOKIE: Final = "flexiprice_monitor"
 SESSION_SECONDS: Final = 7 * 24 * 3600
-_TRIES_PER_MINUTE: Final = 5
-_MOST_ADDRESSES: Final = 10_000
+READ_KEY_HOLDER: Final = "read-only key"
+"""The name of the holder of `FLEXIPRICE_MONITOR_READ_KEY`; no key of the database can have it."""
 _MOST_LOGGED_OUT: Final = 10_000
-_SESSION: Final = TypeAdapter(tuple[str, str, frozenset[Right]])
+# Session id and the key's name.
+_SESSION: Final = TypeAdapter(tuple[str, str])
 
 
 class Access:
-    """Lets viewers in, and knows them again."""
+    """Lets viewers in, and knows them again.
 
-    def __init__(self, settings: Settings) -> None:
-        self._keys = [
-            (_digest(key.get_secret_value()), name, rights)
-            for key, name, rights in (
-                (settings.api_key, "API key", EVERYTHING),
-                (settings.monitor_read_key, "read-only key", frozenset[Right]()),
-            )
-            if key is not None
-        ]
+    Attributes:
+        keys: the database's keys that were not revoked, as last read; None until they have been.
+    """
+
+    def __init__(self, settings: Settings, key_check: KeyCheck) -> None:
+        self.keys: Sequence[RecordedKey] | None = None
+        self._key_check = key_check
+        self._has_bootstrap_key = settings.api_key is not None
+        self._read_key = (
+            _digest(settings.monitor_read_key.get_secret_value()) if settings.monitor_read_key else None
+        )
         self._cookies = URLSafeTimedSerializer(_secret(settings), salt="session")
         self._logged_out: OrderedDict[str, None] = OrderedDict()
-        self._tries: OrderedDict[str, list[float]] = OrderedDict()
 
     @property
-    def is_open(self) -> bool:
-        """Whether no key is set, so that only this machine is served, without a login."""
-        return not self._keys
+    def is_open(self) -> bool | None:
+        """Whether there is no key at all, so that this machine is served without; None where nobody knows."""
+        if self._has_bootstrap_key or self._read_key is not None:
+            return False
+        return None if self.keys is None else not any(_is_in_force(key) for key in self.keys)
 
-    def viewer_of(self, scope: Scope) -> Viewer | None:
+    def viewer_of(self, scope: RequestScope) -> Viewer | None:
         """Who is behind a request or a web socket; None where nobody was let in."""
-        headers = Headers(scope=scope)
         if self.is_open:
-            return ON_THIS_MACHINE if is_from_this_machine(scope) and is_own_page(headers) else None
+            own = is_from_this_machine(scope) and is_own_page(Headers(scope=scope))
+            return ON_THIS_MACHINE if own else None
         return self._session(HTTPConnection(scope).cookies.get(COOKIE))
 
-    def is_still_in(self, viewer: Viewer) -> bool:
-        """Whether a viewer has not logged out since, in whichever window."""
-        return viewer.session_id not in self._logged_out
+    def rights_now(self, viewer: Viewer) -> Viewer | None:
+        """The viewer with the rights that they have by now; None where they are let in no longer."""
+        if viewer.session_id is None:
+            return viewer if self.is_open else None
+        if viewer.session_id in self._logged_out:
+            return None
+        scope = self._scope_now(viewer)
+        return (
+            None if scope is None else Viewer.of(viewer.name, scope, viewer.session_id, viewer.logged_in_at)
+        )
 
     async def log_in(self, presented: str) -> Viewer | None:
-        """Who a key belongs to; None where it is nobody's."""
-        offered = _digest(presented.strip())
-        # All of them are compared, so that the time it takes does not tell which was close.
-        found = [
-            Viewer(name=name, rights=rights, session_id=uuid4().hex)
-            for digest, name, rights in self._keys
-            if hmac.compare_digest(digest, offered)
-        ]
-        return found[0] if found else None
+        """Who a key belongs to; None where it is nobody's.
+
+        Raises:
+            DatabaseUnavailable: it is not the environment's, and the database cannot be asked.
+        """
+        presented = presented.strip()
+        now = datetime.now(UTC)
+        if self._read_key is not None and hmac.compare_digest(self._read_key, _digest(presented)):
+            return Viewer.of(READ_KEY_HOLDER, Scope.READ, uuid4().hex, now)
+        holder = await self._key_check.holder_of(presented)
+        return None if holder is None else Viewer.of(holder.name, holder.scope, uuid4().hex, now)
 
     def cookie(self, viewer: Viewer) -> str:
         """What a viewer's browser keeps to be known again; it holds no key."""
-        return self._cookies.dumps([viewer.session_id, viewer.name, sorted(viewer.rights)])
+        return self._cookies.dumps([viewer.session_id, viewer.name])
 
     def log_out(self, viewer: Viewer) -> None:
         """Ends a viewer's session, in every window, though a copy of the cookie may be kept."""
@@ -79,38 +98,77 @@ class Access:
             if len(self._logged_out) > _MOST_LOGGED_OUT:
                 self._logged_out.popitem(last=False)
 
-    def seconds_to_wait(self, address: str) -> int:
-        """How long an address must wait before it may try a key again; 0 where it may now."""
-        now = time.monotonic()
-        tries = [tried for tried in self._tries.get(address, []) if now - tried < 60]
-        return 0 if len(tries) < _TRIES_PER_MINUTE else max(1, round(60 - (now - tries[0])))
-
-    def note_failure(self, address: str) -> None:
-        """Counts a wrong key against an address."""
-        now = time.monotonic()
-        recent = [tried for tried in self._tries.pop(address, []) if now - tried < 60]
-        self._tries[address] = [*recent, now][-_TRIES_PER_MINUTE:]
-        if len(self._tries) > _MOST_ADDRESSES:
-            self._tries.popitem(last=False)
-
     def _session(self, cookie: str | None) -> Viewer | None:
         if cookie is None:
             return None
         try:
-            content: object = self._cookies.loads(cookie, max_age=SESSION_SECONDS)
-            session_id, name, rights = _SESSION.validate_python(content)
+            content, logged_in_at = self._cookies.loads(
+                cookie, max_age=SESSION_SECONDS, return_timestamp=True
+            )
+            session_id, name = _SESSION.validate_python(content)
         except (BadSignature, ValidationError):
             return None
-        viewer = Viewer(name=name, rights=rights, session_id=session_id)
-        return viewer if self.is_still_in(viewer) else None
+        return self.rights_now(Viewer.of(name, Scope.READ, session_id, logged_in_at))
+
+    def _scope_now(self, viewer: Viewer) -> Scope | None:
+        if viewer.name == BOOTSTRAP:
+            # The cookie was signed with a secret made of this key: it is still the same.
+            return Scope.ADMIN if self._has_bootstrap_key else None
+        if viewer.name == READ_KEY_HOLDER:
+            return Scope.READ if self._read_key is not None else None
+        for key in self.keys or ():
+            if key.name == viewer.name and _opened(key, viewer.logged_in_at):
+                return key.scope
+        return None
+
+
+class WrongKeys:
+    """How often somebody has tried wrong keys of late, by their address."""
+
+    _PER_MINUTE: Final = 5
+    _MOST_ADDRESSES: Final = 10_000
+
+    def __init__(self) -> None:
+        self._tries: OrderedDict[str, list[float]] = OrderedDict()
+
+    def seconds_to_wait(self, address: str) -> int:
+        """How long an address must wait before it may try a key again; 0 where it may now."""
+        now = time.monotonic()
+        recent = self._recent(address, now)
+        return 0 if len(recent) < self._PER_MINUTE else max(1, round(60 - (now - recent[0])))
+
+    def note(self, address: str) -> None:
+        """Counts a wrong key against an address."""
+        now = time.monotonic()
+        self._tries[address] = [*self._recent(address, now), now][-self._PER_MINUTE :]
+        self._tries.move_to_end(address)
+        if len(self._tries) > self._MOST_ADDRESSES:
+            self._tries.popitem(last=False)
+
+    def _recent(self, address: str, now: float) -> list[float]:
+        return [tried for tried in self._tries.get(address, ()) if now - tried < 60]
+
+
+def _is_in_force(key: RecordedKey) -> bool:
+    return key.expires_at is None or key.expires_at > datetime.now(UTC)
+
+
+def _opened(key: RecordedKey, logged_in_at: datetime) -> bool:
+    """Whether it is the key that was presented then, with a secret that still opens."""
+    # The cookie tells the second, and a key may be made, and used, within one.
+    same = key.created_at.replace(microsecond=0) <= logged_in_at
+    rotated = key.rotated_at is not None and logged_in_at < key.rotated_at.replace(microsecond=0)
+    overlaps = key.previous_until is not None and datetime.now(UTC) < key.previous_until
+    return same and _is_in_force(key) and (not rotated or overlaps)
 
 
 def _digest(key: str) -> bytes:
-    return sha256(key.encode(errors="surrogateescape")).digest()
+    return sha256(key.encode(errors="surrogatepass")).digest()
 
 
 def _secret(settings: Settings) -> str:
+    keys = [key.get_secret_value() for key in (settings.api_key, settings.monitor_read_key) if key]
+    if not keys:
+        return secrets.token_hex(32)
     # Made of the keys, so that it is written nowhere, outlives a restart, and ends sessions with their key.
-    keys: tuple[SecretStr | None, ...] = (settings.api_key, settings.monitor_read_key)
-    parts = [key.get_secret_value() if key else "" for key in keys]
-    return hmac.new("\0".join(parts).encode(), b"flexiprice monitor session", sha256).hexdigest()
+    return hmac.new("\0".join(keys).encode(), b"flexiprice monitor session", sha256).hexdigest()

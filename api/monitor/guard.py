@@ -7,7 +7,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.monitor.access import Access
+from api.monitor.monitor import Monitor
 from flexiprice.telemetry import get_logger
 
 LOGIN: Final = "/login"
@@ -38,15 +38,18 @@ _ONLY_HERE: Final = (
     "To show it to others, set FLEXIPRICE_API_KEY (`openssl rand -hex 24` makes a good one), "
     "and log in with it."
 )
+_NOBODY_KNOWS: Final = (
+    "PostgreSQL does not answer, so that it is not known whether a key is needed to look at the monitor. "
+    "Start PostgreSQL, or set FLEXIPRICE_API_KEY and log in with it. This page tries again by itself."
+)
 _log = get_logger(__name__)
 
 
 class Guard:
     """Lets through what a viewer asks for, from a page of ours, and adds the headers that browsers heed."""
 
-    def __init__(self, app: ASGIApp, *, access: Access) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._access = access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handles one request or web socket, as ASGI has it."""
@@ -59,7 +62,7 @@ class Guard:
                 MutableHeaders(scope=message).update(HEADERS)
             await send(message)
 
-        refusal = self._refusal(scope)
+        refusal = await self._refusal(scope)
         if refusal is None:
             await self._app(scope, receive, send_with_headers)
         elif scope["type"] == "websocket":
@@ -68,16 +71,21 @@ class Guard:
         else:
             await refusal(scope, receive, send_with_headers)
 
-    def _refusal(self, scope: Scope) -> Response | None:
+    async def _refusal(self, scope: Scope) -> Response | None:
         path = str(scope["path"])
+        monitor: Monitor = scope["state"]["monitor"]
         if _is_foreign(Headers(scope=scope)) and (scope["type"] == "websocket" or scope["method"] != "GET"):
             _log.warning("refused_foreign_page", path=path)
             return PlainTextResponse("A page of another site may not use this.", status_code=403)
-        viewer = self._access.viewer_of(scope)
-        scope.setdefault("state", {})["viewer"] = viewer
+        if monitor.access.is_open is None:
+            await monitor.live.first()
+        viewer = monitor.access.viewer_of(scope)
+        scope["state"]["viewer"] = viewer
         if viewer is not None or path.startswith(_OPEN):
             return None
-        if self._access.is_open:
+        if monitor.access.is_open is None:
+            return PlainTextResponse(_NOBODY_KNOWS, status_code=503, headers={"Refresh": "5"})
+        if monitor.access.is_open:
             return PlainTextResponse(_ONLY_HERE, status_code=403)
         if scope["type"] == "http" and scope["method"] == "GET" and not path.startswith("/_nicegui"):
             query = bytes(scope.get("query_string", b"")).decode("latin-1")

@@ -11,7 +11,8 @@ from typing import Any, Final, TypeVar
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from api.monitor.readings import QueuePoint, Reach, Snapshot, read_database, read_fleet
+from api.monitor.access import Access
+from api.monitor.readings import QueuePoint, Reach, Snapshot, read_fleet, read_keys
 from flexiprice.errors import FlexiPriceError
 from flexiprice.resources import Resources
 from flexiprice.telemetry import get_logger
@@ -36,10 +37,11 @@ class Live:
         queue_points: depth and age of each queue over the last minutes, the oldest first.
     """
 
-    def __init__(self, resources: Resources) -> None:
+    def __init__(self, resources: Resources, access: Access) -> None:
         self.latest = Snapshot(at=datetime.now(UTC), redis=Reach(), database=Reach(), fleet=None)
         self.queue_points: deque[QueuePoint] = deque(maxlen=_KEPT_POINTS)
         self._resources = resources
+        self._access = access
         self._watchers: dict[int, Render] = {}
         self._next_watcher = 0
         self._wanted = asyncio.Event()
@@ -120,7 +122,9 @@ class Live:
         now = datetime.now(UTC)
         before = self.latest
         fleet, redis = await self._timed(read_fleet(self._resources.tasks, now=now), before.redis)
-        _, database = await self._timed(read_database(self._resources.sessions), before.database)
+        keys, database = await self._timed(read_keys(self._resources.sessions), before.database)
+        if keys is not None:
+            self._access.keys = keys
         self.latest = Snapshot(
             at=datetime.now(UTC),
             redis=redis,

@@ -7,14 +7,19 @@ from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.templating import Jinja2Templates
 
-from api.monitor.access import COOKIE, SESSION_SECONDS, Access
+from api.monitor.access import COOKIE, SESSION_SECONDS, WrongKeys
 from api.monitor.guard import LOGIN
+from api.monitor.monitor import Monitor
 from api.monitor.viewer import Viewer
+from flexiprice.errors import DatabaseUnavailable
 from flexiprice.telemetry import get_logger
 
 router = APIRouter(include_in_schema=False)
 _TEMPLATES: Final = Jinja2Templates(Path(__file__).parent / "templates")
 _LONGEST_KEY: Final = 500
+_DATABASE_AWAY: Final = (
+    "PostgreSQL does not answer, so that only the keys of the server's environment are known now."
+)
 _log = get_logger(__name__)
 
 
@@ -34,15 +39,19 @@ async def log_in(
     next: Annotated[str, Form()] = "/",  # noqa: A002 -- its name in the form
 ) -> Response:
     """Lets in whoever has a key."""
-    access: Access = request.app.state.access
+    monitor: Monitor = request.state.monitor
+    wrong_keys: WrongKeys = request.app.state.wrong_keys
     address = request.client.host if request.client else ""
-    wait = access.seconds_to_wait(address)
+    wait = wrong_keys.seconds_to_wait(address)
     if wait:
         error = f"Too many wrong keys from your address. Try again in {wait} s."
         return _page(request, next, error=error, status=429, headers={"Retry-After": str(wait)})
-    viewer = await access.log_in(key)
+    try:
+        viewer = await monitor.access.log_in(key)
+    except DatabaseUnavailable:
+        return _page(request, next, error=_DATABASE_AWAY, status=503)
     if viewer is None:
-        access.note_failure(address)
+        wrong_keys.note(address)
         _log.warning("login_refused", address=address)
         error = "That is not a key of this installation." if key.strip() else "Enter a key."
         return _page(request, next, error=error, status=401)
@@ -50,7 +59,7 @@ async def log_in(
     response = RedirectResponse(_own(next), status_code=303)
     response.set_cookie(
         COOKIE,
-        access.cookie(viewer),
+        monitor.access.cookie(viewer),
         max_age=SESSION_SECONDS,
         httponly=True,
         samesite="lax",
@@ -62,10 +71,10 @@ async def log_in(
 @router.post("/logout")
 async def log_out(request: Request) -> Response:
     """Ends the session in every window."""
-    access: Access = request.app.state.access
+    monitor: Monitor = request.state.monitor
     viewer: Viewer | None = request.state.viewer
     if viewer is not None:
-        access.log_out(viewer)
+        monitor.access.log_out(viewer)
         _log.info("logged_out", viewer=viewer.name)
     response = RedirectResponse(LOGIN, status_code=303)
     response.delete_cookie(COOKIE)

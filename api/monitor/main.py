@@ -11,8 +11,9 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 from nicegui import ui
 
+from api.key_check import KeyCheck
 from api.monitor import login
-from api.monitor.access import Access
+from api.monitor.access import Access, WrongKeys
 from api.monitor.guard import Guard
 from api.monitor.live import Live
 from api.monitor.monitor import Monitor
@@ -40,12 +41,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or load_settings()
     settings.require_database_url()
     settings.require_redis_url()
-    access = Access(settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[dict[str, Monitor], None]:
         async with open_resources(settings, program="flexiprice-monitor") as resources:
-            live = Live(resources)
+            access = Access(settings, KeyCheck(settings.api_key, resources.sessions))
+            live = Live(resources, access)
             reading = asyncio.create_task(live.run())
             try:
                 # Reaches every request as `request.state.monitor`, those of the mounted NiceGUI too.
@@ -56,8 +57,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                     await reading
 
     app = FastAPI(title="FlexiPrice monitor", lifespan=lifespan, openapi_url=None)
-    app.state.access = access
-    app.add_middleware(Guard, access=access)
+    app.state.wrong_keys = WrongKeys()
+    app.add_middleware(Guard)
     # Added last, so that it is the outermost: a refusal gets an id and a line in the log too.
     app.add_middleware(RequestContext)
     app.include_router(login.router)

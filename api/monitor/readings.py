@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from flexiprice.db.engine import database_errors
@@ -15,6 +14,7 @@ from flexiprice.jobs.inspection import list_active
 from flexiprice.jobs.queues import QueueState, list_queues
 from flexiprice.jobs.schedules import ScheduleState, list_schedules
 from flexiprice.jobs.status import JobStatus
+from flexiprice.services.api_keys import RecordedKey, list_api_keys
 from flexiprice.settings import Queue
 
 SLOW_SECONDS: Final = 0.5
@@ -126,12 +126,12 @@ async def read_fleet(tasks: TaskQueue, *, now: datetime) -> Fleet:
     )
 
 
-async def read_database(sessions: async_sessionmaker[AsyncSession]) -> None:
-    """Finds out whether PostgreSQL answers.
+async def read_keys(sessions: async_sessionmaker[AsyncSession]) -> tuple[RecordedKey, ...]:
+    """Reads which keys there are, and so finds out whether PostgreSQL answers.
 
     Raises:
         DatabaseUnavailable: it does not.
     """
     with database_errors():
         async with sessions() as session:
-            await session.execute(select(1))
+            return await list_api_keys(session)

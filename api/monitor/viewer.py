@@ -1,8 +1,13 @@
 """Who looks at a page, and what they may change."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Final
+from typing import Final, Self
+
+from flexiprice.domain.access import Scope
+
+_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 
 class Right(StrEnum):
@@ -13,8 +18,8 @@ class Right(StrEnum):
 
 
 WHY_NOT: Final = {
-    Right.OPERATE: "You are logged in with a key that may look only: log in with the full key to do this.",
-    Right.PRICE: "You are logged in with a key that may look only: log in with one that may change prices.",
+    Right.OPERATE: "Your key may not do this: log in with one that may operate (scope admin).",
+    Right.PRICE: "Your key may only look: log in with one that may change prices (scope prices or admin).",
 }
 
 
@@ -25,12 +30,19 @@ class Viewer:
     Attributes:
         name: of the key, for the audit and for what is told of a job; never the key itself.
         rights: what they may change; nothing where it is empty.
-        session_id: of their login; None where nobody logs in, as no key is set.
+        session_id: of their login; None where nobody logs in, as there is no key.
+        logged_in_at: when that was.
     """
 
     name: str
     rights: frozenset[Right]
     session_id: str | None = None
+    logged_in_at: datetime = _LONG_AGO
+
+    @classmethod
+    def of(cls, name: str, scope: Scope, session_id: str, logged_in_at: datetime) -> Self:
+        """The holder of a key who has logged in."""
+        return cls(name=name, rights=rights_of(scope), session_id=session_id, logged_in_at=logged_in_at)
 
     @property
     def may_operate(self) -> bool:
@@ -43,5 +55,10 @@ class Viewer:
         return Right.PRICE in self.rights
 
 
-EVERYTHING: Final = frozenset(Right)
-ON_THIS_MACHINE: Final = Viewer(name="loopback client", rights=EVERYTHING)
+def rights_of(scope: Scope) -> frozenset[Right]:
+    """What a key of a scope may change here."""
+    needed = {Right.PRICE: Scope.PRICES, Right.OPERATE: Scope.ADMIN}
+    return frozenset(right for right, scope_needed in needed.items() if scope.allows(scope_needed))
+
+
+ON_THIS_MACHINE: Final = Viewer(name="loopback client", rights=frozenset(Right))

@@ -15,7 +15,7 @@ from flexiprice.services.audited import audited
 from flexiprice.telemetry import get_logger
 
 _LONGEST_TARGET: Final = 500
-_LOGGED_OUT: Final = "You have logged out. Load the page anew."
+_LOGGED_OUT: Final = "You are no longer logged in: load the page anew."
 _log = get_logger(__name__)
 Making = Callable[[dict[str, object]], Awaitable[str]]
 
@@ -57,8 +57,8 @@ async def carry_out(action: str, target: str, make: Making, *, right: Right = Ri
 
 def why_not(right: Right) -> str | None:
     """Why the viewer may not make such a change; None where they may."""
-    viewer = current_viewer()
-    if not current_monitor().access.is_still_in(viewer):
+    viewer = current_monitor().access.rights_now(current_viewer())
+    if viewer is None:
         return _LOGGED_OUT
     return None if right in viewer.rights else WHY_NOT[right]
 
