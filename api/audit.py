@@ -8,6 +8,7 @@ from typing import Annotated, Final
 import structlog
 from fastapi import Depends, Request
 
+from api.scopes import holder_in
 from flexiprice.domain.audit import AuditSource
 from flexiprice.domain.run import RunTrigger
 from flexiprice.jobs.masking import masked
@@ -55,9 +56,9 @@ def note_no_change(request: Request) -> None:
 
 
 def actor_of(request: Request) -> str:
-    """Who asks: there is one key, and without one only this machine is served."""
-    resources: Resources = request.app.state.resources
-    return "loopback client" if resources.settings.api_key is None else "API key"
+    """Who asks: the name of the key; where there are no keys, only this machine is served."""
+    holder = holder_in(request.scope)
+    return "loopback client" if holder is None else holder.name
 
 
 async def _origin(request: Request) -> JobOrigin:

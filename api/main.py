@@ -5,11 +5,16 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 from fastapi import APIRouter, FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from api import openapi
+from api.docs_page import add_docs
+from api.failed_keys import FailedKeys
+from api.key_check import KeyCheck
 from api.paths import ADMIN, API
 from api.problems import install_problem_handlers
-from api.request_context import RequestContext
+from api.request_context import REQUEST_ID_HEADER, RequestContext
 from api.routers import (
     batches,
     bulk_batches,
@@ -28,6 +33,7 @@ from api.routers import (
     workers,
 )
 from api.security import AdminGuard, key_documentation
+from api.security_headers import SecurityHeaders
 from flexiprice.db.pool_use import pool_use
 from flexiprice.errors import InvalidSettings
 from flexiprice.metrics import Metrics
@@ -53,6 +59,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncGenerator[None, None]:
         async with open_resources(settings, program="flexiprice-api") as resources:
             app.state.resources = resources
+            app.state.key_check = KeyCheck(settings.api_key, resources.sessions)
+            app.state.failed_keys = FailedKeys(resources.redis, limit=settings.failed_key_limit)
             app.state.metrics = Metrics()
             app.state.metrics.watch_database_pool(lambda: pool_use(resources.engine))
             yield
@@ -64,17 +72,44 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         openapi_tags=openapi.TAGS,
         lifespan=lifespan,
         redirect_slashes=False,
+        openapi_url="/openapi.json" if settings.docs else None,
+        docs_url=None,
+        redoc_url=None,
     )
-    app.add_middleware(AdminGuard, prefix=ADMIN, api_key=settings.api_key)
-    # Added last, so that it is the outermost: a refusal gets an id and a line in the log too.
-    app.add_middleware(RequestContext)
+    _surround(app, settings)
     install_problem_handlers(app)
     app.include_router(_admin())
     for public in (prices, health):
         app.include_router(public.router, prefix=API)
     app.include_router(metrics.router)
+    if settings.docs:
+        add_docs(app)
     app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]
     return app
+
+
+def _surround(app: FastAPI, settings: Settings) -> None:
+    # What is added last is the outermost: a refusal gets an id, headers and a line in the log too.
+    app.add_middleware(AdminGuard, prefix=ADMIN)
+    if settings.cors_origins:
+        # Before the guard, because a browser asks without a key whether it may send one.
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+            allow_headers=[
+                "Authorization",
+                "X-API-Key",
+                "Content-Type",
+                "Idempotency-Key",
+                REQUEST_ID_HEADER,
+            ],
+            expose_headers=[REQUEST_ID_HEADER, "Retry-After", "Location"],
+        )
+    app.add_middleware(RequestContext)
+    app.add_middleware(SecurityHeaders, private_prefix=ADMIN)
+    if settings.trusted_proxies:
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))
 
 
 def _admin() -> APIRouter:

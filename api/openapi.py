@@ -7,18 +7,26 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
+from api.paths import ADMIN
 from api.problems import MEDIA_TYPE
 from api.schemas.problem import Problem
+from api.scopes import needed_scope
+from flexiprice.domain.access import Scope
 
 _MEANING: Final = {
-    401: "The API key is missing or wrong, or, where none is set, the client is on another machine.",
+    401: "The API key is missing or wrong, or, where there is none, the client is on another machine.",
+    403: "The API key has not the scope that this needs.",
     404: "There is no such thing.",
+    408: "The body came too slowly.",
     409: "It contradicts what is there.",
     413: "The body is too large.",
     415: "The body is of a type that is not understood here.",
     422: "A value cannot be used; `errors` names each with its reason.",
+    429: "Too many wrong keys came from the client's address; `Retry-After` says when to try again.",
     503: "The database or Redis does not answer; `Retry-After` says when to try again.",
 }
+# As FastAPI calls the two ways in which a key may come.
+_SCHEMES: Final = ("HTTPBearer", "APIKeyHeader")
 Responses = dict[int | str, dict[str, Any]]
 
 TAGS: Final = [
@@ -44,8 +52,10 @@ Prices perishable goods by how soon they expire.
 * **Lists** come in pages: ask for the next with `cursor=` the `next_cursor` of the last, until it is null.
 * **Errors** are `application/problem+json` (RFC 9457); `code` is made for programs, and every value at fault
   stands in `errors` with its field and reason. Every answer has an `X-Request-ID`.
-* Everything under `/admin` wants `FLEXIPRICE_API_KEY`, as `Authorization: Bearer …` or `X-API-Key`; where
-  none is set, only clients on the server's own machine are served there.
+* Everything under `/admin` wants an API key, as `Authorization: Bearer …` or `X-API-Key`: the server's
+  `FLEXIPRICE_API_KEY`, or one made by `flexiprice keys create`. Where there is none, only clients on the
+  server's own machine are served there. A key of scope `read` may look, `prices` change stock, policies and
+  prices too, `admin` operate tasks, queues and workers as well; each operation says which it needs.
 """
 
 
@@ -59,6 +69,22 @@ def problems(*statuses: int) -> Responses:
         }
         for status in sorted({*statuses, 422})
     }
+
+
+def _complete(document: dict[str, Any]) -> None:
+    """Adds what follows from the kind of an operation, so that no endpoint needs to say it."""
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            statuses: set[int] = set()
+            if path.startswith(ADMIN):
+                needed = needed_scope([method.upper()], operation["tags"])
+                operation["security"] = [{scheme: [needed.value]} for scheme in _SCHEMES]
+                operation["description"] += f"\n\nScope: `{needed}`."
+                statuses |= {429} if needed is Scope.READ else {403, 429}
+            if "requestBody" in operation:
+                statuses |= {408, 413, 415}
+            told: dict[str, Any] = {str(status): told for status, told in problems(*statuses).items()}
+            operation["responses"] = dict(sorted({**told, **operation["responses"]}.items()))
 
 
 def describe(app: FastAPI) -> dict[str, Any]:
@@ -75,5 +101,6 @@ def describe(app: FastAPI) -> dict[str, Any]:
             [(Problem, "serialization")], ref_template="#/components/schemas/{model}"
         )
         document["components"]["schemas"].update(schemas["$defs"])
+        _complete(document)
         app.openapi_schema = document
     return app.openapi_schema

@@ -36,18 +36,22 @@ STATUS_OF: Final[Mapping[str, int]] = {
 _CODE_OF: Final[Mapping[int, str]] = {
     400: "bad_request",
     401: "unauthorized",
+    403: "forbidden",
     404: "not_found",
     405: "method_not_allowed",
     408: "request_timeout",
     413: "content_too_large",
     415: "unsupported_media_type",
     422: "invalid_input",
+    429: "too_many_requests",
 }
 # Names that RFC 9110 has changed, so that they do not depend on Python's version.
 _TITLE_OF: Final[Mapping[int, str]] = {413: "Content Too Large", 422: "Unprocessable Content"}
 # By SQLSTATE: two writers in each other's way, of whom the server has sent one back.
 _TRY_AGAIN: Final = ("40001", "40P01", "55P03", "57014")
 _BAD_VALUE: Final = "22"
+# A table or a column that this version knows and the database does not.
+_NOT_MIGRATED: Final = ("42P01", "42703")
 
 _log = get_logger(__name__)
 
@@ -162,6 +166,9 @@ def _database_problem(error: DBAPIError) -> ProblemResponse | None:
     sqlstate = str(getattr(error.orig, "sqlstate", None) or "")
     if sqlstate in _TRY_AGAIN:
         return ProblemResponse(503, "unavailable", "another change was in the way; try again")
+    if sqlstate in _NOT_MIGRATED:
+        _log.error("database_not_migrated", reason=str(error.orig))
+        return ProblemResponse(503, "not_migrated", "the database is older: run `flexiprice migrate`")
     if sqlstate.startswith(_BAD_VALUE):
         # A net below the checks of every field: what slips through them is still the client's value.
         _log.warning("value_refused_by_database", reason=str(error.orig))

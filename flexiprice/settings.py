@@ -103,7 +103,7 @@ class Settings(BaseSettings):
     )
     body_timeout: Duration = Field(
         default=timedelta(seconds=30),
-        ge=timedelta(seconds=1),
+        ge=timedelta(milliseconds=100),
         le=timedelta(hours=1),
         description="how long a client may take to send a body; of an upload, how long it may pause",
     )

@@ -1,7 +1,5 @@
 """`PUT /admin/batches`: the stock of many batches at once."""
 
-import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request, Response
@@ -19,8 +17,6 @@ from api.schemas.problem import FieldError
 from flexiprice.services.batch_lines import LineFormat
 from flexiprice.services.bulk_batches import BulkSummary, upsert_batches
 
-# A client that sends nothing for so long keeps a transaction open for nothing.
-_LONGEST_PAUSE_SECONDS: Final = 30.0
 _MAX_LISTED: Final = 100
 
 _FORMATS: Final = {
@@ -49,7 +45,7 @@ _REQUEST_BODY: Final = {
 class _BulkRoute(ApiRoute):
     """Its bodies are read as they come and never held, so they may be long."""
 
-    max_body_bytes = 268_435_456
+    takes_uploads = True
 
 
 router = APIRouter(prefix="/batches", tags=["batches"], route_class=_BulkRoute)
@@ -99,9 +95,8 @@ async def put_batches(
 async def _upsert(
     session: AsyncSession, request: Request, line_format: LineFormat, *, atomic: bool
 ) -> BulkSummary:
-    chunks = _without_long_pauses(request.stream())
     return await upsert_batches(
-        session, chunks, line_format, atomic=atomic, max_changed=MAX_NAMED_BATCHES + 1
+        session, request.stream(), line_format, atomic=atomic, max_changed=MAX_NAMED_BATCHES + 1
     )
 
 
@@ -112,18 +107,6 @@ def _format_of(request: Request) -> LineFormat:
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise HTTPException(415, "send the lines as they are, without a Content-Encoding")
     return _FORMATS[media_type]
-
-
-async def _without_long_pauses(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
-    while True:
-        try:
-            async with asyncio.timeout(_LONGEST_PAUSE_SECONDS):
-                chunk = await anext(chunks)
-        except StopAsyncIteration:
-            return
-        except TimeoutError:
-            raise HTTPException(408, f"nothing came for {_LONGEST_PAUSE_SECONDS:.0f} seconds") from None
-        yield chunk
 
 
 def _errors_of(summary: BulkSummary) -> list[FieldError]:

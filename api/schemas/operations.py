@@ -134,7 +134,7 @@ class TaskDetails(TaskStatus):
                     "trigger": "api",
                     "parent_task_id": None,
                     "request_id": "6f1d0c0f5a7e4c0d9c1f3b1a2e4d5c6b",
-                    "actor": "API key",
+                    "actor": "till-import",
                 }
             ]
         }

@@ -148,7 +148,7 @@ class ChangeShown(Shown):
                 {
                     "entry_id": 17,
                     "at": "2025-03-31T09:00:00Z",
-                    "actor": "API key",
+                    "actor": "till-import",
                     "source": "api",
                     "action": "pause_queue",
                     "target": "discounts",

@@ -10,6 +10,8 @@ from httpx import ASGITransport, AsyncClient
 from api.main import create_app
 from flexiprice.settings import Settings, load_settings
 
+BOOTSTRAP_KEY = "the-key-of-the-environment"
+
 # Without locals: to show them all takes longer than a test should.
 structlog.configure(
     processors=[
@@ -70,7 +72,8 @@ async def client_without_redis(database_url: str, nowhere: str) -> AsyncIterator
 
 @pytest.fixture
 async def client_without_database(redis_url: str, nowhere: str) -> AsyncIterator[AsyncClient]:
-    """A client of an application whose database is down."""
+    """A client, with the environment's key, of an application whose database is down."""
     url = f"postgresql://nobody:secret-word@{nowhere}/none"
-    async with serve(load_settings(env_files=(), database_url=url, redis_url=redis_url)) as client:
+    settings = load_settings(env_files=(), database_url=url, redis_url=redis_url, api_key=BOOTSTRAP_KEY)
+    async with serve(settings, headers={"X-API-Key": BOOTSTRAP_KEY}) as client:
         yield client

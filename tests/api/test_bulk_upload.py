@@ -2,11 +2,12 @@
 
 import asyncio
 import json
+from datetime import timedelta
 
 import pytest
 
-from api.routers import bulk_batches
 from tests.api.catalogue import ADMIN, create_batch, create_product, day
+from tests.api.conftest import serve
 
 NDJSON = {"Content-Type": "application/x-ndjson"}
 CSV = {"Content-Type": "text/csv; charset=utf-8"}
@@ -187,17 +188,17 @@ async def test_other_content_is_refused_by_its_type(reader):
         assert (response.status_code, response.json()["code"]) == (415, "unsupported_media_type")
 
 
-async def test_an_upload_that_stalls_is_ended_and_leaves_nothing(client, monkeypatch):
-    monkeypatch.setattr(bulk_batches, "_LONGEST_PAUSE_SECONDS", 0.05)
-    await create_product(client)
-
+async def test_an_upload_that_stalls_is_ended_and_leaves_nothing(settings):
     async def stalling():
         yield ndjson(line(lot="a")).encode()
         await asyncio.Event().wait()
 
-    response = await client.put(f"{ADMIN}/batches", content=stalling(), headers=NDJSON)
-    assert (response.status_code, response.json()["code"]) == (408, "request_timeout")
-    assert await stock(client) == {}
+    impatient = settings.model_copy(update={"body_timeout": timedelta(milliseconds=100)})
+    async with serve(impatient) as client:
+        await create_product(client)
+        response = await client.put(f"{ADMIN}/batches", content=stalling(), headers=NDJSON)
+        assert (response.status_code, response.json()["code"]) == (408, "request_timeout")
+        assert await stock(client) == {}
 
 
 async def test_uploads_of_the_same_batches_at_once_wait_for_each_other(client):

@@ -1,11 +1,12 @@
 """Errors, whatever causes them, are problems that say what is wrong and nothing that they should not."""
 
+import asyncio
 import json
+from datetime import timedelta
 
 import pytest
 from fastapi import APIRouter
 
-from api.routes import MAX_BODY_BYTES
 from tests.api.catalogue import ADMIN
 from tests.api.conftest import serve
 
@@ -77,12 +78,42 @@ async def test_a_body_of_another_type_or_too_large_is_refused(reader):
         assert is_problem(response, 415, "unsupported_media_type")
 
     async def in_pieces():
-        for _ in range(MAX_BODY_BYTES // 65_536 + 1):
+        for _ in range(17):
             yield b" " * 65_536
 
-    for content in (b" " * (MAX_BODY_BYTES + 1), in_pieces()):
+    for content in (b" " * 1_048_577, in_pieces()):
         response = await reader.post(f"{ADMIN}/products", content=content, headers=JSON)
         assert is_problem(response, 413, "content_too_large")
+
+
+async def test_the_limits_of_bodies_are_settings_and_uploads_have_one_of_their_own(shared_settings):
+    settings = shared_settings.model_copy(update={"max_body_bytes": 2000, "max_upload_bytes": 3000})
+    async with serve(settings) as client:
+        for method, path, media_type, most in (
+            ("POST", "products", "application/json", 2000),
+            ("PUT", "batches", "application/x-ndjson", 3000),
+        ):
+            for size, status in ((most, 422), (most + 1, 413)):
+                response = await client.request(
+                    method,
+                    f"{ADMIN}/{path}?atomic=true" if method == "PUT" else f"{ADMIN}/{path}",
+                    content=b"x" * size,
+                    headers={"Content-Type": media_type},
+                )
+                assert response.status_code == status, (path, size)
+
+
+async def test_a_body_that_drips_is_not_waited_for(shared_settings):
+    async def dripping():
+        while True:
+            yield b" "
+            await asyncio.sleep(0.01)
+
+    settings = shared_settings.model_copy(update={"body_timeout": timedelta(milliseconds=100)})
+    async with serve(settings) as client:
+        response = await client.post(f"{ADMIN}/products", content=dripping(), headers=JSON)
+    assert is_problem(response, 408, "request_timeout")
+    assert response.headers["connection"] == "close"
 
 
 async def test_what_the_client_sent_comes_back_only_as_valid_text(reader):
