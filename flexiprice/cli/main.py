@@ -12,11 +12,13 @@ from flexiprice.cli import policy, schedule, worker
 from flexiprice.cli.cleanup import cleanup
 from flexiprice.cli.demo import demo
 from flexiprice.cli.doctor import doctor
+from flexiprice.cli.healthcheck import healthcheck
 from flexiprice.cli.history import history
 from flexiprice.cli.import_file import import_file
 from flexiprice.cli.inspection import active, queues, registered, scheduled, workers
 from flexiprice.cli.intervention import pause_one_queue, purge_queues, resume_one_queue, retry, revoke
 from flexiprice.cli.migrate import migrate
+from flexiprice.cli.monitor import monitor
 from flexiprice.cli.prices import prices
 from flexiprice.cli.recompute import recompute
 from flexiprice.cli.run_history import runs, stats
@@ -56,8 +58,10 @@ app.command(rich_help_panel=_STOCK_AND_PRICES)(cleanup)
 _RUN_IT = "Run it"
 app.command(rich_help_panel=_RUN_IT)(migrate)
 app.command(rich_help_panel=_RUN_IT)(api)
+app.command(rich_help_panel=_RUN_IT)(monitor)
 app.add_typer(worker.app, rich_help_panel=_RUN_IT)
 app.command(rich_help_panel=_RUN_IT)(doctor)
+app.command(rich_help_panel=_RUN_IT)(healthcheck)
 
 _TASKS = "Tasks and workers"
 app.command(rich_help_panel=_TASKS)(run)
