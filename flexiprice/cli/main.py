@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from flexiprice.cli import policy, schedule, worker
+from flexiprice.cli import keys, policy, schedule, worker
+from flexiprice.cli.audit_trail import audit
 from flexiprice.cli.cleanup import cleanup
 from flexiprice.cli.demo import demo
 from flexiprice.cli.doctor import doctor
@@ -25,6 +26,7 @@ from flexiprice.cli.run_history import runs, stats
 from flexiprice.cli.run_task import run
 from flexiprice.cli.serve import api
 from flexiprice.cli.status import status
+from flexiprice.cli.systemd import systemd
 from flexiprice.cli.up import up
 from flexiprice.errors import FlexiPriceError, InvalidSettings
 from flexiprice.settings import PREFIX
@@ -60,8 +62,10 @@ app.command(rich_help_panel=_RUN_IT)(migrate)
 app.command(rich_help_panel=_RUN_IT)(api)
 app.command(rich_help_panel=_RUN_IT)(monitor)
 app.add_typer(worker.app, rich_help_panel=_RUN_IT)
+app.add_typer(keys.app, rich_help_panel=_RUN_IT)
 app.command(rich_help_panel=_RUN_IT)(doctor)
 app.command(rich_help_panel=_RUN_IT)(healthcheck)
+app.command(rich_help_panel=_RUN_IT)(systemd)
 
 _TASKS = "Tasks and workers"
 app.command(rich_help_panel=_TASKS)(run)
@@ -79,6 +83,7 @@ app.command("purge", rich_help_panel=_TASKS)(purge_queues)
 app.command("pause-queue", rich_help_panel=_TASKS)(pause_one_queue)
 app.command("resume-queue", rich_help_panel=_TASKS)(resume_one_queue)
 app.add_typer(schedule.app, rich_help_panel=_TASKS)
+app.command(rich_help_panel=_TASKS)(audit)
 
 
 def _show_version(wanted: bool) -> None:

@@ -1,7 +1,6 @@
 """Operating tasks, queues, schedules and workers from the command line."""
 
 import asyncio
-import json
 import subprocess
 import sys
 from collections.abc import Callable, Coroutine, Iterator
@@ -9,47 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
-from click.testing import Result
-from typer.testing import CliRunner
 
-from flexiprice.cli.main import app
 from flexiprice.jobs.client import TaskQueue
 from flexiprice.jobs.redis import create_redis
 from flexiprice.settings import Settings
+from tests.e2e.conftest import Command
 from tests.processes import start
 from tests.workers.conftest import until_live, until_running
 from tests.workers.toy_tasks import SLEEP
 
-Command = Callable[..., Result]
 RECOMPUTE = "recompute_all_discounts"
-
-
-@pytest.fixture
-def command(settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Command]:
-    """Runs a command in this process, which spares each the second that Python takes to start."""
-    monkeypatch.setenv("FLEXIPRICE_DATABASE_URL", settings.require_database_url())
-    monkeypatch.setenv("FLEXIPRICE_REDIS_URL", settings.require_redis_url())
-    monkeypatch.chdir(tmp_path)
-    before = structlog.get_config()
-
-    def run(*arguments: str, typed: str | None = None) -> Result:
-        return CliRunner().invoke(app, arguments, input=typed)
-
-    yield run
-    structlog.configure(**before)
-
-
-@pytest.fixture
-def told(command: Command) -> Callable[..., Any]:
-    """What a command that must succeed says as JSON."""
-
-    def run(*arguments: str) -> Any:
-        result = command(*arguments, "--json")
-        assert result.exit_code == 0, result.output
-        return json.loads(result.stdout)
-
-    return run
 
 
 @pytest.fixture

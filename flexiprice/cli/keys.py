@@ -1,0 +1,179 @@
+"""`flexiprice keys`: who may use the API, and for what."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import typer
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from flexiprice.cli.audit import cli_change
+from flexiprice.cli.connections import command_settings, in_transaction
+from flexiprice.cli.console import JsonOption, instant, new_table, output, plain, print_json, remarks
+from flexiprice.cli.durations import duration
+from flexiprice.domain.access import Scope
+from flexiprice.services.api_keys import (
+    IssuedKey,
+    RecordedKey,
+    create_api_key,
+    list_api_keys,
+    revoke_api_key,
+    rotate_api_key,
+)
+from flexiprice.services.audit import record_audit
+
+app = typer.Typer(name="keys", help="Create, list, rotate and revoke API keys.", no_args_is_help=True)
+NameArgument = Annotated[str, typer.Argument(help="Name of the key.", metavar="NAME")]
+_AT_MOST_SECONDS = 5
+
+
+@app.command()
+def create(
+    *,
+    name: Annotated[str, typer.Argument(help="What its changes are written down under.", metavar="NAME")],
+    scope: Annotated[
+        Scope,
+        typer.Option(
+            help="`read` looks; `prices` changes stock, policies and prices too; `admin` operates tasks, "
+            "queues and workers as well."
+        ),
+    ],
+    expires_in: Annotated[
+        timedelta | None,
+        typer.Option(
+            parser=duration, metavar="TIME", help="Opens nothing after this: 12h, 90d.", show_default="never"
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a key and print it, this once: only its hash is kept.
+
+    From the first key on, nobody is served under `/admin` without one, this machine included.
+    """
+    now = datetime.now(UTC)
+
+    async def use(session: AsyncSession) -> IssuedKey:
+        issued = await create_api_key(
+            session, name=name, scope=scope, now=now, expires_at=_after(now, expires_in)
+        )
+        details = {"scope": scope.value, "expires_at": _text(issued.record.expires_at)}
+        await record_audit(session, [cli_change("create_api_key", name, details)])
+        return issued
+
+    _show_issued(in_transaction(command_settings(), use), as_json=as_json)
+
+
+@app.command("list")
+def list_all(
+    *,
+    with_revoked: Annotated[bool, typer.Option("--all", help="Those that were revoked too.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the keys: their scopes, ends and last uses; no secrets."""
+
+    async def use(session: AsyncSession) -> tuple[RecordedKey, ...]:
+        return await list_api_keys(session, with_revoked=with_revoked)
+
+    found = in_transaction(command_settings(), use)
+    if as_json:
+        print_json(found)
+        return
+    now = datetime.now(UTC)
+    table = new_table("name", "scope", "begins with", "created", "last used", "expires", "")
+    for key in found:
+        table.add_row(
+            plain(key.name),
+            key.scope.value,
+            f"fp_{key.key_id}_",
+            instant(key.created_at),
+            instant(key.last_used_at) or "never",
+            instant(key.expires_at) or "never",
+            _state(key, now),
+        )
+    output().print(table)
+
+
+@app.command()
+def rotate(
+    *,
+    name: NameArgument,
+    overlap: Annotated[
+        timedelta,
+        typer.Option(parser=duration, metavar="TIME", help="How long the old secret opens too: 15m, 1d."),
+    ] = timedelta(0),
+    expires_in: Annotated[
+        timedelta | None,
+        typer.Option(
+            parser=duration, metavar="TIME", help="A new end for the key: 90d.", show_default="as before"
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Give a key a new secret and print it, this once; name and scope stay."""
+    now = datetime.now(UTC)
+
+    async def use(session: AsyncSession) -> IssuedKey:
+        issued = await rotate_api_key(
+            session, name, now=now, overlap=overlap, expires_at=_after(now, expires_in)
+        )
+        details = {
+            "old_secret_until": _text(issued.record.previous_until),
+            "expires_at": _text(issued.record.expires_at),
+        }
+        await record_audit(session, [cli_change("rotate_api_key", name, details)])
+        return issued
+
+    _show_issued(in_transaction(command_settings(), use), as_json=as_json)
+
+
+@app.command()
+def revoke(*, name: NameArgument, as_json: JsonOption = False) -> None:
+    """End a key for good."""
+    now = datetime.now(UTC)
+
+    async def use(session: AsyncSession) -> RecordedKey:
+        revoked = await revoke_api_key(session, name, now=now)
+        await record_audit(session, [cli_change("revoke_api_key", name)])
+        return revoked
+
+    revoked = in_transaction(command_settings(), use)
+    if as_json:
+        print_json(revoked)
+    else:
+        output().print(
+            f"{plain(name)} is revoked; it opens nothing any more, in {_AT_MOST_SECONDS} seconds at most."
+        )
+
+
+def _show_issued(issued: IssuedKey, *, as_json: bool) -> None:
+    record = issued.record
+    if as_json:
+        print_json(issued)
+        return
+    # Alone on standard output, so that a script can keep it in a variable.
+    typer.echo(issued.key)
+    old = ""
+    if record.previous_until is not None:
+        old = f" The old one opens until {instant(record.previous_until)}."
+    end = "" if record.expires_at is None else f" It expires {instant(record.expires_at)}."
+    remarks().print(
+        f"The key {plain(record.name)} has the scope {record.scope}.{end}{old} "
+        "Keep it now: it cannot be shown again."
+    )
+
+
+def _state(key: RecordedKey, now: datetime) -> str:
+    if key.revoked_at is not None:
+        return f"[red]revoked[/] {instant(key.revoked_at)}"
+    if key.expires_at is not None and key.expires_at <= now:
+        return "[red]expired[/]"
+    if key.previous_until is not None and key.previous_until > now:
+        return f"[yellow]old secret opens[/] until {instant(key.previous_until)}"
+    return ""
+
+
+def _after(now: datetime, length: timedelta | None) -> datetime | None:
+    return None if length is None else now + length
+
+
+def _text(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()

@@ -1,0 +1,86 @@
+"""`flexiprice keys`: made once, shown once, and written down without the secret."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from flexiprice.resources import open_database
+from flexiprice.services.audit import list_audit
+from flexiprice.settings import Settings
+from tests.api.catalogue import ADMIN
+from tests.api.conftest import serve
+from tests.e2e.conftest import Command
+
+
+def opened(settings: Settings, key: str) -> int:
+    """What the API answers to whoever comes with a key."""
+
+    async def ask() -> int:
+        async with serve(settings, peer="203.0.113.9", headers={"Authorization": f"Bearer {key}"}) as client:
+            return int((await client.get(f"{ADMIN}/stores")).status_code)
+
+    return asyncio.run(ask())
+
+
+def audit(settings: Settings) -> list[tuple[str, str, dict[str, object]]]:
+    """What was done to which key, the first first."""
+
+    async def read() -> list[tuple[str, str, dict[str, object]]]:
+        async with (
+            open_database(settings, program="flexiprice-tests") as database,
+            database.sessions() as session,
+        ):
+            entries = await list_audit(session)
+        return [(entry.action, entry.target, dict(entry.details)) for entry in reversed(entries)]
+
+    return asyncio.run(read())
+
+
+def test_a_key_opens_until_it_is_rotated_or_revoked_and_each_step_is_written_down(
+    command: Command, told: Callable[..., Any], settings: Settings
+) -> None:
+    created = command("keys", "create", "till", "--scope", "prices", "--expires-in", "90d")
+    assert created.exit_code == 0, created.output
+    first = created.stdout.strip()
+    assert "cannot be shown again" in created.stderr
+    assert opened(settings, first) == 200
+
+    second = told("keys", "rotate", "till", "--overlap", "1h")["key"]
+    assert opened(settings, first) == opened(settings, second) == 200
+    third = told("keys", "rotate", "till")["key"]
+    assert [opened(settings, key) for key in (first, second, third)] == [401, 401, 200]
+
+    listed = command("keys", "list").stdout
+    assert all(part in listed for part in ("till", "prices", first[:16]))
+    assert all(key.rpartition("_")[2] not in listed for key in (first, second, third))
+
+    told("keys", "revoke", "till")
+    assert opened(settings, third) == 401
+    assert told("keys", "list") == []
+    assert "revoked" in command("keys", "list", "--all").stdout
+
+    written = audit(settings)
+    assert [(action, target) for action, target, _ in written] == [
+        ("create_api_key", "till"),
+        *[("rotate_api_key", "till")] * 2,
+        ("revoke_api_key", "till"),
+    ]
+    assert written[0][2]["scope"] == "prices"
+    assert "fp_" not in str(written)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("create", "bootstrap", "--scope", "admin"), "environment's key"),
+        (("create", "till", "--scope", "root"), "'root'"),
+        (("rotate", "none"), "no key named 'none' is in use"),
+        (("revoke", "none"), "no key named 'none' is in use"),
+    ],
+)
+def test_a_mistake_is_one_plain_sentence(command: Command, arguments: tuple[str, ...], said: str) -> None:
+    result = command("keys", *arguments)
+    assert result.exit_code != 0
+    assert said in (result.stderr or str(result.exception))
