@@ -1,0 +1,102 @@
+"""The address of the page of tasks says what it shows, and nothing that is typed there breaks it."""
+
+from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qsl, urlsplit
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from api.monitor.task_query import LIVE, STATUSES, WINDOWS, TaskQuery, read_task_query
+from flexiprice.domain.run import RunState
+from flexiprice.jobs.status import RunStatus
+from flexiprice.services.run_pages import RunOrder, RunPlace
+
+_NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+_INSTANTS = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+_TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+_KEYS = {
+    RunOrder.STARTED: _INSTANTS,
+    RunOrder.DURATION: st.timedeltas(timedelta(0), timedelta(days=400)),
+    RunOrder.WAIT: st.timedeltas(timedelta(0), timedelta(days=400)),
+    RunOrder.TASK: _TEXTS,
+}
+
+
+def opened(url: str) -> TaskQuery:
+    """What an address shows when it is opened."""
+    return read_task_query(dict(parse_qsl(urlsplit(url).query)))
+
+
+@st.composite
+def queries(draw: st.DrawFn) -> TaskQuery:
+    order = draw(st.sampled_from(RunOrder))
+    started_at = draw(_INSTANTS)
+    key = started_at if order is RunOrder.STARTED else draw(_KEYS[order])
+    place = RunPlace(key, started_at, draw(st.uuids()), before=draw(st.booleans()))
+    chosen = draw(st.sets(st.sampled_from(STATUSES)))
+    since = draw(st.none() | _INSTANTS)
+    return TaskQuery(
+        task=draw(_TEXTS),
+        queue=draw(_TEXTS),
+        worker=draw(_TEXTS),
+        text=draw(_TEXTS),
+        statuses=tuple(status for status in STATUSES if status in chosen),
+        window="24h" if since else draw(st.sampled_from(sorted(WINDOWS))),
+        since=since,
+        until=draw(st.none() | _INSTANTS),
+        order=order,
+        descending=draw(st.booleans()),
+        size=draw(st.sampled_from([25, 50, 100, 200])),
+        place=draw(st.none() | st.just(place)),
+    )
+
+
+@given(queries())
+def test_a_link_shows_to_others_what_it_shows_to_me(query: TaskQuery) -> None:
+    assert opened(query.url) == query
+
+
+@given(st.dictionaries(st.sampled_from(["status", "window", "since", "sort", "size", "page"]), _TEXTS))
+def test_whatever_is_typed_into_the_address_is_read_as_something(parameters: dict[str, str]) -> None:
+    query = read_task_query(parameters)
+    assert opened(query.url) == query
+
+
+@pytest.mark.parametrize(
+    "page", ["after~", "after~2026-01-01~x~", "beside~2026-01-01~00~1", f"after~2026-01-01~{UUID(int=1)}~1e9"]
+)
+def test_a_place_that_cannot_be_read_is_the_first_page(page: str) -> None:
+    assert read_task_query({"sort": "duration", "page": page}).place is None
+
+
+def test_the_usual_page_has_a_short_address_and_shows_what_is_live() -> None:
+    query = read_task_query({})
+    assert query.url == "/tasks"
+    assert query.live_statuses == set(LIVE)
+    # What runs is told live, and would stand there twice.
+    assert set(query.recorded_states) == set(RunState) - {RunState.RUNNING}
+    assert query.run_filter(_NOW).since == _NOW - timedelta(days=1)
+
+
+@pytest.mark.parametrize("elsewhere", [{"until": _NOW}, {"order": RunOrder.WAIT}, {"descending": False}])
+def test_another_order_or_time_shows_only_what_is_recorded(elsewhere: dict[str, object]) -> None:
+    query = TaskQuery().changed(**elsewhere)
+    assert not query.live_statuses
+    assert set(query.recorded_states) == set(RunState)
+
+
+def test_a_status_narrows_what_is_live_and_what_is_recorded() -> None:
+    failed = TaskQuery(statuses=("failed",))
+    assert (failed.live_statuses, failed.recorded_states) == (frozenset(), (RunState.FAILED,))
+    queued = TaskQuery(statuses=("queued",))
+    assert (queued.live_statuses, queued.recorded_states) == ({RunStatus.QUEUED}, ())
+    retrying = TaskQuery(statuses=("retrying",))
+    assert (retrying.live_statuses, retrying.recorded_states) == ({RunStatus.RETRYING}, (RunState.RETRYING,))
+
+
+def test_a_change_leads_back_to_the_first_page() -> None:
+    place = RunPlace(_NOW, _NOW, UUID(int=1))
+    assert TaskQuery(place=place).changed(task="a") == TaskQuery(task="a")
+    assert TaskQuery(task="a").changed(place=place).place == place
