@@ -1,20 +1,23 @@
 """Jobs as commands handle them: enqueued, followed until they end, shown."""
 
+import asyncio
 from collections.abc import Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
+from datetime import timedelta
 from typing import cast
 
 import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from flexiprice.cli.audit import cli_origin
+from flexiprice.cli.audit import change, cli_origin
 from flexiprice.cli.connections import with_jobs
 from flexiprice.cli.console import instant, output, plain, print_json, remarks
+from flexiprice.cli.patience import Patience
 from flexiprice.errors import RedisUnavailable
 from flexiprice.jobs.client import EnqueuedJob, TaskQueue
 from flexiprice.jobs.declarations import RECOMPUTE_ALL_DISCOUNTS, TaskArguments, TaskDeclaration
 from flexiprice.jobs.status import JobStatus, RunStatus
-from flexiprice.resources import JobBroker
+from flexiprice.resources import JobBroker, Resources
 from flexiprice.settings import Queue, Settings
 
 
@@ -23,38 +26,45 @@ def run_job(
     task: TaskDeclaration[TaskArguments],
     arguments: Mapping[str, object],
     *,
-    wait: bool,
+    action: str = "run_task",
+    defer_by: timedelta | None = None,
+    expires: timedelta | None = None,
+    patience: Patience,
     as_json: bool,
 ) -> None:
-    """Enqueues a job for the workers; where asked, waits for it and shows what came of it.
+    """Enqueues a job for the workers, and writes that down; where asked, waits and shows what came of it.
 
     Raises:
-        Exit: the job failed.
+        Exit: the job failed, or has not ended in time.
+        DatabaseUnavailable: PostgreSQL does not answer, and nothing was enqueued.
         RedisUnavailable: Redis does not answer.
     """
 
-    async def use(broker: JobBroker) -> EnqueuedJob:
-        return await broker.tasks.enqueue(task, arguments=arguments, origin=cli_origin())
+    async def enqueue(resources: Resources) -> EnqueuedJob:
+        return await resources.tasks.enqueue(
+            task, arguments=arguments, defer_by=defer_by, expires=expires, origin=cli_origin()
+        )
 
-    show_job(settings, with_jobs(settings, use), wait=wait, as_json=as_json)
+    job = change(settings, action, task.name, enqueue, told=lambda job: {"task_id": job.job_id})
+    show_job(settings, job, patience=patience, as_json=as_json)
 
 
-def show_job(settings: Settings, job: EnqueuedJob, *, wait: bool, as_json: bool) -> None:
+def show_job(settings: Settings, job: EnqueuedJob, *, patience: Patience, as_json: bool) -> None:
     """Shows a job that has just been enqueued, or waits for it and shows what came of it.
 
     Raises:
-        Exit: the job failed.
+        Exit: the job failed, or has not ended in time.
         RedisUnavailable: Redis does not answer.
     """
 
     async def use(broker: JobBroker) -> JobStatus | None:
         await _remark_on_absent_worker(broker.tasks, job.queue)
-        return await follow(broker.tasks, job.job_id) if wait else None
+        return await follow(broker.tasks, job.job_id, patience) if patience.waits else None
 
     status = with_jobs(settings, use)
     if status is not None:
         show_status(status, as_json=as_json)
-        exit_where_failed(status)
+        exit_where_not_succeeded(status)
     elif as_json:
         print_json(job)
     else:
@@ -83,8 +93,8 @@ def reprice(settings: Settings) -> EnqueuedJob | None:
         return None
 
 
-async def follow(tasks: TaskQueue, job_id: str) -> JobStatus:
-    """Waits until a job has ended, showing meanwhile where it is.
+async def follow(tasks: TaskQueue, job_id: str, patience: Patience) -> JobStatus:
+    """Waits until a job has ended, or patience is over, showing meanwhile where it is.
 
     Raises:
         NotFound: there is no such job.
@@ -102,16 +112,17 @@ async def follow(tasks: TaskQueue, job_id: str) -> JobStatus:
     ) as bar:
         shown = bar.add_task("Waiting for the job …", total=None, told="")
         status = await tasks.status(job_id)
-        async with aclosing(tasks.follow(job_id)) as changes:
-            async for status in changes:
-                come = status.progress
-                bar.update(
-                    shown,
-                    description=f"{plain(status.task)} is {status.status} …",
-                    completed=0 if come is None else come.done,
-                    total=None if come is None else come.total,
-                    told="" if come is None else plain(come.message),
-                )
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience.seconds), aclosing(tasks.follow(job_id)) as changes:
+                async for status in changes:
+                    come = status.progress
+                    bar.update(
+                        shown,
+                        description=f"{plain(status.task)} is {status.status} …",
+                        completed=0 if come is None else come.done,
+                        total=None if come is None else come.total,
+                        told="" if come is None else plain(come.message),
+                    )
     return status
 
 
@@ -143,15 +154,20 @@ def show_status(status: JobStatus, *, as_json: bool) -> None:
             console.print(f"  {fact.replace('_', ' ')}: {shown}")
 
 
-def exit_where_failed(status: JobStatus) -> None:
-    """Ends the command with exit code 1 where a job has not succeeded."""
-    if status.status in {RunStatus.FAILED, RunStatus.REVOKED}:
+def exit_where_not_succeeded(status: JobStatus) -> None:
+    """Ends the command with exit code 1 where a job that was waited for has not succeeded."""
+    if not status.ready:
+        remarks().print(
+            f"[yellow]It has not ended in time:[/] it is {status.status}, and goes on. "
+            f"`flexiprice status {plain(status.job_id)} --wait` waits on."
+        )
+    if status.status is not RunStatus.SUCCEEDED:
         raise typer.Exit(1)
 
 
 async def _remark_on_absent_worker(tasks: TaskQueue, queue: Queue) -> None:
-    if not any(queue in worker.queues for worker in await tasks.live_workers()):
-        remarks().print(
-            f"[yellow]No worker consumes the queue {queue.value}:[/] the job waits until one does. "
-            "`flexiprice worker` starts one."
-        )
+    workers = await tasks.live_workers()
+    if any(queue in worker.queues for worker in workers):
+        return
+    absent = f"No worker consumes the queue {queue.value}" if workers else "No worker is running"
+    remarks().print(f"[yellow]{absent}:[/] the job waits until one does. Start one with `flexiprice worker`.")

@@ -1,8 +1,12 @@
 """`flexiprice migrate`: the database's tables, made or brought up to date."""
 
-from flexiprice.cli.connections import command_settings
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from flexiprice.cli.audit import cli_change
+from flexiprice.cli.connections import command_settings, in_transaction
 from flexiprice.cli.console import JsonOption, output, print_json
-from flexiprice.db.migrate import head_revision, upgrade
+from flexiprice.db.migrate import head_revision, is_current, upgrade
+from flexiprice.services.audit import record_audit
 
 
 def migrate(*, as_json: JsonOption = False) -> None:
@@ -10,8 +14,16 @@ def migrate(*, as_json: JsonOption = False) -> None:
 
     Safe to run at any time, and by several at once. Run it before the API and the workers start.
     """
-    upgrade(command_settings().require_database_url())
+    settings = command_settings()
+    was_current = in_transaction(settings, is_current)
+    upgrade(settings.require_database_url())
+    if not was_current:
+        in_transaction(settings, _write_down)
     if as_json:
         print_json({"revision": head_revision()})
     else:
         output().print(f"The database is at revision {head_revision()}.")
+
+
+async def _write_down(session: AsyncSession) -> None:
+    await record_audit(session, [cli_change("migrate", head_revision())])

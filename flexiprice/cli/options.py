@@ -1,9 +1,11 @@
 """Options that several commands share."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated
 
 import typer
+
+from flexiprice.cli.durations import duration
 
 DaysThresholdOption = Annotated[
     int | None,
@@ -24,3 +26,11 @@ OnOption = Annotated[
 ]
 LimitOption = Annotated[int, typer.Option(min=1, max=10_000, help="Show at most so many.")]
 WaitOption = Annotated[bool, typer.Option("--wait", help="Wait for the worker, and show the result.")]
+TimeoutOption = Annotated[
+    timedelta | None,
+    typer.Option(
+        parser=duration,
+        metavar="TIME",
+        help="With `--wait`: give up after 90s, 15m, 2h, with exit code 1. [default: never]",
+    ),
+]

@@ -15,8 +15,10 @@ from flexiprice.cli.options import (
     LimitOption,
     OnOption,
     StoreOption,
+    TimeoutOption,
     WaitOption,
 )
+from flexiprice.cli.patience import Patience
 from flexiprice.cli.preview_tables import show_preview
 from flexiprice.jobs.declarations import RECOMPUTE_ALL_DISCOUNTS
 from flexiprice.services.preview import RecomputePreview, preview_recompute
@@ -26,6 +28,7 @@ def recompute(
     *,
     days_threshold: DaysThresholdOption = None,
     wait: WaitOption = False,
+    timeout: TimeoutOption = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would open, change and close; write nothing.")
     ] = False,
@@ -46,7 +49,14 @@ def recompute(
     settings = command_settings()
     threshold = settings.days_threshold if days_threshold is None else days_threshold
     if not dry_run:
-        run_job(settings, RECOMPUTE_ALL_DISCOUNTS, {"days_threshold": threshold}, wait=wait, as_json=as_json)
+        run_job(
+            settings,
+            RECOMPUTE_ALL_DISCOUNTS,
+            {"days_threshold": threshold},
+            action="trigger_recompute",
+            patience=Patience.of_options(wait=wait, timeout=timeout),
+            as_json=as_json,
+        )
         return
 
     async def use(session: AsyncSession) -> RecomputePreview:

@@ -6,15 +6,13 @@ from typing import Annotated
 
 import typer
 
-from flexiprice.cli.audit import change, cli_origin
 from flexiprice.cli.connections import command_settings
 from flexiprice.cli.console import JsonOption
 from flexiprice.cli.durations import duration
-from flexiprice.cli.jobs import show_job
-from flexiprice.cli.options import WaitOption
-from flexiprice.jobs.client import EnqueuedJob
+from flexiprice.cli.jobs import run_job
+from flexiprice.cli.options import TimeoutOption, WaitOption
+from flexiprice.cli.patience import Patience
 from flexiprice.jobs.tasks import TASKS, get_task
-from flexiprice.resources import Resources
 
 
 def run(
@@ -37,23 +35,22 @@ def run(
         ),
     ] = None,
     wait: WaitOption = False,
+    timeout: TimeoutOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Enqueue a task by its name.
 
     With `--wait` the exit code is 1 where it did not succeed.
     """
-    settings = command_settings()
-    declaration = get_task(task)
-    given = dict(_argument(typed) for typed in arguments or ())
-
-    async def enqueue(resources: Resources) -> EnqueuedJob:
-        return await resources.tasks.enqueue(
-            declaration, arguments=given, defer_by=defer_by, expires=expires, origin=cli_origin()
-        )
-
-    job = change(settings, "run_task", task, enqueue, told=lambda job: {"task_id": job.job_id})
-    show_job(settings, job, wait=wait, as_json=as_json)
+    run_job(
+        command_settings(),
+        get_task(task),
+        dict(_argument(typed) for typed in arguments or ()),
+        defer_by=defer_by,
+        expires=expires,
+        patience=Patience.of_options(wait=wait, timeout=timeout),
+        as_json=as_json,
+    )
 
 
 def _argument(typed: str) -> tuple[str, object]:

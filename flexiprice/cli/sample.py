@@ -2,7 +2,9 @@
 
 from datetime import UTC, datetime
 
+from flexiprice.cli.audit import cli_change
 from flexiprice.resources import open_resources
+from flexiprice.services.audit import record_audit
 from flexiprice.services.sample_catalogue import SampleSummary, load_sample_catalogue
 from flexiprice.settings import Settings
 
@@ -13,4 +15,6 @@ async def load_sample(settings: Settings) -> SampleSummary:
         open_resources(settings, program="flexiprice-sample") as resources,
         resources.sessions.begin() as session,
     ):
-        return await load_sample_catalogue(session, today=datetime.now(UTC).date())
+        loaded = await load_sample_catalogue(session, today=datetime.now(UTC).date())
+        await record_audit(session, [cli_change("load_sample")])
+        return loaded

@@ -6,8 +6,9 @@ import typer
 
 from flexiprice.cli.connections import command_settings, with_jobs
 from flexiprice.cli.console import JsonOption
-from flexiprice.cli.jobs import exit_where_failed, follow, show_status
-from flexiprice.cli.options import WaitOption
+from flexiprice.cli.jobs import exit_where_not_succeeded, follow, show_status
+from flexiprice.cli.options import TimeoutOption, WaitOption
+from flexiprice.cli.patience import Patience
 from flexiprice.jobs.status import JobStatus
 from flexiprice.resources import JobBroker
 
@@ -18,17 +19,19 @@ def status(
         str, typer.Argument(help="Id of the job, as `recompute` and the API give it.", metavar="TASK_ID")
     ],
     wait: WaitOption = False,
+    timeout: TimeoutOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show where a job is: deferred, queued, running, retrying, succeeded, failed or revoked.
 
     With `--wait` the exit code is 1 where it did not succeed.
     """
+    patience = Patience.of_options(wait=wait, timeout=timeout)
 
     async def use(broker: JobBroker) -> JobStatus:
-        return await follow(broker.tasks, task_id) if wait else await broker.tasks.status(task_id)
+        return await follow(broker.tasks, task_id, patience) if wait else await broker.tasks.status(task_id)
 
     found = with_jobs(command_settings(), use)
     show_status(found, as_json=as_json)
     if wait:
-        exit_where_failed(found)
+        exit_where_not_succeeded(found)

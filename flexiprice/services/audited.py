@@ -43,12 +43,13 @@ async def audited(
         yield details
     except FlexiPriceError as error:
         if isinstance(error, TransientError):
-            await _record(sessions, replace(change, details={**details, "error": error.code}))
+            await record_made(sessions, replace(change, details={**details, "error": error.code}))
         raise
-    await _record(sessions, replace(change, details=details))
+    await record_made(sessions, replace(change, details=details))
 
 
-async def _record(sessions: async_sessionmaker[AsyncSession], change: Change) -> None:
+async def record_made(sessions: async_sessionmaker[AsyncSession], change: Change) -> None:
+    """Writes down a change that has been made; where that fails, the log says what was changed."""
     try:
         with database_errors():
             async with sessions.begin() as session:
