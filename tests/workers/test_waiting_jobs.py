@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from flexiprice.jobs.arguments import find_arguments
 from flexiprice.jobs.client import TaskQueue
-from flexiprice.jobs.declarations import TaskArguments, TaskDeclaration
+from flexiprice.jobs.declarations import RECOMPUTE_BATCHES, TaskArguments, TaskDeclaration
 from flexiprice.jobs.inspection import list_deferred, list_waiting
 from flexiprice.jobs.status import RunStatus
 from flexiprice.settings import Queue, Settings
@@ -63,3 +63,10 @@ async def test_the_arguments_of_a_job_are_told_while_it_waits_and_when_it_has_en
 async def test_secrets_among_the_arguments_are_hidden(queue: TaskQueue):
     job = await queue.enqueue(_SIGN_IN, arguments={"user": "ada", "password": "hunter2"})
     assert await find_arguments(queue, [job.job_id]) == {job.job_id: {"user": "ada", "password": "***"}}
+
+
+async def test_of_arguments_that_are_too_large_to_show_it_is_told_how_large_they_are(queue: TaskQueue):
+    job = await queue.enqueue(RECOMPUTE_BATCHES, arguments={"batch_ids": [2**40] * 5000})
+    [told] = (await find_arguments(queue, [job.job_id])).values()
+    assert list(told) == ["…"]
+    assert told["…"].endswith(" bytes")
