@@ -1,0 +1,121 @@
+"""Whatever changes anything leaves an entry: who, what, from where, when."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from flexiprice.jobs.status import RunStatus
+from flexiprice.resources import Resources
+from flexiprice.settings import Settings
+from tests.api.catalogue import ADMIN, HALF_OFF_SOON, create_batch, create_product, day
+from tests.workers.conftest import running, until
+
+RECOMPUTE = "recompute_all_discounts"
+# Asked for like a change, and makes none.
+CHANGES_NOTHING = {("post", f"{ADMIN}/discounts/preview")}
+METHODS = {"put", "post", "patch", "delete"}
+
+
+def resources_of(client) -> Resources:
+    return client.app.state.resources
+
+
+def changing_endpoints(client) -> set[tuple[str, str]]:
+    """Method and path of all that is documented to change anything."""
+    paths = client.app.openapi()["paths"]
+    return {(method, path) for path, item in paths.items() for method in METHODS & item.keys()}
+
+
+async def entries(client) -> list[dict]:
+    """The audit, the first entry first."""
+    return (await client.get(f"{ADMIN}/audit?limit=500")).json()["items"][::-1]
+
+
+@asynccontextmanager
+async def two_workers(client, settings: Settings) -> AsyncIterator[list[str]]:
+    async with running(settings), running(settings):
+        tasks = resources_of(client).tasks
+        yield [worker.worker_id for worker in await tasks.live_workers()]
+
+
+async def test_every_endpoint_that_changes_anything_leaves_one_entry_of_its_name(client, settings: Settings):
+    walked: set[tuple[str, str]] = set()
+
+    async def made(method: str, path: str, *, names: dict[str, object] | None = None, **request) -> dict:
+        before = len(await entries(client))
+        values = {name: str(value) for name, value in (names or {}).items()}
+        response = await client.request(method, f"{ADMIN}{path.format(**values)}", **request)
+        assert response.is_success, f"{method} {path}: {response.text}"
+
+        async def written() -> bool:
+            return len(await entries(client)) > before
+
+        await until(written)
+        (entry,) = (await entries(client))[before:]
+        operation = client.app.openapi()["paths"][f"{ADMIN}{path}"][method]
+        assert operation["operationId"].startswith(entry["action"])
+        assert (entry["source"], entry["actor"]) == ("api", "loopback client")
+        walked.add((method, f"{ADMIN}{path}"))
+        return response.json() if response.content else {}
+
+    store = {"code": "west", "time_zone": "Europe/Berlin"}
+    await made("post", "/stores", json=store)
+    await made("patch", "/stores/{store}", names={"store": "west"}, json={"time_zone": "Europe/Madrid"})
+    await made("delete", "/stores/{store}", names={"store": "west"})
+    bread = {"sku": "BREAD", "name": "Rye bread", "category": "Bakery", "base_price": "4.00"}
+    await made("post", "/products", json=bread)
+    await made("patch", "/products/{sku}", names={"sku": "BREAD"}, json={"name": "Bread"})
+    batch = await made("post", "/batches", json={"sku": "BREAD", "expiry_date": day(1), "quantity": 10})
+    names = {"batch_id": batch["batch_id"]}
+    await made("patch", "/batches/{batch_id}", names=names, json={"quantity": 9})
+    lines = f"sku,expiry_date,quantity\nBREAD,{day(2)},5\n"
+    await made("put", "/batches", content=lines, headers={"Content-Type": "text/csv"})
+    await made("delete", "/batches/{batch_id}", names=names)
+    await create_product(client, "MILK")
+    await made("delete", "/products/{sku}", names={"sku": "MILK"})
+
+    policy = await made("post", "/policies", json={"policy": HALF_OFF_SOON})
+    await made("post", "/policies/{version}/activate", names={"version": policy["version"]})
+    await made("post", "/policies/roll-back")
+
+    await made("post", "/discounts/trigger-recompute", params={"async_task": "false"})
+    await made("post", "/discounts/trigger-recompute", headers={"Idempotency-Key": "tonight"})
+    ran = await made("post", "/tasks", json={"task": RECOMPUTE})
+    await made("post", "/tasks/{task_id}/revoke", names=ran)
+    retried = await made("post", "/tasks/{task_id}/retry", names=ran)
+    await made("post", "/tasks/revoke", json={"task_ids": [retried["new_task_id"]]})
+    await made("post", "/tasks/retry", json={"task_ids": [retried["new_task_id"]]})
+    await made("post", "/tasks/purge")
+    for what in ("pause", "resume"):
+        await made("post", f"/queues/{{queue}}/{what}", names={"queue": "analytics"})
+        await made("post", f"/schedules/{{name}}/{what}", names={"name": RECOMPUTE})
+    await made("post", "/queues/{queue}/purge", names={"queue": "analytics"})
+    await made("post", "/schedules/{name}/run", names={"name": RECOMPUTE})
+    async with two_workers(client, settings) as worker_ids:
+        for what, worker_id in zip(("drain", "stop"), worker_ids, strict=True):
+            await made("post", f"/workers/{{worker_id}}/{what}", names={"worker_id": worker_id})
+
+    assert walked == changing_endpoints(client) - CHANGES_NOTHING
+
+
+async def test_a_repeat_of_a_trigger_changes_nothing_and_leaves_no_entry(client):
+    trigger, key = f"{ADMIN}/discounts/trigger-recompute", {"Idempotency-Key": "once"}
+    first = (await client.post(trigger, headers=key)).json()
+
+    async def written() -> bool:
+        return bool(await entries(client))
+
+    await until(written)
+    again = (await client.post(trigger, headers=key)).json()
+    await create_product(client)
+    await create_batch(client)
+
+    assert again["task_id"] == first["task_id"]
+    actions = [entry["action"] for entry in await entries(client)]
+    assert actions == ["trigger_recompute", "create_product", "create_batch"]
+    assert (await entries(client))[0]["details"]["task_id"] == first["task_id"]
+
+
+async def test_a_recompute_is_triggered_though_nothing_can_be_written_down(client_without_database):
+    response = await client_without_database.post(f"{ADMIN}/discounts/trigger-recompute")
+
+    assert (response.status_code, response.json()["status"]) == (202, RunStatus.QUEUED)
