@@ -4,19 +4,21 @@ import logging
 import logging.config
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import MutableMapping, Sequence
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import structlog
 from structlog.typing import Processor
 
 from flexiprice.settings import LogFormat, Settings
 
-_SECRET_NAMES: Final = re.compile(r"passw|secret|api_?key|authorization|token$|_url$|^dsn$", re.IGNORECASE)
+_SECRET_NAMES: Final = re.compile(r"passw|secret|api[_-]?key|authorization|token$|_url$|^dsn$", re.IGNORECASE)
 # What stands between "://" and "@" in a URL, passwords with stray characters included.
 _USER_INFO: Final = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)[^\s'\"]*@", re.IGNORECASE)
 _SECRET_OPTION: Final = re.compile(r"(?P<name>[?&](?:sentinel_)?password=)[^&\s'\"]*", re.IGNORECASE)
+# A key of ours is known by its look, wherever it turns up; its id may be told.
+_OUR_KEY: Final = re.compile(r"\b(?P<id>fp_[0-9a-f]{12}_)[0-9a-f]{48}", re.ASCII)
 _HIDDEN: Final = "***"
 
 # Loggers of libraries that say at INFO what our own lines say better.
@@ -76,7 +78,9 @@ def get_logger(name: str) -> structlog.stdlib.BoundLogger:
 
 
 def without_secrets(text: str) -> str:
-    """The text with the user and password of every URL in it hidden."""
+    """The text with the user and password of every URL, and the secret of every API key, in it hidden."""
+    if "fp_" in text:
+        text = _OUR_KEY.sub(rf"\g<id>{_HIDDEN}", text)
     # Most texts hold neither, and every log line has several.
     if "://" not in text and "password=" not in text.casefold():
         return text
@@ -107,9 +111,24 @@ def _renderers(log_format: LogFormat) -> list[Processor]:
 
 def _hide_secrets(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     for name, value in event.items():
-        if isinstance(value, str):
-            event[name] = _HIDDEN if _is_secret(name) else without_secrets(value)
+        event[name] = _shown(name, value)
     return event
+
+
+def _shown(name: str, value: object) -> object:
+    match value:
+        case None | bool() | int() | float():
+            return value
+        case _ if _is_secret(name):
+            return _HIDDEN
+        case str():
+            return without_secrets(value)
+        case dict():
+            return {key: _shown(str(key), part) for key, part in cast("dict[object, object]", value).items()}
+        case list() | tuple():
+            return [_shown(name, part) for part in cast("Sequence[object]", value)]
+        case _:
+            return value
 
 
 @lru_cache(maxsize=1024)

@@ -12,7 +12,7 @@ from types import FrameType
 
 import httpx
 
-import flexiprice
+from flexiprice.cli.serve import API_SERVER
 from flexiprice.embedded.server_process import ServerProcess
 from flexiprice.errors import Conflict, ServerFailed
 from flexiprice.settings import PREFIX, Settings
@@ -22,8 +22,6 @@ _START_SECONDS = 60.0
 _LOOK_AGAIN_SECONDS = 0.05
 # Longer than the longest wait that the API grants.
 _ANSWER_SECONDS = 40.0
-# uvicorn puts the current folder first on the path; an `api` there must not hide ours.
-_SOURCES = Path(flexiprice.__file__).parent.parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +96,7 @@ def running_programs(
         supervised = (sys.executable, "-P", "-m", "arq", "workers.settings.WorkerSettings")
         # One that has done its share is to be followed by another.
         worker = start("The worker", "worker.log", "flexiprice.cli.supervisor", *supervised)
-        listening = ("--host", host, "--port", str(port), "--app-dir", str(_SOURCES))
-        api = start("The API", "api.log", "uvicorn", "api.main:app", *listening)
+        api = start("The API", "api.log", *API_SERVER, "--host", host, "--port", str(port))
         http = httpx.Client(
             base_url=f"{address}/api/v1",
             headers={"X-API-Key": settings.api_key.get_secret_value()} if settings.api_key else {},

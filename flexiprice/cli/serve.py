@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Final, NoReturn
 
 import typer
 
@@ -13,6 +13,12 @@ from flexiprice.settings import PREFIX, Settings, load_settings
 
 # uvicorn puts the current folder first on the path; an `api` there must not hide ours.
 SOURCES = Path(flexiprice.__file__).parent.parent
+API_SERVER: Final = (
+    *("uvicorn", "api.main:app", "--app-dir", str(SOURCES)),
+    *("--http", "api.http_protocol:BoundedHttpProtocol", "--no-server-header"),
+    # The application believes the proxies that the settings name, and no others.
+    "--no-proxy-headers",
+)
 
 LogLevelOption = Annotated[
     str | None,
@@ -29,14 +35,15 @@ def api(
     workers: Annotated[int, typer.Option(min=1, max=256, help="Processes that serve side by side.")] = 1,
     log_level: LogLevelOption = None,
 ) -> None:
-    """Serve the API until it is told to stop; the same as `uvicorn api.main:app`.
+    """Serve the API until it is told to stop; as `uvicorn api.main:app`, with limits for headers too.
 
-    Without `FLEXIPRICE_API_KEY` it serves what is under `/admin` to this machine only.
+    Without any key, of the environment or made by `flexiprice keys`, it serves what is under `/admin` to
+    this machine only.
     """
     settings = load_settings(log_level=log_level)
     require_servers(settings)
     become(
-        *("uvicorn", "api.main:app", "--app-dir", str(SOURCES)),
+        *API_SERVER,
         *("--host", host, "--port", str(port), "--workers", str(workers)),
         *("--log-level", settings.log_level.lower()),
         variables={"LOG_LEVEL": settings.log_level},

@@ -44,11 +44,16 @@ def test_no_secret_reaches_a_line(capsys: pytest.CaptureFixture[str]):
 
     get_logger("x").warning("connecting", url="redis://:hunter2@h/0", api_key="hunter2", redis_url="hunter2")
     logging.getLogger("y").warning("to %s", "postgresql://shop:hunter2@db/x")
+    get_logger("x").warning("sent", headers={"X-API-Key": "hunter2"}, places=["redis://:hunter2@h/0"], n=1)
+    key = "fp_0123456789ab_" + b"hunter2".hex() + "0" * 34
+    logging.getLogger("y").warning("GET /prices?key=%s", key)
     error = RuntimeError("redis+sentinel://:hunter2@h/mymaster?sentinel_password=hunter2")
     get_logger("z").error("failed", exc_info=error)
 
     written = capsys.readouterr().err
     assert "hunter2" not in written
+    assert key[16:] not in written
+    assert "GET /prices?key=fp_0123456789ab_***" in written
     assert "redis://***@h/0" in written
 
 
