@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typer.testing import CliRunner
 
 from flexiprice.cli.main import app
 from flexiprice.settings import Settings
-from tests.processes import flexiprice
+from tests.processes import flexiprice, start
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 Command = Callable[..., Result]
@@ -65,3 +66,13 @@ def told(command: Command) -> Callable[..., Any]:
         return json.loads(result.stdout)
 
     return run
+
+
+@pytest.fixture
+def toy_worker(environment: dict[str, str], tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
+    """A worker of the toy tasks, in a process of its own."""
+    arq = [sys.executable, "-m", "arq", "tests.workers.toy_worker.WorkerSettings"]
+    program = start(arq, Path(__file__).parents[2], environment)
+    yield program
+    program.terminate()
+    program.communicate(timeout=30)

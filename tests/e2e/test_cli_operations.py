@@ -3,7 +3,7 @@
 import asyncio
 import subprocess
 import sys
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +18,6 @@ from tests.workers.conftest import until_live, until_running
 from tests.workers.toy_tasks import SLEEP
 
 RECOMPUTE = "recompute_all_discounts"
-
-
-@pytest.fixture
-def toy_worker(environment: dict[str, str], tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
-    """A worker of the toy tasks, in a process of its own."""
-    arq = [sys.executable, "-m", "arq", "tests.workers.toy_worker.WorkerSettings"]
-    program = start(arq, Path(__file__).parents[2], environment)
-    yield program
-    program.terminate()
-    program.communicate(timeout=30)
 
 
 def on_queue(settings: Settings, use: Callable[[TaskQueue], Coroutine[Any, Any, Any]]) -> Any:
@@ -131,34 +121,6 @@ def test_nothing_that_runs_lives_or_has_run_is_said_to_be_so(command: Command) -
         assert said in result.stdout
 
 
-def test_every_change_is_written_down_with_who_made_it(
-    told: Callable[..., Any], settings: Settings, database_url: str
-) -> None:
-    job = told("run", RECOMPUTE)
-    told("revoke", job["job_id"])
-    told("pause-queue", "analytics")
-    told("schedule", "pause", RECOMPUTE)
-
-    async def entries() -> list[tuple[str, str, str]]:
-        import asyncpg  # noqa: PLC0415
-
-        connection = await asyncpg.connect(database_url)
-        try:
-            rows = await connection.fetch(
-                "SELECT source, action, target FROM audit_entries WHERE actor <> '' ORDER BY at, id"
-            )
-        finally:
-            await connection.close()
-        return [tuple(row) for row in rows]
-
-    assert asyncio.run(entries()) == [
-        ("cli", "run_task", RECOMPUTE),
-        ("cli", "revoke_tasks", job["job_id"]),
-        ("cli", "pause_queue", "analytics"),
-        ("cli", "pause_schedule", RECOMPUTE),
-    ]
-
-
 @pytest.mark.usefixtures("toy_worker")
 def test_what_runs_is_shown_and_stopped(
     command: Command, told: Callable[..., Any], settings: Settings
@@ -191,3 +153,42 @@ def test_a_worker_is_told_to_drain_and_ends(
 
     assert toy_worker.wait(timeout=20) == 0
     assert told("workers") == []
+    (entry,) = told("audit")
+    assert (entry["action"], entry["details"]) == ("drain_worker", {"confirmed": True})
+
+
+def test_a_worker_is_told_to_stop_and_hands_back_what_does_not_end_in_time(
+    told: Callable[..., Any], settings: Settings, environment: dict[str, str]
+) -> None:
+    arq = [sys.executable, "-m", "arq", "tests.workers.toy_worker.WorkerSettings"]
+    stopped = start(arq, Path(__file__).parents[2], {**environment, "FLEXIPRICE_WORKER_GRACE": "0.2"})
+
+    async def begin(tasks: TaskQueue) -> str:
+        await until_live(tasks)
+        job = await tasks.enqueue(SLEEP, arguments={"seconds": 60})
+        await until_running(tasks, job.job_id)
+        return job.job_id
+
+    try:
+        job_id = on_queue(settings, begin)
+        (worker,) = told("workers")
+        assert told("worker", "stop", worker["worker_id"])["confirmed"]
+        assert stopped.wait(timeout=20) == 0
+    finally:
+        stopped.kill()
+        stopped.communicate(timeout=10)
+
+    assert told("status", job_id)["status"] == "queued"
+
+
+def test_whoever_waits_for_a_job_is_told_at_once_that_no_worker_runs_and_waits_no_longer_than_asked(
+    command: Command,
+) -> None:
+    for typed in (["recompute"], ["run", RECOMPUTE], ["cleanup"]):
+        result = command(*typed, "--wait", "--timeout", "0.2s")
+        assert result.exit_code == 1
+        assert "No worker is running:" in result.stderr
+        assert "Start one with `flexiprice worker`" in result.stderr
+        assert "has not ended in time:" in result.stderr
+        assert "it is queued, and goes on" in result.stderr
+    assert command("recompute", "--timeout", "1s").exit_code == 2

@@ -1,0 +1,111 @@
+"""Whatever a command changes leaves an entry, and `flexiprice audit` shows it."""
+
+import getpass
+import subprocess
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from flexiprice.cli.main import app
+from flexiprice.jobs.declarations import RECOMPUTE_ALL_DISCOUNTS
+from tests.e2e.conftest import Command
+from tests.processes import wait_for
+
+RECOMPUTE = RECOMPUTE_ALL_DISCOUNTS.name
+POLICY = "rules:\n  - {name: half, days_to_expiry: {max: 3}, discount: 0.5}\n"
+READ_ONLY = {
+    *("prices", "history", "doctor", "healthcheck", "systemd", "status", "active", "scheduled", "registered"),
+    *("workers", "stats", "runs", "queues", "audit", "keys list", "schedule list"),
+    *("policy show", "policy list", "policy lint", "policy preview"),
+}
+# Seen to be written down where they are tested: `worker drain` with operations, `migrate` below.
+ELSEWHERE = {"worker drain", "migrate"}
+# They serve, and change nothing by themselves but the sample that `up` and `demo` load where asked.
+PROGRAMS = {"demo", "up", "api", "monitor", "worker"}
+
+
+def commands() -> set[str]:
+    """All that can be typed, as `policy show`."""
+
+    def leaves(command: Any, path: tuple[str, ...] = ()) -> Iterator[str]:
+        below = getattr(command, "commands", {})
+        if path and (not below or command.invoke_without_command):
+            yield " ".join(path)
+        for name, child in below.items():
+            yield from leaves(child, (*path, name))
+
+    return set(leaves(typer.main.get_command(app)))
+
+
+def test_every_command_that_changes_anything_leaves_an_entry_of_who_did_what(
+    command: Command, told: Callable[..., Any], toy_worker: "subprocess.Popen[str]", tmp_path: Path
+) -> None:
+    walked: set[str] = set()
+
+    def made(name: str, *options: str, action: str, target: str | None = None) -> Any:
+        before = len(told("audit"))
+        answer = told(*name.split(), *options)
+        (entry, *_), after = told("audit"), len(told("audit"))
+        assert after == before + 1, name
+        assert (entry["action"], entry["source"], entry["actor"]) == (action, "cli", getpass.getuser())
+        assert target is None or entry["target"] == target
+        walked.add(name)
+        return answer
+
+    stock = tmp_path / "stock.csv"
+    stock.write_text(
+        f"sku,name,category,base_price,quantity,expiry_date\nA,Milk,Dairy,2.00,5,{datetime.now(UTC).date()}\n"
+    )
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(POLICY)
+
+    made("import", str(stock), action="import_file", target=str(stock))
+    made("policy create", str(policy), action="create_policy", target="2")
+    made("policy activate", "2", action="activate_policy", target="2")
+    made("policy rollback", action="roll_back_policy", target="1")
+    made("recompute", action="trigger_recompute", target=RECOMPUTE)
+    made("cleanup", action="run_task", target="cleanup_expired_discounts")
+    job = made("run", RECOMPUTE, "--defer-by", "1h", action="run_task", target=RECOMPUTE)
+    made("revoke", job["job_id"], action="revoke_tasks", target=job["job_id"])
+    made("retry", job["job_id"], action="retry_tasks", target=job["job_id"])
+    made("purge", "--yes", action="purge_tasks")
+    made("pause-queue", "analytics", action="pause_queue", target="analytics")
+    made("resume-queue", "analytics", action="resume_queue", target="analytics")
+    made("schedule pause", RECOMPUTE, action="pause_schedule", target=RECOMPUTE)
+    made("schedule resume", RECOMPUTE, action="resume_schedule", target=RECOMPUTE)
+    made("schedule run", RECOMPUTE, action="run_schedule", target=RECOMPUTE)
+    made("keys create", "till", "--scope", "read", action="create_api_key", target="till")
+    made("keys rotate", "till", action="rotate_api_key", target="till")
+    made("keys revoke", "till", action="revoke_api_key", target="till")
+    assert wait_for(lambda: told("workers"))
+    (worker,) = told("workers")
+    made("worker stop", worker["worker_id"], action="stop_worker", target=worker["worker_id"])
+    assert walked == commands() - READ_ONLY - PROGRAMS - ELSEWHERE
+
+
+def test_the_audit_is_shown_by_who_what_and_since_when(command: Command, told: Callable[..., Any]) -> None:
+    assert "Nothing was changed" in command("audit").stdout
+    told("pause-queue", "analytics")
+    told("run", RECOMPUTE)
+
+    shown = command("audit").stdout
+    assert "pause_queue" in shown
+    assert getpass.getuser() in shown
+    assert [entry["action"] for entry in told("audit")] == ["run_task", "pause_queue"]
+    assert [entry["target"] for entry in told("audit", "--action", "pause_queue")] == ["analytics"]
+    assert [entry["target"] for entry in told("audit", "--target", RECOMPUTE)] == [RECOMPUTE]
+    assert told("audit", "--actor", "nobody") == []
+    assert told("audit", "--since", "0s") == []
+
+
+def test_making_the_tables_is_a_change_and_finding_them_made_is_none(
+    command: Command, told: Callable[..., Any], empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLEXIPRICE_DATABASE_URL", empty_database_url)
+    for _ in range(2):
+        assert command("migrate").exit_code == 0
+    assert [entry["action"] for entry in told("audit")] == ["migrate"]
