@@ -137,6 +137,12 @@ class SoftTimeLimitExceeded(TimeLimitExceeded):
     code = "soft_time_limit"
 
 
+class ShardsFailed(FlexiPriceError):
+    """A recompute was done in shards, and not all of them succeeded; the message says what the others did."""
+
+    code = "shards_failed"
+
+
 class WorkerLost(FlexiPriceError):
     """The worker that ran a job is gone."""
 

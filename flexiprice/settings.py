@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from flexiprice.domain.shard import CELLS
 from flexiprice.errors import InvalidSettings
 from flexiprice.setting_values import (
     ApiKey,
@@ -177,6 +178,12 @@ class Settings(BaseSettings):
 
     days_threshold: int = Field(
         default=30, ge=1, le=365, description="batches that expire within so many days may open a discount"
+    )
+    recompute_shards: int = Field(
+        default=1,
+        ge=1,
+        le=CELLS,
+        description="jobs that a recompute is cut into, for all workers to share; 1 for none",
     )
     history_retention_days: int = Field(
         default=730,

@@ -1,25 +1,43 @@
 """The tasks: each unpacks its arguments, calls one service in one transaction, and returns its summary."""
 
+from flexiprice.domain.shard import Shard
 from flexiprice.jobs.declarations import (
     CLEANUP_EXPIRED_DISCOUNTS,
     RECOMPUTE_ALL_DISCOUNTS,
     RECOMPUTE_BATCHES,
+    RECOMPUTE_SHARD,
     UPDATE_PRICE_HISTORY,
     NoArguments,
     PriceHistoryArguments,
     RecomputeAllArguments,
     RecomputeBatchesArguments,
+    RecomputeShardArguments,
 )
 from flexiprice.services import cleanup, price_history, recompute, retention
 from workers.runtime.task import TaskRun, task
+from workers.shards import recompute_in_shards
 
 
 @task(RECOMPUTE_ALL_DISCOUNTS)
 async def recompute_all_discounts(run: TaskRun, arguments: RecomputeAllArguments) -> object:
-    """Brings every discount up to date."""
+    """Brings every discount up to date, by itself or in shards that other workers may do."""
+    shards = run.parts or run.resources.settings.recompute_shards
+    if shards > 1:
+        return await recompute_in_shards(run, shards, days_threshold=arguments.days_threshold)
     return await run.commit_once(
         lambda session: recompute.recompute_all_discounts(
             session, now=run.now, days_threshold=arguments.days_threshold
+        )
+    )
+
+
+@task(RECOMPUTE_SHARD)
+async def recompute_shard(run: TaskRun, arguments: RecomputeShardArguments) -> object:
+    """Brings the discounts of one shard up to date."""
+    shard = Shard(arguments.number, arguments.count)
+    return await run.commit_once(
+        lambda session: recompute.recompute_shard(
+            session, shard, now=run.now, days_threshold=arguments.days_threshold
         )
     )
 

@@ -6,8 +6,8 @@ from enum import StrEnum
 class RunState(StrEnum):
     """How a run stands. Each but the first is final: what follows is another run.
 
-    `retrying` failed and is tried again; `handed_back` was given up by a worker that had to stop;
-    `lost` ran on a worker that is gone.
+    `retrying` failed and is tried again; `handed_back` was given up by a worker that had to stop, or until
+    the parts of its job have ended; `lost` ran on a worker that is gone.
     """
 
     RUNNING = "running"

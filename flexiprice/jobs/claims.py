@@ -25,6 +25,8 @@ from flexiprice.settings import Queue, Settings
 # A mark lasts until its worker or whoever finds that one lost takes it away; this is for neither.
 _MARK_KEPT: Final = timedelta(days=3)
 _RECORD_PREFIX: Final = keys.record_key("")
+# A job is made due by the last of its parts; this is for parts that are gone without having ended.
+_PARTS_LOOKED_AFTER: Final = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class _How(StrEnum):
     END = "end"
     AGAIN = "again"
     BACK = "back"
+    WAIT = "wait"
 
 
 class JobClaims:
@@ -156,6 +159,10 @@ class JobClaims:
             lost: the job's worker is lost, and it is another one that says so.
         """
         return await self._let_go(job, _How.BACK, run, lost=lost)
+
+    async def wait_for_parts(self, job: ClaimedJob, run: UntoldRun) -> bool:
+        """Lets a job wait until its parts have ended; returns whether it was the worker's to say."""
+        return await self._let_go(job, _How.WAIT, run, pause_ms=to_ms(_PARTS_LOOKED_AFTER) or 0)
 
     async def _let_go(
         self,

@@ -3,10 +3,19 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Final, Generic, TypeVar
+from typing import Annotated, Final, Generic, Self, TypeVar
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
+from flexiprice.domain.shard import CELLS
 from flexiprice.errors import InvalidInput
 from flexiprice.jobs.retry import RetryPolicy
 from flexiprice.settings import Queue, Settings
@@ -84,6 +93,20 @@ class RecomputeAllArguments(TaskArguments):
     days_threshold: int = Field(default=30, ge=1, le=365)
 
 
+class RecomputeShardArguments(TaskArguments):
+    """Which share of all batches, and the threshold as for all of them."""
+
+    number: int = Field(ge=1, le=CELLS)
+    count: int = Field(ge=1, le=CELLS)
+    days_threshold: int = Field(default=30, ge=1, le=365)
+
+    @model_validator(mode="after")
+    def _exists(self) -> Self:
+        if self.number > self.count:
+            raise ValueError("there is no such shard")
+        return self
+
+
 class RecomputeBatchesArguments(TaskArguments):
     """The batches to price now."""
 
@@ -102,6 +125,9 @@ class PriceHistoryArguments(TaskArguments):
 
 RECOMPUTE_ALL_DISCOUNTS: Final = TaskDeclaration(
     name="recompute_all_discounts", queue=Queue.DISCOUNTS, arguments=RecomputeAllArguments
+)
+RECOMPUTE_SHARD: Final = TaskDeclaration(
+    name="recompute_shard", queue=Queue.DISCOUNTS, arguments=RecomputeShardArguments
 )
 RECOMPUTE_BATCHES: Final = TaskDeclaration(
     name="recompute_batches", queue=Queue.DISCOUNTS, arguments=RecomputeBatchesArguments

@@ -34,9 +34,12 @@ def queue_key(queue: Queue) -> str:
     return f"{default_queue_name}:{queue.value}"
 
 
+WAKE_PREFIX = "flexiprice:wake:"
+
+
 def wake_channel(queue: Queue) -> str:
     """Channel that tells the workers of a queue that there may be work."""
-    return f"flexiprice:wake:{queue.value}"
+    return WAKE_PREFIX + queue.value
 
 
 def job_key(job_id: str) -> str:
@@ -64,9 +67,15 @@ def record_key(job_id: str) -> str:
 
     task, queue, fingerprint, enqueued (ms), started (ms), worker; trigger, parent, request, actor: what
     had it enqueued; progress; body: of one that may expire; losses: how many workers were lost while they
-    ran it; unknown_since (ms): nobody who looked knew its task; ended: the run that was the last to end.
+    ran it; unknown_since (ms): nobody who looked knew its task; ended: the run that was the last to end;
+    parts: how many it has, where it has any.
     """
     return f"flexiprice:job:{job_id}"
+
+
+def parts_key(job_id: str) -> str:
+    """A hash of the ids of a job's parts and what each came to as arq keeps it; empty until it has ended."""
+    return f"flexiprice:parts:{job_id}"
 
 
 def finished_channel(job_id: str) -> str:

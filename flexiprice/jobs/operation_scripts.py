@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from flexiprice.jobs.part_scripts import PART_FUNCTIONS
+
 # Calls jobs off. One that waits leaves its queue and gets the result that was made for it; one that runs
 # is told of to its worker, if the caller wants that. The note to the worker goes with the job's end, so it
 # can never meet a later job of the same id.
@@ -9,7 +11,11 @@ from typing import Final
 # Of each job it is told id, queue, wake channel, the definition that the result was made from, the result,
 # and what is to be told to the history by the next worker that lives, under which id. Returns for each what
 # it is or has become: revoked, running, or changed, where it is no longer the job that the caller saw.
-REVOKE: Final = """
+#
+# One that waits for its parts is running. They are called off with it, and it ends when they have.
+REVOKE: Final = (
+    PART_FUNCTIONS
+    + """
 local aborted, untold, untold_workers = unpack(KEYS)
 local job_prefix, result_prefix, in_progress_prefix, retry_prefix = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local record_prefix, finished_prefix = ARGV[5], ARGV[6]
@@ -21,10 +27,11 @@ local outcomes = {}
 for i = 10, #ARGV, 7 do
   local id, queue, wake, body, result, run_id, note = unpack(ARGV, i, i + 6)
   local outcome = 'changed'
-  if redis.call('EXISTS', in_progress_prefix .. id) == 1 then
+  if redis.call('EXISTS', in_progress_prefix .. id, parts_prefix .. id) > 0 then
     outcome = 'running'
     if tell_workers then
       redis.call('ZADD', aborted, now, id)
+      call_off_parts(id, aborted)
       redis.call('PUBLISH', wake, '')
     end
   elseif redis.call('GET', job_prefix .. id) == body and redis.call('ZREM', queue, id) == 1 then
@@ -36,20 +43,23 @@ for i = 10, #ARGV, 7 do
     redis.call('HSET', untold, run_id, note)
     redis.call('ZADD', untold_workers, now, nobody)
     redis.call('PUBLISH', finished_prefix .. id, '')
+    note_part(id, result)
   end
   outcomes[#outcomes + 1] = outcome
 end
 return outcomes
 """
+)
 
 # Counts a queue as it stands at one moment. arq leaves running jobs in the queue's set, so that only a
 # look at each job tells which of them wait.
 #
 # Returns the instant (ms), the numbers of jobs that wait and that are deferred, the due time (ms) of the
-# first that waits or -1, since when (ms) and by whom the queue is paused or '', and the ids of running jobs.
+# first that waits or -1, since when (ms) and by whom the queue is paused or '', and the ids of running jobs,
+# of which those that wait for their parts are some.
 COUNT: Final = """
 local queue, paused_queues = KEYS[1], KEYS[2]
-local in_progress_prefix = ARGV[1]
+local in_progress_prefix, parts_prefix = ARGV[1], ARGV[2]
 local CHUNK = 1000
 
 local time = redis.call('TIME')
@@ -70,7 +80,7 @@ while true do
   local owners = redis.call('MGET', unpack(in_progress))
   for i = 1, #due, 2 do
     local is_due = tonumber(due[i + 1]) <= now
-    if owners[(i + 1) / 2] then
+    if owners[(i + 1) / 2] or (not is_due and redis.call('EXISTS', parts_prefix .. due[i]) == 1) then
       running[#running + 1] = due[i]
       if not is_due then
         deferred = deferred - 1

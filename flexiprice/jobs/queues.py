@@ -21,7 +21,7 @@ class QueueState:
         queue: which.
         waiting: jobs that are due and that nobody runs yet.
         deferred: jobs that are not due yet, those included that wait for another try.
-        running: jobs that a worker runs.
+        running: jobs that a worker runs, and those whose parts run or wait.
         oldest_waiting: how long the first of the waiting jobs has been due; None where none waits.
         paused_at: since when workers take nothing from it; None while they do.
         paused_by: who paused it.
@@ -48,7 +48,8 @@ async def get_queue(tasks: TaskQueue, queue: Queue) -> QueueState:
         reply = cast(
             "tuple[bytes, int, int, bytes, bytes, list[bytes]]",
             await tasks.redis.register_script(COUNT)(
-                keys=[keys.queue_key(queue), keys.PAUSED_QUEUES], args=[in_progress_key_prefix]
+                keys=[keys.queue_key(queue), keys.PAUSED_QUEUES],
+                args=[in_progress_key_prefix, keys.parts_key("")],
             ),
         )
     now_ms, waiting, deferred, oldest_ms, paused, running = reply

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from flexiprice.jobs.part_scripts import PART_FUNCTIONS
+
 # Puts a job into its queue unless its id is in use. Due times are by the clock of Redis, so those of the
 # machines that enqueue and those that work may differ.
 #
@@ -139,8 +141,13 @@ while #taken < room do
       if body then
         -- Once started in time, it may be handed back and started again however late it is.
         redis.call('PERSIST', job_prefix .. id)
-        redis.call('HSET', record, 'started', now_text, 'worker', worker)
-        redis.call('HDEL', record, 'progress', 'unknown_since')
+        redis.call('HSET', record, 'worker', worker)
+        redis.call('HDEL', record, 'unknown_since')
+        -- With parts it has been running since they began.
+        if redis.call('HEXISTS', record, 'parts') == 0 then
+          redis.call('HSET', record, 'started', now_text)
+          redis.call('HDEL', record, 'progress')
+        end
       end
       note_if_called_off(id)
       taken[#taken + 1] = {id, due[i + 1], body, tonumber(tries) or 1, redis.call('HGETALL', record)}
@@ -160,14 +167,17 @@ end
 return {taken, pause, called_off, now_text}
 """
 
-# Lets go of a job that a worker has taken: it has ended, is to be tried again, or is given back.
+# Lets go of a job that a worker has taken: it has ended, is to be tried again, waits for its parts, or is
+# given back.
 #
 # A worker that counts as lost can do nothing of it; whoever found it lost does it in its stead, and then
 # the job's losses are counted. A call whose answer was lost may be repeated. What is told of the run is
 # noted in the same step, until the history knows of it.
 #
 # Returns 1, or 0 where the job is not the worker's any more.
-RELEASE: Final = """
+RELEASE: Final = (
+    PART_FUNCTIONS
+    + """
 local in_progress, running, job, result, retry, record, queue, aborted, lost_workers, untold = unpack(KEYS)
 local worker, id, started, how, lost, outcome, kept, pause, wake, finished, run_id, note = unpack(ARGV)
 
@@ -196,21 +206,30 @@ if how == 'end' then
   redis.call('ZREM', queue, id)
   redis.call('PEXPIRE', record, kept)
   redis.call('PUBLISH', finished, '')
+  note_part(id, outcome)
+  call_off_parts(id, aborted)
+  redis.call('DEL', parts_prefix .. id)
   return 1
 end
 if how == 'again' then
-  local time = redis.call('TIME')
-  redis.call('ZADD', queue, 'XX', time[1] * 1000 + math.floor(time[2] / 1000) + tonumber(pause), id)
+  redis.call('ZADD', queue, 'XX', now_ms() + tonumber(pause), id)
 else
-  -- It was the worker that ended, so the try does not count.
+  -- It was the worker that ended, or its parts have yet to, so the try does not count.
   if redis.call('DECR', retry) <= 0 then
     redis.call('DEL', retry)
   end
-  redis.call('HDEL', record, 'started', 'worker', 'progress')
+  redis.call('HDEL', record, 'worker')
+  if redis.call('EXISTS', parts_prefix .. id) == 0 then
+    redis.call('HDEL', record, 'started', 'progress')
+  end
+  if how == 'wait' and #open_parts(id) > 0 then
+    redis.call('ZADD', queue, 'XX', now_ms() + tonumber(pause), id)
+  end
 end
 redis.call('PUBLISH', wake, '')
 return 1
 """
+)
 
 # Notes how far a job has come, if it is still this worker's.
 REPORT_PROGRESS: Final = """

@@ -116,11 +116,13 @@ def read_status(job_id: str, traces: JobTraces) -> JobStatus | None:
     if traces.owner is None and not traces.due_at_ms:
         return None
     queue, due_at_ms = next(iter(traces.due_at_ms.items()), (None, 0.0))
+    # One that has parts waits for them, or is about to learn how they ended.
+    has_begun = traces.owner is not None or "parts" in traces.record
     error = None
     if not traces.waiting:
         # Its time has run out; the next worker that looks at it will say so too.
         status, error = RunStatus.FAILED, _EXPIRED
-    elif traces.owner is not None:
+    elif has_begun:
         status = RunStatus.RUNNING
     elif traces.tries:
         status = RunStatus.RETRYING
@@ -136,11 +138,11 @@ def read_status(job_id: str, traces: JobTraces) -> JobStatus | None:
         progress=read_progress(traces.record),
         origin=JobOrigin.of_record(traces.record),
         worker_id=traces.owner,
-        due_at=_instant(str(int(due_at_ms))) if traces.owner is None else None,
+        due_at=None if has_begun else _instant(str(int(due_at_ms))),
         enqueued_at=_instant(traces.record.get("enqueued")),
         started_at=_instant(traces.record.get("started")),
         # The worker counts its try a moment after it has taken the job.
-        attempt=max(traces.tries, 0 if traces.owner is None else 1),
+        attempt=max(traces.tries, 1 if has_begun else 0),
     )
 
 

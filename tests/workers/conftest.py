@@ -123,10 +123,10 @@ async def running(
 
 @pytest.fixture
 def start_worker(settings: Settings) -> Iterator[StartWorker]:
-    """Starts `arq tests.workers.toy_worker.WorkerSettings`; what still runs is killed at the end."""
+    """Starts the toy worker, or another, by arq's command; what still runs is killed at the end."""
     started: list[subprocess.Popen[str]] = []
 
-    def start(**overrides: str) -> subprocess.Popen[str]:
+    def start(module: str = "tests.workers.toy_worker", **overrides: str) -> subprocess.Popen[str]:
         environment = {
             **os.environ,
             "FLEXIPRICE_DATABASE_URL": settings.require_database_url(),
@@ -134,7 +134,7 @@ def start_worker(settings: Settings) -> Iterator[StartWorker]:
             **{f"FLEXIPRICE_{name.upper()}": value for name, value in overrides.items()},
         }
         worker = subprocess.Popen(
-            [sys.executable, "-m", "arq", "tests.workers.toy_worker.WorkerSettings"],
+            [sys.executable, "-m", "arq", f"{module}.WorkerSettings"],
             cwd=ROOT,
             env=environment,
             stderr=subprocess.PIPE,

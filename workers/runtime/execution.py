@@ -16,6 +16,7 @@ from flexiprice.errors import FlexiPriceError, TransientError, WorkerFenced
 from flexiprice.jobs.declarations import TaskArguments
 from flexiprice.telemetry import get_logger
 from workers.runtime.limits import run_with_limits
+from workers.runtime.parts import PartsOpen
 from workers.runtime.task import Task, TaskRun
 
 _LOGGER = get_logger(__name__)
@@ -30,16 +31,19 @@ class Outcome:
         result: what the task returned, where it succeeded.
         error: why it did not, where it did not.
         retry_in: after how long the job is tried again, where it is.
+        waits_for_parts: whether the job goes on when its parts have ended.
     """
 
     state: RunState
     result: object = None
     error: BaseException | None = None
     retry_in: timedelta | None = None
+    waits_for_parts: bool = False
 
 
 # Called off or given up from outside: which of the two is for the consumer to know.
 CANCELLED: Final = Outcome(state=RunState.HANDED_BACK)
+_WAITS: Final = Outcome(state=RunState.HANDED_BACK, waits_for_parts=True)
 
 
 async def run_task(
@@ -76,6 +80,9 @@ async def run_task(
                 hard=declaration.time_limit_in(settings),
                 name=f"job {run.job_id}",
             )
+        except PartsOpen as waiting:
+            _LOGGER.info("task waits for its parts", seconds=_since(started), parts=waiting.parts)
+            return _WAITS
         except Exception as error:  # noqa: BLE001 -- whatever it is, it is the job's outcome
             return _judged(error, task, run.attempt, _since(started))
         except asyncio.CancelledError:

@@ -159,6 +159,7 @@ class JobRunner:
                 now=datetime.now(tz=UTC),
                 resources=self._resources,
                 progress=progress,
+                parts=int(job.record.get("parts", 0)),
             )
             outcome = CANCELLED
             if held.ending is None:
@@ -180,6 +181,9 @@ class JobRunner:
                 if outcome.error is not None:
                     self._on_fenced()
                 return outcome
+            case RunState.HANDED_BACK if outcome.waits_for_parts:
+                run = untold_run(facts, outcome.state)
+                stands = await self._patience.until_back(lambda: self._claims.wait_for_parts(job, run))
             case RunState.HANDED_BACK:
                 run = untold_run(facts, outcome.state)
                 stands = await self._patience.until_back(lambda: self._claims.give_back(job, run))

@@ -30,6 +30,7 @@ class TaskRun:
         now: when it began; a body needs no other clock.
         resources: the connections of the worker.
         progress: where `report_progress` goes; nowhere where it is None.
+        parts: how many parts an earlier try has given the job; see `parts.done_in_parts`.
     """
 
     job_id: str
@@ -39,6 +40,7 @@ class TaskRun:
     now: datetime
     resources: Resources
     progress: ProgressReporter | None = None
+    parts: int = 0
 
     async def commit_once(self, effect: Callable[[AsyncSession], Awaitable[object]]) -> object:
         """Does in one transaction what the job is for, and never again, however often the job runs.

@@ -1,0 +1,307 @@
+"""A recompute in shards: done by all workers together, counted once, and told as one job."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from arq.connections import ArqRedis
+from arq.jobs import deserialize_job
+from sqlalchemy import func, insert, select, text
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+
+from flexiprice.db.tables import Batch, Discount, PriceDecision, Store
+from flexiprice.domain.run import RunTrigger
+from flexiprice.domain.shard import CELLS, Shard
+from flexiprice.jobs import codec, keys
+from flexiprice.jobs.client import JobStatus, TaskQueue
+from flexiprice.jobs.declarations import RECOMPUTE_ALL_DISCOUNTS, RECOMPUTE_SHARD
+from flexiprice.jobs.inspection import list_active, list_deferred
+from flexiprice.jobs.origin import JobOrigin
+from flexiprice.jobs.parts import begin_parts, part_ids
+from flexiprice.jobs.queues import get_queue
+from flexiprice.jobs.revoking import RevokeOutcome, purge, revoke_jobs
+from flexiprice.jobs.status import RunStatus
+from flexiprice.services.recompute import recompute_shard
+from flexiprice.settings import Queue, Settings, load_settings
+from tests.builders import a_product, an_active_policy
+from tests.workers.conftest import StartWorker, running, until, until_live
+from workers import tasks
+from workers.runtime.task import tasks_in
+
+WAIT = timedelta(seconds=30)
+SHARDS = 4
+TASKS = tasks_in(tasks)
+
+
+@pytest.fixture
+def settings(database_url: str, redis_url: str) -> Settings:
+    return load_settings(
+        env_files=(), database_url=database_url, redis_url=redis_url, recompute_shards=SHARDS
+    )
+
+
+@pytest.fixture(autouse=True)
+async def shop(engine: AsyncEngine) -> None:
+    """A batch in every cell, each of which a recompute will open a discount for."""
+    async with AsyncSession(engine) as session, session.begin():
+        await an_active_policy(session)
+        product = await a_product(session)
+        codes = [{"code": f"store-{place}", "time_zone": "UTC"} for place in range(CELLS)]
+        stores = (await session.scalars(insert(Store).returning(Store.id), codes)).all()
+        today = datetime.now(UTC).date()
+        batch = {"product_id": product, "lot": "", "quantity": 10, "expiry_date": today}
+        await session.execute(insert(Batch), [{"store_id": store, **batch} for store in stores])
+
+
+async def number_of(engine: AsyncEngine, entity: type) -> int:
+    async with AsyncSession(engine) as session:
+        return await session.scalar(select(func.count()).select_from(entity)) or 0
+
+
+@asynccontextmanager
+async def held_up(engine: AsyncEngine, number: int) -> AsyncIterator[AsyncSession]:
+    """Keeps one shard waiting within its transaction, while the others can be done."""
+    async with AsyncSession(engine) as session, session.begin():
+        await recompute_shard(session, Shard(number, SHARDS), now=datetime.now(UTC))
+        yield session
+        await session.rollback()
+
+
+async def parts_of(redis: ArqRedis, job_id: str) -> dict[str, bytes]:
+    """The parts of a job by number; empty where one has not ended."""
+    found = await redis.hgetall(keys.parts_key(job_id))
+    return {name.decode(): outcome for name, outcome in found.items()}
+
+
+async def until_ended(redis: ArqRedis, job_id: str, parts: int) -> None:
+    async def ended() -> bool:
+        return sum(outcome != b"" for outcome in (await parts_of(redis, job_id)).values()) >= parts
+
+    await until(ended)
+
+
+def did(status: JobStatus) -> dict[str, int]:
+    assert isinstance(status.result, dict), status
+    return {name: status.result[name] for name in ("considered", "opened", "changed", "closed", "unchanged")}
+
+
+EVERYTHING = {"considered": CELLS, "opened": CELLS, "changed": 0, "closed": 0, "unchanged": 0}
+
+
+async def test_one_worker_that_runs_one_job_at_a_time_does_all_shards_and_the_sum(
+    settings: Settings, queue: TaskQueue, redis: ArqRedis, engine: AsyncEngine
+):
+    async with running(settings.model_copy(update={"worker_concurrency": 1}), TASKS):
+        job = await queue.enqueue(RECOMPUTE_ALL_DISCOUNTS)
+        async with aclosing(queue.follow(job.job_id)) as changes:
+            told = [status async for status in changes]
+        again = await queue.enqueue(RECOMPUTE_ALL_DISCOUNTS)
+        second = await queue.wait(again.job_id, WAIT)
+
+    assert did(told[-1]) == EVERYTHING
+    assert did(second) == EVERYTHING | {"opened": 0, "unchanged": CELLS}
+    assert await number_of(engine, Discount) == await number_of(engine, PriceDecision) == CELLS
+    assert {status.status for status in told} <= {RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.SUCCEEDED}
+    come = [(status.progress.done, status.progress.total) for status in told if status.progress]
+    assert come == sorted(come)
+    assert {SHARDS} == {total for _, total in come}
+    assert told[-1].attempt == 1
+    assert await redis.keys("flexiprice:parts:*") == []
+
+
+async def test_while_shards_are_left_their_job_runs_on_no_worker(
+    settings: Settings, queue: TaskQueue, redis: ArqRedis, engine: AsyncEngine
+):
+    async with running(settings, TASKS):
+        async with held_up(engine, 2):
+            job = await queue.enqueue(RECOMPUTE_ALL_DISCOUNTS)
+            await until_ended(redis, job.job_id, SHARDS - 1)
+            status = await queue.status(job.job_id)
+            owner = await redis.get(keys.in_progress_key(job.job_id))
+            active = [job.task for job in await list_active(queue)]
+            counted = await get_queue(queue, Queue.DISCOUNTS)
+            deferred = await list_deferred(queue)
+        ended = await queue.wait(job.job_id, WAIT)
+
+    assert (status.status, status.ready, status.worker_id) == (RunStatus.RUNNING, False, None)
+    assert status.progress is not None
+    assert (status.progress.done, status.progress.total) == (SHARDS - 1, SHARDS)
+    assert owner is None
+    assert active == ["recompute_all_discounts", "recompute_shard"]
+    assert (counted.running, counted.waiting, counted.deferred, deferred) == (2, 0, 0, ())
+    assert did(ended) == EVERYTHING
+    assert ended.started_at == status.started_at
+
+
+async def test_shards_of_a_worker_that_is_killed_are_done_by_another_and_count_once(
+    settings: Settings, start_worker: StartWorker, queue: TaskQueue, redis: ArqRedis, engine: AsyncEngine
+):
+    program = {"recompute_shards": str(SHARDS), "worker_queues": "discounts", "worker_concurrency": "2"}
+    workers = [start_worker("workers.settings", **program) for _ in range(2)]
+    await until_live(queue, workers=2)
+    async with held_up(engine, 1), held_up(engine, 3):
+        job = await queue.enqueue(RECOMPUTE_ALL_DISCOUNTS)
+        await until_ended(redis, job.job_id, SHARDS - 2)
+        left = [name for name, outcome in (await parts_of(redis, job.job_id)).items() if not outcome]
+        owner = (await redis.get(keys.in_progress_key(left[0]))).decode()
+        (victim,) = [worker for worker in workers if worker.pid == int(owner.split(":")[1])]
+        victim.kill()
+
+        async def is_taken_over() -> bool:
+            return await redis.get(keys.in_progress_key(left[0])) not in (None, owner.encode())
+
+        await until(is_taken_over)
+
+    status = await queue.wait(job.job_id, WAIT)
+
+    assert did(status) == EVERYTHING
+    assert await number_of(engine, Discount) == await number_of(engine, PriceDecision) == CELLS
+
+
+async def test_a_shard_that_runs_twice_counts_once(
+    settings: Settings, queue: TaskQueue, redis: ArqRedis, engine: AsyncEngine
+):
+    async with running(settings, TASKS):
+        async with held_up(engine, 2):
+            job = await queue.enqueue(RECOMPUTE_ALL_DISCOUNTS)
+            await until_ended(redis, job.job_id, SHARDS - 1)
+            first = min(await parts_of(redis, job.job_id))
+            # As if nobody knew that it had run: in its second run it finds nothing to do.
+            await redis.delete(keys.result_key(first))
+            twice = await queue.enqueue(
+                RECOMPUTE_SHARD,
+                arguments={"number": 1, "count": SHARDS},
+                job_id=first,
+                origin=JobOrigin(trigger=RunTrigger.TASK, parent_job_id=job.job_id),
+            )
+            assert twice.created
+            assert did(await queue.wait(first, WAIT))["opened"] == 0
+        status = await queue.wait(job.job_id, WAIT)
+
+    assert did(status) == EVERYTHING
+
+
+async def test_shards_that_find_no_room_in_the_queue_are_enqueued_later(
+    settings: Settings, queue: TaskQueue, engine: AsyncEngine
+):
+    narrow = settings.model_copy(update={"queue_limit": 3})
+    async with running(narrow, TASKS):
+        job = await queue.enqueue(RECOMPUTE_ALL_DISCOUNTS)
+        status = await queue.wait(job.job_id, WAIT)
+
+    assert did(status) == EVERYTHING
+
+
+async def test_a_shard_that_fails_is_named_and_what_the_others_did_is_told(
+    settings: Settings, queue: TaskQueue, engine: AsyncEngine
+):
+    async with AsyncSession(engine) as session, session.begin():
+        third = Shard(3, SHARDS).cells[0]
+        store = await session.scalar(select(Store.id).where(Store.id % CELLS == third, Store.code != "main"))
+        # A defect: the ledger refuses what this shard has to write.
+        await session.execute(text(f"ALTER TABLE price_decisions ADD CHECK (store_id <> {store})"))
+    async with running(settings, TASKS):
+        job = await queue.enqueue(RECOMPUTE_ALL_DISCOUNTS)
+        status = await queue.wait(job.job_id, WAIT)
+
+    assert status.status is RunStatus.FAILED
+    assert status.error is not None
+    assert status.error.code == "shards_failed"
+    assert status.error.message.startswith("1 of 4 shards failed: 3 (internal_error: ")
+    assert f"The others considered {CELLS - 4}, opened {CELLS - 4}, changed 0" in status.error.message
+    assert await number_of(engine, Discount) == CELLS - 4
+
+
+async def test_a_recompute_that_is_called_off_takes_its_shards_along(
+    settings: Settings, queue: TaskQueue, redis: ArqRedis, engine: AsyncEngine
+):
+    narrow = settings.model_copy(update={"worker_concurrency": 2})
+    async with running(narrow, TASKS), held_up(engine, 1), held_up(engine, 2):
+        job = await queue.enqueue(RECOMPUTE_ALL_DISCOUNTS)
+
+        async def begun() -> bool:
+            return len((await get_queue(queue, Queue.DISCOUNTS)).running_job_ids) == 3
+
+        await until(begun)
+        shards = list(await parts_of(redis, job.job_id))
+        (answer,) = await revoke_jobs(queue, [job.job_id])
+        statuses = await queue.statuses([job.job_id, *shards])
+
+    assert answer.outcome is RevokeOutcome.CANCELLED
+    assert [status.status for status in statuses] == [RunStatus.REVOKED] * (1 + SHARDS)
+    assert await redis.zcard(keys.queue_key(Queue.DISCOUNTS)) == 0
+    assert await redis.zcard(keys.ABORTED_JOBS) == 0
+    assert await redis.keys("flexiprice:parts:*") == []
+    assert await number_of(engine, Discount) == 0
+
+
+async def test_a_purge_leaves_the_recompute_alone_which_then_tells_what_was_purged(
+    settings: Settings, queue: TaskQueue, redis: ArqRedis, engine: AsyncEngine
+):
+    async with running(settings.model_copy(update={"worker_concurrency": 1}), TASKS):
+        async with held_up(engine, 1):
+            job = await queue.enqueue(RECOMPUTE_ALL_DISCOUNTS)
+
+            async def first_has_begun() -> bool:
+                return (await get_queue(queue, Queue.DISCOUNTS)).waiting == SHARDS - 1
+
+            await until(first_has_begun)
+            purged = await purge(queue, [Queue.DISCOUNTS])
+        status = await queue.wait(job.job_id, WAIT)
+
+    assert purged == {Queue.DISCOUNTS: SHARDS - 1}
+    assert status.error is not None
+    assert status.error.message.startswith("3 of 4 shards failed: 2 (revoked: ")
+    assert "opened 4," in status.error.message
+
+
+async def test_shards_that_a_killed_worker_had_begun_and_not_enqueued_are_enqueued_by_the_next(
+    settings: Settings, queue: TaskQueue, redis: ArqRedis
+):
+    job = await queue.enqueue(RECOMPUTE_ALL_DISCOUNTS)
+    body = await redis.get(keys.job_key(job.job_id))
+    enqueued_at = deserialize_job(body, deserializer=codec.decode).enqueue_time
+    # What Redis holds when the job is given back.
+    ids = part_ids(job.job_id, enqueued_at, SHARDS)
+    await redis.set(keys.in_progress_key(job.job_id), "dead")
+    begun = await begin_parts(redis, job_id=job.job_id, worker_id="dead", ids=ids)
+    await queue.enqueue(
+        RECOMPUTE_SHARD,
+        arguments={"number": 1, "count": SHARDS},
+        job_id=ids[0],
+        origin=JobOrigin(trigger=RunTrigger.TASK, parent_job_id=job.job_id),
+    )
+    await redis.delete(keys.in_progress_key(job.job_id))
+    alone = settings.model_copy(update={"recompute_shards": 1})
+    async with running(alone, TASKS):
+        status = await queue.wait(job.job_id, WAIT)
+
+    assert begun == dict.fromkeys(ids)
+    assert did(status) == EVERYTHING
+
+
+async def test_the_history_knows_the_shards_as_children_of_the_recompute(
+    settings: Settings, queue: TaskQueue, engine: AsyncEngine
+):
+    async with running(settings, TASKS):
+        job = await queue.enqueue(RECOMPUTE_ALL_DISCOUNTS)
+        await queue.wait(job.job_id, WAIT)
+
+    states = text("SELECT state::text FROM task_runs WHERE job_id = :job ORDER BY started_at")
+    children = text("SELECT count(*) FROM task_runs WHERE parent_job_id = :job AND state = 'succeeded'")
+    async with AsyncSession(engine) as session:
+        assert (await session.scalars(states, {"job": job.job_id})).all() == ["handed_back", "succeeded"]
+        assert await session.scalar(children, {"job": job.job_id}) == SHARDS
+
+
+async def test_many_recomputes_in_shards_at_once_come_to_an_end(
+    settings: Settings, queue: TaskQueue, engine: AsyncEngine
+):
+    async with running(settings, TASKS), asyncio.timeout(30):
+        jobs = [await queue.enqueue(RECOMPUTE_ALL_DISCOUNTS) for _ in range(5)]
+        statuses = [await queue.wait(job.job_id, WAIT) for job in jobs]
+
+    assert sum(did(status)["opened"] for status in statuses) == CELLS
+    assert {did(status)["considered"] for status in statuses} == {CELLS}

@@ -1,0 +1,61 @@
+"""A recompute of all discounts in shards, summed up by the job that asked for them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from flexiprice.errors import ShardsFailed
+from flexiprice.jobs.declarations import RECOMPUTE_SHARD
+from flexiprice.jobs.status import JobStatus, RunStatus
+from flexiprice.services.recompute import RecomputeSummary, summed
+from workers.runtime.parts import done_in_parts
+from workers.runtime.task import TaskRun
+
+
+async def recompute_in_shards(run: TaskRun, shards: int, *, days_threshold: int) -> RecomputeSummary:
+    """What all shards did together.
+
+    Args:
+        run: of the job that is to recompute everything.
+        shards: how many; the same whenever the job runs.
+        days_threshold: as in `recompute_all_discounts`.
+
+    Raises:
+        ShardsFailed: at least one of them did not succeed; what the others did stands.
+    """
+    arguments = [
+        {"number": number, "count": shards, "days_threshold": days_threshold}
+        for number in range(1, shards + 1)
+    ]
+    ended = await done_in_parts(run, RECOMPUTE_SHARD, arguments)
+    summary = summed(
+        [_summary(shard) for shard in ended if _succeeded(shard)], duration_seconds=_lasted(ended)
+    )
+    failed = [f"{number} ({_why(shard)})" for number, shard in enumerate(ended, 1) if not _succeeded(shard)]
+    if failed:
+        raise ShardsFailed(
+            f"{len(failed)} of {shards} shards failed: {', '.join(failed)}. The others considered "
+            f"{summary.considered}, opened {summary.opened}, changed {summary.changed}, closed "
+            f"{summary.closed} and left {summary.unchanged} unchanged. A new recompute does the rest"
+        )
+    return summary
+
+
+def _succeeded(shard: JobStatus) -> bool:
+    return shard.status is RunStatus.SUCCEEDED
+
+
+def _summary(shard: JobStatus) -> RecomputeSummary:
+    return RecomputeSummary(**cast("Mapping[str, Any]", shard.result))
+
+
+def _why(shard: JobStatus) -> str:
+    return shard.status.value if shard.error is None else f"{shard.error.code}: {shard.error.message}"
+
+
+def _lasted(shards: Sequence[JobStatus]) -> float:
+    """Seconds from the start of the first to the end of the last."""
+    now = datetime.now(tz=UTC)
+    begun = min((shard.started_at for shard in shards if shard.started_at), default=now)
+    done = max((shard.finished_at for shard in shards if shard.finished_at), default=now)
+    return max(0.0, (done - begun).total_seconds())
