@@ -38,8 +38,8 @@ async def test_running_jobs_end_within_the_grace_and_waiting_ones_are_left(
     start_worker: StartWorker, queue: TaskQueue
 ):
     worker = start_worker(worker_concurrency="1")
-    running = await queue.enqueue(SLEEP, arguments={"seconds": 1.0})
-    elsewhere = await queue.enqueue(SLEEP_ELSEWHERE, arguments={"seconds": 1.0})
+    running = await queue.enqueue(SLEEP, arguments={"seconds": 2.0})
+    elsewhere = await queue.enqueue(SLEEP_ELSEWHERE, arguments={"seconds": 2.0})
     waiting = await queue.enqueue(SLEEP)
     await until_running(queue, running.job_id, elsewhere.job_id)
 
