@@ -1,0 +1,100 @@
+"""Jobs and recorded runs as rows of one table: plain values that all who look at the same share."""
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from api.monitor.parts.badges import look
+from api.monitor.parts.instants import duration
+from flexiprice.jobs.status import JobStatus
+from flexiprice.services.runs import RecordedRun
+
+Row = dict[str, Any]
+_LONGEST_ARGUMENTS: Final = 160
+
+
+def row_of_job(job: JobStatus, arguments: Mapping[str, Any] | None = None) -> Row:
+    """A row for a job that has not ended."""
+    progress, fraction = "", None
+    if job.progress is not None:
+        total = job.progress.total
+        fraction = min(1.0, job.progress.done / total) if total else None
+        of_total = "" if total is None else f" of {total:,}"
+        progress = f"{job.progress.done:,}{of_total} {job.progress.message or ''}".rstrip()
+    return {
+        **_signs(job.status.value),
+        "id": f"{job.job_id} {job.attempt}",
+        "job_id": job.job_id,
+        "task": job.task or "?",
+        "queue": job.queue.value if job.queue else "",
+        "worker": job.worker_id or "",
+        "started": _milliseconds(job.started_at),
+        # Of what waits only this is known yet.
+        "due": _milliseconds(job.due_at),
+        "enqueued": _milliseconds(job.enqueued_at),
+        "wait": "",
+        "ran": "",
+        "attempt": job.attempt or "",
+        "trigger": job.origin.trigger.value.replace("_", " ") if job.origin.trigger else "",
+        "arguments": _compact(arguments),
+        "error": job.error.message if job.error else "",
+        "progress": progress,
+        "fraction": fraction,
+        "live": True,
+    }
+
+
+def row_of_run(run: RecordedRun) -> Row:
+    """A row for a recorded run."""
+    return {
+        **_signs(run.state.value),
+        "id": run.run_id.hex,
+        "job_id": run.job_id,
+        "task": run.task,
+        "queue": run.queue or "",
+        "worker": run.worker_id,
+        "started": _milliseconds(run.started_at),
+        "due": None,
+        "enqueued": _milliseconds(run.enqueued_at),
+        "wait": _told(run.waited),
+        "ran": _told(run.ran),
+        "attempt": run.attempt,
+        "trigger": run.trigger.value.replace("_", " ") if run.trigger else "",
+        "arguments": _compact(run.arguments),
+        "error": run.error_message or run.error_code or "",
+        "progress": "",
+        "fraction": None,
+        "live": False,
+    }
+
+
+def with_text(rows: Iterable[Row], text: str) -> list[Row]:
+    """Those rows that have a text in their arguments or errors, in any case."""
+    wanted = text.casefold()
+    return [
+        row for row in rows if any(wanted in str(row[name]).casefold() for name in ("arguments", "error"))
+    ]
+
+
+def _signs(state: str) -> Row:
+    icon, tone = look(state)
+    return {"state": state, "word": state.replace("_", " "), "icon": icon, "tone": f"badge tone-{tone}"}
+
+
+def _compact(arguments: Mapping[str, Any] | None) -> str:
+    if not arguments:
+        return ""
+    text = ", ".join(
+        f"{name}={value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
+        for name, value in arguments.items()
+    )
+    return text if len(text) <= _LONGEST_ARGUMENTS else f"{text[:_LONGEST_ARGUMENTS]}…"
+
+
+def _told(length: timedelta | None) -> str:
+    return "" if length is None else duration(length)
+
+
+def _milliseconds(at: datetime | None) -> int | None:
+    return None if at is None else round(at.timestamp() * 1000)
