@@ -3,26 +3,33 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
 from redis.exceptions import RedisError
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from api.monitor.access import Access
-from api.monitor.readings import QueuePoint, Reach, Snapshot, read_fleet, read_keys
+from api.monitor.history import HistoryReader
+from api.monitor.readings import Fleet, QueuePoint, Reach, Snapshot, read_fleet
 from flexiprice.errors import FlexiPriceError
 from flexiprice.resources import Resources
+from flexiprice.settings import Queue
 from flexiprice.telemetry import get_logger
 
 WATCHED_EVERY_SECONDS: Final = 1.0
 UNWATCHED_EVERY_SECONDS: Final = 10.0
 _PATIENCE_SECONDS: Final = 3.0
+# With a server that is away: what is heard of the other must not wait for it.
+_SHORT_PATIENCE_SECONDS: Final = 0.8
 # Sharing is for the moment; what nobody asks for any more goes.
 _MOST_SHARED: Final = 200
 _KEPT_POINTS: Final = 900
+
+# By SQLSTATE: a table or a column that is not there.
+_MISSING_TABLES: Final = ("42P01", "42703")
 
 _log = get_logger(__name__)
 Value = TypeVar("Value")
@@ -34,12 +41,13 @@ class Live:
 
     Attributes:
         latest: how things stood when last read.
-        queue_points: depth and age of each queue over the last minutes, the oldest first.
     """
 
     def __init__(self, resources: Resources, access: Access) -> None:
-        self.latest = Snapshot(at=datetime.now(UTC), redis=Reach(), database=Reach(), fleet=None)
-        self.queue_points: deque[QueuePoint] = deque(maxlen=_KEPT_POINTS)
+        self.latest = Snapshot(at=datetime.now(UTC), redis=Reach(), database=Reach())
+        self._queue_points: deque[QueuePoint] = deque(maxlen=_KEPT_POINTS)
+        longest_run = resources.settings.time_limit
+        self._history = HistoryReader(resources.sessions, longest_run=longest_run)
         self._resources = resources
         self._access = access
         self._watchers: dict[int, Render] = {}
@@ -91,7 +99,7 @@ class Live:
 
         Args:
             key: what is read; two readings of one key must give the same.
-            read: reads it.
+            read: reads it, in a task of its own: what it needs of the page it must bring along.
             max_age: seconds for which an answer holds.
 
         Raises:
@@ -119,31 +127,55 @@ class Live:
             _log.exception("page_not_rendered")
 
     async def _look(self) -> None:
-        now = datetime.now(UTC)
         before = self.latest
-        fleet, redis = await self._timed(read_fleet(self._resources.tasks, now=now), before.redis)
-        keys, database = await self._timed(read_keys(self._resources.sessions), before.database)
-        if keys is not None:
-            self._access.keys = keys
+        now = datetime.now(UTC)
+        # At once, so that news of one does not wait for the other where that is away.
+        (fleet, redis), (history, database) = await asyncio.gather(
+            self._timed(read_fleet(self._resources.tasks, now=now), before.redis),
+            self._timed(self._history.read(now), before.database),
+        )
+        if fleet is not None:
+            self._queue_points.append(QueuePoint.of(fleet))
+        if history is not None:
+            self._access.keys = history.keys
         self.latest = Snapshot(
             at=datetime.now(UTC),
             redis=redis,
             database=database,
-            fleet=fleet if fleet is not None else before.fleet,
+            fleet=fleet or before.fleet,
+            history=history or before.history,
+            queue_points=tuple(self._queue_points),
+            unserved_since=before.unserved_since
+            if fleet is None
+            else _unserved(fleet, before.unserved_since),
         )
-        if fleet is not None:
-            self.queue_points.append(QueuePoint.of(fleet))
 
     async def _timed(self, reading: Awaitable[Value], before: Reach) -> tuple[Value | None, Reach]:
         began = time.monotonic()
         try:
-            async with asyncio.timeout(_PATIENCE_SECONDS):
+            async with asyncio.timeout(
+                _PATIENCE_SECONDS if before.away_since is None else _SHORT_PATIENCE_SECONDS
+            ):
                 value = await reading
         except TimeoutError:
             return None, before.after_silence(datetime.now(UTC), "does not answer in time")
         except FlexiPriceError as error:
             return None, before.after_silence(datetime.now(UTC), error.message)
+        except DBAPIError as error:
+            _log.warning("not_read", reason=str(error.orig))
+            return None, before.after_silence(datetime.now(UTC), _database_reason(error))
         except (SQLAlchemyError, RedisError, OSError) as error:
             _log.exception("not_read")
             return None, before.after_silence(datetime.now(UTC), type(error).__name__)
         return value, before.after_answer(datetime.now(UTC), time.monotonic() - began)
+
+
+def _unserved(fleet: Fleet, before: Mapping[Queue, datetime]) -> dict[Queue, datetime]:
+    served = {queue for worker in fleet.workers for queue in worker.queues}
+    return {queue: before.get(queue, fleet.at) for queue in Queue if queue not in served}
+
+
+def _database_reason(error: DBAPIError) -> str:
+    if getattr(error.orig, "sqlstate", None) in _MISSING_TABLES:
+        return "its tables are not those of this version: run `flexiprice migrate`"
+    return "refuses what it is asked; the log says why"

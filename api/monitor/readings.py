@@ -1,20 +1,17 @@
 """What is read of Redis and PostgreSQL for all pages."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
-
-from flexiprice.db.engine import database_errors
+from api.monitor.history import History
 from flexiprice.jobs.client import TaskQueue
 from flexiprice.jobs.fleet import LiveWorker
 from flexiprice.jobs.inspection import list_active
 from flexiprice.jobs.queues import QueueState, list_queues
 from flexiprice.jobs.schedules import ScheduleState, list_schedules
 from flexiprice.jobs.status import JobStatus
-from flexiprice.services.api_keys import RecordedKey, list_api_keys
 from flexiprice.settings import Queue
 
 SLOW_SECONDS: Final = 0.5
@@ -103,12 +100,18 @@ class Snapshot:
         redis: how Redis answers.
         database: how PostgreSQL answers.
         fleet: what Redis said last, which is of an earlier moment while it is away; None before it ever did.
+        history: likewise what PostgreSQL said last.
+        queue_points: how full the queues were over the last minutes, the oldest first.
+        unserved_since: queues that no worker takes from, by when that was first found.
     """
 
     at: datetime
     redis: Reach
     database: Reach
-    fleet: Fleet | None
+    fleet: Fleet | None = None
+    history: History | None = None
+    queue_points: Sequence[QueuePoint] = ()
+    unserved_since: Mapping[Queue, datetime] = field(default_factory=dict[Queue, datetime])
 
 
 async def read_fleet(tasks: TaskQueue, *, now: datetime) -> Fleet:
@@ -124,14 +127,3 @@ async def read_fleet(tasks: TaskQueue, *, now: datetime) -> Fleet:
         schedules=await list_schedules(tasks, now=now),
         active=await list_active(tasks),
     )
-
-
-async def read_keys(sessions: async_sessionmaker[AsyncSession]) -> tuple[RecordedKey, ...]:
-    """Reads which keys there are, and so finds out whether PostgreSQL answers.
-
-    Raises:
-        DatabaseUnavailable: it does not.
-    """
-    with database_errors():
-        async with sessions() as session:
-            return await list_api_keys(session)

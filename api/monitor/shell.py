@@ -9,10 +9,14 @@ from nicegui import ui
 
 from api.monitor.monitor import current_monitor, current_viewer
 from api.monitor.parts.instants import tell_the_time
+from api.monitor.parts.states import Failure
 from api.monitor.parts.text import Text
 from api.monitor.readings import Snapshot
 from api.monitor.verdict import Level, verdict
+from flexiprice.errors import FlexiPriceError
+from flexiprice.telemetry import get_logger
 
+_log = get_logger(__name__)
 Arguments = ParamSpec("Arguments")
 _THEME: Final = "theme"
 _THEMES: Final = {
@@ -62,12 +66,23 @@ def page(
             _frame(section or path)
             with ui.element("main").props("id=content tabindex=-1").classes("page"):
                 Text("h1", title)
-                await build(*args, **kwargs)
+                await _built(build(*args, **kwargs))
 
         ui.page(path, title=f"{title} · FlexiPrice")(framed)
         return framed
 
     return decorate
+
+
+async def _built(building: Awaitable[None]) -> None:
+    try:
+        await building
+    except FlexiPriceError as error:
+        Failure().show(error.message)
+    except Exception:  # noqa: BLE001 -- whatever it is
+        # Whatever else is on the page still says how things stand.
+        _log.exception("page_not_built")
+        Failure().show("This page could not be made. The monitor's log says why; load it anew to try again.")
 
 
 def follow(render: Callable[[Snapshot], None]) -> None:

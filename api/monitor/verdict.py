@@ -1,16 +1,30 @@
 """Whether all is well, and if not, what is wrong, since when, and what to do: pure."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Final
 
-from api.monitor.readings import Snapshot
+from api.monitor.readings import Fleet, Reach, Snapshot
+from flexiprice.domain.run import RunState
+from flexiprice.jobs.queues import QueueState
+from flexiprice.jobs.schedule import next_tick
+from flexiprice.jobs.schedules import ScheduleState
+from flexiprice.services.run_trends import TrendBucket
 
 # Workers tick to the second; what is later than this was missed by all of them.
 LATE_AFTER: Final = timedelta(seconds=15)
 # A worker takes what is due at once; what waits longer waits for a free place.
-BEHIND_AFTER: Final = timedelta(seconds=60)
+BEHIND_AFTER: Final = timedelta(minutes=1)
+# A queue grows where it holds so many more jobs than a while ago, and half as many again.
+GROWTH_WINDOW: Final = timedelta(minutes=2)
+GROWTH: Final = 50
+# Failures rise where of late so many runs failed, this part of all, and twice the part of before.
+FAILURE_WINDOW: Final = timedelta(minutes=5)
+FAILURES: Final = 3
+FAILURE_RATE: Final = 0.05
+LOOP_LAG_SECONDS: Final = 1.0
 
 
 class Level(IntEnum):
@@ -27,7 +41,7 @@ class Level(IntEnum):
         return ("check_circle", "info", "warning", "error")[self]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Finding:
     """Something that is not as it should be.
 
@@ -47,16 +61,126 @@ class Finding:
 
 
 def verdict(now: Snapshot) -> tuple[Finding, ...]:
-    """What is wrong, the worst first; nothing where all is well."""
-    findings: list[Finding] = []
-    if now.redis.away_since is not None:
-        findings.append(
-            Finding(
-                level=Level.BAD,
-                what="Redis does not answer",
-                since=now.redis.away_since,
-                advice="Start it, or look at its log. Tasks go on by themselves once it is back.",
-                link="/broker",
-            )
+    """What is wrong, the worst first, and of those the one that began first; nothing where all is well."""
+    findings = [
+        *_reach("Redis", now.redis, "Tasks wait until it is back; no task is lost."),
+        *_reach("PostgreSQL", now.database, "Tasks are tried again once it is back."),
+    ]
+    # What was read before a server went away says nothing of now.
+    if now.redis.away_since is None and now.fleet is not None:
+        findings += [
+            *_workers(now, now.fleet),
+            *(finding for queue in now.fleet.queues for finding in _queue(now, queue)),
+            *(finding for schedule in now.fleet.schedules for finding in _schedule(now, schedule)),
+        ]
+    if now.database.away_since is None and now.history is not None:
+        findings += _failures(now, now.history.trend)
+    return tuple(sorted(findings, key=lambda finding: (-finding.level, finding.since or now.at)))
+
+
+def _reach(server: str, reach: Reach, consequence: str) -> Iterator[Finding]:
+    if reach.away_since is not None:
+        what = f"{server} does not answer"
+        advice = f"{consequence} Start it, or look at its log. ({reach.reason})"
+        yield Finding(Level.BAD, what, reach.away_since, advice, "/broker")
+    elif reach.slow_since is not None:
+        what = f"{server} is slow: {reach.seconds or 0:.1f} s for an answer"
+        advice = "Look at the load of its machine, and at what else uses it."
+        yield Finding(Level.WARNING, what, reach.slow_since, advice, "/broker")
+
+
+def _workers(now: Snapshot, fleet: Fleet) -> Iterator[Finding]:
+    unserved = now.unserved_since
+    if not fleet.workers:
+        advice = "Start one: flexiprice worker"
+        yield Finding(
+            Level.BAD, "No worker is running", min(unserved.values(), default=None), advice, "/workers"
         )
-    return tuple(sorted(findings, key=lambda finding: -finding.level))
+        return
+    for queue, since in unserved.items():
+        advice = f"Start one: flexiprice worker --queues {queue}"
+        yield Finding(Level.BAD, f"No worker takes from {queue}", since, advice, "/workers")
+    for worker in fleet.workers:
+        if worker.loop_lag_seconds > LOOP_LAG_SECONDS:
+            what = (
+                f"Worker {worker.host}:{worker.pid} stalls: its loop was {worker.loop_lag_seconds:.1f} s late"
+            )
+            advice = "A task blocks it, or its machine is overloaded; its log names the task."
+            yield Finding(Level.WARNING, what, None, advice, "/workers")
+    versions = sorted({worker.version for worker in fleet.workers})
+    if len(versions) > 1:
+        what = f"Workers of different versions run: {', '.join(versions)}"
+        yield Finding(
+            Level.NOTE, what, None, "Well during a deploy; otherwise stop the older ones.", "/workers"
+        )
+
+
+def _queue(now: Snapshot, queue: QueueState) -> Iterator[Finding]:
+    if queue.paused_at is not None:
+        what = f"Queue {queue.queue} is paused by {queue.paused_by or 'somebody'}"
+        level = Level.WARNING if queue.waiting else Level.NOTE
+        yield Finding(
+            level, what, queue.paused_at, f"{queue.waiting} jobs wait. Resume it when done.", "/queues"
+        )
+        return
+    if queue.queue in now.unserved_since:
+        return
+    oldest = queue.oldest_waiting or timedelta(0)
+    before = [
+        point.waiting.get(queue.queue, 0) for point in now.queue_points if now.at - point.at >= GROWTH_WINDOW
+    ]
+    grown = queue.waiting - before[-1] if before else 0
+    advice = "Start more workers, or raise FLEXIPRICE_WORKER_CONCURRENCY."
+    if oldest > BEHIND_AFTER:
+        what = f"Queue {queue.queue} is behind: {queue.waiting} jobs wait"
+        yield Finding(Level.WARNING, what, now.at - oldest, advice, "/queues")
+    elif grown >= GROWTH and grown >= queue.waiting / 3:
+        what = f"Queue {queue.queue} grows: {grown} more jobs wait than {_minutes(GROWTH_WINDOW)} ago"
+        yield Finding(Level.WARNING, what, now.at - GROWTH_WINDOW, advice, "/queues")
+
+
+def late_since(schedule: ScheduleState, now: datetime) -> datetime | None:
+    """When a schedule should have ticked that has not; None where it is on time, paused, or never ticked."""
+    if schedule.paused_at is not None or schedule.last_tick_at is None:
+        return None
+    due_at = next_tick(schedule.crontab, schedule.time_zone, schedule.last_tick_at)
+    return due_at if now - due_at > LATE_AFTER else None
+
+
+def _schedule(now: Snapshot, schedule: ScheduleState) -> Iterator[Finding]:
+    late = late_since(schedule, now.at)
+    if late is not None:
+        advice = "No worker ticks it: start one that takes from its queue, or run it by hand."
+        yield Finding(Level.BAD, f"Schedule {schedule.name} is late", late, advice, "/schedules")
+    if schedule.paused_at is not None:
+        what = f"Schedule {schedule.name} is paused by {schedule.paused_by or 'somebody'}"
+        yield Finding(
+            Level.NOTE, what, schedule.paused_at, "Its ticks pass unused. Resume it when done.", "/schedules"
+        )
+    runs = now.history.schedule_runs.get(schedule.task, ()) if now.history else ()
+    ended = [run for run in runs if run.state in {RunState.SUCCEEDED, RunState.FAILED, RunState.LOST}]
+    if ended and ended[-1].state is not RunState.SUCCEEDED:
+        last = ended[-1]
+        what = f"{schedule.task} failed when it last ran"
+        advice = last.error_message or "Its page shows the traceback."
+        yield Finding(Level.WARNING, what, last.finished_at, advice, f"/tasks/{last.job_id}")
+
+
+def _failures(now: Snapshot, trend: tuple[TrendBucket, ...]) -> Iterator[Finding]:
+    recent = [bucket for bucket in trend if now.at - bucket.starts_at <= FAILURE_WINDOW]
+    failed, rate = _failure_rate(recent)
+    _, rate_before = _failure_rate([bucket for bucket in trend if now.at - bucket.starts_at > FAILURE_WINDOW])
+    if failed >= FAILURES and rate >= FAILURE_RATE and rate > 2 * rate_before:
+        since = next(bucket.starts_at for bucket in recent if _failure_rate([bucket])[0])
+        what = f"Failures rise: {failed} runs failed in the last {_minutes(FAILURE_WINDOW)} ({rate:.0%})"
+        yield Finding(Level.WARNING, what, since, "Look at their errors below.", "/tasks?status=failed")
+
+
+def _failure_rate(trend: list[TrendBucket]) -> tuple[int, float]:
+    failed = sum(bucket.by_state[RunState.FAILED] + bucket.by_state[RunState.LOST] for bucket in trend)
+    ended = failed + sum(bucket.by_state[RunState.SUCCEEDED] for bucket in trend)
+    return failed, failed / ended if ended else 0.0
+
+
+def _minutes(length: timedelta) -> str:
+    return f"{length // timedelta(minutes=1)} minutes"

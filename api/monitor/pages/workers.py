@@ -1,8 +1,155 @@
 """The workers: who lives, what each does, and telling one to end."""
 
-from api.monitor.shell import page
+from collections.abc import Callable
+from datetime import timedelta
+
+from nicegui import ui
+
+from api.monitor.monitor import current_monitor
+from api.monitor.parts.badges import Badge
+from api.monitor.parts.changes import allow, carry_out
+from api.monitor.parts.confirmation import confirmed
+from api.monitor.parts.figures import count, percent, size
+from api.monitor.parts.instants import Instant, duration
+from api.monitor.parts.links import Link, job_path, small_button
+from api.monitor.parts.rows import Rows, cell, number_cell
+from api.monitor.parts.states import Failure, Placeholder
+from api.monitor.parts.text import Text
+from api.monitor.readings import Snapshot
+from api.monitor.shell import follow, page
+from flexiprice.jobs.commands import command_worker
+from flexiprice.jobs.fleet import LiveWorker, WorkerCommand, WorkerState
+
+_COLUMNS = (
+    "Worker",
+    "State",
+    "Queues",
+    "Running",
+    "Done>",
+    "Failed>",
+    "Retried>",
+    "CPU>",
+    "Memory>",
+    "Uptime",
+    "",
+)
+_CONSEQUENCES = {
+    WorkerCommand.DRAIN: "It takes no more tasks, ends those that it runs, however long they take, and ends.",
+    WorkerCommand.STOP: (
+        "It ends as by SIGTERM: what does not end within its grace runs on another worker. "
+        "Nothing is lost, and nothing is done twice."
+    ),
+}
 
 
 @page("/workers", "Workers")
 async def workers() -> None:
-    """Shows the live workers."""
+    """Shows the live workers, as each says of itself every second."""
+    failure = Failure()
+    with ui.element("section").classes("card"):
+        table = Rows(_COLUMNS, _row, _nobody)
+    note = "A worker that has not been heard for three seconds is taken for lost, and leaves this list."
+    Text("p", note, classes="footnote")
+
+    def render(now: Snapshot) -> None:
+        away = now.redis.away_since is not None
+        failure.show("Redis does not answer: these are the workers that were known last." if away else None)
+        table.show({worker.worker_id: worker for worker in now.fleet.workers} if now.fleet else {})
+
+    follow(render)
+
+
+def _nobody() -> Placeholder:
+    return Placeholder(
+        "No worker is running",
+        "Tasks wait until there is one, and schedules do not tick. Start one with",
+        command="flexiprice worker",
+        icon="memory",
+    )
+
+
+def _row(worker: LiveWorker) -> Callable[[LiveWorker], None]:
+    with cell():
+        Text("div", f"{worker.host}:{worker.pid}", classes="strong nowrap")
+        Text("div", f"{worker.worker_id} · {worker.version}", classes="quiet small mono breakable")
+    with cell("State"), ui.element("div"):
+        state = Badge(worker.state)
+        with ui.element("div").classes("quiet small nowrap"):
+            ui.label("heartbeat ").classes("inline")
+            seen = Instant(worker.seen_at, "ago")
+    with cell("Queues"), ui.element("div").classes("chips"):
+        for queue in worker.queues:
+            Link(f"/queues#{queue}", queue.value, classes="chip")
+    with cell("Running", "grow"):
+        jobs = _RunningJobs()
+    done, failed, retried = number_cell("Done"), number_cell("Failed"), number_cell("Retried")
+    with cell("CPU", "right nowrap"), ui.element("div"):
+        cpu = Text("div")
+        lag = Text("div", classes="quiet small")
+    memory = number_cell("Memory")
+    with cell("Uptime", "nowrap"):
+        Instant(worker.started_at, "age")
+    with cell("", "actions-cell"), ui.element("div").classes("actions nowrap"):
+        buttons = [
+            allow(_button(worker, command, label))
+            for command, label in ((WorkerCommand.DRAIN, "Drain"), (WorkerCommand.STOP, "Stop"))
+        ]
+
+    def update(worker: LiveWorker) -> None:
+        state.show(worker.state)
+        seen.show(worker.seen_at)
+        jobs.show(worker)
+        done.text, failed.text, retried.text = map(count, (worker.succeeded, worker.failed, worker.retried))
+        failed.classes(add="bad" if worker.failed else "", remove="" if worker.failed else "bad")
+        cpu.text = percent(worker.cpu)
+        lag.text = f"loop {duration(timedelta(seconds=worker.loop_lag_seconds))}"
+        memory.text = size(worker.memory_bytes)
+        for button in buttons:
+            if worker.state is WorkerState.DRAINING and button.enabled:
+                button.disable()
+
+    update(worker)
+    return update
+
+
+class _RunningJobs(ui.element):
+    """The jobs that a worker runs, each with its age and a link to its page."""
+
+    def __init__(self) -> None:
+        super().__init__("div")
+        self._shown: list[str] = []
+
+    def show(self, worker: LiveWorker) -> None:
+        places = f"{len(worker.running)} of {worker.concurrency * len(worker.queues)}"
+        jobs = [places, *(f"{job.job_id} {job.attempt}" for job in worker.running[:_JOBS_SHOWN])]
+        if jobs == self._shown:
+            return
+        self._shown = jobs
+        self.clear()
+        with self:
+            Text("div", places, classes="nowrap")
+            for job in worker.running[:_JOBS_SHOWN]:
+                with ui.element("div").classes("small nowrap"):
+                    Link(job_path(job.job_id), job.task)
+                    ui.label(" since ").classes("inline quiet")
+                    Instant(job.started_at, "age").classes("quiet")
+            if len(worker.running) > _JOBS_SHOWN:
+                Text("div", f"and {len(worker.running) - _JOBS_SHOWN} more", classes="quiet small")
+
+
+_JOBS_SHOWN = 3
+
+
+def _button(worker: LiveWorker, command: WorkerCommand, label: str) -> ui.button:
+    name = f"{worker.host}:{worker.pid}"
+
+    async def ask() -> None:
+        if await confirmed(f"{label} {name}?", _CONSEQUENCES[command], verb=label):
+            await carry_out(f"{command.value}_worker", worker.worker_id, make)
+
+    async def make(details: dict[str, object]) -> str:
+        done = await command_worker(current_monitor().resources.tasks, worker.worker_id, command)
+        details["confirmed"] = done
+        return f"{name} takes no more tasks" if done else f"{name} does not answer: the order was withdrawn"
+
+    return small_button(label, name, ask)

@@ -19,6 +19,8 @@ _LOOKS: Final = {
     "handed_back": ("undo", "quiet"),
     "draining": ("hourglass_bottom", "warning"),
     "paused": ("pause_circle", "warning"),
+    "open": ("check_circle", "good"),
+    "no worker": ("error", "bad"),
     "late": ("alarm", "bad"),
     "on time": ("check_circle", "good"),
     "never": ("remove", "quiet"),

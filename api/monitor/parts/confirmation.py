@@ -5,7 +5,9 @@ from nicegui import ui
 from api.monitor.parts.text import Text
 
 
-async def confirmed(title: str, consequence: str, *, verb: str, typed: str | None = None) -> bool:
+async def confirmed(
+    title: str, consequence: str, *, verb: str, typed: str | None = None, harmless: bool = False
+) -> bool:
     """Whether the viewer wants it, having read what it does.
 
     Args:
@@ -13,7 +15,9 @@ async def confirmed(title: str, consequence: str, *, verb: str, typed: str | Non
         consequence: what will happen.
         verb: what the button says.
         typed: what must be typed before the button can be pressed.
+        harmless: the button is not red.
     """
+    colour = "primary" if harmless else "negative"
     with ui.dialog() as dialog, ui.element("div").classes("dialog").props("role=alertdialog aria-modal=true"):
         Text("h2", title)
         Text("p", consequence)
@@ -24,7 +28,7 @@ async def confirmed(title: str, consequence: str, *, verb: str, typed: str | Non
         with ui.element("div").classes("dialog-buttons"):
             ui.button("Cancel", on_click=lambda: dialog.submit(False)).props("flat no-caps")
             button = ui.button(verb, on_click=lambda: dialog.submit(True)).props(
-                "unelevated no-caps color=negative"
+                f"unelevated no-caps color={colour}"
             )
         if field is not None:
             button.disable()

@@ -1,0 +1,102 @@
+"""What PostgreSQL says of the last minutes, read piece by piece so that looking costs it little."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
+from flexiprice.db.engine import database_errors
+from flexiprice.domain.run import RunState
+from flexiprice.jobs.declarations import SCHEDULES
+from flexiprice.services.api_keys import RecordedKey, list_api_keys
+from flexiprice.services.run_pulse import ScheduleRun, count_ended, list_schedule_runs
+from flexiprice.services.run_trends import TrendBucket, get_run_trend
+from flexiprice.services.runs import RecordedRun, RunFilter, list_runs
+
+STEP: Final = timedelta(seconds=5)
+WINDOW: Final = timedelta(minutes=15)
+RATE_WINDOW: Final = timedelta(minutes=1)
+_FAILURES: Final = 8
+_SCHEDULE_RUNS: Final = 50
+# What may still change of what is read; older steps are read anew now and then, for runs that took long.
+_FRESH: Final = timedelta(minutes=1)
+_ALL_ANEW_EVERY: Final = timedelta(seconds=30)
+_RATES_EVERY: Final = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """The last minutes, as they were recorded.
+
+    Attributes:
+        at: when it was read.
+        keys: the API keys that were not revoked.
+        trend: the runs that began in each step of the window, the oldest first.
+        ended: jobs that left each queue for good in the last minute.
+        schedule_runs: the latest runs of each schedule's task, the oldest first.
+        failures: the runs that failed last, the latest first.
+    """
+
+    at: datetime
+    keys: tuple[RecordedKey, ...]
+    trend: tuple[TrendBucket, ...]
+    ended: Mapping[str, int]
+    schedule_runs: Mapping[str, tuple[ScheduleRun, ...]]
+    failures: tuple[RecordedRun, ...]
+
+
+class HistoryReader:
+    """Reads the last minutes again and again, and only what may have changed."""
+
+    def __init__(self, sessions: async_sessionmaker[AsyncSession], *, longest_run: timedelta) -> None:
+        self._sessions = sessions
+        self._longest_run = longest_run
+        self._steps: dict[datetime, TrendBucket] = {}
+        self._all_read_at: datetime | None = None
+        self._ended: Mapping[str, int] = {}
+        self._ended_read_at: datetime | None = None
+
+    async def read(self, now: datetime) -> History:
+        """Reads how things stand.
+
+        Raises:
+            DatabaseUnavailable: PostgreSQL does not answer.
+        """
+        with database_errors():
+            async with self._sessions() as session:
+                keys = await list_api_keys(session)
+                trend = await self._trend(session, now)
+                if _is_over(self._ended_read_at, now, _RATES_EVERY):
+                    since = now - RATE_WINDOW
+                    self._ended = await count_ended(session, since=since, longest=self._longest_run)
+                    self._ended_read_at = now
+                tasks = [schedule.task.name for schedule in SCHEDULES]
+                schedule_runs = await list_schedule_runs(session, tasks, limit=_SCHEDULE_RUNS)
+                wanted = RunFilter(states=(RunState.FAILED, RunState.LOST))
+                failures = await list_runs(session, wanted, limit=_FAILURES)
+        return History(
+            at=now,
+            keys=keys,
+            trend=trend,
+            ended=self._ended,
+            schedule_runs=schedule_runs,
+            failures=failures,
+        )
+
+    async def _trend(self, session: AsyncSession, now: datetime) -> tuple[TrendBucket, ...]:
+        everything = _is_over(self._all_read_at, now, _ALL_ANEW_EVERY)
+        since = now - (WINDOW if everything else _FRESH)
+        read = await get_run_trend(session, since=since, until=now, step=STEP)
+        if everything:
+            self._steps.clear()
+            self._all_read_at = now
+        self._steps.update({bucket.starts_at: bucket for bucket in read})
+        for old in [starts_at for starts_at in self._steps if starts_at <= now - WINDOW]:
+            del self._steps[old]
+        return tuple(self._steps[starts_at] for starts_at in sorted(self._steps))
+
+
+def _is_over(last: datetime | None, now: datetime, every: timedelta) -> bool:
+    return last is None or now - last >= every

@@ -1,0 +1,189 @@
+"""The schedules: when each runs, how it went, and pausing, resuming and running them."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from cronsim import CronSim
+from nicegui import ui
+
+from api.monitor.monitor import current_monitor, current_origin, current_viewer
+from api.monitor.parts.badges import Badge, look
+from api.monitor.parts.changes import allow, carry_out
+from api.monitor.parts.confirmation import confirmed
+from api.monitor.parts.instants import Instant, duration
+from api.monitor.parts.links import Link, job_path, small_button
+from api.monitor.parts.states import Failure, Placeholder
+from api.monitor.parts.text import Text
+from api.monitor.readings import Snapshot
+from api.monitor.shell import follow, page
+from api.monitor.verdict import late_since
+from flexiprice.domain.run import RunState
+from flexiprice.jobs.declarations import SCHEDULES
+from flexiprice.jobs.schedules import ScheduleState, pause_schedule, resume_schedule, run_schedule
+from flexiprice.services.run_pulse import ScheduleRun
+
+_STRIP: Final = 50
+# In the strip, beside the colour.
+_SIGNS: Final = {RunState.FAILED: "×", RunState.LOST: "×", RunState.RUNNING: "…", RunState.RETRYING: "↻"}
+
+
+@page("/schedules", "Schedules")
+async def schedules() -> None:
+    """Shows each schedule, and what came of its latest runs."""
+    failure = Failure()
+    cards = {schedule.name: _ScheduleCard(schedule.name) for schedule in SCHEDULES}
+
+    def render(now: Snapshot) -> None:
+        away = now.redis.away_since is not None
+        failure.show("Redis does not answer: this is how the schedules stood last." if away else None)
+        for state in now.fleet.schedules if now.fleet else ():
+            runs = now.history.schedule_runs.get(state.task, ()) if now.history else ()
+            cards[state.name].show(now.at, state, runs)
+
+    follow(render)
+
+
+class _ScheduleCard(ui.element):
+    """One schedule."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__("section")
+        self.classes("card").props(f"id={name}")
+        self._name = name
+        with self:
+            with ui.element("div").classes("card-head"):
+                Text("h2", name)
+                self._badge = Badge("on time")
+                with ui.element("div").classes("actions"):
+                    self._run = allow(small_button("Run now", name, self._ask_to_run))
+                    self._pause = allow(small_button("Pause", name, self._ask_to_pause))
+                    self._resume = allow(small_button("Resume", name, self._do_resume))
+            with ui.element("div").classes("columns"):
+                with _column("Runs"):
+                    self._words = Text("div", classes="strong")
+                    self._crontab = Text("div", classes="quiet small")
+                with _column("Next"):
+                    self._next = Instant(None, "in").classes("strong")
+                    with ui.element("div").classes("quiet small"):
+                        self._next_at = Instant(None)
+                with _column("Last run"):
+                    with Link("#") as self._last_link:
+                        self._last = Badge("never")
+                    with ui.element("div").classes("quiet small"):
+                        self._last_at = Instant(None, "ago")
+                        self._took = ui.label().classes("inline")
+                with _column("Lateness"):
+                    self._late = Text("div", classes="strong")
+                    self._late_of = Text("div", classes="quiet small")
+            self._error = Text("p", classes="error-line")
+            self._strip = _Strip()
+
+    def show(self, now: datetime, state: ScheduleState, runs: tuple[ScheduleRun, ...]) -> None:
+        """Shows how the schedule stands."""
+        late, paused = late_since(state, now), state.paused_at is not None
+        self._badge.show("paused" if paused else "late" if late else "on time")
+        for element, visible in ((self._pause, not paused), (self._resume, paused)):
+            if element.visible != visible:
+                element.set_visibility(visible)
+        self._words.text = CronSim(state.crontab, now).explain()
+        self._crontab.text = f"{state.crontab} · {state.time_zone}"
+        self._next.show(None if paused else state.next_tick_at)
+        self._next_at.show(None if paused else state.next_tick_at)
+        last = runs[-1] if runs else None
+        self._last.show(last.state if last else "never")
+        if last:
+            self._last_link.lead_to(job_path(last.job_id))
+        self._last_at.show(last.started_at if last else None)
+        self._took.text = f" · took {_took(last)}" if last else ""
+        self._show_lateness(now, late, last, state)
+        self._error.text = (last.error_message or "") if last and last.state is not RunState.SUCCEEDED else ""
+        self._strip.show(runs[-_STRIP:])
+
+    def _show_lateness(
+        self, now: datetime, late: datetime | None, last: ScheduleRun | None, state: ScheduleState
+    ) -> None:
+        if state.paused_at is not None:
+            self._late.text = "–"
+            self._late_of.text = f"paused by {state.paused_by or 'somebody'}"
+        elif late is not None:
+            self._late.text = duration(now - late)
+            self._late_of.text = "the tick that is due was not taken"
+        elif last is not None and last.due_at is not None:
+            self._late.text = duration(max(last.started_at - last.due_at, timedelta(0)))
+            self._late_of.text = "from due to start, last run"
+        else:
+            self._late.text, self._late_of.text = "–", ""
+
+    async def _ask_to_run(self) -> None:
+        tasks, origin = current_monitor().resources.tasks, current_origin()
+
+        async def make(details: dict[str, object]) -> str:
+            job = await run_schedule(tasks, self._name, now=datetime.now(UTC), origin=origin)
+            details["task_id"] = job.job_id
+            return f"{self._name} is enqueued"
+
+        consequence = "What it runs is enqueued now, paused or not. Its ticks stay as they are."
+        if await confirmed(f"Run {self._name} now?", consequence, verb="Run now", harmless=True):
+            await carry_out("run_one_schedule", self._name, make)
+
+    async def _ask_to_pause(self) -> None:
+        tasks, viewer = current_monitor().resources.tasks, current_viewer()
+
+        async def make(details: dict[str, object]) -> str:
+            details["changed"] = await pause_schedule(tasks, self._name, by=viewer.name)
+            return f"{self._name} is paused: its ticks pass unused"
+
+        consequence = "Its ticks pass without a run, on all workers, until it is resumed."
+        if await confirmed(f"Pause {self._name}?", consequence, verb="Pause"):
+            await carry_out("pause_one_schedule", self._name, make)
+
+    async def _do_resume(self) -> None:
+        tasks = current_monitor().resources.tasks
+
+        async def make(details: dict[str, object]) -> str:
+            details["changed"] = await resume_schedule(tasks, self._name)
+            return f"{self._name} is resumed: it runs at its next tick"
+
+        await carry_out("resume_one_schedule", self._name, make)
+
+
+class _Strip(ui.element):
+    """The latest runs, one mark each, the oldest first; a mark's height tells how long it took."""
+
+    def __init__(self) -> None:
+        super().__init__("div")
+        self.classes("strip").props("role=group aria-label='Latest runs, the oldest first'")
+        self._shown: list[tuple[str, RunState]] | None = None
+
+    def show(self, runs: tuple[ScheduleRun, ...]) -> None:
+        """Shows runs, the oldest first."""
+        shown = [(run.job_id, run.state) for run in runs]
+        if shown == self._shown:
+            return
+        self._shown = shown
+        self.clear()
+        longest = max((_seconds(run) for run in runs), default=0.0)
+        with self:
+            if not runs:
+                Placeholder("It has not run yet", "Its runs stand here once there are some.")
+            for run in runs:
+                height = 35 + 65 * (_seconds(run) / longest if longest else 0)
+                about = f"{run.state.value}, {run.started_at:%Y-%m-%d %H:%M:%S} UTC, took {_took(run)}"
+                with Link(job_path(run.job_id)) as mark:
+                    mark.props(f'title="{about}" aria-label="{about}"')
+                    mark.classes(f"mark tone-{look(run.state.value)[1]}").style(f"height: {height:.0f}%")
+                    Text("span", _SIGNS.get(run.state, "")).props("aria-hidden=true")
+
+
+def _seconds(run: ScheduleRun) -> float:
+    return (run.finished_at - run.started_at).total_seconds() if run.finished_at else 0.0
+
+
+def _took(run: ScheduleRun) -> str:
+    return duration(run.finished_at - run.started_at) if run.finished_at else "–"
+
+
+def _column(name: str) -> ui.element:
+    with ui.element("div").classes("column-of") as column:
+        Text("h3", name)
+    return column

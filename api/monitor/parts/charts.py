@@ -1,0 +1,144 @@
+"""Charts over time that move on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Literal
+
+from nicegui import ui
+
+# Readable on light and dark alike, so that a chart need not be told of the theme.
+QUIET: Final = "#737c87"
+GRID: Final = "rgba(128, 138, 150, 0.22)"
+GOOD: Final = "#2e9e5b"
+BAD: Final = "#e5484d"
+WARNING: Final = "#d9920a"
+ACTIVE: Final = "#3b82f6"
+ACCENT: Final = "#14a394"
+VIOLET: Final = "#8e6fdb"
+_CLOCK: Final = "new Date(+value).toLocaleTimeString('en-GB', {hour: '2-digit', minute: '2-digit'%s})"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One of the things that a chart shows.
+
+    Attributes:
+        name: what the legend calls it.
+        colour: its own.
+        kind: bars are stacked on one another, lines are not.
+        dashed: for one that must be told from another in more than colour.
+    """
+
+    name: str
+    colour: str
+    kind: Literal["line", "bar", "area"] = "line"
+    dashed: bool = False
+
+
+class TimeChart(ui.echart):
+    """Some figures over the last minutes, in the viewer's time."""
+
+    def __init__(
+        self, lines: Sequence[Line], *, label: str, unit: str = "", height: int = 200, bare: bool = False
+    ) -> None:
+        """Shows an empty chart.
+
+        Args:
+            lines: what it shows.
+            label: what it shows, for those who do not see it.
+            unit: of all values, such as ` s`.
+            height: in pixels.
+            bare: without axes and legend, as a small picture beside figures.
+        """
+        options = _options(lines, unit, bare=bare)
+        super().__init__(options)
+        self._axis: dict[str, Any] = options["xAxis"]
+        self._series: list[dict[str, Any]] = options["series"]
+        self._shown: list[object] = []
+        self.style(f"height: {height}px; width: 100%").props(f'role=img aria-label="{label}"')
+
+    def show(self, at: Sequence[datetime], values: Sequence[Sequence[float | None]]) -> None:
+        """Shows other figures.
+
+        Args:
+            at: instants, the oldest first.
+            values: those of each line at each instant.
+        """
+        shown: list[object] = [list(at), [list(line) for line in values]]
+        if shown == self._shown:
+            return
+        self._shown = shown
+        self._axis["data"] = [round(instant.timestamp() * 1000) for instant in at]
+        for series, of_line in zip(self._series, values, strict=True):
+            series["data"] = list(of_line)
+        self.update()
+
+
+def _options(lines: Sequence[Line], unit: str, *, bare: bool) -> dict[str, Any]:
+    text = {"color": QUIET, "fontSize": 11}
+    return {
+        "animation": False,
+        "textStyle": {"fontFamily": "inherit"},
+        "grid": {"left": 4, "right": 8, "top": 4 if bare else 30, "bottom": 2, "containLabel": not bare},
+        "legend": {
+            "show": not bare and len(lines) > 1,
+            "left": 0,
+            "top": 0,
+            "itemWidth": 14,
+            "itemHeight": 8,
+            "itemGap": 14,
+            "textStyle": {"color": QUIET, "fontSize": 12},
+        },
+        "tooltip": {
+            "trigger": "axis",
+            "confine": True,
+            "transitionDuration": 0,
+            "backgroundColor": "#1f252c",
+            "borderWidth": 0,
+            "textStyle": {"color": "#f0f2f4", "fontSize": 12},
+            "axisPointer": {"type": "line", "label": {"show": False}},
+            ":valueFormatter": f"value => value == null ? '–' : (+value.toFixed(3)) + '{unit}'",
+        },
+        "xAxis": {
+            "type": "category",
+            "show": not bare,
+            "boundaryGap": any(line.kind == "bar" for line in lines),
+            "data": [],
+            "axisLine": {"lineStyle": {"color": GRID}},
+            "axisTick": {"show": False},
+            "axisLabel": {**text, "hideOverlap": True, ":formatter": f"value => {_CLOCK % ''}"},
+            "axisPointer": {"label": {":formatter": f"({{value}}) => {_CLOCK % _SECONDS}"}},
+        },
+        "yAxis": {
+            "type": "value",
+            "show": not bare,
+            "min": 0,
+            "minInterval": 0 if unit else 1,
+            "splitNumber": 3,
+            "splitLine": {"lineStyle": {"color": GRID}},
+            "axisLabel": {**text, "formatter": "{value}" + unit},
+        },
+        "series": [_series(line, bare=bare) for line in lines],
+    }
+
+
+_SECONDS: Final = ", second: '2-digit'"
+
+
+def _series(line: Line, *, bare: bool) -> dict[str, Any]:
+    series: dict[str, Any] = {
+        "name": line.name,
+        "type": "bar" if line.kind == "bar" else "line",
+        "color": line.colour,
+        "data": [],
+        "emphasis": {"disabled": True},
+    }
+    if line.kind == "bar":
+        return {**series, "stack": "all", "barCategoryGap": "15%"}
+    series |= {"showSymbol": False, "connectNulls": False, "lineStyle": {"width": 1.5 if bare else 2}}
+    if line.dashed:
+        series["lineStyle"]["type"] = "dashed"
+    if line.kind == "area":
+        series["areaStyle"] = {"opacity": 0.15}
+    return series
