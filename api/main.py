@@ -12,6 +12,7 @@ from api import openapi
 from api.docs_page import add_docs
 from api.failed_keys import FailedKeys
 from api.key_check import KeyCheck
+from api.loop_lag import measuring_loop_lag
 from api.paths import ADMIN, API
 from api.problems import install_problem_handlers
 from api.request_context import REQUEST_ID_HEADER, RequestContext
@@ -63,7 +64,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             app.state.failed_keys = FailedKeys(resources.redis, limit=settings.failed_key_limit)
             app.state.metrics = Metrics()
             app.state.metrics.watch_database_pool(lambda: pool_use(resources.engine))
-            yield
+            async with measuring_loop_lag(app.state.metrics):
+                yield
 
     app = FastAPI(
         title="FlexiPrice",

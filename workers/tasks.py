@@ -1,5 +1,7 @@
 """The tasks: each unpacks its arguments, calls one service in one transaction, and returns its summary."""
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from flexiprice.domain.shard import Shard
 from flexiprice.jobs.declarations import (
     CLEANUP_EXPIRED_DISCOUNTS,
@@ -24,11 +26,18 @@ async def recompute_all_discounts(run: TaskRun, arguments: RecomputeAllArguments
     shards = run.parts or run.resources.settings.recompute_shards
     if shards > 1:
         return await recompute_in_shards(run, shards, days_threshold=arguments.days_threshold)
-    return await run.commit_once(
-        lambda session: recompute.recompute_all_discounts(
+
+    async def effect(session: AsyncSession) -> object:
+        summary = await recompute.recompute_all_discounts(
             session, now=run.now, days_threshold=arguments.days_threshold
         )
-    )
+        run.report_progress(1, 2, f"{summary.considered} batches priced; committing")
+        return summary
+
+    run.report_progress(0, 2, "pricing")
+    result = await run.commit_once(effect)
+    run.report_progress(2, 2, "done")
+    return result
 
 
 @task(RECOMPUTE_SHARD)
@@ -46,13 +55,19 @@ async def recompute_shard(run: TaskRun, arguments: RecomputeShardArguments) -> o
 async def recompute_batches(run: TaskRun, arguments: RecomputeBatchesArguments) -> object:
     """Prices batches that are new or have changed."""
     return await run.commit_once(
-        lambda session: recompute.recompute_batches(session, now=run.now, batch_ids=arguments.batch_ids)
+        lambda session: recompute.recompute_batches(
+            session,
+            now=run.now,
+            batch_ids=arguments.batch_ids,
+            days_threshold=run.resources.settings.days_threshold,
+        )
     )
 
 
 @task(CLEANUP_EXPIRED_DISCOUNTS)
 async def cleanup_expired_discounts(run: TaskRun, _: NoArguments) -> object:
     """Closes what is expired or sold out, and keeps partitions and retention."""
+    run.report_progress(0, 2, "forgetting what is past its retention")
     # In a transaction of its own, so that no recompute waits for it.
     async with run.resources.sessions.begin() as session:
         await retention.purge_operations(
@@ -60,6 +75,7 @@ async def cleanup_expired_discounts(run: TaskRun, _: NoArguments) -> object:
             now=run.now,
             run_history_retention_days=run.resources.settings.run_history_retention_days,
         )
+    run.report_progress(1, 2, "closing what is over")
     return await run.commit_once(
         lambda session: cleanup.cleanup_expired_discounts(
             session,

@@ -12,7 +12,7 @@ from types import FrameType
 
 import httpx
 
-from flexiprice.cli.serve import API_SERVER
+from flexiprice.cli.serve import API_SERVER, SUPERVISED_WORKER
 from flexiprice.embedded.server_process import ServerProcess
 from flexiprice.errors import Conflict, ServerFailed
 from flexiprice.settings import PREFIX, Settings
@@ -93,9 +93,8 @@ def running_programs(
         return process
 
     with ExitStack() as stack:
-        supervised = (sys.executable, "-P", "-m", "arq", "workers.settings.WorkerSettings")
         # One that has done its share is to be followed by another.
-        worker = start("The worker", "worker.log", "flexiprice.cli.supervisor", *supervised)
+        worker = start("The worker", "worker.log", *SUPERVISED_WORKER)
         api = start("The API", "api.log", *API_SERVER, "--host", host, "--port", str(port))
         http = httpx.Client(
             base_url=f"{address}/api/v1",

@@ -19,6 +19,12 @@ API_SERVER: Final = (
     # The application believes the proxies that the settings name, and no others.
     "--no-proxy-headers",
 )
+# What stays is the supervisor alone, which loads nothing of what a worker needs.
+SUPERVISED_WORKER: Final = (
+    *("flexiprice.cli.supervisor", sys.executable, "-P", "-m", "arq", "workers.settings.WorkerSettings"),
+    # So that arq's own first lines are in our format too.
+    *("--custom-log-dict", "workers.settings.LOGGING"),
+)
 
 LogLevelOption = Annotated[
     str | None,
@@ -79,9 +85,8 @@ def worker(
         return
     settings = load_settings(worker_queues=queues, worker_concurrency=concurrency, log_level=log_level)
     require_servers(settings)
-    # What stays is the supervisor alone, which loads nothing of what a worker needs.
     become(
-        *("flexiprice.cli.supervisor", sys.executable, "-P", "-m", "arq", "workers.settings.WorkerSettings"),
+        *SUPERVISED_WORKER,
         variables={
             "WORKER_QUEUES": ",".join(settings.worker_queues),
             "WORKER_CONCURRENCY": str(settings.worker_concurrency),

@@ -17,26 +17,12 @@ from types import FrameType
 from typing import Final
 
 from flexiprice.embedded.tether import tethered
+from flexiprice.jobs.recycling import PIPE_VARIABLE, RECYCLED
 
 # Not ours of `telemetry`, which would load half of FlexiPrice into the supervised program's parent.
 _LOGGER = logging.getLogger(__name__)
 
-# Not one of the settings, whose names begin otherwise.
-_PIPE_VARIABLE: Final = "_FLEXIPRICE_SUPERVISOR"
-_RECYCLED: Final = b"recycled"
 _STOPPING: Final = (signal.SIGTERM, signal.SIGINT)
-
-
-def announce_recycling() -> bool:
-    """Asks this program's supervisor to start it anew once it has ended with exit code 0.
-
-    Returns:
-        Whether there is one; without, whoever else watches over the program decides.
-    """
-    try:
-        return os.write(int(os.environ[_PIPE_VARIABLE]), _RECYCLED) > 0
-    except (KeyError, ValueError, OSError):
-        return False
 
 
 def supervise(command: Sequence[str], *, environment: Mapping[str, str] | None = None) -> int:
@@ -109,7 +95,7 @@ class _Supervisor:
             # A group of its own, or Ctrl-C would reach it twice: from the terminal, and from here.
             program = self._program = subprocess.Popen(
                 self._command,
-                env={**self._environment, _PIPE_VARIABLE: str(says)},
+                env={**self._environment, PIPE_VARIABLE: str(says)},
                 stdin=subprocess.DEVNULL,
                 pass_fds=(says,),
                 process_group=0,
@@ -130,7 +116,7 @@ def _heard(pipe: int) -> bool:
     # What the program itself started may have the other end still open.
     os.set_blocking(pipe, False)
     try:
-        return os.read(pipe, len(_RECYCLED)) == _RECYCLED
+        return os.read(pipe, len(RECYCLED)) == RECYCLED
     except BlockingIOError:
         return False
 

@@ -9,6 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from flexiprice.jobs.declarations import CLEANUP_EXPIRED_DISCOUNTS
 from flexiprice.settings import load_settings
 from tests.api.conftest import serve
+from tests.workers.conftest import until
 
 Series = dict[tuple[str, str], float]
 
@@ -52,3 +53,10 @@ async def test_without_redis_it_tells_the_rest(client_without_redis: AsyncClient
     read = await scrape(client_without_redis)
     assert ("flexiprice_database_connections_max", "") in read
     assert ("flexiprice_workers_alive", "") not in read
+
+
+async def test_it_tells_how_late_its_own_event_loop_is(stranger: AsyncClient) -> None:
+    async def measured() -> bool:
+        return (await scrape(stranger))["flexiprice_event_loop_lag_seconds_count", ""] > 0
+
+    await until(measured)

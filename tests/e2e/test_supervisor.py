@@ -10,14 +10,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from flexiprice.cli.supervisor import announce_recycling
+from flexiprice.jobs.recycling import announce_recycling
 from tests.processes import read_until, start, wait_for
 
 SUPERVISOR = "import sys; from flexiprice.cli.supervisor import supervise; sys.exit(supervise(sys.argv[1:]))"
 # Says every signal that it gets, and ends at the one that it is told to end at.
 LISTENER = """
 import os, signal, sys, time
-from flexiprice.cli.supervisor import announce_recycling
+from flexiprice.jobs.recycling import announce_recycling
 count = 0
 def say(number, _):
     global count
@@ -65,7 +65,7 @@ def test_a_program_that_has_done_its_share_is_started_anew_until_it_ends_otherwi
     program = """
 import sys
 from pathlib import Path
-from flexiprice.cli.supervisor import announce_recycling
+from flexiprice.jobs.recycling import announce_recycling
 lives = Path("lives")
 with lives.open("a") as file:
     file.write("x")
@@ -86,7 +86,7 @@ sys.exit(7)
         ("raise SystemExit(3)", 3),
         ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", 128 + signal.SIGKILL),
         # One that crashed after it had said that it was about to end.
-        ("import flexiprice.cli.supervisor as s; s.announce_recycling(); raise SystemExit(4)", 4),
+        ("import flexiprice.jobs.recycling as s; s.announce_recycling(); raise SystemExit(4)", 4),
     ],
     ids=["ends", "fails", "is killed", "fails while it is recycled"],
 )

@@ -7,7 +7,6 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from flexiprice.cli.supervisor import announce_recycling
 from flexiprice.domain.run import RunState
 from flexiprice.errors import InvalidSettings
 from flexiprice.jobs.announcements import Announcements
@@ -15,6 +14,7 @@ from flexiprice.jobs.declarations import SCHEDULES, Schedule, TaskArguments
 from flexiprice.jobs.ending import cancelled
 from flexiprice.jobs.fleet import WorkerCommand
 from flexiprice.jobs.fleet_snapshot import take_snapshot
+from flexiprice.jobs.recycling import announce_recycling
 from flexiprice.jobs.redis import create_redis_of
 from flexiprice.jobs.untold_runs import UntoldRuns
 from flexiprice.metrics import FleetSnapshot, Metrics, PoolUse
@@ -247,7 +247,7 @@ class WorkerProcess:
             await self._drain(self._life)
         self._patience.over = True
         if self._main is not None:
-            self._main.cancel()
+            await cancelled(self._main)
 
     async def _drain(self, life: Life) -> None:
         """Lets running jobs end, or hands them back when that takes too long."""

@@ -9,6 +9,7 @@ from typing import Final
 from arq.connections import ArqRedis
 
 from flexiprice.jobs import keys
+from flexiprice.jobs.ending import cancelled
 from flexiprice.jobs.progress import Progress, write_progress
 from flexiprice.jobs.redis import UNAVAILABLE
 from flexiprice.jobs.scripts import REPORT_PROGRESS
@@ -36,8 +37,7 @@ class ProgressReporter:
         """Writes what was reported last, unless Redis is slow, and ends."""
         if self._writer is None:
             return
-        self._writer.cancel()
-        await asyncio.wait([self._writer])
+        await cancelled(self._writer)
         with suppress(TimeoutError):
             async with asyncio.timeout(_WRITE_EVERY_SECONDS):
                 await self._write_once()

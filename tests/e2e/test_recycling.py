@@ -1,0 +1,72 @@
+"""`flexiprice worker` replaces its worker when that one has done its share, and loses no job over it."""
+
+import json
+import signal
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+
+from flexiprice.domain.run import RunState
+from flexiprice.jobs.client import TaskQueue
+from flexiprice.jobs.declarations import RECOMPUTE_ALL_DISCOUNTS, RECOMPUTE_BATCHES
+from flexiprice.jobs.redis import create_redis
+from flexiprice.jobs.status import RunStatus
+from flexiprice.services.runs import RecordedRun, list_runs
+from flexiprice.settings import Settings
+from tests.processes import flexiprice, start
+from tests.workers.conftest import until
+
+
+@pytest.fixture
+async def queue(settings: Settings) -> AsyncIterator[TaskQueue]:
+    client = create_redis(settings, client_name="flexiprice-tests")
+    tasks = TaskQueue(client, settings)
+    yield tasks
+    await tasks.aclose()
+    await client.aclose(close_connection_pool=True)
+
+
+async def test_real_jobs_are_done_by_one_worker_after_another_each_with_its_share(
+    queue: TaskQueue, engine: AsyncEngine, environment: dict[str, str], tmp_path: Path
+) -> None:
+    jobs = [await queue.enqueue(RECOMPUTE_ALL_DISCOUNTS)]
+    jobs += [await queue.enqueue(RECOMPUTE_BATCHES, arguments={"batch_ids": [1]}) for _ in range(3)]
+    share = {
+        "FLEXIPRICE_WORKER_MAX_TASKS": "2",
+        "FLEXIPRICE_WORKER_CONCURRENCY": "1",
+        "FLEXIPRICE_LOG_FORMAT": "json",
+    }
+    supervisor = start(flexiprice("worker", "--concurrency", "1"), tmp_path, {**environment, **share})
+    try:
+        for job in jobs:
+            assert (await queue.wait(job.job_id, timedelta(seconds=40))).status is RunStatus.SUCCEEDED
+        runs: tuple[RecordedRun, ...] = ()
+
+        async def recorded() -> bool:
+            nonlocal runs
+            async with AsyncSession(engine) as session:
+                runs = await list_runs(session)
+            return [run.state for run in runs] == [RunState.SUCCEEDED] * 4
+
+        await until(recorded)
+
+        async def another_lives() -> bool:
+            return {worker.worker_id for worker in await queue.live_workers()} - used != set()
+
+        used = {run.worker_id for run in runs}
+        await until(another_lives)
+    finally:
+        supervisor.send_signal(signal.SIGTERM)
+        said, _ = supervisor.communicate(timeout=40)
+
+    assert supervisor.returncode == 0, said
+    assert sorted(sum(run.worker_id == worker for run in runs) for worker in used) == [2, 2]
+    # All of them, from the first on.
+    lines = [json.loads(line) for line in said.splitlines()]
+    assert sum(line["message"] == "worker started" for line in lines) == 3
+    progress = (await queue.status(jobs[0].job_id)).progress
+    assert progress is not None
+    assert (progress.done, progress.total) == (2, 2)
