@@ -1,0 +1,244 @@
+"""One task: everything that is known of it, live, and what can be done about it."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from nicegui import ui
+
+from api.monitor.monitor import current_monitor, current_origin
+from api.monitor.parts.badges import Badge, look
+from api.monitor.parts.changes import allow, carry_out
+from api.monitor.parts.confirmation import confirmed
+from api.monitor.parts.documents import Document
+from api.monitor.parts.instants import Instant, duration
+from api.monitor.parts.states import Failure, Placeholder
+from api.monitor.parts.task_links import link_to_task
+from api.monitor.parts.text import Text
+from api.monitor.shell import page
+from api.monitor.task_story import TaskStory, moments, read_story
+from flexiprice.jobs.progress import Progress
+from flexiprice.jobs.retrying import RetryOutcome, retry_jobs
+from flexiprice.jobs.revoking import revoke_jobs
+from flexiprice.services.runs import RecordedRun
+
+_REFRESH_SECONDS = 1.0
+
+
+@page("/tasks/{job_id:path}", "Task", section="/tasks")
+async def run(job_id: str) -> None:
+    """Shows one task."""
+    view = _RunView(job_id)
+    await view.refresh()
+    ui.timer(_REFRESH_SECONDS, view.refresh, immediate=False)
+
+
+class _RunView:
+    """The page of one viewer."""
+
+    def __init__(self, job_id: str) -> None:
+        self._job_id = job_id
+        self._shown: TaskStory | None = None
+        ui.add_head_html('<link rel="stylesheet" href="/assets/tasks.css">')
+        self._failure = Failure()
+        with ui.element("div").classes("run-head"):
+            self._name = Text("h2", classes="run-name")
+            self._badge = Badge("unknown")
+            with ui.element("div").classes("actions"):
+                self._revoke = allow(ui.button("Revoke", icon="block", on_click=self._ask_to_revoke))
+                self._retry = allow(ui.button("Retry", icon="replay", on_click=self._do_retry))
+                for button in (self._revoke, self._retry):
+                    button.props("outline dense no-caps color=primary")
+        with ui.element("div").classes("run-progress") as self._progress:
+            with (
+                ui.element("div").classes("meter").props("role=progressbar aria-valuemin=0 aria-valuemax=100")
+            ):
+                self._meter = ui.element("div")
+            self._progress_text = Text("span", classes="quiet")
+        self._body = ui.element("div")
+
+    async def refresh(self) -> None:
+        """Reads anew; only what has changed is shown anew."""
+        monitor = current_monitor()
+        story = await monitor.live.shared(
+            ("task", self._job_id), lambda: read_story(monitor.resources, self._job_id), max_age=0.9
+        )
+        self._show_progress(story.job.progress if story.job and not story.has_ended else None)
+        if story == self._shown:
+            return
+        self._shown = story
+        self._failure.show("; ".join(story.failures) or None)
+        self._name.text = story.task if story.is_known else "No such task"
+        self._badge.set_visibility(story.is_known)
+        self._badge.show(story.state)
+        self._revoke.set_visibility(story.is_known and not story.has_ended)
+        self._retry.set_visibility(story.job is not None and story.has_ended)
+        self._body.clear()
+        with self._body:
+            if story.is_known:
+                _body(story)
+            elif not story.failures:
+                Placeholder(
+                    f"Nothing is known of {self._job_id}",
+                    "There was no such task, or it is no longer kept.",
+                    icon="search_off",
+                )
+
+    def _show_progress(self, progress: Progress | None) -> None:
+        self._progress.set_visibility(progress is not None)
+        if progress is None:
+            return
+        total = progress.total
+        fraction = min(1.0, progress.done / total) if total else 0.0
+        self._meter.style(f"width: {fraction:.2%}")
+        of_total = "" if total is None else f" of {total:,}"
+        self._progress_text.text = f"{progress.done:,}{of_total} {progress.message or ''}".rstrip()
+
+    async def _ask_to_revoke(self) -> None:
+        async def revoke(details: dict[str, object]) -> str:
+            (answer,) = await revoke_jobs(current_monitor().resources.tasks, [self._job_id])
+            details["outcome"] = answer.outcome.value
+            return f"Revoked: {answer.message}"
+
+        effect = "If it waits it will never start; if it runs it is cancelled."
+        if await confirmed("Revoke this task?", effect, verb="Revoke"):
+            await carry_out("revoke_task", self._job_id, revoke)
+            await self.refresh()
+
+    async def _do_retry(self) -> None:
+        new_ids: list[str] = []
+
+        async def retry(details: dict[str, object]) -> str:
+            tasks = current_monitor().resources.tasks
+            (answer,) = await retry_jobs(tasks, [self._job_id], origin=current_origin())
+            details["new_task_id"] = answer.new_job_id
+            if answer.outcome is RetryOutcome.ENQUEUED and answer.new_job_id:
+                new_ids.append(answer.new_job_id)
+            return answer.message
+
+        if await carry_out("retry_task", self._job_id, retry) and new_ids:
+            ui.navigate.to(link_to_task(new_ids[0]))
+
+
+def _body(story: TaskStory) -> None:
+    with ui.element("div").classes("grid run-grid"):
+        with ui.element("section").classes("card"):
+            _card_title("Facts")
+            _facts(story)
+        with ui.element("section").classes("card"):
+            _card_title("Timeline")
+            _timeline(story)
+    latest = story.latest
+    error = story.job.error if story.job else None
+    code, message = (error.code, error.message) if error else ("", "")
+    if latest and latest.error_code and not code:
+        code, message = latest.error_code, latest.error_message or ""
+    if code:
+        with ui.element("section").classes("card run-error"):
+            _card_title("Error")
+            Text("p", message)
+            Text("p", code, classes="mono quiet")
+            if latest and latest.traceback:
+                Document(latest.traceback, label="Traceback")
+    with ui.element("div").classes("grid"):
+        with ui.element("section").classes("card"):
+            _card_title("Arguments")
+            Document(story.arguments, label="Arguments", empty="It has none, or they are no longer known.")
+        with ui.element("section").classes("card"):
+            _card_title("Result")
+            result = story.job.result if story.job and story.job.ready else None
+            result = latest.result if result is None and latest else result
+            Document(result, label="Result", empty="None." if story.has_ended else "It has not ended.")
+    if len(story.attempts) > 1:
+        _runs("Tries", story.attempts, linked=False)
+    if story.children:
+        _runs("Tasks that came of it", story.children, linked=True)
+
+
+def _card_title(title: str) -> None:
+    with ui.element("div").classes("card-head"):
+        Text("h2", title)
+
+
+def _facts(story: TaskStory) -> None:
+    job, latest = story.job, story.latest
+    worker = (job.worker_id if job else None) or (latest.worker_id if latest else None)
+    queue = (job.queue.value if job and job.queue else None) or (latest.queue if latest else None)
+    parent = (job.origin.parent_job_id if job else None) or (latest.parent_job_id if latest else None)
+    request = (job.origin.request_id if job else None) or (latest.request_id if latest else None)
+    trigger = (job.origin.trigger if job else None) or (latest.trigger if latest else None)
+    attempt = (job.attempt if job else 0) or (latest.attempt if latest else 0)
+    started = (job.started_at if job else None) or (latest.started_at if latest else None)
+    finished = (job.finished_at if job else None) or (latest.finished_at if latest else None)
+    with ui.element("dl").classes("facts"):
+        _fact("Job", story.job_id, mono=True)
+        _fact("Queue", queue)
+        _fact("Worker", worker, mono=True)
+        _fact("Try", str(attempt) if attempt else None)
+        _fact("Trigger", trigger.value.replace("_", " ") if trigger else None)
+        _fact("By", job.origin.actor if job else None)
+        if parent:
+            Text("dt", "Parent")
+            with ui.element("dd"), ui.element("a").props(f"href={link_to_task(parent)}").classes("mono"):
+                ui.label(parent)
+        _fact("Request", request, mono=True)
+        _instant_fact("Enqueued", story.enqueued_at)
+        _instant_fact("Due", job.due_at if job else None)
+        _instant_fact("Started", started)
+        _instant_fact("Finished", finished)
+        _fact("Waited", duration(latest.waited) if latest else None)
+        _fact("Ran", duration(latest.ran) if latest and latest.ran else None)
+
+
+def _fact(name: str, value: str | None, *, mono: bool = False) -> None:
+    if value:
+        Text("dt", name)
+        Text("dd", value, classes="mono" if mono else "")
+
+
+def _instant_fact(name: str, at: datetime | None) -> None:
+    if at is not None:
+        Text("dt", name)
+        with ui.element("dd"):
+            Instant(at)
+
+
+def _timeline(story: TaskStory) -> None:
+    with ui.element("ol").classes("timeline"):
+        for moment in moments(story):
+            icon, tone = look(moment.state)
+            with ui.element("li"):
+                ui.icon(icon).props("aria-hidden=true").classes(f"sign-{tone}")
+                with ui.element("div"):
+                    Text("strong", moment.what)
+                    if moment.detail:
+                        Text("div", moment.detail, classes="quiet")
+                Instant(moment.at)
+
+
+def _runs(title: str, runs: Iterable[RecordedRun], *, linked: bool) -> None:
+    with ui.element("section").classes("card"):
+        _card_title(title)
+        with ui.element("div").classes("table-frame"), ui.element("table").classes("rows stacking"):
+            with ui.element("thead"), ui.element("tr"):
+                for heading in ("Status", "Task" if linked else "Try", "Worker", "Started", "Ran", "Error"):
+                    Text("th", heading).props("scope=col")
+            with ui.element("tbody"):
+                for each in runs:
+                    _run_row(each, linked=linked)
+
+
+def _run_row(each: RecordedRun, *, linked: bool) -> None:
+    with ui.element("tr"):
+        with ui.element("td").props("data-name=Status"):
+            Badge(each.state)
+        if linked:
+            link = f"href={link_to_task(each.job_id)}"
+            with ui.element("td").props("data-name=Task"), ui.element("a").props(link):
+                ui.label(each.task)
+        else:
+            Text("td", str(each.attempt)).props("data-name=Try")
+        Text("td", each.worker_id, classes="mono").props("data-name=Worker")
+        with ui.element("td").props("data-name=Started"):
+            Instant(each.started_at)
+        Text("td", duration(each.ran)).props("data-name=Ran")
+        Text("td", each.error_message or "").props("data-name=Error")
