@@ -1,0 +1,228 @@
+"""What stands in docker/: an image that is built from locks and is nobody's in particular, and no secrets."""
+
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import requires
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from dockerfile_parse import DockerfileParser  # type: ignore[import-untyped]
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from flexiprice.settings import PREFIX, Settings
+from tests.e2e.compose_file import DOCKER, Unset, compose_file, variables
+
+ROOT = DOCKER.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+GIVEN = {
+    "POSTGRES_PASSWORD": "database-password-of-this-test",
+    "REDIS_PASSWORD": "redis-password-of-this-test",
+    "FLEXIPRICE_API_KEY": "api-key-of-this-test",
+}
+# What Compose reads and no program of ours: names, addresses and ports of containers.
+ONLY_COMPOSE = {
+    "FLEXIPRICE_IMAGE",
+    "FLEXIPRICE_BIND",
+    "FLEXIPRICE_API_PORT",
+    "FLEXIPRICE_MONITOR_PORT",
+    "FLEXIPRICE_STOP_GRACE_PERIOD",
+}
+SETTINGS = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+
+
+def instructions(*, last_stage: bool = False) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    for step in DockerfileParser(path=str(DOCKER / "Dockerfile")).structure:
+        if last_stage and step["instruction"] == "FROM":
+            found = []
+        found.append((step["instruction"], step["value"]))
+    return found
+
+
+def in_last_stage(instruction: str) -> list[str]:
+    return [value for name, value in instructions(last_stage=True) if name == instruction]
+
+
+def locked(path: Path) -> dict[str, tuple[str, frozenset[str]]]:
+    """Of each package, its version with the marker, and its hashes."""
+    found: dict[str, tuple[str, frozenset[str]]] = {}
+    for entry in re.split(r"\n(?=[a-z0-9])", path.read_text()):
+        pin = entry.partition(" \\")[0]
+        if "==" in pin:
+            requirement = Requirement(pin)
+            hashes = frozenset(re.findall(r"sha256:[0-9a-f]{64}", entry))
+            found[canonicalize_name(requirement.name)] = (str(requirement.specifier), hashes)
+    return found
+
+
+def all_needed(requirements: list[str]) -> set[str]:
+    """The packages that these need on this machine, and those that they need."""
+    needed: set[str] = set()
+    waiting = [Requirement(text) for text in requirements]
+    seen: set[str] = set()
+    while waiting:
+        requirement = waiting.pop()
+        if str(requirement) in seen:
+            continue
+        seen.add(str(requirement))
+        needed.add(canonicalize_name(requirement.name))
+        for text in requires(requirement.name) or ():
+            further = Requirement(text)
+            extras = requirement.extras or {""}
+            if not further.marker or any(further.marker.evaluate({"extra": extra}) for extra in extras):
+                waiting.append(further)
+    return needed
+
+
+def services_of_ours() -> dict[str, Any]:
+    services = compose_file(GIVEN)["services"]
+    return {name: service for name, service in services.items() if "build" in service}
+
+
+class TestTheImage:
+    def test_its_dockerfile_satisfies_the_linter(self) -> None:
+        hadolint = Path(sys.executable).with_name("hadolint")
+        said = subprocess.run(
+            [hadolint, DOCKER / "Dockerfile"], capture_output=True, text=True, check=False, timeout=30
+        )
+        assert said.returncode == 0, said.stdout
+
+    @pytest.mark.parametrize("instruction", ["ENTRYPOINT", "CMD"])
+    def test_no_shell_stands_between_the_engine_and_the_program(self, instruction: str) -> None:
+        (words,) = in_last_stage(instruction)
+        assert json.loads(words)
+
+    def test_its_health_check_needs_no_shell_either(self) -> None:
+        (check,) = in_last_stage("HEALTHCHECK")
+        assert json.loads(check.partition("CMD ")[2])[-2:] == ["-m", "flexiprice.cli.healthcheck"]
+
+    def test_it_runs_as_a_user_other_than_root_who_is_a_number(self) -> None:
+        (user,) = in_last_stage("USER")
+        assert all(int(number) > 0 for number in user.split(":"))
+
+    def test_it_stops_at_the_signal_that_the_programs_heed(self) -> None:
+        assert in_last_stage("STOPSIGNAL") == ["SIGTERM"]
+
+    def test_every_package_is_installed_by_its_hash_or_from_what_was_built_here(self) -> None:
+        steps = [value for name, value in instructions() if name == "RUN"]
+        installs = [
+            part for step in steps for part in step.split("&&") if " install " in part and "pip" in part
+        ]
+        by_pip = [part for part in installs if "apt-get" not in part]
+        assert len(by_pip) == 3
+        assert all("--require-hashes" in part or "--no-deps --no-index" in part for part in by_pip)
+
+    def test_its_label_tells_this_version(self) -> None:
+        assert f"VERSION={PROJECT['project']['version']}" in in_last_stage("ARG")
+
+    def test_all_that_is_copied_is_there_and_let_through(self) -> None:
+        let_through = [
+            line[1:] for line in (ROOT / ".dockerignore").read_text().split() if line.startswith("!")
+        ]
+        copied = [
+            source
+            for name, value in instructions()
+            if name == "COPY" and "--from" not in value
+            for source in value.split()[:-1]
+        ]
+        assert "flexiprice" in copied
+        for source in copied:
+            assert (ROOT / source).exists()
+            assert any(Path(source).match(pattern) for pattern in let_through), source
+
+
+class TestTheLocks:
+    @pytest.mark.parametrize("lock", ["requirements.lock", "build.lock"])
+    def test_they_say_the_same_as_the_lock_that_is_tested_with(self, lock: str) -> None:
+        tested, shipped = locked(ROOT / "requirements.lock"), locked(DOCKER / lock)
+        assert len(shipped) >= 5
+        assert all(hashes for _, hashes in shipped.values())
+        assert {name: tested.get(name) for name in shipped} == shipped, "make lock"
+
+    def test_what_is_shipped_is_what_the_programs_and_the_monitor_need_and_nothing_else(self) -> None:
+        project = PROJECT["project"]
+        needed = all_needed(project["dependencies"] + project["optional-dependencies"]["monitor"])
+        # For other systems and older Pythons; they are not installed here.
+        elsewhere = {"colorama", "async-timeout"}
+        assert set(locked(DOCKER / "requirements.lock")) - elsewhere == needed - elsewhere, "make lock"
+
+    def test_the_build_has_what_the_project_is_built_with(self) -> None:
+        assert all_needed(PROJECT["build-system"]["requires"]) <= set(locked(DOCKER / "build.lock"))
+
+
+class TestCompose:
+    def test_the_file_is_what_the_compose_specification_asks_for(self) -> None:
+        said = subprocess.run(
+            [
+                Path(sys.executable).with_name("check-jsonschema"),
+                *("--builtin-schema", "vendor.compose-spec", DOCKER / "compose.yaml"),
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=30,
+        )
+        assert said.returncode == 0, said.stdout
+
+    @pytest.mark.parametrize("missing", sorted(GIVEN))
+    def test_without_a_secret_nothing_starts_and_the_message_says_which_and_where(self, missing: str) -> None:
+        with pytest.raises(Unset, match=f"set {missing} in docker/.env"):
+            compose_file({**GIVEN, missing: ""})
+
+    def test_no_secret_has_a_default(self) -> None:
+        assert variables("?") == set(GIVEN)
+
+    def test_the_example_names_every_variable_and_fills_in_no_secret(self) -> None:
+        lines = re.findall(r"^#?([A-Z_]+)=(.*)$", (DOCKER / "env.example").read_text(), re.MULTILINE)
+        assert {name for name, _ in lines} == variables()
+        assert {name for name, value in lines if not value} == {*GIVEN, "FLEXIPRICE_MONITOR_READ_KEY"}
+
+    def test_every_flexiprice_variable_is_a_setting(self) -> None:
+        given = {
+            name
+            for service in services_of_ours().values()
+            for name in service["environment"]
+            if name.startswith(PREFIX)
+        }
+        assert len(given) > 8
+        assert given <= SETTINGS
+        assert {name for name in variables() if name.startswith(PREFIX)} <= SETTINGS | ONLY_COMPOSE
+
+    def test_every_container_of_ours_can_change_nothing_but_tmp(self) -> None:
+        services = services_of_ours()
+        assert services.keys() == {"migrate", "api", "worker", "monitor"}
+        for service in services.values():
+            assert service["read_only"] is True
+            assert service["cap_drop"] == ["ALL"]
+            assert service["security_opt"] == ["no-new-privileges:true"]
+
+    def test_every_container_has_limits_and_is_started_again(self) -> None:
+        for service in compose_file(GIVEN)["services"].values():
+            assert service["deploy"]["resources"]["limits"].keys() == {"cpus", "memory"}
+            assert service["restart"] in {"unless-stopped", "on-failure:5"}
+
+    def test_ports_are_for_this_machine_only_unless_it_is_said_otherwise(self) -> None:
+        services = compose_file(GIVEN)["services"]
+        published = {name: service["ports"] for name, service in services.items() if "ports" in service}
+        assert published.keys() == {"api", "monitor", "prometheus"}
+        assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
+
+    def test_a_worker_is_given_the_time_that_it_takes_to_stop(self) -> None:
+        period = compose_file(GIVEN)["services"]["worker"]["stop_grace_period"]
+        grace = Settings.model_fields["worker_grace"].default.total_seconds()
+        assert int(period.removesuffix("s")) >= grace + 10
+
+    def test_prometheus_asks_the_ports_that_are_served(self) -> None:
+        services = compose_file(GIVEN)["services"]
+        assert "./prometheus.yaml:/etc/prometheus/prometheus.yml:ro" in services["prometheus"]["volumes"]
+        jobs = yaml.safe_load((DOCKER / "prometheus.yaml").read_text())["scrape_configs"]
+        api, workers = (jobs[0]["static_configs"][0]["targets"][0], jobs[1]["dns_sd_configs"][0])
+        assert api == f"api:{services['api']['command'][-1]}"
+        assert workers["names"] == ["worker"]
+        assert str(workers["port"]) == services["worker"]["environment"]["FLEXIPRICE_WORKER_METRICS_PORT"]
