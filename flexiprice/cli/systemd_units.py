@@ -19,6 +19,7 @@ ProtectSystem=strict
 ProtectHome={protect_home}
 PrivateTmp=yes
 PrivateDevices=yes
+PrivateMounts=yes
 DevicePolicy=closed
 PrivateUsers=yes
 ProtectClock=yes
