@@ -155,11 +155,11 @@ async def test_a_page_deep_in_a_hundred_thousand_runs_costs_what_the_first_one_d
     middle = (NOON - timedelta(seconds=2 * 500 * _THOUSANDS), UUID(int=2**128 - 1))
     failed = RunFilter(states=[RunState.FAILED])
     cleanup = RunFilter(task="cleanup")
-    assert await pages_read(crowded) <= 2 * _PAGE
-    assert await pages_read(crowded, after=deep) <= 2 * _PAGE
-    assert await pages_read(crowded, cleanup, after=middle) <= 2 * _PAGE
-    assert await pages_read(crowded, failed) <= 2 * _PAGE
-    assert await pages_read(crowded, failed, after=middle) <= 2 * _PAGE
+    assert await pages_read(crowded) <= 3 * _PAGE
+    assert await pages_read(crowded, after=deep) <= 3 * _PAGE
+    assert await pages_read(crowded, cleanup, after=middle) <= 3 * _PAGE
+    assert await pages_read(crowded, failed) <= 3 * _PAGE
+    assert await pages_read(crowded, failed, after=middle) <= 3 * _PAGE
     assert await pages_read(crowded, RunFilter(worker_id="worker-1"), after=deep) <= 6 * _PAGE
 
 
