@@ -127,7 +127,8 @@ def read_status(job_id: str, traces: JobTraces) -> JobStatus | None:
     elif traces.tries:
         status = RunStatus.RETRYING
     else:
-        status = RunStatus.DEFERRED if due_at_ms > traces.now_ms else RunStatus.QUEUED
+        later = due_at_ms > traces.now_ms + _CLOCKS_DIFFER_MS
+        status = RunStatus.DEFERRED if later else RunStatus.QUEUED
     return JobStatus(
         job_id=job_id,
         task=traces.record.get("task"),
@@ -218,6 +219,8 @@ def _unexpected(kind: str) -> JobError:
     return JobError(RemoteError.code, f"the task failed unexpectedly ({kind}); the worker's log says more")
 
 
+# A plain arq client writes when a job is due by its own clock, rounded up.
+_CLOCKS_DIFFER_MS: Final = 5
 _EXPIRED: Final = JobError(JobExpired.code, "no worker started the job in the time that it was given")
 _CORRUPT: Final = JobError(CorruptMessage.code, "what Redis holds of the job cannot be read")
 
