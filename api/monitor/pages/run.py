@@ -11,8 +11,8 @@ from api.monitor.parts.changes import allow, carry_out
 from api.monitor.parts.confirmation import confirmed
 from api.monitor.parts.documents import Document
 from api.monitor.parts.instants import Instant, duration
+from api.monitor.parts.links import Link, job_path, small_button
 from api.monitor.parts.states import Failure, Placeholder
-from api.monitor.parts.task_links import link_to_task
 from api.monitor.parts.text import Text
 from api.monitor.shell import page
 from api.monitor.task_story import TaskStory, moments, read_story
@@ -44,10 +44,8 @@ class _RunView:
             self._name = Text("h2", classes="run-name")
             self._badge = Badge("unknown")
             with ui.element("div").classes("actions"):
-                self._revoke = allow(ui.button("Revoke", icon="block", on_click=self._ask_to_revoke))
-                self._retry = allow(ui.button("Retry", icon="replay", on_click=self._do_retry))
-                for button in (self._revoke, self._retry):
-                    button.props("outline dense no-caps color=primary")
+                self._revoke = allow(small_button("Revoke", "this task", self._ask_to_revoke))
+                self._retry = allow(small_button("Retry", "this task", self._do_retry))
         with ui.element("div").classes("run-progress") as self._progress:
             with (
                 ui.element("div").classes("meter").props("role=progressbar aria-valuemin=0 aria-valuemax=100")
@@ -116,7 +114,7 @@ class _RunView:
             return answer.message
 
         if await carry_out("retry_task", self._job_id, retry) and new_ids:
-            ui.navigate.to(link_to_task(new_ids[0]))
+            ui.navigate.to(job_path(new_ids[0]))
 
 
 def _body(story: TaskStory) -> None:
@@ -178,8 +176,8 @@ def _facts(story: TaskStory) -> None:
         _fact("By", job.origin.actor if job else None)
         if parent:
             Text("dt", "Parent")
-            with ui.element("dd"), ui.element("a").props(f"href={link_to_task(parent)}").classes("mono"):
-                ui.label(parent)
+            with ui.element("dd"):
+                Link(job_path(parent), parent, classes="mono")
         _fact("Request", request, mono=True)
         _instant_fact("Enqueued", story.enqueued_at)
         _instant_fact("Due", job.due_at if job else None)
@@ -232,9 +230,8 @@ def _run_row(each: RecordedRun, *, linked: bool) -> None:
         with ui.element("td").props("data-name=Status"):
             Badge(each.state)
         if linked:
-            link = f"href={link_to_task(each.job_id)}"
-            with ui.element("td").props("data-name=Task"), ui.element("a").props(link):
-                ui.label(each.task)
+            with ui.element("td").props("data-name=Task"):
+                Link(job_path(each.job_id), each.task)
         else:
             Text("td", str(each.attempt)).props("data-name=Try")
         Text("td", each.worker_id, classes="mono").props("data-name=Worker")

@@ -9,6 +9,7 @@ from nicegui import ui
 from api.monitor.monitor import current_monitor, current_origin
 from api.monitor.parts.changes import allow, carry_out
 from api.monitor.parts.confirmation import confirmed
+from api.monitor.parts.links import small_button
 from api.monitor.parts.states import Failure, Placeholder
 from api.monitor.parts.task_filters import TaskFilters
 from api.monitor.parts.task_table import ALWAYS, COLUMNS, USUAL, TaskTable
@@ -49,7 +50,7 @@ def _column_choice(columns: Sequence[str], show: Callable[[Sequence[str]], None]
         show([name for name in COLUMNS if name in chosen])
 
     with (
-        ui.button("Columns", icon="view_column").props("flat dense no-caps color=primary"),
+        ui.button("Columns", icon="view_column").props("flat dense no-caps size=sm").classes("column-button"),
         ui.menu(),
         ui.element("div").classes("column-choice"),
     ):
@@ -75,10 +76,8 @@ class _TasksView:
             with ui.element("div").classes("card-head"):
                 self._chosen_label = ui.label().classes("quiet")
                 with ui.element("div").classes("actions"):
-                    self._retry = allow(ui.button("Retry", icon="replay", on_click=self._retry_chosen))
-                    self._revoke = allow(ui.button("Revoke", icon="block", on_click=self._revoke_chosen))
-                    for button in (self._retry, self._revoke):
-                        button.props("outline dense no-caps color=primary")
+                    allow(small_button("Retry", "the chosen tasks", self._retry_chosen))
+                    allow(small_button("Revoke", "the chosen tasks", self._revoke_chosen))
                     _column_choice(columns, self._show_columns)
             self._table = TaskTable(sort=self._sort, choose=self._show_chosen)
             self._table.show_columns(columns)

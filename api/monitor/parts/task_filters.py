@@ -48,7 +48,7 @@ class TaskFilters:
         self._go = go
         self._chips: dict[str, tuple[ui.element, Text]] = {}
         self._silent = False
-        with ui.element("section").classes("filters").props("aria-label=Filters"):
+        with ui.element("section").classes("task-filters").props("aria-label=Filters"):
             self._build_chips()
             with ui.element("div").classes("filter-fields"):
                 self._build_fields()

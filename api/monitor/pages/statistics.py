@@ -1,0 +1,229 @@
+"""Statistics: how often each task runs, how it ends, how long it waits and takes, over a window."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+from urllib.parse import urlencode
+
+from nicegui import ui
+
+from api.monitor.monitor import current_monitor
+from api.monitor.parts.badges import Badge
+from api.monitor.parts.charts import ACCENT, ACTIVE, BAD, GOOD, QUIET, VIOLET
+from api.monitor.parts.figures import count, percent
+from api.monitor.parts.instants import Instant, duration
+from api.monitor.parts.links import Link, job_path
+from api.monitor.parts.plots import Curve, Plot, moments, names
+from api.monitor.parts.rows import cell, number_cell
+from api.monitor.parts.states import Failure, Placeholder
+from api.monitor.parts.text import Text
+from api.monitor.shell import page
+from api.monitor.statistics_readings import WINDOWS, read_statistics
+from flexiprice.domain.run import RunState
+from flexiprice.errors import FlexiPriceError
+from flexiprice.services.run_statistics import Percentiles, TaskStatistics
+from flexiprice.services.run_trends import RunHistograms, TrendBucket
+from flexiprice.services.runs import RecordedRun
+
+_REFRESH_SECONDS: Final = 5.0
+_COLUMNS: Final = (
+    "Task",
+    "Runs>",
+    "Per minute>",
+    "Failed>",
+    "Failure rate>",
+    "Retried>",
+    "Waited p50>",
+    "p95>",
+    "p99>",
+    "Ran p50>",
+    "p95>",
+    "p99>",
+)
+_OTHERS: Final = (RunState.RETRYING, RunState.REVOKED, RunState.LOST, RunState.HANDED_BACK)
+
+
+@page("/statistics", "Statistics")
+async def statistics(window: str = "24h", task: str = "") -> None:
+    """Shows statistics of all tasks, or of one."""
+    chosen = window if window in WINDOWS else "24h"
+    view = _StatisticsView(chosen, task[:200])
+    await view.refresh()
+    ui.timer(_REFRESH_SECONDS, view.refresh, immediate=False)
+
+
+class _StatisticsView:
+    """The page of one viewer."""
+
+    def __init__(self, window: str, task: str) -> None:
+        self._window, self._task = window, task
+        self._shown: object = None
+        ui.add_head_html('<link rel="stylesheet" href="/assets/tasks.css">')
+        self._failure = Failure()
+        self._build_choice()
+        with ui.element("section").classes("card"):
+            _title("By task")
+            self._tasks = ui.element("div").classes("table-frame")
+        with ui.element("div").classes("grid charts"):
+            with ui.element("section").classes("card"):
+                _title("Runs over time")
+                self._runs = Plot(label="Runs over time, by how they ended")
+            with ui.element("section").classes("card"):
+                _title("How long runs took")
+                self._durations = Plot(label="Run time over time, at half and at 95% of the runs", unit=" s")
+            with ui.element("section").classes("card"):
+                _title("Waiting times")
+                self._waits_spread = Plot(label="How many runs waited how long")
+            with ui.element("section").classes("card"):
+                _title("Run times")
+                self._took_spread = Plot(label="How many runs took how long")
+        with ui.element("section").classes("card"):
+            _title("Slowest runs")
+            self._slowest = ui.element("div").classes("table-frame")
+
+    async def refresh(self) -> None:
+        """Reads anew, where the last answer does not hold any longer."""
+        monitor, window, task = current_monitor(), WINDOWS[self._window], self._task
+        try:
+            read = await monitor.live.shared(
+                ("statistics", self._window, task),
+                lambda: read_statistics(monitor.resources, window, task),
+                max_age=window.holds,
+            )
+        except FlexiPriceError as error:
+            self._failure.show(f"The statistics cannot be shown: {error.message}")
+            return
+        self._failure.show(None)
+        if read is self._shown:
+            return
+        self._shown = read
+        self._show_tasks(read.tasks)
+        self._show_trend(read.trend)
+        _show_spread(self._waits_spread, read.spread, read.spread.waits, VIOLET)
+        _show_spread(self._took_spread, read.spread, read.spread.durations, ACTIVE)
+        self._slowest.clear()
+        with self._slowest:
+            _slowest_table(read.slowest)
+
+    def _build_choice(self) -> None:
+        with ui.element("nav").classes("status-chips statistics-choice").props("aria-label=Window"):
+            for key, window in WINDOWS.items():
+                chip = Link(_url(key, self._task), window.name, classes="status-chip")
+                chip.props(f"aria-pressed={'true' if key == self._window else 'false'}")
+            if self._task:
+                Link(_url(self._window, ""), f"{self._task}  ✕", classes="status-chip").props(
+                    'aria-pressed=true aria-label="Show all tasks"'
+                )
+
+    def _show_tasks(self, tasks: Sequence[TaskStatistics]) -> None:
+        self._tasks.clear()
+        with self._tasks:
+            if not tasks:
+                Placeholder(
+                    "Nothing has run in this time",
+                    "Look further back, or run something:",
+                    command="flexiprice run recompute_all_discounts",
+                    icon="query_stats",
+                )
+                return
+            # Too many figures for a card each: where it is narrow, the table scrolls in its frame.
+            with ui.element("table").classes("rows"):
+                with ui.element("thead"), ui.element("tr"):
+                    for column in _COLUMNS:
+                        right = "right" if column.endswith(">") else ""
+                        Text("th", column.rstrip(">"), classes=right).props("scope=col")
+                with ui.element("tbody"):
+                    for each in tasks:
+                        self._task_row(each)
+
+    def _task_row(self, each: TaskStatistics) -> None:
+        failed = each.by_state[RunState.FAILED]
+        query = {"task": each.task, "window": self._window}
+        with ui.element("tr"):
+            with cell("Task"):
+                Link(_url(self._window, each.task), each.task, classes="task-link")
+            with cell("Runs", "right nowrap"):
+                Link(f"/tasks?{urlencode(query)}", count(each.runs))
+            number_cell("Per minute").text = f"{each.throughput_per_minute:.2g}"
+            with cell("Failed", "right nowrap"):
+                if failed:
+                    Link(f"/tasks?{urlencode(query | {'status': 'failed'})}", count(failed))
+                else:
+                    Text("span", "0")
+            number_cell("Failure rate").text = percent(each.failure_rate)
+            number_cell("Retried").text = count(each.by_state[RunState.RETRYING])
+            for name, figures in (("Waited", each.wait), ("Ran", each.duration)):
+                for label, length in _percentiles(figures):
+                    number_cell(f"{name} {label}").text = duration(length)
+
+    def _show_trend(self, trend: Sequence[TrendBucket]) -> None:
+        axis = moments([bucket.starts_at for bucket in trend], days=self._window in {"7d", "30d"})
+        by_name = {
+            "succeeded": (GOOD, [bucket.by_state[RunState.SUCCEEDED] for bucket in trend]),
+            "failed": (BAD, [bucket.by_state[RunState.FAILED] for bucket in trend]),
+            "other": (QUIET, [sum(bucket.by_state[each] for each in _OTHERS) for bucket in trend]),
+        }
+        bars = [Curve(name, colour, "bar", points) for name, (colour, points) in by_name.items()]
+        self._runs.show(bars, x_axis=axis)
+        lines = [
+            Curve("half of the runs", ACCENT, "line", [_seconds(bucket.p50) for bucket in trend]),
+            Curve("95%", ACTIVE, "line", [_seconds(bucket.p95) for bucket in trend], dashed=True),
+        ]
+        self._durations.show(lines, x_axis=axis)
+
+
+def _show_spread(plot: Plot, spread: RunHistograms, classes: Sequence[int], colour: str) -> None:
+    filled = [number for number, runs in enumerate(classes) if runs]
+    first, last = (filled[0], filled[-1]) if filled else (0, 0)
+    ends = [*(f"< {_short(bound)}" for bound in spread.bounds), f"≥ {_short(spread.bounds[-1])}"]
+    bars = Curve("runs", colour, "bar", classes[first : last + 1])
+    plot.show([bars], x_axis=names(ends[first : last + 1]))
+
+
+def _slowest_table(runs: Sequence[RecordedRun]) -> None:
+    if not runs:
+        Text("p", "Nothing has ended in this time.", classes="quiet")
+        return
+    with ui.element("table").classes("rows stacking"):
+        with ui.element("thead"), ui.element("tr"):
+            for heading in ("Status", "Task", "Started", "Worker"):
+                Text("th", heading).props("scope=col")
+            Text("th", "Ran", classes="right").props("scope=col")
+        with ui.element("tbody"):
+            for run in runs:
+                with ui.element("tr"):
+                    with cell("Status"):
+                        Badge(run.state)
+                    with cell("Task"):
+                        Link(job_path(run.job_id), run.task, classes="task-link")
+                    with cell("Started"):
+                        Instant(run.started_at)
+                    with cell("Worker"):
+                        Text("span", run.worker_id, classes="mono")
+                    number_cell("Ran").text = duration(run.ran)
+
+
+def _title(text: str) -> None:
+    with ui.element("div").classes("card-head"):
+        Text("h2", text)
+
+
+def _percentiles(figures: Percentiles | None) -> Sequence[tuple[str, timedelta | None]]:
+    if figures is None:
+        return (("p50", None), ("p95", None), ("p99", None))
+    return (("p50", figures.p50), ("p95", figures.p95), ("p99", figures.p99))
+
+
+def _seconds(length: timedelta | None) -> float | None:
+    return None if length is None else length.total_seconds()
+
+
+def _short(bound: timedelta) -> str:
+    seconds = bound.total_seconds()
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.0f} s"
+
+
+def _url(window: str, task: str) -> str:
+    said = {"window": "" if window == "24h" else window, "task": task}
+    encoded = urlencode({name: value for name, value in said.items() if value})
+    return f"/statistics?{encoded}" if encoded else "/statistics"

@@ -1,0 +1,172 @@
+"""Charts over other things than the last minutes: days, durations, prices."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Literal
+
+from nicegui import ui
+
+from api.monitor.parts.charts import GRID, QUIET
+
+_TEXT: Final = {"color": QUIET, "fontSize": 11}
+# A day's name where the instants are more than a day apart, else its clock.
+_MOMENT: Final = """value => { const at = new Date(+value);
+  const clock = at.toLocaleTimeString('en-GB', {hour: '2-digit', minute: '2-digit'});
+  const day = at.toLocaleDateString('en-GB', {day: 'numeric', month: 'short'});
+  return %s; }"""
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """One of the things that a chart shows.
+
+    Attributes:
+        name: what the legend calls it.
+        colour: its own; None leaves it to the chart.
+        kind: bars are stacked on one another; steps hold their value until the next.
+        points: its values, one at each place of the axis, or pairs of place and value.
+        dashed: for one that must be told from another in more than colour.
+        notes: what else is told of each point on hover.
+    """
+
+    name: str
+    colour: str | None
+    kind: Literal["line", "bar", "step"]
+    points: Sequence[Any]
+    dashed: bool = False
+    notes: Sequence[str] = ()
+
+
+class Plot(ui.echart):
+    """A chart of curves that may be shown anew."""
+
+    def __init__(
+        self, *, label: str, height: int = 220, unit: str = "", log: bool = False, percent: bool = False
+    ) -> None:
+        """Shows an empty chart.
+
+        Args:
+            label: what it shows, for those who do not see it.
+            height: in pixels.
+            unit: of all values, such as ` s`.
+            log: whether values are told apart by their ratio.
+            percent: whether values are fractions.
+        """
+        self._shown: object = None
+        self._log = log
+        self._base = _base(unit, log=log, percent=percent)
+        super().__init__(self._base | {"series": []})
+        self.style(f"height: {height}px; width: 100%").props(f'role=img aria-label="{label}"')
+
+    def show(self, curves: Sequence[Curve], *, x_axis: dict[str, Any]) -> None:
+        """Shows curves over an axis, made by `names`, `moments` or `time_line`."""
+        shown = (tuple(curves), x_axis)
+        if shown == self._shown:
+            return
+        self._shown = shown
+        options: dict[str, Any] = self._base | {"xAxis": x_axis, "series": [_series(each) for each in curves]}
+        options["legend"]["show"] = len(curves) > 1
+        options["grid"]["top"] = 30 if len(curves) > 1 else 8
+        self.options.clear()
+        self.options.update(options)
+        self.update()
+
+
+def names(texts: Sequence[str], *, bars: bool = True) -> dict[str, Any]:
+    """An axis of named places."""
+    return _axis("category", bars=bars) | {"data": list(texts)}
+
+
+def moments(at: Sequence[datetime], *, days: bool) -> dict[str, Any]:
+    """An axis of instants at equal distances, in the viewer's time zone.
+
+    Args:
+        at: the instants.
+        days: whether a label needs the day.
+    """
+    axis = _axis("category", bars=True)
+    axis["data"] = [round(instant.timestamp() * 1000) for instant in at]
+    axis["axisLabel"] |= {":formatter": _MOMENT % ("`${day} ${clock}`" if days else "clock")}
+    axis["axisPointer"] = {
+        "label": {":formatter": f"({{value}}) => ({_MOMENT % '`${day} ${clock}`'})(value)"}
+    }
+    return axis
+
+
+def time_line(since: datetime, until: datetime) -> dict[str, Any]:
+    """An axis of time, in the viewer's time zone; places on it are milliseconds."""
+    begin, end = (round(instant.timestamp() * 1000) for instant in (since, until))
+    return _axis("time", bars=False) | {"min": begin, "max": end}
+
+
+def _axis(kind: str, *, bars: bool) -> dict[str, Any]:
+    return {
+        "type": kind,
+        "boundaryGap": bars,
+        "axisLine": {"lineStyle": {"color": GRID}},
+        "axisTick": {"show": False},
+        "axisLabel": {**_TEXT, "hideOverlap": True},
+        "splitLine": {"show": False},
+    }
+
+
+def _base(unit: str, *, log: bool, percent: bool) -> dict[str, Any]:
+    number = "(+(value * 100).toFixed(1)) + ' %'" if percent else f"(+value.toFixed(3)) + '{unit}'"
+    return {
+        "animation": False,
+        "textStyle": {"fontFamily": "inherit"},
+        "grid": {"left": 4, "right": 12, "top": 30, "bottom": 2, "containLabel": True},
+        "legend": {
+            "type": "scroll",
+            "left": 0,
+            "top": 0,
+            "itemWidth": 14,
+            "itemHeight": 8,
+            "itemGap": 14,
+            "textStyle": {"color": QUIET, "fontSize": 12},
+            "pageTextStyle": {"color": QUIET},
+        },
+        "tooltip": {
+            "trigger": "axis",
+            "confine": True,
+            "transitionDuration": 0,
+            "backgroundColor": "#1f252c",
+            "borderWidth": 0,
+            "textStyle": {"color": "#f0f2f4", "fontSize": 12},
+            "axisPointer": {"type": "line", "label": {"show": False}},
+            ":valueFormatter": f"value => value == null ? '–' : {number}",
+        },
+        "yAxis": {
+            "type": "log" if log else "value",
+            **({} if log else {"min": 0}),
+            "minInterval": 0 if unit or percent else 1,
+            "splitNumber": 4,
+            "splitLine": {"lineStyle": {"color": GRID}},
+            "axisLabel": {**_TEXT, ":formatter": f"value => {number}"},
+        },
+        "xAxis": _axis("category", bars=True) | {"data": []},
+    }
+
+
+def _series(curve: Curve) -> dict[str, Any]:
+    points = list(curve.points)
+    if curve.notes:
+        points = [{"value": point, "note": note} for point, note in zip(points, curve.notes, strict=True)]
+    series: dict[str, Any] = {
+        "name": curve.name,
+        "type": "bar" if curve.kind == "bar" else "line",
+        "data": points,
+        "emphasis": {"disabled": True},
+    }
+    if curve.colour is not None:
+        series["color"] = curve.colour
+    if curve.kind == "bar":
+        return {**series, "stack": "all", "barCategoryGap": "12%"}
+    line: dict[str, Any] = {"width": 2}
+    if curve.dashed:
+        line["type"] = "dashed"
+    series |= {"showSymbol": len(points) == 1, "lineStyle": line}
+    if curve.kind == "step":
+        series |= {"step": "end", "showSymbol": bool(curve.notes), "symbolSize": 7}
+    return series
