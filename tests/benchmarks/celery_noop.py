@@ -1,6 +1,13 @@
-"""The same task under Celery, where that is installed: it is not among what FlexiPrice is developed with."""
+"""The same task under Celery; runs where `celery_home` has put it, and imports nothing of FlexiPrice.
 
+As a program it enqueues: for each number on its standard input it says, as a line of JSON, when it began to
+enqueue so many jobs, by the monotonic clock, and their ids.
+"""
+
+import json
 import os
+import sys
+import time
 
 from celery import Celery
 
@@ -14,3 +21,16 @@ app = Celery(
 @app.task(name="noop")
 def noop() -> None:
     """Does nothing."""
+
+
+def main() -> None:
+    """Enqueues until its input ends."""
+    for line in sys.stdin:
+        began = time.monotonic()
+        ids = [noop.delay().id for _ in range(int(line))]
+        sys.stdout.write(json.dumps({"began": began, "ids": ids}) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
