@@ -12,8 +12,8 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from api.monitor.access import Access
-from api.monitor.history import HistoryReader
-from api.monitor.readings import Fleet, QueuePoint, Reach, Snapshot, read_fleet
+from api.monitor.history import STEP, WINDOW, HistoryReader
+from api.monitor.readings import Fleet, QueuePoint, Reach, Snapshot, read_fleet, step_of
 from flexiprice.errors import FlexiPriceError
 from flexiprice.resources import Resources
 from flexiprice.settings import Queue
@@ -26,7 +26,7 @@ _PATIENCE_SECONDS: Final = 3.0
 _SHORT_PATIENCE_SECONDS: Final = 0.8
 # Sharing is for the moment; what nobody asks for any more goes.
 _MOST_SHARED: Final = 200
-_KEPT_POINTS: Final = 900
+_KEPT_POINTS: Final = WINDOW // STEP
 
 # By SQLSTATE: a table or a column that is not there.
 _MISSING_TABLES: Final = ("42P01", "42703")
@@ -135,7 +135,10 @@ class Live:
             self._timed(self._history.read(now), before.database),
         )
         if fleet is not None:
-            self._queue_points.append(QueuePoint.of(fleet))
+            point, points = QueuePoint.of(fleet), self._queue_points
+            if points and step_of(points[-1].at) == step_of(point.at):
+                points.pop()
+            points.append(point)
         if history is not None:
             self._access.keys = history.keys
         self.latest = Snapshot(

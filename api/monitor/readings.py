@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from api.monitor.history import History
+from api.monitor.history import STEP, History
 from flexiprice.jobs.client import TaskQueue
 from flexiprice.jobs.fleet import LiveWorker
 from flexiprice.jobs.inspection import list_active
@@ -14,6 +14,7 @@ from flexiprice.jobs.schedules import ScheduleState, list_schedules
 from flexiprice.jobs.status import JobStatus
 from flexiprice.settings import Queue
 
+_EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 SLOW_SECONDS: Final = 0.5
 """What an answer takes that is worth a word: on a quiet machine it is a few milliseconds."""
 
@@ -91,7 +92,8 @@ class QueuePoint:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# Compared by identity: no two are alike, and what is made of one is remembered by it.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Snapshot:
     """How everything stands.
 
@@ -101,7 +103,7 @@ class Snapshot:
         database: how PostgreSQL answers.
         fleet: what Redis said last, which is of an earlier moment while it is away; None before it ever did.
         history: likewise what PostgreSQL said last.
-        queue_points: how full the queues were over the last minutes, the oldest first.
+        queue_points: how full the queues were over the last minutes, the oldest first, one a step.
         unserved_since: queues that no worker takes from, by when that was first found.
     """
 
@@ -112,6 +114,11 @@ class Snapshot:
     history: History | None = None
     queue_points: Sequence[QueuePoint] = ()
     unserved_since: Mapping[Queue, datetime] = field(default_factory=dict[Queue, datetime])
+
+
+def step_of(at: datetime) -> datetime:
+    """The start of the step that an instant lies in."""
+    return at - (at - _EPOCH) % STEP
 
 
 async def read_fleet(tasks: TaskQueue, *, now: datetime) -> Fleet:

@@ -17,6 +17,7 @@ from api.monitor.parts.links import small_button
 from api.monitor.parts.states import Failure
 from api.monitor.parts.text import Text
 from api.monitor.readings import Snapshot
+from api.monitor.series import depths
 from api.monitor.shell import follow, page
 from flexiprice.jobs.queues import QueueState, pause_queue, resume_queue
 from flexiprice.jobs.revoking import purge
@@ -60,10 +61,6 @@ class _QueueCard(ui.element):
             with ui.element("div").classes("card-head"):
                 Text("h2", queue.value)
                 self._badge = Badge("open")
-                with ui.element("div").classes("actions"):
-                    self._pause = allow(small_button("Pause", queue.value, self._ask_to_pause))
-                    self._resume = allow(small_button("Resume", queue.value, self._do_resume))
-                    self._purge = allow(small_button("Purge", queue.value, self._ask_to_purge))
             self._paused = ui.element("p").classes("quiet")
             with self._paused:
                 self._paused_by = ui.label().classes("inline")
@@ -73,7 +70,12 @@ class _QueueCard(ui.element):
             self._chart = TimeChart(
                 [Line("waiting", ACCENT, "area")], label=f"Jobs that wait in {queue}", height=110
             )
-            self._workers = Text("p", classes="quiet small")
+            with ui.element("div").classes("card-foot"):
+                self._workers = Text("p", classes="quiet small")
+                with ui.element("div").classes("actions"):
+                    self._pause = allow(small_button("Pause", queue.value, self._ask_to_pause))
+                    self._resume = allow(small_button("Resume", queue.value, self._do_resume))
+                    self._purge = allow(small_button("Purge", queue.value, self._ask_to_purge))
 
     def show(self, now: Snapshot, state: QueueState) -> None:
         """Shows how the queue stands."""
@@ -91,8 +93,8 @@ class _QueueCard(ui.element):
         for name, figure in self._figures.items():
             figure.text = figures[name]
         self._chart.show(
-            [point.at for point in now.queue_points],
-            [[point.waiting.get(state.queue, 0) for point in now.queue_points]],
+            depths(now).at,
+            [depths(now).values[list(Queue).index(state.queue)]],
         )
         if workers:
             places = sum(worker.concurrency for worker in served if state.queue in worker.queues)

@@ -71,7 +71,8 @@ def _nobody() -> Placeholder:
 def _row(worker: LiveWorker) -> Callable[[LiveWorker], None]:
     with cell():
         Text("div", f"{worker.host}:{worker.pid}", classes="strong nowrap")
-        Text("div", f"{worker.worker_id} · {worker.version}", classes="quiet small mono breakable")
+        Text("div", f"version {worker.version}", classes="quiet small nowrap")
+        Text("div", worker.worker_id, classes="quiet mono breakable")
     with cell("State"), ui.element("div"):
         state = Badge(worker.state)
         with ui.element("div").classes("quiet small nowrap"):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
 from nicegui import ui
 
@@ -51,10 +51,7 @@ class TimeChart(ui.echart):
             height: in pixels.
             bare: without axes and legend, as a small picture beside figures.
         """
-        options = _options(lines, unit, bare=bare)
-        super().__init__(options)
-        self._axis: dict[str, Any] = options["xAxis"]
-        self._series: list[dict[str, Any]] = options["series"]
+        super().__init__(_options(lines, unit, bare=bare))
         self._shown: list[object] = []
         self.style(f"height: {height}px; width: 100%").props(f'role=img aria-label="{label}"')
 
@@ -69,8 +66,9 @@ class TimeChart(ui.echart):
         if shown == self._shown:
             return
         self._shown = shown
-        self._axis["data"] = [round(instant.timestamp() * 1000) for instant in at]
-        for series, of_line in zip(self._series, values, strict=True):
+        options = cast("dict[str, Any]", self.options)
+        options["xAxis"]["data"] = [round(instant.timestamp() * 1000) for instant in at]
+        for series, of_line in zip(options["series"], values, strict=True):
             series["data"] = list(of_line)
         self.update()
 
@@ -79,7 +77,7 @@ def _options(lines: Sequence[Line], unit: str, *, bare: bool) -> dict[str, Any]:
     text = {"color": QUIET, "fontSize": 11}
     return {
         "animation": False,
-        "textStyle": {"fontFamily": "inherit"},
+        "textStyle": {"fontFamily": "Roboto, system-ui, sans-serif"},
         "grid": {"left": 4, "right": 8, "top": 4 if bare else 30, "bottom": 2, "containLabel": not bare},
         "legend": {
             "show": not bare and len(lines) > 1,
@@ -136,7 +134,7 @@ def _series(line: Line, *, bare: bool) -> dict[str, Any]:
     }
     if line.kind == "bar":
         return {**series, "stack": "all", "barCategoryGap": "15%"}
-    series |= {"showSymbol": False, "connectNulls": False, "lineStyle": {"width": 1.5 if bare else 2}}
+    series |= {"showSymbol": False, "connectNulls": True, "lineStyle": {"width": 1.5 if bare else 2}}
     if line.dashed:
         series["lineStyle"]["type"] = "dashed"
     if line.kind == "area":

@@ -41,7 +41,7 @@ class Rows(Element, Generic[Item]):
         self._table.set_visibility(False)
 
     def show(self, items: Mapping[str, Item]) -> None:
-        """Shows items by their keys, in their order; new ones come last."""
+        """Shows items by their keys, in their order."""
         for key in [key for key in self._shown if key not in items]:
             row, _ = self._shown.pop(key)
             row.delete()
@@ -51,6 +51,10 @@ class Rows(Element, Generic[Item]):
             else:
                 with self._body, ui.element("tr") as row:
                     self._shown[key] = (row, self._make_row(item))
+        if list(self._shown) != list(items):
+            self._shown = {key: self._shown[key] for key in items}
+            for index, (row, _) in enumerate(self._shown.values()):
+                row.move(target_index=index)
         if self._table.visible != bool(items):
             self._table.set_visibility(bool(items))
             self._empty.set_visibility(not items)
