@@ -9,6 +9,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from api import openapi
+from api.audit_writer import writing_audit
 from api.docs_page import add_docs
 from api.failed_keys import FailedKeys
 from api.key_check import KeyCheck
@@ -64,7 +65,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             app.state.failed_keys = FailedKeys(resources.redis, limit=settings.failed_key_limit)
             app.state.metrics = Metrics()
             app.state.metrics.watch_database_pool(lambda: pool_use(resources.engine))
-            async with measuring_loop_lag(app.state.metrics):
+            async with (
+                measuring_loop_lag(app.state.metrics),
+                writing_audit(resources.sessions) as app.state.audit_writer,
+            ):
                 yield
 
     app = FastAPI(

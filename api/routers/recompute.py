@@ -5,9 +5,10 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, BackgroundTasks, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Header, Path, Query, Request, Response
 
 from api.audit import Origin, change_in
+from api.audit_writer import AuditWriter
 from api.deps import Now, OpenResources, Transaction
 from api.openapi import problems
 from api.paths import status_url
@@ -18,7 +19,6 @@ from flexiprice.errors import NotFound
 from flexiprice.jobs.client import MAX_JOB_ID_LENGTH
 from flexiprice.jobs.declarations import RECOMPUTE_ALL_DISCOUNTS
 from flexiprice.jobs.status import RunStatus
-from flexiprice.services.audited import record_made
 from flexiprice.services.recompute import recompute_all_discounts
 
 router = APIRouter(prefix="/discounts", tags=["discounts"], route_class=ApiRoute)
@@ -62,7 +62,6 @@ async def trigger_recompute(
     request: Request,
     response: Response,
     origin: Origin,
-    background: BackgroundTasks,
     days_threshold: DaysThreshold = None,
     async_task: Annotated[
         bool, Query(description="Let a worker do it; false does it in the request, without Redis.")
@@ -85,9 +84,9 @@ async def trigger_recompute(
     status = RunStatus.QUEUED
     change = change_in(request)
     if job.created and change is not None:
-        # Once it is answered: whoever triggers does not wait for the database, nor need it to be there.
-        made = replace(change, details={**change.details, "task_id": job.job_id})
-        background.add_task(record_made, resources.sessions, made)
+        # Whoever triggers does not wait for the database, nor need it to be there.
+        writer: AuditWriter = request.app.state.audit_writer
+        writer.tell(replace(change, details={**change.details, "task_id": job.job_id}))
     if not job.created:
         status = (await resources.tasks.status(job.job_id)).status
     url = status_url(request, job.job_id)

@@ -1,6 +1,6 @@
 """Changes that are made outside the database, written down in it like any other."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -43,25 +43,26 @@ async def audited(
         yield details
     except FlexiPriceError as error:
         if isinstance(error, TransientError):
-            await record_made(sessions, replace(change, details={**details, "error": error.code}))
+            await record_made(sessions, [replace(change, details={**details, "error": error.code})])
         raise
-    await record_made(sessions, replace(change, details=details))
+    await record_made(sessions, [replace(change, details=details)])
 
 
-async def record_made(sessions: async_sessionmaker[AsyncSession], change: Change) -> None:
-    """Writes down a change that has been made; where that fails, the log says what was changed."""
+async def record_made(sessions: async_sessionmaker[AsyncSession], changes: Sequence[Change]) -> None:
+    """Writes down changes that have been made; where that fails, the log says what was changed."""
     try:
         with database_errors():
             async with sessions.begin() as session:
-                await record_audit(session, [change])
+                await record_audit(session, changes)
     except (SQLAlchemyError, TransientError) as error:
-        # It has been made and cannot be taken back; the log is the next best place to find it.
-        _LOGGER.error(  # noqa: TRY400 -- the change matters, not where writing it failed
-            "change not written down",
-            action=change.action,
-            target=change.target,
-            actor=change.actor,
-            source=change.source.value,
-            address=change.address,
-            reason=str(error),
-        )
+        for change in changes:
+            # It has been made and cannot be taken back; the log is the next best place to find it.
+            _LOGGER.error(  # noqa: TRY400 -- the change matters, not where writing it failed
+                "change not written down",
+                action=change.action,
+                target=change.target,
+                actor=change.actor,
+                source=change.source.value,
+                address=change.address,
+                reason=str(error),
+            )

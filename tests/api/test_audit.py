@@ -7,6 +7,7 @@ from flexiprice.jobs.status import RunStatus
 from flexiprice.resources import Resources
 from flexiprice.settings import Settings
 from tests.api.catalogue import ADMIN, HALF_OFF_SOON, create_batch, create_product, day
+from tests.api.conftest import serve
 from tests.workers.conftest import running, until
 
 RECOMPUTE = "recompute_all_discounts"
@@ -119,3 +120,10 @@ async def test_a_recompute_is_triggered_though_nothing_can_be_written_down(clien
     response = await client_without_database.post(f"{ADMIN}/discounts/trigger-recompute")
 
     assert (response.status_code, response.json()["status"]) == (202, RunStatus.QUEUED)
+
+
+async def test_a_trigger_just_before_the_end_is_written_down(settings: Settings):
+    async with serve(settings) as client:
+        await client.post(f"{ADMIN}/discounts/trigger-recompute")
+    async with serve(settings) as client:
+        assert [entry["action"] for entry in await entries(client)] == ["trigger_recompute"]
