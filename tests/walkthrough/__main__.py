@@ -1,0 +1,42 @@
+"""`python -m tests.walkthrough [containers|server]`."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from tests.walkthrough.containers import walk_through_containers
+from tests.walkthrough.engine import Engine
+from tests.walkthrough.server import walk_through_server
+from tests.walkthrough.steps import Failed, step
+
+ROOT = Path(__file__).parents[2]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.walkthrough")
+    parser.add_argument("what", nargs="*", choices=["containers", "server", []], default=[])
+    parser.add_argument("--readme", type=Path, default=ROOT / "README.md", help="whose steps are followed")
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        default=Path("/var/tmp/flexiprice-walkthrough"),
+        help="where images are kept for the next time; may be removed",
+    )
+    chosen = parser.parse_args()
+    try:
+        with Engine(chosen.folder) as engine:
+            with step("Make images of a bare Debian 13 and of a Debian 12 with systemd"):
+                engine.make_debian("trixie", "debian:trixie-slim", slim=True)
+                engine.make_debian("bookworm", "bookworm-server", "dbus", "systemd", "systemd-sysv")
+            if chosen.what in ([], ["containers"]):
+                walk_through_containers(engine, ROOT)
+            if chosen.what in ([], ["server"]):
+                walk_through_server(engine, ROOT, chosen.readme)
+    except Failed as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
