@@ -8,7 +8,8 @@ from decimal import Decimal
 from typing import Annotated, Final, Generic, TypeVar
 
 from fastapi import Query
-from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, TypeAdapter, ValidationError
+from pydantic_core import PydanticCustomError
 
 from flexiprice.domain.catalogue import MAX_BATCH_ID, Sku, StoreCode
 from flexiprice.errors import InvalidInput
@@ -71,10 +72,23 @@ class Places(Generic[PlaceT]):
         return base64.urlsafe_b64encode(self._adapter.dump_json(place)).decode("ascii")
 
 
+def _no_number(value: object) -> object:
+    # It would be taken for seconds since 1970, or milliseconds, whichever is nearer to now.
+    if isinstance(value, str) and not value[:5].endswith("-"):
+        raise PydanticCustomError("instant", "must be an instant such as 2025-03-31T09:00:00Z")
+    return value
+
+
 _Id = Annotated[int, Field(ge=0, le=MAX_BATCH_ID)]
 # Nearer to either end of the calendar, an instant may have no counterpart in UTC.
 Instant = Annotated[
-    AwareDatetime, Field(ge=datetime(1970, 1, 1, tzinfo=UTC), le=datetime(9999, 1, 1, tzinfo=UTC))
+    AwareDatetime,
+    BeforeValidator(_no_number),
+    Field(
+        ge=datetime(1970, 1, 1, tzinfo=UTC),
+        le=datetime(9999, 1, 1, tzinfo=UTC),
+        json_schema_extra={"pattern": "^(19[7-9][0-9]|[2-8][0-9]{3}|9[0-8][0-9]{2}|99[0-8][0-9]|999[0-8])-"},
+    ),
 ]
 _Rate = Annotated[Decimal, Field(ge=0, le=1)]
 

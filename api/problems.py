@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from http import HTTPStatus
+from http import HTTPMethod, HTTPStatus
 from typing import Any, Final
 
 import structlog
@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
 from api.schemas.problem import FieldError, Problem
 from flexiprice.errors import FlexiPriceError, InvalidPolicy
@@ -99,11 +100,27 @@ def install_problem_handlers(app: FastAPI) -> None:
         app.add_exception_handler(kind, _answer)
 
 
-async def _answer(_: Request, error: Exception) -> Response:
+async def _answer(request: Request, error: Exception) -> Response:
     problem = problem_of(error)
     if problem is None:
         raise error
+    if problem.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        # The router knows of the first route with this path only; each of the others has a method too.
+        problem.headers["Allow"] = ", ".join(sorted(_methods_at(request)))
     return problem
+
+
+def _methods_at(request: Request) -> set[str]:
+    app: FastAPI = request.app
+    path = str(request.scope["path"]).removeprefix(str(request.scope.get("root_path", "")))
+    # A path that is documented as it is has its own methods, though another's placeholder would match it.
+    if (documented := app.openapi()["paths"].get(path)) is not None:
+        return {method.upper() for method in documented}
+    return {
+        method.value
+        for method in HTTPMethod
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in app.routes)
+    }
 
 
 def problem_of(error: Exception) -> ProblemResponse | None:

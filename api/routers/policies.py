@@ -61,14 +61,14 @@ async def roll_back_policy(
     return await _activated(version, reprice, recompute=recompute)
 
 
-@router.get("/{version}", responses=problems(401, 404, 503))
+@router.get("/{version:int}", responses=problems(401, 404, 503))
 async def get_policy(transaction: Transaction, version: VersionPath) -> PolicyShown:
     """Reads a version."""
     async with transaction() as session:
         return PolicyShown.of_version(await policies.get_policy(session, version))
 
 
-@router.post("/{version}/activate", responses=problems(401, 404, 503))
+@router.post("/{version:int}/activate", responses=problems(401, 404, 503))
 async def activate_policy(
     transaction: Transaction, reprice: Reprice, now: Now, version: VersionPath, recompute: Recompute = True
 ) -> ActivatedPolicy:

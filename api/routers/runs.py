@@ -67,7 +67,7 @@ async def get_statistics(
     transaction: Transaction,
     now: Now,
     task: Annotated[_Text, Query(description="Only of this task.")] = None,
-    hours: Annotated[float, Query(gt=0, le=8760, description="How far to look back.")] = 24,
+    hours: Annotated[float, Query(ge=0.01, le=8760, description="How far to look back.")] = 24,
 ) -> list[TaskFigures]:
     """Figures by task on the runs that began lately: how many, how they ended, how long they took."""
     async with transaction() as session:

@@ -143,7 +143,12 @@ class BatchChange(Given):
     else changes it at the same moment.
     """
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"quantity_delta": -3}]})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"quantity_delta": -3}],
+            "not": {"required": ["quantity", "quantity_delta"]},
+        }
+    )
 
     lot: Lot = LEFT_OUT
     expiry_date: CalendarDate = LEFT_OUT

@@ -3,14 +3,26 @@
 import re
 import unicodedata
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from functools import cache
 from typing import Annotated
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BeforeValidator, Field, Strict, StringConstraints, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    Strict,
+    StringConstraints,
+    WithJsonSchema,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError
+from pydantic_core.core_schema import no_info_after_validator_function
 
 from flexiprice.domain.money import CENT, MAX_PRICE, MIN_PRICE
 
@@ -22,24 +34,46 @@ _LATEST = date(2999, 12, 31)
 
 # Control characters, line separators and halves of surrogate pairs: some of them no database stores,
 # and none can be told apart by somebody who reads a label.
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_CONTROLS = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
+_UNPRINTABLE = re.compile(rf"[{_CONTROLS}\ud800-\udfff]")
 _AMOUNT = re.compile(r"[+-]?[0-9]{1,20}(\.[0-9]{1,20})?", re.ASCII)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
 
-def _line(most: int, least: int = 1) -> AfterValidator:
-    def check(text: str) -> str:
+@dataclass(frozen=True)
+class _Line:
+    """A text of one line, without spaces around it."""
+
+    most: int
+    least: int = 1
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        # Said as a pattern, because clients and fuzzers read the description, not this module.
+        something = rf"[^\s{_CONTROLS}][^{_CONTROLS}]*" if self.least else ""
+        return {
+            **handler(core_schema),
+            "minLength": self.least,
+            "maxLength": self.most,
+            "pattern": rf"^[^{_CONTROLS}]*{something}$",
+        }
+
+    def _check(self, text: str) -> str:
         if _UNPRINTABLE.search(text):
             raise PydanticCustomError("unprintable", "must not have control characters or line breaks")
         line = text if text.isascii() else unicodedata.normalize("NFC", text)
         line = line.strip()
-        if not least <= len(line) <= most:
+        if not self.least <= len(line) <= self.most:
             raise PydanticCustomError(
-                "length", "must have {least} to {most} characters", {"least": least, "most": most}
+                "length",
+                "must have {least} to {most} characters",
+                {"least": self.least, "most": self.most},
             )
         return line
-
-    return AfterValidator(check)
 
 
 def _amount(least: Decimal) -> Callable[[object], object]:
@@ -94,6 +128,13 @@ def _time_zone(name: str) -> str:
     return name
 
 
+def _whole(value: object) -> object:
+    # JSON has one kind of number: 3.0 is the integer 3 there, however a client writes it.
+    if isinstance(value, Decimal) and abs(value) <= MAX_QUANTITY and value == value.to_integral_value():
+        return int(value)
+    return value
+
+
 StoreCode = Annotated[
     str,
     StringConstraints(max_length=40, pattern=r"^[a-z0-9][a-z0-9_-]*$"),
@@ -105,37 +146,61 @@ TimeZoneName = Annotated[
     AfterValidator(_time_zone),
     Field(description="IANA name of the time zone whose calendar the store's dates are in."),
 ]
-Sku = Annotated[str, _line(64), Field(description="What the product is known by; at most 64 characters.")]
-ProductName = Annotated[str, _line(200)]
+Sku = Annotated[str, _Line(64), Field(description="What the product is known by; at most 64 characters.")]
+ProductName = Annotated[str, _Line(200)]
 CategoryName = Annotated[
-    str, _line(100), Field(description="Compared without regard to case and surrounding spaces.")
+    str, _Line(100), Field(description="Compared without regard to case and surrounding spaces.")
 ]
 Lot = Annotated[
-    str, _line(64, least=0), Field(description="Tells batches apart that share an expiry date; may be empty.")
+    str, _Line(64, least=0), Field(description="Tells batches apart that share an expiry date; may be empty.")
 ]
-Quantity = Annotated[int, Strict(), Field(ge=0, le=MAX_QUANTITY, description="Units in stock.")]
-QuantityDelta = Annotated[int, Strict(), Field(ge=-MAX_QUANTITY, le=MAX_QUANTITY)]
+Quantity = Annotated[
+    int,
+    Strict(),
+    Field(ge=0, le=MAX_QUANTITY, description="Units in stock."),
+    BeforeValidator(_whole),
+]
+QuantityDelta = Annotated[int, Strict(), Field(ge=-MAX_QUANTITY, le=MAX_QUANTITY), BeforeValidator(_whole)]
 
-_AMOUNT_SCHEMA = {
-    "anyOf": [
-        {"type": "string", "pattern": r"^[0-9]{1,10}(\.[0-9]{1,2})?$"},
-        {"type": "number", "multipleOf": 0.01},
-    ]
-}
+
+def _amount_schema(least: Decimal, description: str) -> WithJsonSchema:
+    # Nothing but zeros is no price.
+    some = r"(?!0+(\.0+)?$)" if least else ""
+    return WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": rf"^{some}[0-9]{{1,10}}(\.[0-9]{{1,2}})?$"},
+                {
+                    "type": "number",
+                    "minimum": float(least),
+                    "maximum": float(MAX_PRICE),
+                    "multipleOf": 0.01,
+                },
+            ],
+            "description": description,
+        }
+    )
+
+
 BasePrice = Annotated[
     Decimal,
     BeforeValidator(_amount(MIN_PRICE)),
-    WithJsonSchema({**_AMOUNT_SCHEMA, "description": "0.01 to 9999999999.99, at most 2 decimals."}),
+    _amount_schema(MIN_PRICE, "0.01 to 9999999999.99, at most 2 decimals."),
 ]
 UnitCost = Annotated[
     Decimal,
     BeforeValidator(_amount(Decimal(0))),
-    WithJsonSchema({**_AMOUNT_SCHEMA, "description": "What a unit costs the store: 0 to 9999999999.99."}),
+    _amount_schema(Decimal(0), "What a unit costs the store: 0 to 9999999999.99."),
 ]
 CalendarDate = Annotated[
     date,
     BeforeValidator(_iso_date),
     WithJsonSchema(
-        {"type": "string", "format": "date", "description": "ISO 8601, 1970-01-01 to 2999-12-31."}
+        {
+            "type": "string",
+            "format": "date",
+            "pattern": "^(19[7-9]|2[0-9][0-9])",
+            "description": "ISO 8601, 1970-01-01 to 2999-12-31.",
+        }
     ),
 ]
