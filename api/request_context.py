@@ -25,8 +25,10 @@ class RequestContext:
     An exception that no handler knows is logged here and becomes a 500 that tells nothing but the id.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, quiet: tuple[str, ...] = ()) -> None:
+        """Surrounds all requests; those under the paths in `quiet` are logged for debugging only."""
         self._app = app
+        self._quiet = quiet
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handles one request, as ASGI has it."""
@@ -57,5 +59,6 @@ class RequestContext:
                 await unexpected_problem()(scope, receive, send_with_id)
             finally:
                 milliseconds = round((time.perf_counter() - began_at) * 1000, 1)
-                level = _log.debug if scope["path"].endswith("/health/live") else _log.info
+                quiet = scope["path"].endswith("/health/live") or scope["path"].startswith(self._quiet)
+                level = _log.debug if quiet else _log.info
                 level("request", method=scope["method"], path=scope["path"], status=status, ms=milliseconds)

@@ -2,7 +2,6 @@
 
 import hmac
 import secrets
-import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -120,33 +119,6 @@ class Access:
             if key.name == viewer.name and _opened(key, viewer.logged_in_at):
                 return key.scope
         return None
-
-
-class WrongKeys:
-    """How often somebody has tried wrong keys of late, by their address."""
-
-    _PER_MINUTE: Final = 5
-    _MOST_ADDRESSES: Final = 10_000
-
-    def __init__(self) -> None:
-        self._tries: OrderedDict[str, list[float]] = OrderedDict()
-
-    def seconds_to_wait(self, address: str) -> int:
-        """How long an address must wait before it may try a key again; 0 where it may now."""
-        now = time.monotonic()
-        recent = self._recent(address, now)
-        return 0 if len(recent) < self._PER_MINUTE else max(1, round(60 - (now - recent[0])))
-
-    def note(self, address: str) -> None:
-        """Counts a wrong key against an address."""
-        now = time.monotonic()
-        self._tries[address] = [*self._recent(address, now), now][-self._PER_MINUTE :]
-        self._tries.move_to_end(address)
-        if len(self._tries) > self._MOST_ADDRESSES:
-            self._tries.popitem(last=False)
-
-    def _recent(self, address: str, now: float) -> list[float]:
-        return [tried for tried in self._tries.get(address, ()) if now - tried < 60]
 
 
 def _is_in_force(key: RecordedKey) -> bool:

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.templating import Jinja2Templates
 
-from api.monitor.access import COOKIE, SESSION_SECONDS, WrongKeys
+from api.monitor.access import COOKIE, SESSION_SECONDS
 from api.monitor.guard import LOGIN
 from api.monitor.monitor import Monitor
 from api.monitor.viewer import Viewer
@@ -40,9 +40,8 @@ async def log_in(
 ) -> Response:
     """Lets in whoever has a key."""
     monitor: Monitor = request.state.monitor
-    wrong_keys: WrongKeys = request.app.state.wrong_keys
     address = request.client.host if request.client else ""
-    wait = wrong_keys.seconds_to_wait(address)
+    wait = monitor.failed_keys.seconds_to_wait(address)
     if wait:
         error = f"Too many wrong keys from your address. Try again in {wait} s."
         return _page(request, next, error=error, status=429, headers={"Retry-After": str(wait)})
@@ -51,7 +50,7 @@ async def log_in(
     except DatabaseUnavailable:
         return _page(request, next, error=_DATABASE_AWAY, status=503)
     if viewer is None:
-        wrong_keys.note(address)
+        await monitor.failed_keys.note(address)
         _log.warning("login_refused", address=address)
         error = "That is not a key of this installation." if key.strip() else "Enter a key."
         return _page(request, next, error=error, status=401)
@@ -63,7 +62,7 @@ async def log_in(
         max_age=SESSION_SECONDS,
         httponly=True,
         samesite="lax",
-        secure=request.url.scheme == "https" or request.headers.get("x-forwarded-proto") == "https",
+        secure=request.url.scheme == "https",
     )
     return response
 

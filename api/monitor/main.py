@@ -1,6 +1,7 @@
 """The application: `uvicorn api.monitor.main:app --port 5555`."""
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from importlib import import_module
@@ -10,10 +11,12 @@ from typing import Final
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 from nicegui import ui
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from api.failed_keys import FailedKeys
 from api.key_check import KeyCheck
 from api.monitor import login
-from api.monitor.access import Access, WrongKeys
+from api.monitor.access import Access
 from api.monitor.guard import Guard
 from api.monitor.live import Live
 from api.monitor.monitor import Monitor
@@ -25,6 +28,8 @@ from flexiprice.telemetry import configure_logging
 
 ASSETS: Final = Path(__file__).parent / "static"
 _PAGES: Final = Path(__file__).parent / "pages"
+# A page loads dozens of them.
+_QUIET: Final = ("/_nicegui/", "/assets/", "/favicon.ico")
 # A tab that slept for so long goes on where it was; after that it loads the page anew by itself.
 _RECONNECT_SECONDS: Final = 20.0
 
@@ -46,21 +51,23 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncGenerator[dict[str, Monitor], None]:
         async with open_resources(settings, program="flexiprice-monitor") as resources:
             access = Access(settings, KeyCheck(settings.api_key, resources.sessions))
+            failed_keys = FailedKeys(resources.redis, limit=settings.failed_key_limit)
             live = Live(resources, access)
             reading = asyncio.create_task(live.run())
             try:
                 # Reaches every request as `request.state.monitor`, those of the mounted NiceGUI too.
-                yield {"monitor": Monitor(resources, live, access)}
+                yield {"monitor": Monitor(resources, live, access, failed_keys)}
             finally:
                 reading.cancel()
                 with suppress(asyncio.CancelledError):
                     await reading
 
     app = FastAPI(title="FlexiPrice monitor", lifespan=lifespan, openapi_url=None)
-    app.state.wrong_keys = WrongKeys()
     app.add_middleware(Guard)
     # Added last, so that it is the outermost: a refusal gets an id and a line in the log too.
-    app.add_middleware(RequestContext)
+    app.add_middleware(RequestContext, quiet=_QUIET)
+    if settings.trusted_proxies:
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))
     app.include_router(login.router)
     app.mount("/assets", StaticFiles(directory=ASSETS))
     app.add_api_route("/health/live", _live, methods=["GET"])
@@ -95,4 +102,10 @@ def __getattr__(name: str) -> FastAPI:
         # One line for whoever starts the server, instead of a traceback through it.
         raise SystemExit(f"flexiprice-monitor: {error.message}") from None
     configure_logging(settings)
+    logging.getLogger("uvicorn.error").addFilter(_is_worth_a_line)
     return app
+
+
+def _is_worth_a_line(record: logging.LogRecord) -> bool:
+    # Every page that is opened opens a web socket, whose address tells the browser's id.
+    return record.levelno > logging.INFO or not str(record.msg).startswith(("connection ", '%s - "WebSocket'))

@@ -10,7 +10,12 @@ from flexiprice.errors import MissingExtra
 from flexiprice.settings import load_settings
 
 DEFAULT_PORT: Final = 5555
-MONITOR: Final = ("uvicorn", "api.monitor.main:app", "--app-dir", str(SOURCES))
+MONITOR_SERVER: Final = (
+    *("uvicorn", "api.monitor.main:app", "--app-dir", str(SOURCES)),
+    *("--http", "api.http_protocol:BoundedHttpProtocol", "--no-server-header"),
+    # The application believes the proxies that the settings name, and no others.
+    "--no-proxy-headers",
+)
 
 
 def monitor(
@@ -29,7 +34,7 @@ def monitor(
     if not monitor_is_installed():
         raise MissingExtra("the monitor is not installed: pip install 'flexiprice[monitor]'")
     become(
-        *MONITOR,
+        *MONITOR_SERVER,
         *("--host", host, "--port", str(port)),
         *("--log-level", settings.log_level.lower()),
         variables={"LOG_LEVEL": settings.log_level},

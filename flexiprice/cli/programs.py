@@ -1,4 +1,4 @@
-"""The API and a worker as processes of this command, started by import string."""
+"""The API, a worker and the monitor as processes of this command, started by import string."""
 
 import signal
 import socket
@@ -12,6 +12,7 @@ from types import FrameType
 
 import httpx
 
+from flexiprice.cli.monitor import MONITOR_SERVER
 from flexiprice.cli.serve import API_SERVER, SUPERVISED_WORKER
 from flexiprice.embedded.server_process import ServerProcess
 from flexiprice.errors import Conflict, ServerFailed
@@ -26,18 +27,25 @@ _ANSWER_SECONDS = 40.0
 
 @dataclass(frozen=True, slots=True)
 class RunningPrograms:
-    """The two programs, and a client for the API that holds the key it asks for."""
+    """The programs, and a client for the API that holds the key it asks for."""
 
     api: ServerProcess
     worker: ServerProcess
+    monitor: ServerProcess | None
     http: httpx.Client
     address: str
+    monitor_address: str
+
+    @property
+    def processes(self) -> list[ServerProcess]:
+        """All of them."""
+        return [self.api, self.worker, *([self.monitor] if self.monitor else [])]
 
     def wait_until_ready(self, *, servers: Sequence[ServerProcess]) -> None:
         """Returns when the API finds everything well that it needs, a live worker among it.
 
         Args:
-            servers: what must stay alive meanwhile besides the two programs.
+            servers: what must stay alive meanwhile besides the programs.
 
         Raises:
             ServerFailed: one of them ended, or not all is well in time.
@@ -45,20 +53,30 @@ class RunningPrograms:
         deadline = time.monotonic() + _START_SECONDS
         answer = "the API does not answer"
         while time.monotonic() < deadline:
-            for process in (self.api, self.worker, *servers):
+            for process in (*self.processes, *servers):
                 process.require_alive()
             with suppress(httpx.TransportError):
                 response = self.http.get("/health/ready")
-                if response.is_success:
-                    return
                 answer = response.text
+                if response.is_success and self._monitor_answers():
+                    return
             time.sleep(_LOOK_AGAIN_SECONDS)
         raise ServerFailed(f"not everything was ready within {_START_SECONDS:.0f} s: {answer}")
+
+    def _monitor_answers(self) -> bool:
+        return self.monitor is None or self.http.get(f"{self.monitor_address}/health/live").is_success
 
 
 @contextmanager
 def running_programs(
-    settings: Settings, *, host: str, port: int, folder: Path, logs: Path, environment: Mapping[str, str]
+    settings: Settings,
+    *,
+    host: str,
+    port: int,
+    folder: Path,
+    logs: Path,
+    environment: Mapping[str, str],
+    monitor_port: int | None = None,
 ) -> Generator[RunningPrograms]:
     """Runs `uvicorn api.main:app` and `arq workers.settings.WorkerSettings` while the context lasts.
 
@@ -69,11 +87,12 @@ def running_programs(
         host: address on which the API listens.
         port: port on which the API listens.
         folder: their working folder, in which they look for a `.env`.
-        logs: folder for `api.log` and `worker.log`; made if absent.
+        logs: folder for `api.log`, `worker.log` and `monitor.log`; made if absent.
         environment: their environment variables; the servers' URLs are put in.
+        monitor_port: port on which the monitor listens; None for no monitor.
     """
     logs.mkdir(parents=True, exist_ok=True)
-    address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    place = f"http://[{host}]" if ":" in host else f"http://{host}"
     variables = {
         **environment,
         f"{PREFIX}DATABASE_URL": settings.require_database_url(),
@@ -96,17 +115,22 @@ def running_programs(
         # One that has done its share is to be followed by another.
         worker = start("The worker", "worker.log", *SUPERVISED_WORKER)
         api = start("The API", "api.log", *API_SERVER, "--host", host, "--port", str(port))
+        monitor = None
+        if monitor_port is not None:
+            listening = ("--host", host, "--port", str(monitor_port))
+            monitor = start("The monitor", "monitor.log", *MONITOR_SERVER, *listening)
         http = httpx.Client(
-            base_url=f"{address}/api/v1",
+            base_url=f"{place}:{port}/api/v1",
             headers={"X-API-Key": settings.api_key.get_secret_value()} if settings.api_key else {},
             timeout=_ANSWER_SECONDS,
             trust_env=False,
         )
-        yield RunningPrograms(api, worker, stack.enter_context(http), address)
+        stack.enter_context(http)
+        yield RunningPrograms(api, worker, monitor, http, f"{place}:{port}", f"{place}:{monitor_port}")
 
 
-def require_free_port(host: str, port: int) -> None:
-    """Makes sure that a server can listen there.
+def require_free_port(host: str, port: int, *, option: str = "--port") -> None:
+    """Makes sure that a server can listen there, or names the option that chooses another port.
 
     Raises:
         Conflict: another program does, or the address is not this machine's.
@@ -119,7 +143,7 @@ def require_free_port(host: str, port: int) -> None:
         except OSError as error:
             raise Conflict(
                 f"port {port} on {host} cannot be used ({error.strerror}): "
-                "stop the program that has it, or choose another with --port"
+                f"stop the program that has it, or choose another with {option}"
             ) from None
 
 

@@ -15,7 +15,8 @@ import typer
 from rich.console import Console
 
 from flexiprice.cli.followed_log import FollowedLog
-from flexiprice.cli.programs import ended_by_signals, require_free_port, running_programs
+from flexiprice.cli.monitor import DEFAULT_PORT, monitor_is_installed
+from flexiprice.cli.programs import RunningPrograms, ended_by_signals, require_free_port, running_programs
 from flexiprice.cli.sample import load_sample
 from flexiprice.db.migrate import upgrade
 from flexiprice.embedded.server_process import ServerProcess
@@ -32,9 +33,12 @@ def up(
     *,
     host: Annotated[str, typer.Option(help="Address on which the API listens.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on which the API listens.")] = 8000,
+    monitor_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port on which the monitor listens; 0 for no monitor.")
+    ] = DEFAULT_PORT,
     sample: Annotated[bool, typer.Option("--sample", help="Load the sample catalogue and price it.")] = False,
 ) -> None:
-    """Serve the API and a worker on this machine until Ctrl-C.
+    """Serve the API, a worker and the monitor on this machine until Ctrl-C.
 
     PostgreSQL and Valkey are brought along where `FLEXIPRICE_DATABASE_URL` and `FLEXIPRICE_REDIS_URL`
     are not set; their data stays under `.flexiprice/`. Other commands in the same folder find them there.
@@ -42,6 +46,9 @@ def up(
     console = Console()
     settings = load_settings(env_files=_ENV_FILES)
     require_free_port(host, port)
+    with_monitor = bool(monitor_port) and monitor_is_installed()
+    if with_monitor:
+        require_free_port(host, monitor_port, option="--monitor-port")
     with ended_by_signals(), ExitStack() as stack:
         try:
             with console.status("Starting …"):
@@ -59,16 +66,20 @@ def up(
                         folder=Path.cwd(),
                         logs=_DATA_DIR / "log",
                         environment=_readable_logs(settings),
+                        monitor_port=monitor_port if with_monitor else None,
                     )
                 )
                 programs.wait_until_ready(servers=servers.processes)
                 if sample:
                     programs.http.post("/admin/discounts/trigger-recompute").raise_for_status()
-            _show_where_everything_is(console, settings, servers, programs.address)
+            _show_where_everything_is(
+                console, settings, servers, programs, asked_for_monitor=bool(monitor_port)
+            )
+            logs = zip(("api    ", "worker ", "monitor"), programs.processes, strict=False)
             _follow(
                 console,
-                [programs.api, programs.worker, *servers.processes],
-                [FollowedLog("api   ", programs.api.log), FollowedLog("worker", programs.worker.log)],
+                [*programs.processes, *servers.processes],
+                [FollowedLog(name, process.log) for name, process in logs],
             )
         except KeyboardInterrupt:
             console.print("Stopping …", style="dim")
@@ -107,12 +118,19 @@ def _readable_logs(settings: Settings) -> dict[str, str]:
 
 
 def _show_where_everything_is(
-    console: Console, settings: Settings, servers: ServerUrls, address: str
+    console: Console,
+    settings: Settings,
+    servers: ServerUrls,
+    programs: RunningPrograms,
+    *,
+    asked_for_monitor: bool,
 ) -> None:
+    address = programs.address
     embedded = {process.name for process in servers.processes}
     mine = f" · embedded, data in {_DATA_DIR}/"
     places = {
         "API": f"{address} · described at {address}/docs",
+        **({"Monitor": _monitor_place(programs)} if asked_for_monitor else {}),
         "Worker": f"queues {', '.join(settings.worker_queues)}",
         "PostgreSQL": _place(servers.database_url) + (mine if "PostgreSQL" in embedded else ""),
         "Redis": _place(servers.redis_url) + (mine if "Valkey" in embedded else ""),
@@ -125,6 +143,12 @@ def _show_where_everything_is(
     for suggestion in ("prices", "recompute --wait", "doctor", "--help"):
         console.print(f"  {_own_name()} {suggestion}", style="cyan", highlight=False, soft_wrap=True)
     console.print("Ctrl-C stops everything and keeps the data.", style="dim")
+
+
+def _monitor_place(programs: RunningPrograms) -> str:
+    return (
+        programs.monitor_address if programs.monitor else "not installed: pip install 'flexiprice[monitor]'"
+    )
 
 
 def _own_name() -> str:

@@ -37,7 +37,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, i
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
-    program = start(flexiprice("up", "--sample", "--port", str(port)), folder)
+    program = start(flexiprice("up", "--sample", "--port", str(port), "--monitor-port", "0"), folder)
     said = read_until(program, "Ctrl-C")
     assert "FlexiPrice is up." in said
     yield folder, port

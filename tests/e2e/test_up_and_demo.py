@@ -35,8 +35,12 @@ def port() -> int:
         return int(probe.getsockname()[1])
 
 
+other_port = port
+
+
 def start_up(folder: Path, port: int, *options: str, **environment: str) -> subprocess.Popen[str]:
-    return start(flexiprice("up", "--port", str(port), *options), folder, {**os.environ, **environment})
+    command = flexiprice("up", "--port", str(port), "--monitor-port", "0", *options)
+    return start(command, folder, {**os.environ, **environment})
 
 
 def api_at(port: int) -> httpx.Client:
@@ -118,9 +122,14 @@ def test_up_serves_until_it_ends_and_keeps_its_data_however_it_ends(folder: Path
             assert processes_in(folder) == []
 
 
-def test_up_prices_the_sample_when_asked_and_says_so_when_a_program_ends(folder: Path, port: int) -> None:
-    program = start_up(folder, port, "--sample")
-    read_until(program, "Ctrl-C")
+def test_up_prices_the_sample_serves_the_monitor_and_says_so_when_a_program_ends(
+    folder: Path, port: int, other_port: int
+) -> None:
+    program = start_up(folder, port, "--sample", "--monitor-port", str(other_port))
+    said = read_until(program, "Ctrl-C")
+    monitor = f"http://127.0.0.1:{other_port}"
+    assert f"Monitor     {monitor}" in said
+    assert "<title>Overview · FlexiPrice</title>" in httpx.get(monitor, trust_env=False).text
     with api_at(port) as api:
         assert wait_for(lambda: api.get("/admin/discounts").json()["items"])
     (worker,) = [
