@@ -8,7 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from api.schemas.problem import FieldError
 from api.schemas.tasks import Repricing
-from api.schemas.values import LEFT_OUT, Amount, Given, Shown
+from api.schemas.values import LEFT_OUT, WHOLE, Amount, Given, Shown
 from flexiprice.db.tables import MAIN_STORE
 from flexiprice.domain.catalogue import (
     BasePrice,
@@ -133,7 +133,7 @@ class NewBatch(Given):
     sku: Sku
     lot: Lot = ""
     expiry_date: CalendarDate
-    quantity: Quantity
+    quantity: Annotated[Quantity, WHOLE]
 
 
 class BatchChange(Given):
@@ -152,8 +152,8 @@ class BatchChange(Given):
 
     lot: Lot = LEFT_OUT
     expiry_date: CalendarDate = LEFT_OUT
-    quantity: Quantity = LEFT_OUT
-    quantity_delta: QuantityDelta = LEFT_OUT
+    quantity: Annotated[Quantity, WHOLE] = LEFT_OUT
+    quantity_delta: Annotated[QuantityDelta, WHOLE] = LEFT_OUT
 
     @model_validator(mode="after")
     def _counts_once(self) -> Self:

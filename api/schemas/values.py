@@ -1,9 +1,11 @@
 """How values are written: amounts and rates as strings, so that no client turns them into floats."""
 
 from decimal import Decimal
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+
+from flexiprice.domain.catalogue import MAX_QUANTITY
 
 
 def _two_decimals(amount: Decimal) -> str:
@@ -31,6 +33,16 @@ Rate = Annotated[
         }
     ),
 ]
+
+
+def _whole(value: object) -> object:
+    if isinstance(value, Decimal) and abs(value) <= MAX_QUANTITY and value == value.to_integral_value():
+        return int(value)
+    return value
+
+
+# JSON has one kind of number: 3.0 is the integer 3 there, however a client writes it.
+WHOLE: Final = BeforeValidator(_whole)
 
 
 class Shown(BaseModel):

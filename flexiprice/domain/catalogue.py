@@ -128,13 +128,6 @@ def _time_zone(name: str) -> str:
     return name
 
 
-def _whole(value: object) -> object:
-    # JSON has one kind of number: 3.0 is the integer 3 there, however a client writes it.
-    if isinstance(value, Decimal) and abs(value) <= MAX_QUANTITY and value == value.to_integral_value():
-        return int(value)
-    return value
-
-
 StoreCode = Annotated[
     str,
     StringConstraints(max_length=40, pattern=r"^[a-z0-9][a-z0-9_-]*$"),
@@ -154,12 +147,7 @@ CategoryName = Annotated[
 Lot = Annotated[
     str, _Line(64, least=0), Field(description="Tells batches apart that share an expiry date; may be empty.")
 ]
-Quantity = Annotated[
-    int,
-    Strict(),
-    Field(ge=0, le=MAX_QUANTITY, description="Units in stock."),
-    BeforeValidator(_whole),
-]
+Quantity = Annotated[int, Strict(), Field(ge=0, le=MAX_QUANTITY, description="Units in stock.")]
 QuantityDelta = Annotated[int, Strict(), Field(ge=-MAX_QUANTITY, le=MAX_QUANTITY), BeforeValidator(_whole)]
 
 
