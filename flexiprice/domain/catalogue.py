@@ -148,7 +148,7 @@ Lot = Annotated[
     str, _Line(64, least=0), Field(description="Tells batches apart that share an expiry date; may be empty.")
 ]
 Quantity = Annotated[int, Strict(), Field(ge=0, le=MAX_QUANTITY, description="Units in stock.")]
-QuantityDelta = Annotated[int, Strict(), Field(ge=-MAX_QUANTITY, le=MAX_QUANTITY), BeforeValidator(_whole)]
+QuantityDelta = Annotated[int, Strict(), Field(ge=-MAX_QUANTITY, le=MAX_QUANTITY)]
 
 
 def _amount_schema(least: Decimal, description: str) -> WithJsonSchema:
