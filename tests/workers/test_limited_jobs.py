@@ -1,0 +1,34 @@
+"""The limits of the settings, kept by a worker process: a job is told to tidy up, then ended."""
+
+from datetime import timedelta
+
+from flexiprice.domain.run import RunState
+from flexiprice.jobs.client import TaskQueue
+from flexiprice.jobs.status import RunStatus
+from tests.workers.conftest import StartWorker
+from tests.workers.test_run_history import Attempts, attempts, settings, until_recorded
+from tests.workers.toy_tasks import SLEEP, STUBBORN
+
+WAIT = timedelta(seconds=20)
+__all__ = ["attempts", "settings"]
+
+
+async def test_what_runs_too_long_is_told_so_then_ended_and_the_next_job_runs(
+    start_worker: StartWorker, queue: TaskQueue, attempts: Attempts
+) -> None:
+    start_worker(soft_time_limit="1", time_limit="2")
+    tidy = await queue.enqueue(SLEEP, arguments={"seconds": 60})
+    stubborn = await queue.enqueue(STUBBORN, arguments={"seconds": 60})
+
+    ends = [await queue.wait(job.job_id, WAIT) for job in (tidy, stubborn)]
+    after = await queue.enqueue(SLEEP)
+
+    assert [end.error and end.error.code for end in ends] == ["soft_time_limit", "timeout"]
+    assert (await queue.wait(after.job_id, WAIT)).status is RunStatus.SUCCEEDED
+    (told,) = await until_recorded(attempts, tidy.job_id, RunState.FAILED)
+    (ended,) = await until_recorded(attempts, stubborn.job_id, RunState.FAILED)
+    assert (told.error_code, ended.error_code) == ("soft_time_limit", "timeout")
+    assert told.ran is not None
+    assert ended.ran is not None
+    assert timedelta(seconds=1) <= told.ran < timedelta(seconds=2) <= ended.ran
+    assert told.traceback is not None
