@@ -13,6 +13,7 @@ from api.monitor.parts.documents import Document
 from api.monitor.parts.instants import Instant, duration
 from api.monitor.parts.links import Link, job_path, small_button
 from api.monitor.parts.states import Failure, Placeholder
+from api.monitor.parts.tables import card_title, table
 from api.monitor.parts.text import Text
 from api.monitor.shell import page
 from api.monitor.task_story import TaskStory, moments, read_story
@@ -120,10 +121,10 @@ class _RunView:
 def _body(story: TaskStory) -> None:
     with ui.element("div").classes("grid run-grid"):
         with ui.element("section").classes("card"):
-            _card_title("Facts")
+            card_title("Facts")
             _facts(story)
         with ui.element("section").classes("card"):
-            _card_title("Timeline")
+            card_title("Timeline")
             _timeline(story)
     latest = story.latest
     error = story.job.error if story.job else None
@@ -132,17 +133,17 @@ def _body(story: TaskStory) -> None:
         code, message = latest.error_code, latest.error_message or ""
     if code:
         with ui.element("section").classes("card run-error"):
-            _card_title("Error")
+            card_title("Error")
             Text("p", message)
             Text("p", code, classes="mono quiet")
             if latest and latest.traceback:
                 Document(latest.traceback, label="Traceback")
     with ui.element("div").classes("grid"):
         with ui.element("section").classes("card"):
-            _card_title("Arguments")
+            card_title("Arguments")
             Document(story.arguments, label="Arguments", empty="It has none, or they are no longer known.")
         with ui.element("section").classes("card"):
-            _card_title("Result")
+            card_title("Result")
             result = story.job.result if story.job and story.job.ready else None
             result = latest.result if result is None and latest else result
             Document(result, label="Result", empty="None." if story.has_ended else "It has not ended.")
@@ -150,11 +151,6 @@ def _body(story: TaskStory) -> None:
         _runs("Tries", story.attempts, linked=False)
     if story.children:
         _runs("Tasks that came of it", story.children, linked=True)
-
-
-def _card_title(title: str) -> None:
-    with ui.element("div").classes("card-head"):
-        Text("h2", title)
 
 
 def _facts(story: TaskStory) -> None:
@@ -215,14 +211,11 @@ def _timeline(story: TaskStory) -> None:
 
 def _runs(title: str, runs: Iterable[RecordedRun], *, linked: bool) -> None:
     with ui.element("section").classes("card"):
-        _card_title(title)
-        with ui.element("div").classes("table-frame"), ui.element("table").classes("rows stacking"):
-            with ui.element("thead"), ui.element("tr"):
-                for heading in ("Status", "Task" if linked else "Try", "Worker", "Started", "Ran", "Error"):
-                    Text("th", heading).props("scope=col")
-            with ui.element("tbody"):
-                for each in runs:
-                    _run_row(each, linked=linked)
+        card_title(title)
+        columns = ("Status", "Task" if linked else "Try", "Worker", "Started", "Ran", "Error")
+        with ui.element("div").classes("table-frame"), table(columns):
+            for each in runs:
+                _run_row(each, linked=linked)
 
 
 def _run_row(each: RecordedRun, *, linked: bool) -> None:

@@ -16,6 +16,7 @@ from api.monitor.parts.links import Link, job_path
 from api.monitor.parts.plots import Curve, Plot, moments, names
 from api.monitor.parts.rows import cell, number_cell
 from api.monitor.parts.states import Failure, Placeholder
+from api.monitor.parts.tables import card_title, table
 from api.monitor.parts.text import Text
 from api.monitor.shell import page
 from api.monitor.statistics_readings import WINDOWS, read_statistics
@@ -62,23 +63,23 @@ class _StatisticsView:
         self._failure = Failure()
         self._build_choice()
         with ui.element("section").classes("card"):
-            _title("By task")
+            card_title("By task")
             self._tasks = ui.element("div").classes("table-frame")
         with ui.element("div").classes("grid charts"):
             with ui.element("section").classes("card"):
-                _title("Runs over time")
+                card_title("Runs over time")
                 self._runs = Plot(label="Runs over time, by how they ended")
             with ui.element("section").classes("card"):
-                _title("How long runs took")
+                card_title("How long runs took")
                 self._durations = Plot(label="Run time over time, at half and at 95% of the runs", unit=" s")
             with ui.element("section").classes("card"):
-                _title("Waiting times")
+                card_title("Waiting times")
                 self._waits_spread = Plot(label="How many runs waited how long")
             with ui.element("section").classes("card"):
-                _title("Run times")
+                card_title("Run times")
                 self._took_spread = Plot(label="How many runs took how long")
         with ui.element("section").classes("card"):
-            _title("Slowest runs")
+            card_title("Slowest runs")
             self._slowest = ui.element("div").classes("table-frame")
 
     async def refresh(self) -> None:
@@ -127,14 +128,9 @@ class _StatisticsView:
                 )
                 return
             # Too many figures for a card each: where it is narrow, the table scrolls in its frame.
-            with ui.element("table").classes("rows"):
-                with ui.element("thead"), ui.element("tr"):
-                    for column in _COLUMNS:
-                        right = "right" if column.endswith(">") else ""
-                        Text("th", column.rstrip(">"), classes=right).props("scope=col")
-                with ui.element("tbody"):
-                    for each in tasks:
-                        self._task_row(each)
+            with table(_COLUMNS, stacking=False):
+                for each in tasks:
+                    self._task_row(each)
 
     def _task_row(self, each: TaskStatistics) -> None:
         failed = each.by_state[RunState.FAILED]
@@ -184,28 +180,18 @@ def _slowest_table(runs: Sequence[RecordedRun]) -> None:
     if not runs:
         Text("p", "Nothing has ended in this time.", classes="quiet")
         return
-    with ui.element("table").classes("rows stacking"):
-        with ui.element("thead"), ui.element("tr"):
-            for heading in ("Status", "Task", "Started", "Worker"):
-                Text("th", heading).props("scope=col")
-            Text("th", "Ran", classes="right").props("scope=col")
-        with ui.element("tbody"):
-            for run in runs:
-                with ui.element("tr"):
-                    with cell("Status"):
-                        Badge(run.state)
-                    with cell("Task"):
-                        Link(job_path(run.job_id), run.task, classes="task-link")
-                    with cell("Started"):
-                        Instant(run.started_at)
-                    with cell("Worker"):
-                        Text("span", run.worker_id, classes="mono")
-                    number_cell("Ran").text = duration(run.ran)
-
-
-def _title(text: str) -> None:
-    with ui.element("div").classes("card-head"):
-        Text("h2", text)
+    with table(("Status", "Task", "Started", "Worker", "Ran>")):
+        for run in runs:
+            with ui.element("tr"):
+                with cell("Status"):
+                    Badge(run.state)
+                with cell("Task"):
+                    Link(job_path(run.job_id), run.task, classes="task-link")
+                with cell("Started"):
+                    Instant(run.started_at)
+                with cell("Worker"):
+                    Text("span", run.worker_id, classes="mono")
+                number_cell("Ran").text = duration(run.ran)
 
 
 def _percentiles(figures: Percentiles | None) -> Sequence[tuple[str, timedelta | None]]:

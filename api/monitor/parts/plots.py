@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from html import escape
 from typing import Any, Final, Literal
 
 from nicegui import ui
@@ -17,6 +18,10 @@ _MOMENT: Final = """value => { const at = new Date(+value);
   return %s; }"""
 
 
+# Written as HTML, so every note is escaped on its way here.
+_NOTE: Final = "point => point.data.note || ''"
+
+
 @dataclass(frozen=True, slots=True)
 class Curve:
     """One of the things that a chart shows.
@@ -24,10 +29,11 @@ class Curve:
     Attributes:
         name: what the legend calls it.
         colour: its own; None leaves it to the chart.
-        kind: bars are stacked on one another; steps hold their value until the next.
+        kind: bars are stacked on one another; steps hold their value: with notes until the
+            next, else around their place.
         points: its values, one at each place of the axis, or pairs of place and value.
         dashed: for one that must be told from another in more than colour.
-        notes: what else is told of each point on hover.
+        notes: what is told of each point on hover, never read as HTML; empty where nothing is.
     """
 
     name: str
@@ -42,7 +48,7 @@ class Plot(ui.echart):
     """A chart of curves that may be shown anew."""
 
     def __init__(
-        self, *, label: str, height: int = 220, unit: str = "", log: bool = False, percent: bool = False
+        self, *, label: str, height: int = 220, unit: str = "", percent: bool = False, noted: bool = False
     ) -> None:
         """Shows an empty chart.
 
@@ -50,12 +56,13 @@ class Plot(ui.echart):
             label: what it shows, for those who do not see it.
             height: in pixels.
             unit: of all values, such as ` s`.
-            log: whether values are told apart by their ratio.
             percent: whether values are fractions.
+            noted: whether a point is told of by its note.
         """
         self._shown: object = None
-        self._log = log
-        self._base = _base(unit, log=log, percent=percent)
+        self._base = _base(unit, percent=percent)
+        if noted:
+            self._base["tooltip"] |= {"trigger": "item", ":formatter": _NOTE}
         super().__init__(self._base | {"series": []})
         self.style(f"height: {height}px; width: 100%").props(f'role=img aria-label="{label}"')
 
@@ -111,7 +118,7 @@ def _axis(kind: str, *, bars: bool) -> dict[str, Any]:
     }
 
 
-def _base(unit: str, *, log: bool, percent: bool) -> dict[str, Any]:
+def _base(unit: str, *, percent: bool) -> dict[str, Any]:
     number = "(+(value * 100).toFixed(1)) + ' %'" if percent else f"(+value.toFixed(3)) + '{unit}'"
     return {
         "animation": False,
@@ -138,8 +145,8 @@ def _base(unit: str, *, log: bool, percent: bool) -> dict[str, Any]:
             ":valueFormatter": f"value => value == null ? '–' : {number}",
         },
         "yAxis": {
-            "type": "log" if log else "value",
-            **({} if log else {"min": 0}),
+            "type": "value",
+            "min": 0,
             "minInterval": 0 if unit or percent else 1,
             "splitNumber": 4,
             "splitLine": {"lineStyle": {"color": GRID}},
@@ -150,9 +157,12 @@ def _base(unit: str, *, log: bool, percent: bool) -> dict[str, Any]:
 
 
 def _series(curve: Curve) -> dict[str, Any]:
-    points = list(curve.points)
+    points: list[Any] = list(curve.points)
     if curve.notes:
-        points = [{"value": point, "note": note} for point, note in zip(points, curve.notes, strict=True)]
+        points = [
+            {"value": point, "note": escape(note), "symbol": "circle" if note else "none"}
+            for point, note in zip(points, curve.notes, strict=True)
+        ]
     series: dict[str, Any] = {
         "name": curve.name,
         "type": "bar" if curve.kind == "bar" else "line",
@@ -168,5 +178,10 @@ def _series(curve: Curve) -> dict[str, Any]:
         line["type"] = "dashed"
     series |= {"showSymbol": len(points) == 1, "lineStyle": line}
     if curve.kind == "step":
-        series |= {"step": "end", "showSymbol": bool(curve.notes), "symbolSize": 7}
+        series |= {
+            "step": "end" if curve.notes else "middle",
+            "showSymbol": bool(curve.notes),
+            "symbol": "circle",
+            "symbolSize": 7,
+        }
     return series

@@ -1,0 +1,234 @@
+"""The broker and the database: how large, how busy, and what about them puts anything at risk."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from nicegui import ui
+
+from api.monitor.monitor import current_monitor
+from api.monitor.parts.figures import count, percent, size
+from api.monitor.parts.instants import Instant, duration
+from api.monitor.parts.links import Link
+from api.monitor.parts.rows import cell, number_cell, text_cell
+from api.monitor.parts.states import Failure
+from api.monitor.parts.tables import card_title, table
+from api.monitor.parts.text import Text
+from api.monitor.shell import page
+from api.monitor.table_groups import TableGroup, grouped
+from flexiprice.db.engine import database_errors
+from flexiprice.db.pool_use import pool_use
+from flexiprice.errors import FlexiPriceError
+from flexiprice.jobs.broker_info import BrokerInfo, BrokerRisk, read_broker_info
+from flexiprice.jobs.queues import QueueState
+from flexiprice.resources import Resources
+from flexiprice.services.database_size import DatabaseSize, ProgramConnections, TableSize, get_database_size
+
+_REFRESH_SECONDS: Final = 2.0
+_BROKER_HOLDS: Final = 1.5
+_DATABASE_HOLDS: Final = 10.0
+_RISKS: Final = {
+    BrokerRisk.EVICTS: (
+        "When memory is short it drops keys, jobs among them: set maxmemory-policy to noeviction."
+    ),
+    BrokerRisk.FORGETS: (
+        "Jobs that wait are lost where it ends badly, as its append-only file is off: set appendonly to yes."
+    ),
+    BrokerRisk.NEARLY_FULL: "It uses more than nine tenths of its memory: give it more, or purge what waits.",
+}
+
+
+_PROGRAM_COLUMNS: Final = (
+    "Program",
+    "Connections>",
+    "Active>",
+    "Idle in a transaction>",
+    "Wait for a lock>",
+    "Longest>",
+)
+
+
+@page("/broker", "Broker & database")
+async def broker() -> None:
+    """Shows how Redis and PostgreSQL are."""
+    view = _BrokerView()
+    await view.refresh()
+    ui.timer(_REFRESH_SECONDS, view.refresh, immediate=False)
+
+
+class _BrokerView:
+    """The page of one viewer."""
+
+    def __init__(self) -> None:
+        self._shown: dict[str, object] = {}
+        ui.add_head_html('<link rel="stylesheet" href="/assets/prices.css">')
+        with ui.element("div").classes("grid"):
+            with ui.element("section").classes("card"):
+                self._broker_name = card_title("Redis")
+                self._broker_failure = Failure()
+                self._risks = ui.element("div")
+                self._broker = _Facts()
+            with ui.element("section").classes("card"):
+                card_title("Queues")
+                self._queues = ui.element("div").classes("table-frame")
+            with ui.element("section").classes("card"):
+                self._database_name = card_title("PostgreSQL")
+                self._database_failure = Failure()
+                self._database = _Facts()
+        with ui.element("section").classes("card"):
+            card_title("Connections to the database")
+            self._programs = ui.element("div").classes("table-frame")
+        with ui.element("section").classes("card"):
+            card_title("Tables")
+            self._tables = ui.element("div").classes("table-frame")
+
+    async def refresh(self) -> None:
+        """Reads anew, where the last answers do not hold any longer."""
+        monitor = current_monitor()
+        resources = monitor.resources
+        try:
+            info = await monitor.live.shared(
+                ("broker",), lambda: read_broker_info(resources.redis), max_age=_BROKER_HOLDS
+            )
+            self._broker_failure.show(None)
+            self._show_broker(info)
+        except FlexiPriceError as error:
+            self._broker_failure.show(error.message)
+        fleet = monitor.live.latest.fleet
+        if fleet is not None and self._is_new("queues", fleet.queues):
+            self._show_queues(fleet.queues)
+        try:
+            database = await monitor.live.shared(
+                ("database",), lambda: _read_database(resources), max_age=_DATABASE_HOLDS
+            )
+            self._database_failure.show(None)
+            self._show_database(resources, database)
+        except FlexiPriceError as error:
+            self._database_failure.show(error.message)
+
+    def _is_new(self, name: str, value: object) -> bool:
+        before = self._shown.get(name)
+        self._shown[name] = value
+        return before != value
+
+    def _show_broker(self, info: BrokerInfo) -> None:
+        self._broker_name.text = f"{info.product} {info.version}"
+        if self._is_new("risks", info.risks):
+            self._risks.clear()
+            with self._risks:
+                for risk in info.risks:
+                    with ui.element("div").classes("failure warning"):
+                        ui.icon("warning").props("aria-hidden=true")
+                        Text("span", _RISKS[risk])
+        limit = f" of {size(info.max_memory)}" if info.max_memory else ", without a limit"
+        clients = f" of {count(info.max_clients)}" if info.max_clients else ""
+        self._broker.show(
+            {
+                "Memory": f"{size(info.used_memory)}{limit}",
+                "At most so far": size(info.peak_memory),
+                "When full": info.eviction_policy,
+                "Clients": f"{count(info.clients)}{clients}",
+                "Commands": f"{count(info.commands_per_second)} a second",
+                "Keys": count(info.keys),
+                "Role": info.role,
+                "Append-only file": "on" if info.appends else "off",
+                "Up": duration(info.uptime),
+                "Answers in": duration(info.answered_in),
+            }
+        )
+
+    def _show_queues(self, queues: Sequence[QueueState]) -> None:
+        self._queues.clear()
+        with self._queues, table(("Queue", "Waiting>", "Deferred>", "Running>"), stacking=False):
+            for queue in queues:
+                with ui.element("tr"):
+                    with cell("Queue"):
+                        Link(f"/queues#{queue.queue.value}", queue.queue.value)
+                    number_cell("Waiting").text = count(queue.waiting)
+                    number_cell("Deferred").text = count(queue.deferred)
+                    number_cell("Running").text = count(queue.running)
+
+    def _show_database(self, resources: Resources, database: DatabaseSize) -> None:
+        self._database_name.text = f"PostgreSQL {database.version}"
+        use = pool_use(resources.engine)
+        missing = database.missing_partitions
+        self._database.show(
+            {
+                "Database": database.name,
+                "Size": size(database.total_bytes),
+                "Partitions": f"{missing} missing: run flexiprice migrate" if missing else "made ahead",
+                "Found in memory": "–" if database.memory_share is None else percent(database.memory_share),
+                "Connections": f"{count(database.connections)} of {count(database.max_connections)}",
+                "This monitor's pool": f"{use.in_use} in use, {use.idle} idle, {use.size} at most",
+                "Up": duration(datetime.now(UTC).replace(second=0, microsecond=0) - database.started_at),
+            }
+        )
+        if self._is_new("tables", database.tables):
+            self._show_tables(database.tables)
+        if self._is_new("programs", database.programs):
+            self._show_programs(database.programs)
+
+    def _show_programs(self, programs: Sequence[ProgramConnections]) -> None:
+        self._programs.clear()
+        with self._programs, table(_PROGRAM_COLUMNS):
+            for program in programs:
+                with ui.element("tr"):
+                    text_cell("Program").text = program.program
+                    number_cell("Connections").text = count(program.connections)
+                    number_cell("Active").text = count(program.active)
+                    number_cell("Idle in a transaction").text = count(program.idle_in_transaction)
+                    number_cell("Wait for a lock").text = count(program.waiting)
+                    number_cell("Longest").text = duration(program.longest_transaction)
+
+    def _show_tables(self, tables: Sequence[TableSize]) -> None:
+        self._tables.clear()
+        with self._tables, table(("Table", "Rows, about>", "Size>", "Indexes>", "Dead rows>", "Vacuumed")):
+            for group in grouped(tables):
+                _table_row(group)
+
+
+class _Facts(ui.element):
+    """Names and what is so of them."""
+
+    def __init__(self) -> None:
+        super().__init__("dl")
+        self.classes("facts")
+        self._values: dict[str, Text] = {}
+
+    def show(self, facts: Mapping[str, str]) -> None:
+        """Shows facts; each time of the same names."""
+        with self:
+            for name, value in facts.items():
+                if name not in self._values:
+                    Text("dt", name)
+                    self._values[name] = Text("dd")
+                if self._values[name].text != value:
+                    self._values[name].text = value
+
+
+async def _read_database(resources: Resources) -> DatabaseSize:
+    with database_errors():
+        async with resources.sessions() as session:
+            return await get_database_size(session, now=datetime.now(UTC))
+
+
+def _table_row(group: TableGroup) -> None:
+    with ui.element("tr"):
+        with cell("Table"):
+            if group.is_partitioned:
+                with ui.element("details"):
+                    Text("summary", f"{group.name} ({len(group.parts)} partitions)")
+                    for part in group.parts:
+                        Text(
+                            "div",
+                            f"{part.name}: {count(part.rows)} rows, {size(part.total_bytes)}",
+                            classes="quiet",
+                        )
+            else:
+                Text("span", group.name)
+        number_cell("Rows, about").text = count(sum(part.rows for part in group.parts))
+        number_cell("Size").text = size(sum(part.total_bytes for part in group.parts))
+        number_cell("Indexes").text = size(sum(part.index_bytes for part in group.parts))
+        number_cell("Dead rows").text = count(sum(part.dead_rows for part in group.parts))
+        with cell("Vacuumed"):
+            Instant(max((part.vacuumed_at for part in group.parts if part.vacuumed_at), default=None), "ago")

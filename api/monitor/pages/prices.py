@@ -1,0 +1,211 @@
+"""Prices: what is reduced, what expires, what the policy takes off, and how a product's prices went."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Final
+from urllib.parse import urlencode
+
+from nicegui import ui
+
+from api.monitor.monitor import current_monitor
+from api.monitor.parts.amounts import amount, brief
+from api.monitor.parts.figures import count, percent
+from api.monitor.parts.heat_map import HeatMap
+from api.monitor.parts.links import Link
+from api.monitor.parts.policy_card import PolicyCard
+from api.monitor.parts.product_prices import ProductPrices
+from api.monitor.parts.recompute_card import RecomputeCard
+from api.monitor.parts.rows import number_cell, text_cell
+from api.monitor.parts.states import Failure, Placeholder
+from api.monitor.parts.tables import card_title, table
+from api.monitor.parts.text import Text
+from api.monitor.price_readings import HORIZON, PriceReading, read_prices
+from api.monitor.shell import page
+from flexiprice.db.tables import MAIN_STORE
+from flexiprice.errors import FlexiPriceError
+from flexiprice.services.stock_overview import ExpiringStock, ReducedStock, value_at_risk
+
+_REFRESH_SECONDS: Final = 5.0
+_HOLDS_SECONDS: Final = 10.0
+_MOST_ROWS: Final = 25
+_BY: Final = {"category": "By category", "store": "By store"}
+_MEASURES: Final = {"value": "Value", "units": "Units"}
+_REDUCED: Final = ("Store", "Category", "Discounts>", "Units>", "At base price>", "Now>", "Given away>")
+
+
+@page("/prices", "Prices")
+async def prices(
+    by: str = "category",
+    show: str = "value",
+    quantity: int = 20,
+    category: str = "",
+    search: str = "",
+    sku: str = "",
+    store: str = MAIN_STORE,
+) -> None:
+    """Shows how prices stand."""
+    view = _PricesView(
+        by if by in _BY else "category", show if show in _MEASURES else "value", quantity, category[:300]
+    )
+    await view.refresh()
+    product = ProductPrices(search=search[:100], sku=sku[:64], store=store[:40], stores=view.stores)
+    await product.read()
+    ui.timer(_REFRESH_SECONDS, view.refresh, immediate=False)
+
+
+class _PricesView:
+    """What changes on the page of one viewer."""
+
+    def __init__(self, by: str, show: str, quantity: int, category: str) -> None:
+        self._by, self._measure, self._category = by, show, category
+        self._quantity = max(1, min(quantity, 1_000_000))
+        self._read: PriceReading | None = None
+        self._currency = current_monitor().resources.settings.currency
+        ui.add_head_html('<link rel="stylesheet" href="/assets/tasks.css">')
+        ui.add_head_html('<link rel="stylesheet" href="/assets/prices.css">')
+        self._failure = Failure()
+        self._figures = ui.element("section").classes("card price-figures").props('aria-label="At a glance"')
+        RecomputeCard()
+        with ui.element("section").classes("card"):
+            with ui.element("div").classes("card-head"):
+                Text("h2", "Stock by days to expiry")
+                with ui.element("div").classes("actions"):
+                    self._chips("by", _BY, self._by)
+                    self._chips("show", _MEASURES, self._measure)
+            self._heat = ui.element("div")
+        with ui.element("div").classes("grid charts"):
+            with ui.element("section").classes("card"):
+                card_title("Open discounts")
+                self._reduced = ui.element("div").classes("table-frame")
+            self._policy = PolicyCard(
+                category=self._category,
+                quantity=self._quantity,
+                others={"by": self._by, "show": self._measure},
+            )
+
+    @property
+    def stores(self) -> list[str]:
+        """Codes of the stores."""
+        return [store.code for store in self._read.stores] if self._read else []
+
+    async def refresh(self) -> None:
+        """Reads anew, where the last answer does not hold any longer."""
+        monitor = current_monitor()
+        try:
+            read = await monitor.live.shared(
+                ("prices",), lambda: read_prices(monitor.resources), max_age=_HOLDS_SECONDS
+            )
+        except FlexiPriceError as error:
+            self._failure.show(f"Prices cannot be shown: {error.message}")
+            return
+        self._failure.show(None)
+        before, self._read = self._read, read
+        if before is None or (before.reduced, before.expiring) != (read.reduced, read.expiring):
+            self._show_figures(read)
+            self._show_heat(read.expiring)
+            self._show_reduced(read.reduced)
+        if before is None or before.policy.version != read.policy.version:
+            self._policy.show(read.policy)
+
+    def _url(self, **changes: str) -> str:
+        said = {"by": self._by, "show": self._measure, "quantity": str(self._quantity)}
+        said |= {"category": self._category} if self._category else {}
+        said |= changes
+        return f"/prices?{urlencode(said)}"
+
+    def _chips(self, name: str, meanings: dict[str, str], chosen: str) -> None:
+        for key, meaning in meanings.items():
+            chip = Link(self._url(**{name: key}), meaning, classes="status-chip")
+            chip.props(f"aria-pressed={'true' if key == chosen else 'false'}")
+
+    def _show_figures(self, read: PriceReading) -> None:
+        discounts = sum(each.discounts for each in read.reduced)
+        base = sum((each.value_at_base for each in read.reduced), Decimal(0))
+        now = sum((each.value_now for each in read.reduced), Decimal(0))
+        self._figures.clear()
+        with self._figures:
+            _figure(count(discounts), "open discounts")
+            _figure(f"{amount(now)} {self._currency}", f"their stock now, of {amount(base)} at base prices")
+            for risk in value_at_risk(read.expiring):
+                days = "today or tomorrow" if risk.days == 1 else f"within {risk.days} days"
+                _figure(
+                    f"{amount(risk.value_now)} {self._currency}",
+                    f"at risk: {count(risk.units)} units expire {days}",
+                )
+
+    def _show_heat(self, stock: Sequence[ExpiringStock]) -> None:
+        self._heat.clear()
+        groups: dict[str, dict[int, ExpiringStock]] = {}
+        for each in stock:
+            name = each.store if self._by == "store" else each.category
+            if name is not None:
+                groups.setdefault(name, {})[each.days_to_expiry] = each
+        ordered = sorted(groups.items(), key=lambda group: -sum(each.value_now for each in group[1].values()))
+        with self._heat:
+            if not ordered:
+                Placeholder(
+                    f"Nothing expires within {HORIZON} days",
+                    "Stock comes in by the API or from a file:",
+                    command="flexiprice import batches.csv",
+                    icon="inventory_2",
+                )
+                return
+            by_units = self._measure == "units"
+            shown = ordered[:_MOST_ROWS]
+            HeatMap(
+                _BY[self._by].removeprefix("By ").capitalize(),
+                ["today", *(str(day) for day in range(1, HORIZON + 1))],
+                {
+                    name: [self._cell(of_group.get(day), by_units=by_units) for day in range(HORIZON + 1)]
+                    for name, of_group in shown
+                },
+                hottest=max(
+                    float(each.units if by_units else each.value_now)
+                    for _, of_group in shown
+                    for each in of_group.values()
+                ),
+            )
+            if len(ordered) > _MOST_ROWS:
+                Text("p", f"{len(ordered) - _MOST_ROWS} more hold less.", classes="quiet")
+
+    def _cell(self, stock: ExpiringStock | None, *, by_units: bool) -> tuple[float, str, str]:
+        if stock is None:
+            return 0.0, "", ""
+        hint = (
+            f"{count(stock.batches)} batches, {count(stock.discounts)} of them reduced; {count(stock.units)} "
+            f"units worth {amount(stock.value_now)} {self._currency}, "
+            f"{amount(stock.value_at_base)} at base prices"
+        )
+        if by_units:
+            return float(stock.units), brief(Decimal(stock.units)), hint
+        return float(stock.value_now), brief(stock.value_now), hint
+
+    def _show_reduced(self, reduced: Sequence[ReducedStock]) -> None:
+        self._reduced.clear()
+        with self._reduced:
+            if not reduced:
+                Placeholder("No discount is open", "Nothing is near enough to its expiry date.", icon="sell")
+                return
+            with table(_REDUCED):
+                for each in reduced[:_MOST_ROWS]:
+                    _reduced_row(each)
+            if len(reduced) > _MOST_ROWS:
+                Text("p", f"{len(reduced) - _MOST_ROWS} more hold less.", classes="quiet")
+
+
+def _figure(value: str, name: str) -> None:
+    with ui.element("div").classes("figure"):
+        Text("span", value, classes="value")
+        Text("span", name, classes="name")
+
+
+def _reduced_row(each: ReducedStock) -> None:
+    with ui.element("tr"):
+        text_cell("Store").text = each.store
+        text_cell("Category").text = each.category
+        number_cell("Discounts").text = count(each.discounts)
+        number_cell("Units").text = count(each.units)
+        number_cell("At base price").text = amount(each.value_at_base)
+        number_cell("Now").text = amount(each.value_now)
+        given = 1 - float(each.value_now / each.value_at_base) if each.value_at_base else 0.0
+        number_cell("Given away").text = percent(given)

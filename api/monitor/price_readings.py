@@ -1,0 +1,97 @@
+"""What the page of prices reads."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from flexiprice.db.engine import database_errors
+from flexiprice.resources import Resources
+from flexiprice.services.policies import PolicyVersion, get_active_policy
+from flexiprice.services.preview import RecomputePreview, preview_recompute
+from flexiprice.services.price_steps import ProductSteps, get_price_steps
+from flexiprice.services.products import ProductRecord, list_products
+from flexiprice.services.stock_overview import (
+    ExpiringStock,
+    ReducedStock,
+    list_expiring_stock,
+    list_reduced_stock,
+)
+from flexiprice.services.stores import StoreRecord, list_stores
+
+HORIZON: Final = 14
+"""Days to expiry that the heat map has."""
+STEPS_SHOWN: Final = timedelta(days=60)
+LISTED_CHANGES: Final = 50
+_FOUND_PRODUCTS: Final = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceReading:
+    """How prices and stock stand.
+
+    Attributes:
+        reduced: the discounts in force, by store and category.
+        expiring: the stock by days to expiry.
+        policy: the active one.
+        stores: all of them.
+    """
+
+    reduced: tuple[ReducedStock, ...]
+    expiring: tuple[ExpiringStock, ...]
+    policy: PolicyVersion
+    stores: Sequence[StoreRecord]
+
+
+async def read_prices(resources: Resources) -> PriceReading:
+    """Reads how prices and stock stand.
+
+    Raises:
+        DatabaseUnavailable: PostgreSQL does not answer.
+    """
+    now = datetime.now(UTC)
+    with database_errors():
+        async with resources.sessions() as session:
+            return PriceReading(
+                reduced=await list_reduced_stock(session, now=now),
+                expiring=await list_expiring_stock(session, now=now, horizon=HORIZON),
+                policy=await get_active_policy(session),
+                stores=await list_stores(session),
+            )
+
+
+async def find_products(resources: Resources, text: str) -> tuple[ProductRecord, ...]:
+    """Products whose SKU or name has a text in it.
+
+    Raises:
+        DatabaseUnavailable: PostgreSQL does not answer.
+    """
+    with database_errors():
+        async with resources.sessions() as session:
+            return await list_products(session, search=text, limit=_FOUND_PRODUCTS)
+
+
+async def read_steps(resources: Resources, *, sku: str, store: str, now: datetime) -> ProductSteps:
+    """How a product's prices went in a store.
+
+    Raises:
+        DatabaseUnavailable: PostgreSQL does not answer.
+        NotFound: there is no such product or store.
+    """
+    with database_errors():
+        async with resources.sessions() as session:
+            return await get_price_steps(session, sku=sku, store=store, since=now - STEPS_SHOWN)
+
+
+async def read_preview(resources: Resources, *, days_threshold: int) -> RecomputePreview:
+    """What a recompute would change now; nothing is written.
+
+    Raises:
+        DatabaseUnavailable: PostgreSQL does not answer.
+    """
+    with database_errors():
+        # Its transaction ends without a commit.
+        async with resources.sessions() as session:
+            return await preview_recompute(
+                session, now=datetime.now(UTC), days_threshold=days_threshold, limit=LISTED_CHANGES
+            )
