@@ -1,0 +1,1 @@
+"""Hostile requests by the thousand, made out of the API's own description."""
