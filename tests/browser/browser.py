@@ -1,0 +1,99 @@
+"""Chromium, and a page in it that notes whatever a person would not see."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from playwright.async_api import Browser, Page, async_playwright
+
+from tests.browser.stage import FULL_KEY, Stage
+
+CHROMIUM = Path(os.environ.get("FLEXIPRICE_TEST_CHROMIUM", "/usr/bin/chromium"))
+OPTIONS = (
+    *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
+
+
+@asynccontextmanager
+async def chromium() -> AsyncIterator[Browser]:
+    """A browser."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=list(OPTIONS))
+        try:
+            yield browser
+        finally:
+            await browser.close()
+
+
+@dataclass
+class Visit:
+    """A window of the browser, and what was noted of it.
+
+    Attributes:
+        page: Playwright's page.
+        complaints: what the console or a script complained of.
+        strangers: addresses elsewhere that something was asked of.
+    """
+
+    page: Page
+    address: str
+    complaints: list[str] = field(default_factory=list)
+    strangers: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page.on("console", lambda message: self._heed(message.type, message.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("request", lambda request: self._see(request.url))
+        self.page.on("websocket", lambda socket: self._see(socket.url))
+
+    async def open(self, path: str) -> Page:
+        """Opens a page of the monitor, and returns when it is in touch with the server."""
+        await self.page.goto(self.address + path)
+        await self.page.wait_for_function("window.did_handshake === true")
+        return self.page
+
+    async def width(self) -> int:
+        """How wide the document is, in pixels."""
+        width: int = await self.page.evaluate("document.documentElement.scrollWidth")
+        return width
+
+    def expect_nothing_amiss(self) -> None:
+        """Fails where there was a complaint, or anything was asked of another machine."""
+        assert not self.complaints, self.complaints
+        assert not self.strangers, self.strangers
+
+    def _heed(self, kind: str, text: str) -> None:
+        if kind in {"error", "warning"}:
+            self.complaints.append(text)
+
+    def _see(self, url: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in {"data", "blob"} and parts.netloc != urlsplit(self.address).netloc:
+            self.strangers.append(url)
+
+
+@asynccontextmanager
+async def visiting(
+    browser: Browser, stage: Stage, *, key: str | None = FULL_KEY, **context: Any
+) -> AsyncIterator[Visit]:
+    """A window of somebody who has logged in, and afterwards the certainty that nothing was amiss.
+
+    Args:
+        browser: where.
+        stage: what is shown.
+        key: with which they have; None for somebody who has not.
+        **context: as Playwright has it, such as `viewport`.
+    """
+    async with await browser.new_context(timezone_id="Europe/Berlin", **context) as window:
+        if key is not None:
+            answer = await window.request.post(f"{stage.address}/login", form={"key": key}, max_redirects=0)
+            assert answer.status == 303
+        visit = Visit(await window.new_page(), stage.address)
+        visit.page.set_default_timeout(15_000)
+        yield visit
+        visit.expect_nothing_amiss()

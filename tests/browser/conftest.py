@@ -1,0 +1,100 @@
+"""One browser and one stage for all tests; where there is no browser they skip, and in CI they fail.
+
+`pytest tests/browser` runs all of them, a run of everything only those that are marked as `small`.
+"""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser
+from redis import Redis
+
+from flexiprice.embedded.servers import ServerUrls
+from tests import servers
+from tests.browser.browser import CHROMIUM, Visit, chromium, visiting
+from tests.browser.stage import READ_KEY, Stage, stage_on
+
+_HERE = Path(__file__).parent
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "browser: drives a browser; all but the `small` ones by `make browser`"
+    )
+    config.addinivalue_line("markers", "small: of the browser tests, one that every check runs")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    named = any("browser" in str(argument) for argument in config.args)
+    ours = [item for item in items if item.path.is_relative_to(_HERE)]
+    for item in ours:
+        item.add_marker("browser")
+        # One loop for all, because they share browser and stage.
+        item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+    left_out = [item for item in ours if not named and item.get_closest_marker("small") is None]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+@pytest.fixture(scope="session")
+def installed_browser() -> None:
+    """Makes sure that there is a browser."""
+    if not CHROMIUM.exists():
+        reason = f"no browser at {CHROMIUM}: install chromium, or set FLEXIPRICE_TEST_CHROMIUM"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def browser_database_url(postgres_url: str, template_database: str) -> Iterator[str]:
+    """The database of the stage."""
+    with servers.database(postgres_url, servers.unique("browser"), template=template_database) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def browser_redis_url(server_urls: ServerUrls) -> Iterator[str]:
+    """A database of Redis that no other test empties."""
+    url = servers.with_database(server_urls.redis_url, "9")
+    yield url
+    with Redis.from_url(url) as redis:
+        redis.flushdb()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def stage(
+    installed_browser: None,
+    browser_database_url: str,
+    browser_redis_url: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[Stage]:
+    """The monitor, a worker and servers."""
+    folder = tmp_path_factory.mktemp("stage")
+    async with stage_on(browser_database_url, browser_redis_url, folder) as stage:
+        yield stage
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser(installed_browser: None) -> AsyncIterator[Browser]:
+    """The browser."""
+    async with chromium() as browser:
+        yield browser
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def visit(browser: Browser, stage: Stage) -> AsyncIterator[Visit]:
+    """A window of somebody who has logged in with the full key."""
+    async with visiting(browser, stage) as visit:
+        yield visit
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def onlooker(browser: Browser, stage: Stage) -> AsyncIterator[Visit]:
+    """A window of somebody who may only look."""
+    async with visiting(browser, stage, key=READ_KEY) as visit:
+        yield visit

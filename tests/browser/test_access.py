@@ -1,0 +1,75 @@
+"""Logging in, looking only, and logging out."""
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from tests.browser.browser import Visit, visiting
+from tests.browser.stage import FULL_KEY, Stage
+
+
+@pytest.mark.small
+async def test_a_wrong_key_is_told_and_a_right_one_leads_to_the_page_that_was_asked_for(
+    browser: Browser, stage: Stage
+) -> None:
+    async with visiting(browser, stage, key=None) as visit:
+        page = visit.page
+        await page.goto(f"{stage.address}/audit?what=purge_queue")
+        await page.get_by_label("API key").fill("a-key-that-is-nobody's")
+        await page.get_by_role("button", name="Log in").click()
+        await expect(page.get_by_role("alert")).to_contain_text("not a key of this installation")
+        # What the browser says of every answer that is an error.
+        assert visit.complaints == [
+            "Failed to load resource: the server responded with a status of 401 (Unauthorized)"
+        ]
+        visit.complaints.clear()
+        await page.get_by_label("API key").fill(FULL_KEY)
+        await page.get_by_role("button", name="Log in").click()
+        await expect(page).to_have_url(f"{stage.address}/audit?what=purge_queue")
+        (cookie,) = [
+            cookie for cookie in await page.context.cookies() if "flexiprice" in str(cookie.get("name"))
+        ]
+        assert (cookie.get("httpOnly"), cookie.get("sameSite")) == (True, "Lax")
+        assert FULL_KEY not in str(cookie.get("value"))
+
+
+async def test_who_may_only_look_sees_everything_and_can_press_nothing(onlooker: Visit) -> None:
+    page = await onlooker.open("/queues")
+    await expect(page.get_by_role("heading", name="analytics")).to_be_visible()
+    for name in ("Pause: analytics", "Purge: analytics"):
+        await expect(page.get_by_role("button", name=name)).to_be_disabled()
+    page = await onlooker.open("/schedules")
+    await expect(page.get_by_role("button", name="Run now: update_price_history")).to_be_disabled()
+    page = await onlooker.open("/workers")
+    await expect(page.get_by_role("button", name="Stop:")).to_be_disabled()
+
+
+async def test_a_change_is_refused_on_the_server_whatever_the_page_lets_press(
+    onlooker: Visit, stage: Stage
+) -> None:
+    page = await onlooker.open("/schedules")
+    button = page.get_by_role("button", name="Pause: update_price_history")
+    listener = await button.evaluate(
+        "e => { const el = mounted_app.elements[+e.id.slice(1)];"
+        "return [+e.id.slice(1), el.events.find(event => event.type === 'click').listener_id] }"
+    )
+    await page.evaluate(
+        "([id, listener_id]) => window.socket.emit('event',"
+        "{id, client_id: window.clientId, listener_id, args: ['{}']})",
+        listener,
+    )
+    await page.wait_for_timeout(500)
+    await expect(page.get_by_role("alertdialog")).to_have_count(0)
+
+
+async def test_logging_out_ends_the_session_in_every_window(visit: Visit, stage: Stage) -> None:
+    page = await visit.open("/workers")
+    other = Visit(await page.context.new_page(), stage.address)
+    await other.open("/queues")
+    await page.get_by_role("button", name="Who is logged in").click()
+    await page.get_by_role("button", name="Log out").click()
+    await expect(page.get_by_label("API key")).to_be_visible()
+    await other.page.get_by_role("button", name="Pause: analytics").click()
+    await other.page.get_by_role("button", name="Pause", exact=True).click()
+    await expect(other.page.get_by_text("You are no longer logged in")).to_be_visible()
+    await other.page.goto(f"{stage.address}/queues")
+    await expect(other.page.get_by_label("API key")).to_be_visible()

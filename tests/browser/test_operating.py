@@ -1,0 +1,174 @@
+"""What operators see happen, and what their buttons do."""
+
+import re
+import signal
+from datetime import UTC, datetime
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from flexiprice.domain.audit import AuditSource
+from flexiprice.jobs.queues import get_queue, pause_queue, resume_queue
+from flexiprice.jobs.schedules import get_schedule, list_schedules
+from flexiprice.jobs.status import RunStatus
+from flexiprice.services.audit import RecordedChange, list_audit
+from flexiprice.settings import Queue
+from tests.browser.browser import Visit, visiting
+from tests.browser.stage import Stage
+from tests.workers.toy_tasks import FAIL, SLEEP_ELSEWHERE, STEPS
+
+PAGES = ("/", "/workers", "/queues", "/schedules", "/audit", "/tasks", "/statistics", "/prices", "/broker")
+
+DARK = re.compile("body--dark")
+
+
+async def latest_change(stage: Stage) -> RecordedChange:
+    async with stage.resources.sessions() as session:
+        return (await list_audit(session, limit=1))[0]
+
+
+async def confirm(page: Page, verb: str) -> None:
+    await page.get_by_role("alertdialog").get_by_role("button", name=verb).click()
+
+
+@pytest.mark.small
+async def test_every_page_fits_a_narrow_screen(browser: Browser, stage: Stage) -> None:
+    async with visiting(browser, stage, viewport={"width": 360, "height": 740}) as visit:
+        for path in PAGES:
+            await visit.open(path)
+            await expect(visit.page.get_by_role("heading", level=1)).to_be_visible()
+            assert await visit.width() <= 360, path
+
+
+@pytest.mark.small
+async def test_a_job_shows_up_on_its_worker_by_itself_and_goes_when_it_ends(
+    visit: Visit, stage: Stage
+) -> None:
+    page = await visit.open("/workers")
+    row = page.locator("tbody tr").filter(has_text="heartbeat")
+    await expect(row).to_contain_text("0 of 30")
+    job = await stage.resources.tasks.enqueue(STEPS, arguments={"count": 8, "seconds": 0.25})
+    link = row.get_by_role("link", name="steps")
+    await expect(link).to_have_attribute("href", f"/tasks/{job.job_id}", timeout=2500)
+    await expect(row).to_contain_text("1 of 30")
+    await expect(link).to_have_count(0, timeout=6000)
+    await expect(row).to_contain_text("0 of 30")
+
+
+@pytest.mark.small
+async def test_a_queue_is_paused_purged_and_resumed_and_the_audit_says_by_whom(
+    visit: Visit, stage: Stage
+) -> None:
+    tasks = stage.resources.tasks
+    page = await visit.open("/queues")
+    card = page.locator("#maintenance")
+    await card.get_by_role("button", name="Pause").click()
+    await confirm(page, "Pause")
+    await expect(card).to_contain_text("Paused by bootstrap")
+    assert (await get_queue(tasks, Queue.MAINTENANCE)).paused_by == "bootstrap"
+
+    jobs = [await tasks.enqueue(SLEEP_ELSEWHERE) for _ in range(3)]
+    await expect(card.locator(".figure").filter(has_text="waiting")).to_contain_text("3", timeout=2500)
+    await card.get_by_role("button", name="Purge").click()
+    dialog = page.get_by_role("alertdialog")
+    await expect(dialog.get_by_role("button", name="Purge")).to_be_disabled()
+    await dialog.get_by_role("textbox").fill("maintenance")
+    await confirm(page, "Purge")
+    await expect(page.get_by_text("3 jobs of maintenance were called off")).to_be_visible()
+    for job in jobs:
+        assert (await tasks.status(job.job_id)).status is RunStatus.REVOKED
+    change = await latest_change(stage)
+    assert (change.action, change.target, change.details) == ("purge_queue", "maintenance", {"purged": 3})
+    assert (change.actor, change.source, change.address) == ("bootstrap", AuditSource.MONITOR, "127.0.0.1")
+
+    await card.get_by_role("button", name="Resume").click()
+    await expect(card.get_by_role("button", name="Pause")).to_be_visible()
+    assert (await get_queue(tasks, Queue.MAINTENANCE)).paused_at is None
+
+
+async def test_a_schedule_is_run_paused_and_resumed(visit: Visit, stage: Stage) -> None:
+    tasks, name = stage.resources.tasks, "update_price_history"
+    page = await visit.open("/schedules")
+    card = page.locator(f"#{name}")
+    await expect(card).to_contain_text("At minute 0 past every sixth hour")
+    marks = await card.locator(".mark").count()
+    await card.get_by_role("button", name="Run now").click()
+    await confirm(page, "Run now")
+    await expect(card.locator(".mark")).to_have_count(marks + 1)
+    await expect(card).to_contain_text("succeeded")
+    change = await latest_change(stage)
+    ran = await tasks.status(str(change.details["task_id"]))
+    assert (change.action, ran.task, ran.status) == ("run_one_schedule", name, RunStatus.SUCCEEDED)
+
+    await card.get_by_role("button", name="Pause").click()
+    await confirm(page, "Pause")
+    await expect(card).to_contain_text("paused by bootstrap")
+    await expect(page.get_by_role("status")).to_contain_text(f"Schedule {name} is paused")
+    (state,) = await list_schedules(tasks, now=datetime.now(UTC), schedules=(get_schedule(name),))
+    assert state.paused_by == "bootstrap"
+    await card.get_by_role("button", name="Resume").click()
+    await expect(card.get_by_role("button", name="Pause")).to_be_visible()
+
+
+async def test_a_worker_that_is_drained_leaves_the_list(visit: Visit, stage: Stage) -> None:
+    page = await visit.open("/workers")
+    worker = stage.start_worker(worker_queues="analytics")
+    row = page.get_by_role("row").filter(has_text=f":{worker.pid}")
+    await row.get_by_role("button", name="Drain").click(timeout=30_000)
+    await confirm(page, "Drain")
+    await expect(row).to_have_count(0)
+    assert worker.wait(timeout=20) == 0
+    assert (await latest_change(stage)).action == "drain_worker"
+
+
+async def test_a_failure_is_seen_on_the_overview_with_a_link_to_its_page(visit: Visit, stage: Stage) -> None:
+    page = await visit.open("/")
+    job = await stage.resources.tasks.enqueue(FAIL, arguments={"kind": "ours"})
+    failures = page.locator(".card").filter(has=page.get_by_role("heading", name="Last failures"))
+    first = failures.get_by_role("row").nth(1)
+    await expect(first.get_by_role("link")).to_have_attribute("href", f"/tasks/{job.job_id}")
+    await expect(first).to_contain_text("there is no such batch")
+
+
+async def test_a_queue_that_nobody_serves_is_told_with_what_to_do(visit: Visit, stage: Stage) -> None:
+    page = await visit.open("/")
+    await expect(page.get_by_role("status")).not_to_contain_text("No worker")
+    stage.workers[0].send_signal(signal.SIGTERM)
+    stage.workers[0].wait(timeout=20)
+    await expect(page.get_by_role("status")).to_contain_text("No worker is running")
+    await expect(page.locator(".findings")).to_contain_text("flexiprice worker")
+    stage.start_worker()
+    await expect(page.get_by_role("status")).not_to_contain_text("No worker", timeout=40_000)
+
+
+async def test_pages_go_on_by_themselves_after_the_monitor_was_restarted(visit: Visit, stage: Stage) -> None:
+    page = await visit.open("/queues")
+    stage.stop_monitor()
+    await expect(page.get_by_text("Connection lost")).to_be_visible()
+    await stage.start_monitor()
+    await expect(page.get_by_text("Connection lost")).not_to_be_visible()
+    await page.wait_for_function("window.did_handshake === true")
+    await pause_queue(stage.resources.tasks, Queue.ANALYTICS, now=datetime.now(UTC), by="somebody")
+    await expect(page.locator("#analytics")).to_contain_text("Paused by somebody")
+    await resume_queue(stage.resources.tasks, Queue.ANALYTICS)
+    # The browser says of a server that is away that it is.
+    visit.complaints[:] = [text for text in visit.complaints if "ERR_CONNECTION_REFUSED" not in text]
+
+
+async def test_the_audit_is_filtered_by_its_address(visit: Visit, stage: Stage) -> None:
+    page = await visit.open("/audit?what=purge_queue&to=maintenance")
+    rows = page.locator("tbody tr")
+    await expect(rows.first).to_contain_text("purge queue")
+    await page.get_by_label("To").fill("nothing-of-this-name")
+    await page.get_by_role("button", name="Filter").click()
+    await expect(page).to_have_url(f"{stage.address}/audit?who=&what=purge_queue&to=nothing-of-this-name")
+    await expect(page.get_by_text("No change meets the filter")).to_be_visible()
+
+
+async def test_dark_and_light_are_chosen_and_remembered(visit: Visit) -> None:
+    page = await visit.open("/queues")
+    await page.get_by_role("button", name="Light or dark").click()
+    await page.get_by_text("Dark", exact=True).click()
+    await expect(page.locator("body")).to_have_class(DARK)
+    page = await visit.open("/workers")
+    await expect(page.locator("body")).to_have_class(DARK)

@@ -1,0 +1,218 @@
+"""Tasks: seen as they run, found by what one asks for, called off and tried again."""
+
+import re
+import time
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Locator, Page, expect
+from sqlalchemy import text
+
+from flexiprice.domain.run import RunTrigger
+from flexiprice.jobs.status import RunStatus
+from flexiprice.services.audit import list_audit
+from tests.browser.browser import Visit, visiting
+from tests.browser.stage import Stage, until
+from tests.workers.toy_tasks import ADD, FAIL, FLAKY, SLEEP, STEPS
+
+_MANY = 100_000
+
+
+def row_of(page: Page, job_id: str) -> Locator:
+    """The row of a job's only run."""
+    return page.locator("tbody tr").filter(has=page.locator(f'a[href="/tasks/{job_id}"]'))
+
+
+async def confirm(page: Page, verb: str) -> None:
+    await page.get_by_role("alertdialog").get_by_role("button", name=verb).click()
+
+
+async def ended(stage: Stage, job_id: str) -> None:
+    """Returns when a job's end is in the history."""
+
+    async def recorded() -> bool:
+        async with stage.resources.sessions() as session:
+            query = text("SELECT count(*) FROM task_runs WHERE job_id = :job AND finished_at IS NOT NULL")
+            return bool(await session.scalar(query, {"job": job_id}))
+
+    await until(recorded)
+
+
+@pytest.mark.small
+async def test_a_job_shows_up_progresses_and_ends_without_a_reload(visit: Visit, stage: Stage) -> None:
+    page = await visit.open("/tasks")
+    job = await stage.resources.tasks.enqueue(STEPS, arguments={"count": 16, "seconds": 0.25})
+    row = row_of(page, job.job_id)
+    await expect(row).to_contain_text("running", timeout=2500)
+    await expect(row).to_contain_text(re.compile(r"[4-9] of 16 step"))
+    assert float(await row.get_by_role("progressbar").get_attribute("aria-valuenow") or 0) >= 25
+    await expect(row).to_contain_text("succeeded", timeout=8000)
+    await expect(row).to_contain_text("count=16, seconds=0.25")
+
+
+@pytest.mark.small
+async def test_a_task_that_failed_tells_why_and_can_be_tried_again(visit: Visit, stage: Stage) -> None:
+    job = await stage.resources.tasks.enqueue(FAIL, arguments={"kind": "ours"})
+    page = await visit.open(f"/tasks/{job.job_id}")
+    await expect(page.locator(".run-head")).to_contain_text("failed")
+    await expect(page.locator(".timeline li strong")).to_have_text(["Enqueued", "Try 1 started", "Failed"])
+    await expect(page.locator(".run-error")).to_contain_text("there is no such batch")
+    await expect(page.get_by_role("region", name="Traceback")).to_contain_text("NotFound")
+    await expect(page.get_by_role("region", name="Arguments")).to_contain_text('"kind": "ours"')
+
+    await page.get_by_role("button", name="Retry").click()
+    await page.wait_for_url(lambda url: job.job_id not in url)
+    new_id = page.url.rpartition("/")[2]
+    await expect(page.locator(".facts")).to_contain_text(f"Parent{job.job_id}")
+    await expect(page.locator(".run-head")).to_contain_text("failed")
+    retried = await stage.resources.tasks.status(new_id)
+    assert (retried.task, retried.origin.trigger, retried.origin.actor) == (
+        "fail",
+        RunTrigger.RETRY,
+        "bootstrap",
+    )
+    page = await visit.open(f"/tasks/{job.job_id}")
+    children = page.locator(".card").filter(has_text="Tasks that came of it")
+    await expect(children.get_by_role("link")).to_have_attribute("href", f"/tasks/{new_id}")
+
+
+async def test_a_task_is_followed_and_called_off_on_its_own_page(visit: Visit, stage: Stage) -> None:
+    job = await stage.resources.tasks.enqueue(STEPS, arguments={"count": 200, "seconds": 0.2})
+    page = await visit.open(f"/tasks/{job.job_id}")
+    await expect(page.locator(".run-progress")).to_contain_text("of 200 step")
+    await page.get_by_role("button", name="Revoke").click()
+    await confirm(page, "Revoke")
+    await expect(page.get_by_text("it was running, and has been cancelled")).to_be_visible()
+    await expect(page.locator(".run-head")).to_contain_text("revoked")
+    assert (await stage.resources.tasks.status(job.job_id)).status is RunStatus.REVOKED
+    async with stage.resources.sessions() as session:
+        [change, *_] = await list_audit(session, action="revoke_task")
+    assert (change.target, change.details) == (job.job_id, {"outcome": "cancelled"})
+
+
+async def test_every_try_of_a_task_is_in_its_timeline(visit: Visit, stage: Stage) -> None:
+    job = await stage.resources.tasks.enqueue(FLAKY, arguments={"until": 2})
+    page = await visit.open(f"/tasks/{job.job_id}")
+    told = ["Enqueued", "Try 1 started", "Failed, to be tried again", "Try 2 started", "Succeeded"]
+    await expect(page.locator(".timeline li strong")).to_have_text(told)
+    await expect(page.locator(".card").filter(has_text="Tries").locator("tbody tr")).to_have_count(2)
+
+
+async def test_many_tasks_are_called_off_and_tried_again_at_once(visit: Visit, stage: Stage) -> None:
+    tasks = stage.resources.tasks
+    jobs = [
+        await tasks.enqueue(SLEEP, arguments={"seconds": 60}, defer_by=timedelta(minutes=5)) for _ in range(2)
+    ]
+    page = await visit.open("/tasks?status=deferred")
+    for job in jobs:
+        await row_of(page, job.job_id).get_by_role("checkbox").click()
+    await expect(page.get_by_text("2 chosen")).to_be_visible()
+    await page.get_by_role("button", name="Revoke").click()
+    await confirm(page, "Revoke")
+    await expect(page.locator("tbody tr")).to_have_count(0)
+    for job in jobs:
+        assert (await tasks.status(job.job_id)).status is RunStatus.REVOKED
+
+    failed = await tasks.enqueue(FAIL, arguments={"kind": "builtin"})
+    await ended(stage, failed.job_id)
+    page = await visit.open("/tasks?status=failed")
+    await row_of(page, failed.job_id).get_by_role("checkbox").click()
+    await page.get_by_role("button", name="Retry").click()
+    await expect(page.get_by_text("1 of 1 enqueued again")).to_be_visible()
+    async with stage.resources.sessions() as session:
+        [change, *_] = await list_audit(session, action="retry_tasks")
+    new_ids = change.details["new_task_ids"]
+    assert isinstance(new_ids, dict)
+    assert (await tasks.status(new_ids[failed.job_id])).origin.parent_job_id == failed.job_id
+
+
+async def test_filters_are_in_the_address_and_a_link_shows_the_same_to_others(
+    visit: Visit, stage: Stage, browser: Browser
+) -> None:
+    wanted = await stage.resources.tasks.enqueue(FAIL, arguments={"kind": "ours"})
+    other = await stage.resources.tasks.enqueue(ADD, arguments={"left": 1})
+    for job in (wanted, other):
+        await ended(stage, job.job_id)
+    page = await visit.open("/tasks")
+    await expect(row_of(page, other.job_id)).to_be_visible()
+    await page.get_by_role("button", name=re.compile("^failed")).click()
+    await expect(row_of(page, other.job_id)).to_have_count(0)
+    await page.get_by_label("In arguments or errors").fill("No Such Batch")
+    await page.wait_for_url("**/tasks?status=failed&text=No+Such+Batch")
+    await expect(row_of(page, wanted.job_id)).to_be_visible()
+    async with visiting(browser, stage) as another:
+        theirs = await another.open(page.url.removeprefix(stage.address))
+        await expect(row_of(theirs, wanted.job_id)).to_be_visible()
+        await expect(theirs.get_by_label("In arguments or errors")).to_have_value("No Such Batch")
+        chip = theirs.get_by_role("button", name=re.compile("^failed"))
+        await expect(chip).to_have_attribute("aria-pressed", "true")
+        await theirs.get_by_label("In arguments or errors").fill("nothing like it")
+        await expect(theirs.get_by_text("No task matches")).to_be_visible()
+
+
+async def test_columns_are_chosen_and_remembered(visit: Visit, stage: Stage) -> None:
+    page = await visit.open("/tasks")
+    heading = page.get_by_role("columnheader", name="Trigger")
+    await expect(heading).to_have_count(0)
+    await page.get_by_role("button", name="Columns").click()
+    await page.get_by_role("checkbox", name="Trigger").click()
+    await expect(heading).to_be_visible()
+    page = await visit.open("/tasks")
+    await expect(heading).to_be_visible()
+
+
+async def test_whoever_may_only_look_can_neither_retry_nor_revoke(onlooker: Visit, stage: Stage) -> None:
+    job = await stage.resources.tasks.enqueue(FAIL, arguments={"kind": "ours"})
+    page = await onlooker.open(f"/tasks/{job.job_id}")
+    await expect(page.get_by_role("button", name="Retry")).to_be_disabled()
+    page = await onlooker.open("/tasks")
+    await expect(page.get_by_role("button", name="Retry")).to_be_disabled()
+    await expect(page.get_by_role("button", name="Revoke")).to_be_disabled()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def crowd(stage: Stage) -> AsyncIterator[str]:
+    """The name of a task that has run a hundred thousand times in the last days."""
+    task, now = f"crowd-{uuid4().hex[:8]}", datetime.now(UTC)
+    statement = """
+        INSERT INTO task_runs (run_id, task, job_id, queue, worker_id, attempt, state, arguments,
+            enqueued_at, started_at, finished_at)
+        SELECT gen_random_uuid(), :task, 'crowd-' || n, 'discounts', 'worker', 1, 'succeeded',
+            jsonb_build_object('number', n), at, at, at + n % 7919 * interval '1 millisecond'
+        FROM generate_series(1, :runs) AS n,
+            LATERAL (SELECT CAST(:now AS timestamptz) - n * interval '5 seconds') AS t (at)
+    """
+    async with stage.resources.sessions.begin() as session:
+        await session.execute(text(statement), {"task": task, "runs": _MANY, "now": now})
+        await session.execute(text("ANALYZE task_runs"))
+    yield task
+    async with stage.resources.sessions.begin() as session:
+        await session.execute(text("DELETE FROM task_runs WHERE task = :task"), {"task": task})
+
+
+async def test_a_hundred_thousand_runs_are_paged_and_sorted_quickly(
+    visit: Visit, stage: Stage, crowd: str
+) -> None:
+    page = await visit.open(f"/tasks?task={crowd}&window=30d")
+    rows = page.locator("tbody tr a")
+    await expect(rows.first).to_have_attribute("href", "/tasks/crowd-1")
+    await expect(page.get_by_role("button", name="all 100,000")).to_be_visible()
+
+    async def seconds(click: str, *, first: str) -> float:
+        began = time.monotonic()
+        await page.get_by_role("button", name=click, exact=True).click()
+        await expect(rows.first).to_have_attribute("href", f"/tasks/{first}")
+        return time.monotonic() - began
+
+    assert await seconds("Next page", first="crowd-51") < 2
+    assert await seconds("Next page", first="crowd-101") < 2
+    assert await seconds("Previous page", first="crowd-51") < 2
+    await page.reload()
+    await expect(rows.first).to_have_attribute("href", "/tasks/crowd-51")
+    # 7,918 ms is the longest that any of them took, and the latest such run is the first of them.
+    assert await seconds("Ran", first="crowd-7918") < 3
+    await page.wait_for_url(f"**/tasks?task={crowd}&window=30d&sort=duration")
+    assert await seconds("Next page", first="crowd-23752") < 3
