@@ -4,41 +4,31 @@ import asyncio
 import signal
 from collections.abc import Coroutine, Iterable, Sequence
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
 from flexiprice.domain.run import RunState
 from flexiprice.errors import InvalidSettings
-from flexiprice.jobs.announcements import Announcements
 from flexiprice.jobs.declarations import SCHEDULES, Schedule, TaskArguments
 from flexiprice.jobs.ending import cancelled
 from flexiprice.jobs.fleet import WorkerCommand
-from flexiprice.jobs.fleet_snapshot import take_snapshot
 from flexiprice.jobs.recycling import announce_recycling
 from flexiprice.jobs.redis import create_redis_of
-from flexiprice.jobs.untold_runs import UntoldRuns
-from flexiprice.metrics import FleetSnapshot, Metrics, PoolUse
-from flexiprice.resources import open_database, open_job_broker
+from flexiprice.metrics import Metrics, PoolUse
 from flexiprice.settings import Settings
 from flexiprice.telemetry import get_logger
 from workers.runtime.arq_functions import arq_function
-from workers.runtime.history import RunHistory
 from workers.runtime.life import Life
-from workers.runtime.loop_watch import LoopWatch
-from workers.runtime.metrics_server import serving_metrics
 from workers.runtime.patience import Patience, StartRetry
 from workers.runtime.readiness import ready_database
 from workers.runtime.recycle import Recycling
-from workers.runtime.run_events import AllObservers, RunObserver
-from workers.runtime.surroundings import Surroundings
+from workers.runtime.run_events import RunObserver
+from workers.runtime.surroundings import PROGRAM, Surroundings, open_surroundings
 from workers.runtime.task import Task
 from workers.runtime.ticks import Clock, TickingRedis, by_name, scheduled_task, system_clock
 from workers.runtime.vitals import MeasuredRuns, RecycledRuns, RunCounts
 
 _LOGGER = get_logger(__name__)
-_PROGRAM: Final = "flexiprice-worker"
-# For the worker's own affairs: to register, to fence others, to record runs.
-_OWN_CONNECTIONS: Final = 3
 # For writing down that jobs are free again, once they were told to end.
 _HAND_BACK_SECONDS: Final = 6.0
 _ENDINGS: Final = tuple(state.value for state in RunState if state is not RunState.RUNNING)
@@ -75,7 +65,7 @@ class WorkerProcess:
         self._patience = Patience()
         retry = StartRetry()
         self.redis = create_redis_of(
-            TickingRedis, settings, client_name=_PROGRAM, retry=retry, redis_connect_func=retry.on_connect
+            TickingRedis, settings, client_name=PROGRAM, retry=retry, redis_connect_func=retry.on_connect
         )
         self.redis.settings = settings
         self.redis.patience = self._patience
@@ -132,41 +122,14 @@ class WorkerProcess:
             announce_recycling()
 
     async def _open(self) -> Surroundings:
-        """Opens what everything else needs; what is opened first is closed last."""
-        settings, opened = self._settings, self._closing.enter_async_context
-        own = settings.model_copy(update={"database_pool_size": _OWN_CONNECTIONS})
-        database = await opened(open_database(own, program=_PROGRAM))
-        broker = await opened(open_job_broker(settings, program=_PROGRAM))
-        history = RunHistory(database.sessions, self.metrics, untold=UntoldRuns(broker.redis))
-        history.start()
-        self._closing.push_async_callback(history.aclose)
-        announcements = Announcements(broker.redis)
-        self._closing.push_async_callback(announcements.aclose)
-        loop_watch = LoopWatch(
-            running=self._names_of_running,
-            on_lag=self.metrics.observe_loop_lag,
-            on_block=self.metrics.record_loop_block,
-        )
-        loop_watch.start()
-        self._closing.callback(loop_watch.stop)
-
-        async def snapshot() -> FleetSnapshot:
-            return await take_snapshot(broker.tasks, now=datetime.now(tz=UTC))
-
-        if settings.worker_metrics_port is not None:
-            host, port = settings.worker_metrics_host, settings.worker_metrics_port
-            await opened(serving_metrics(self.metrics, host=host, port=port, snapshot=snapshot))
-        return Surroundings(
-            settings=settings,
-            redis=broker.redis,
-            tasks=broker.tasks,
-            announcements=announcements,
-            patience=self._patience,
-            sessions=database.sessions,
-            metrics=self.metrics,
-            loop_watch=loop_watch,
-            observer=AllObservers([*self._observers(), history]),
-            history=history,
+        return await self._closing.enter_async_context(
+            open_surroundings(
+                self._settings,
+                metrics=self.metrics,
+                patience=self._patience,
+                observers=self._observers(),
+                running=self._names_of_running,
+            )
         )
 
     def _observers(self) -> Sequence[RunObserver]:

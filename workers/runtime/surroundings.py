@@ -1,18 +1,31 @@
 """What a worker's process gives to everything in it, whatever the worker's id is at the time."""
 
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
 
 from arq.connections import ArqRedis
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from flexiprice.jobs.announcements import Announcements
 from flexiprice.jobs.client import TaskQueue
-from flexiprice.metrics import Metrics
+from flexiprice.jobs.fleet_snapshot import take_snapshot
+from flexiprice.jobs.untold_runs import UntoldRuns
+from flexiprice.metrics import FleetSnapshot, Metrics
+from flexiprice.resources import open_database, open_job_broker
 from flexiprice.settings import Settings
 from workers.runtime.history import RunHistory
 from workers.runtime.loop_watch import LoopWatch
+from workers.runtime.metrics_server import serving_metrics
 from workers.runtime.patience import Patience
-from workers.runtime.run_events import RunObserver
+from workers.runtime.run_events import AllObservers, RunObserver
+
+PROGRAM: Final = "flexiprice-worker"
+"""What the worker's own connections are called."""
+# For the worker's own affairs: to register, to fence others, to record runs.
+_OWN_CONNECTIONS: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,3 +56,60 @@ class Surroundings:
     loop_watch: LoopWatch
     observer: RunObserver
     history: RunHistory
+
+
+@asynccontextmanager
+async def open_surroundings(
+    settings: Settings,
+    *,
+    metrics: Metrics,
+    patience: Patience,
+    observers: Sequence[RunObserver],
+    running: Callable[[], Sequence[str]],
+) -> AsyncGenerator[Surroundings]:
+    """Opens them for as long as the context lasts; what is opened first is closed last.
+
+    Args:
+        settings: those of the program.
+        metrics: counts for Prometheus, served where the settings name a port.
+        patience: waits for Redis.
+        observers: are told of every run, besides the history.
+        running: names the jobs that run; may be called on any thread.
+
+    Raises:
+        InvalidSettings: the port of the metrics cannot be used.
+    """
+    async with AsyncExitStack() as closing:
+        opened = closing.enter_async_context
+        own = settings.model_copy(update={"database_pool_size": _OWN_CONNECTIONS})
+        database = await opened(open_database(own, program=PROGRAM))
+        broker = await opened(open_job_broker(settings, program=PROGRAM))
+        history = RunHistory(database.sessions, metrics, untold=UntoldRuns(broker.redis))
+        history.start()
+        closing.push_async_callback(history.aclose)
+        announcements = Announcements(broker.redis)
+        closing.push_async_callback(announcements.aclose)
+        loop_watch = LoopWatch(
+            running=running, on_lag=metrics.observe_loop_lag, on_block=metrics.record_loop_block
+        )
+        loop_watch.start()
+        closing.callback(loop_watch.stop)
+
+        async def snapshot() -> FleetSnapshot:
+            return await take_snapshot(broker.tasks, now=datetime.now(tz=UTC))
+
+        if settings.worker_metrics_port is not None:
+            host, port = settings.worker_metrics_host, settings.worker_metrics_port
+            await opened(serving_metrics(metrics, host=host, port=port, snapshot=snapshot))
+        yield Surroundings(
+            settings=settings,
+            redis=broker.redis,
+            tasks=broker.tasks,
+            announcements=announcements,
+            patience=patience,
+            sessions=database.sessions,
+            metrics=metrics,
+            loop_watch=loop_watch,
+            observer=AllObservers([*observers, history]),
+            history=history,
+        )
