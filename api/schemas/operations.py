@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema
 
 from api.schemas.tasks import TaskStatus
 from api.schemas.values import Given, Shown
@@ -26,7 +26,13 @@ def _id_of_a_task(task_id: str) -> str:
     return task_id
 
 
-TaskId = Annotated[str, AfterValidator(_id_of_a_task)]
+TaskId = Annotated[
+    str,
+    AfterValidator(_id_of_a_task),
+    WithJsonSchema(
+        {"type": "string", "minLength": 1, "maxLength": MAX_JOB_ID_LENGTH, "description": "Printable."}
+    ),
+]
 Seconds = Annotated[float, Field(ge=0, le=_LONGEST_DELAY_SECONDS, allow_inf_nan=False)]
 
 

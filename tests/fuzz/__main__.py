@@ -37,7 +37,7 @@ def errors_in(log: Path) -> list[dict[str, Any]]:
 def main(options: list[str]) -> int:
     """Fuzzes an API that is started for it; returns the exit code."""
     with scratch_folder() as folder, test_servers(os.environ) as urls:
-        with fuzzed_api(urls, folder) as api:
+        with fuzzed_api(urls, folder / "api") as api:
             done = run(api, folder / "report.json", *(options or _USUAL))
         errors = errors_in(api.log)
     for error in errors:

@@ -33,6 +33,7 @@ class FuzzedApi:
 @contextmanager
 def fuzzed_api(urls: ServerUrls, folder: Path) -> Iterator[FuzzedApi]:
     """Runs the API and a worker on empty servers, which are filled with the sample shop."""
+    folder.mkdir(exist_ok=True)
     upgrade(urls.database_url)
     settings = load_settings(
         env_files=(), database_url=urls.database_url, redis_url=urls.redis_url, api_key=KEY
