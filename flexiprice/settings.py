@@ -72,8 +72,8 @@ class Settings(BaseSettings):
     )
     api_key: ApiKey | None = Field(
         default=None,
-        description="opens everything under `/admin`, beside the keys that `flexiprice keys` makes; where there "
-        "is no key at all, only loopback clients are served there",
+        description="opens everything under `/admin`, beside the keys that `flexiprice keys` makes; where "
+        "there is no key at all, only loopback clients are served there",
     )
     monitor_read_key: ApiKey | None = Field(
         default=None, description="lets its holder log in to the monitor, to look and change nothing"
