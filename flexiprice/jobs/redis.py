@@ -1,5 +1,6 @@
 """Connections to Redis, or Valkey: by TCP, TLS, Unix socket or through Sentinel; opened on first use."""
 
+import asyncio
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar, cast
@@ -7,11 +8,11 @@ from urllib.parse import unquote, urlsplit
 
 from arq.connections import ArqRedis
 from redis.asyncio import Redis
-from redis.asyncio.connection import ConnectionPool, SSLConnection, parse_url
+from redis.asyncio.connection import AbstractConnection, ConnectionPool, SSLConnection, parse_url
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import EqualJitterBackoff
-from redis.exceptions import BusyLoadingError, OutOfMemoryError, ReadOnlyError, RedisError
+from redis.exceptions import BusyLoadingError, NoScriptError, OutOfMemoryError, ReadOnlyError, RedisError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
@@ -27,6 +28,8 @@ UNAVAILABLE: Final = (
     BusyLoadingError,
     OutOfMemoryError,
     ReadOnlyError,
+    # A script that was loaded on one master and is called on the next.
+    NoScriptError,
     OSError,
 )
 
@@ -73,6 +76,7 @@ def create_redis_of(
     options: dict[str, Any] = {
         "client_name": client_name,
         "health_check_interval": 15,
+        "redis_connect_func": sign_in,
         "retry": _RETRY,
         "retry_on_error": [RedisConnectionError],
         "socket_connect_timeout": 2.0,
@@ -86,6 +90,16 @@ def create_redis_of(
     except (TypeError, ValueError, RedisError) as error:
         raise InvalidSettings(f"{PREFIX}REDIS_URL: {without_secrets(str(error))}") from None
     return kind(pool, job_serializer=codec.encode, job_deserializer=codec.decode)
+
+
+async def sign_in(connection: AbstractConnection) -> None:
+    """What redis-py does on a new connection, without asking first whether it still lives.
+
+    Where it does not, to ask means to connect anew, and so to sign in and to ask: with a server that accepts
+    connections and ends them at once, such as a proxy in front of a dead Redis, that would have no end.
+    """
+    connection.next_health_check = asyncio.get_running_loop().time() + connection.health_check_interval
+    await connection.on_connect()
 
 
 class _SentinelPool(SentinelConnectionPool):

@@ -1,10 +1,8 @@
 """Every kind of URL that FLEXIPRICE_REDIS_URL may hold, on real servers."""
 
 import asyncio
-import shutil
 import ssl
-import subprocess
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,50 +12,27 @@ import redis
 from arq.connections import ArqRedis
 
 from flexiprice.embedded.server_process import free_port
-from flexiprice.embedded.wheels import valkey_program
 from flexiprice.errors import InvalidSettings, RedisUnavailable
 from flexiprice.jobs.redis import create_redis, redis_errors
 from flexiprice.settings import load_settings
 from tests.processes import wait_for
+from tests.redis_servers import (
+    RedisServers,
+    make_certificates,
+    redis_servers,
+    until_answering,
+    until_replicated,
+)
 
 PASSWORD = "p@ss/word"
 QUOTED = "p%40ss%2Fword"
 
-StartValkey = Callable[..., subprocess.Popen[bytes]]
-
 
 @pytest.fixture
-def start_valkey(tmp_path: Path) -> Iterator[StartValkey]:
-    """Starts Valkey servers with options of the test's choice, and ends them."""
-    servers: list[subprocess.Popen[bytes]] = []
-
-    def start(*options: str, conf: str = "", sentinel: bool = False) -> subprocess.Popen[bytes]:
-        configuration = tmp_path / f"{len(servers)}.conf"
-        configuration.write_text(conf)
-        servers.append(
-            subprocess.Popen(
-                [valkey_program(), configuration, *options, *(["--sentinel"] if sentinel else [])],
-                cwd=tmp_path,
-                stdout=subprocess.DEVNULL,
-            )
-        )
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.kill()
-        server.wait()
-
-
-def until_answering(client: "redis.Redis[bytes]") -> None:
-    """Returns when a server answers, refusing us or not."""
-
-    def answers() -> bool:
-        with suppress(redis.ConnectionError):
-            return bool(client.ping())
-        return False
-
-    assert wait_for(answers)
+def servers(tmp_path: Path) -> Iterator[RedisServers]:
+    """Valkey servers with options of the test's choice."""
+    with redis_servers(tmp_path) as servers:
+        yield servers
 
 
 @asynccontextmanager
@@ -72,16 +47,8 @@ async def connected(url: str) -> AsyncIterator[ArqRedis]:
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with `ca.pem`, and `key.pem` and `cert.pem` for localhost."""
-    if shutil.which("openssl") is None:
-        pytest.skip("making certificates needs the openssl command")
     folder = tmp_path_factory.mktemp("certificates")
-    for command in (
-        "req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -subj /CN=test -days 2",
-        "req -newkey rsa:2048 -nodes -keyout key.pem -out cert.csr -subj /CN=localhost",
-        "x509 -req -in cert.csr -CA ca.pem -CAkey ca.key -out cert.pem -days 2 -extfile san.txt",
-    ):
-        (folder / "san.txt").write_text("subjectAltName=DNS:localhost")
-        subprocess.run(["openssl", *command.split()], cwd=folder, check=True, capture_output=True)
+    make_certificates(folder)
     return folder
 
 
@@ -116,9 +83,9 @@ async def test_a_plain_url_connects_to_its_database_under_our_name(redis_url: st
         assert await client.client_getname() == "flexiprice-tests"
 
 
-async def test_a_unix_socket_is_reached(start_valkey: StartValkey, tmp_path: Path):
+async def test_a_unix_socket_is_reached(servers: RedisServers, tmp_path: Path):
     socket = tmp_path / "valkey.sock"
-    start_valkey("--port", "0", "--unixsocket", str(socket), "--requirepass", PASSWORD)
+    servers.start("--port", "0", "--unixsocket", str(socket), "--requirepass", PASSWORD)
     until_answering_socket(socket)
 
     async with connected(f"unix://{socket}?db=2&password={QUOTED}") as client:
@@ -149,17 +116,26 @@ async def test_tls_is_spoken_with_a_server_whose_certificate_holds(redis_url: st
                     await client.ping()
 
 
+async def test_a_proxy_that_ends_every_connection_at_once_is_a_redis_that_is_away():
+    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+
+    async with connected(f"redis://127.0.0.1:{port}/0") as client:
+        with pytest.raises(RedisUnavailable), redis_errors():
+            await client.ping()
+    server.close()
+
+
 async def test_through_sentinel_the_master_is_found_and_when_it_dies_its_heir(
-    start_valkey: StartValkey, tmp_path: Path
+    servers: RedisServers, tmp_path: Path
 ):
     first, second, sentinel = (free_port(tmp_path / name) for name in ("first", "second", "sentinel"))
     guarded = ["--requirepass", PASSWORD, "--primaryauth", PASSWORD, "--repl-diskless-sync-delay", "0"]
-    master = start_valkey("--port", str(first), *guarded)
-    start_valkey("--port", str(second), *guarded, "--replicaof", f"127.0.0.1 {first}")
-    servers = [redis.Redis(port=port, password=PASSWORD, db=3) for port in (first, second)]
-    for server in servers:
-        until_answering(server)
-    start_valkey(
+    master = servers.start("--port", str(first), *guarded)
+    servers.start("--port", str(second), *guarded, "--replicaof", f"127.0.0.1 {first}")
+    stores = [redis.Redis(port=port, password=PASSWORD, db=3) for port in (first, second)]
+    until_replicated(*stores)
+    servers.start(
         sentinel=True,
         conf=f"port {sentinel}\nrequirepass sentinels\n"
         f"sentinel monitor prices 127.0.0.1 {first} 1\n"
@@ -172,17 +148,17 @@ async def test_through_sentinel_the_master_is_found_and_when_it_dies_its_heir(
 
     async with connected(url) as client:
         assert await client.set("where", "first")
-        assert servers[0].get("where") == b"first"
-        assert await asyncio.to_thread(wait_for, lambda: servers[1].get("where") == b"first")
+        assert stores[0].get("where") == b"first"
+        assert await asyncio.to_thread(wait_for, lambda: stores[1].get("where") == b"first")
         assert await asyncio.to_thread(wait_for, lambda: watch.sentinel_slaves("prices"))
         master.kill()
         async with asyncio.timeout(20):
-            while servers[1].get("where") != b"second":
+            while stores[1].get("where") != b"second":
                 with suppress(RedisUnavailable), redis_errors():
                     await client.set("where", "second")
                 await asyncio.sleep(0.05)
 
-    for connection in (*servers, watch):
+    for connection in (*stores, watch):
         connection.close()
 
 

@@ -11,7 +11,7 @@ from redis.backoff import EqualJitterBackoff
 from redis.exceptions import AuthenticationError, RedisError, ResponseError
 
 from flexiprice.errors import RedisUnavailable
-from flexiprice.jobs.redis import UNAVAILABLE
+from flexiprice.jobs.redis import UNAVAILABLE, sign_in
 from flexiprice.telemetry import get_logger, without_secrets
 
 AWAY: Final = (*UNAVAILABLE, RedisUnavailable)
@@ -108,7 +108,7 @@ class StartRetry(Retry):
             SystemExit: Redis refuses user, password or database at the start.
         """
         try:
-            await connection.on_connect()
+            await sign_in(connection)
         except (AuthenticationError, ResponseError) as error:
             if self._connected:
                 raise
