@@ -63,7 +63,7 @@ async def test_a_task_that_failed_tells_why_and_can_be_tried_again(visit: Visit,
     await expect(page.get_by_role("region", name="Traceback")).to_contain_text("NotFound")
     await expect(page.get_by_role("region", name="Arguments")).to_contain_text('"kind": "ours"')
 
-    await page.get_by_role("button", name="Retry").click()
+    await page.get_by_role("button", name="Retry:").click()
     await page.wait_for_url(lambda url: job.job_id not in url)
     new_id = page.url.rpartition("/")[2]
     await expect(page.locator(".facts")).to_contain_text(f"Parent{job.job_id}")
@@ -83,7 +83,7 @@ async def test_a_task_is_followed_and_called_off_on_its_own_page(visit: Visit, s
     job = await stage.resources.tasks.enqueue(STEPS, arguments={"count": 200, "seconds": 0.2})
     page = await visit.open(f"/tasks/{job.job_id}")
     await expect(page.locator(".run-progress")).to_contain_text("of 200 step")
-    await page.get_by_role("button", name="Revoke").click()
+    await page.get_by_role("button", name="Revoke:").click()
     await confirm(page, "Revoke")
     await expect(page.get_by_text("it was running, and has been cancelled")).to_be_visible()
     await expect(page.locator(".run-head")).to_contain_text("revoked")
@@ -110,7 +110,7 @@ async def test_many_tasks_are_called_off_and_tried_again_at_once(visit: Visit, s
     for job in jobs:
         await row_of(page, job.job_id).get_by_role("checkbox").click()
     await expect(page.get_by_text("2 chosen")).to_be_visible()
-    await page.get_by_role("button", name="Revoke").click()
+    await page.get_by_role("button", name="Revoke:").click()
     await confirm(page, "Revoke")
     await expect(page.locator("tbody tr")).to_have_count(0)
     for job in jobs:
@@ -120,7 +120,7 @@ async def test_many_tasks_are_called_off_and_tried_again_at_once(visit: Visit, s
     await ended(stage, failed.job_id)
     page = await visit.open("/tasks?status=failed")
     await row_of(page, failed.job_id).get_by_role("checkbox").click()
-    await page.get_by_role("button", name="Retry").click()
+    await page.get_by_role("button", name="Retry:").click()
     await expect(page.get_by_text("1 of 1 enqueued again")).to_be_visible()
     async with stage.resources.sessions() as session:
         [change, *_] = await list_audit(session, action="retry_tasks")
@@ -167,10 +167,10 @@ async def test_columns_are_chosen_and_remembered(visit: Visit, stage: Stage) -> 
 async def test_whoever_may_only_look_can_neither_retry_nor_revoke(onlooker: Visit, stage: Stage) -> None:
     job = await stage.resources.tasks.enqueue(FAIL, arguments={"kind": "ours"})
     page = await onlooker.open(f"/tasks/{job.job_id}")
-    await expect(page.get_by_role("button", name="Retry")).to_be_disabled()
+    await expect(page.get_by_role("button", name="Retry:")).to_be_disabled()
     page = await onlooker.open("/tasks")
-    await expect(page.get_by_role("button", name="Retry")).to_be_disabled()
-    await expect(page.get_by_role("button", name="Revoke")).to_be_disabled()
+    await expect(page.get_by_role("button", name="Retry:")).to_be_disabled()
+    await expect(page.get_by_role("button", name="Revoke:")).to_be_disabled()
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -47,7 +47,6 @@ class TaskFilters:
         self._query = query
         self._go = go
         self._chips: dict[str, tuple[ui.element, Text]] = {}
-        self._silent = False
         with ui.element("section").classes("task-filters").props("aria-label=Filters"):
             self._build_chips()
             with ui.element("div").classes("filter-fields"):
@@ -56,18 +55,15 @@ class TaskFilters:
 
     def show(self, query: TaskQuery) -> None:
         """Shows what a query says."""
+        # Their handlers are called too, and find that nothing is new.
         self._query = query
-        self._silent = True
-        try:
-            for name, field in self._fields.items():
-                value = getattr(query, name) or None
-                if isinstance(field, ui.select) and value not in (None, *_options(field)):
-                    field.set_options([*_options(field), value])
-                if (field.value or None) != value:
-                    field.value = value
-            self._window.value = _CUSTOM if query.since or query.until else query.window
-        finally:
-            self._silent = False
+        for name, field in self._fields.items():
+            value = getattr(query, name) or None
+            if isinstance(field, ui.select) and value not in (None, *_options(field)):
+                field.set_options([*_options(field), value])
+            if (field.value or None) != value:
+                field.value = value
+        self._window.value = _CUSTOM if query.since or query.until else query.window
         self._custom.set_visibility(self._window.value == _CUSTOM)
         self._since.show(query.since)
         self._until.show(query.until)
@@ -143,18 +139,15 @@ class TaskFilters:
         await self._go(self._query.changed(statuses=tuple(each for each in STATUSES if each in chosen)))
 
     async def _changed(self, _: ValueChangeEventArguments[Any]) -> None:
-        if not self._silent:
-            said = {name: str(field.value or "")[:200] for name, field in self._fields.items()}
-            if any(getattr(self._query, name) != value for name, value in said.items()):
-                await self._go(self._query.changed(**said))
+        said = {name: str(field.value or "")[:200] for name, field in self._fields.items()}
+        if any(getattr(self._query, name) != value for name, value in said.items()):
+            await self._go(self._query.changed(**said))
 
     async def _window_chosen(self, event: ValueChangeEventArguments[Any]) -> None:
-        if self._silent:
-            return
-        if event.value in WINDOWS:
-            await self._go(self._query.changed(window=event.value, since=None, until=None))
-        else:
-            self._custom.set_visibility(True)
+        query = self._query
+        self._custom.set_visibility(event.value == _CUSTOM)
+        if event.value in WINDOWS and (event.value != query.window or query.since or query.until):
+            await self._go(query.changed(window=event.value, since=None, until=None))
 
 
 def _options(field: ui.select) -> list[Any]:
