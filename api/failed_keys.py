@@ -52,7 +52,7 @@ class FailedKeys:
         self._counted[name] = count, until
         if len(self._counted) > _MOST_ADDRESSES:
             self._counted.popitem(last=False)
-        if count == self._limit:
+        if count >= self._limit:
             _log.warning("too many wrong keys", address=address, limit=self._limit)
 
     async def _count_everywhere(self, name: str) -> tuple[int, int]:
