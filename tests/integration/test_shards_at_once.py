@@ -1,8 +1,7 @@
 """Shards beside each other, beside whole recomputes and beside deletions: nothing twice, nobody for ever."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from random import Random
 
 import pytest
@@ -79,63 +78,35 @@ def deletion(place: int = 0) -> Work:
     return work
 
 
-@asynccontextmanager
-async def held_up_by(sessions: Sessions, work: Work) -> AsyncIterator[None]:
-    """While this is open, work that has been done is not committed."""
-    async with sessions() as session, session.begin():
-        await work(session)
-        yield
+async def waits(sessions: Sessions, wanted: Work, *, held: Work) -> bool:
+    """Whether a piece of work waits while another is done and not over; in the end neither has been."""
+    async with sessions() as holding, sessions() as wanting, sessions() as watching, asyncio.timeout(10):
+        await held(holding)
+        task = asyncio.ensure_future(wanted(wanting))
+        waited = False
+        while not (waited or task.done()):
+            waited = bool(await watching.scalar(_WAITS_FOR_A_LOCK))
+        await holding.rollback()
+        await task
+        await wanting.rollback()
+    return waited
 
 
-async def waits(sessions: Sessions, task: asyncio.Task[object]) -> bool:
-    """Whether a piece of work comes to wait for a lock before it is done."""
-    async with sessions() as watching, asyncio.timeout(10):
-        while not task.done():
-            if await watching.scalar(_WAITS_FOR_A_LOCK):
-                return True
-            await asyncio.sleep(0.01)
-    return False
-
-
-@pytest.mark.parametrize(
-    ("held", "wanted", "expected"),
-    [
-        (shard(1, 4), shard(2, 4), False),
-        (shard(1, 4), shard(1, 4), True),
-        (shard(1, 2), shard(1, 3), True),
-        (shard(2, 16), shard(1, 3), False),
-        (shard(3, 4), everything, True),
-        (everything, shard(3, 4), True),
-        (shard(3, 4), single_batches, True),
-        (shard(3, 4), cleanup, True),
-        (shard(3, 4), deletion(), True),
-        (deletion(), shard(3, 4), True),
-    ],
-    ids=[
-        "another shard does not wait",
-        "the same shard waits",
-        "a shard of another cut that overlaps waits",
-        "a shard of another cut that does not overlap does not wait",
-        "a whole recompute waits for a shard",
-        "a shard waits for a whole recompute",
-        "single batches wait for a shard",
-        "the cleanup waits for a shard",
-        "a deletion waits for a shard",
-        "a shard waits for a deletion",
-    ],
-)
-async def test_who_waits_for_whom(sessions: Sessions, held: Work, wanted: Work, expected: bool) -> None:
-    async with held_up_by(sessions, held):
-        task = asyncio.create_task(doing(sessions, wanted))
-        waited = await waits(sessions, task)
-    await task
-    assert waited is expected
-
-
-async def test_one_deletion_does_not_wait_for_another(sessions: Sessions) -> None:
-    async with held_up_by(sessions, deletion(0)):
-        task = asyncio.create_task(doing(sessions, deletion(1)))
-        assert not await waits(sessions, task)
+async def test_who_waits_for_whom(sessions: Sessions) -> None:
+    for why, held, wanted, expected in (
+        ("another shard does not wait", shard(1, 4), shard(2, 4), False),
+        ("the same shard waits", shard(1, 4), shard(1, 4), True),
+        ("a shard of another cut that overlaps waits", shard(1, 2), shard(1, 3), True),
+        ("a shard of another cut that does not overlap does not wait", shard(2, 16), shard(1, 3), False),
+        ("a whole recompute waits for a shard", shard(3, 4), everything, True),
+        ("a shard waits for a whole recompute", everything, shard(3, 4), True),
+        ("single batches wait for a shard", shard(3, 4), single_batches, True),
+        ("the cleanup waits for a shard", shard(3, 4), cleanup, True),
+        ("a deletion waits for a shard", shard(3, 4), deletion(), True),
+        ("a shard waits for a deletion", deletion(), shard(3, 4), True),
+        ("a deletion does not wait for another", deletion(0), deletion(1), False),
+    ):
+        assert await waits(sessions, wanted, held=held) is expected, why
 
 
 async def test_whatever_is_done_at_once_every_discount_opens_once(sessions: Sessions) -> None:
