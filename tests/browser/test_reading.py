@@ -1,0 +1,158 @@
+"""Statistics, prices, broker and database: what they show is what is there, and a recompute is steered."""
+
+import re
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from uuid import uuid4
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Locator, Page, expect
+from sqlalchemy import delete, text
+
+from flexiprice.db.tables import Batch, Discount
+from flexiprice.domain.run import RunState
+from flexiprice.services.audit import list_audit
+from flexiprice.services.run_recording import RunRecord, record_runs
+from tests.browser.browser import Visit
+from tests.browser.stage import Stage
+from tests.builders import a_batch, a_product, an_active_policy, open_price
+
+
+def card(page: Page, title: str) -> Locator:
+    """The card with a heading."""
+    return page.locator("section").filter(has=page.get_by_role("heading", name=title, exact=True))
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def measured(stage: Stage) -> str:
+    """The name of a task that ran ten times in the last hour, failed twice, and took one to ten seconds."""
+    task, now = f"measured-{uuid4().hex[:8]}", datetime.now(UTC)
+    records = [
+        RunRecord(
+            run_id=uuid4(),
+            task=task,
+            job_id=f"{task}-{number}",
+            worker_id="somebody",
+            attempt=1,
+            state=RunState.FAILED if number <= 2 else RunState.SUCCEEDED,
+            started_at=began,
+            enqueued_at=began - timedelta(milliseconds=30),
+            finished_at=began + timedelta(seconds=number),
+            error_code="internal_error" if number <= 2 else None,
+        )
+        for number in range(1, 11)
+        if (began := now - timedelta(minutes=5 * number))
+    ]
+    async with stage.resources.sessions.begin() as session:
+        await record_runs(session, records)
+    return task
+
+
+async def test_statistics_tell_how_a_task_did_and_lead_to_its_runs(visit: Visit, measured: str) -> None:
+    page = await visit.open("/statistics?window=1h")
+    row = card(page, "By task").get_by_role("row").filter(has_text=measured)
+    cells = await row.get_by_role("cell").all_inner_texts()
+    assert cells == [measured, "10", "0.17", "2", "20%", "0"] + ["30 ms"] * 3 + ["5.5 s", "9.6 s", "9.9 s"]
+    await row.get_by_role("link", name=measured).click()
+    await page.wait_for_url(f"**/statistics?window=1h&task={measured}")
+    slowest = card(page, "Slowest runs").get_by_role("row").nth(1)
+    await expect(slowest).to_contain_text("10 s")
+    await expect(slowest.get_by_role("link")).to_have_attribute("href", f"/tasks/{measured}-10")
+    for chart in ("Runs over time", "How long runs took", "Waiting times", "Run times"):
+        await expect(card(page, chart).locator("canvas")).to_be_visible()
+    await card(page, "By task").get_by_role("link", name="2", exact=True).click()
+    await expect(page.locator("tbody tr")).to_have_count(2)
+
+
+_SKU = f"BREAD-{uuid4().hex[:8]}"
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def bread(stage: Stage) -> AsyncIterator[int]:
+    """A batch of bread on its last day, half off by the policy, and not priced yet."""
+    today = datetime.now(UTC).date()
+    async with stage.resources.sessions.begin() as session:
+        await an_active_policy(session)
+        product = await a_product(session, sku=_SKU, base_price="4.00", category="Bakery")
+        batch = await a_batch(session, product, expiry_date=today, quantity=12)
+    yield batch
+    async with stage.resources.sessions.begin() as session:
+        await session.execute(delete(Discount).where(Discount.batch_id == batch))
+        await session.execute(delete(Batch).where(Batch.id == batch))
+
+
+async def test_a_recompute_is_previewed_started_followed_and_seen(
+    visit: Visit, stage: Stage, bread: int
+) -> None:
+    page = await visit.open("/prices")
+    recompute = card(page, "Recompute")
+    await recompute.get_by_role("button", name="Preview").click()
+    await expect(recompute).to_contain_text("would open 1 discounts, change 0 and close 0")
+    row = recompute.get_by_role("row").filter(has_text=_SKU)
+    await expect(row).to_contain_text(re.compile("opened.*4.00.*2.00.*50%.*last day", re.DOTALL))
+    async with stage.resources.sessions() as session:
+        assert await open_price(session, bread) is None
+
+    await recompute.get_by_role("button", name="Recompute now").click()
+    await expect(recompute).to_contain_text("1 considered, 1 opened, 0 changed, 0 closed, 0 unchanged")
+    async with stage.resources.sessions() as session:
+        assert await open_price(session, bread) == Decimal("2.00")
+        [change, *_] = await list_audit(session, action="trigger_recompute")
+    task_id = (await recompute.get_by_role("link").get_attribute("href") or "").rpartition("/")[2]
+    assert (change.details["task_id"], change.details["days_threshold"]) == (task_id, 30)
+
+    # What is shown below follows by itself.
+    await expect(card(page, "Open discounts").get_by_role("row").nth(1)).to_contain_text(
+        re.compile(r"main.*Bakery.*1.*12.*48.00.*24.00.*50%", re.DOTALL), timeout=20_000
+    )
+    stock = card(page, "Stock by days to expiry")
+    await expect(stock.get_by_role("row").nth(1)).to_contain_text(re.compile(r"Bakery\s*24"))
+    await stock.get_by_role("link", name="Units").click()
+    await expect(stock.get_by_role("row").nth(1)).to_contain_text(re.compile(r"Bakery\s*12"))
+    await expect(page.locator(".price-figures")).to_contain_text("12 units expire today or tomorrow")
+
+    page = await visit.open("/prices")
+    product = page.locator("#product")
+    await product.get_by_role("searchbox").fill(_SKU.lower())
+    await product.get_by_role("button", name="Find").click()
+    await expect(product.locator("canvas")).to_be_visible()
+    step = product.get_by_role("row").nth(1)
+    await expect(step).to_contain_text(re.compile("opened.*4.00.*2.00.*50%.*last day", re.DOTALL))
+
+
+async def test_the_policy_is_shown_as_a_curve_and_a_table(visit: Visit) -> None:
+    page = await visit.open("/prices?quantity=5")
+    policy = page.locator("section").filter(has=page.get_by_role("heading", name="What policy"))
+    await expect(policy.locator("canvas")).to_be_visible()
+    await expect(policy.get_by_role("row").last).to_contain_text(re.compile(r"everything else\s*50%"))
+    await expect(policy.get_by_label("Stock")).to_have_value("5")
+
+
+async def test_whoever_may_only_look_can_preview_and_not_recompute(onlooker: Visit) -> None:
+    page = await onlooker.open("/prices")
+    await expect(page.get_by_role("button", name="Recompute now")).to_be_disabled()
+    await page.get_by_role("button", name="Preview").click()
+    await expect(card(page, "Recompute")).to_contain_text("Nothing has been written")
+
+
+async def test_a_product_that_there_is_not_is_said_not_to_be(visit: Visit) -> None:
+    page = await visit.open("/prices?sku=NOBODY&store=main")
+    await expect(page.locator("#product")).to_contain_text("NOBODY")
+    page = await visit.open("/prices?search=%3Cscript%3E")
+    await expect(page.locator("#product")).to_contain_text("No product has “<script>”")
+
+
+@pytest.mark.small
+async def test_broker_and_database_tell_how_they_are(visit: Visit, stage: Stage) -> None:
+    page = await visit.open("/broker")
+    await expect(page.get_by_role("heading", name=re.compile(r"^(Valkey|Redis) \d"))).to_be_visible()
+    await expect(page.get_by_role("heading", name=re.compile(r"^PostgreSQL \d"))).to_be_visible()
+    async with stage.resources.sessions() as session:
+        name = await session.scalar(text("SELECT current_database()"))
+    facts = card(page, "Tables")
+    await expect(facts).to_contain_text("price_decisions (3 partitions)")
+    await expect(page.locator(".facts").filter(has_text="Partitions")).to_contain_text(f"Database{name}")
+    await expect(card(page, "Connections to the database")).to_contain_text("flexiprice-worker")
+    await expect(card(page, "Queues").get_by_role("row")).to_have_count(4)
