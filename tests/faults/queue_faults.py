@@ -64,6 +64,8 @@ async def storm(stage: Stage) -> Verdict:
     ready = asyncio.create_task(stage.until_ready(jobs, 240))
     while not ready.done():
         await asyncio.wait([ready], timeout=_KILL_EVERY_SECONDS)
+        # Where a worker takes longer to start than another lives, nobody would be there to recover anything.
+        await stage.until_live([worker for worker in stage.workers if worker.is_alive])
         if not ready.done():
             victim = random.choice([worker for worker in stage.workers if worker.is_alive])
             deaths.append((victim.pid, victim.kill()))

@@ -9,6 +9,7 @@ from arq.connections import ArqRedis
 from arq.cron import CronJob
 from arq.jobs import Job
 from arq.utils import to_unix_ms
+from redis.exceptions import NoScriptError
 
 from flexiprice.jobs import keys
 from flexiprice.jobs.client import EnqueuedJob, TaskQueue
@@ -142,7 +143,18 @@ class TickingRedis(ArqRedis):
     async def execute_command(self, *args: object, **options: object) -> object:
         """Runs a command, however long Redis is away."""
         execute = cast("Callable[..., Awaitable[object]]", super().execute_command)
-        return await self.patience.until_back(lambda: execute(*args, **options))
+
+        async def answered() -> object:
+            try:
+                return await execute(*args, **options)
+            except NoScriptError as error:
+                return error
+
+        answer = await self.patience.until_back(answered)
+        if isinstance(answer, NoScriptError):
+            # No absence to wait for: whoever calls the script loads it now.
+            raise answer
+        return answer
 
     async def _tick(self, scheduled: ScheduledTask, tick_at: datetime) -> EnqueuedJob | None:
         schedule, now = scheduled.schedule, scheduled.clock()
