@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 import typer
 from rich.console import Console
 
+from flexiprice.cli.audit import cli_origin
+from flexiprice.cli.connections import with_jobs
 from flexiprice.cli.followed_log import FollowedLog
 from flexiprice.cli.monitor import DEFAULT_PORT, monitor_is_installed
 from flexiprice.cli.programs import RunningPrograms, ended_by_signals, require_free_port, running_programs
@@ -21,6 +23,9 @@ from flexiprice.cli.sample import load_sample
 from flexiprice.db.migrate import upgrade
 from flexiprice.embedded.server_process import ServerProcess
 from flexiprice.embedded.servers import ServerUrls, embedded_servers
+from flexiprice.jobs.client import EnqueuedJob
+from flexiprice.jobs.declarations import RECOMPUTE_ALL_DISCOUNTS
+from flexiprice.resources import JobBroker
 from flexiprice.settings import PREFIX, UP_ENV_FILE, LogFormat, Settings, load_settings
 
 _DATA_DIR = UP_ENV_FILE.parent
@@ -71,7 +76,8 @@ def up(
                 )
                 programs.wait_until_ready(servers=servers.processes)
                 if sample:
-                    programs.http.post("/admin/discounts/trigger-recompute").raise_for_status()
+                    # Not through the API, which may ask for a key that only its holder knows.
+                    with_jobs(settings, _recompute)
             _show_where_everything_is(
                 console, settings, servers, programs, asked_for_monitor=bool(monitor_port)
             )
@@ -115,6 +121,10 @@ def _readable_logs(settings: Settings) -> dict[str, str]:
     if settings.log_format is LogFormat.AUTO:
         return {**os.environ, f"{PREFIX}LOG_FORMAT": LogFormat.CONSOLE}
     return dict(os.environ)
+
+
+async def _recompute(broker: JobBroker) -> EnqueuedJob:
+    return await broker.tasks.enqueue(RECOMPUTE_ALL_DISCOUNTS, origin=cli_origin())
 
 
 def _show_where_everything_is(
