@@ -105,7 +105,7 @@ async def test_a_recompute_is_previewed_started_followed_and_seen(
 
     # What is shown below follows by itself.
     await expect(card(page, "Open discounts").get_by_role("row").nth(1)).to_contain_text(
-        re.compile(r"main.*Bakery.*1.*12.*48.00.*24.00.*50%", re.DOTALL), timeout=20_000
+        re.compile(r"main.*Bakery.*1.*12.*48.00.*24.00.*50%", re.DOTALL)
     )
     stock = card(page, "Stock by days to expiry")
     await expect(stock.get_by_role("row").nth(1)).to_contain_text(re.compile(r"Bakery\s*24"))

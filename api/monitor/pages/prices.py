@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Final
 from urllib.parse import urlencode
 
@@ -65,7 +66,7 @@ class _PricesView:
         ui.add_head_html('<link rel="stylesheet" href="/assets/prices.css">')
         self._failure = Failure()
         self._figures = ui.element("section").classes("card price-figures").props('aria-label="At a glance"')
-        RecomputeCard()
+        RecomputeCard(ended=partial(self.refresh, max_age=0))
         with ui.element("section").classes("card"):
             with ui.element("div").classes("card-head"):
                 Text("h2", "Stock by days to expiry")
@@ -88,12 +89,12 @@ class _PricesView:
         """Codes of the stores."""
         return [store.code for store in self._read.stores] if self._read else []
 
-    async def refresh(self) -> None:
-        """Reads anew, where the last answer does not hold any longer."""
+    async def refresh(self, *, max_age: float = _HOLDS_SECONDS) -> None:
+        """Reads anew, where the last answer is older than so many seconds."""
         monitor = current_monitor()
         try:
             read = await monitor.live.shared(
-                ("prices",), lambda: read_prices(monitor.resources), max_age=_HOLDS_SECONDS
+                ("prices",), lambda: read_prices(monitor.resources), max_age=max_age
             )
         except FlexiPriceError as error:
             self._failure.show(f"Prices cannot be shown: {error.message}")

@@ -1,6 +1,6 @@
 """Having prices recomputed: first what it would change, then its progress, then what it did."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, cast
 
 from nicegui import ui
@@ -29,8 +29,14 @@ _CHANGES = ("Product", "Store", "Expires", "Days>", "Stock>", "What", "From>", "
 class RecomputeCard(ui.element):
     """Starts a recompute and follows it; or shows what one would change."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, ended: Callable[[], Awaitable[None]]) -> None:
+        """Builds it.
+
+        Args:
+            ended: called when a recompute that was started here has ended.
+        """
         super().__init__("section")
+        self._ended = ended
         settings = current_monitor().resources.settings
         self.classes("card")
         with self:
@@ -81,6 +87,7 @@ class RecomputeCard(ui.element):
         try:
             async for status in current_monitor().resources.tasks.follow(started[0]):
                 self._show(status)
+            await self._ended()
         except FlexiPriceError as error:
             self._told.text = f"What became of it is not known: {error.message}"
         finally:
