@@ -105,6 +105,17 @@ async def test_a_worker_ticks_the_schedules_of_its_queues(
     assert [cron_job.name for cron_job in process.cron_jobs] == names
 
 
+async def test_a_redis_that_knows_none_of_our_scripts_is_not_taken_for_one_that_is_away(
+    settings: Settings, redis: ArqRedis
+):
+    await redis.script_flush()
+    CLOCK.now = datetime(2026, 3, 1, tzinfo=UTC)
+    async with tickers(settings) as workers, asyncio.timeout(5):
+        await tick_through(workers, CLOCK.now, CLOCK.now + timedelta(hours=1))
+
+    assert len(await enqueued(redis, Queue.DISCOUNTS)) >= 1
+
+
 async def test_a_tick_becomes_one_job_of_its_task_however_many_workers_tick(
     settings: Settings, redis: ArqRedis
 ):
