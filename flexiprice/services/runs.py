@@ -26,8 +26,8 @@ class RecordedRun:
         task: the task's name.
         job_id: the job that it is an attempt of.
         queue: where the job waited.
-        worker_id: who ran it.
-        attempt: its number among the job's attempts, from 1.
+        worker_id: who ran it; empty where the job was called off before any worker had it.
+        attempt: its number among the job's attempts, from 1; 0 where the job ended without being started.
         state: how it stands.
         trigger: what had the job enqueued; None where that is not known.
         parent_job_id: the job that this one is a new try of, or that enqueued it.

@@ -7,18 +7,17 @@ from itertools import islice
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from flexiprice.db.engine import database_errors
 from flexiprice.domain.run import RunState
 from flexiprice.errors import DatabaseUnavailable
 from flexiprice.jobs.ending import cancelled
 from flexiprice.jobs.untold_runs import UntoldRuns
 from flexiprice.metrics import Metrics
-from flexiprice.services.run_recording import RunRecord, record_runs
+from flexiprice.services.run_recording import RunRecord
 from flexiprice.telemetry import get_logger
 from workers.runtime.patience import AWAY
+from workers.runtime.record_writing import write_records
 from workers.runtime.run_events import RunEnd, RunFacts
 from workers.runtime.run_records import record_of
 
@@ -28,11 +27,8 @@ _GATHER_SECONDS: Final = 0.05
 _RUNS_PER_STATEMENT: Final = 500
 _FIRST_PAUSE: Final = 0.25
 _LONGEST_PAUSE: Final = 5.0
-_WRITE_SECONDS: Final = 20.0
 # For writing what is left when the process ends.
 _LAST_SECONDS: Final = 3.0
-# By SQLSTATE: the database understands what it is told, and cannot keep it.
-_REFUSED: Final = ("22", "23")
 # An hour of five runs a second while PostgreSQL is away; some tens of megabytes.
 MAX_KEPT: Final = 20_000
 """Records that are kept at most until they can be written."""
@@ -159,7 +155,8 @@ class RunHistory:
         full = True
         while full and self._kept:
             batch = list(islice(self._kept.values(), _RUNS_PER_STATEMENT))
-            await self._write(batch)
+            if refused := await write_records(self._sessions, batch):
+                self._metrics.record_dropped_records(refused)
             for record in batch:
                 # More may have been told of it meanwhile.
                 if self._kept.get(record.run_id) is record:
@@ -179,24 +176,6 @@ class RunHistory:
             for worker_id, run_ids in ended.items():
                 await self._untold.told(worker_id, run_ids)
 
-    async def _write(self, records: Sequence[RunRecord]) -> None:
-        try:
-            async with asyncio.timeout(_WRITE_SECONDS):
-                with database_errors():
-                    async with self._sessions.begin() as session:
-                        await record_runs(session, records)
-        except Exception as error:
-            if not _is_refusal(error):
-                raise DatabaseUnavailable(str(error) or "the database does not answer in time") from error
-            if len(records) == 1:
-                _LOGGER.exception("a run cannot be recorded", job_id=records[0].job_id, task=records[0].task)
-                self._metrics.record_dropped_records()
-                return
-            # One that the database refuses must not keep back the others.
-            middle = len(records) // 2
-            await self._write(records[:middle])
-            await self._write(records[middle:])
-
     def _note_away(self, error: Exception) -> None:
         if not self._away:
             self._away = True
@@ -206,10 +185,3 @@ class RunHistory:
         if self._away:
             self._away = self._overflows = False
             _LOGGER.info("runs are recorded again")
-
-
-def _is_refusal(error: Exception) -> bool:
-    """It is for what the records say, and would be so at any time."""
-    if isinstance(error, DBAPIError):
-        return str(getattr(error.orig, "sqlstate", None) or "").startswith(_REFUSED)
-    return isinstance(error, (TypeError, ValueError, RecursionError))

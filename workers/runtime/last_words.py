@@ -21,16 +21,12 @@ from flexiprice.jobs.masking import masked_text
 from flexiprice.jobs.origin import JobOrigin
 from flexiprice.jobs.traces import text
 from flexiprice.jobs.untold_runs import UntoldRun, UntoldRuns
-from flexiprice.services.run_recording import (
-    RunRecord,
-    find_workers_of_running,
-    mark_runs_lost,
-    record_runs,
-)
+from flexiprice.services.run_recording import RunRecord, find_workers_of_running, mark_runs_lost
 from flexiprice.telemetry import get_logger
 from workers.runtime.definition import instant
 from workers.runtime.heartbeat import Tidings
 from workers.runtime.patience import AWAY
+from workers.runtime.record_writing import write_records
 from workers.runtime.run_events import RunEnd, RunFacts
 from workers.runtime.run_records import record_of
 
@@ -39,7 +35,7 @@ _LOGGER = get_logger(__name__)
 _RUNS_AT_ONCE: Final = 100
 # Whoever tells and dies is followed by another so much later.
 _TURN: Final = timedelta(seconds=10)
-_WRITE_SECONDS: Final = 20.0
+_ASK_SECONDS: Final = 20.0
 _TRY_AGAIN_SECONDS: Final = 0.5
 
 
@@ -98,7 +94,7 @@ class LastWords:
 
     async def _seek_orphans(self) -> None:
         """Puts workers on the list that the history takes for running, and of whom Redis knows nothing."""
-        async with asyncio.timeout(_WRITE_SECONDS):
+        async with asyncio.timeout(_ASK_SECONDS):
             with database_errors():
                 async with self._sessions.begin() as session:
                     worker_ids = await find_workers_of_running(session)
@@ -114,6 +110,10 @@ class LastWords:
                 runs, unreadable = await self._untold_runs.some_of(worker_id, at_most=_RUNS_AT_ONCE)
                 if not runs and not unreadable:
                     break
+                for run_id in unreadable:
+                    _LOGGER.error(
+                        "what was noted of a run cannot be read", run_id=run_id, of_worker=worker_id
+                    )
                 await self._write(worker_id, runs)
                 await self._untold_runs.told(worker_id, [*(run.run_id for run in runs), *unreadable])
                 await self._redis.pexpire(turn, _TURN)
@@ -131,16 +131,13 @@ class LastWords:
             some = runs[start : start + _RUNS_AT_ONCE]
             left = await self._left_of(some)
             records = [_record(run, worker_id, left[run.job_id]) for run in some]
-            async with asyncio.timeout(_WRITE_SECONDS):
-                with database_errors():
-                    async with self._sessions.begin() as session:
-                        await record_runs(session, records)
+            await write_records(self._sessions, [record for record in records if record is not None])
 
     async def _end_the_rest(self, worker_id: str) -> int:
         """Ends the runs of which Redis says nothing; what their worker tells yet, if it lives, stands."""
         if await self._redis.zscore(keys.WORKERS, worker_id) is not None:
             return 0
-        async with asyncio.timeout(_WRITE_SECONDS):
+        async with asyncio.timeout(_ASK_SECONDS):
             with database_errors():
                 async with self._sessions.begin() as session:
                     return await mark_runs_lost(session, worker_id, now=datetime.now(tz=UTC))
@@ -174,7 +171,16 @@ def _left(result: bytes | None, body: bytes | None, record: Mapping[bytes, bytes
     return _Left(ended, arguments, {text(name): text(value) for name, value in record.items()})
 
 
-def _record(run: UntoldRun, worker_id: str, left: _Left) -> RunRecord:
+def _record(run: UntoldRun, worker_id: str, left: _Left) -> RunRecord | None:
+    try:
+        return _record_of(run, worker_id, left)
+    except Exception:
+        # Nobody will ever be able to; the others are not to wait for it.
+        _LOGGER.exception("a run cannot be recorded", job_id=run.job_id, task=run.task)
+        return None
+
+
+def _record_of(run: UntoldRun, worker_id: str, left: _Left) -> RunRecord:
     facts = RunFacts(
         run_id=run.run_id,
         task=run.task,
