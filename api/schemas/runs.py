@@ -45,7 +45,7 @@ class RunShown(Shown):
     task_id: str
     queue: str | None
     worker_id: str
-    attempt: int
+    attempt: int = Field(description="From 1; 0 where the task ended without being started.")
     state: RunState
     trigger: RunTrigger | None
     parent_task_id: str | None
