@@ -1,9 +1,19 @@
 """How values are written: amounts and rates as strings, so that no client turns them into floats."""
 
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, Self, cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from flexiprice.domain.catalogue import MAX_QUANTITY
 
@@ -60,6 +70,14 @@ class Given(BaseModel):
     """Base of what comes in: a field that is not known is refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_an_object(cls, value: object) -> object:
+        # FastAPI reads attributes where it finds no keys, and a decimal is an object to it like any other.
+        if not isinstance(value, Mapping | cls):
+            raise PydanticCustomError("object", "must be a JSON object")
+        return cast("object", value)
 
 
 def _without_default(schema: dict[str, Any]) -> None:

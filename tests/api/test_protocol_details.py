@@ -52,6 +52,16 @@ async def test_a_whole_number_may_be_written_with_a_point(client):
         assert response.status_code == status, quantity
 
 
+async def test_a_number_is_no_object_though_python_takes_everything_for_one(client):
+    await create_product(client)
+    headers = {"Content-Type": "application/json"}
+    for body in ("0.0", "1.5", "1", '"x"', "[]", "true"):
+        for method, path in (("POST", "discounts/preview"), ("PATCH", "products/BREAD"), ("POST", "stores")):
+            response = await client.request(method, f"{ADMIN}/{path}", content=body, headers=headers)
+            assert response.status_code == 422, (path, body)
+            assert response.json()["errors"][0]["field"] == "body"
+
+
 async def test_whoever_follows_a_task_may_leave_at_any_moment(reader):
     tasks = reader.app.state.resources.tasks
     job = await tasks.enqueue(CLEANUP_EXPIRED_DISCOUNTS)
