@@ -137,6 +137,12 @@ class SoftTimeLimitExceeded(TimeLimitExceeded):
     code = "soft_time_limit"
 
 
+class TooManyChanges(FlexiPriceError):
+    """A recompute has more to change than its caller wants done in one transaction; nothing is done."""
+
+    code = "too_many_changes"
+
+
 class ShardsFailed(FlexiPriceError):
     """A recompute was done in shards, and not all of them succeeded; the message says what the others did."""
 

@@ -184,7 +184,12 @@ class Settings(BaseSettings):
         default=1,
         ge=1,
         le=CELLS,
-        description="jobs that a recompute is cut into, for all workers to share; 1 for none",
+        description="jobs that a large recompute is cut into, for all workers to share; 1 for none",
+    )
+    recompute_shards_from: int = Field(
+        default=50_000,
+        ge=0,
+        description="a recompute is cut if more batches than these change; with fewer, one worker is quicker",
     )
     history_retention_days: int = Field(
         default=730,

@@ -3,6 +3,7 @@
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.domain.shard import Shard
+from flexiprice.errors import TooManyChanges
 from flexiprice.jobs.declarations import (
     CLEANUP_EXPIRED_DISCOUNTS,
     RECOMPUTE_ALL_DISCOUNTS,
@@ -22,20 +23,24 @@ from workers.shards import recompute_in_shards
 
 @task(RECOMPUTE_ALL_DISCOUNTS)
 async def recompute_all_discounts(run: TaskRun, arguments: RecomputeAllArguments) -> object:
-    """Brings every discount up to date, by itself or in shards that other workers may do."""
-    shards = run.parts or run.resources.settings.recompute_shards
-    if shards > 1:
-        return await recompute_in_shards(run, shards, days_threshold=arguments.days_threshold)
+    """Brings every discount up to date; where that is much, in shards that other workers may do."""
+    settings, threshold = run.resources.settings, arguments.days_threshold
+    if run.parts:
+        return await recompute_in_shards(run, run.parts, days_threshold=threshold)
+    most = settings.recompute_shards_from if settings.recompute_shards > 1 else None
 
     async def effect(session: AsyncSession) -> object:
         summary = await recompute.recompute_all_discounts(
-            session, now=run.now, days_threshold=arguments.days_threshold
+            session, now=run.now, days_threshold=threshold, most_changes=most
         )
         run.report_progress(1, 2, f"{summary.considered} batches priced; committing")
         return summary
 
     run.report_progress(0, 2, "pricing")
-    result = await run.commit_once(effect)
+    try:
+        result = await run.commit_once(effect)
+    except TooManyChanges:
+        return await recompute_in_shards(run, settings.recompute_shards, days_threshold=threshold)
     run.report_progress(2, 2, "done")
     return result
 

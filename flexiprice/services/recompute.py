@@ -21,7 +21,7 @@ from flexiprice.db.price_changes import prepare_changes, prepare_writing_changes
 from flexiprice.db.recompute_scope import Scope
 from flexiprice.domain.policy import MAX_DAYS_TO_EXPIRY, PricingPolicy
 from flexiprice.domain.shard import Shard
-from flexiprice.errors import InvalidInput
+from flexiprice.errors import InvalidInput, TooManyChanges
 from flexiprice.services.policies import get_active_rules
 
 DEFAULT_DAYS_THRESHOLD = 30
@@ -53,7 +53,11 @@ class RecomputeSummary:
 
 
 async def recompute_all_discounts(
-    session: AsyncSession, *, now: datetime, days_threshold: int = DEFAULT_DAYS_THRESHOLD
+    session: AsyncSession,
+    *,
+    now: datetime,
+    days_threshold: int = DEFAULT_DAYS_THRESHOLD,
+    most_changes: int | None = None,
 ) -> RecomputeSummary:
     """Brings every discount in line with the active policy, stock and date of its store.
 
@@ -65,11 +69,14 @@ async def recompute_all_discounts(
         now: the instant that the stores' dates and the ledger are of.
         days_threshold: batches further from their expiry open no discount; one that is open is kept
             in line whatever its batch's days. 1 to 365.
+        most_changes: how many batches to change at most; None for any number.
 
     Raises:
         InvalidInput: the threshold is out of bounds.
+        TooManyChanges: there is more to change, and nothing has been.
     """
-    return await _recompute(session, Scope(now=now, days_threshold=check_days_threshold(days_threshold)))
+    scope = Scope(now=now, days_threshold=check_days_threshold(days_threshold))
+    return await _recompute(session, scope, most_changes=most_changes)
 
 
 async def recompute_shard(
@@ -91,7 +98,7 @@ async def recompute_shard(
     """
     threshold = check_days_threshold(days_threshold)
     scope = Scope(now=now, days_threshold=threshold, other_cells=shard.other_cells)
-    return await _recompute(session, scope, shard)
+    return await _recompute(session, scope, shard=shard)
 
 
 async def recompute_batches(
@@ -144,7 +151,9 @@ def check_days_threshold(days: int) -> int:
     return days
 
 
-async def _recompute(session: AsyncSession, scope: Scope, shard: Shard | None = None) -> RecomputeSummary:
+async def _recompute(
+    session: AsyncSession, scope: Scope, *, shard: Shard | None = None, most_changes: int | None = None
+) -> RecomputeSummary:
     started = perf_counter()
     if shard is None:
         await begin_bulk(session, Lock.DISCOUNTS)
@@ -153,6 +162,8 @@ async def _recompute(session: AsyncSession, scope: Scope, shard: Shard | None = 
         await lock_shard(session, shard)
     policy = await get_active_rules(session)
     due = await find_due(session, policy, scope)
+    if most_changes is not None and due.may_change > most_changes:
+        raise TooManyChanges(f"{due.may_change} batches are to be changed, more than {most_changes}")
     counts = Counts()
     if due.may_change:
         await ensure_partitions(session, now=scope.now)

@@ -29,6 +29,11 @@ from workers.runtime.task import tasks_in
 SESSIONS = 3
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 WAIT = timedelta(seconds=30)
+QUARTER_OFF_SOON = {
+    # Or the price of yesterday would be held.
+    "price_only_down": False,
+    "rules": [{"name": "a quarter off", "days_to_expiry": {"max": 3}, "discount": "0.25"}],
+}
 Sessions = async_sessionmaker[AsyncSession]
 
 
@@ -42,6 +47,7 @@ def pooled(settings: Settings, tmp_path: Path) -> Iterator[Settings]:
             redis_url=settings.require_redis_url(),
             database_prepared_statements=False,
             recompute_shards=4,
+            recompute_shards_from=0,
         )
 
 
@@ -96,6 +102,7 @@ async def test_a_shop_is_filled_priced_read_and_tidied(pooled: Settings) -> None
             )
         ).json()
         await _succeeded(client, report["repricing"]["task_id"])
+        await activate_policy(client, QUARTER_OFF_SOON)
         started = (await client.post(f"{ADMIN}/discounts/trigger-recompute")).json()
         recomputed = await _succeeded(client, started["task_id"])
         in_request = await client.post(f"{ADMIN}/discounts/trigger-recompute?async_task=false")
@@ -118,10 +125,10 @@ async def test_a_shop_is_filled_priced_read_and_tidied(pooled: Settings) -> None
             while len(await recorded()) < 5:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
 
-    assert report["created"] == recomputed["considered"] == recomputed["unchanged"] == 200
+    assert report["created"] == recomputed["considered"] == recomputed["changed"] == 200
     assert in_request.json()["result"]["unchanged"] == 200
     assert {answer.status_code for answer in reads} == {200}
-    assert (price["lowest_price"], gone.status_code) == ("2.00", 204)
+    assert (price["lowest_price"], gone.status_code) == ("3.00", 204)
 
 
 async def _succeeded(client, task_id: str) -> dict:
