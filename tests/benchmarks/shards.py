@@ -46,12 +46,14 @@ class Way:
         name: what it is.
         shards: into how many the recompute is cut.
         workers: how many processes do it.
+        shards_from: it is cut where more batches than these change.
         database: the number of its own database in Redis, so that the ways keep out of each other's.
     """
 
     name: str
     shards: int
     workers: int
+    shards_from: int
     database: int
     seconds: dict[str, list[float]] = field(default_factory=dict)
 
@@ -71,6 +73,7 @@ async def at_work(way: Way, urls: ServerUrls, database_url: str) -> AsyncIterato
         "FLEXIPRICE_DATABASE_URL": database_url,
         "FLEXIPRICE_REDIS_URL": redis_url,
         "FLEXIPRICE_RECOMPUTE_SHARDS": str(way.shards),
+        "FLEXIPRICE_RECOMPUTE_SHARDS_FROM": str(way.shards_from),
         # No tick may come in between.
         "FLEXIPRICE_RECOMPUTE_SCHEDULE": "0 0 29 2 *",
         "FLEXIPRICE_WORKER_QUEUES": "discounts",
@@ -139,6 +142,7 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="numbers of batches")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of each")
     parser.add_argument("--shards", type=int, default=4, help="into how many a recompute is cut")
+    parser.add_argument("--shards-from", type=int, default=0, help="FLEXIPRICE_RECOMPUTE_SHARDS_FROM")
     chosen = parser.parse_args()
     cut = f"{chosen.shards} shards"
     with (
@@ -148,9 +152,9 @@ def main() -> None:
     ):
         for batches in chosen.sizes:
             ways = [
-                Way("one worker alone", 1, 1, 1),
-                Way(f"{cut}, 1 worker", chosen.shards, 1, 2),
-                Way(f"{cut}, 2 workers", chosen.shards, 2, 3),
+                Way("one worker alone", 1, 1, 0, 1),
+                Way(f"{cut}, 1 worker", chosen.shards, 1, chosen.shards_from, 2),
+                Way(f"{cut}, 2 workers", chosen.shards, 2, chosen.shards_from, 3),
             ]
             with servers.database(urls.database_url, f"bench_shards_{batches}") as url:
                 upgrade(url)
