@@ -78,6 +78,7 @@ class StartRetry(Retry):
     def __init__(self, attempts: int = _START_ATTEMPTS) -> None:
         self._usual = Retry(EqualJitterBackoff(cap=0.5, base=0.02), retries=4)
         self._connected = False
+        self._waits = Patience()
         # redis-py's own choice leaves out the very errors of connecting.
         errors = cast("tuple[type[RedisError], ...]", UNAVAILABLE)
         super().__init__(EqualJitterBackoff(cap=1.0, base=0.1), attempts - 1, errors)
@@ -96,10 +97,15 @@ class StartRetry(Retry):
         """
         if self._connected:
             return await self._usual.call_with_retry(do, fail)
+
+        def fail_and_say(error: Exception) -> object:
+            self._waits.lost(error)
+            return fail(error)
+
         try:
-            return await super().call_with_retry(do, fail)
+            return await super().call_with_retry(do, fail_and_say)
         except UNAVAILABLE as error:
-            raise _refused(error) from None
+            raise _refused(f"Redis does not answer ({error}); is it running?") from None
 
     async def on_connect(self, connection: AbstractConnection) -> None:
         """Signs in on a new connection.
@@ -112,9 +118,9 @@ class StartRetry(Retry):
         except (AuthenticationError, ResponseError) as error:
             if self._connected:
                 raise
-            raise _refused(error) from None
+            raise _refused(str(error)) from None
         self._connected = True
 
 
-def _refused(error: Exception) -> SystemExit:
-    return SystemExit(f"flexiprice: FLEXIPRICE_REDIS_URL: {without_secrets(str(error))}")
+def _refused(reason: str) -> SystemExit:
+    return SystemExit(f"flexiprice: FLEXIPRICE_REDIS_URL: {without_secrets(reason)}")

@@ -1,0 +1,19 @@
+"""A worker that is started before its Redis says at once what it waits for, and at last that it was in vain."""
+
+import pytest
+from redis.asyncio import Redis
+from structlog.testing import capture_logs
+
+from workers.runtime.patience import StartRetry
+
+# Nothing listens there.
+NOBODY = "redis://:a-secret@127.0.0.1:1/0"
+
+
+async def test_a_worker_says_that_it_waits_for_redis_and_at_last_that_it_does_not_answer() -> None:
+    async with Redis.from_url(NOBODY, retry=StartRetry(attempts=3)) as client:
+        with capture_logs() as logs, pytest.raises(SystemExit) as ended:
+            await client.ping()
+    assert [line["event"] for line in logs] == ["Redis is away; waiting for it"]
+    assert "FLEXIPRICE_REDIS_URL: Redis does not answer" in str(ended.value)
+    assert "a-secret" not in str(ended.value)
