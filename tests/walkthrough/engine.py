@@ -113,7 +113,8 @@ class Engine:
         if done.returncode != 0:
             if check:
                 words = " ".join(str(word) for word in command)
-                raise Failed(f"{words}: exit code {done.returncode}\n{done.stdout}{done.stderr}")
+                said = "\n".join(f"{done.stdout}{done.stderr}".splitlines()[-30:])
+                raise Failed(f"{words}: exit code {done.returncode}\n{said}")
             return ""
         return done.stdout.strip()
 
