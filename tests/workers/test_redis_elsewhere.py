@@ -39,33 +39,63 @@ def servers(tmp_path: Path) -> Iterator[RedisServers]:
         yield servers
 
 
-async def test_a_worker_speaks_tls_with_a_redis_that_wants_its_certificate_too(
-    workers_database_url: str, tmp_path: Path
-):
+@pytest.fixture
+def tls_servers(tmp_path: Path) -> Iterator[RedisServers]:
+    """Servers that speak TLS, in a folder with certificates; the Valkey of the wheel does not."""
     program = shutil.which("redis-server")
     if program is None:
-        pytest.skip("the Valkey of the wheel speaks no TLS; needs Debian's redis-server")
+        pytest.skip("needs a Redis that speaks TLS: apt-get install redis-server")
     make_certificates(tmp_path)
-    port = free_port(tmp_path / "port")
     with redis_servers(tmp_path, program=program) as servers:
-        servers.start(
-            conf=f"port 0\ntls-port {port}\ntls-auth-clients yes\ntls-ca-cert-file {tmp_path}/ca.pem\n"
-            f"tls-cert-file {tmp_path}/cert.pem\ntls-key-file {tmp_path}/key.pem\nsave ''\n"
-        )
-        trusted = f"rediss://localhost:{port}/0?ssl_ca_certs={tmp_path}/ca.pem"
-        ours = f"{trusted}&ssl_certfile={tmp_path}/cert.pem&ssl_keyfile={tmp_path}/key.pem"
-        with redis.Redis.from_url(ours) as client:
-            until_answering(client)
-        settings = load_settings(env_files=(), database_url=workers_database_url, redis_url=ours)
-        async with running(settings), open_job_broker(settings, program="tests") as broker:
-            job = await broker.tasks.enqueue(ADD, arguments={"left": "1.50"})
-            status = await broker.tasks.wait(job.job_id, WAIT)
-        strangers = load_settings(env_files=(), redis_url=trusted)
-        async with open_job_broker(strangers, program="tests") as broker:
-            with pytest.raises(RedisUnavailable):
-                await broker.tasks.enqueue(ADD, arguments={"left": "1.50"})
+        yield servers
+
+
+def tls_conf(port: int, folder: Path, *more: str) -> str:
+    """The configuration of a server that speaks TLS and nothing else."""
+    files = {"ca-cert": "ca.pem", "cert": "cert.pem", "key": "key.pem"}
+    lines = [f"tls-{name}-file {folder / file}" for name, file in files.items()]
+    return "\n".join(["port 0", f"tls-port {port}", *lines, *more, ""])
+
+
+async def test_a_worker_speaks_tls_with_a_redis_that_wants_its_certificate_too(
+    tls_servers: RedisServers, workers_database_url: str, tmp_path: Path
+):
+    port = free_port(tmp_path / "port")
+    tls_servers.start(conf=tls_conf(port, tmp_path, "tls-auth-clients yes", "save ''"))
+    trusted = f"rediss://localhost:{port}/0?ssl_ca_certs={tmp_path}/ca.pem"
+    ours = f"{trusted}&ssl_certfile={tmp_path}/cert.pem&ssl_keyfile={tmp_path}/key.pem"
+    with redis.Redis.from_url(ours) as client:
+        until_answering(client)
+    settings = load_settings(env_files=(), database_url=workers_database_url, redis_url=ours)
+    async with running(settings), open_job_broker(settings, program="tests") as broker:
+        job = await broker.tasks.enqueue(ADD, arguments={"left": "1.50"})
+        status = await broker.tasks.wait(job.job_id, WAIT)
+    strangers = load_settings(env_files=(), redis_url=trusted)
+    async with open_job_broker(strangers, program="tests") as broker:
+        with pytest.raises(RedisUnavailable):
+            await broker.tasks.enqueue(ADD, arguments={"left": "1.50"})
 
     assert status.status is RunStatus.SUCCEEDED
+
+
+async def test_sentinels_and_their_master_are_spoken_to_by_tls(tls_servers: RedisServers, tmp_path: Path):
+    port, sentinel = free_port(tmp_path / "port"), free_port(tmp_path / "sentinel")
+    open_to_all = ("tls-auth-clients no", "tls-replication yes")
+    tls_servers.start(conf=tls_conf(port, tmp_path, *open_to_all, "save ''"))
+    query = f"ssl_ca_certs={tmp_path}/ca.pem"
+    by_name = ("sentinel resolve-hostnames yes", "sentinel announce-hostnames yes")
+    watch = f"sentinel monitor prices localhost {port} 1"
+    with redis.Redis.from_url(f"rediss://localhost:{port}/0?{query}") as client:
+        until_answering(client)
+    conf = tls_conf(sentinel, tmp_path, *open_to_all, *by_name, watch)
+    tls_servers.start(conf=conf, sentinel=True)
+    with redis.Redis.from_url(f"rediss://localhost:{sentinel}/0?{query}") as client:
+        until_answering(client)
+    url = f"rediss+sentinel://localhost:{sentinel}/prices/0?{query}"
+    settings = load_settings(env_files=(), redis_url=url)
+    async with open_job_broker(settings, program="tests") as broker:
+        job = await broker.tasks.enqueue(ADD, arguments={"left": "1.50"})
+        assert (await broker.tasks.status(job.job_id)).status is RunStatus.QUEUED
 
 
 async def test_when_the_master_dies_workers_go_on_with_its_heir_and_what_it_had_is_done(
