@@ -1,5 +1,6 @@
 """The frame around every page, and the decorator that puts a page up in it."""
 
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial, wraps
@@ -151,6 +152,9 @@ def _state_line() -> None:
         icon.name = level.icon
         label.text = text
         line.classes(replace=f"state-line level-{level.name.lower()}")
+        # Seen in the row of tabs too, by whoever looks at another.
+        sign = {Level.WARNING: "⚠ ", Level.BAD: "✖ "}.get(level, "")
+        ui.run_javascript(f"document.title = {json.dumps(sign + ui.context.client.resolve_title())}")
 
     follow(render)
 

@@ -136,6 +136,7 @@ async def test_a_queue_that_nobody_serves_is_told_with_what_to_do(visit: Visit, 
     stage.workers[0].send_signal(signal.SIGTERM)
     stage.workers[0].wait(timeout=20)
     await expect(page.get_by_role("status")).to_contain_text("No worker is running")
+    await expect(page).to_have_title("✖ Overview · FlexiPrice")
     await expect(page.locator(".findings")).to_contain_text("flexiprice worker")
     stage.start_worker()
     await expect(page.get_by_role("status")).not_to_contain_text("No worker", timeout=40_000)

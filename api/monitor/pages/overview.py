@@ -108,7 +108,7 @@ def _line(level: str, icon: str, what: str, advice: str) -> ui.element:
 def _chart(title: str, lines: list[Line], unit: str) -> TimeChart:
     with ui.element("section").classes("card"):
         Text("h2", title)
-        return TimeChart(lines, label=title, unit=unit, height=190)
+        return TimeChart(lines, label=title, unit=unit, height=150)
 
 
 def _card(title: str, path: str) -> ui.element:

@@ -69,10 +69,10 @@ def _nobody() -> Placeholder:
 
 
 def _row(worker: LiveWorker) -> Callable[[LiveWorker], None]:
-    with cell():
-        Text("div", f"{worker.host}:{worker.pid}", classes="strong nowrap")
-        Text("div", f"version {worker.version}", classes="quiet small nowrap")
-        Text("div", worker.worker_id, classes="quiet mono breakable")
+    with cell(), ui.element("div"):
+        Text("div", worker.host, classes="strong")
+        Text("div", f"pid {worker.pid} · version {worker.version}", classes="small nowrap")
+        Text("div", worker.worker_id, classes="quiet worker-id")
     with cell("State"), ui.element("div"):
         state = Badge(worker.state)
         with ui.element("div").classes("quiet small nowrap"):
