@@ -50,7 +50,7 @@ def create_engine(settings: Settings, *, application_name: str) -> AsyncEngine:
 
     def adapted() -> object:
         # What `create_async_engine` makes of an `async_creator`, with what it has no option for.
-        options = {} if prepares else _PREPARES_NOTHING
+        options: Mapping[str, Any] = {} if prepares else _PREPARES_NOTHING
         return engine.dialect.dbapi.connect(async_creator_fn=connect, **options)  # type: ignore[union-attr]
 
     engine = create_async_engine(
