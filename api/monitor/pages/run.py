@@ -22,7 +22,8 @@ from flexiprice.jobs.retrying import RetryOutcome, retry_jobs
 from flexiprice.jobs.revoking import revoke_jobs
 from flexiprice.services.runs import RecordedRun
 
-_REFRESH_SECONDS = 1.0
+# Read and told by turns, what happens is seen within a second.
+_REFRESH_SECONDS = 0.5
 
 
 @page("/tasks/{job_id:path}", "Task", section="/tasks")
@@ -59,7 +60,9 @@ class _RunView:
         """Reads anew; only what has changed is shown anew."""
         monitor = current_monitor()
         story = await monitor.live.shared(
-            ("task", self._job_id), lambda: read_story(monitor.resources, self._job_id), max_age=0.9
+            ("task", self._job_id),
+            lambda: read_story(monitor.resources, self._job_id),
+            max_age=_REFRESH_SECONDS * 0.8,
         )
         self._show_progress(story.job.progress if story.job and not story.has_ended else None)
         if story == self._shown:

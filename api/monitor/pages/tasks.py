@@ -21,7 +21,8 @@ from flexiprice.jobs.revoking import revoke_jobs
 from flexiprice.services.run_pages import RunOrder, RunPlace
 
 _COLUMNS_COOKIE: Final = "task_columns"
-_REFRESH_SECONDS: Final = 1.0
+# Read and told by turns, what happens is seen within a second.
+_REFRESH_SECONDS: Final = 0.5
 _COUNTED_FOR_SECONDS: Final = 5.0
 # What is not live changes only where runs end late.
 _PAST_KEPT_SECONDS: Final = 10.0
@@ -108,7 +109,7 @@ class _TasksView:
         read = await monitor.live.shared(
             ("tasks", query),
             lambda: read_task_page(monitor.resources, query),
-            max_age=_REFRESH_SECONDS * 0.9 if query.is_live else _PAST_KEPT_SECONDS,
+            max_age=_REFRESH_SECONDS * 0.8 if query.is_live else _PAST_KEPT_SECONDS,
         )
         # Of the counts nothing depends on where the page is, or how it is sorted.
         counted = TaskQuery(
