@@ -24,7 +24,7 @@ from flexiprice.services.run_statistics import get_run_statistics
 from flexiprice.services.runs import RunDetails, list_attempts
 from flexiprice.settings import Queue, Settings, load_settings
 from tests.integration.run_records import started
-from tests.workers.conftest import StartWorker, end_of, running, until
+from tests.workers.conftest import StartWorker, end_of, running, until, until_running
 from tests.workers.test_history_kept import Outage
 from tests.workers.toy_tasks import ADD, FAIL, FLAKY, SLEEP
 from workers.runtime.heartbeat import Tidings
@@ -72,6 +72,8 @@ async def test_a_worker_that_is_killed_before_it_wrote_how_its_runs_ended_is_spo
         flaky = await queue.enqueue(FLAKY, arguments={"until": 2})
         for job in (summed, failing, flaky):
             assert (await queue.wait(job.job_id, WAIT)).ready
+        running_still = await queue.enqueue(SLEEP, arguments={"seconds": 0.7})
+        await until_running(queue, running_still.job_id)
         killed.kill()
         await end_of(killed)
     assert await attempts(engine, summed.job_id) == []
@@ -89,6 +91,11 @@ async def test_a_worker_that_is_killed_before_it_wrote_how_its_runs_ended_is_spo
     assert "ValueError: secret at postgresql://***@host/db" in failed.traceback
     first, second = await until_recorded(engine, flaky.job_id, RunState.RETRYING, RunState.SUCCEEDED)
     assert (first.attempt, first.error_code, second.attempt) == (1, "database_unavailable", 2)
+    lost, done = await until_recorded(engine, running_still.job_id, RunState.LOST, RunState.SUCCEEDED)
+    assert (lost.error_code, lost.traceback, lost.worker_id) == ("worker_lost", None, run.worker_id)
+    assert done.worker_id != lost.worker_id
+    assert (lost.attempt, done.attempt) == (1, 1)
+    assert lost.arguments == done.arguments == {"seconds": 0.7}
 
     async def nothing_is_left() -> bool:
         return not await redis.exists(keys.untold_runs_key(run.worker_id), keys.UNTOLD_WORKERS)

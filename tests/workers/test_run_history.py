@@ -12,7 +12,7 @@ from flexiprice.jobs.client import TaskQueue
 from flexiprice.jobs.origin import JobOrigin
 from flexiprice.services.runs import RunDetails, RunFilter, list_attempts, list_runs
 from flexiprice.settings import Settings, load_settings
-from tests.workers.conftest import StartWorker, end_of, running, until, until_live, until_running
+from tests.workers.conftest import StartWorker, end_of, running, until, until_live
 from tests.workers.toy_tasks import ADD, FAIL, FLAKY, SLEEP
 
 WAIT = timedelta(seconds=20)
@@ -110,23 +110,6 @@ async def test_what_ran_just_before_the_worker_ends_is_recorded(
         runs = await list_runs(session, RunFilter(task="add"))
     assert {run.job_id for run in runs} == {job.job_id for job in jobs}
     assert {run.state for run in runs} == {RunState.SUCCEEDED}
-
-
-async def test_the_run_of_a_killed_worker_is_lost_and_the_next_one_tells_the_rest(
-    start_worker: StartWorker, queue: TaskQueue, attempts: Attempts
-) -> None:
-    killed = start_worker()
-    job = await queue.enqueue(SLEEP, arguments={"seconds": 1.0})
-    await until_running(queue, job.job_id)
-    killed.kill()
-    await end_of(killed)
-    start_worker()
-    await queue.wait(job.job_id, WAIT)
-    lost, done = await until_recorded(attempts, job.job_id, RunState.LOST, RunState.SUCCEEDED)
-    assert (lost.error_code, lost.traceback) == ("worker_lost", None)
-    assert lost.worker_id != done.worker_id
-    assert (lost.attempt, done.attempt) == (1, 1)
-    assert lost.arguments == done.arguments == {"seconds": 1.0}
 
 
 async def test_the_lines_of_a_run_in_the_log_join_it_to_the_request_that_wanted_it(
