@@ -22,16 +22,18 @@ def main() -> int:
         default=Path("/var/tmp/flexiprice-walkthrough"),
         help="where images are kept for the next time; may be removed",
     )
+    parser.add_argument("--debian", choices=["bookworm", "trixie"], default="bookworm", help="the server's")
     chosen = parser.parse_args()
+    server = f"{chosen.debian}-server"
     try:
         with Engine(chosen.folder) as engine:
-            with step("Make images of a bare Debian 13 and of a Debian 12 with systemd"):
+            with step("Make an image of a bare Debian, and one of a Debian with systemd"):
                 engine.make_debian("trixie", "debian:trixie-slim", slim=True)
-                engine.make_debian("bookworm", "bookworm-server", "dbus", "systemd", "systemd-sysv")
+                engine.make_debian(chosen.debian, server, "dbus", "systemd", "systemd-sysv")
             if chosen.what in ([], ["containers"]):
                 walk_through_containers(engine, ROOT)
             if chosen.what in ([], ["server"]):
-                walk_through_server(engine, ROOT, chosen.readme)
+                walk_through_server(engine, ROOT, chosen.readme, server)
     except Failed as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -56,7 +56,7 @@ def blocks_of(readme: Path) -> list[str]:
     return blocks
 
 
-def walk_through_server(engine: Engine, root: Path, readme: Path) -> None:
+def walk_through_server(engine: Engine, root: Path, readme: Path, image: str) -> None:
     """Follows the README on a new server, and tries on it what a server goes through.
 
     Raises:
@@ -67,12 +67,15 @@ def walk_through_server(engine: Engine, root: Path, readme: Path) -> None:
     engine.docker("rm", "--force", "--volumes", CONTAINER, check=False)
     try:
         with step("Start a Debian with systemd"):
-            boot = "mount -o remount,rw /sys/fs/cgroup; exec /sbin/init"
+            # The last word is for machines with control groups of the first version, for which it says: yet.
+            boot = "mount -o remount,rw /sys/fs/cgroup; exec /sbin/init SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1"
             engine.docker(
                 *("run", "--detach", "--name", CONTAINER, *AS_A_MACHINE),
-                *("bookworm-server", "sh", "-c", boot),
+                *(image, "sh", "-c", boot),
             )
-            eventually(lambda: server.says("systemctl is-system-running --wait"), "systemd is up")
+            # Degraded is what a container is to a unit that would load modules into the kernel.
+            state = "systemctl is-system-running --wait | grep -E 'running|degraded'"
+            eventually(lambda: server.says(f"set +o pipefail; {state}"), "systemd is up")
         with step("Copy the last commit to /opt/flexiprice/source"):
             archive = root / ".git" / "walkthrough.tar"
             engine.run(["git", "archive", "--output", archive, "HEAD"], root)
@@ -86,10 +89,10 @@ def walk_through_server(engine: Engine, root: Path, readme: Path) -> None:
             _follow(server, blocks)
             _look(server)
             _try(engine, server)
-        except Failed:
-            shown(server.says("systemctl --no-pager status 'flexiprice-*' | head -60") or "")
-            shown(server.says("journalctl --unit 'flexiprice-*' --output cat | tail -40") or "")
-            raise
+        except Failed as error:
+            state = server.says("systemctl --no-pager status 'flexiprice-*' | head -60")
+            journal = server.says("journalctl --unit 'flexiprice-*' --output cat | tail -40")
+            raise Failed(f"{error}\n{state}\n{journal}") from error
         untested("TLS before the API, a firewall, backups: they are this server's owner's")
     finally:
         engine.docker("rm", "--force", "--volumes", CONTAINER, check=False)
@@ -103,14 +106,16 @@ def _follow(server: Server, blocks: list[str]) -> None:
     for number, block in enumerate(blocks, 1):
         with step(f"README, block {number} of {len(blocks)}: {block.strip().splitlines()[0]} …"):
             said = server.sh(f"{resumed}{settings}{kept}{block}")
-    shown(said)
+            if "flexiprice doctor" in block:
+                shown(said)
 
 
 def _look(server: Server) -> None:
     with step("Every unit is active, and nothing failed"):
         for unit in UNITS:
             require(server.property_of(unit, "ActiveState") == "active", f"{unit} is not active")
-        require(not server.sh("systemctl --failed --no-legend"), "a unit failed")
+        failed = server.sh("systemctl --failed --no-legend 'flexiprice*' 'postgresql*' 'redis*'")
+        require(not failed, failed)
     with step("No program is root's, has a capability, can gain one, or can write where it lives"):
         for unit in UNITS:
             process = server.property_of(unit, "MainPID")
@@ -133,7 +138,7 @@ def _look(server: Server) -> None:
 
 def _try(engine: Engine, server: Server) -> None:
     with step("A recompute through the API is run by a worker"):
-        said = server.flexiprice("recompute --wait --json")
+        said = server.flexiprice("recompute --wait")
         shown(said)
     with step("A worker that is killed is back, and is another process"):
         before = server.property_of("flexiprice-worker@1", "MainPID")

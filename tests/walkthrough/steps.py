@@ -1,17 +1,14 @@
-"""What a walk-through prints: every step, whether it was done or only looked at, and how long it took."""
+"""What a walk-through prints: every step, how long it took, and what it had for an answer."""
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
+# What the step that runs has shown so far; it stands below the step, which is printed when it is over.
+_ANSWERS: list[str] = []
 
 
 class Failed(Exception):
@@ -19,26 +16,26 @@ class Failed(Exception):
 
 
 @contextmanager
-def step(name: str) -> Iterator[None]:
+def step(name: str) -> Generator[None]:
     """Prints a step that is carried out once it is over."""
     begun = time.monotonic()
+    sign = "✗"
     try:
         yield
-    except BaseException:
-        _say(f"✗ {name} ({time.monotonic() - begun:.1f} s)")
-        raise
-    _say(f"✓ {name} ({time.monotonic() - begun:.1f} s)")
+        sign = "✓"
+    finally:
+        _print(f"{sign} {name} ({time.monotonic() - begun:.1f} s)", *_ANSWERS)
+        _ANSWERS.clear()
 
 
 def shown(text: str) -> None:
-    """Prints what a step had for an answer, below it."""
-    for line in text.strip().splitlines():
-        _say(f"    {line}")
+    """Prints what a step has for an answer, below it."""
+    _ANSWERS.extend(f"    {line}" for line in text.strip().splitlines())
 
 
 def untested(what: str) -> None:
     """Prints what this walk-through cannot do."""
-    _say(f"– not done here: {what}")
+    _print(f"– not done here: {what}")
 
 
 def require(condition: object, otherwise: str) -> None:
@@ -63,3 +60,8 @@ def eventually(find: Callable[[], T | None], what: str, *, seconds: float = 60) 
             return found
         time.sleep(0.2)
     raise Failed(f"not within {seconds:.0f} s: {what}")
+
+
+def _print(*lines: str) -> None:
+    sys.stdout.writelines(f"{line}\n" for line in lines)
+    sys.stdout.flush()
