@@ -26,6 +26,8 @@ _REFRESH_SECONDS: Final = 0.5
 _COUNTED_FOR_SECONDS: Final = 5.0
 # What is not live changes only where runs end late.
 _PAST_KEPT_SECONDS: Final = 10.0
+# No index helps to find these, so every run of the window may have to be looked at.
+_SOUGHT_KEPT_SECONDS: Final = 3.0
 
 
 @page("/tasks", "Tasks")
@@ -109,7 +111,7 @@ class _TasksView:
         read = await monitor.live.shared(
             ("tasks", query),
             lambda: read_task_page(monitor.resources, query),
-            max_age=_REFRESH_SECONDS * 0.8 if query.is_live else _PAST_KEPT_SECONDS,
+            max_age=_held_for(query),
         )
         # Of the counts nothing depends on where the page is, or how it is sorted.
         counted = TaskQuery(
@@ -207,6 +209,13 @@ class _TasksView:
 
     def _chosen_ids(self) -> list[str]:
         return list(dict.fromkeys(str(row["job_id"]) for row in self._table.chosen))
+
+
+def _held_for(query: TaskQuery) -> float:
+    """For how many seconds an answer holds: the more it costs, the longer."""
+    if not query.is_live:
+        return _PAST_KEPT_SECONDS
+    return _SOUGHT_KEPT_SECONDS if query.text or query.worker else _REFRESH_SECONDS * 0.8
 
 
 def _told(problems: Sequence[str], ids: Sequence[str]) -> str:
