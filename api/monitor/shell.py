@@ -17,6 +17,8 @@ from api.monitor.verdict import Level, verdict
 from flexiprice.errors import FlexiPriceError
 from flexiprice.telemetry import get_logger
 
+# On a machine that has too much to do, a page that comes late is worth more than none.
+_BUILD_SECONDS: Final = 30.0
 _log = get_logger(__name__)
 Arguments = ParamSpec("Arguments")
 _THEME: Final = "theme"
@@ -69,7 +71,7 @@ def page(
                 Text("h1", title)
                 await _built(build(*args, **kwargs))
 
-        ui.page(path, title=f"{title} · FlexiPrice")(framed)
+        ui.page(path, title=f"{title} · FlexiPrice", response_timeout=_BUILD_SECONDS)(framed)
         return framed
 
     return decorate
