@@ -54,9 +54,7 @@ def past_runs(now: datetime, chance: random.Random) -> Iterator[RunRecord]:
             tick -= every
     at = now - timedelta(minutes=15)
     while (at := at + timedelta(seconds=chance.expovariate(1.4))) < now - timedelta(seconds=5):
-        task, share = (
-            ("recompute_all_discounts", 0.3) if chance.random() < 0.8 else ("update_price_history", 0.5)
-        )
+        task = chance.choices(("recompute_all_discounts", "update_price_history"), (4, 1))[0]
         yield a_run(chance, task, TASKS[task][0], at, 0.3, RunTrigger.API)
 
 
