@@ -6,17 +6,20 @@ RUN := .venv/bin/python -m
 TEST_OPTIONS ?=
 # Which faults; all where none is named.
 FAULTS ?=
+# Options of `schemathesis run`, such as --max-examples 300 --seed 1.
+FUZZ ?=
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_ROOT_USER_ACTION = ignore
 export PIP_NO_INPUT = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check lint types migrations faults bench lock clean .venv
+.PHONY: help demo up test check lint types migrations browser screenshots faults fuzz bench walkthrough audit \
+	lock clean .venv
 
 help: ## List these commands
 	@sed -n 's/^\([.a-z]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do \
-		printf '  make %-8s %s\n' "$$name" "$$text"; done
+		printf '  make %-11s %s\n' "$$name" "$$text"; done
 
 demo: .venv ## Reprice sample stock on servers of its own, show the result, stop everything
 	@.venv/bin/flexiprice demo
@@ -41,13 +44,30 @@ types: .venv
 migrations: .venv
 	@$(RUN) tests.alembic_check
 
+browser: .venv ## Open every page of the monitor in Debian's Chromium, on real processes
+	@$(RUN) pytest -q tests/browser $(TEST_OPTIONS)
+
+screenshots: .venv ## Take the README's pictures of the monitor anew
+	@$(RUN) tests.browser.screenshots
+
 faults: .venv ## Kill, stop and freeze workers and servers at work, and show what each fault came to
 	@$(RUN) tests.faults $(FAULTS)
+
+fuzz: .venv ## Send the API thousands of requests made of its own description, and see none of it break
+	@$(RUN) tests.fuzz $(FUZZ)
 
 bench: .venv ## Measure the database's work, latency, overhead and the API under load against their floors
 	@$(RUN) tests.benchmarks
 	@$(RUN) tests.benchmarks.overhead
 	@$(RUN) tests.benchmarks.api_load
+
+walkthrough: .venv ## Follow the README in real containers and on an empty Debian with systemd; needs root and Docker
+	@$(RUN) tests.walkthrough
+
+audit: .venv ## Ask PyPI whether a locked dependency has a known weakness; needs the network
+	@scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && \
+		$(RUN) pip install -q --target "$$scratch" pip-audit && \
+		PYTHONPATH="$$scratch" $(RUN) pip_audit --require-hashes --disable-pip -r requirements.lock
 
 lock: .venv ## Choose the newest dependencies anew and write requirements.lock
 	@scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && \
