@@ -71,8 +71,8 @@ def walk_through_containers(engine: Engine, root: Path) -> None:
     fleet = Fleet(engine, root)
     with step("Make stand-ins of PostgreSQL, Redis and Prometheus from Debian's packages"):
         engine.make_stand_ins(STAND_INS)
-    with step("Build the image from docker/Dockerfile"):
-        engine.docker("build", "--tag", IMAGE, "--file", root / "docker/Dockerfile", root)
+    with step("docker compose build: the image from docker/Dockerfile"):
+        fleet.compose("build", "migrate")
     _look_into_the_image(engine)
     for missing in SECRETS:
         with step(f"Nothing starts without {missing}"):

@@ -113,7 +113,7 @@ def _follow(server: Server, blocks: list[str]) -> None:
 def _look(server: Server) -> None:
     with step("Every unit is active, and nothing failed"):
         for unit in UNITS:
-            require(server.property_of(unit, "ActiveState") == "active", f"{unit} is not active")
+            eventually(lambda unit=unit: server.says(f"systemctl is-active {unit}"), f"{unit} is active")
         failed = server.sh("systemctl --failed --no-legend 'flexiprice*' 'postgresql*' 'redis*'")
         require(not failed, failed)
     with step("No program is root's, has a capability, can gain one, or can write where it lives"):
