@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from flexiprice.cli.programs import ended_by_signals
 from tests.walkthrough.containers import walk_through_containers
 from tests.walkthrough.engine import Engine
 from tests.walkthrough.server import walk_through_server
@@ -26,7 +27,7 @@ def main() -> int:
     chosen = parser.parse_args()
     server = f"{chosen.debian}-server"
     try:
-        with Engine(chosen.folder) as engine:
+        with ended_by_signals(), Engine(chosen.folder) as engine:
             with step("Make an image of a bare Debian, and one of a Debian with systemd"):
                 engine.make_debian("trixie", "debian:trixie-slim", slim=True)
                 engine.make_debian(chosen.debian, server, "dbus", "systemd", "systemd-sysv")

@@ -114,7 +114,7 @@ def _look(server: Server) -> None:
     with step("Every unit is active, and nothing failed"):
         for unit in UNITS:
             eventually(lambda unit=unit: server.says(f"systemctl is-active {unit}"), f"{unit} is active")
-        failed = server.sh("systemctl --failed --no-legend 'flexiprice*' 'postgresql*' 'redis*'")
+        failed = server.sh("systemctl list-units --failed --no-legend 'flexiprice*' 'postgresql*' 'redis*'")
         require(not failed, failed)
     with step("No program is root's, has a capability, can gain one, or can write where it lives"):
         for unit in UNITS:
