@@ -19,6 +19,7 @@ from dockerfile_parse import DockerfileParser  # type: ignore[import-untyped]
 
 from flexiprice.cli.healthcheck import Program, recognise
 from flexiprice.embedded.wheels import postgres_programs, valkey_program
+from flexiprice.errors import ServerFailed
 from flexiprice.settings import Settings
 from tests.e2e.compose_file import DOCKER, compose_file
 from tests.processes import wait_for
@@ -177,6 +178,11 @@ def assert_the_key_opens(address: str) -> None:
 def test_a_container_is_recognised_by_what_is_typed_too(service: str) -> None:
     typed = ["/sbin/docker-init", "--", "/opt/flexiprice/bin/flexiprice", service, "--port=81"]
     assert recognise(typed) == (Program(service), 81)
+
+
+def test_a_container_that_runs_something_else_is_not_taken_for_healthy() -> None:
+    with pytest.raises(ServerFailed, match="neither API nor monitor nor worker"):
+        recognise(["/opt/flexiprice/bin/flexiprice", "doctor"])
 
 
 def test_the_database_s_health_check_holds_on_a_real_server(settings: Settings) -> None:
