@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
+from api.monitor.patience import answered
 from api.monitor.task_query import TaskQuery
 from api.monitor.task_rows import Row, row_of_job, row_of_run, with_text
 from flexiprice.db.engine import database_errors
@@ -105,6 +106,6 @@ async def _recorded(resources: Resources, query: TaskQuery) -> RunPage:
 
 async def _tried(reading: Awaitable[Value], what: str) -> tuple[Value | None, str]:
     try:
-        return await reading, ""
+        return await answered(reading), ""
     except FlexiPriceError as error:
         return None, f"{what} cannot be shown: {error.message}"

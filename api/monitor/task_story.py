@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from api.monitor.parts.instants import duration
+from api.monitor.patience import answered
 from flexiprice.db.engine import database_errors
 from flexiprice.domain.run import RunState
 from flexiprice.errors import FlexiPriceError
@@ -104,18 +105,11 @@ async def read_story(resources: Resources, job_id: str) -> TaskStory:
     children: tuple[RecordedRun, ...] = ()
     try:
         if can_be_job_id(job_id):
-            job = (await resources.tasks.find_statuses([job_id])).get(job_id)
-            arguments = (await find_arguments(resources.tasks, [job_id])).get(job_id)
+            job, arguments = await answered(_ask_redis(resources, job_id))
     except FlexiPriceError as error:
         failures.append(f"What Redis knows cannot be shown: {error.message}")
     try:
-        with database_errors():
-            async with resources.sessions() as session:
-                found = await list_attempts(session, job_id, limit=_MAX_ATTEMPTS)
-                attempts = tuple(reversed(found))
-                enqueued_at = job.enqueued_at if job else attempts[0].enqueued_at if attempts else None
-                since = enqueued_at or datetime.now(UTC) - _UNKNOWN_PAST
-                children = await list_children(session, job_id, since=since)
+        attempts, children = await answered(_ask_database(resources, job_id, job))
     except FlexiPriceError as error:
         failures.append(f"Its recorded runs cannot be shown: {error.message}")
     if arguments is None and attempts:
@@ -128,6 +122,23 @@ async def read_story(resources: Resources, job_id: str) -> TaskStory:
         arguments=arguments,
         failures=tuple(failures),
     )
+
+
+async def _ask_redis(resources: Resources, job_id: str) -> tuple[JobStatus | None, dict[str, Any] | None]:
+    statuses = await resources.tasks.find_statuses([job_id])
+    arguments = await find_arguments(resources.tasks, [job_id])
+    return statuses.get(job_id), arguments.get(job_id)
+
+
+async def _ask_database(
+    resources: Resources, job_id: str, job: JobStatus | None
+) -> tuple[tuple[RunDetails, ...], tuple[RecordedRun, ...]]:
+    with database_errors():
+        async with resources.sessions() as session:
+            attempts = tuple(reversed(await list_attempts(session, job_id, limit=_MAX_ATTEMPTS)))
+            enqueued_at = job.enqueued_at if job else attempts[0].enqueued_at if attempts else None
+            since = enqueued_at or datetime.now(UTC) - _UNKNOWN_PAST
+            return attempts, await list_children(session, job_id, since=since)
 
 
 def moments(story: TaskStory) -> Sequence[Moment]:

@@ -14,6 +14,7 @@ from api.monitor.parts.rows import cell, number_cell, text_cell
 from api.monitor.parts.states import Failure
 from api.monitor.parts.tables import card_title, table
 from api.monitor.parts.text import Text
+from api.monitor.patience import answered
 from api.monitor.shell import page
 from api.monitor.table_groups import TableGroup, grouped
 from flexiprice.db.engine import database_errors
@@ -88,7 +89,7 @@ class _BrokerView:
         resources = monitor.resources
         try:
             info = await monitor.live.shared(
-                ("broker",), lambda: read_broker_info(resources.redis), max_age=_BROKER_HOLDS
+                ("broker",), lambda: answered(read_broker_info(resources.redis)), max_age=_BROKER_HOLDS
             )
             self._broker_failure.show(None)
             self._show_broker(info)
@@ -99,7 +100,7 @@ class _BrokerView:
             self._show_queues(fleet.queues)
         try:
             database = await monitor.live.shared(
-                ("database",), lambda: _read_database(resources), max_age=_DATABASE_HOLDS
+                ("database",), lambda: answered(_read_database(resources)), max_age=_DATABASE_HOLDS
             )
             self._database_failure.show(None)
             self._show_database(resources, database)

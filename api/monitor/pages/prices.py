@@ -20,6 +20,7 @@ from api.monitor.parts.rows import number_cell, text_cell
 from api.monitor.parts.states import Failure, Placeholder
 from api.monitor.parts.tables import card_title, table
 from api.monitor.parts.text import Text
+from api.monitor.patience import FOR_MUCH, answered
 from api.monitor.price_readings import HORIZON, PriceReading, read_prices
 from api.monitor.shell import page
 from flexiprice.db.tables import MAIN_STORE
@@ -95,7 +96,9 @@ class _PricesView:
         monitor = current_monitor()
         try:
             read = await monitor.live.shared(
-                ("prices",), lambda: read_prices(monitor.resources), max_age=max_age
+                ("prices",),
+                lambda: answered(read_prices(monitor.resources), within=FOR_MUCH),
+                max_age=max_age,
             )
         except FlexiPriceError as error:
             self._failure.show(f"Prices cannot be shown: {error.message}")

@@ -18,6 +18,7 @@ from api.monitor.parts.rows import cell, number_cell
 from api.monitor.parts.states import Failure, Placeholder
 from api.monitor.parts.tables import card_title, table
 from api.monitor.parts.text import Text
+from api.monitor.patience import FOR_MUCH, answered
 from api.monitor.shell import page
 from api.monitor.statistics_readings import WINDOWS, read_statistics
 from flexiprice.domain.run import RunState
@@ -88,7 +89,7 @@ class _StatisticsView:
         try:
             read = await monitor.live.shared(
                 ("statistics", self._window, task),
-                lambda: read_statistics(monitor.resources, window, task),
+                lambda: answered(read_statistics(monitor.resources, window, task), within=FOR_MUCH),
                 max_age=window.holds,
             )
         except FlexiPriceError as error:

@@ -18,6 +18,7 @@ from api.monitor.task_query import SIZES, TaskQuery, read_task_query
 from api.monitor.task_readings import TaskPage, read_task_counts, read_task_page
 from flexiprice.jobs.retrying import RetryOutcome, retry_jobs
 from flexiprice.jobs.revoking import revoke_jobs
+from flexiprice.jobs.status import RunStatus
 from flexiprice.services.run_pages import RunOrder, RunPlace
 
 _COLUMNS_COOKIE: Final = "task_columns"
@@ -135,7 +136,7 @@ class _TasksView:
         self._failure.show("; ".join(read.failures) or None)
         self._table.show(read.rows)
         self._nothing.set_visibility(not read.rows and not read.failures)
-        self._filters.show_counts(counts)
+        self._filters.show_counts(counts, _waiting(query))
         self._first.set_enabled(query.place is not None)
         self._previous.set_enabled(read.previous is not None)
         self._next.set_enabled(read.next is not None)
@@ -209,6 +210,18 @@ class _TasksView:
 
     def _chosen_ids(self) -> list[str]:
         return list(dict.fromkeys(str(row["job_id"]) for row in self._table.chosen))
+
+
+def _waiting(query: TaskQuery) -> dict[RunStatus, int]:
+    """How many jobs wait, where no more is asked for than their queue."""
+    fleet = current_monitor().live.latest.fleet
+    if fleet is None or query.task or query.worker or query.text:
+        return {}
+    queues = [queue for queue in fleet.queues if query.queue in {"", queue.queue.value}]
+    return {
+        RunStatus.QUEUED: sum(queue.waiting for queue in queues),
+        RunStatus.DEFERRED: sum(queue.deferred for queue in queues),
+    }
 
 
 def _held_for(query: TaskQuery) -> float:

@@ -1,6 +1,6 @@
 """What to filter tasks by: status with its number, task, queue, worker, time and text."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any, Final, cast
@@ -13,8 +13,9 @@ from api.monitor.parts.badges import look
 from api.monitor.parts.instants import Instant
 from api.monitor.parts.text import Text
 from api.monitor.task_query import STATUSES, WINDOWS, TaskQuery
+from flexiprice.jobs.status import RunStatus
 from flexiprice.jobs.tasks import TASKS
-from flexiprice.services.run_pages import RunCounts
+from flexiprice.services.run_pages import MAX_COUNTED_RUNS, RunCounts
 from flexiprice.settings import Queue
 
 Go = Callable[[TaskQuery], Awaitable[None]]
@@ -71,13 +72,20 @@ class TaskFilters:
             pressed = status in query.statuses if status else not query.statuses
             chip.props(f"aria-pressed={'true' if pressed else 'false'}")
 
-    def show_counts(self, counts: RunCounts | None) -> None:
-        """Shows how many recorded runs there are of each status."""
-        by_status = {state.value: number for state, number in counts.by_state.items()} if counts else {}
+    def show_counts(self, counts: RunCounts | None, waiting: Mapping[RunStatus, int]) -> None:
+        """Shows how many there are of each status.
+
+        Args:
+            counts: of the recorded runs; None where they are not known.
+            waiting: how many jobs stand so that have not run yet, where that is known.
+        """
+        recorded = {state.value: number for state, number in counts.by_state.items()} if counts else {}
         more = "" if counts is None or counts.complete else "+"
+        told = {status.value: f"{number:,}" for status, number in waiting.items() if number}
+        told |= {state: f"{number:,}{more}" for state, number in recorded.items() if number}
+        told[""] = f"{min(sum(recorded.values()), MAX_COUNTED_RUNS):,}{more}" if recorded else ""
         for status, (_, label) in self._chips.items():
-            number = by_status.get(status, 0) if status else sum(by_status.values())
-            text = f"{number:,}{more}" if number else ""
+            text = told.get(status, "")
             if label.text != text:
                 label.text = text
 
