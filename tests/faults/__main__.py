@@ -11,7 +11,7 @@ from rich.table import Table
 
 from flexiprice.db.migrate import upgrade
 from flexiprice.embedded.servers import scratch_folder
-from tests.faults import queue_faults, schedule_faults, server_faults, worker_faults
+from tests.faults import queue_faults, schedule_faults, server_faults, shard_faults, worker_faults
 from tests.faults.servers import BreakableServers, breakable_servers
 from tests.faults.stage import Stage, stage_on
 from tests.faults.verdict import RECOVERS_WITHIN, Verdict
@@ -27,6 +27,7 @@ OF_WORKERS: Final[tuple[OfWorkers, ...]] = (
     worker_faults.pause_past_the_lease,
     worker_faults.kill_between_commit_and_acknowledgement,
     worker_faults.poison,
+    shard_faults.shards_killed,
     queue_faults.corrupt_bytes,
     queue_faults.unknown_task,
     schedule_faults.no_worker_at_a_tick,

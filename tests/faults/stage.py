@@ -23,17 +23,18 @@ from tests.faults.stepped_clock import CLOCK_VARIABLE, SteppedClock
 
 _ROOT = Path(__file__).parents[2]
 _START_SECONDS = 40
+FAULT_WORKER = "tests.faults.fault_worker"
 _STATUSES_AT_ONCE = 500
 
 
 class Worker:
     """One worker process."""
 
-    def __init__(self, stage: "Stage", environment: dict[str, str]) -> None:
+    def __init__(self, stage: "Stage", module: str, environment: dict[str, str]) -> None:
         self.log = stage.folder / f"worker-{time.monotonic_ns()}.log"
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "arq", "tests.faults.fault_worker.WorkerSettings"],
+                [sys.executable, "-m", "arq", f"{module}.WorkerSettings"],
                 cwd=_ROOT,
                 env={**os.environ, **environment},
                 stdout=output,
@@ -85,19 +86,22 @@ class Stage:
         self.clock = SteppedClock(folder / "clock")
         self.workers: list[Worker] = []
 
-    async def start_workers(self, count: int = 1, *, stepped: bool = False, **overrides: str) -> list[Worker]:
+    async def start_workers(
+        self, count: int = 1, *, stepped: bool = False, module: str = FAULT_WORKER, **overrides: str
+    ) -> list[Worker]:
         """Starts workers, and returns when they live.
 
         Args:
             count: how many.
             stepped: they tick by the stage's clock.
+            module: what arq's command reads.
             **overrides: settings, or other variables with our prefix.
         """
-        workers = [self.start_worker(stepped=stepped, **overrides) for _ in range(count)]
+        workers = [self.start_worker(stepped=stepped, module=module, **overrides) for _ in range(count)]
         await self.until_live(workers)
         return workers
 
-    def start_worker(self, *, stepped: bool = False, **overrides: str) -> Worker:
+    def start_worker(self, *, stepped: bool = False, module: str = FAULT_WORKER, **overrides: str) -> Worker:
         """Starts one worker, without waiting for it."""
         environment = {
             "FLEXIPRICE_DATABASE_URL": self.settings.require_database_url(),
@@ -108,7 +112,7 @@ class Stage:
             **({CLOCK_VARIABLE: str(self.clock.file)} if stepped else {}),
             **{f"FLEXIPRICE_{name.upper()}": value for name, value in overrides.items()},
         }
-        worker = Worker(self, environment)
+        worker = Worker(self, module, environment)
         self.workers.append(worker)
         return worker
 

@@ -94,7 +94,7 @@ async def verdict(
         jobs=len(job_ids) + len(failing),
         lost=len(lost),
         doubled=sum(times - 1 for times in effects.values()),
-        untold=await _untold(stage, job_ids),
+        untold=await untold_of(stage, job_ids),
         recovery=recovery,
         note=note,
         as_it_should=as_it_should,
@@ -129,7 +129,8 @@ async def end_of_those_hit(stage: Stage, struck_at: float, back_at: float) -> fl
     return max(ends) - back_at if ends else None
 
 
-async def _untold(stage: Stage, job_ids: Sequence[str]) -> int:
+async def untold_of(stage: Stage, job_ids: Sequence[str]) -> int:
+    """Of how many jobs the history does not tell, or does not know that they have ended."""
     untold = len(job_ids)
 
     async def told() -> bool:
