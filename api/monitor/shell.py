@@ -110,7 +110,8 @@ def follow(render: Callable[[Snapshot], None]) -> None:
 def _frame(section: str) -> None:
     ui.add_head_html('<link rel="stylesheet" href="/assets/monitor.css">')
     tell_the_time()
-    ui.html('<a class="skip" href="#content">Skip to the content</a>', sanitize=False)
+    # Before everything that is built here, so that it is the first thing the keyboard reaches.
+    ui.add_body_html('<a class="skip" href="#content">Skip to the content</a>')
     with ui.left_drawer(value=None, bordered=True).props("breakpoint=900 width=216").classes("nav") as drawer:
         with ui.element("a").props("href=/").classes("brand"):
             ui.element("img").props("src=/assets/favicon.svg alt= width=28 height=28")

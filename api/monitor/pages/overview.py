@@ -166,5 +166,5 @@ def _failure(run: RecordedRun) -> Callable[[RecordedRun], None]:
     with cell("Task"):
         Link(job_path(run.job_id), run.task)
     text_cell("Why", "breakable").text = run.error_message or run.error_code or run.state.value
-    number_cell("Attempt").text = str(run.attempt)
+    number_cell("Attempt").text = str(run.attempt or "–")
     return lambda _: None
