@@ -45,7 +45,8 @@ class TaskQuery:
         queue: from this queue.
         statuses: in one of these of `STATUSES`; all where it is empty.
         worker: on this worker.
-        window: how far back, a key of `WINDOWS`; without meaning where `since` is given.
+        window: how far back from now or from `until`, a key of `WINDOWS`; without meaning where `since` is
+            given.
         since: from this instant on.
         until: until before this instant.
         text: that have it in their arguments or errors.
@@ -120,7 +121,7 @@ class TaskQuery:
             queue=self.queue or None,
             states=self.recorded_states,
             worker_id=self.worker or None,
-            since=self.since or now - WINDOWS[self.window],
+            since=self.since or (self.until or now) - WINDOWS[self.window],
             until=self.until,
             text=self.text or None,
         )

@@ -153,6 +153,21 @@ async def test_filters_are_in_the_address_and_a_link_shows_the_same_to_others(
         await expect(theirs.get_by_text("No task matches")).to_be_visible()
 
 
+async def test_a_time_is_chosen_in_the_viewers_own_time_zone(visit: Visit, stage: Stage) -> None:
+    job = await stage.resources.tasks.enqueue(ADD, arguments={"left": 1})
+    await ended(stage, job.job_id)
+    page = await visit.open("/tasks")
+    await page.get_by_label("Time", exact=True).click()
+    await page.get_by_role("option", name="From … until …").click()
+    await page.get_by_label("Until", exact=True).fill("2026-01-31T13:30")
+    # It is winter in Berlin.
+    await page.wait_for_url("**/tasks?until=2026-01-31T12%3A30%3A00Z")
+    await expect(row_of(page, job.job_id)).to_have_count(0)
+    chosen = page.locator(".filter-instant time").last
+    await expect(chosen).to_have_attribute("title", "2026-01-31 12:30:00.000 UTC")
+    await expect(chosen).to_have_text("31 Jan 13:30:00")
+
+
 async def test_columns_are_chosen_and_remembered(visit: Visit, stage: Stage) -> None:
     page = await visit.open("/tasks")
     heading = page.get_by_role("columnheader", name="Trigger")

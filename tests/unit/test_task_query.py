@@ -96,6 +96,12 @@ def test_a_status_narrows_what_is_live_and_what_is_recorded() -> None:
     assert (retrying.live_statuses, retrying.recorded_states) == ({RunStatus.RETRYING}, (RunState.RETRYING,))
 
 
+def test_one_looks_back_from_the_end_that_was_chosen() -> None:
+    until = _NOW - timedelta(days=90)
+    assert TaskQuery(until=until).run_filter(_NOW).since == until - timedelta(days=1)
+    assert TaskQuery(until=until, since=_NOW).run_filter(_NOW).since == _NOW
+
+
 def test_a_change_leads_back_to_the_first_page() -> None:
     place = RunPlace(_NOW, _NOW, UUID(int=1))
     assert TaskQuery(place=place).changed(task="a") == TaskQuery(task="a")
