@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from uvicorn import Config, Server
+from websockets.asyncio.client import connect
 
 from api.http_protocol import BoundedHttpProtocol
 from api.main import create_app
@@ -18,10 +19,20 @@ class Impatient(BoundedHttpProtocol):
     header_seconds = 0.15
 
 
+async def echo(scope, receive, send) -> None:
+    """An application of one web socket, which says what it hears."""
+    if scope["type"] != "websocket":
+        return
+    await receive()
+    await send({"type": "websocket.accept"})
+    while (message := await receive())["type"] == "websocket.receive":
+        await send({"type": "websocket.send", "text": message["text"]})
+
+
 @asynccontextmanager
-async def listening(settings, http) -> AsyncIterator[int]:
+async def listening(app, http) -> AsyncIterator[int]:
     """The port of a server with the application."""
-    config = Config(create_app(settings), port=0, http=http, lifespan="on", log_config=None)
+    config = Config(app, port=0, http=http, lifespan="auto", log_config=None)
     config.load()
     server = Server(config)
     server.lifespan = config.lifespan_class(config)
@@ -50,7 +61,7 @@ async def exchange(port: int, *parts: bytes, pause: float = 0.0) -> bytes:
 
 
 async def test_headers_without_end_are_refused_at_a_bound(shared_settings):
-    async with listening(shared_settings, API_SERVER[API_SERVER.index("--http") + 1]) as port:
+    async with listening(create_app(shared_settings), API_SERVER[API_SERVER.index("--http") + 1]) as port:
         assert b" 200 OK" in await exchange(port, REQUEST, b"X: y\r\nConnection: close\r\n\r\n")
         for endless in (b"X-Long: " + b"y" * 70_000, b"X: y\r\n" * 12_000):
             answer = await exchange(port, REQUEST, endless[:40_000], endless[40_000:], pause=0.01)
@@ -74,7 +85,14 @@ async def test_headers_without_end_are_refused_at_a_bound(shared_settings):
     ids=["silence", "empty lines", "headers that drip", "a second request that drips", "a body nobody reads"],
 )
 async def test_a_client_that_takes_too_long_is_left(shared_settings, parts):
-    async with listening(shared_settings, Impatient) as port:
+    async with listening(create_app(shared_settings), Impatient) as port:
         began = asyncio.get_running_loop().time()
         await exchange(port, *parts, pause=0.05)
         assert asyncio.get_running_loop().time() - began < 3
+
+
+async def test_a_web_socket_may_be_silent(shared_settings):
+    async with listening(echo, Impatient) as port, connect(f"ws://127.0.0.1:{port}/") as socket:
+        await asyncio.sleep(2 * Impatient.header_seconds)
+        await socket.send("still there")
+        assert await socket.recv() == "still there"
