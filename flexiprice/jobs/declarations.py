@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Final, Generic, Self, TypeVar
+from typing import Annotated, Final, Generic, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -12,7 +12,8 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
-    model_validator,
+    ValidationInfo,
+    field_validator,
 )
 
 from flexiprice.domain.shard import CELLS
@@ -100,11 +101,12 @@ class RecomputeShardArguments(TaskArguments):
     count: int = Field(ge=1, le=CELLS)
     days_threshold: int = Field(default=30, ge=1, le=365)
 
-    @model_validator(mode="after")
-    def _exists(self) -> Self:
-        if self.number > self.count:
+    @field_validator("count")
+    @classmethod
+    def _not_below_the_number(cls, count: int, info: ValidationInfo) -> int:
+        if info.data.get("number", 1) > count:
             raise ValueError("there is no such shard")
-        return self
+        return count
 
 
 class RecomputeBatchesArguments(TaskArguments):

@@ -9,6 +9,7 @@ from flexiprice.jobs.declarations import (
     MAX_BATCHES,
     RECOMPUTE_ALL_DISCOUNTS,
     RECOMPUTE_BATCHES,
+    RECOMPUTE_SHARD,
     SCHEDULES,
     UPDATE_PRICE_HISTORY,
     TaskArguments,
@@ -35,6 +36,8 @@ def test_the_threshold_is_thirty_days_unless_it_is_given():
         (RECOMPUTE_BATCHES, {"batch_ids": list(range(1, MAX_BATCHES + 2))}, "batch_ids"),
         (CLEANUP_EXPIRED_DISCOUNTS, {"force": True}, "force"),
         (UPDATE_PRICE_HISTORY, {"slot_at": datetime(2024, 1, 1)}, "slot_at"),  # noqa: DTZ001
+        (RECOMPUTE_SHARD, {"number": 5, "count": 4}, "count"),
+        (RECOMPUTE_SHARD, {"number": 1, "count": 17}, "count"),
     ],
 )
 def test_a_bad_argument_is_refused_by_name(
