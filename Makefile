@@ -60,6 +60,7 @@ bench: .venv ## Measure the database's work, latency, overhead and the API under
 	@$(RUN) tests.benchmarks
 	@$(RUN) tests.benchmarks.overhead
 	@$(RUN) tests.benchmarks.api_load
+	@$(RUN) tests.benchmarks.shards --shards-from 50000
 
 walkthrough: .venv ## Follow the README in real containers and on an empty Debian with systemd; needs root and Docker
 	@$(RUN) tests.walkthrough

@@ -1,10 +1,11 @@
 """A `PricingPolicy` compiled to SQL that agrees with `domain.quote` row for row.
 
-All arithmetic is on whole cents and ten-thousandths in BIGINT, so it is exact without NUMERIC's cost;
-the largest intermediate, a cost floor before its division, stays near 1.0e18. What depends on the
-product alone is computed once a product, before the join with batches. Every constant of the policy
-is rendered into the statement, so that the planner folds what it can. Each level of subquery is fenced by `OFFSET 0`: it keeps PostgreSQL from evaluating an
-expression again wherever its name is used and, unlike a materialised CTE, allows parallel plans.
+All arithmetic is on whole cents and ten-thousandths in BIGINT, so it is exact without NUMERIC's cost; the
+largest intermediate, a cost floor before its division, stays near 1.0e18. What depends on the product alone
+is computed once a product, before the join with batches. Every constant of the policy is rendered into the
+statement, so that the planner folds what it can. Each level of subquery is fenced by `OFFSET 0`: it keeps
+PostgreSQL from evaluating an expression again wherever its name is used and, unlike a materialised CTE,
+allows parallel plans.
 """
 
 from dataclasses import dataclass, fields
