@@ -2,19 +2,19 @@
 
 from typing import Final
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_ALWAYS: Final = {
+_Headers = tuple[tuple[bytes, bytes], ...]
+_ALWAYS: Final[_Headers] = (
     # An answer is not a page: if a browser shows it as one, nothing in it is loaded or run.
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; form-action 'none'",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-}
-_BY_TLS: Final = ("Strict-Transport-Security", "max-age=31536000")
-_NOT_KEPT: Final = ("Cache-Control", "no-store")
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; form-action 'none'"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+)
+_BY_TLS: Final[_Headers] = ((b"strict-transport-security", b"max-age=31536000"),)
+_NOT_KEPT: Final[_Headers] = ((b"cache-control", b"no-store"),)
 
 
 class SecurityHeaders:
@@ -31,17 +31,16 @@ class SecurityHeaders:
             await self._app(scope, receive, send)
             return
         path = str(scope["path"]).removeprefix(str(scope.get("root_path", "")))
-        added = dict(_ALWAYS)
+        added = _ALWAYS
         if scope.get("scheme") == "https":
-            added.update([_BY_TLS])
+            added += _BY_TLS
         if path.startswith(self._private_prefix):
-            added.update([_NOT_KEPT])
+            added += _NOT_KEPT
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in added.items():
-                    headers.setdefault(name, value)
+                given = {name.lower() for name, _ in message["headers"]}
+                message["headers"] = [*message["headers"], *(one for one in added if one[0] not in given)]
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
