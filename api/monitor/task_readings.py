@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
+from api.monitor.parts.task_table import Row
 from api.monitor.patience import answered
 from api.monitor.task_query import TaskQuery
-from api.monitor.task_rows import Row, row_of_job, row_of_run, with_text
+from api.monitor.task_rows import row_of_job, row_of_run, with_text
 from flexiprice.db.engine import database_errors
 from flexiprice.errors import FlexiPriceError
 from flexiprice.jobs.arguments import find_arguments

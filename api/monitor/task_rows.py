@@ -7,10 +7,10 @@ from typing import Any, Final
 
 from api.monitor.parts.badges import look
 from api.monitor.parts.instants import duration
+from api.monitor.parts.task_table import Row
 from flexiprice.jobs.status import JobStatus
 from flexiprice.services.runs import RecordedRun
 
-Row = dict[str, Any]
 _LONGEST_ARGUMENTS: Final = 160
 
 

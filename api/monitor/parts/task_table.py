@@ -7,9 +7,10 @@ from nicegui import ui
 from nicegui.events import GenericEventArguments
 
 from api.monitor.parts.instants import Instant
-from api.monitor.task_rows import Row
 from flexiprice.services.run_pages import RunOrder
 
+Row = dict[str, Any]
+"""What one row shows, by what it is called in the cells below; made by `task_rows`."""
 COLUMNS: Final = {
     "state": "Status",
     "task": "Task",
