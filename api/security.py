@@ -103,8 +103,8 @@ def _keys_in(headers: Headers) -> list[str]:
         scheme, _, token = value.partition(" ")
         if scheme.lower() == "bearer":
             keys.append(token.strip())
-    # Headers were decoded as Latin-1; the key's own bytes are UTF-8.
-    return [key.encode("latin-1").decode(errors="surrogateescape") for key in keys[:_MOST_KEYS]]
+    # Headers were decoded as Latin-1; the key's own bytes are UTF-8. An empty one is none, and no guess.
+    return [key.encode("latin-1").decode(errors="surrogateescape") for key in keys[:_MOST_KEYS] if key]
 
 
 def is_from_this_machine(scope: Scope) -> bool:
