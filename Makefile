@@ -70,12 +70,17 @@ audit: .venv ## Ask PyPI whether a locked dependency has a known weakness; needs
 		$(RUN) pip install -q --target "$$scratch" pip-audit && \
 		PYTHONPATH="$$scratch" $(RUN) pip_audit --require-hashes --disable-pip -r requirements.lock
 
-lock: .venv ## Choose the newest dependencies anew and write requirements.lock
+lock: .venv ## Choose the newest dependencies anew and write the locks
 	@scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && \
 		$(RUN) pip install -q --target "$$scratch" uv && \
 		"$$scratch/bin/uv" pip compile -q --universal --upgrade --generate-hashes --python-version 3.11 \
 			--extra embedded --extra monitor --group dev --no-emit-index-url --no-emit-find-links \
-			pyproject.toml -o requirements.lock
+			pyproject.toml -o requirements.lock && \
+		"$$scratch/bin/uv" pip compile -q --universal --generate-hashes --python-version 3.11 --extra monitor \
+			--constraint requirements.lock --no-annotate --no-emit-index-url --no-emit-find-links \
+			pyproject.toml -o docker/requirements.lock && \
+		echo hatchling | "$$scratch/bin/uv" pip compile -q --universal --generate-hashes --python-version 3.11 \
+			--constraint requirements.lock --no-emit-index-url --no-emit-find-links - -o docker/build.lock
 
 clean: ## Remove the set-up and all caches; the data under .flexiprice/ stays
 	@rm -rf .venv .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

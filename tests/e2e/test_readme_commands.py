@@ -78,17 +78,29 @@ def test_a_block_that_cannot_run_here_names_commands_and_options_that_exist(bloc
         name = Path(words[0]).name
         if name == "flexiprice":
             require_command(words[1:])
+        elif words[:3] == ["docker", "compose", "exec"]:
+            assert Path(words[4]).name == "flexiprice"
+            require_command(words[5:])
         elif name == "make":
             assert f"\n{words[1]}:" in (ROOT / "Makefile").read_text()
         elif name in {"arq", "uvicorn"}:
             assert words[1] in {"workers.settings.WorkerSettings", "api.main:app", "api.monitor.main:app"}
 
 
+@pytest.mark.parametrize("block", ONLY_CHECKED, ids=where)
+def test_a_block_that_cannot_run_here_names_files_that_exist(block: ShellBlock) -> None:
+    for words in block.commands():
+        for word in words:
+            place, _, path = word.partition("/")
+            if place in {"source", "docker"} and path:
+                assert (ROOT / (path if place == "source" else word)).exists(), word
+
+
 def require_command(words: list[str]) -> None:
     """Fails where our command line knows no such command, or the command no such option."""
     command = typer.main.get_command(app)
     rest = list(words)
-    while rest and (below := getattr(command, "commands", None)):
+    while rest and not rest[0].startswith("-") and (below := getattr(command, "commands", None)):
         assert rest[0] in below, f"flexiprice has no command {rest[0]!r}: {words}"
         command = below[rest.pop(0)]
     options = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
