@@ -8,6 +8,7 @@ from typing import Final, ParamSpec
 
 from nicegui import ui
 
+from api.monitor.guard import LOGIN
 from api.monitor.monitor import current_monitor, current_viewer
 from api.monitor.parts.instants import tell_the_time
 from api.monitor.parts.states import Failure
@@ -142,8 +143,13 @@ def _state_line() -> None:
         icon = ui.icon("").props("aria-hidden=true")
         label = ui.label().classes("state-text")
     shown: list[object] = []
+    access, viewer = current_monitor().access, current_viewer()
 
     def render(now: Snapshot) -> None:
+        if access.rights_now(viewer) is None:
+            # Logged out in another window, or the key is no longer what it was.
+            ui.navigate.to(LOGIN)
+            return
         findings = verdict(now)
         level = max((finding.level for finding in findings), default=Level.GOOD)
         text = findings[0].what if findings else "All is well"

@@ -32,6 +32,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     ours = [item for item in items if item.path.is_relative_to(_HERE)]
     for item in ours:
         item.add_marker("browser")
+        item.add_marker(pytest.mark.xdist_group("browser"))
         # One loop for all, because they share browser and stage.
         item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
     left_out = [item for item in ours if not named and item.get_closest_marker("small") is None]
@@ -77,6 +78,8 @@ async def stage(
     folder = tmp_path_factory.mktemp("stage")
     async with stage_on(browser_database_url, browser_redis_url, folder) as stage:
         yield stage
+    # Nothing of those who looked was kept on the server.
+    assert not (folder / ".nicegui").exists()
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -1,8 +1,12 @@
 """Logging in, looking only, and logging out."""
 
+from datetime import UTC, datetime
+
 import pytest
 from playwright.async_api import Browser, expect
 
+from flexiprice.domain.access import Scope
+from flexiprice.services.api_keys import create_api_key, revoke_api_key
 from tests.browser.browser import Visit, visiting
 from tests.browser.stage import FULL_KEY, Stage
 
@@ -68,8 +72,24 @@ async def test_logging_out_ends_the_session_in_every_window(visit: Visit, stage:
     await page.get_by_role("button", name="Who is logged in").click()
     await page.get_by_role("button", name="Log out").click()
     await expect(page.get_by_label("API key")).to_be_visible()
-    await other.page.get_by_role("button", name="Pause: analytics").click()
-    await other.page.get_by_role("button", name="Pause", exact=True).click()
-    await expect(other.page.get_by_text("You are no longer logged in")).to_be_visible()
-    await other.page.goto(f"{stage.address}/queues")
+    # Within a second, and without anybody touching it.
     await expect(other.page.get_by_label("API key")).to_be_visible()
+    await other.page.goto(f"{stage.address}/queues")
+    await expect(other.page).to_have_url(f"{stage.address}/login?next=%2Fqueues")
+
+
+async def test_a_page_closes_when_its_key_is_revoked_and_until_then_has_the_rights_of_the_key(
+    browser: Browser, stage: Stage
+) -> None:
+    sessions, now = stage.resources.sessions, datetime.now(UTC)
+    async with sessions.begin() as session:
+        issued = await create_api_key(session, name="night-shift", scope=Scope.PRICES, now=now)
+    async with visiting(browser, stage, key=issued.key) as visit:
+        page = await visit.open("/queues")
+        await expect(page.get_by_role("button", name="Purge: analytics")).to_be_disabled()
+        await page.get_by_role("button", name="Who is logged in").click()
+        await expect(page.locator(".who-menu")).to_contain_text("night-shift")
+        await expect(page.locator(".who-menu")).to_contain_text("may reprice")
+        async with sessions.begin() as session:
+            await revoke_api_key(session, "night-shift", now=datetime.now(UTC))
+        await expect(page.get_by_label("API key")).to_be_visible()
