@@ -26,6 +26,8 @@ _RECYCLE_SECONDS = 1800
 # By SQLSTATE: connections broken, too many, the server starting, stopping, crashed or promoted.
 AWAY = ("08", "53300", "57P01", "57P02", "57P03", "57P05", "25006")
 _REFUSED = ("28", "3D000")
+# A prepared statement that somebody else has made, or nobody: each transaction has another session.
+_POOLED = ("42P05", "26000")
 # A statement without a name is gone with the next one: behind a pooler, where every transaction may have
 # another session, one with a name would not be found again, or be found there by somebody else.
 _PREPARES_NOTHING: Mapping[str, Any] = {
@@ -43,7 +45,8 @@ def create_engine(settings: Settings, *, application_name: str) -> AsyncEngine:
 
     Raises:
         InvalidSettings: no database is configured; on first use also where the server refuses the
-            account, the password or the database's name.
+            account, the password or the database's name, and on any use where statements are prepared
+            though a pooler gives each transaction another session.
     """
     prepares = settings.database_prepared_statements
     connect = _connector(settings.require_database_url(), application_name, prepares=prepares)
@@ -129,6 +132,11 @@ def _meaning(error: BaseException | None, *, lost: bool) -> Exception | None:
     sqlstate = str(getattr(error, "sqlstate", None) or "")
     if sqlstate.startswith(_REFUSED):
         return InvalidSettings(f"FLEXIPRICE_DATABASE_URL: {_driver_message(error)}")
+    if sqlstate in _POOLED:
+        return InvalidSettings(
+            "FLEXIPRICE_DATABASE_PREPARED_STATEMENTS: must be false behind a pooler in transaction mode, "
+            "such as PgBouncer"
+        )
     if lost or sqlstate.startswith(AWAY):
         return DatabaseUnavailable("the database ended the connection, or is starting or stopping; try again")
     return None

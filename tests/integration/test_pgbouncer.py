@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from flexiprice.db.engine import create_engine
-from flexiprice.errors import DatabaseUnavailable, WorkerFenced
+from flexiprice.errors import DatabaseUnavailable, InvalidSettings, WorkerFenced
 from flexiprice.jobs.declarations import CLEANUP_EXPIRED_DISCOUNTS, UPDATE_PRICE_HISTORY
 from flexiprice.jobs.status import RunStatus
 from flexiprice.services.receipts import begin_task
@@ -83,11 +82,13 @@ async def test_clients_share_the_sessions_where_nothing_is_prepared(pooled: Sett
     assert 1 < len(await many_transactions(pooled)) <= SESSIONS
 
 
-async def test_they_cannot_where_statements_are_prepared(pooled: Settings) -> None:
+async def test_where_statements_are_prepared_the_setting_is_named_that_is_wrong(pooled: Settings) -> None:
     prepares = pooled.model_copy(update={"database_prepared_statements": True})
     with pytest.raises(ExceptionGroup) as caught:
         await many_transactions(prepares)
-    assert caught.group_contains(DBAPIError, match="prepared statement")
+    assert caught.group_contains(
+        InvalidSettings, match="FLEXIPRICE_DATABASE_PREPARED_STATEMENTS: must be false"
+    )
 
 
 async def test_a_shop_is_filled_priced_read_and_tidied(pooled: Settings) -> None:
