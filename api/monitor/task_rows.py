@@ -57,9 +57,10 @@ def row_of_run(run: RecordedRun) -> Row:
         "started": _milliseconds(run.started_at),
         "due": None,
         "enqueued": _milliseconds(run.enqueued_at),
-        "wait": _told(run.waited),
-        "ran": _told(run.ran),
-        "attempt": run.attempt,
+        # What ended without being started neither waited for a start nor ran.
+        "wait": _told(run.waited) if run.attempt else "",
+        "ran": _told(run.ran) if run.attempt else "",
+        "attempt": run.attempt or "",
         "trigger": run.trigger.value.replace("_", " ") if run.trigger else "",
         "arguments": _compact(run.arguments),
         "error": run.error_message or run.error_code or "",

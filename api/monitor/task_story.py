@@ -151,7 +151,8 @@ def moments(story: TaskStory) -> Sequence[Moment]:
     if due_at and story.enqueued_at and due_at - story.enqueued_at > _AT_ONCE:
         told.append(Moment(due_at, "deferred", "Due"))
     for run in story.attempts:
-        told.append(Moment(run.started_at, "running", f"Try {run.attempt} started", f"on {run.worker_id}"))
+        if run.attempt:
+            told.append(Moment(run.started_at, "running", f"Try {run.attempt} started", _on(run.worker_id)))
         if run.finished_at is not None:
             told.append(Moment(run.finished_at, run.state.value, _end_of(run), _detail_of(run)))
     told += _not_yet_recorded(story)
@@ -197,6 +198,8 @@ def _end_of(run: RunDetails) -> str:
 
 
 def _detail_of(run: RunDetails) -> str:
+    if not run.attempt:
+        return run.error_message or ""
     took = f"after {duration(run.ran)}"
     return f"{took}: {run.error_message}" if run.error_message else took
 

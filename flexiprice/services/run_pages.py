@@ -9,18 +9,16 @@ from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
-    Interval,
     Select,
-    SQLColumnExpression,
     func,
     literal,
     select,
     tuple_,
-    type_coerce,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.db.operations_tables import TaskRun
+from flexiprice.db.run_durations import RAN, WAITED, not_negative
 from flexiprice.domain.run import RunState
 from flexiprice.services.runs import MAX_LISTED_RUNS, RUN_FIELDS, RecordedRun, RunFilter, run_conditions
 
@@ -204,12 +202,7 @@ def _behind(order: RunOrder, place: RunPlace, *, descending: bool) -> ColumnElem
 
 def _key(order: RunOrder) -> ColumnElement[Any]:
     if order is RunOrder.DURATION:
-        return _not_negative(TaskRun.finished_at - TaskRun.started_at)
+        return not_negative(RAN)
     if order is RunOrder.WAIT:
-        return _not_negative(TaskRun.started_at - func.coalesce(TaskRun.due_at, TaskRun.enqueued_at))
+        return not_negative(WAITED)
     return TaskRun.task.expression
-
-
-def _not_negative(duration: SQLColumnExpression[Any]) -> ColumnElement[timedelta]:
-    # GREATEST takes NULL for nothing.
-    return type_coerce(func.greatest(duration, literal(timedelta(0), Interval)), Interval)

@@ -19,14 +19,11 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.db.operations_tables import TaskRun
+from flexiprice.db.run_durations import RAN, TELLING, WAITED, not_negative
 from flexiprice.domain.run import RunState
 from flexiprice.errors import InvalidInput
 
 _FRACTIONS: Final = (0.5, 0.95, 0.99)
-# What else ends a run says nothing of how long the task takes.
-_TELLING: Final = (RunState.SUCCEEDED, RunState.FAILED)
-# What ended without being started counts, and neither waited for a start nor ran.
-_STARTED: Final = TaskRun.attempt > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +84,8 @@ async def get_run_statistics(
             TaskRun.task,
             func.count(),
             *(func.count().filter(TaskRun.state == state) for state in RunState),
-            _percentiles(func.coalesce(TaskRun.due_at, TaskRun.enqueued_at), TaskRun.started_at, _STARTED),
-            _percentiles(TaskRun.started_at, TaskRun.finished_at, TaskRun.state.in_(_TELLING), _STARTED),
+            _percentiles(WAITED),
+            _percentiles(RAN, TaskRun.state.in_(TELLING)),
         )
         .where(TaskRun.started_at >= since, TaskRun.started_at < until)
         .group_by(TaskRun.task)
@@ -100,14 +97,10 @@ async def get_run_statistics(
     return tuple(_statistics(row, minutes) for row in await session.execute(query))
 
 
-def _percentiles(
-    start: SQLColumnExpression[Any], end: SQLColumnExpression[Any], *conditions: ColumnElement[bool]
-) -> ColumnElement[Any]:
-    # Below zero where two machines' clocks differ.
-    durations = func.greatest(end - start, literal(timedelta(0), Interval))
+def _percentiles(duration: SQLColumnExpression[Any], *conditions: ColumnElement[bool]) -> ColumnElement[Any]:
     fractions = literal(list(_FRACTIONS), ARRAY(Double))
-    percentiles = func.percentile_cont(fractions).within_group(durations)
-    known = percentiles.filter(start.is_not(None), end.is_not(None), *conditions)
+    percentiles = func.percentile_cont(fractions).within_group(not_negative(duration))
+    known = percentiles.filter(duration.is_not(None), *conditions)
     return type_coerce(known, ARRAY(Interval))
 
 

@@ -22,6 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.db.operations_tables import TaskRun
+from flexiprice.db.run_durations import RAN, TELLING, WAITED, not_negative
 from flexiprice.domain.run import RunState
 from flexiprice.errors import InvalidInput
 
@@ -35,8 +36,6 @@ HISTOGRAM_BOUNDS: Final = tuple(
 """Where the classes of a histogram end, from a millisecond to more than an hour, in equal ratios."""
 
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
-# What else ends a run says nothing of how long the task takes.
-_TELLING: Final = (RunState.SUCCEEDED, RunState.FAILED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,15 +107,14 @@ async def get_run_trend(
     starts_at = func.date_bin(
         literal(step, Interval), TaskRun.started_at, literal(first, DateTime(timezone=True))
     )
-    took = _not_negative(TaskRun.finished_at - TaskRun.started_at)
     query = (
         select(
             starts_at,
             *(func.count().filter(TaskRun.state == state) for state in RunState),
             type_coerce(
                 func.percentile_cont(literal([0.5, 0.95], ARRAY(Double)))
-                .within_group(took)
-                .filter(TaskRun.state.in_(_TELLING)),
+                .within_group(not_negative(RAN))
+                .filter(TaskRun.state.in_(TELLING)),
                 ARRAY(Interval),
             ),
         )
@@ -145,9 +143,9 @@ async def get_run_histograms(
         InvalidInput: the window is empty.
     """
     _check_window(since, until)
-    waited = _class_of(TaskRun.started_at - func.coalesce(TaskRun.due_at, TaskRun.enqueued_at))
-    took = _class_of(TaskRun.finished_at - TaskRun.started_at)
-    telling = TaskRun.state.in_(_TELLING)
+    waited = _class_of(WAITED)
+    took = _class_of(RAN)
+    telling = TaskRun.state.in_(TELLING)
     classes = (
         select(waited.label("waited"), took.label("took"), telling.label("telling"))
         .where(*_within(since, until, task, queue))
@@ -180,11 +178,6 @@ def _within(
         TaskRun.started_at < until,
         *(column == value for column, value in equal.items() if value is not None),
     ]
-
-
-def _not_negative(duration: SQLColumnExpression[Any]) -> ColumnElement[timedelta]:
-    # Below zero where two machines' clocks differ.
-    return func.greatest(duration, literal(timedelta(0), Interval))
 
 
 def _class_of(duration: SQLColumnExpression[Any]) -> ColumnElement[int]:

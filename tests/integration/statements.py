@@ -1,5 +1,6 @@
 """Which statements a piece of code sends to the database."""
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -23,3 +24,11 @@ async def statements_of(session: AsyncSession) -> AsyncIterator[list[tuple[str, 
         yield sent
     finally:
         event.remove(connection, "before_cursor_execute", note)
+
+
+async def blocks_read(session: AsyncSession, statement: str, parameters: Any) -> int:
+    """How many blocks of tables and indexes PostgreSQL touches for a statement as it was sent."""
+    explain = "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) "
+    plan = (await (await session.connection()).exec_driver_sql(explain + statement, parameters)).scalar_one()
+    [top] = json.loads(plan) if isinstance(plan, str) else plan
+    return int(top["Plan"]["Shared Hit Blocks"] + top["Plan"]["Shared Read Blocks"])

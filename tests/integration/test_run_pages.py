@@ -1,6 +1,5 @@
 """The run history as a table: sorted, paged both ways, counted; quick with a hundred thousand runs."""
 
-import json
 import random
 from dataclasses import replace
 from datetime import timedelta
@@ -23,7 +22,7 @@ from flexiprice.services.run_pages import (
 from flexiprice.services.run_recording import RunRecord, record_runs
 from flexiprice.services.runs import RecordedRun, RunFilter
 from tests.integration.run_records import NOON, SECOND, ended, started
-from tests.integration.statements import statements_of
+from tests.integration.statements import blocks_read, statements_of
 
 _ANY = RunFilter()
 
@@ -143,16 +142,13 @@ async def crowded(session: AsyncSession) -> AsyncSession:
     return session
 
 
-async def blocks_read(session: AsyncSession, *arguments: Any, **options: Any) -> int:
-    """How many blocks of table and indexes PostgreSQL touches for a page of fifty."""
+async def cost_of(session: AsyncSession, *arguments: Any, **options: Any) -> int:
+    """How many blocks PostgreSQL touches for a page of fifty."""
     async with statements_of(session) as calls:
         page = await read_run_page(session, *arguments, **options)
     assert len(page.runs) == 50
     [(statement, parameters)] = calls
-    explain = "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) "
-    plan = (await (await session.connection()).exec_driver_sql(explain + statement, parameters)).scalar_one()
-    [top] = json.loads(plan) if isinstance(plan, str) else plan
-    return int(top["Plan"]["Shared Hit Blocks"] + top["Plan"]["Shared Read Blocks"])
+    return await blocks_read(session, statement, parameters)
 
 
 async def test_a_page_of_a_hundred_thousand_runs_costs_little_or_one_look_at_each_of_them(
@@ -170,13 +166,13 @@ async def test_a_page_of_a_hundred_thousand_runs_costs_little_or_one_look_at_eac
         (RunFilter(states=[RunState.FAILED]), {}),
         (_ANY, {"order": RunOrder.TASK}),
     ]:
-        assert await blocks_read(crowded, wanted, **options) <= 200, (wanted, options)
+        assert await cost_of(crowded, wanted, **options) <= 200, (wanted, options)
 
     table_blocks = await crowded.scalar(text("SELECT pg_relation_size('task_runs') / 8192"))
     slowest = await read_run_page(crowded, _ANY, order=RunOrder.DURATION, limit=50)
     assert slowest.runs[0].ran == timedelta(milliseconds=7918)
     for order in (RunOrder.DURATION, RunOrder.WAIT):
         place = place_of(slowest.runs[-1], order)
-        assert await blocks_read(crowded, _ANY, order=order, place=place) <= table_blocks * 1.1
+        assert await cost_of(crowded, _ANY, order=order, place=place) <= table_blocks * 1.1
     counts = await count_runs(crowded, RunFilter(since=NOON - timedelta(days=7)))
     assert counts.by_state[RunState.FAILED] == 100

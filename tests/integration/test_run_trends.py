@@ -72,6 +72,8 @@ async def test_histograms_tell_how_waits_and_durations_are_spread(session: Async
             run(waited=30 * SECOND, took=9000 * SECOND, state=RunState.FAILED),
             run(waited=30 * SECOND, took=30 * SECOND, state=RunState.LOST),
             started(enqueued_at=None),
+            # Called off before anybody had it.
+            ended(started(attempt=0), RunState.FAILED, finished_at=NOON),
         ],
     )
     spread = await get_run_histograms(session, since=NOON, until=NOON + _MINUTE)

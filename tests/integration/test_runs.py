@@ -1,6 +1,5 @@
 """The run history is found by what one asks for, page by page."""
 
-import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -14,7 +13,7 @@ from flexiprice.domain.run import RunState
 from flexiprice.services.run_recording import RunRecord, record_runs
 from flexiprice.services.runs import MAX_LISTED_RUNS, RunFilter, list_attempts, list_runs
 from tests.integration.run_records import NOON, SECOND, ended, started
-from tests.integration.statements import statements_of
+from tests.integration.statements import blocks_read, statements_of
 
 _THOUSANDS = 100
 _PAGE = 50
@@ -142,10 +141,7 @@ async def pages_read(session: AsyncSession, *arguments: Any, **options: Any) -> 
         listed = await list_runs(session, *arguments, limit=_PAGE, **options)
     assert listed
     [(statement, parameters)] = calls
-    explain = "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) "
-    plan = (await (await session.connection()).exec_driver_sql(explain + statement, parameters)).scalar_one()
-    [top] = json.loads(plan) if isinstance(plan, str) else plan
-    return int(top["Plan"]["Shared Hit Blocks"] + top["Plan"]["Shared Read Blocks"])
+    return await blocks_read(session, statement, parameters)
 
 
 async def test_a_page_deep_in_a_hundred_thousand_runs_costs_what_the_first_one_does(

@@ -107,3 +107,12 @@ def test_what_redis_has_forgotten_is_told_by_the_history() -> None:
     assert (story.is_known, story.task, story.state, story.has_ended) == (True, "sleep", "lost", True)
     assert told(story) == [(0, "Enqueued"), (1, "Try 1 started"), (3, "Its worker was lost")]
     assert not TaskStory(job_id="never").is_known
+
+
+def test_what_ended_before_it_was_started_has_no_try() -> None:
+    revoked = a_try(
+        0, RunState.REVOKED, started=3, finished_at=_NOON + 3 * _SECOND, error_message="called off"
+    )
+    story = TaskStory(job_id="one", attempts=(revoked,))
+    assert told(story) == [(0, "Enqueued"), (3, "Revoked")]
+    assert moments(story)[1].detail == "called off"

@@ -182,8 +182,9 @@ def _facts(story: TaskStory) -> None:
         _instant_fact("Due", job.due_at if job else None)
         _instant_fact("Started", started)
         _instant_fact("Finished", finished)
-        _fact("Waited", duration(latest.waited) if latest else None)
-        _fact("Ran", duration(latest.ran) if latest and latest.ran else None)
+        if latest and latest.attempt:
+            _fact("Waited", duration(latest.waited))
+            _fact("Ran", duration(latest.ran) if latest.ran else None)
 
 
 def _fact(name: str, value: str | None, *, mono: bool = False) -> None:
