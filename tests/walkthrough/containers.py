@@ -25,14 +25,22 @@ API = f"http://127.0.0.1:{PORTS['FLEXIPRICE_API_PORT']}/api/v1"
 class Fleet:
     """The services of docker/compose.yaml, as Compose runs them."""
 
-    def __init__(self, engine: Engine, root: Path) -> None:
+    def __init__(self, engine: Engine, checkout: Path) -> None:
         self.engine = engine
-        self._folder = root / "docker"
-        self._variables = {name: secrets.token_hex(24) for name in SECRETS} | PORTS
-        self.key = self._variables["FLEXIPRICE_API_KEY"]
+        self._folder = checkout / "docker"
+        self._given = {name: secrets.token_hex(24) for name in SECRETS} | PORTS
+        self.key = self._given["FLEXIPRICE_API_KEY"]
 
-    def compose(self, *words: str, **changed: str) -> str:
-        return self.engine.compose(self._folder, *words, variables=self._variables | changed)
+    def fill_in(self, *, leaving_out: str | None = None) -> None:
+        """Makes `.env` of the example, as a person does."""
+        text = (self._folder / "env.example").read_text()
+        for name, value in self._given.items():
+            if name != leaving_out:
+                text = re.sub(rf"^#?{name}=.*$", f"{name}={value}", text, flags=re.MULTILINE)
+        (self._folder / ".env").write_text(text)
+
+    def compose(self, *words: str) -> str:
+        return self.engine.compose(self._folder, *words)
 
     def containers(self, service: str) -> list[Any]:
         names = self.compose("ps", "--all", "--quiet", service).split()
@@ -68,15 +76,17 @@ def walk_through_containers(engine: Engine, root: Path) -> None:
     Raises:
         Failed: something was not as it has to be.
     """
-    fleet = Fleet(engine, root)
+    fleet = Fleet(engine, engine.check_out(root))
     with step("Make stand-ins of PostgreSQL, Redis and Prometheus from Debian's packages"):
         engine.make_stand_ins(STAND_INS)
+    for missing in SECRETS:
+        with step(f"Nothing starts without {missing}"):
+            fleet.fill_in(leaving_out=missing)
+            shown(_refusal(fleet, missing))
+    fleet.fill_in()
     with step("docker compose build: the image from docker/Dockerfile"):
         fleet.compose("build", "migrate")
     _look_into_the_image(engine)
-    for missing in SECRETS:
-        with step(f"Nothing starts without {missing}"):
-            shown(_refusal(fleet, missing))
     fleet.compose("--profile", "*", "down", "--volumes", "--remove-orphans")
     try:
         _start(fleet)
@@ -106,7 +116,7 @@ def _look_into_the_image(engine: Engine) -> None:
 
 def _refusal(fleet: Fleet, missing: str) -> str:
     try:
-        fleet.compose("config", "--quiet", **{missing: ""})
+        fleet.compose("up", "--detach", "--no-build")
     except Failed as error:
         message = str(error).splitlines()[-1]
         require(f"set {missing} in docker/.env" in message, message)

@@ -10,6 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import psutil
+
 from tests.walkthrough.steps import Failed, eventually
 
 NEEDED = {"dockerd": "docker.io", "docker": "docker.io", "runc": "runc", "debootstrap": "debootstrap"}
@@ -32,7 +34,7 @@ os.execv("{runc}", ["{runc}", *sys.argv[1:]])
 
 
 class Engine:
-    """`dockerd` in a folder, on a socket there: no other engine of this machine is seen or touched."""
+    """`dockerd` in a folder, on a socket there, with images and containers of its own."""
 
     def __init__(self, folder: Path) -> None:
         missing = {package for program, package in NEEDED.items() if shutil.which(program) is None}
@@ -40,6 +42,8 @@ class Engine:
             raise Failed(f"apt-get install {' '.join(sorted(missing))}")
         if os.geteuid() != 0:
             raise Failed("a container engine wants root")
+        if any(process.info["name"] == "dockerd" for process in psutil.process_iter(["name"])):
+            raise Failed("another dockerd runs here; they would fight over the same networks")
         self._folder = folder
         self.environment = {
             **os.environ,
@@ -86,25 +90,26 @@ class Engine:
         """
         return self.run(["docker", *words], check=check)
 
-    def compose(
-        self, folder: Path, *words: str, check: bool = True, variables: Mapping[str, str] | None = None
-    ) -> str:
+    def compose(self, folder: Path, *words: str) -> str:
         """Runs a command of Docker Compose's in a folder."""
-        return self.run([self._folder / "docker-compose", *words], folder, check=check, variables=variables)
+        return self.run([self._folder / "docker-compose", *words], folder)
 
-    def run(
-        self,
-        command: list[str | Path],
-        folder: Path | None = None,
-        *,
-        check: bool = True,
-        variables: Mapping[str, str] | None = None,
-    ) -> str:
+    def check_out(self, root: Path) -> Path:
+        """A folder with the last commit, and nothing else."""
+        checkout, archive = self._folder / "checkout", self._folder / "checkout.tar"
+        shutil.rmtree(checkout, ignore_errors=True)
+        checkout.mkdir()
+        self.run(["git", "archive", "--output", archive, "HEAD"], root)
+        self.run(["tar", "--extract", "--file", archive, "--directory", checkout])
+        archive.unlink()
+        return checkout
+
+    def run(self, command: list[str | Path], folder: Path | None = None, *, check: bool = True) -> str:
         """Runs any command against this engine."""
         done = subprocess.run(
             command,
             cwd=folder,
-            env={**self.environment, **(variables or {})},
+            env=self.environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

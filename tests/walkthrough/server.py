@@ -77,14 +77,8 @@ def walk_through_server(engine: Engine, root: Path, readme: Path, image: str) ->
             state = "systemctl is-system-running --wait | grep -E 'running|degraded'"
             eventually(lambda: server.says(f"set +o pipefail; {state}"), "systemd is up")
         with step("Copy the last commit to /opt/flexiprice/source"):
-            archive = root / ".git" / "walkthrough.tar"
-            engine.run(["git", "archive", "--output", archive, "HEAD"], root)
-            try:
-                server.sh("mkdir -p /opt/flexiprice/source")
-                engine.docker("cp", archive, f"{CONTAINER}:/tmp.tar")
-            finally:
-                archive.unlink()
-            server.sh("tar --extract --file /tmp.tar --directory /opt/flexiprice/source; rm /tmp.tar")
+            server.sh("mkdir -p /opt/flexiprice/source")
+            engine.docker("cp", f"{engine.check_out(root)}/.", f"{CONTAINER}:/opt/flexiprice/source")
         try:
             _follow(server, blocks)
             _look(server)
@@ -104,7 +98,8 @@ def _follow(server: Server, blocks: list[str]) -> None:
     resumed = '[ ! -e /root/where ] || cd "$(cat /root/where)"; [ ! -e /root/kept ] || . /root/kept\n'
     settings = "[ ! -e /etc/flexiprice/environment ] || { set -a; . /etc/flexiprice/environment; set +a; }\n"
     for number, block in enumerate(blocks, 1):
-        with step(f"README, block {number} of {len(blocks)}: {block.strip().splitlines()[0]} …"):
+        first = next(line for line in block.splitlines() if not line.startswith("#"))
+        with step(f"README, block {number} of {len(blocks)}: {first} …"):
             said = server.sh(f"{resumed}{settings}{kept}{block}")
             if "flexiprice doctor" in block:
                 shown(said)
@@ -137,7 +132,7 @@ def _look(server: Server) -> None:
 
 
 def _try(engine: Engine, server: Server) -> None:
-    with step("A recompute through the API is run by a worker"):
+    with step("A recompute is run by a worker"):
         said = server.flexiprice("recompute --wait")
         shown(said)
     with step("A worker that is killed is back, and is another process"):
