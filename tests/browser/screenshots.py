@@ -26,12 +26,15 @@ from flexiprice.jobs.declarations import (
 from flexiprice.jobs.queues import pause_queue, resume_queue
 from flexiprice.services.audit import Change, record_audit
 from flexiprice.services.run_recording import RunRecord, record_runs
+from flexiprice.services.runs import RunFilter, list_runs
 from flexiprice.settings import Queue
 from tests.browser.browser import chromium, visiting
 from tests.browser.stage import ROOT, Stage, stage_on
 
 IMAGES = ROOT / ".github/images"
 PAGES = ("", "tasks", "workers", "queues", "schedules", "statistics", "prices", "broker", "audit")
+# A table is seen in a few of its rows.
+HEIGHTS = {"tasks": 560, "audit": 480, "queues": 500, "workers": 500}
 WORKED_SECONDS = 150
 FAILURES = (
     ("database_unavailable", "the database ended the connection, or is starting or stopping; try again"),
@@ -128,9 +131,11 @@ async def changes(stage: Stage) -> None:
         await record_audit(session, made)
 
 
-async def picture(browser: Browser, stage: Stage, path: str, name: str, **window: object) -> None:
+async def picture(
+    browser: Browser, stage: Stage, path: str, name: str, *, height: int = 800, **window: object
+) -> None:
     """Takes a picture of one page."""
-    options = {"viewport": {"width": 1280, "height": 800}, **window}
+    options = {"viewport": {"width": 1280, "height": height}, **window}
     async with visiting(browser, stage, **options) as visit:
         visit.page.set_default_timeout(60_000)
         await visit.open(f"/{path}")
@@ -154,7 +159,10 @@ async def main(database_url: str, redis_url: str, folder: Path) -> None:
         await asyncio.sleep(WORKED_SECONDS - 60)
         async with chromium() as browser:
             for page in PAGES:
-                await picture(browser, stage, page, page or "overview")
+                await picture(browser, stage, page, page or "overview", height=HEIGHTS.get(page, 800))
+            async with stage.resources.sessions() as session:
+                (failed,) = await list_runs(session, RunFilter(states=(RunState.FAILED,)), limit=1)
+            await picture(browser, stage, f"tasks/{failed.job_id}", "run")
             await picture(browser, stage, "", "overview-dark", color_scheme="dark")
             await picture(browser, stage, "", "overview-phone", viewport={"width": 360, "height": 740})
         working.cancel()

@@ -16,6 +16,24 @@ WARNING: Final = "#d9920a"
 ACTIVE: Final = "#3b82f6"
 ACCENT: Final = "#14a394"
 VIOLET: Final = "#8e6fdb"
+FONT: Final = {"fontFamily": "Roboto, system-ui, sans-serif"}
+LEGEND: Final = {
+    "left": 0,
+    "top": 0,
+    "itemWidth": 14,
+    "itemHeight": 8,
+    "itemGap": 14,
+    "textStyle": {"color": QUIET, "fontSize": 12},
+}
+TOOLTIP: Final = {
+    "trigger": "axis",
+    "confine": True,
+    "transitionDuration": 0,
+    "backgroundColor": "#1f252c",
+    "borderWidth": 0,
+    "textStyle": {"color": "#f0f2f4", "fontSize": 12},
+    "axisPointer": {"type": "line", "label": {"show": False}},
+}
 _CLOCK: Final = "new Date(+value).toLocaleTimeString('en-GB', {hour: '2-digit', minute: '2-digit'%s})"
 
 
@@ -39,9 +57,7 @@ class Line:
 class TimeChart(ui.echart):
     """Some figures over the last minutes, in the viewer's time."""
 
-    def __init__(
-        self, lines: Sequence[Line], *, label: str, unit: str = "", height: int = 200, bare: bool = False
-    ) -> None:
+    def __init__(self, lines: Sequence[Line], *, label: str, unit: str = "", height: int = 200) -> None:
         """Shows an empty chart.
 
         Args:
@@ -49,9 +65,8 @@ class TimeChart(ui.echart):
             label: what it shows, for those who do not see it.
             unit: of all values, such as ` s`.
             height: in pixels.
-            bare: without axes and legend, as a small picture beside figures.
         """
-        super().__init__(_options(lines, unit, bare=bare))
+        super().__init__(_options(lines, unit))
         self._shown: list[object] = []
         self.style(f"height: {height}px; width: 100%").props(f'role=img aria-label="{label}"')
 
@@ -73,34 +88,22 @@ class TimeChart(ui.echart):
         self.update()
 
 
-def _options(lines: Sequence[Line], unit: str, *, bare: bool) -> dict[str, Any]:
+def _options(lines: Sequence[Line], unit: str) -> dict[str, Any]:
     text = {"color": QUIET, "fontSize": 11}
     return {
         "animation": False,
-        "textStyle": {"fontFamily": "Roboto, system-ui, sans-serif"},
-        "grid": {"left": 4, "right": 8, "top": 4 if bare else 30, "bottom": 2, "containLabel": not bare},
+        "textStyle": FONT,
+        "grid": {"left": 4, "right": 8, "top": 30, "bottom": 2, "containLabel": True},
         "legend": {
-            "show": not bare and len(lines) > 1,
-            "left": 0,
-            "top": 0,
-            "itemWidth": 14,
-            "itemHeight": 8,
-            "itemGap": 14,
-            "textStyle": {"color": QUIET, "fontSize": 12},
+            "show": len(lines) > 1,
+            **LEGEND,
         },
         "tooltip": {
-            "trigger": "axis",
-            "confine": True,
-            "transitionDuration": 0,
-            "backgroundColor": "#1f252c",
-            "borderWidth": 0,
-            "textStyle": {"color": "#f0f2f4", "fontSize": 12},
-            "axisPointer": {"type": "line", "label": {"show": False}},
+            **TOOLTIP,
             ":valueFormatter": f"value => value == null ? '–' : (+value.toFixed(3)) + '{unit}'",
         },
         "xAxis": {
             "type": "category",
-            "show": not bare,
             "boundaryGap": any(line.kind == "bar" for line in lines),
             "data": [],
             "axisLine": {"lineStyle": {"color": GRID}},
@@ -110,21 +113,20 @@ def _options(lines: Sequence[Line], unit: str, *, bare: bool) -> dict[str, Any]:
         },
         "yAxis": {
             "type": "value",
-            "show": not bare,
             "min": 0,
             "minInterval": 0 if unit else 1,
             "splitNumber": 3,
             "splitLine": {"lineStyle": {"color": GRID}},
             "axisLabel": {**text, "formatter": "{value}" + unit},
         },
-        "series": [_series(line, bare=bare) for line in lines],
+        "series": [_series(line) for line in lines],
     }
 
 
 _SECONDS: Final = ", second: '2-digit'"
 
 
-def _series(line: Line, *, bare: bool) -> dict[str, Any]:
+def _series(line: Line) -> dict[str, Any]:
     series: dict[str, Any] = {
         "name": line.name,
         "type": "bar" if line.kind == "bar" else "line",
@@ -134,7 +136,7 @@ def _series(line: Line, *, bare: bool) -> dict[str, Any]:
     }
     if line.kind == "bar":
         return {**series, "stack": "all", "barCategoryGap": "15%"}
-    series |= {"showSymbol": False, "connectNulls": True, "lineStyle": {"width": 1.5 if bare else 2}}
+    series |= {"showSymbol": False, "connectNulls": True, "lineStyle": {"width": 2}}
     if line.dashed:
         series["lineStyle"]["type"] = "dashed"
     if line.kind == "area":

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 
 from nicegui import ui
 
-from api.monitor.parts.charts import GRID, QUIET
+from api.monitor.parts.charts import FONT, GRID, LEGEND, QUIET, TOOLTIP
 
 _TEXT: Final = {"color": QUIET, "fontSize": 11}
 # A day's name where the instants are more than a day apart, else its clock.
@@ -122,26 +122,15 @@ def _base(unit: str, *, percent: bool) -> dict[str, Any]:
     number = "(+(value * 100).toFixed(1)) + ' %'" if percent else f"(+value.toFixed(3)) + '{unit}'"
     return {
         "animation": False,
-        "textStyle": {"fontFamily": "inherit"},
+        "textStyle": FONT,
         "grid": {"left": 4, "right": 12, "top": 30, "bottom": 2, "containLabel": True},
         "legend": {
             "type": "scroll",
-            "left": 0,
-            "top": 0,
-            "itemWidth": 14,
-            "itemHeight": 8,
-            "itemGap": 14,
-            "textStyle": {"color": QUIET, "fontSize": 12},
+            **LEGEND,
             "pageTextStyle": {"color": QUIET},
         },
         "tooltip": {
-            "trigger": "axis",
-            "confine": True,
-            "transitionDuration": 0,
-            "backgroundColor": "#1f252c",
-            "borderWidth": 0,
-            "textStyle": {"color": "#f0f2f4", "fontSize": 12},
-            "axisPointer": {"type": "line", "label": {"show": False}},
+            **TOOLTIP,
             ":valueFormatter": f"value => value == null ? '–' : {number}",
         },
         "yAxis": {
