@@ -15,6 +15,8 @@ AS_A_MACHINE = (
     *("--cap-add", "ALL", "--cap-drop", "SYS_RESOURCE", "--cgroupns", "private"),
     *("--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined"),
     *("--security-opt", "systempaths=unconfined", "--env", "container=docker"),
+    # To systemd, the signal that ends most programs means another thing.
+    *("--stop-signal", "SIGRTMIN+3"),
     *("--tmpfs", "/run", "--tmpfs", "/run/lock", "--hostname", "server"),
 )
 UNITS = ("flexiprice-api", "flexiprice-monitor", "flexiprice-worker@1", "flexiprice-worker@2")
@@ -154,10 +156,14 @@ def _try(engine: Engine, server: Server) -> None:
             lambda: server.property_of("flexiprice-worker@1", "ActiveState") == "inactive", "they are down"
         )
         server.sh("systemctl start flexiprice-worker.target")
-    with step("After a reboot everything is back by itself"):
-        engine.docker("restart", "--time", "90", CONTAINER)
-        ready = "curl --fail --silent http://127.0.0.1:8000/api/v1/health/ready"
-        shown(eventually(lambda: server.says(ready), "the API is ready", seconds=90))
-        eventually(lambda: server.flexiprice("workers --json").count('"worker_id"') >= 2, "both workers")
+    for name, command in (
+        ("After a reboot everything is back by itself", ["restart", "--time", "90"]),
+        ("After a power cut, too", ["restart", "--time", "0"]),
+    ):
+        with step(name):
+            engine.docker(*command, CONTAINER)
+            ready = "curl --fail --silent http://127.0.0.1:8000/api/v1/health/ready"
+            eventually(lambda: server.says(ready), "the API is ready", seconds=120)
+            eventually(lambda: server.flexiprice("workers --json").count('"worker_id"') >= 2, "both workers")
     with step("flexiprice doctor finds everything well"):
         shown(server.flexiprice("doctor"))
