@@ -10,6 +10,7 @@ from tests.walkthrough.steps import Failed, eventually, require, shown, step, un
 
 HEADING = "## From an empty server to a running service\n"
 CONTAINER = "flexiprice-server"
+READY = "curl --fail --silent http://127.0.0.1:8000/api/v1/health/ready"
 # All but the right to raise limits, which nothing here needs and not every machine has to give.
 AS_A_MACHINE = (
     *("--cap-add", "ALL", "--cap-drop", "SYS_RESOURCE", "--cgroupns", "private"),
@@ -162,8 +163,7 @@ def _try(engine: Engine, server: Server) -> None:
     ):
         with step(name):
             engine.docker(*command, CONTAINER)
-            ready = "curl --fail --silent http://127.0.0.1:8000/api/v1/health/ready"
-            eventually(lambda: server.says(ready), "the API is ready", seconds=120)
+            eventually(lambda: server.says(READY), "the API is ready", seconds=120)
             eventually(lambda: server.flexiprice("workers --json").count('"worker_id"') >= 2, "both workers")
     with step("flexiprice doctor finds everything well"):
         shown(server.flexiprice("doctor"))
