@@ -121,7 +121,8 @@ class _PricesView:
     def _chips(self, name: str, meanings: dict[str, str], chosen: str) -> None:
         for key, meaning in meanings.items():
             chip = Link(self._url(**{name: key}), meaning, classes="status-chip")
-            chip.props(f"aria-pressed={'true' if key == chosen else 'false'}")
+            if key == chosen:
+                chip.props("aria-current=true")
 
     def _show_figures(self, read: PriceReading) -> None:
         discounts = sum(each.discounts for each in read.reduced)

@@ -111,10 +111,11 @@ class _StatisticsView:
         with ui.element("nav").classes("status-chips statistics-choice").props("aria-label=Window"):
             for key, window in WINDOWS.items():
                 chip = Link(_url(key, self._task), window.name, classes="status-chip")
-                chip.props(f"aria-pressed={'true' if key == self._window else 'false'}")
+                if key == self._window:
+                    chip.props("aria-current=true")
             if self._task:
                 Link(_url(self._window, ""), f"{self._task}  ✕", classes="status-chip").props(
-                    'aria-pressed=true aria-label="Show all tasks"'
+                    'aria-current=true aria-label="Show all tasks"'
                 )
 
     def _show_tasks(self, tasks: Sequence[TaskStatistics]) -> None:
@@ -141,7 +142,7 @@ class _StatisticsView:
                 Link(_url(self._window, each.task), each.task, classes="task-link")
             with cell("Runs", "right nowrap"):
                 Link(f"/tasks?{urlencode(query)}", count(each.runs))
-            number_cell("Per minute").text = f"{each.throughput_per_minute:.2g}"
+            number_cell("Per minute").text = _per_minute(each.throughput_per_minute)
             with cell("Failed", "right nowrap"):
                 if failed:
                     Link(f"/tasks?{urlencode(query | {'status': 'failed'})}", count(failed))
@@ -199,6 +200,10 @@ def _percentiles(figures: Percentiles | None) -> Sequence[tuple[str, timedelta |
     if figures is None:
         return (("p50", None), ("p95", None), ("p99", None))
     return (("p50", figures.p50), ("p95", figures.p95), ("p99", figures.p99))
+
+
+def _per_minute(rate: float) -> str:
+    return count(round(rate)) if rate >= 10 else f"{rate:.2g}"
 
 
 def _seconds(length: timedelta | None) -> float | None:
