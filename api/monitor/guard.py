@@ -12,7 +12,8 @@ from flexiprice.telemetry import get_logger
 
 LOGIN: Final = "/login"
 # What may be seen before the login: the login itself, how it looks, and whether the process lives.
-_OPEN: Final = (LOGIN, "/health/live", "/favicon.ico", "/assets/")
+_OPEN: Final = frozenset({LOGIN, "/health/live", "/favicon.ico"})
+_OPEN_FOLDER: Final = "/assets/"
 _CONTENT: Final = (
     "default-src 'self'; "
     # NiceGUI and Vue make functions of text in the page. Everything they load is our own.
@@ -81,7 +82,7 @@ class Guard:
             await monitor.live.first()
         viewer = monitor.access.viewer_of(scope)
         scope["state"]["viewer"] = viewer
-        if viewer is not None or path.startswith(_OPEN):
+        if viewer is not None or path in _OPEN or path.startswith(_OPEN_FOLDER):
             return None
         if monitor.access.is_open is None:
             return PlainTextResponse(_NOBODY_KNOWS, status_code=503, headers={"Refresh": "5"})

@@ -8,8 +8,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
-from redis.exceptions import RedisError
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
 
 from api.monitor.access import Access
 from api.monitor.history import STEP, WINDOW, HistoryReader
@@ -167,9 +166,9 @@ class Live:
         except DBAPIError as error:
             _log.warning("not_read", reason=str(error.orig))
             return None, before.after_silence(datetime.now(UTC), _database_reason(error))
-        except (SQLAlchemyError, RedisError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 -- whatever it is, it must not end the reading
             _log.exception("not_read")
-            return None, before.after_silence(datetime.now(UTC), type(error).__name__)
+            return None, before.after_silence(datetime.now(UTC), f"{type(error).__name__}: see the log")
         return value, before.after_answer(datetime.now(UTC), time.monotonic() - began)
 
 

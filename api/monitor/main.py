@@ -10,6 +10,7 @@ from typing import Final
 
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
+from nicegui import app as nicegui_app
 from nicegui import ui
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
@@ -20,6 +21,7 @@ from api.monitor.access import Access
 from api.monitor.guard import Guard
 from api.monitor.live import Live
 from api.monitor.monitor import Monitor
+from api.monitor.shell import show_not_found
 from api.request_context import RequestContext
 from flexiprice.errors import InvalidSettings
 from flexiprice.resources import open_resources
@@ -73,6 +75,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_api_route("/health/live", _live, methods=["GET"])
     for module in sorted(_PAGES.glob("[a-z]*.py")):
         import_module(f"api.monitor.pages.{module.stem}")
+    nicegui_app.exception_handler(404)(show_not_found)
     ui.run_with(
         app,
         title="FlexiPrice monitor",

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from functools import partial, wraps
 from typing import Final, ParamSpec
 
-from nicegui import ui
+from fastapi import Request, Response
+from nicegui import Client, ui
 
 from api.monitor.guard import LOGIN
 from api.monitor.monitor import current_monitor, current_viewer
 from api.monitor.parts.instants import tell_the_time
-from api.monitor.parts.states import Failure
+from api.monitor.parts.states import Failure, Placeholder
 from api.monitor.parts.text import Text
 from api.monitor.readings import Snapshot
 from api.monitor.verdict import Level, verdict
@@ -76,6 +77,17 @@ def page(
         return framed
 
     return decorate
+
+
+async def show_not_found(request: Request, _: Exception) -> Response:
+    """Answers for a page that there is not."""
+    with Client(ui.page("", title="Not found · FlexiPrice"), request=request) as client:
+        _frame("")
+        with ui.element("main").props("id=content tabindex=-1").classes("page"):
+            Text("h1", "Not found")
+            with ui.element("section").classes("card"):
+                Placeholder("There is no such page", "The link may be of another version.", icon="search_off")
+    return client.build_response(request, 404)
 
 
 async def _built(building: Awaitable[None]) -> None:

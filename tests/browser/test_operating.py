@@ -40,7 +40,6 @@ async def test_every_page_fits_a_narrow_screen(browser: Browser, stage: Stage) -
             assert await visit.width() <= 360, path
 
 
-@pytest.mark.small
 async def test_a_job_shows_up_on_its_worker_by_itself_and_goes_when_it_ends(
     visit: Visit, stage: Stage
 ) -> None:
@@ -164,6 +163,13 @@ async def test_the_audit_is_filtered_by_its_address(visit: Visit, stage: Stage) 
     await page.get_by_role("button", name="Filter").click()
     await expect(page).to_have_url(f"{stage.address}/audit?who=&what=purge_queue&to=nothing-of-this-name")
     await expect(page.get_by_text("No change meets the filter")).to_be_visible()
+
+
+async def test_a_page_that_there_is_not_says_so_within_the_frame(visit: Visit) -> None:
+    page = await visit.open("/no-such-page")
+    await expect(page.get_by_text("There is no such page")).to_be_visible()
+    await expect(page.get_by_role("link", name="Overview")).to_be_visible()
+    visit.complaints.remove("Failed to load resource: the server responded with a status of 404 (Not Found)")
 
 
 async def test_dark_and_light_are_chosen_and_remembered(visit: Visit) -> None:
