@@ -1,0 +1,78 @@
+"""How the monitor tells numbers, durations and states, and what its charts are made of."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from api.monitor.history import STEP, WINDOW, History
+from api.monitor.parts.badges import look
+from api.monitor.parts.figures import count, percent, rate, size
+from api.monitor.parts.instants import duration
+from api.monitor.readings import QueuePoint, Reach, Snapshot
+from api.monitor.series import OUTCOMES, ages, depths, run_times, throughput
+from flexiprice.domain.run import RunState
+from flexiprice.jobs.fleet import WorkerState
+from flexiprice.jobs.status import RunStatus
+from flexiprice.services.run_trends import TrendBucket
+from flexiprice.settings import Queue
+
+NOW = datetime(2026, 3, 1, 12, 0, 7, tzinfo=UTC)
+THIS_STEP = NOW.replace(second=5)
+
+
+@pytest.mark.parametrize(
+    ("told", "as_people_read_it"),
+    [
+        (count(1234567), "1\N{NARROW NO-BREAK SPACE}234\N{NARROW NO-BREAK SPACE}567"),
+        (percent(0), "0%"),
+        (percent(0.004), "0.4%"),
+        (percent(1.25), "125%"),
+        (size(0), "–"),
+        (size(999), "999 B"),
+        (size(1_000), "1.0 kB"),
+        (size(94_300_000), "94 MB"),
+        (size(12_000_000_000_000_000), "12000 TB"),
+        (rate(59), "59/min"),
+        (rate(90), "1.5/s"),
+        (rate(6000), "100/s"),
+        (duration(None), "–"),
+        (duration(timedelta(milliseconds=7)), "7 ms"),
+        (duration(timedelta(seconds=9.87)), "9.9 s"),
+        (duration(timedelta(seconds=61)), "1 min 1 s"),
+        (duration(timedelta(hours=25, minutes=10)), "1 d 1 h"),
+    ],
+)
+def test_a_figure_is_told_as_people_read_it(told: str, as_people_read_it: str) -> None:
+    assert told == as_people_read_it
+
+
+@pytest.mark.parametrize("state", [*RunState, *RunStatus, *WorkerState])
+def test_every_state_has_a_sign_of_its_own_beside_its_colour(state: str) -> None:
+    assert look(state.value)[0] != look("a state that there is not")[0]
+
+
+def test_what_began_in_a_step_is_told_per_second_by_how_it_stands() -> None:
+    by_state = dict.fromkeys(RunState, 0) | {RunState.SUCCEEDED: 40, RunState.FAILED: 3, RunState.LOST: 2}
+    bucket = TrendBucket(
+        starts_at=THIS_STEP, by_state=by_state, p50=timedelta(seconds=0.25), p95=timedelta(seconds=2)
+    )
+    history = History(at=NOW, keys=(), trend=(bucket,), ended={}, schedule_runs={}, failures=())
+    now = Snapshot(at=NOW, redis=Reach(), database=Reach(), history=history)
+    drawn = throughput(now)
+    assert (len(drawn.at), drawn.at[-1]) == (WINDOW // STEP, THIS_STEP)
+    latest = {name: line[-1] for (name, _), line in zip(OUTCOMES, drawn.values, strict=True)}
+    assert latest == {"succeeded": 8.0, "failed": 1.0, "tried again": 0, "revoked": 0, "running": 0}
+    assert [line[-1] for line in run_times(now).values] == [0.25, 2.0]
+    assert all(line[-2] is None for line in drawn.values)
+
+
+def test_a_queue_is_drawn_at_the_step_in_which_it_was_seen() -> None:
+    seen = QueuePoint(
+        at=NOW - 2 * STEP,
+        held={},
+        waiting={Queue.DISCOUNTS: 7},
+        oldest={Queue.DISCOUNTS: timedelta(seconds=90)},
+    )
+    now = Snapshot(at=NOW, redis=Reach(), database=Reach(), queue_points=(seen,))
+    assert depths(now).values[0][-4:] == [None, 7, None, None]
+    assert ages(now).values[0][-3] == 90.0
