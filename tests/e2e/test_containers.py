@@ -144,7 +144,7 @@ def test_every_service_starts_is_found_healthy_and_stops_when_told(containers: C
     with ExitStack() as stack:
         processes = {name: stack.enter_context(containers.running(name)) for name in serving}
         for name in serving:
-            assert wait_for(lambda name=name: containers.listens(name), 40), containers.said(name)
+            assert wait_for(lambda name=name: containers.listens(name), 90), containers.said(name)
             checked = containers.check_health(name)
             assert checked.returncode == 0, containers.said(name) + checked.stderr
         for name, process in processes.items():

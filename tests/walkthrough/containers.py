@@ -95,6 +95,10 @@ def walk_through_containers(engine: Engine, root: Path) -> None:
         _scale_and_break(fleet)
         _scrape(fleet)
         _stop(fleet)
+    except Failed as error:
+        state = fleet.compose("ps", "--all", "--format", "table {{.Service}}\t{{.Status}}")
+        logs = fleet.compose("logs", "--no-color", "--tail", "15")
+        raise Failed(f"{error}\n{state}\n{logs}") from error
     finally:
         fleet.compose("--profile", "*", "down", "--volumes", "--remove-orphans")
     untested("the published images of PostgreSQL, Redis and Prometheus; BuildKit; ARM")
@@ -239,7 +243,7 @@ def _stop(fleet: Fleet) -> None:
         before = fleet.compose("run", "--rm", "-T", "--no-deps", "migrate", "runs", "--json")
         fleet.compose("--profile", "*", "down")
         fleet.compose("up", "--detach", "--no-build")
-        eventually(lambda: fleet.healthy("api", "worker"), "they are healthy again", seconds=120)
+        eventually(lambda: fleet.healthy("api", "worker"), "they are healthy again", seconds=240)
         after = fleet.inside("api", "flexiprice", "runs", "--json")
         known = {run["run_id"] for run in json.loads(before)}
         require(known and known <= {run["run_id"] for run in json.loads(after)}, f"{before} {after}")

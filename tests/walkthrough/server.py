@@ -163,7 +163,7 @@ def _try(engine: Engine, server: Server) -> None:
     ):
         with step(name):
             engine.docker(*command, CONTAINER)
-            eventually(lambda: server.says(READY), "the API is ready", seconds=120)
+            eventually(lambda: server.says(READY), "the API is ready", seconds=240)
             eventually(lambda: server.flexiprice("workers --json").count('"worker_id"') >= 2, "both workers")
     with step("flexiprice doctor finds everything well"):
         shown(server.flexiprice("doctor"))
