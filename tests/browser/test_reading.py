@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import uuid4
 
-import pytest
 import pytest_asyncio
 from playwright.async_api import Locator, Page, expect
 from sqlalchemy import delete, text
@@ -144,7 +143,6 @@ async def test_a_product_that_there_is_not_is_said_not_to_be(visit: Visit) -> No
     await expect(page.locator("#product")).to_contain_text("No product has “<script>”")
 
 
-@pytest.mark.small
 async def test_broker_and_database_tell_how_they_are(visit: Visit, stage: Stage) -> None:
     page = await visit.open("/broker")
     await expect(page.get_by_role("heading", name=re.compile(r"^(Valkey|Redis) \d"))).to_be_visible()
