@@ -119,7 +119,7 @@ async def test_many_tasks_are_called_off_and_tried_again_at_once(visit: Visit, s
     failed = await tasks.enqueue(FAIL, arguments={"kind": "builtin"})
     await ended(stage, failed.job_id)
     page = await visit.open("/tasks?status=failed")
-    await row_of(page, failed.job_id).get_by_role("checkbox").click()
+    await row_of(page, failed.job_id).get_by_role("checkbox", name="Choose fail").click()
     await page.get_by_role("button", name="Retry:").click()
     await expect(page.get_by_text("1 of 1 enqueued again")).to_be_visible()
     async with stage.resources.sessions() as session:

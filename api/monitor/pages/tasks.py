@@ -1,6 +1,6 @@
 """The tasks: what runs and waits, what has run, found by what one asks for; called off or tried again."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -13,9 +13,10 @@ from api.monitor.parts.links import small_button
 from api.monitor.parts.states import Failure, Placeholder
 from api.monitor.parts.task_filters import TaskFilters
 from api.monitor.parts.task_table import ALWAYS, COLUMNS, USUAL, TaskTable
+from api.monitor.parts.text import Text
 from api.monitor.shell import page
 from api.monitor.task_query import SIZES, TaskQuery, read_task_query
-from api.monitor.task_readings import TaskPage, read_task_counts, read_task_page
+from api.monitor.task_readings import LIVE_ROWS, TaskPage, read_task_counts, read_task_page
 from flexiprice.jobs.retrying import RetryOutcome, retry_jobs
 from flexiprice.jobs.revoking import revoke_jobs
 from flexiprice.jobs.status import RunStatus
@@ -94,6 +95,7 @@ class _TasksView:
                     command="flexiprice run recompute_all_discounts",
                     icon="filter_alt_off",
                 )
+            self._hidden = Text("p", classes="quiet hidden-rows")
             with ui.element("nav").classes("pager").props("aria-label=Pages of runs"):
                 size = ui.select(
                     {size: f"{size} a page" for size in SIZES},
@@ -136,7 +138,9 @@ class _TasksView:
         self._failure.show("; ".join(read.failures) or None)
         self._table.show(read.rows)
         self._nothing.set_visibility(not read.rows and not read.failures)
-        self._filters.show_counts(counts, _waiting(query))
+        waiting = _waiting(query)
+        self._filters.show_counts(counts, waiting)
+        self._show_hidden(waiting)
         self._first.set_enabled(query.place is not None)
         self._previous.set_enabled(read.previous is not None)
         self._next.set_enabled(read.next is not None)
@@ -165,6 +169,14 @@ class _TasksView:
         self._table.show_columns(names)
         cookie = f"{_COLUMNS_COOKIE}={'.'.join(names)}; path=/tasks; max-age=31536000; samesite=lax"
         ui.run_javascript(f"document.cookie = {cookie!r}")
+
+    def _show_hidden(self, waiting: Mapping[RunStatus, int]) -> None:
+        wanted = self._query.live_statuses
+        shown = sum(row["live"] and row["state"] != RunStatus.RUNNING.value for row in self._page.rows)
+        hidden = sum(number for status, number in waiting.items() if status in wanted) - shown
+        text = f"{hidden:,} more wait" if shown >= LIVE_ROWS and hidden > 0 else ""
+        if self._hidden.text != text:
+            self._hidden.text = text
 
     def _show_chosen(self) -> None:
         chosen = len(self._table.chosen)

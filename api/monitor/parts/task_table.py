@@ -114,6 +114,8 @@ class TaskTable:
             self._element.add_slot(f"body-cell-{name}", f'<q-td :props="props">{cell}</q-td>')
         for name in SORTED_BY:
             self._element.add_slot(f"header-cell-{name}", _HEADING)
+        self._element.add_slot("header-selection", _choice("'Choose all'"))
+        self._element.add_slot("body-selection", _choice("'Choose ' + props.row.task"))
         self._element.add_slot("item", _CARD)
 
         def pressed(event: GenericEventArguments) -> None:
@@ -148,6 +150,10 @@ class TaskTable:
         chosen = {*ALWAYS, *names}
         self._element.props["visible-columns"] = [name for name in COLUMNS if name in chosen]
         self._element.update()
+
+
+def _choice(meaning: str) -> str:
+    return f'<q-checkbox v-model="props.selected" dense :aria-label="{meaning}"></q-checkbox>'
 
 
 def _columns(order: RunOrder, *, descending: bool) -> list[dict[str, Any]]:
