@@ -28,7 +28,7 @@ up: .venv ## Serve the API on port 8000, with worker and servers, until Ctrl-C
 	@.venv/bin/flexiprice up
 
 test: .venv ## Run all tests, on real servers of their own
-	@$(RUN) pytest -q -n logical --maxprocesses 4 $(TEST_OPTIONS)
+	@$(RUN) pytest -q -n logical --maxprocesses 4 --dist loadgroup $(TEST_OPTIONS)
 
 check: lint types migrations test ## Everything that must hold before a commit: style, types, imports, tables, tests
 
