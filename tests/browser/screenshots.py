@@ -38,9 +38,16 @@ HEIGHTS = {"tasks": 560, "audit": 480, "queues": 500, "workers": 500}
 WORKED_SECONDS = 150
 FAILURES = (
     ("database_unavailable", "the database ended the connection, or is starting or stopping; try again"),
-    ("timeout", "the task ran longer than it may"),
     ("internal_error", "the task failed unexpectedly (DiskFullError); the worker's log says more"),
 )
+TRACEBACK = """\
+Traceback (most recent call last):
+  File "workers/runtime/execution.py", line 61, in run
+    result = await task.body(run, arguments)
+  File "workers/tasks.py", line 31, in recompute
+    return await recompute_discounts(session, days_threshold=arguments.days_threshold, now=now)
+flexiprice.errors.DatabaseUnavailable: {message}
+"""
 TASKS = {
     "recompute_all_discounts": ("discounts", timedelta(hours=1), 1.1),
     "cleanup_expired_discounts": ("maintenance", timedelta(days=1), 0.4),
@@ -86,6 +93,7 @@ def a_run(
         due_at=at if scheduled else None,
         error_code=code,
         error_message=message,
+        traceback=None if message is None else TRACEBACK.format(message=message),
     )
 
 

@@ -18,6 +18,9 @@ ACCENT: Final = "#14a394"
 VIOLET: Final = "#8e6fdb"
 FONT: Final = {"fontFamily": "Roboto, system-ui, sans-serif"}
 LEGEND: Final = {
+    # Where it is too narrow for all names; else they would stand over the chart.
+    "type": "scroll",
+    "pageTextStyle": {"color": QUIET},
     "left": 0,
     "top": 0,
     "itemWidth": 14,

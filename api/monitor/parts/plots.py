@@ -124,11 +124,7 @@ def _base(unit: str, *, percent: bool) -> dict[str, Any]:
         "animation": False,
         "textStyle": FONT,
         "grid": {"left": 4, "right": 12, "top": 30, "bottom": 2, "containLabel": True},
-        "legend": {
-            "type": "scroll",
-            **LEGEND,
-            "pageTextStyle": {"color": QUIET},
-        },
+        "legend": dict(LEGEND),
         "tooltip": {
             **TOOLTIP,
             ":valueFormatter": f"value => value == null ? '–' : {number}",
