@@ -6,19 +6,17 @@ from typing import Final
 
 from nicegui import ui
 
-from api.monitor.monitor import current_monitor, current_origin
-from api.monitor.parts.changes import allow, carry_out
-from api.monitor.parts.confirmation import confirmed
+from api.monitor.monitor import current_monitor
+from api.monitor.parts.changes import allow
 from api.monitor.parts.links import small_button
 from api.monitor.parts.states import Failure, Placeholder
+from api.monitor.parts.task_changes import retry_together, revoke_together
 from api.monitor.parts.task_filters import TaskFilters
 from api.monitor.parts.task_table import ALWAYS, COLUMNS, USUAL, TaskTable
 from api.monitor.parts.text import Text
 from api.monitor.shell import page
 from api.monitor.task_query import SIZES, TaskQuery, read_task_query
 from api.monitor.task_readings import LIVE_ROWS, TaskPage, read_task_counts, read_task_page
-from flexiprice.jobs.retrying import RetryOutcome, retry_jobs
-from flexiprice.jobs.revoking import revoke_jobs
 from flexiprice.jobs.status import RunStatus
 from flexiprice.services.run_pages import RunOrder, RunPlace
 
@@ -185,38 +183,12 @@ class _TasksView:
             self._chosen_label.text = text
 
     async def _retry_chosen(self) -> None:
-        ids = self._chosen_ids()
-        if not ids:
-            ui.notify("Choose the tasks to try again first.")
-            return
-
-        async def retry(details: dict[str, object]) -> str:
-            answers = await retry_jobs(current_monitor().resources.tasks, ids, origin=current_origin())
-            details["new_task_ids"] = {answer.job_id: answer.new_job_id for answer in answers}
-            return _told(
-                [answer.message for answer in answers if answer.outcome is not RetryOutcome.ENQUEUED], ids
-            )
-
-        if await carry_out("retry_tasks", ", ".join(ids), retry):
+        if await retry_together(self._chosen_ids()):
             self._table.choose_none()
             await self.refresh()
 
     async def _revoke_chosen(self) -> None:
-        ids = self._chosen_ids()
-        if not ids:
-            ui.notify("Choose the tasks to call off first.")
-            return
-        question = f"Revoke {len(ids)} task{'s' if len(ids) > 1 else ''}?"
-        effect = "What waits will never start; what runs is cancelled. What has ended stays as it is."
-        if not await confirmed(question, effect, verb="Revoke"):
-            return
-
-        async def revoke(details: dict[str, object]) -> str:
-            answers = await revoke_jobs(current_monitor().resources.tasks, ids)
-            details["outcomes"] = {answer.job_id: answer.outcome.value for answer in answers}
-            return "\n".join(f"{answer.job_id[:12]}: {answer.message}" for answer in answers[:10])
-
-        if await carry_out("revoke_tasks", ", ".join(ids), revoke):
+        if await revoke_together(self._chosen_ids()):
             self._table.choose_none()
             await self.refresh()
 
@@ -241,9 +213,3 @@ def _held_for(query: TaskQuery) -> float:
     if not query.is_live:
         return _PAST_KEPT_SECONDS
     return _SOUGHT_KEPT_SECONDS if query.text or query.worker else _REFRESH_SECONDS * 0.8
-
-
-def _told(problems: Sequence[str], ids: Sequence[str]) -> str:
-    done = len(ids) - len(problems)
-    text = f"{done} of {len(ids)} enqueued again"
-    return f"{text}. {problems[0]}" if problems else text
