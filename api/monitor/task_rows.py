@@ -6,8 +6,10 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from api.monitor.parts.badges import look
+from api.monitor.parts.figures import count
 from api.monitor.parts.instants import duration
 from api.monitor.parts.task_table import Row
+from flexiprice.jobs.progress import Progress
 from flexiprice.jobs.status import JobStatus
 from flexiprice.services.runs import RecordedRun
 
@@ -18,10 +20,7 @@ def row_of_job(job: JobStatus, arguments: Mapping[str, Any] | None = None) -> Ro
     """A row for a job that has not ended."""
     progress, fraction = "", None
     if job.progress is not None:
-        total = job.progress.total
-        fraction = min(1.0, job.progress.done / total) if total else None
-        of_total = "" if total is None else f" of {total:,}"
-        progress = f"{job.progress.done:,}{of_total} {job.progress.message or ''}".rstrip()
+        progress, fraction = progress_text(job.progress), progress_made(job.progress)
     return {
         **_signs(job.status.value),
         "id": f"{job.job_id} {job.attempt}",
@@ -68,6 +67,17 @@ def row_of_run(run: RecordedRun) -> Row:
         "fraction": None,
         "live": False,
     }
+
+
+def progress_text(progress: Progress) -> str:
+    """How far a job has come, in words."""
+    of_total = "" if progress.total is None else f" of {count(progress.total)}"
+    return f"{count(progress.done)}{of_total} {progress.message or ''}".rstrip()
+
+
+def progress_made(progress: Progress) -> float | None:
+    """How far a job has come, as a fraction of all; None where it does not say how much there is."""
+    return min(1.0, progress.done / progress.total) if progress.total else None
 
 
 def with_text(rows: Iterable[Row], text: str) -> list[Row]:

@@ -16,6 +16,7 @@ from api.monitor.parts.states import Failure, Placeholder
 from api.monitor.parts.tables import card_title, table
 from api.monitor.parts.text import Text
 from api.monitor.shell import page
+from api.monitor.task_rows import progress_made, progress_text
 from api.monitor.task_story import TaskStory, moments, read_story
 from flexiprice.jobs.progress import Progress
 from flexiprice.jobs.retrying import RetryOutcome, retry_jobs
@@ -89,11 +90,8 @@ class _RunView:
         self._progress.set_visibility(progress is not None)
         if progress is None:
             return
-        total = progress.total
-        fraction = min(1.0, progress.done / total) if total else 0.0
-        self._meter.style(f"width: {fraction:.2%}")
-        of_total = "" if total is None else f" of {total:,}"
-        self._progress_text.text = f"{progress.done:,}{of_total} {progress.message or ''}".rstrip()
+        self._meter.style(f"width: {progress_made(progress) or 0.0:.2%}")
+        self._progress_text.text = progress_text(progress)
 
     async def _ask_to_revoke(self) -> None:
         async def revoke(details: dict[str, object]) -> str:

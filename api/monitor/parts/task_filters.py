@@ -10,6 +10,7 @@ from nicegui.events import GenericEventArguments, ValueChangeEventArguments
 
 from api.monitor.monitor import current_monitor
 from api.monitor.parts.badges import look
+from api.monitor.parts.figures import count
 from api.monitor.parts.instants import Instant
 from api.monitor.parts.text import Text
 from api.monitor.task_query import STATUSES, WINDOWS, TaskQuery
@@ -81,9 +82,9 @@ class TaskFilters:
         """
         recorded = {state.value: number for state, number in counts.by_state.items()} if counts else {}
         more = "" if counts is None or counts.complete else "+"
-        told = {status.value: f"{number:,}" for status, number in waiting.items() if number}
-        told |= {state: f"{number:,}{more}" for state, number in recorded.items() if number}
-        told[""] = f"{min(sum(recorded.values()), MAX_COUNTED_RUNS):,}{more}" if recorded else ""
+        told = {status.value: count(number) for status, number in waiting.items() if number}
+        told |= {state: f"{count(number)}{more}" for state, number in recorded.items() if number}
+        told[""] = f"{count(min(sum(recorded.values()), MAX_COUNTED_RUNS))}{more}" if recorded else ""
         for status, (_, label) in self._chips.items():
             text = told.get(status, "")
             if label.text != text:
