@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from pydantic import TypeAdapter, ValidationError
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 from starlette.types import Scope as RequestScope
@@ -18,8 +19,9 @@ from starlette.types import Scope as RequestScope
 from api.key_check import KeyCheck
 from api.monitor.viewer import ON_THIS_MACHINE, Viewer
 from api.security import is_from_this_machine, is_own_page
+from flexiprice.db.engine import database_errors
 from flexiprice.domain.access import Scope
-from flexiprice.services.api_keys import BOOTSTRAP, RecordedKey
+from flexiprice.services.api_keys import BOOTSTRAP, RecordedKey, list_api_keys
 from flexiprice.settings import Settings
 
 COOKIE: Final = "flexiprice_monitor"
@@ -32,15 +34,15 @@ _SESSION: Final = TypeAdapter(tuple[str, str])
 
 
 class Access:
-    """Lets viewers in, and knows them again.
+    """Lets viewers in, and knows them again."""
 
-    Attributes:
-        keys: the database's keys that were not revoked, as last read; None until they have been.
-    """
-
-    def __init__(self, settings: Settings, key_check: KeyCheck) -> None:
-        self.keys: Sequence[RecordedKey] | None = None
+    def __init__(
+        self, settings: Settings, key_check: KeyCheck, sessions: async_sessionmaker[AsyncSession]
+    ) -> None:
+        self._keys: Sequence[RecordedKey] | None = None
+        self._keys_read_at = datetime.min.replace(tzinfo=UTC)
         self._key_check = key_check
+        self._sessions = sessions
         self._has_bootstrap_key = settings.api_key is not None
         self._read_key = (
             _digest(settings.monitor_read_key.get_secret_value()) if settings.monitor_read_key else None
@@ -53,7 +55,12 @@ class Access:
         """Whether there is no key at all, so that this machine is served without; None where nobody knows."""
         if self._has_bootstrap_key or self._read_key is not None:
             return False
-        return None if self.keys is None else not any(_is_in_force(key) for key in self.keys)
+        return None if self._keys is None else not any(_is_in_force(key) for key in self._keys)
+
+    def learn(self, keys: Sequence[RecordedKey], read_at: datetime) -> None:
+        """Takes note of the keys of the database that were not revoked, unless it knows later news."""
+        if read_at >= self._keys_read_at:
+            self._keys, self._keys_read_at = keys, read_at
 
     def viewer_of(self, scope: RequestScope) -> Viewer | None:
         """Who is behind a request or a web socket; None where nobody was let in."""
@@ -84,7 +91,14 @@ class Access:
         if self._read_key is not None and hmac.compare_digest(self._read_key, _digest(presented)):
             return Viewer.of(READ_KEY_HOLDER, Scope.READ, uuid4().hex, now)
         holder = await self._key_check.holder_of(presented)
-        return None if holder is None else Viewer.of(holder.name, holder.scope, uuid4().hex, now)
+        if holder is None:
+            return None
+        if holder.name != BOOTSTRAP:
+            # It may have been made since they were last read, and its session would not be known.
+            with database_errors():
+                async with self._sessions() as session:
+                    self.learn(await list_api_keys(session), now)
+        return Viewer.of(holder.name, holder.scope, uuid4().hex, now)
 
     def cookie(self, viewer: Viewer) -> str:
         """What a viewer's browser keeps to be known again; it holds no key."""
@@ -115,7 +129,7 @@ class Access:
             return Scope.ADMIN if self._has_bootstrap_key else None
         if viewer.name == READ_KEY_HOLDER:
             return Scope.READ if self._read_key is not None else None
-        for key in self.keys or ():
+        for key in self._keys or ():
             if key.name == viewer.name and _opened(key, viewer.logged_in_at):
                 return key.scope
         return None

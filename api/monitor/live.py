@@ -139,7 +139,7 @@ class Live:
                 points.pop()
             points.append(point)
         if history is not None:
-            self._access.keys = history.keys
+            self._access.learn(history.keys, history.at)
         self.latest = Snapshot(
             at=datetime.now(UTC),
             redis=redis,

@@ -52,7 +52,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[dict[str, Monitor], None]:
         async with open_resources(settings, program="flexiprice-monitor") as resources:
-            access = Access(settings, KeyCheck(settings.api_key, resources.sessions))
+            access = Access(settings, KeyCheck(settings.api_key, resources.sessions), resources.sessions)
             failed_keys = FailedKeys(resources.redis, limit=settings.failed_key_limit)
             live = Live(resources, access)
             reading = asyncio.create_task(live.run())

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import TimeoutError as Overdue
 
 from tests.browser.stage import FULL_KEY, Stage
 
@@ -54,7 +55,10 @@ class Visit:
     async def open(self, path: str) -> Page:
         """Opens a page of the monitor, and returns when it is in touch with the server."""
         await self.page.goto(self.address + path)
-        await self.page.wait_for_function("window.did_handshake === true")
+        try:
+            await self.page.wait_for_function("window.did_handshake === true")
+        except Overdue as error:
+            raise AssertionError(f"{self.page.url} is not in touch: {self.complaints}") from error
         return self.page
 
     async def width(self) -> int:

@@ -23,7 +23,7 @@ from api.monitor.monitor import Monitor
 from api.monitor.viewer import Right, Viewer
 from flexiprice.domain.access import Scope as KeyScope
 from flexiprice.resources import open_resources
-from flexiprice.services.api_keys import RecordedKey
+from flexiprice.services.api_keys import RecordedKey, create_api_key
 from flexiprice.settings import load_settings
 
 FULL, READ = "the-full-key-of-the-monitor", "a-key-with-which-to-look-only"
@@ -49,12 +49,15 @@ class WithMonitor:
         await self.app(scope, receive, send)
 
 
-async def open_monitor(**settings: str) -> AsyncIterator[tuple[Monitor, ASGIApp]]:
+async def open_monitor(
+    *, database_was_read: bool = True, **settings: str
+) -> AsyncIterator[tuple[Monitor, ASGIApp]]:
     """The guard and the login before a page and a web socket; no server is there."""
-    loaded = load_settings(env_files=(), **NOWHERE, **settings)
+    loaded = load_settings(env_files=(), **{**NOWHERE, **settings})
     async with open_resources(loaded, program="flexiprice-tests") as resources:
-        access = Access(loaded, KeyCheck(loaded.api_key, resources.sessions))
-        access.keys = ()
+        access = Access(loaded, KeyCheck(loaded.api_key, resources.sessions), resources.sessions)
+        if database_was_read:
+            access.learn((), datetime.now(UTC))
         failed_keys = FailedKeys(resources.redis, limit=3)
         monitor = Monitor(resources, Live(resources, access), access, failed_keys)
         app = FastAPI()
@@ -155,18 +158,18 @@ async def test_without_a_key_nobody_else_is_served(
 async def test_a_key_in_the_database_ends_the_service_without_one(without_keys: Any) -> None:
     monitor, app = without_keys
     async with client(app) as local:
-        monitor.access.keys = (key("night-shift", KeyScope.READ),)
+        monitor.access.learn((key("night-shift", KeyScope.READ),), datetime.now(UTC))
         assert (await local.get("/tasks")).headers["location"] == "/login?next=%2Ftasks"
         expired = datetime.now(UTC) - timedelta(seconds=1)
-        monitor.access.keys = (key("night-shift", KeyScope.READ, expires_at=expired),)
+        expired_key = key("night-shift", KeyScope.READ, expires_at=expired)
+        monitor.access.learn((expired_key,), datetime.now(UTC))
         assert (await local.get("/tasks")).status_code == 200
 
 
-async def test_while_nobody_knows_of_keys_the_page_says_so_and_tries_again(without_keys: Any) -> None:
-    monitor, app = without_keys
-    monitor.access.keys = None
-    async with client(app) as local:
-        answer = await local.get("/tasks")
+async def test_while_nobody_knows_of_keys_the_page_says_so_and_tries_again() -> None:
+    async for _, app in open_monitor(database_was_read=False):
+        async with client(app) as local:
+            answer = await local.get("/tasks")
     assert (answer.status_code, answer.headers["refresh"]) == (503, "5")
     assert "PostgreSQL does not answer" in answer.text
 
@@ -278,7 +281,7 @@ async def test_a_session_has_the_rights_that_its_key_has_by_now_and_ends_with_it
     viewer = Viewer.of("night-shift", KeyScope.ADMIN, "a-session", datetime.now(UTC))
 
     def seen(*keys: RecordedKey) -> Viewer | None:
-        monitor.access.keys = keys
+        monitor.access.learn(keys, datetime.now(UTC))
         return as_seen_later(monitor, viewer)
 
     now = datetime.now(UTC)
@@ -304,3 +307,18 @@ async def test_sessions_outlive_a_restart_and_end_with_another_key_of_the_enviro
         assert restarted.access.viewer_of(scope) is not None
     async for rekeyed, _ in open_monitor(api_key="another-key-of-the-monitor"):
         assert rekeyed.access.viewer_of(scope) is None
+
+
+async def test_a_key_that_was_made_a_moment_ago_opens_at_once(database_url: str, redis_url: str) -> None:
+    settings = {"database_url": database_url, "redis_url": redis_url, "api_key": FULL}
+    async for monitor, app in open_monitor(**settings):
+        async with monitor.resources.sessions.begin() as session:
+            issued = await create_api_key(
+                session, name="night-shift", scope=KeyScope.READ, now=datetime.now(UTC)
+            )
+        async with client(app) as viewer:
+            await viewer.post("/login", data={"key": issued.key})
+            assert (await viewer.get("/tasks")).text == "the page"
+            # What was read before the key was made does not undo what is known of it.
+            monitor.access.learn((), datetime.now(UTC) - timedelta(minutes=1))
+            assert (await viewer.get("/tasks")).text == "the page"
