@@ -13,7 +13,7 @@ def test_no_operation_answers_by_an_error_of_ours_or_in_a_way_that_is_not_docume
 ) -> None:
     report = tmp_path / "report.json"
     with fuzzed_api(ServerUrls(database_url, redis_url), tmp_path / "api") as api:
-        done = run(api, report, "--phases", "examples,fuzzing", "--max-examples", "3", "--seed", "1")
+        done = run(api, report, "--phases", "examples,fuzzing", "--max-examples", "2", "--seed", "1")
     found = json.loads(report.read_text())
     assert found["failures"] == []
     assert found["errors"] == []
