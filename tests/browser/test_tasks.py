@@ -83,6 +83,13 @@ async def test_a_task_is_followed_and_called_off_on_its_own_page(visit: Visit, s
     job = await stage.resources.tasks.enqueue(STEPS, arguments={"count": 200, "seconds": 0.2})
     page = await visit.open(f"/tasks/{job.job_id}")
     await expect(page.locator(".run-progress")).to_contain_text("of 200 step")
+    # What somebody reads meanwhile stays where it is.
+    await expect(page.locator(".run-head")).to_contain_text("running")
+    await expect(page.locator(".timeline li")).to_have_count(2)
+    await page.get_by_role("region", name="Arguments").evaluate("element => element.dataset.seen = 'yes'")
+    told = await page.locator(".run-progress").inner_text()
+    await expect(page.locator(".run-progress")).not_to_have_text(told)
+    await expect(page.get_by_role("region", name="Arguments")).to_have_attribute("data-seen", "yes")
     await page.get_by_role("button", name="Revoke:").click()
     await confirm(page, "Revoke")
     await expect(page.get_by_text("it was running, and has been cancelled")).to_be_visible()

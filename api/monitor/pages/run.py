@@ -1,6 +1,7 @@
 """One task: everything that is known of it, live, and what can be done about it."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 
 from nicegui import ui
@@ -66,9 +67,11 @@ class _RunView:
             max_age=_REFRESH_SECONDS * 0.8,
         )
         self._show_progress(story.job.progress if story.job and not story.has_ended else None)
-        if story == self._shown:
+        # What is read or copied further down must not move with every step.
+        without_progress = replace(story, job=replace(story.job, progress=None)) if story.job else story
+        if without_progress == self._shown:
             return
-        self._shown = story
+        self._shown = without_progress
         self._failure.show("; ".join(story.failures) or None)
         self._name.text = story.task if story.is_known else "No such task"
         self._badge.set_visibility(story.is_known)
