@@ -37,8 +37,16 @@ PAGES = ("", "tasks", "workers", "queues", "schedules", "statistics", "prices", 
 HEIGHTS = {"tasks": 560, "audit": 480, "queues": 500, "workers": 500}
 WORKED_SECONDS = 150
 FAILURES = (
-    ("database_unavailable", "the database ended the connection, or is starting or stopping; try again"),
-    ("internal_error", "the task failed unexpectedly (DiskFullError); the worker's log says more"),
+    (
+        "database_unavailable",
+        "the database ended the connection, or is starting or stopping; try again",
+        "flexiprice.errors.DatabaseUnavailable: the database ended the connection",
+    ),
+    (
+        "internal_error",
+        "the task failed unexpectedly (DiskFullError); the worker's log says more",
+        "asyncpg.exceptions.DiskFullError: could not extend file: No space left on device",
+    ),
 )
 TRACEBACK = """\
 Traceback (most recent call last):
@@ -46,7 +54,7 @@ Traceback (most recent call last):
     result = await task.body(run, arguments)
   File "workers/tasks.py", line 31, in recompute
     return await recompute_discounts(session, days_threshold=arguments.days_threshold, now=now)
-flexiprice.errors.DatabaseUnavailable: {message}
+{cause}
 """
 TASKS = {
     "recompute_all_discounts": ("discounts", timedelta(hours=1), 1.1),
@@ -73,7 +81,8 @@ def a_run(
 ) -> RunRecord:
     """One that took about so long; a few have failed, or were tried again."""
     state = chance.choices((RunState.SUCCEEDED, RunState.FAILED, RunState.RETRYING), (97, 2, 1))[0]
-    code, message = (None, None) if state is RunState.SUCCEEDED else chance.choice(FAILURES)
+    failure = chance.choice(FAILURES)
+    code, message, cause = (None, None, None) if state is RunState.SUCCEEDED else failure
     number = UUID(int=chance.getrandbits(128), version=4)
     began = at + timedelta(milliseconds=chance.uniform(2, 40))
     scheduled = trigger is RunTrigger.SCHEDULE
@@ -93,7 +102,7 @@ def a_run(
         due_at=at if scheduled else None,
         error_code=code,
         error_message=message,
-        traceback=None if message is None else TRACEBACK.format(message=message),
+        traceback=None if cause is None else TRACEBACK.format(cause=cause),
     )
 
 

@@ -24,7 +24,8 @@ LEGEND: Final = {
     "left": 0,
     "top": 0,
     "itemWidth": 14,
-    "itemHeight": 8,
+    # As high as its text, or scrolling cuts that off.
+    "itemHeight": 13,
     "itemGap": 14,
     "textStyle": {"color": QUIET, "fontSize": 12},
 }
