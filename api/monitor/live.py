@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Hashable, Mapping
+from collections.abc import Awaitable, Callable, Hashable
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
@@ -147,9 +147,7 @@ class Live:
             fleet=fleet or before.fleet,
             history=history or before.history,
             queue_points=tuple(self._queue_points),
-            unserved_since=before.unserved_since
-            if fleet is None
-            else _unserved(fleet, before.unserved_since),
+            unserved_since=before.unserved_since if fleet is None else _unserved(fleet, before),
         )
 
     async def _timed(self, reading: Awaitable[Value], before: Reach) -> tuple[Value | None, Reach]:
@@ -172,9 +170,10 @@ class Live:
         return value, before.after_answer(datetime.now(UTC), time.monotonic() - began)
 
 
-def _unserved(fleet: Fleet, before: Mapping[Queue, datetime]) -> dict[Queue, datetime]:
+def _unserved(fleet: Fleet, before: Snapshot) -> dict[Queue, datetime | None]:
     served = {queue for worker in fleet.workers for queue in worker.queues}
-    return {queue: before.get(queue, fleet.at) for queue in Queue if queue not in served}
+    found_at = None if before.fleet is None else fleet.at
+    return {queue: before.unserved_since.get(queue, found_at) for queue in Queue if queue not in served}
 
 
 def _database_reason(error: DBAPIError) -> str:

@@ -104,7 +104,8 @@ class Snapshot:
         fleet: what Redis said last, which is of an earlier moment while it is away; None before it ever did.
         history: likewise what PostgreSQL said last.
         queue_points: how full the queues were over the last minutes, the oldest first, one a step.
-        unserved_since: queues that no worker takes from, by when that was first found.
+        unserved_since: queues that no worker takes from, by when that was first found; None where it was so
+            when this process looked for the first time, and may have been for long.
     """
 
     at: datetime
@@ -113,7 +114,7 @@ class Snapshot:
     fleet: Fleet | None = None
     history: History | None = None
     queue_points: Sequence[QueuePoint] = ()
-    unserved_since: Mapping[Queue, datetime] = field(default_factory=dict[Queue, datetime])
+    unserved_since: Mapping[Queue, datetime | None] = field(default_factory=dict[Queue, datetime | None])
 
 
 def step_of(at: datetime) -> datetime:

@@ -92,10 +92,10 @@ def _reach(server: str, reach: Reach, consequence: str) -> Iterator[Finding]:
 def _workers(now: Snapshot, fleet: Fleet) -> Iterator[Finding]:
     unserved = now.unserved_since
     if not fleet.workers:
+        known = [since for since in unserved.values() if since is not None]
+        since = min(known) if known and len(known) == len(unserved) else None
         advice = "Start one: flexiprice worker"
-        yield Finding(
-            Level.BAD, "No worker is running", min(unserved.values(), default=None), advice, "/workers"
-        )
+        yield Finding(Level.BAD, "No worker is running", since, advice, "/workers")
         return
     for queue, since in unserved.items():
         advice = f"Start one: flexiprice worker --queues {queue}"

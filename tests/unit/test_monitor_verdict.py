@@ -149,6 +149,9 @@ def test_no_worker_at_all_is_one_finding_and_not_one_for_each_queue() -> None:
     assert (finding.level, finding.what) == (Level.BAD, "No worker is running")
     assert finding.since == NOON - MINUTE
     assert "flexiprice worker" in finding.advice
+    since_before_it_looked = unserved | {Queue.MAINTENANCE: None}
+    finding = only(snapshot(fleet=fleet(workers=()), unserved_since=since_before_it_looked))
+    assert finding.since is None
 
 
 def test_a_queue_without_a_worker_is_told_with_the_command_that_serves_it() -> None:
