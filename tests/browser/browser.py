@@ -72,7 +72,8 @@ class Visit:
         assert not self.strangers, self.strangers
 
     def _heed(self, kind: str, text: str) -> None:
-        if kind in {"error", "warning"}:
+        # A network interface that comes or goes on this machine is no fault of the page.
+        if kind in {"error", "warning"} and "ERR_NETWORK_CHANGED" not in text:
             self.complaints.append(text)
 
     def _see(self, url: str) -> None:
