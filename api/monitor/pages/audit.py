@@ -107,4 +107,5 @@ def _field(name: str, label: str, value: str) -> None:
     with ui.element("label").classes("field"):
         Text("span", label)
         field = ui.element("input").props(f"name={name} autocomplete=off maxlength=500")
-        field.props["value"] = value
+        # As an attribute: as a property it would be set anew, over what is typed, with all that comes live.
+        field.props["^value"] = value

@@ -78,9 +78,9 @@ class PolicyCard(ui.element):
                         option.props("selected")
         with ui.element("label").classes("quiet"):
             Text("span", "stock ")
-            ui.element("input").props(
-                f"type=number name=quantity value={self._quantity} min=1 max=1000000 aria-label=Stock"
-            )
+            field = ui.element("input").props("type=number name=quantity min=1 max=1000000 aria-label=Stock")
+            # As an attribute: as a property it would be set anew, over what is typed.
+            field.props["^value"] = self._quantity
         Text("button", "Show", classes="plain-button").props("type=submit")
 
 

@@ -49,7 +49,8 @@ class ProductPrices(ui.element):
                         'type=search name=search aria-label="SKU or name" maxlength=100'
                     )
                     field.props["placeholder"] = "SKU or name"
-                    field.props["value"] = search or sku
+                    # As an attribute: as a property it would be set anew, over what is typed.
+                    field.props["^value"] = search or sku
                     if len(stores) > 1:
                         with ui.element("select").props("name=store aria-label=Store"):
                             for code in stores:
