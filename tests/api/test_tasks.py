@@ -11,13 +11,13 @@ from workers.runtime.task import tasks_in
 TRIGGER = f"{ADMIN}/discounts/trigger-recompute"
 
 
-async def test_a_trigger_answers_at_once_with_a_task_that_can_be_asked_for(reader):
-    response = await reader.post(TRIGGER)
+async def test_a_trigger_answers_at_once_with_a_task_that_can_be_asked_for(client):
+    response = await client.post(TRIGGER)
     assert response.status_code == 202
     started = response.json()
     assert started["status"] == "queued"
     assert response.headers["location"] == started["status_url"]
-    status = (await reader.get(started["status_url"])).json()
+    status = (await client.get(started["status_url"])).json()
     assert set(status) == {
         "task_id", "task", "queue", "status", "ready", "result", "error", "progress",
         "enqueued_at", "started_at", "finished_at", "attempt",
@@ -55,31 +55,31 @@ async def test_a_new_batch_is_priced_at_once(client, settings):
     assert (await client.get("/api/v1/products/BREAD/price")).json()["lowest_price"] == "2.00"
 
 
-async def test_a_wait_for_a_task_that_does_not_end_is_over_in_time(reader):
-    started = (await reader.post(TRIGGER)).json()
+async def test_a_wait_for_a_task_that_does_not_end_is_over_in_time(client):
+    started = (await client.post(TRIGGER)).json()
     began = time.monotonic()
-    status = (await reader.get(f"{started['status_url']}?wait=0.3")).json()
+    status = (await client.get(f"{started['status_url']}?wait=0.3")).json()
     assert time.monotonic() - began >= 0.3
     assert status["ready"] is False
-    assert (await reader.get(f"{started['status_url']}?wait=31")).status_code == 422
+    assert (await client.get(f"{started['status_url']}?wait=31")).status_code == 422
 
 
-async def test_a_repeat_with_the_same_key_is_the_same_task(reader):
+async def test_a_repeat_with_the_same_key_is_the_same_task(client):
     key = {"Idempotency-Key": "order 17/ü".encode()}
-    responses = await asyncio.gather(*(reader.post(TRIGGER, headers=key) for _ in range(5)))
+    responses = await asyncio.gather(*(client.post(TRIGGER, headers=key) for _ in range(5)))
     assert {response.status_code for response in responses} == {202}
     assert len({response.json()["task_id"] for response in responses}) == 1
-    other = await reader.post(TRIGGER, headers={"Idempotency-Key": "order 18"})
+    other = await client.post(TRIGGER, headers={"Idempotency-Key": "order 18"})
     assert other.json()["task_id"] != responses[0].json()["task_id"]
-    assert (await reader.post(TRIGGER)).json()["task_id"] != (await reader.post(TRIGGER)).json()["task_id"]
+    assert (await client.post(TRIGGER)).json()["task_id"] != (await client.post(TRIGGER)).json()["task_id"]
 
-    contradiction = await reader.post(f"{TRIGGER}?days_threshold=7", headers=key)
+    contradiction = await client.post(f"{TRIGGER}?days_threshold=7", headers=key)
     assert (contradiction.status_code, contradiction.json()["code"]) == (409, "conflict")
 
 
-async def test_a_key_has_bounds(reader):
+async def test_a_key_has_bounds(client):
     for key in ("", "x" * 256):
-        response = await reader.post(TRIGGER, headers={"Idempotency-Key": key})
+        response = await client.post(TRIGGER, headers={"Idempotency-Key": key})
         assert response.status_code == 422
 
 

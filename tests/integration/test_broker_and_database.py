@@ -33,7 +33,8 @@ async def test_a_broker_tells_how_it_is_and_what_puts_jobs_at_risk(redis_url: st
             await client.aclose(close_connection_pool=True)
     assert quiet.product in {"Redis", "Valkey"}
     assert quiet.version[0].isdigit()
-    assert (quiet.keys, quiet.role, quiet.max_memory) == (1, "master", None)
+    assert quiet.keys >= 1
+    assert (quiet.role, quiet.max_memory) == ("master", None)
     assert quiet.clients >= 2
     assert 0 < quiet.used_memory <= quiet.peak_memory
     assert timedelta(0) < quiet.answered_in < timedelta(seconds=5)
