@@ -4,6 +4,8 @@
 PYTHON ?= python3
 RUN := .venv/bin/python -m
 TEST_OPTIONS ?=
+# One more than there are cores, because many tests wait for processes of theirs; four at most.
+TEST_PROCESSES ?= $(shell getconf _NPROCESSORS_ONLN | awk '{print ($$1 < 3) ? $$1 + 1 : 4}')
 # Which faults; all where none is named.
 FAULTS ?=
 # Options of `schemathesis run`, such as --max-examples 300 --seed 1.
@@ -28,7 +30,7 @@ up: .venv ## Serve the API on port 8000, with worker and servers, until Ctrl-C
 	@.venv/bin/flexiprice up
 
 test: .venv ## Run all tests, on real servers of their own
-	@$(RUN) pytest -q -n logical --maxprocesses 4 --dist loadgroup $(TEST_OPTIONS)
+	@$(RUN) pytest -q -n $(TEST_PROCESSES) --dist loadgroup $(TEST_OPTIONS)
 
 check: lint types migrations test ## Everything that must hold before a commit: style, types, imports, tables, tests
 
