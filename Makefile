@@ -39,9 +39,9 @@ lint: .venv
 	@$(RUN) ruff format --check
 	@.venv/bin/lint-imports
 
+# Side by side: each uses one core.
 types: .venv
-	@$(RUN) pyright
-	@$(RUN) mypy
+	@$(RUN) mypy & mypy=$$!; status=0; $(RUN) pyright || status=$$?; wait $$mypy || status=$$?; exit $$status
 
 migrations: .venv
 	@$(RUN) tests.alembic_check

@@ -1,13 +1,17 @@
 """Brings a database to the schema that this version of FlexiPrice needs."""
 
+from __future__ import annotations
+
 from functools import cache
 from threading import Lock
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 from sqlalchemy import String, column, func, select, table
 from sqlalchemy.ext.asyncio import AsyncSession
+
+# Alembic is imported where it works: most commands ask it nothing, and it takes an eighth of a second.
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 _SCRIPTS = "flexiprice.db:migrations"
 # Alembic keeps what it works on in a global; programs are kept apart by a lock in the database.
@@ -27,6 +31,8 @@ def upgrade(database_url: str) -> None:
         DatabaseUnavailable: PostgreSQL does not answer.
         InvalidSettings: the URL cannot be used.
     """
+    from alembic import command  # noqa: PLC0415
+
     config = _config()
     config.attributes["database_url"] = database_url
     config.attributes["upgrade"] = True
@@ -45,6 +51,8 @@ async def is_current(session: AsyncSession) -> bool:
 @cache
 def head_revision() -> str:
     """The revision that `upgrade` leads to."""
+    from alembic.script import ScriptDirectory  # noqa: PLC0415
+
     head = ScriptDirectory.from_config(_config()).get_current_head()
     if head is None:
         raise RuntimeError("the package was built without its migrations")
@@ -52,6 +60,8 @@ def head_revision() -> str:
 
 
 def _config() -> Config:
+    from alembic.config import Config  # noqa: PLC0415
+
     config = Config()
     config.set_main_option("script_location", _SCRIPTS)
     return config
