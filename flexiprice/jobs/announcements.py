@@ -15,6 +15,9 @@ from flexiprice.telemetry import get_logger
 _LOGGER = get_logger(__name__)
 _READ_TIMEOUT: Final = 5.0
 _LONGEST_PAUSE: Final = 2.0
+# A channel on which nothing is published, and that is always subscribed to. Where there is none, redis-py
+# asks whether a connection lives before it subscribes, and reads the answer while our reader is reading.
+_NOTHING: Final = "flexiprice:nothing"
 
 
 class Announcements:
@@ -84,8 +87,7 @@ class Announcements:
             pause = min(pause * 2, _LONGEST_PAUSE)
 
     async def _follow(self, pubsub: PubSub) -> None:
-        if self._listeners:
-            await pubsub.subscribe(*self._listeners)
+        await pubsub.subscribe(_NOTHING, *self._listeners)
         # From here on, whoever comes subscribes by itself.
         self._pubsub = pubsub
         while True:

@@ -99,7 +99,7 @@ def _show_latency() -> bool:
 
 
 def _mark(holds: bool) -> str:
-    return "[green]holds[/]" if holds else "[red]passed[/]"
+    return "[green]holds[/]" if holds else "[red]exceeded[/]"
 
 
 def main() -> None:

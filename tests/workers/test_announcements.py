@@ -1,0 +1,30 @@
+"""Listening for what is published, over one connection that all listeners share."""
+
+import asyncio
+
+from arq.connections import ArqRedis
+
+from flexiprice.jobs.announcements import Announcements
+from flexiprice.jobs.redis import create_redis_of
+from flexiprice.settings import Settings
+
+
+async def test_after_a_silence_longer_than_a_connection_is_trusted_the_next_listener_hears(
+    settings: Settings, redis: ArqRedis
+) -> None:
+    trusted_for = 0.05
+    client = create_redis_of(
+        ArqRedis, settings, client_name="flexiprice-tests", health_check_interval=trusted_for
+    )
+    announcements = Announcements(client)
+    try:
+        for _ in range(3):
+            async with announcements.listening("news") as heard, asyncio.timeout(3):
+                await heard.wait()
+                heard.clear()
+                await redis.publish("news", "something")
+                await heard.wait()
+            await asyncio.sleep(3 * trusted_for)
+    finally:
+        await announcements.aclose()
+        await client.aclose(close_connection_pool=True)
