@@ -16,7 +16,7 @@ export PIP_ROOT_USER_ACTION = ignore
 export PIP_NO_INPUT = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check lint types migrations browser screenshots faults fuzz bench walkthrough audit \
+.PHONY: help demo up test check lint types migrations readme browser screenshots faults fuzz bench walkthrough audit \
 	lock clean .venv
 
 help: ## List these commands
@@ -32,7 +32,11 @@ up: .venv ## Serve the API on port 8000, with worker and servers, until Ctrl-C
 test: .venv ## Run all tests, on real servers of their own
 	@$(RUN) pytest -q -n $(TEST_PROCESSES) --dist loadgroup $(TEST_OPTIONS)
 
-check: lint types migrations test ## Everything that must hold before a commit: style, types, imports, tables, tests
+check: lint types migrations ## Everything that must hold before a commit: style, types, imports, tables, tests
+	@$(MAKE) --no-print-directory test TEST_OPTIONS='-m "not readme"'
+
+readme: .venv ## Run every shell block of the README as printed
+	@$(RUN) pytest -q -m readme $(TEST_OPTIONS) tests/e2e/test_readme_commands.py
 
 lint: .venv
 	@$(RUN) ruff check

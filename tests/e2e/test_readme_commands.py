@@ -51,6 +51,7 @@ def test_the_readme_shows_commands_of_both_kinds() -> None:
     assert ONLY_CHECKED
 
 
+@pytest.mark.readme
 def test_every_block_that_can_run_does_so_in_the_order_of_the_readme(checkout: tuple[Path, int]) -> None:
     folder, port = checkout
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
