@@ -150,7 +150,10 @@ class Settings(BaseSettings):
         description="how long a worker that is told to stop lets running jobs end before it hands them back",
     )
     worker_max_tasks: int = Field(
-        default=1000, ge=0, description="jobs after which a worker ends to be started anew; 0 for never"
+        default=1000,
+        ge=0,
+        description="jobs after which `flexiprice worker` replaces its process by a fresh one; 0 for never, "
+        "as with arq's own command",
     )
     worker_metrics_port: int | None = Field(
         default=None, ge=1, le=65535, description="port on which a worker serves its metrics, if on any"

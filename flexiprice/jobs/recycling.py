@@ -10,6 +10,15 @@ RECYCLED: Final = b"recycled"
 """What it says there, just before it ends with exit code 0."""
 
 
+def has_supervisor() -> bool:
+    """Whether this program was started by a supervisor that starts it anew once it is recycled."""
+    try:
+        os.fstat(int(os.environ[PIPE_VARIABLE]))
+    except (KeyError, ValueError, OSError):
+        return False
+    return True
+
+
 def announce_recycling() -> bool:
     """Asks this program's supervisor to start it anew once it has ended with exit code 0.
 

@@ -12,7 +12,7 @@ from flexiprice.errors import InvalidSettings
 from flexiprice.jobs.declarations import SCHEDULES, Schedule, TaskArguments
 from flexiprice.jobs.ending import cancelled
 from flexiprice.jobs.fleet import WorkerCommand
-from flexiprice.jobs.recycling import announce_recycling
+from flexiprice.jobs.recycling import announce_recycling, has_supervisor
 from flexiprice.jobs.redis import create_redis_of
 from flexiprice.metrics import Metrics, PoolUse
 from flexiprice.settings import Settings
@@ -73,7 +73,10 @@ class WorkerProcess:
         self.metrics = Metrics()
         self.metrics.expect(names, _ENDINGS)
         self._counts = RunCounts()
-        self._recycling = Recycling(settings.worker_max_tasks, on_due=self._leave)
+        # Without a supervisor nothing would start the next process, and what waits would wait for good.
+        supervised = has_supervisor()
+        self._not_recycled = not supervised and "worker_max_tasks" in settings.model_fields_set
+        self._recycling = Recycling(settings.worker_max_tasks if supervised else 0, on_due=self._leave)
         self._closing = AsyncExitStack()
         self._life: Life | None = None
         self._main: asyncio.Task[Any] | None = None
@@ -95,6 +98,12 @@ class WorkerProcess:
             around = await self._open()
         except InvalidSettings as error:
             raise SystemExit(f"flexiprice: {error}") from None
+        if self._not_recycled and self._settings.worker_max_tasks:
+            _LOGGER.warning(
+                "worker_not_recycled",
+                worker_max_tasks=self._settings.worker_max_tasks,
+                advice="only `flexiprice worker` starts another process; start the worker with it",
+            )
         await ready_database(around.sessions)
         self._life = self._new_life(around)
         await self._life.begin()
