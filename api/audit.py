@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from datetime import UTC, datetime
 from typing import Annotated, Final
 
 import structlog
@@ -35,7 +34,6 @@ def change_in(request: Request) -> Change | None:
     if request_id:
         details["request_id"] = request_id
     return Change(
-        at=datetime.now(UTC),
         actor=actor_of(request),
         source=AuditSource.API,
         action=action[:100],

@@ -3,17 +3,17 @@
 import hmac
 import time
 from collections import OrderedDict
-from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Final
 
 from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
+from flexiprice.db.database_clock import database_now
 from flexiprice.db.engine import database_errors
 from flexiprice.domain.access import Scope
 from flexiprice.errors import DatabaseUnavailable
-from flexiprice.services.api_keys import BOOTSTRAP, KeyHolder, any_key_in_force, find_key_holder
+from flexiprice.services.api_keys import BOOTSTRAP, KeyHolder, any_key_in_force, can_be_key, find_key_holder
 
 REMEMBERED_SECONDS: Final = 5.0
 """How long an answer of the database holds, and so how long a revoked key may still open."""
@@ -46,9 +46,11 @@ class KeyCheck:
         remembered = self._holders.get(digest)
         if remembered is not None and time.monotonic() - remembered[0] < REMEMBERED_SECONDS:
             return remembered[1]
+        if not can_be_key(presented):
+            return None
         with database_errors():
             async with self._sessions.begin() as session:
-                holder = await find_key_holder(session, presented, now=datetime.now(UTC))
+                holder = await find_key_holder(session, presented, now=await database_now(session))
         self._holders.pop(digest, None)
         if holder is not None:
             self._holders[digest] = (time.monotonic(), holder)
@@ -70,7 +72,7 @@ class KeyCheck:
         try:
             with database_errors():
                 async with self._sessions() as session:
-                    needed = await any_key_in_force(session, now=datetime.now(UTC))
+                    needed = await any_key_in_force(session, now=await database_now(session))
         except DatabaseUnavailable:
             # Keys come and go through the database: while it is away, nothing changes that could be known.
             if known is None:

@@ -1,7 +1,11 @@
 """The tasks: each unpacks its arguments, calls one service in one transaction, and returns its summary."""
 
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from flexiprice.db.database_clock import database_now
 from flexiprice.domain.shard import Shard
 from flexiprice.errors import TooManyChanges
 from flexiprice.jobs.declarations import (
@@ -29,16 +33,16 @@ async def recompute_all_discounts(run: TaskRun, arguments: RecomputeAllArguments
         return await recompute_in_shards(run, run.parts, days_threshold=threshold)
     most = settings.recompute_shards_from if settings.recompute_shards > 1 else None
 
-    async def effect(session: AsyncSession) -> object:
+    async def effect(session: AsyncSession, now: datetime) -> object:
         summary = await recompute.recompute_all_discounts(
-            session, now=run.now, days_threshold=threshold, most_changes=most
+            session, now=now, days_threshold=threshold, most_changes=most
         )
         run.report_progress(1, 2, f"{summary.considered} batches priced; committing")
         return summary
 
     run.report_progress(0, 2, "pricing")
     try:
-        result = await run.commit_once(effect)
+        result = await _commit_once(run, effect)
     except TooManyChanges:
         return await recompute_in_shards(run, settings.recompute_shards, days_threshold=threshold)
     run.report_progress(2, 2, "done")
@@ -49,23 +53,25 @@ async def recompute_all_discounts(run: TaskRun, arguments: RecomputeAllArguments
 async def recompute_shard(run: TaskRun, arguments: RecomputeShardArguments) -> object:
     """Brings the discounts of one shard up to date."""
     shard = Shard(arguments.number, arguments.count)
-    return await run.commit_once(
-        lambda session: recompute.recompute_shard(
-            session, shard, now=run.now, days_threshold=arguments.days_threshold
-        )
+    return await _commit_once(
+        run,
+        lambda session, now: recompute.recompute_shard(
+            session, shard, now=now, days_threshold=arguments.days_threshold
+        ),
     )
 
 
 @task(RECOMPUTE_BATCHES)
 async def recompute_batches(run: TaskRun, arguments: RecomputeBatchesArguments) -> object:
     """Prices batches that are new or have changed."""
-    return await run.commit_once(
-        lambda session: recompute.recompute_batches(
+    return await _commit_once(
+        run,
+        lambda session, now: recompute.recompute_batches(
             session,
-            now=run.now,
+            now=now,
             batch_ids=arguments.batch_ids,
             days_threshold=run.resources.settings.days_threshold,
-        )
+        ),
     )
 
 
@@ -77,23 +83,35 @@ async def cleanup_expired_discounts(run: TaskRun, _: NoArguments) -> object:
     async with run.resources.sessions.begin() as session:
         await retention.purge_operations(
             session,
-            now=run.now,
+            now=await database_now(session),
             run_history_retention_days=run.resources.settings.run_history_retention_days,
         )
     run.report_progress(1, 2, "closing what is over")
-    return await run.commit_once(
-        lambda session: cleanup.cleanup_expired_discounts(
+    return await _commit_once(
+        run,
+        lambda session, now: cleanup.cleanup_expired_discounts(
             session,
-            now=run.now,
+            now=now,
             history_retention_days=run.resources.settings.history_retention_days,
-        )
+        ),
     )
 
 
 @task(UPDATE_PRICE_HISTORY)
 async def update_price_history(run: TaskRun, arguments: PriceHistoryArguments) -> object:
     """Records the lowest price of every product in the slot of the tick."""
-    slot_at = price_history.slot_of(arguments.slot_at or run.now)
-    return await run.commit_once(
-        lambda session: price_history.update_price_history(session, slot_at=slot_at, now=run.now)
+    return await _commit_once(
+        run,
+        lambda session, now: price_history.update_price_history(
+            session, slot_at=price_history.slot_of(arguments.slot_at or now), now=now
+        ),
     )
+
+
+async def _commit_once(run: TaskRun, effect: Callable[[AsyncSession, datetime], Awaitable[object]]) -> object:
+    """`TaskRun.commit_once`, with the instant by PostgreSQL's clock: no worker's clock decides a price."""
+
+    async def at_database_time(session: AsyncSession) -> object:
+        return await effect(session, await database_now(session))
+
+    return await run.commit_once(at_database_time)

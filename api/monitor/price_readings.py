@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
+from flexiprice.db.database_clock import database_now
 from flexiprice.db.engine import database_errors
 from flexiprice.resources import Resources
 from flexiprice.services.policies import PolicyVersion, get_active_policy
@@ -49,9 +50,9 @@ async def read_prices(resources: Resources) -> PriceReading:
     Raises:
         DatabaseUnavailable: PostgreSQL does not answer.
     """
-    now = datetime.now(UTC)
     with database_errors():
         async with resources.sessions() as session:
+            now = await database_now(session)
             return PriceReading(
                 reduced=await list_reduced_stock(session, now=now),
                 expiring=await list_expiring_stock(session, now=now, horizon=HORIZON),
@@ -71,8 +72,8 @@ async def find_products(resources: Resources, text: str) -> tuple[ProductRecord,
             return await list_products(session, search=text, limit=_FOUND_PRODUCTS)
 
 
-async def read_steps(resources: Resources, *, sku: str, store: str, now: datetime) -> ProductSteps:
-    """How a product's prices went in a store.
+async def read_steps(resources: Resources, *, sku: str, store: str) -> tuple[ProductSteps, datetime]:
+    """How a product's prices went in a store, and the instant until which it is told.
 
     Raises:
         DatabaseUnavailable: PostgreSQL does not answer.
@@ -80,7 +81,8 @@ async def read_steps(resources: Resources, *, sku: str, store: str, now: datetim
     """
     with database_errors():
         async with resources.sessions() as session:
-            return await get_price_steps(session, sku=sku, store=store, since=now - STEPS_SHOWN)
+            now = await database_now(session)
+            return await get_price_steps(session, sku=sku, store=store, since=now - STEPS_SHOWN), now
 
 
 async def read_preview(resources: Resources, *, days_threshold: int) -> RecomputePreview:
@@ -93,5 +95,5 @@ async def read_preview(resources: Resources, *, days_threshold: int) -> Recomput
         # Its transaction ends without a commit.
         async with resources.sessions() as session:
             return await preview_recompute(
-                session, now=datetime.now(UTC), days_threshold=days_threshold, limit=LISTED_CHANGES
+                session, now=await database_now(session), days_threshold=days_threshold, limit=LISTED_CHANGES
             )

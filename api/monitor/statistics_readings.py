@@ -1,9 +1,10 @@
 """What the page of statistics reads, and over what windows."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
+from flexiprice.db.database_clock import database_now
 from flexiprice.db.engine import database_errors
 from flexiprice.domain.run import RunState
 from flexiprice.resources import Resources
@@ -62,11 +63,11 @@ async def read_statistics(resources: Resources, window: Window, task: str) -> St
     Raises:
         DatabaseUnavailable: PostgreSQL does not answer.
     """
-    until = datetime.now(UTC)
-    since = until - window.length
     narrowed = task or None
     with database_errors():
         async with resources.sessions() as session:
+            until = await database_now(session)
+            since = until - window.length
             slowest = await read_run_page(
                 session,
                 RunFilter(task=narrowed, states=(RunState.SUCCEEDED, RunState.FAILED), since=since),

@@ -2,13 +2,13 @@
 
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
 from api.monitor.parts.task_table import Row
 from api.monitor.patience import answered
 from api.monitor.task_query import TaskQuery
 from api.monitor.task_rows import row_of_job, row_of_run, with_text
+from flexiprice.db.database_clock import database_now
 from flexiprice.db.engine import database_errors
 from flexiprice.errors import FlexiPriceError
 from flexiprice.jobs.arguments import find_arguments
@@ -58,7 +58,7 @@ async def read_task_counts(resources: Resources, query: TaskQuery) -> RunCounts 
     async def count() -> RunCounts:
         with database_errors():
             async with resources.sessions() as session:
-                return await count_runs(session, query.run_filter(datetime.now(UTC)))
+                return await count_runs(session, query.run_filter(await database_now(session)))
 
     counts, _ = await _tried(count(), "")
     return counts
@@ -97,7 +97,7 @@ async def _recorded(resources: Resources, query: TaskQuery) -> RunPage:
         async with resources.sessions() as session:
             return await read_run_page(
                 session,
-                query.run_filter(datetime.now(UTC)),
+                query.run_filter(await database_now(session)),
                 order=query.order,
                 descending=query.descending,
                 place=query.place,

@@ -4,13 +4,14 @@ from typing import Annotated, cast
 
 from fastapi import APIRouter, Query, Response
 
-from api.deps import BatchPath, CategoryFilter, ExpiringFilter, Now, StoreFilter, Transaction
+from api.deps import BatchPath, CategoryFilter, ExpiringFilter, StoreFilter, Transaction
 from api.openapi import problems
 from api.paging import BY_ID, Cursor, Limit, Page
 from api.paths import ADMIN
 from api.repricing import NOT_NEEDED, Reprice
 from api.routes import ApiRoute
 from api.schemas.catalogue import BatchChange, BatchShown, ChangedBatch, NewBatch
+from flexiprice.db.database_clock import database_now
 from flexiprice.domain.catalogue import Sku
 from flexiprice.services import batches
 
@@ -21,7 +22,6 @@ router = APIRouter(prefix="/batches", tags=["batches"], route_class=ApiRoute)
 async def list_batches(
     *,
     transaction: Transaction,
-    now: Now,
     store: StoreFilter = None,
     sku: Annotated[Sku | None, Query(description="Only of this product.")] = None,
     category: CategoryFilter = None,
@@ -36,14 +36,14 @@ async def list_batches(
     )
     async with transaction() as session:
         found = await batches.list_batches(
-            session, chosen, now=now, after=BY_ID.read(cursor), limit=limit + 1
+            session, chosen, now=await database_now(session), after=BY_ID.read(cursor), limit=limit + 1
         )
     return BY_ID.page(found, limit, item=BatchShown.of, place=lambda batch: batch.batch_id)
 
 
 @router.post("", status_code=201, responses=problems(401, 404, 409, 503))
 async def create_batch(
-    transaction: Transaction, reprice: Reprice, now: Now, response: Response, body: NewBatch
+    transaction: Transaction, reprice: Reprice, response: Response, body: NewBatch
 ) -> ChangedBatch:
     """Creates a batch, which is priced at once."""
     async with transaction() as session:
@@ -54,37 +54,37 @@ async def create_batch(
             lot=body.lot,
             expiry_date=body.expiry_date,
             quantity=body.quantity,
-            now=now,
+            now=await database_now(session),
         )
     response.headers["Location"] = f"{ADMIN}/batches/{batch.batch_id}"
     return await _priced(batch, reprice)
 
 
 @router.get("/{batch_id}", responses=problems(401, 404, 503))
-async def get_batch(transaction: Transaction, now: Now, batch_id: BatchPath) -> BatchShown:
+async def get_batch(transaction: Transaction, batch_id: BatchPath) -> BatchShown:
     """Reads a batch."""
     async with transaction() as session:
-        return BatchShown.of(await batches.get_batch(session, batch_id, now=now))
+        return BatchShown.of(await batches.get_batch(session, batch_id, now=await database_now(session)))
 
 
 @router.patch("/{batch_id}", responses=problems(401, 404, 409, 503))
 async def change_batch(
-    transaction: Transaction, reprice: Reprice, now: Now, batch_id: BatchPath, body: BatchChange
+    transaction: Transaction, reprice: Reprice, batch_id: BatchPath, body: BatchChange
 ) -> ChangedBatch:
     """Changes a batch, which is priced at once; stock never goes below zero."""
     changes = cast("batches.BatchChanges", body.model_dump(exclude_unset=True))
     async with transaction() as session:
-        batch = await batches.change_batch(session, batch_id, changes, now=now)
+        batch = await batches.change_batch(session, batch_id, changes, now=await database_now(session))
     if not changes.keys() - {"lot"}:
         return ChangedBatch(**BatchShown.of(batch).model_dump(), repricing=NOT_NEEDED)
     return await _priced(batch, reprice)
 
 
 @router.delete("/{batch_id}", status_code=204, responses=problems(401, 404, 503))
-async def delete_batch(transaction: Transaction, now: Now, batch_id: BatchPath) -> None:
+async def delete_batch(transaction: Transaction, batch_id: BatchPath) -> None:
     """Deletes a batch; a discount that is open for it closes, as `deleted` in its history."""
     async with transaction() as session:
-        await batches.delete_batch(session, batch_id, now=now)
+        await batches.delete_batch(session, batch_id, now=await database_now(session))
 
 
 async def _priced(batch: batches.BatchRecord, reprice: Reprice) -> ChangedBatch:

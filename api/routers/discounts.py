@@ -2,11 +2,12 @@
 
 from fastapi import APIRouter
 
-from api.deps import BatchPath, CategoryFilter, ExpiringFilter, Now, OpenResources, StoreFilter, Transaction
+from api.deps import BatchPath, CategoryFilter, ExpiringFilter, OpenResources, StoreFilter, Transaction
 from api.openapi import problems
 from api.paging import BY_INSTANT, BY_RATE, Cursor, Limit, Page
 from api.routes import ApiRoute
 from api.schemas.discounts import DecisionShown, DiscountShown, PreviewRequest, PreviewShown
+from flexiprice.db.database_clock import database_now
 from flexiprice.domain.policy import parse_policy
 from flexiprice.services import discounts
 from flexiprice.services.discounts import DiscountOrder
@@ -20,7 +21,6 @@ router = APIRouter(prefix="/discounts", tags=["discounts"], route_class=ApiRoute
 async def list_discounts(
     *,
     transaction: Transaction,
-    now: Now,
     store: StoreFilter = None,
     category: CategoryFilter = None,
     expiring_within: ExpiringFilter = None,
@@ -32,7 +32,7 @@ async def list_discounts(
     async with transaction() as session:
         found = await discounts.list_open_discounts(
             session,
-            now=now,
+            now=await database_now(session),
             store=store,
             category=category,
             expiring_within=expiring_within,
@@ -64,7 +64,7 @@ async def list_history(
 
 @router.post("/preview", responses=problems(401, 404, 503))
 async def preview(
-    resources: OpenResources, transaction: Transaction, now: Now, body: PreviewRequest | None = None
+    resources: OpenResources, transaction: Transaction, body: PreviewRequest | None = None
 ) -> PreviewShown:
     """Shows what a recompute would open, change and close, by the active or a posted policy.
 
@@ -77,7 +77,7 @@ async def preview(
             await require_store_id(session, wanted.store)
         found = await preview_recompute(
             session,
-            now=now,
+            now=await database_now(session),
             days_threshold=wanted.days_threshold or resources.settings.days_threshold,
             policy=policy,
             on=wanted.on,

@@ -5,12 +5,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from api.deps import Now, Transaction, VersionPath
+from api.deps import Transaction, VersionPath
 from api.openapi import problems
 from api.paths import ADMIN
 from api.repricing import NOT_NEEDED, Reprice, Repricer
 from api.routes import ApiRoute
 from api.schemas.policies import ActivatedPolicy, CreatedPolicy, NewPolicy, PolicyShown, PolicySummary
+from flexiprice.db.database_clock import database_now
 from flexiprice.domain.policy import parse_policy
 from flexiprice.domain.policy_lint import Severity, lint_policy
 from flexiprice.errors import InvalidPolicy, Problem
@@ -53,11 +54,11 @@ async def get_active_policy(transaction: Transaction) -> PolicyShown:
 
 @router.post("/roll-back", responses=problems(401, 409, 503))
 async def roll_back_policy(
-    transaction: Transaction, reprice: Reprice, now: Now, recompute: Recompute = True
+    transaction: Transaction, reprice: Reprice, recompute: Recompute = True
 ) -> ActivatedPolicy:
     """Activates the version that was active before this one; doing it twice undoes it."""
     async with transaction() as session:
-        version = await policies.roll_back_policy(session, now=now)
+        version = await policies.roll_back_policy(session, now=await database_now(session))
     return await _activated(version, reprice, recompute=recompute)
 
 
@@ -70,11 +71,11 @@ async def get_policy(transaction: Transaction, version: VersionPath) -> PolicySh
 
 @router.post("/{version:int}/activate", responses=problems(401, 404, 503))
 async def activate_policy(
-    transaction: Transaction, reprice: Reprice, now: Now, version: VersionPath, recompute: Recompute = True
+    transaction: Transaction, reprice: Reprice, version: VersionPath, recompute: Recompute = True
 ) -> ActivatedPolicy:
     """Makes a version the one by which prices are made."""
     async with transaction() as session:
-        activated = await policies.activate_policy(session, version, now=now)
+        activated = await policies.activate_policy(session, version, now=await database_now(session))
     return await _activated(activated, reprice, recompute=recompute)
 
 

@@ -4,10 +4,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api.deps import Now, OpenResources, SkuPath, Transaction
+from api.deps import OpenResources, SkuPath, Transaction
 from api.openapi import problems
 from api.routes import ApiRoute
 from api.schemas.prices import BatchPriceShown, PriceHistoryShown, PricePointShown, ProductPriceShown
+from flexiprice.db.database_clock import DATABASE_NOW, database_now
 from flexiprice.db.tables import MAIN_STORE
 from flexiprice.domain.catalogue import CalendarDate, StoreCode
 from flexiprice.errors import InvalidInput
@@ -23,11 +24,11 @@ Day = CalendarDate | None
 # A SKU may hold a slash.
 @router.get("/{sku:path}/price", responses=problems(404, 503))
 async def read_price(
-    resources: OpenResources, transaction: Transaction, now: Now, sku: SkuPath, store: InStore = MAIN_STORE
+    resources: OpenResources, transaction: Transaction, sku: SkuPath, store: InStore = MAIN_STORE
 ) -> ProductPriceShown:
     """What a product costs now in a store, each batch with its own price and why."""
     async with transaction() as session:
-        price = await get_price(session, sku=sku, store=store, now=now)
+        price = await get_price(session, sku=sku, store=store, now=DATABASE_NOW)
     return ProductPriceShown(
         sku=price.sku,
         store=price.store,
@@ -43,7 +44,6 @@ async def read_price_history(
     *,
     resources: OpenResources,
     transaction: Transaction,
-    now: Now,
     sku: SkuPath,
     store: InStore = MAIN_STORE,
     start: Annotated[Day, Query(alias="from", description="First day, by the store's calendar.")] = None,
@@ -53,6 +53,7 @@ async def read_price_history(
     if start is not None and end is not None and start > end:
         raise InvalidInput("from: must not be after to", field="from")
     async with transaction() as session:
+        now = await database_now(session)
         history = await get_price_history(session, sku=sku, store=store, now=now, start=start, end=end)
     return PriceHistoryShown(
         sku=history.sku,

@@ -9,12 +9,13 @@ from fastapi import APIRouter, Header, Path, Query, Request, Response
 
 from api.audit import Origin, change_in
 from api.audit_writer import AuditWriter
-from api.deps import Now, OpenResources, Transaction
+from api.deps import OpenResources, Transaction
 from api.openapi import problems
 from api.paths import status_url
 from api.routes import ApiRoute
 from api.schemas.discounts import FinishedRecompute, RecomputeResult
 from api.schemas.tasks import StartedTask, TaskStatus
+from flexiprice.db.database_clock import database_now
 from flexiprice.errors import NotFound
 from flexiprice.jobs.client import MAX_JOB_ID_LENGTH
 from flexiprice.jobs.declarations import RECOMPUTE_ALL_DISCOUNTS
@@ -58,7 +59,6 @@ async def trigger_recompute(
     *,
     resources: OpenResources,
     transaction: Transaction,
-    now: Now,
     request: Request,
     response: Response,
     origin: Origin,
@@ -72,6 +72,7 @@ async def trigger_recompute(
     threshold = days_threshold or resources.settings.days_threshold
     if not async_task:
         async with transaction() as session:
+            now = await database_now(session)
             summary = await recompute_all_discounts(session, now=now, days_threshold=threshold)
         finished = FinishedRecompute(status=RunStatus.SUCCEEDED, result=RecomputeResult.of(summary))
         return Response(finished.model_dump_json(), media_type="application/json")

@@ -7,11 +7,12 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Query
 from pydantic import TypeAdapter
 
-from api.deps import Now, Transaction
+from api.deps import Transaction
 from api.openapi import problems
 from api.paging import BY_INSTANT, Cursor, Instant, Limit, Page, Places
 from api.routes import ApiRoute
 from api.schemas.runs import ChangeShown, RunDetailsShown, RunShown, TaskFigures
+from flexiprice.db.database_clock import database_now
 from flexiprice.domain.run import RunState
 from flexiprice.jobs.client import MAX_JOB_ID_LENGTH
 from flexiprice.services import runs
@@ -65,12 +66,12 @@ async def get_run(transaction: Transaction, run_id: Annotated[UUID, Path()]) -> 
 @router.get("/stats", responses=problems(401, 503))
 async def get_statistics(
     transaction: Transaction,
-    now: Now,
     task: Annotated[_Text, Query(description="Only of this task.")] = None,
     hours: Annotated[float, Query(ge=0.01, le=8760, description="How far to look back.")] = 24,
 ) -> list[TaskFigures]:
     """Figures by task on the runs that began lately: how many, how they ended, how long they took."""
     async with transaction() as session:
+        now = await database_now(session)
         figures = await get_run_statistics(session, since=now - timedelta(hours=hours), until=now, task=task)
     return [TaskFigures.of_statistics(of_task) for of_task in figures]
 

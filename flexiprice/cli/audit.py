@@ -3,7 +3,6 @@
 import getpass
 import socket
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from flexiprice.cli.connections import with_resources
@@ -35,7 +34,6 @@ def operator() -> str:
 def cli_change(action: str, target: str = "", details: Mapping[str, object] | None = None) -> Change:
     """A change by the command that is being typed."""
     return Change(
-        at=datetime.now(UTC),
         actor=operator(),
         source=AuditSource.CLI,
         action=action,

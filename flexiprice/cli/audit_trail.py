@@ -1,7 +1,7 @@
 """`flexiprice audit`: who changed what."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Annotated
 
 import typer
@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from flexiprice.cli.connections import command_settings, in_transaction
 from flexiprice.cli.console import JsonOption, instant, new_table, output, plain, print_json
 from flexiprice.cli.durations import duration
+from flexiprice.db.database_clock import database_now
 from flexiprice.services.audit import MAX_LISTED_ENTRIES, RecordedChange, list_audit
 
 _MONTH = timedelta(days=30)
@@ -30,7 +31,7 @@ def audit(
     """Show who changed what, from where and when, the latest first. The entries are kept for good."""
 
     async def use(session: AsyncSession) -> tuple[RecordedChange, ...]:
-        after = datetime.now(UTC) - since
+        after = await database_now(session) - since
         return await list_audit(session, actor=actor, action=action, target=target, since=after, limit=limit)
 
     found = in_transaction(command_settings(), use)

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.cli.console import instant
+from flexiprice.db.database_clock import database_now
 from flexiprice.db.engine import database_errors
 from flexiprice.db.migrate import is_current
 from flexiprice.db.partitions import count_missing_partitions
@@ -52,7 +53,7 @@ def check_variables() -> list[Finding]:
     return [Finding(Health.WARNING, "settings", f"no setting reads {name}", advice) for name in unknown]
 
 
-async def check_database(settings: Settings, now: datetime) -> list[Finding]:
+async def check_database(settings: Settings) -> list[Finding]:
     """PostgreSQL, its tables and their partitions."""
     try:
         with database_errors():
@@ -60,7 +61,7 @@ async def check_database(settings: Settings, now: datetime) -> list[Finding]:
                 open_database(settings, program=_PROGRAM) as database,
                 database.sessions.begin() as session,
             ):
-                return [await _check_server(session), *await _check_tables(session, now)]
+                return [await _check_server(session), *await _check_tables(session)]
     except FlexiPriceError as error:
         return [
             Finding(
@@ -92,7 +93,7 @@ async def _check_server(session: AsyncSession) -> Finding:
     return Finding(Health.OK, "database", f"PostgreSQL {version}")
 
 
-async def _check_tables(session: AsyncSession, now: datetime) -> list[Finding]:
+async def _check_tables(session: AsyncSession) -> list[Finding]:
     if not await is_current(session):
         return [
             Finding(
@@ -102,7 +103,7 @@ async def _check_tables(session: AsyncSession, now: datetime) -> list[Finding]:
                 "run `flexiprice migrate`",
             )
         ]
-    missing = await count_missing_partitions(session, now=now)
+    missing = await count_missing_partitions(session, now=await database_now(session))
     if missing:
         partitions = Finding(
             Health.FAILED,
@@ -187,4 +188,4 @@ def _check_schedules(settings: Settings, workers: Sequence[LiveWorker], now: dat
 async def check_everything(settings: Settings) -> list[Finding]:
     """All findings, in the order in which a person would mend them."""
     now = datetime.now(UTC)
-    return [*check_variables(), *await check_database(settings, now), *await check_redis(settings, now)]
+    return [*check_variables(), *await check_database(settings), *await check_redis(settings, now)]

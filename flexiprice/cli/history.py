@@ -1,7 +1,7 @@
 """`flexiprice history`: what a product has cost."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Annotated
 
@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from flexiprice.cli.connections import command_settings, in_transaction
 from flexiprice.cli.console import JsonOption, instant, new_table, output, plain, print_json
 from flexiprice.cli.price_chart import draw_steps
+from flexiprice.db.database_clock import database_now
 from flexiprice.db.tables import MAIN_STORE
 from flexiprice.services.price_history import PriceHistory, PricePoint, get_price_history
 
@@ -30,14 +31,13 @@ def history(
     must be announced against in the European Union.
     """
     settings = command_settings()
-    now = datetime.now(UTC)
 
-    async def use(session: AsyncSession) -> PriceHistory:
-        return await get_price_history(
-            session, sku=sku, store=store, now=now, start=(now - timedelta(days=days)).date()
-        )
+    async def use(session: AsyncSession) -> tuple[datetime, PriceHistory]:
+        now = await database_now(session)
+        start = (now - timedelta(days=days)).date()
+        return now, await get_price_history(session, sku=sku, store=store, now=now, start=start)
 
-    found = in_transaction(settings, use)
+    now, found = in_transaction(settings, use)
     if as_json:
         print_json(found)
     else:

@@ -1,6 +1,6 @@
 """`flexiprice keys`: who may use the API, and for what."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated
 
 import typer
@@ -10,6 +10,7 @@ from flexiprice.cli.audit import cli_change
 from flexiprice.cli.connections import command_settings, in_transaction
 from flexiprice.cli.console import JsonOption, instant, new_table, output, plain, print_json, remarks
 from flexiprice.cli.durations import duration
+from flexiprice.db.database_clock import database_now
 from flexiprice.domain.access import Scope
 from flexiprice.services.api_keys import (
     IssuedKey,
@@ -49,9 +50,9 @@ def create(
 
     From the first key on, nobody is served under `/admin` without one, this machine included.
     """
-    now = datetime.now(UTC)
 
     async def use(session: AsyncSession) -> IssuedKey:
+        now = await database_now(session)
         issued = await create_api_key(
             session, name=name, scope=scope, now=now, expires_at=_after(now, expires_in)
         )
@@ -70,14 +71,13 @@ def list_all(
 ) -> None:
     """Show the keys: their scopes, ends and last uses; no secrets."""
 
-    async def use(session: AsyncSession) -> tuple[RecordedKey, ...]:
-        return await list_api_keys(session, with_revoked=with_revoked)
+    async def use(session: AsyncSession) -> tuple[datetime, tuple[RecordedKey, ...]]:
+        return await database_now(session), await list_api_keys(session, with_revoked=with_revoked)
 
-    found = in_transaction(command_settings(), use)
+    now, found = in_transaction(command_settings(), use)
     if as_json:
         print_json(found)
         return
-    now = datetime.now(UTC)
     table = new_table("name", "scope", "begins with", "created", "last used", "expires", "")
     for key in found:
         table.add_row(
@@ -109,9 +109,9 @@ def rotate(
     as_json: JsonOption = False,
 ) -> None:
     """Give a key a new secret and print it, this once; name and scope stay."""
-    now = datetime.now(UTC)
 
     async def use(session: AsyncSession) -> IssuedKey:
+        now = await database_now(session)
         issued = await rotate_api_key(
             session, name, now=now, overlap=overlap, expires_at=_after(now, expires_in)
         )
@@ -128,10 +128,9 @@ def rotate(
 @app.command()
 def revoke(*, name: NameArgument, as_json: JsonOption = False) -> None:
     """End a key for good."""
-    now = datetime.now(UTC)
 
     async def use(session: AsyncSession) -> RecordedKey:
-        revoked = await revoke_api_key(session, name, now=now)
+        revoked = await revoke_api_key(session, name, now=await database_now(session))
         await record_audit(session, [cli_change("revoke_api_key", name)])
         return revoked
 

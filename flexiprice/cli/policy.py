@@ -1,6 +1,5 @@
 """`flexiprice policy`: the rules that make the prices, looked at, tried out, stored and activated."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -14,6 +13,7 @@ from flexiprice.cli.options import CategoryOption, DaysThresholdOption, LimitOpt
 from flexiprice.cli.policy_findings import PolicyFile, lint_file, read_sound_policy, show_findings
 from flexiprice.cli.policy_yaml import policy_yaml
 from flexiprice.cli.preview_tables import show_preview
+from flexiprice.db.database_clock import database_now
 from flexiprice.domain.policy_lint import Severity
 from flexiprice.policies.default import default_policy_text
 from flexiprice.services import policies
@@ -118,7 +118,7 @@ def preview(
     async def use(session: AsyncSession) -> RecomputePreview:
         return await preview_recompute(
             session,
-            now=datetime.now(UTC),
+            now=await database_now(session),
             days_threshold=settings.days_threshold if days_threshold is None else days_threshold,
             policy=policy,
             on=on.date() if on is not None else None,
@@ -171,7 +171,7 @@ def rollback(*, as_json: JsonOption = False) -> None:
     settings = command_settings()
 
     async def use(session: AsyncSession) -> PolicyVersion:
-        active = await policies.roll_back_policy(session, now=datetime.now(UTC))
+        active = await policies.roll_back_policy(session, now=await database_now(session))
         await record_audit(session, [cli_change("roll_back_policy", str(active.version))])
         return active
 
@@ -179,7 +179,7 @@ def rollback(*, as_json: JsonOption = False) -> None:
 
 
 async def _activate(session: AsyncSession, version: int) -> PolicyVersion:
-    activated = await policies.activate_policy(session, version, now=datetime.now(UTC))
+    activated = await policies.activate_policy(session, version, now=await database_now(session))
     await record_audit(session, [cli_change("activate_policy", str(version))])
     return activated
 

@@ -1,6 +1,5 @@
 """`flexiprice prices`: the discounts in force."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -9,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from flexiprice.cli.connections import command_settings, in_transaction
 from flexiprice.cli.console import JsonOption, new_table, output, percent, plain, print_json, why
 from flexiprice.cli.options import CategoryOption, LimitOption, StoreOption
+from flexiprice.db.database_clock import database_now
 from flexiprice.services.discounts import DiscountOrder, OpenDiscount, list_open_discounts
 
 
@@ -29,7 +29,7 @@ def prices(
     async def use(session: AsyncSession) -> tuple[OpenDiscount, ...]:
         return await list_open_discounts(
             session,
-            now=datetime.now(UTC),
+            now=await database_now(session),
             store=store,
             category=category,
             expiring_within=expiring_within,

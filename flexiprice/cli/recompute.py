@@ -1,6 +1,5 @@
 """`flexiprice recompute`: prices made anew by a worker, or only shown."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -20,6 +19,7 @@ from flexiprice.cli.options import (
 )
 from flexiprice.cli.patience import Patience
 from flexiprice.cli.preview_tables import show_preview
+from flexiprice.db.database_clock import database_now
 from flexiprice.jobs.declarations import RECOMPUTE_ALL_DISCOUNTS
 from flexiprice.services.preview import RecomputePreview, preview_recompute
 
@@ -62,7 +62,7 @@ def recompute(
     async def use(session: AsyncSession) -> RecomputePreview:
         return await preview_recompute(
             session,
-            now=datetime.now(UTC),
+            now=await database_now(session),
             days_threshold=threshold,
             on=on.date() if on is not None else None,
             store=store,

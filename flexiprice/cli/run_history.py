@@ -1,6 +1,6 @@
 """`flexiprice runs | stats`: what has run, and how it went."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Annotated
 
 import typer
@@ -10,6 +10,7 @@ from flexiprice.cli.connections import command_settings, in_transaction, with_re
 from flexiprice.cli.console import JsonOption, instant, new_table, output, plain, print_json
 from flexiprice.cli.durations import duration, short
 from flexiprice.cli.inspection import show_workers
+from flexiprice.db.database_clock import database_now
 from flexiprice.domain.run import RunState
 from flexiprice.jobs.fleet import LiveWorker
 from flexiprice.resources import Resources
@@ -40,9 +41,10 @@ def runs(
     as_json: JsonOption = False,
 ) -> None:
     """Show what workers have run, the latest first; each try of a job is a run."""
-    wanted = RunFilter(task=task, states=tuple(status or ()), since=datetime.now(UTC) - since)
 
     async def use(session: AsyncSession) -> tuple[RecordedRun, ...]:
+        begun_since = await database_now(session) - since
+        wanted = RunFilter(task=task, states=tuple(status or ()), since=begun_since)
         return await list_runs(session, wanted, limit=limit)
 
     found = in_transaction(command_settings(), use)
@@ -69,10 +71,10 @@ def runs(
 
 def stats(*, since: SinceOption = _DAY, as_json: JsonOption = False) -> None:
     """Show figures on the live workers, and on the runs of each task."""
-    now = datetime.now(UTC)
 
     async def use(resources: Resources) -> tuple[tuple[LiveWorker, ...], tuple[TaskStatistics, ...]]:
         async with resources.sessions.begin() as session:
+            now = await database_now(session)
             figures = await get_run_statistics(session, since=now - since, until=now)
         return await resources.tasks.live_workers(), figures
 

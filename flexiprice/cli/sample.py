@@ -1,8 +1,7 @@
 """Loads the sample catalogue, dated from today."""
 
-from datetime import UTC, datetime
-
 from flexiprice.cli.audit import cli_change
+from flexiprice.db.database_clock import database_now
 from flexiprice.resources import open_resources
 from flexiprice.services.audit import record_audit
 from flexiprice.services.sample_catalogue import SampleSummary, load_sample_catalogue
@@ -15,6 +14,7 @@ async def load_sample(settings: Settings) -> SampleSummary:
         open_resources(settings, program="flexiprice-sample") as resources,
         resources.sessions.begin() as session,
     ):
-        loaded = await load_sample_catalogue(session, today=datetime.now(UTC).date())
+        today = (await database_now(session)).date()
+        loaded = await load_sample_catalogue(session, today=today)
         await record_audit(session, [cli_change("load_sample")])
         return loaded

@@ -116,7 +116,7 @@ class AuditEntry(Base):
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
-    at: Mapped[Instant]
+    at: Mapped[Instant] = mapped_column(insert_default=func.clock_timestamp())
     actor: Mapped[str]
     source: Mapped[AuditSource] = mapped_column(_enum(AuditSource, "audit_source"))
     address: Mapped[str | None]

@@ -9,9 +9,10 @@ from flexiprice.db.policy_sql import fenced
 from flexiprice.db.tables import Store
 
 
-def store_days(now: datetime) -> Subquery:
+def store_days(now: datetime | ColumnElement[datetime]) -> Subquery:
     """Stores with `store_id`, `code` and `day`, the date that `now` falls on in the store's time zone."""
-    return store_days_at(bindparam(None, now, TIMESTAMP(timezone=True)))
+    told = bindparam(None, now, TIMESTAMP(timezone=True)) if isinstance(now, datetime) else now
+    return store_days_at(told)
 
 
 def store_days_at(now: ColumnElement[datetime]) -> Subquery:

@@ -176,6 +176,11 @@ async def any_key_in_force(session: AsyncSession, *, now: datetime) -> bool:
     return bool(await session.scalar(select(exists().where(in_force))))
 
 
+def can_be_key(presented: str) -> bool:
+    """Whether a text has the form of a key; of any other, nobody needs to be asked."""
+    return _KEY.fullmatch(presented) is not None
+
+
 async def find_key_holder(session: AsyncSession, presented: str, *, now: datetime) -> KeyHolder | None:
     """Whose key this is; None for one that is unknown, wrong, revoked or expired. Notes the use.
 

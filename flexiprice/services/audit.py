@@ -19,20 +19,7 @@ _NEVER_EMPTY: Final = frozenset({"actor", "action"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """Something that a person changed.
-
-    Attributes:
-        at: when.
-        actor: who: the name of a key, a user of the machine; never a secret.
-        source: through which door.
-        action: what was done, such as `revoke_job` or `pause_schedule`.
-        target: to what: a job's id, a queue's name; empty where the action says it all.
-        address: from which network address or terminal, where that is known.
-        details: what else there is to know, as JSON, with secrets hidden already.
-    """
-
-    at: datetime
+class _Facts:
     actor: str
     source: AuditSource
     action: str
@@ -42,13 +29,32 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RecordedChange(Change):
-    """A change as it was recorded.
+class Change(_Facts):
+    """Something that a person changed.
 
     Attributes:
+        actor: who: the name of a key, a user of the machine; never a secret.
+        source: through which door.
+        action: what was done, such as `revoke_job` or `pause_schedule`.
+        target: to what: a job's id, a queue's name; empty where the action says it all.
+        address: from which network address or terminal, where that is known.
+        details: what else there is to know, as JSON, with secrets hidden already.
+        at: when; None for the moment at which PostgreSQL records it, by its clock.
+    """
+
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedChange(_Facts):
+    """A change as it was recorded; the attributes of `Change`, and these.
+
+    Attributes:
+        at: when, by PostgreSQL's clock.
         entry_id: orders the entries of one instant.
     """
 
+    at: datetime
     entry_id: int
 
 
@@ -124,8 +130,7 @@ def _check(change: Change) -> None:
 
 
 def _row(change: Change) -> dict[str, Any]:
-    return {
-        "at": change.at,
+    return ({} if change.at is None else {"at": change.at}) | {
         "actor": change.actor,
         "source": change.source,
         "action": change.action,

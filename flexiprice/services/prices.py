@@ -5,7 +5,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Select, and_, func, select
+from sqlalchemy import ColumnElement, Select, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.db.limit_mask import limits_of
@@ -47,8 +47,16 @@ class ProductPrice:
     batches: tuple[BatchPrice, ...]
 
 
-async def get_price(session: AsyncSession, *, sku: str, store: str, now: datetime) -> ProductPrice:
+async def get_price(
+    session: AsyncSession, *, sku: str, store: str, now: datetime | ColumnElement[datetime]
+) -> ProductPrice:
     """What a product costs in a store at `now`; expired and sold out batches do not count.
+
+    Args:
+        session: a transaction.
+        sku: the product.
+        store: the store's code.
+        now: the instant, or an SQL expression for it such as `DATABASE_NOW`.
 
     Raises:
         NotFound: there is no such product or store.
@@ -68,7 +76,7 @@ async def get_price(session: AsyncSession, *, sku: str, store: str, now: datetim
     )
 
 
-def _prices(sku: str, store: str, now: datetime) -> Select[*tuple[Any, ...]]:
+def _prices(sku: str, store: str, now: datetime | ColumnElement[datetime]) -> Select[*tuple[Any, ...]]:
     """A row for each batch that can be sold, or one without a batch: all in one round trip."""
     stores = store_days(now)
     can_be_sold = and_(

@@ -65,7 +65,7 @@ async def fence_worker(
     sessions: async_sessionmaker[AsyncSession],
     worker_id: str,
     *,
-    now: datetime,
+    now: datetime | None = None,
     patience: timedelta = timedelta(seconds=10),
 ) -> int:
     """Ends a lost worker's database sessions and keeps it from committing anything ever after.
@@ -77,7 +77,7 @@ async def fence_worker(
     Args:
         sessions: makes the sessions of whoever fences.
         worker_id: whom to fence; registered or not.
-        now: when it counts as lost.
+        now: when it counts as lost; None for the instant by PostgreSQL's clock.
         patience: how long to try.
 
     Returns:
@@ -114,9 +114,11 @@ async def _end_sessions(sessions: async_sessionmaker[AsyncSession], name: str) -
         return found, left
 
 
-async def _mark_lost(sessions: async_sessionmaker[AsyncSession], worker_id: str, now: datetime) -> bool:
+async def _mark_lost(
+    sessions: async_sessionmaker[AsyncSession], worker_id: str, now: datetime | None
+) -> bool:
     """Marks a worker as lost, if none of its tasks has a transaction open; returns whether it did."""
-    marking = insert(RegisteredWorker).values(id=worker_id, lost_at=now)
+    marking = insert(RegisteredWorker).values(id=worker_id, lost_at=now or func.now())
     marking = marking.on_conflict_do_update(
         index_elements=[RegisteredWorker.id],
         set_={"lost_at": func.coalesce(RegisteredWorker.lost_at, marking.excluded.lost_at)},

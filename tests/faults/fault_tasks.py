@@ -7,6 +7,7 @@ import signal
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from flexiprice.db.database_clock import database_now
 from flexiprice.jobs.declarations import NoArguments, Schedule, TaskArguments, TaskDeclaration
 from flexiprice.services.recompute import recompute_all_discounts
 from flexiprice.settings import Queue
@@ -50,7 +51,7 @@ async def recompute(run: TaskRun, arguments: Pauses) -> None:
     """The whole recompute, held up with all of its locks before it commits."""
 
     async def work(session: AsyncSession) -> None:
-        await recompute_all_discounts(session, now=run.now)
+        await recompute_all_discounts(session, now=await database_now(session))
         await _note(session, "fault_effects", run)
         await asyncio.sleep(arguments.before)
 

@@ -37,7 +37,7 @@ def settings(database_url: str, redis_url: str) -> Settings:
 
 @pytest.fixture
 def run(resources: Resources) -> TaskRun:
-    return TaskRun(job_id="job", enqueued_at=NOON, worker_id="one", attempt=1, now=NOON, resources=resources)
+    return TaskRun(job_id="job", enqueued_at=NOON, worker_id="one", attempt=1, resources=resources)
 
 
 async def effect(session: AsyncSession) -> dict[str, object]:

@@ -156,7 +156,6 @@ class JobRunner:
                 enqueued_at=instant(call.enqueued_ms),
                 worker_id=self._worker_id,
                 attempt=call.attempt,
-                now=datetime.now(tz=UTC),
                 resources=self._resources,
                 progress=progress,
                 parts=int(job.record.get("parts", 0)),

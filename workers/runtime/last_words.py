@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
 from arq.connections import ArqRedis
@@ -13,6 +13,7 @@ from arq.utils import timestamp_ms, to_unix_ms
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
+from flexiprice.db.database_clock import database_now
 from flexiprice.db.engine import database_errors
 from flexiprice.errors import DatabaseUnavailable, RemoteError
 from flexiprice.jobs import codec, keys
@@ -140,7 +141,8 @@ class LastWords:
         async with asyncio.timeout(_ASK_SECONDS):
             with database_errors():
                 async with self._sessions.begin() as session:
-                    return await mark_runs_lost(session, worker_id, now=datetime.now(tz=UTC))
+                    now = await database_now(session)
+                    return await mark_runs_lost(session, worker_id, now=now)
 
     async def _left_of(self, runs: Sequence[UntoldRun]) -> dict[str, _Left]:
         job_ids = list(dict.fromkeys(run.job_id for run in runs))

@@ -1,11 +1,11 @@
 """What a worker makes sure of before it takes its first job."""
 
 import asyncio
-from datetime import UTC, datetime
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
+from flexiprice.db.database_clock import database_now
 from flexiprice.db.engine import database_errors
 from flexiprice.db.migrate import is_current
 from flexiprice.db.partitions import ensure_partitions
@@ -32,7 +32,7 @@ async def ready_database(sessions: async_sessionmaker[AsyncSession]) -> None:
                             "flexiprice: the database does not have this version's tables: "
                             "run `flexiprice migrate`"
                         )
-                    await ensure_partitions(session, now=datetime.now(tz=UTC))
+                    await ensure_partitions(session, now=await database_now(session))
         except DatabaseUnavailable as error:
             if attempt == _ATTEMPTS:
                 raise SystemExit(f"flexiprice: {error}") from None

@@ -76,9 +76,7 @@ class Reaper:
         """Keeps the worker from committing anything more; returns whether that is certain."""
         try:
             with database_errors():
-                ended = await fence_worker(
-                    self._sessions, worker_id, now=datetime.now(tz=UTC), patience=_FENCE_PATIENCE
-                )
+                ended = await fence_worker(self._sessions, worker_id, patience=_FENCE_PATIENCE)
         except (DatabaseUnavailable, DBAPIError, OSError) as error:
             if worker_id not in self._put_off:
                 self._put_off.add(worker_id)

@@ -27,7 +27,6 @@ class TaskRun:
         enqueued_at: when it was enqueued.
         worker_id: who runs it.
         attempt: the number of this try, from 1.
-        now: when it began; a body needs no other clock.
         resources: the connections of the worker.
         progress: where `report_progress` goes; nowhere where it is None.
         parts: how many parts an earlier try has given the job; see `parts.done_in_parts`.
@@ -37,7 +36,6 @@ class TaskRun:
     enqueued_at: datetime
     worker_id: str
     attempt: int
-    now: datetime
     resources: Resources
     progress: ProgressReporter | None = None
     parts: int = 0

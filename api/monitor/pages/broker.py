@@ -17,6 +17,7 @@ from api.monitor.parts.text import Text
 from api.monitor.patience import answered
 from api.monitor.shell import page
 from api.monitor.table_groups import TableGroup, grouped
+from flexiprice.db.database_clock import database_now
 from flexiprice.db.engine import database_errors
 from flexiprice.db.pool_use import pool_use
 from flexiprice.errors import FlexiPriceError
@@ -210,7 +211,7 @@ class _Facts(ui.element):
 async def _read_database(resources: Resources) -> DatabaseSize:
     with database_errors():
         async with resources.sessions() as session:
-            return await get_database_size(session, now=datetime.now(UTC))
+            return await get_database_size(session, now=await database_now(session))
 
 
 def _table_row(group: TableGroup) -> None:

@@ -1,7 +1,6 @@
 """Changes that a viewer makes: allowed, carried out, written down, and answered for."""
 
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from typing import Final
 
 from nicegui import ui
@@ -38,7 +37,6 @@ async def carry_out(action: str, target: str, make: Making, *, right: Right = Ri
         ui.notify(refusal, type="negative")
         return False
     change = Change(
-        at=datetime.now(UTC),
         actor=viewer.name,
         source=AuditSource.MONITOR,
         action=action,

@@ -1,7 +1,7 @@
 """How a product's prices went: a search, a chart of steps, and each step with its reason."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from urllib.parse import urlencode
 
@@ -77,8 +77,7 @@ class ProductPrices(ui.element):
                 if not self._sku:
                     Text("p", "Find a product to see how its prices went, and why.", classes="quiet")
                     return
-                now = datetime.now(UTC)
-                steps = await read_steps(resources, sku=self._sku, store=self._store, now=now)
+                steps, now = await read_steps(resources, sku=self._sku, store=self._store)
             except NotFound as error:
                 Text("p", f"{error.message}.", classes="quiet")
                 return

@@ -4,12 +4,12 @@ Used by plain `alembic` commands, configured in pyproject.toml, and by `flexipri
 """
 
 import asyncio
-from datetime import UTC, datetime
 
 from alembic import context
 from alembic.runtime.migration import MigrationInfo
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
+from flexiprice.db.database_clock import DATABASE_NOW
 from flexiprice.db.engine import create_engine
 from flexiprice.db.locks import Lock, take_lock_on
 from flexiprice.db.operations_tables import METADATA
@@ -38,7 +38,7 @@ def _migrate(connection: Connection) -> None:
     )
     context.run_migrations()
     if upgraded:
-        ensure_partitions_on(connection, now=datetime.now(UTC))
+        ensure_partitions_on(connection, now=connection.execute(select(DATABASE_NOW)).scalar_one())
 
 
 async def _run() -> None:

@@ -1,0 +1,17 @@
+"""The clock that decides a store's day, and so its prices: PostgreSQL's, whatever machine asks."""
+
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+DATABASE_NOW: Final[ColumnElement[datetime]] = func.now()
+"""The start of the transaction by PostgreSQL's clock, as an SQL expression: costs no round trip."""
+
+_NOW: Final = select(DATABASE_NOW)
+
+
+async def database_now(session: AsyncSession) -> datetime:
+    """The start of the session's transaction by PostgreSQL's clock, in UTC: one round trip."""
+    return (await session.execute(_NOW)).scalar_one()
