@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Match
 
 from api.schemas.problem import FieldError, Problem
+from flexiprice.db.sqlstate import BAD_VALUE, sqlstate_of
 from flexiprice.errors import FlexiPriceError, InvalidPolicy
 from flexiprice.telemetry import get_logger
 
@@ -29,6 +30,8 @@ STATUS_OF: Final[Mapping[str, int]] = {
     "conflict": 409,
     "unavailable": 503,
     "database_unavailable": 503,
+    "database_busy": 503,
+    "not_migrated": 503,
     "redis_unavailable": 503,
     "queue_full": 503,
     # Found out only when the server refuses what is configured: the operator's to mend, not the client's.
@@ -48,12 +51,6 @@ _CODE_OF: Final[Mapping[int, str]] = {
 }
 # Names that RFC 9110 has changed, so that they do not depend on Python's version.
 _TITLE_OF: Final[Mapping[int, str]] = {413: "Content Too Large", 422: "Unprocessable Content"}
-# By SQLSTATE: two writers in each other's way, of whom the server has sent one back.
-_TRY_AGAIN: Final = ("40001", "40P01", "55P03", "57014")
-_BAD_VALUE: Final = "22"
-# A table or a column that this version knows and the database does not.
-_NOT_MIGRATED: Final = ("42P01", "42703")
-
 _log = get_logger(__name__)
 
 
@@ -180,13 +177,7 @@ def _field_error(details: Mapping[str, Any]) -> FieldError:
 
 
 def _database_problem(error: DBAPIError) -> ProblemResponse | None:
-    sqlstate = str(getattr(error.orig, "sqlstate", None) or "")
-    if sqlstate in _TRY_AGAIN:
-        return ProblemResponse(503, "unavailable", "another change was in the way; try again")
-    if sqlstate in _NOT_MIGRATED:
-        _log.error("database_not_migrated", reason=str(error.orig))
-        return ProblemResponse(503, "not_migrated", "the database is older: run `flexiprice migrate`")
-    if sqlstate.startswith(_BAD_VALUE):
+    if sqlstate_of(error.orig).startswith(BAD_VALUE):
         # A net below the checks of every field: what slips through them is still the client's value.
         _log.warning("value_refused_by_database", reason=str(error.orig))
         return ProblemResponse(422, "invalid_input", "a value cannot be stored")

@@ -78,9 +78,24 @@ class TransientError(FlexiPriceError):
 
 
 class DatabaseUnavailable(TransientError):
-    """PostgreSQL does not answer, or ended the connection."""
+    """PostgreSQL does not answer, ended the connection, or refuses the work for now.
+
+    Where PostgreSQL gave a code, `details` has it as `sqlstate`, with the `reason` and the `advice` apart.
+    """
 
     code = "database_unavailable"
+
+
+class DatabaseBusy(DatabaseUnavailable):
+    """PostgreSQL works, and other work stood in the way of this: a lock, a time limit, a full pool."""
+
+    code = "database_busy"
+
+
+class DatabaseNotMigrated(DatabaseUnavailable):
+    """Tables or columns of this version are missing: nobody has migrated, or a restore is under way."""
+
+    code = "not_migrated"
 
 
 class RedisUnavailable(TransientError):

@@ -27,9 +27,6 @@ _SHORT_PATIENCE_SECONDS: Final = 0.8
 _MOST_SHARED: Final = 200
 _KEPT_POINTS: Final = WINDOW // STEP
 
-# By SQLSTATE: a table or a column that is not there.
-_MISSING_TABLES: Final = ("42P01", "42703")
-
 _log = get_logger(__name__)
 Value = TypeVar("Value")
 Render = Callable[[Snapshot], None]
@@ -163,7 +160,7 @@ class Live:
             return None, before.after_silence(datetime.now(UTC), error.message)
         except DBAPIError as error:
             _log.warning("not_read", reason=str(error.orig))
-            return None, before.after_silence(datetime.now(UTC), _database_reason(error))
+            return None, before.after_silence(datetime.now(UTC), "refuses what it is asked; the log says why")
         except Exception as error:  # noqa: BLE001 -- whatever it is, it must not end the reading
             _log.exception("not_read")
             return None, before.after_silence(datetime.now(UTC), f"{type(error).__name__}: see the log")
@@ -174,9 +171,3 @@ def _unserved(fleet: Fleet, before: Snapshot) -> dict[Queue, datetime | None]:
     served = {queue for worker in fleet.workers for queue in worker.queues}
     found_at = None if before.fleet is None else fleet.at
     return {queue: before.unserved_since.get(queue, found_at) for queue in Queue if queue not in served}
-
-
-def _database_reason(error: DBAPIError) -> str:
-    if getattr(error.orig, "sqlstate", None) in _MISSING_TABLES:
-        return "its tables are not those of this version: run `flexiprice migrate`"
-    return "refuses what it is asked; the log says why"

@@ -63,11 +63,8 @@ async def check_database(settings: Settings) -> list[Finding]:
             ):
                 return [await _check_server(session), *await _check_tables(session)]
     except FlexiPriceError as error:
-        return [
-            Finding(
-                Health.FAILED, "database", error.message, "start PostgreSQL, or set FLEXIPRICE_DATABASE_URL"
-            )
-        ]
+        advice = str(error.details.get("advice", "start PostgreSQL, or set FLEXIPRICE_DATABASE_URL"))
+        return [Finding(Health.FAILED, "database", str(error.details.get("reason", error.message)), advice)]
 
 
 async def check_redis(settings: Settings, now: datetime) -> list[Finding]:

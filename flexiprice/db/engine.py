@@ -11,23 +11,29 @@ from typing import Any, cast
 
 import asyncpg  # pyright: ignore[reportMissingTypeStubs]
 from sqlalchemy import event
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from flexiprice.errors import DatabaseUnavailable, InvalidSettings
+from flexiprice.db.sqlstate import (
+    CONNECTION_LOST,
+    LOGIN_REFUSED,
+    PLAN_OUTDATED,
+    POOLED_STATEMENT,
+    not_now,
+    sqlstate_of,
+)
+from flexiprice.errors import DatabaseBusy, DatabaseUnavailable, InvalidSettings
 from flexiprice.settings import Settings
 
+# SQLAlchemy's word for a prepared statement whose tables have changed; it prepares anew.
+_PlanOutdated = AsyncAdapt_asyncpg_dbapi.InvalidCachedStatementError
 _CONNECT_TIMEOUT_SECONDS = 10
 _POOL_TIMEOUT_SECONDS = 10
 # Shorter than the patience of most firewalls and load balancers with an idle connection.
 _RECYCLE_SECONDS = 1800
-# By SQLSTATE: connections broken, too many, the server starting, stopping, crashed or promoted.
-AWAY = ("08", "53300", "57P01", "57P02", "57P03", "57P05", "25006")
-_REFUSED = ("28", "3D000")
-# A prepared statement that somebody else has made, or nobody: each transaction has another session.
-_POOLED = ("42P05", "26000")
 # A statement without a name is gone with the next one: behind a pooler, where every transaction may have
 # another session, one with a name would not be found again, or be found there by somebody else.
 _PREPARES_NOTHING: Mapping[str, Any] = {
@@ -82,7 +88,7 @@ def database_errors() -> Generator[None]:
     try:
         yield
     except PoolTimeoutError as error:
-        raise DatabaseUnavailable("every connection to the database stayed busy; try again") from error
+        raise DatabaseBusy("every connection to the database stayed busy; try again") from error
     except DBAPIError as error:
         translated = _meaning(error.orig, lost=error.connection_invalidated)
         if translated is None:
@@ -129,17 +135,18 @@ def _translate(context: ExceptionContext) -> Exception | None:
 
 
 def _meaning(error: BaseException | None, *, lost: bool) -> Exception | None:
-    sqlstate = str(getattr(error, "sqlstate", None) or "")
-    if sqlstate.startswith(_REFUSED):
+    sqlstate = sqlstate_of(error)
+    if sqlstate.startswith(LOGIN_REFUSED):
         return InvalidSettings(f"FLEXIPRICE_DATABASE_URL: {_driver_message(error)}")
-    if sqlstate in _POOLED:
+    if sqlstate in POOLED_STATEMENT:
         return InvalidSettings(
             "FLEXIPRICE_DATABASE_PREPARED_STATEMENTS: must be false behind a pooler in transaction mode, "
             "such as PgBouncer"
         )
-    if lost or sqlstate.startswith(AWAY):
-        return DatabaseUnavailable("the database ended the connection, or is starting or stopping; try again")
-    return None
+    if isinstance(error, _PlanOutdated):
+        return PLAN_OUTDATED.raised("")
+    meaning = not_now(sqlstate) or (CONNECTION_LOST if lost else None)
+    return meaning and meaning.raised(sqlstate)
 
 
 def _driver_message(error: BaseException | None) -> str:

@@ -4,15 +4,15 @@ import re
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, func, select, text
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.db.locks import Lock, take_lock_on
+from flexiprice.db.sqlstate import LOCK_NOT_AVAILABLE
 from flexiprice.db.tables import PriceDecision, PriceSnapshot
+from flexiprice.errors import DatabaseBusy
 
 MONTHS_AHEAD = 2
 _PARTITIONED = (PriceDecision.__tablename__, PriceSnapshot.__tablename__)
-_LOCK_NOT_AVAILABLE = "55P03"
 _PRESENT = text(
     "SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid "
     "WHERE inhparent = ANY (CAST(CAST(:parents AS text[]) AS regclass[]))"
@@ -74,8 +74,8 @@ async def _drop(session: AsyncSession, name: str) -> bool:
             # Whoever wants to read the history waits behind this, so it must not wait for long itself.
             await session.execute(select(func.set_config("lock_timeout", "3s", True)))
             await session.execute(text(f"DROP TABLE {name}"))
-    except DBAPIError as error:
-        if getattr(error.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE:
+    except DatabaseBusy as error:
+        if error.details.get("sqlstate") != LOCK_NOT_AVAILABLE:
             raise
         return False
     return True

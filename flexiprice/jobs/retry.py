@@ -10,12 +10,10 @@ from redis.exceptions import AuthenticationError, AuthorizationError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from flexiprice.db.engine import AWAY
+from flexiprice.db.sqlstate import not_now, sqlstate_of
 from flexiprice.errors import TimeLimitExceeded, TransientError
 from flexiprice.jobs import redis
 
-# By SQLSTATE: two transactions stood in each other's way, and this one was chosen to give in.
-_IN_THE_WAY: Final = ("40001", "40P01", "55P03")
 _REDIS_AWAY: Final = tuple(kind for kind in redis.UNAVAILABLE if kind is not OSError)
 _NETWORK: Final = frozenset(
     {
@@ -111,4 +109,4 @@ def is_transient(error: BaseException) -> bool:  # noqa: PLR0911 -- one line for
 
 def _is_passing(error: BaseException | None) -> bool:
     """By the SQLSTATE of a driver's exception, if it has one."""
-    return str(getattr(error, "sqlstate", None) or "").startswith((*AWAY, *_IN_THE_WAY))
+    return not_now(sqlstate_of(error)) is not None

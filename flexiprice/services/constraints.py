@@ -5,10 +5,8 @@ from contextlib import contextmanager
 
 from sqlalchemy.exc import IntegrityError
 
+from flexiprice.db.sqlstate import FOREIGN_KEY_VIOLATION, UNIQUE_VIOLATION, sqlstate_of
 from flexiprice.errors import Conflict
-
-_UNIQUE_VIOLATION = "23505"
-_FOREIGN_KEY_VIOLATION = "23503"
 
 
 @contextmanager
@@ -17,7 +15,7 @@ def conflict_where_taken(message: str) -> Generator[None]:
 
     The transaction has failed then: the caller can only roll it back.
     """
-    with _conflict(_UNIQUE_VIOLATION, message):
+    with _conflict(UNIQUE_VIOLATION, message):
         yield
 
 
@@ -27,7 +25,7 @@ def conflict_where_needed(message: str) -> Generator[None]:
 
     The transaction has failed then: the caller can only roll it back.
     """
-    with _conflict(_FOREIGN_KEY_VIOLATION, message):
+    with _conflict(FOREIGN_KEY_VIOLATION, message):
         yield
 
 
@@ -36,6 +34,6 @@ def _conflict(sqlstate: str, message: str) -> Generator[None]:
     try:
         yield
     except IntegrityError as error:
-        if getattr(error.orig, "sqlstate", None) == sqlstate:
+        if sqlstate_of(error.orig) == sqlstate:
             raise Conflict(message) from error
         raise

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from flexiprice.db.sqlstate import INVALID_PARAMETER_VALUE, sqlstate_of
 from flexiprice.db.tables import MAIN_STORE, Store
 from flexiprice.errors import Conflict, InvalidInput, NotFound
 from flexiprice.services.constraints import conflict_where_needed
@@ -24,7 +25,6 @@ class StoreRecord:
     created_at: datetime
 
 
-_INVALID_PARAMETER_VALUE = "22023"
 _COLUMNS = (Store.code, Store.time_zone, Store.created_at)
 
 
@@ -120,7 +120,7 @@ def _known_to_the_database(time_zone: str) -> Generator[None]:
     try:
         yield
     except DBAPIError as error:
-        if getattr(error.orig, "sqlstate", None) == _INVALID_PARAMETER_VALUE:
+        if sqlstate_of(error.orig) == INVALID_PARAMETER_VALUE:
             raise InvalidInput(
                 f"the database does not know the time zone {time_zone!r}", field="time_zone"
             ) from error

@@ -11,17 +11,16 @@ from typing import Final
 
 from sqlalchemy import Integer, String, column, delete, func, select, table
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from flexiprice.db.operations_tables import RegisteredWorker
-from flexiprice.errors import DatabaseUnavailable
+from flexiprice.db.sqlstate import LOCK_NOT_AVAILABLE
+from flexiprice.errors import DatabaseBusy, DatabaseUnavailable
 
 _PREFIX: Final = "flexiprice-worker:"
 # PostgreSQL cuts the name of a session here, and two workers might be left with one name.
 _LONGEST_SESSION_NAME: Final = 63
 _LOCK_TIMEOUT: Final = "250ms"
-_LOCK_NOT_AVAILABLE: Final = "55P03"
 # How long one look waits for one session to end, in milliseconds.
 _END_WITHIN: Final = 200
 
@@ -127,8 +126,8 @@ async def _mark_lost(
         async with sessions.begin() as session:
             await session.execute(select(func.set_config("lock_timeout", _LOCK_TIMEOUT, True)))
             await session.execute(marking)
-    except DBAPIError as error:
-        if getattr(error.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE:
+    except DatabaseBusy as error:
+        if error.details.get("sqlstate") != LOCK_NOT_AVAILABLE:
             raise
         return False
     return True

@@ -8,14 +8,15 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from flexiprice.db.engine import database_errors
+from flexiprice.db.sqlstate import BAD_VALUE, CONSTRAINT_VIOLATION, sqlstate_of
 from flexiprice.errors import DatabaseUnavailable
 from flexiprice.services.run_recording import RunRecord, record_runs
 from flexiprice.telemetry import get_logger
 
 _LOGGER = get_logger(__name__)
 _WRITE_SECONDS: Final = 20.0
-# By SQLSTATE: the database understands what it is told, and cannot keep it.
-_REFUSED: Final = ("22", "23")
+# The database understands what it is told, and cannot keep it.
+_REFUSED: Final = (BAD_VALUE, CONSTRAINT_VIOLATION)
 
 
 async def write_records(sessions: async_sessionmaker[AsyncSession], records: Sequence[RunRecord]) -> int:
@@ -32,6 +33,8 @@ async def write_records(sessions: async_sessionmaker[AsyncSession], records: Seq
             with database_errors():
                 async with sessions.begin() as session:
                     await record_runs(session, records)
+    except DatabaseUnavailable:
+        raise
     except Exception as error:
         if not _is_refusal(error):
             raise DatabaseUnavailable(str(error) or "the database does not answer in time") from error
@@ -49,5 +52,5 @@ async def write_records(sessions: async_sessionmaker[AsyncSession], records: Seq
 def _is_refusal(error: Exception) -> bool:
     """It is for what the records say, and would be so at any time."""
     if isinstance(error, DBAPIError):
-        return str(getattr(error.orig, "sqlstate", None) or "").startswith(_REFUSED)
+        return sqlstate_of(error.orig).startswith(_REFUSED)
     return isinstance(error, (TypeError, ValueError, RecursionError))
