@@ -9,11 +9,13 @@ from fastapi import Depends, Path, Query, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.audit import change_in
-from flexiprice.db.engine import database_errors
+from api.transactions import Transactions
+from flexiprice.db.work import Work
 from flexiprice.domain.catalogue import MAX_BATCH_ID, CategoryName, Sku, StoreCode
 from flexiprice.resources import Resources
 from flexiprice.services.audit import record_audit
 
+_READS = frozenset({"GET", "HEAD"})
 _MAX_VERSION = 2_147_483_647
 
 
@@ -27,20 +29,31 @@ async def _resources(request: Request) -> Resources:
 OpenResources = Annotated[Resources, Depends(_resources)]
 
 
-async def _transactions(
-    resources: OpenResources, request: Request
-) -> Callable[[], AbstractAsyncContextManager[AsyncSession]]:
+Opening = Callable[[], AbstractAsyncContextManager[AsyncSession]]
+
+
+def _opening(request: Request, work: Work) -> Opening:
+    transactions: Transactions = request.app.state.transactions
+    endpoint = f"{request.method} {request.scope['route'].path}"
+
     @asynccontextmanager
     async def transaction() -> AsyncGenerator[AsyncSession, None]:
-        with database_errors():
-            async with resources.sessions.begin() as session:
-                yield session
-                # In the same transaction, so that there is no change without an entry, nor the reverse.
-                change = change_in(request)
-                if change is not None:
-                    await record_audit(session, [change])
+        async with transactions.begin(work, endpoint=endpoint) as session:
+            yield session
+            # In the same transaction, so that there is no change without an entry, nor the reverse.
+            change = change_in(request)
+            if change is not None:
+                await record_audit(session, [change])
 
     return transaction
+
+
+async def _transactions(request: Request) -> Opening:
+    return _opening(request, Work.READ if request.method in _READS else Work.WRITE)
+
+
+async def _bulk_transactions(request: Request) -> Opening:
+    return _opening(request, Work.RECOMPUTE)
 
 
 async def _now() -> datetime:
@@ -48,7 +61,9 @@ async def _now() -> datetime:
 
 
 # Opened by the endpoint itself, so that it is committed before anything is enqueued or answered.
-Transaction = Annotated[Callable[[], AbstractAsyncContextManager[AsyncSession]], Depends(_transactions)]
+Transaction = Annotated[Opening, Depends(_transactions)]
+# The same for what goes through whole tables, and may take as long as that takes.
+BulkTransaction = Annotated[Opening, Depends(_bulk_transactions)]
 Now = Annotated[datetime, Depends(_now)]
 
 StorePath = Annotated[StoreCode, Path(examples=["main"])]

@@ -36,6 +36,7 @@ from api.routers import (
 )
 from api.security import AdminGuard, key_documentation
 from api.security_headers import SecurityHeaders
+from api.transactions import Transactions
 from flexiprice.db.pool_use import pool_use
 from flexiprice.errors import InvalidSettings
 from flexiprice.metrics import Metrics
@@ -61,6 +62,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncGenerator[None, None]:
         async with open_resources(settings, program="flexiprice-api") as resources:
             app.state.resources = resources
+            app.state.transactions = Transactions(resources.engine, connections=settings.database_pool_size)
             app.state.key_check = KeyCheck(settings.api_key, resources.sessions)
             app.state.failed_keys = FailedKeys(resources.redis, limit=settings.failed_key_limit)
             app.state.metrics = Metrics()

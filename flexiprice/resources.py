@@ -8,6 +8,7 @@ from arq.connections import ArqRedis
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from flexiprice.db.engine import create_engine
+from flexiprice.db.work import Work
 from flexiprice.jobs.client import TaskQueue
 from flexiprice.jobs.redis import create_redis
 from flexiprice.settings import Settings
@@ -41,13 +42,20 @@ class Resources:
 
 
 @asynccontextmanager
-async def open_database(settings: Settings, *, program: str) -> AsyncGenerator[Database]:
+async def open_database(
+    settings: Settings, *, program: str, work: Work = Work.WRITE
+) -> AsyncGenerator[Database]:
     """Opens only what leads to PostgreSQL, for a program that needs no Redis.
+
+    Args:
+        settings: where the server is, and how long it may take.
+        program: the name that the connections carry on the server.
+        work: what the program's transactions are for, where it does not say otherwise.
 
     Raises:
         InvalidSettings: the database's URL is missing.
     """
-    engine = create_engine(settings, application_name=program)
+    engine = create_engine(settings, application_name=program, work=work)
     try:
         yield Database(engine, async_sessionmaker(engine, expire_on_commit=False))
     finally:
@@ -71,18 +79,21 @@ async def open_job_broker(settings: Settings, *, program: str) -> AsyncGenerator
 
 
 @asynccontextmanager
-async def open_resources(settings: Settings, *, program: str) -> AsyncGenerator[Resources]:
+async def open_resources(
+    settings: Settings, *, program: str, work: Work = Work.WRITE
+) -> AsyncGenerator[Resources]:
     """Opens the connections that the settings name; both connect on first use.
 
     Args:
         settings: where the servers are.
         program: the name that the connections carry on the servers, such as `flexiprice-api`.
+        work: as in `open_database`.
 
     Raises:
         InvalidSettings: a URL is missing.
     """
     async with (
-        open_database(settings, program=program) as database,
+        open_database(settings, program=program, work=work) as database,
         open_job_broker(settings, program=program) as broker,
     ):
         yield Resources(settings, database.engine, database.sessions, broker.redis, broker.tasks)

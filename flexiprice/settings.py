@@ -52,6 +52,7 @@ class LogFormat(StrEnum):
 
 
 Queues = Annotated[tuple[Queue, ...], NoDecode, BeforeValidator(split), Field(min_length=1)]
+DatabaseTimeout = Annotated[Duration, Field(ge=timedelta(0), le=timedelta(days=1))]
 LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(upper)]
 
 
@@ -211,6 +212,36 @@ class Settings(BaseSettings):
     database_prepared_statements: bool = Field(
         default=True,
         description="`false` where the database is reached through PgBouncer in transaction mode",
+    )
+    database_read_timeout: DatabaseTimeout = Field(
+        default=timedelta(seconds=15),
+        description="how long PostgreSQL may take over a statement of an API read; 0 for no limit",
+    )
+    database_read_lock_timeout: DatabaseTimeout = Field(
+        default=timedelta(seconds=3),
+        description="how long a read waits for a table or row that another session has locked",
+    )
+    database_write_timeout: DatabaseTimeout = Field(
+        default=timedelta(seconds=30),
+        description="as the above, for changes of a few rows, for commands and for the monitor",
+    )
+    database_write_lock_timeout: DatabaseTimeout = Field(
+        default=timedelta(seconds=10), description="as the above, for the locks of such changes"
+    )
+    database_recompute_timeout: DatabaseTimeout = Field(
+        default=timedelta(hours=1),
+        description="as the above, for what goes through whole tables: tasks, imports, previews",
+    )
+    database_recompute_lock_timeout: DatabaseTimeout = Field(
+        default=timedelta(minutes=1),
+        description="as the above, for the locks of such work; a task that waited so long is tried again",
+    )
+    database_migration_timeout: DatabaseTimeout = Field(
+        default=timedelta(hours=1), description="as the above, for `flexiprice migrate`"
+    )
+    database_migration_lock_timeout: DatabaseTimeout = Field(
+        default=timedelta(seconds=30),
+        description="as the above, for the locks of `flexiprice migrate`, behind which reads wait",
     )
     log_level: LogLevel = Field(default="INFO", description="`DEBUG`, `INFO`, `WARNING` or `ERROR`")
     log_format: LogFormat = Field(default=LogFormat.AUTO, description="`auto`, `json` or `console`")

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.exceptions import HTTPException
 
 from api.audit import note, note_no_change
-from api.deps import Transaction
+from api.deps import BulkTransaction
 from api.openapi import problems
 from api.problems import ProblemResponse
 from api.repricing import MAX_NAMED_BATCHES, Reprice
@@ -58,7 +58,7 @@ router = APIRouter(prefix="/batches", tags=["batches"], route_class=_BulkRoute)
     responses=problems(401, 409, 413, 415, 503),
 )
 async def put_batches(
-    transaction: Transaction,
+    transaction: BulkTransaction,
     reprice: Reprice,
     request: Request,
     atomic: Annotated[bool, Query(description="Write nothing at all where a line is bad.")] = False,

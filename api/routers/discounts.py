@@ -2,7 +2,15 @@
 
 from fastapi import APIRouter
 
-from api.deps import BatchPath, CategoryFilter, ExpiringFilter, OpenResources, StoreFilter, Transaction
+from api.deps import (
+    BatchPath,
+    BulkTransaction,
+    CategoryFilter,
+    ExpiringFilter,
+    OpenResources,
+    StoreFilter,
+    Transaction,
+)
 from api.openapi import problems
 from api.paging import BY_INSTANT, BY_RATE, Cursor, Limit, Page
 from api.routes import ApiRoute
@@ -64,7 +72,7 @@ async def list_history(
 
 @router.post("/preview", responses=problems(401, 404, 503))
 async def preview(
-    resources: OpenResources, transaction: Transaction, body: PreviewRequest | None = None
+    resources: OpenResources, transaction: BulkTransaction, body: PreviewRequest | None = None
 ) -> PreviewShown:
     """Shows what a recompute would open, change and close, by the active or a posted policy.
 

@@ -5,16 +5,17 @@ from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Final
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from redis.exceptions import RedisError
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from api.deps import OpenResources, Transaction
+from api.deps import OpenResources
 from api.routes import ApiRoute
 from api.schemas.health import Check, Liveness, Readiness, ReadinessStatus
+from api.transactions import Transactions
 from flexiprice.db.migrate import is_current
-from flexiprice.errors import FlexiPriceError
+from flexiprice.errors import DatabaseBusy, FlexiPriceError
 from flexiprice.telemetry import get_logger
 
 router = APIRouter(prefix="/health", tags=["health"], route_class=ApiRoute)
@@ -34,18 +35,27 @@ async def read_liveness() -> Liveness:
 @router.get(
     "/ready", responses={503: {"model": Readiness, "description": "Something that is needed is not there."}}
 )
-async def read_readiness(resources: OpenResources, transaction: Transaction, response: Response) -> Readiness:
-    """Whether the database, its schema, Redis and a worker are there."""
+async def read_readiness(resources: OpenResources, request: Request, response: Response) -> Readiness:
+    """Whether the database takes reads and writes, and its schema, Redis and a worker are there."""
+    transactions: Transactions = request.app.state.transactions
 
     async def database() -> Check:
-        async with transaction() as session:
+        async with transactions.for_health() as session:
             await session.execute(text("SELECT 1"))
         return Check(ok=True, detail="PostgreSQL answers")
 
+    async def writes() -> Check:
+        await transactions.require_writable()
+        return Check(ok=True, detail="PostgreSQL takes writes")
+
     async def migrations() -> Check:
-        async with transaction() as session:
-            if await is_current(session):
-                return Check(ok=True, detail="the schema is up to date")
+        try:
+            async with transactions.for_health() as session:
+                if await is_current(session):
+                    return Check(ok=True, detail="the schema is up to date")
+        except DatabaseBusy:
+            # A lock on one table must not make every instance unready at once.
+            return Check(ok=True, detail="the schema's version is locked and was not looked at")
         return Check(ok=False, detail="the schema is not up to date: run `flexiprice migrate`")
 
     async def redis() -> Check:
@@ -58,7 +68,13 @@ async def read_readiness(resources: OpenResources, transaction: Transaction, res
             return Check(ok=False, detail="no worker lives: start one, `flexiprice worker`")
         return Check(ok=True, detail=f"workers alive: {len(workers)}")
 
-    needed = {"database": database, "migrations": migrations, "redis": redis, "worker": worker}
+    needed = {
+        "database": database,
+        "writes": writes,
+        "migrations": migrations,
+        "redis": redis,
+        "worker": worker,
+    }
     found = await asyncio.gather(*(_checked(name, check) for name, check in needed.items()))
     checks = dict(zip(needed, found, strict=True))
     ready = all(check.ok for check in found)
@@ -82,8 +98,11 @@ async def _checked(name: str, check: Callable[[], Awaitable[Check]]) -> Check:
 
 
 def _without_particulars(error: FlexiPriceError) -> str:
-    # Anybody may ask for readiness; hosts and users are for the log.
+    # Anybody may ask for readiness; hosts and users are for the log. What PostgreSQL's codes mean names none.
+    if error.details.get("sqlstate"):
+        return error.message
     return {
         "database_unavailable": "PostgreSQL does not answer",
+        "database_busy": "PostgreSQL is busy",
         "redis_unavailable": "Redis does not answer",
     }.get(error.code, "cannot be asked; the server's log says why")

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Header, Path, Query, Request, Response
 
 from api.audit import Origin, change_in
 from api.audit_writer import AuditWriter
-from api.deps import OpenResources, Transaction
+from api.deps import BulkTransaction, OpenResources
 from api.openapi import problems
 from api.paths import status_url
 from api.routes import ApiRoute
@@ -58,7 +58,7 @@ IdempotencyKey = Annotated[
 async def trigger_recompute(
     *,
     resources: OpenResources,
-    transaction: Transaction,
+    transaction: BulkTransaction,
     request: Request,
     response: Response,
     origin: Origin,

@@ -14,7 +14,8 @@ from flexiprice.db.database_clock import database_now
 from flexiprice.db.engine import database_errors
 from flexiprice.db.migrate import is_current
 from flexiprice.db.partitions import count_missing_partitions
-from flexiprice.errors import FlexiPriceError
+from flexiprice.db.probe import limit_waits, require_writable
+from flexiprice.errors import DatabaseUnavailable, FlexiPriceError
 from flexiprice.jobs.declarations import SCHEDULES
 from flexiprice.jobs.fleet import LiveWorker
 from flexiprice.jobs.redis import redis_errors
@@ -61,10 +62,14 @@ async def check_database(settings: Settings) -> list[Finding]:
                 open_database(settings, program=_PROGRAM) as database,
                 database.sessions.begin() as session,
             ):
-                return [await _check_server(session), *await _check_tables(session)]
+                await limit_waits(session)
+                return [
+                    await _check_server(session),
+                    await _check_writes(session),
+                    *await _check_tables(session),
+                ]
     except FlexiPriceError as error:
-        advice = str(error.details.get("advice", "start PostgreSQL, or set FLEXIPRICE_DATABASE_URL"))
-        return [Finding(Health.FAILED, "database", str(error.details.get("reason", error.message)), advice)]
+        return [_database_failed("database", error)]
 
 
 async def check_redis(settings: Settings, now: datetime) -> list[Finding]:
@@ -88,6 +93,21 @@ async def _check_server(session: AsyncSession) -> Finding:
         advice = f"FlexiPrice needs PostgreSQL {OLDEST_POSTGRESQL} or later"
         return Finding(Health.FAILED, "database", f"PostgreSQL {version}", advice)
     return Finding(Health.OK, "database", f"PostgreSQL {version}")
+
+
+async def _check_writes(session: AsyncSession) -> Finding:
+    try:
+        async with session.begin_nested():
+            await require_writable(session)
+    except DatabaseUnavailable as error:
+        return _database_failed("writes", error)
+    return Finding(Health.OK, "writes", "PostgreSQL takes them")
+
+
+def _database_failed(subject: str, error: FlexiPriceError) -> Finding:
+    reason = str(error.details.get("reason", error.message))
+    advice = str(error.details.get("advice", "start PostgreSQL, or set FLEXIPRICE_DATABASE_URL"))
+    return Finding(Health.FAILED, subject, reason, advice)
 
 
 async def _check_tables(session: AsyncSession) -> list[Finding]:

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.db.engine import database_errors
+from flexiprice.db.work import Work
 from flexiprice.errors import DatabaseUnavailable
 from flexiprice.resources import (
     Database,
@@ -32,8 +33,10 @@ def command_settings() -> Settings:
     return settings
 
 
-def with_database(settings: Settings, use: Callable[[Database], Coroutine[Any, Any, T]]) -> T:
-    """Runs `use` with a way to PostgreSQL.
+def with_database(
+    settings: Settings, use: Callable[[Database], Coroutine[Any, Any, T]], *, work: Work = Work.WRITE
+) -> T:
+    """Runs `use` with a way to PostgreSQL, whose transactions are for one kind of work.
 
     Raises:
         InvalidSettings: no database is configured.
@@ -43,7 +46,7 @@ def with_database(settings: Settings, use: Callable[[Database], Coroutine[Any, A
     async def run() -> T:
         try:
             with database_errors():
-                async with open_database(settings, program=_PROGRAM) as database:
+                async with open_database(settings, program=_PROGRAM, work=work) as database:
                     return await use(database)
         except DatabaseUnavailable as error:
             task = asyncio.current_task()
@@ -55,7 +58,9 @@ def with_database(settings: Settings, use: Callable[[Database], Coroutine[Any, A
     return asyncio.run(run())
 
 
-def in_transaction(settings: Settings, use: Callable[[AsyncSession], Coroutine[Any, Any, T]]) -> T:
+def in_transaction(
+    settings: Settings, use: Callable[[AsyncSession], Coroutine[Any, Any, T]], *, work: Work = Work.WRITE
+) -> T:
     """Runs `use` in one transaction, committed where it ends well.
 
     Raises:
@@ -67,7 +72,7 @@ def in_transaction(settings: Settings, use: Callable[[AsyncSession], Coroutine[A
         async with database.sessions.begin() as session:
             return await use(session)
 
-    return with_database(settings, run)
+    return with_database(settings, run, work=work)
 
 
 def with_resources(settings: Settings, use: Callable[[Resources], Coroutine[Any, Any, T]]) -> T:

@@ -18,6 +18,7 @@ from flexiprice.cli.console import JsonOption, print_json, remarks
 from flexiprice.cli.import_report import show_import
 from flexiprice.cli.jobs import reprice
 from flexiprice.db.tables import MAIN_STORE
+from flexiprice.db.work import Work
 from flexiprice.errors import InvalidInput
 from flexiprice.resources import Database
 from flexiprice.services.audit import record_audit
@@ -121,7 +122,7 @@ def import_file(
                 return report
 
     try:
-        report = with_database(settings, use)
+        report = with_database(settings, use, work=Work.RECOMPUTE)
     except InvalidInput as error:
         raise _with_suggestions(error) from None
     job = reprice(settings) if _changes(report) and not dry_run else None

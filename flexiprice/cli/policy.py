@@ -14,6 +14,7 @@ from flexiprice.cli.policy_findings import PolicyFile, lint_file, read_sound_pol
 from flexiprice.cli.policy_yaml import policy_yaml
 from flexiprice.cli.preview_tables import show_preview
 from flexiprice.db.database_clock import database_now
+from flexiprice.db.work import Work
 from flexiprice.domain.policy_lint import Severity
 from flexiprice.policies.default import default_policy_text
 from flexiprice.services import policies
@@ -127,7 +128,7 @@ def preview(
             limit=limit,
         )
 
-    found = in_transaction(settings, use)
+    found = in_transaction(settings, use, work=Work.RECOMPUTE)
     if as_json:
         print_json(found)
     else:

@@ -20,6 +20,7 @@ from flexiprice.cli.options import (
 from flexiprice.cli.patience import Patience
 from flexiprice.cli.preview_tables import show_preview
 from flexiprice.db.database_clock import database_now
+from flexiprice.db.work import Work
 from flexiprice.jobs.declarations import RECOMPUTE_ALL_DISCOUNTS
 from flexiprice.services.preview import RecomputePreview, preview_recompute
 
@@ -70,7 +71,7 @@ def recompute(
             limit=limit,
         )
 
-    preview = in_transaction(settings, use)
+    preview = in_transaction(settings, use, work=Work.RECOMPUTE)
     if as_json:
         print_json(preview)
     else:

@@ -2,6 +2,7 @@
 
 from flexiprice.cli.audit import cli_change
 from flexiprice.db.database_clock import database_now
+from flexiprice.db.work import Work
 from flexiprice.resources import open_resources
 from flexiprice.services.audit import record_audit
 from flexiprice.services.sample_catalogue import SampleSummary, load_sample_catalogue
@@ -11,7 +12,7 @@ from flexiprice.settings import Settings
 async def load_sample(settings: Settings) -> SampleSummary:
     """Puts the sample catalogue into the database that the settings name."""
     async with (
-        open_resources(settings, program="flexiprice-sample") as resources,
+        open_resources(settings, program="flexiprice-sample", work=Work.RECOMPUTE) as resources,
         resources.sessions.begin() as session,
     ):
         today = (await database_now(session)).date()

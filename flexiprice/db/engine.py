@@ -25,6 +25,7 @@ from flexiprice.db.sqlstate import (
     not_now,
     sqlstate_of,
 )
+from flexiprice.db.work import LimitedConnection, Work, for_work, limit_transactions
 from flexiprice.errors import DatabaseBusy, DatabaseUnavailable, InvalidSettings
 from flexiprice.settings import Settings
 
@@ -42,12 +43,13 @@ _PREPARES_NOTHING: Mapping[str, Any] = {
 }
 
 
-def create_engine(settings: Settings, *, application_name: str) -> AsyncEngine:
+def create_engine(settings: Settings, *, application_name: str, work: Work = Work.RECOMPUTE) -> AsyncEngine:
     """Makes an engine that connects on first use and heals by itself after the server was away.
 
     Args:
         settings: where the database is, and how many connections may be open.
         application_name: what the connections are called in `pg_stat_activity`.
+        work: what its transactions are for, which limits how long they may take; `for_work` makes others.
 
     Raises:
         InvalidSettings: no database is configured; on first use also where the server refuses the
@@ -73,7 +75,7 @@ def create_engine(settings: Settings, *, application_name: str) -> AsyncEngine:
         hide_parameters=True,
     )
     event.listen(engine.sync_engine, "handle_error", _translate)
-    return engine
+    return for_work(limit_transactions(engine, settings), work)
 
 
 @contextmanager
@@ -108,6 +110,7 @@ def _connector(url: str, application_name: str, *, prepares: bool) -> Callable[[
                 await asyncpg.connect(
                     url,
                     timeout=_CONNECT_TIMEOUT_SECONDS,
+                    connection_class=LimitedConnection,
                     server_settings={"application_name": application_name},
                     **caching,
                 ),
@@ -146,7 +149,7 @@ def _meaning(error: BaseException | None, *, lost: bool) -> Exception | None:
     if isinstance(error, _PlanOutdated):
         return PLAN_OUTDATED.raised("")
     meaning = not_now(sqlstate) or (CONNECTION_LOST if lost else None)
-    return meaning and meaning.raised(sqlstate)
+    return None if meaning is None else meaning.raised(sqlstate)
 
 
 def _driver_message(error: BaseException | None) -> str:

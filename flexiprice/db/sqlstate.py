@@ -21,6 +21,9 @@ LOGIN_REFUSED: Final = "28"
 POOLED_STATEMENT: Final = ("42P05", "26000")
 """A prepared statement that somebody else has made, or nobody: each transaction has another session."""
 
+WRITES_REFUSED: Final = ("25006", "53100", "53400", "58")
+"""Reads may go on where these refuse a write."""
+
 
 @dataclass(frozen=True, slots=True)
 class NotNow:
@@ -66,7 +69,7 @@ _NOT_NOW: Final = {
     ),
     "25006": NotNow(
         DatabaseUnavailable,
-        "PostgreSQL is read-only, as a standby is after a failover",
+        "PostgreSQL is read-only, as a standby is",
         "let FLEXIPRICE_DATABASE_URL lead to the primary, or end default_transaction_read_only",
     ),
     "40": _IN_THE_WAY,
@@ -107,6 +110,14 @@ _LENGTHS: Final = sorted({len(beginning) for beginning in _NOT_NOW}, reverse=Tru
 def sqlstate_of(error: BaseException | None) -> str:
     """The code of a driver's exception; empty where it has none."""
     return str(getattr(error, "sqlstate", None) or "")
+
+
+def refusal(sqlstate: str) -> DatabaseUnavailable:
+    """The error that a code of the table stands for, for whoever finds its reason without meeting it."""
+    meaning = not_now(sqlstate)
+    if meaning is None:
+        raise ValueError(f"{sqlstate}: does not pass")
+    return meaning.raised(sqlstate)
 
 
 def not_now(sqlstate: str) -> NotNow | None:

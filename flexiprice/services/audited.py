@@ -9,6 +9,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from flexiprice.db.engine import database_errors
+from flexiprice.db.operations_tables import AuditEntry
+from flexiprice.db.probe import limit_waits, require_writable
 from flexiprice.errors import FlexiPriceError, TransientError
 from flexiprice.services.audit import Change, record_audit
 from flexiprice.telemetry import get_logger
@@ -33,11 +35,13 @@ async def audited(
         Further details, to be filled in by whoever makes the change.
 
     Raises:
-        DatabaseUnavailable: the database does not answer, and nothing was changed.
+        DatabaseUnavailable: the database does not answer or takes no entry, and nothing was changed.
     """
     with database_errors():
         async with sessions.begin() as session:
-            await session.execute(select(1))
+            await limit_waits(session)
+            await require_writable(session)
+            await session.execute(select(AuditEntry.id).limit(0))
     details = dict(change.details)
     try:
         yield details

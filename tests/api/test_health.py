@@ -1,7 +1,9 @@
 """Whether the service lives and is ready."""
 
 from flexiprice.settings import load_settings
+from tests.api.catalogue import ADMIN
 from tests.api.conftest import serve
+from tests.servers import execute
 from tests.workers.conftest import running, until
 from workers import tasks
 from workers.runtime.task import tasks_in
@@ -16,7 +18,7 @@ async def test_it_is_ready_where_database_schema_redis_and_a_worker_are_there(cl
     assert response.status_code == 200, response.text
     assert response.json()["status"] == "ready"
     assert {name: check["ok"] for name, check in response.json()["checks"].items()} == {
-        "database": True, "migrations": True, "redis": True, "worker": True,
+        "database": True, "writes": True, "migrations": True, "redis": True, "worker": True,
     }  # fmt: skip
 
 
@@ -41,8 +43,42 @@ async def test_a_redis_that_is_down_is_named_and_the_process_still_lives(client_
 
 
 async def test_a_database_that_is_down_is_named_and_the_process_still_lives(client_without_database):
-    assert {"database", "migrations"} <= await broken(client_without_database)
+    assert {"database", "writes", "migrations"} <= await broken(client_without_database)
     assert (await client_without_database.get("/api/v1/health/live")).json() == {"status": "alive"}
+
+
+async def test_a_server_that_refuses_writes_makes_it_unready_until_it_takes_them_again(client, settings):
+    async with running(settings, tasks_in(tasks)):
+        await until(client.app.state.resources.tasks.live_workers)
+
+        async def writes() -> tuple[int, dict]:
+            response = await client.get(READY)
+            return response.status_code, response.json()["checks"]["writes"]
+
+        await client.app.state.resources.engine.dispose()
+        url = settings.require_database_url()
+        name = url.rpartition("/")[2]
+        await execute(url, f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+        status, check = await writes()
+        assert (status, check["ok"]) == (503, False)
+        assert "read-only" in check["detail"]
+        refused = await client.post(f"{ADMIN}/stores", json={"code": "north", "time_zone": "UTC"})
+        assert (refused.status_code, refused.json()["code"]) == (503, "database_unavailable")
+        assert "read-only" in refused.json()["detail"]
+
+        await execute(
+            url,
+            "SET default_transaction_read_only = off",
+            f'ALTER DATABASE "{name}" RESET default_transaction_read_only',
+        )
+        await client.app.state.resources.engine.dispose()
+        made = await client.post(f"{ADMIN}/stores", json={"code": "north", "time_zone": "UTC"})
+        assert made.status_code == 201
+
+        async def ready() -> bool:
+            return (await writes())[0] == 200
+
+        await until(ready)
 
 
 async def broken(client) -> set[str]:

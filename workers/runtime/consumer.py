@@ -61,6 +61,7 @@ class Consumer:
         self._window = settings.worker_concurrency * settings.worker_prefetch
         self._announcements = surroundings.announcements
         self._patience: Patience = surroundings.patience
+        self._database_gate = surroundings.database_gate
         self._claims = JobClaims(surroundings.redis, settings, worker_id=worker_id)
         self._runner = JobRunner(
             self._tasks,
@@ -129,7 +130,8 @@ class Consumer:
 
     async def _take_due(self) -> int | None:
         """Takes and starts what is due; returns in how many milliseconds the next job is, if known."""
-        room = self._concurrency - len(self._held) if self._takes else 0
+        takes = self._takes and self._database_gate.is_open
+        room = self._concurrency - len(self._held) if takes else 0
         if not (room or self._held):
             return None
         taken = await self._claims.take(

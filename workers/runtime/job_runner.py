@@ -89,6 +89,7 @@ class JobRunner:
         self._claims = claims
         self._worker_id = worker_id
         self._patience = surroundings.patience
+        self._database_gate = surroundings.database_gate
         self._observer = surroundings.observer
         self._metrics = surroundings.metrics
         self._on_fenced = on_fenced
@@ -165,6 +166,7 @@ class JobRunner:
                 held.in_body = True
                 outcome = await run_task(task, run, call.arguments, request_id=job.record.get("request"))
                 held.in_body = False
+                self._database_gate.heed(outcome.error)
                 _forget_cancellation()
         if outcome is not CANCELLED or held.ending is None:
             return outcome

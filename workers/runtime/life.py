@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flexiprice.db.engine import database_errors
 from flexiprice.db.pool_use import pool_use
+from flexiprice.db.work import Work
 from flexiprice.domain.run import RunState
 from flexiprice.errors import DatabaseUnavailable
 from flexiprice.jobs.declarations import TaskArguments
@@ -111,7 +112,7 @@ class Life:
         """Registers and begins to work, however long PostgreSQL and Redis are away."""
         around = self._surroundings
         database = await self._closing.enter_async_context(
-            open_database(around.settings, program=session_name(self.worker_id))
+            open_database(around.settings, program=session_name(self.worker_id), work=Work.RECOMPUTE)
         )
         self._engine = database.engine
         resources = Resources(around.settings, database.engine, database.sessions, around.redis, around.tasks)

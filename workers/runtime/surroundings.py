@@ -16,6 +16,7 @@ from flexiprice.jobs.untold_runs import UntoldRuns
 from flexiprice.metrics import FleetSnapshot, Metrics
 from flexiprice.resources import open_database, open_job_broker
 from flexiprice.settings import Settings
+from workers.runtime.database_gate import DatabaseGate
 from workers.runtime.history import RunHistory
 from workers.runtime.loop_watch import LoopWatch
 from workers.runtime.metrics_server import serving_metrics
@@ -38,6 +39,7 @@ class Surroundings:
         tasks: enqueues on it.
         announcements: what is heard of it.
         patience: waits for it.
+        database_gate: whether jobs may be taken, as PostgreSQL can do their work.
         sessions: for what the worker does on its own account, and which must go on when it counts as
             lost; they are few, and never a task's.
         metrics: counts for Prometheus.
@@ -51,6 +53,7 @@ class Surroundings:
     tasks: TaskQueue
     announcements: Announcements
     patience: Patience
+    database_gate: DatabaseGate
     sessions: async_sessionmaker[AsyncSession]
     metrics: Metrics
     loop_watch: LoopWatch
@@ -83,6 +86,8 @@ async def open_surroundings(
         opened = closing.enter_async_context
         own = settings.model_copy(update={"database_pool_size": _OWN_CONNECTIONS})
         database = await opened(open_database(own, program=PROGRAM))
+        gate = DatabaseGate(database.sessions)
+        closing.push_async_callback(gate.aclose)
         broker = await opened(open_job_broker(settings, program=PROGRAM))
         history = RunHistory(database.sessions, metrics, untold=UntoldRuns(broker.redis))
         history.start()
@@ -107,6 +112,7 @@ async def open_surroundings(
             tasks=broker.tasks,
             announcements=announcements,
             patience=patience,
+            database_gate=gate,
             sessions=database.sessions,
             metrics=metrics,
             loop_watch=loop_watch,

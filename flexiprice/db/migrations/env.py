@@ -7,13 +7,14 @@ import asyncio
 
 from alembic import context
 from alembic.runtime.migration import MigrationInfo
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Select, func, select
 
 from flexiprice.db.database_clock import DATABASE_NOW
 from flexiprice.db.engine import create_engine
 from flexiprice.db.locks import Lock, take_lock_on
 from flexiprice.db.operations_tables import METADATA
 from flexiprice.db.partitions import ensure_partitions_on, is_partition
+from flexiprice.db.work import Work
 from flexiprice.settings import load_settings
 
 
@@ -22,7 +23,7 @@ def _is_ours(name: str | None, kind: str, _parents: object) -> bool:
 
 
 def _migrate(connection: Connection) -> None:
-    take_lock_on(connection, Lock.MIGRATIONS)
+    _wait_for_other_migrations(connection)
     upgraded = bool(context.config.attributes.get("upgrade"))
 
     def note(ctx: object, step: MigrationInfo, heads: object, run_args: object) -> None:  # noqa: ARG001 the hook's
@@ -41,9 +42,21 @@ def _migrate(connection: Connection) -> None:
         ensure_partitions_on(connection, now=connection.execute(select(DATABASE_NOW)).scalar_one())
 
 
+def _wait_for_other_migrations(connection: Connection) -> None:
+    # Another runner may take as long as a migration may; only locks of other sessions are not waited for.
+    lock_timeout = connection.scalar(select(func.current_setting("lock_timeout")))
+    connection.execute(_set_lock_timeout("0"))
+    take_lock_on(connection, Lock.MIGRATIONS)
+    connection.execute(_set_lock_timeout(str(lock_timeout)))
+
+
+def _set_lock_timeout(value: str) -> Select[tuple[str]]:
+    return select(func.set_config("lock_timeout", value, True))
+
+
 async def _run() -> None:
     settings = load_settings(database_url=context.config.attributes.get("database_url"))
-    engine = create_engine(settings, application_name="flexiprice-migrate")
+    engine = create_engine(settings, application_name="flexiprice-migrate", work=Work.MIGRATION)
     try:
         async with engine.begin() as connection:
             await connection.run_sync(_migrate)

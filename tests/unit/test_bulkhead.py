@@ -1,0 +1,61 @@
+"""No endpoint takes all connections, and nobody waits for one without end."""
+
+import asyncio
+from contextlib import AsyncExitStack
+
+import pytest
+
+from api.bulkhead import Bulkhead
+from flexiprice.errors import DatabaseBusy
+
+
+async def hold(stack: AsyncExitStack, bulkhead: Bulkhead, endpoint: str, times: int) -> None:
+    for _ in range(times):
+        await stack.enter_async_context(bulkhead.turn(endpoint))
+
+
+async def refused(bulkhead: Bulkhead, endpoint: str) -> bool:
+    try:
+        async with bulkhead.turn(endpoint):
+            return False
+    except DatabaseBusy:
+        return True
+
+
+async def test_an_endpoint_gets_half_and_all_of_them_leave_two() -> None:
+    bulkhead = Bulkhead(10, wait_seconds=0.01)
+    async with AsyncExitStack() as stack:
+        await hold(stack, bulkhead, "prices", 5)
+        assert await refused(bulkhead, "prices")
+        await hold(stack, bulkhead, "stores", 3)
+        assert await refused(bulkhead, "policies")
+    assert not await refused(bulkhead, "prices")
+    assert not await refused(bulkhead, "policies")
+
+
+@pytest.mark.parametrize("connections", [1, 2, 3])
+async def test_the_smallest_pools_serve_one_at_a_time(connections: int) -> None:
+    bulkhead = Bulkhead(connections, wait_seconds=0.01)
+    async with bulkhead.turn("prices"):
+        assert await refused(bulkhead, "prices")
+    assert not await refused(bulkhead, "prices")
+
+
+async def test_whoever_waits_gets_the_turn_of_whoever_leaves() -> None:
+    bulkhead = Bulkhead(2, wait_seconds=30)
+    async with bulkhead.turn("prices"):
+        waiting = asyncio.create_task(refused(bulkhead, "prices"))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+    assert await waiting is False
+
+
+async def test_whoever_gives_up_waiting_leaves_no_turn_taken() -> None:
+    bulkhead = Bulkhead(2, wait_seconds=30)
+    async with bulkhead.turn("prices"):
+        waiting = asyncio.create_task(refused(bulkhead, "stores"))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+    assert not await refused(bulkhead, "prices")
+    assert not await refused(bulkhead, "stores")
