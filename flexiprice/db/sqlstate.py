@@ -99,8 +99,8 @@ _NOT_NOW: Final = {
     ),
     "57014": NotNow(
         DatabaseBusy,
-        "PostgreSQL cancelled a statement, which took too long or was ended by hand",
-        "try again; if it stays so, raise the FLEXIPRICE_DATABASE_…_TIMEOUT of that work",
+        "PostgreSQL cancelled a statement",
+        "it took too long or was ended by hand; if it stays so, raise the FLEXIPRICE_DATABASE_…_TIMEOUT of that work",
     ),
     "58": NotNow(DatabaseUnavailable, "PostgreSQL cannot read or write its files", "see its log"),
 }
