@@ -100,7 +100,7 @@ _NOT_NOW: Final = {
     "57014": NotNow(
         DatabaseBusy,
         "PostgreSQL cancelled a statement",
-        "it took too long or was ended by hand; if it stays so, raise the FLEXIPRICE_DATABASE_…_TIMEOUT of that work",
+        "it took too long or was ended by hand; try again, or raise FLEXIPRICE_DATABASE_…_TIMEOUT",
     ),
     "58": NotNow(DatabaseUnavailable, "PostgreSQL cannot read or write its files", "see its log"),
 }
