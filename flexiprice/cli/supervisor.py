@@ -41,18 +41,48 @@ def supervise(command: Sequence[str], *, environment: Mapping[str, str] | None =
         The exit code for this process: the program's own; 128 and the number of the signal that killed
         it; or 0 where that was the signal to stop.
     """
-    supervisor = _Supervisor(command, os.environ if environment is None else environment)
-    with supervisor.heeding_signals():
-        return supervisor.run()
+    with _blocked_signals() as heeded:
+        return _Supervisor(command, os.environ if environment is None else environment, heeded).run()
+
+
+@contextmanager
+def _blocked_signals() -> Generator[frozenset[signal.Signals]]:
+    """Blocks the signals to pass on, so that each waits until `sigwait` takes it.
+
+    A handler would run between any two instructions: a signal that comes just before a blocking call is
+    noted, and not acted on until that call returns, which for a wait for the program may be never.
+    """
+    # A process that was started to ignore one of them, as by nohup, goes on ignoring it.
+    heeded = {
+        number
+        for number in (*_STOPPING, signal.SIGHUP)
+        if number is signal.SIGTERM or signal.getsignal(number) is not signal.SIG_IGN
+    }
+    waited_for = {*heeded, signal.SIGCHLD}
+    # A signal that is ignored, as SIGCHLD is by default, may be thrown away though it is blocked.
+    handlers = {number: signal.signal(number, _do_nothing) for number in waited_for}
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, waited_for)
+    try:
+        yield frozenset(heeded)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+def _do_nothing(_number: int, _frame: FrameType | None) -> None:
+    pass
 
 
 class _Supervisor:
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, command: Sequence[str], environment: Mapping[str, str], heeded: frozenset[signal.Signals]
+    ) -> None:
+        # It also unblocks for the program what is blocked here.
         self._command = tethered(list(command), owner=os.getpid(), death_signal=signal.SIGTERM)
         self._environment = environment
-        self._program: subprocess.Popen[bytes] | None = None
+        self._heeded = heeded
         self._told: set[signal.Signals] = set()
-        self._to_pass_on: list[signal.Signals] = []
 
     def run(self) -> int:
         while True:
@@ -64,52 +94,40 @@ class _Supervisor:
             return 0 if -exit_code in self._told else 128 - exit_code
         return exit_code
 
-    @contextmanager
-    def heeding_signals(self) -> Generator[None]:
-        # A process that was started to ignore one of them, as by nohup, goes on ignoring it.
-        heeded = [
-            number
-            for number in (*_STOPPING, signal.SIGHUP)
-            if number is signal.SIGTERM or signal.getsignal(number) is not signal.SIG_IGN
-        ]
-        before = {number: signal.signal(number, self._pass_on) for number in heeded}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    def _pass_on(self, number: int, _: FrameType | None) -> None:
-        told = signal.Signals(number) if number in _STOPPING else signal.SIGTERM
-        self._told.add(told)
-        self._to_pass_on.append(told)
-        self._tell(self._program)
-
-    def _tell(self, program: subprocess.Popen[bytes] | None) -> None:
-        while program is not None and self._to_pass_on:
-            program.send_signal(self._to_pass_on.pop(0))
-
     def _run_once(self) -> tuple[int, bool]:
         said, says = os.pipe()
         try:
             # A group of its own, or Ctrl-C would reach it twice: from the terminal, and from here.
-            program = self._program = subprocess.Popen(
+            program = subprocess.Popen(
                 self._command,
                 env={**self._environment, PIPE_VARIABLE: str(says)},
                 stdin=subprocess.DEVNULL,
                 pass_fds=(says,),
                 process_group=0,
             )
-            # What came before there was anyone to be told.
-            self._tell(program)
-            exit_code = program.wait()
+            exit_code = self._wait(program)
             recycled = exit_code == 0 and _heard(said)
         finally:
-            self._program = None
             os.close(said)
             with suppress(OSError):
                 os.close(says)
         return exit_code, recycled
+
+    def _wait(self, program: subprocess.Popen[bytes]) -> int:
+        """Waits for the program's end, and passes on what comes meanwhile."""
+        while (exit_code := program.poll()) is None:
+            number = signal.sigwait({*self._heeded, signal.SIGCHLD})
+            if number != signal.SIGCHLD:
+                self._pass_on(signal.Signals(number), program)
+        # What came when the program was about to end: it is not to be started anew.
+        while waiting := signal.sigpending() & self._heeded:
+            self._pass_on(signal.Signals(signal.sigwait(waiting)), program)
+        return exit_code
+
+    def _pass_on(self, number: signal.Signals, program: subprocess.Popen[bytes]) -> None:
+        told = number if number in _STOPPING else signal.SIGTERM
+        self._told.add(told)
+        program.send_signal(told)
 
 
 def _heard(pipe: int) -> bool:

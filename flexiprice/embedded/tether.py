@@ -23,6 +23,8 @@ _CAPABILITY_VERSION_3 = 0x20080522
 _CAP_DAC_OVERRIDE = 1
 _CAP_SETPCAP = 8
 _SECBIT_NO_SETUID_FIXUP = 4
+# A supervisor blocks them for itself.
+_UNBLOCKED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 _ON_LINUX = sys.platform == "linux"
 
 
@@ -44,9 +46,18 @@ def main(arguments: list[str]) -> None:
     if user:
         _become(pwd.getpwnam(user), must_reach=(command[0], str(Path.cwd())))
     _end_with(int(owner), int(death_signal))
+    _restore_signals()
+    os.execv(command[0], command)  # noqa: S606 - the point of this script
+
+
+def _restore_signals() -> None:
     # Python ignores SIGPIPE, and what is ignored stays so across exec.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    os.execv(command[0], command)  # noqa: S606 - the point of this script
+    # Python's own handler would note a SIGINT that comes now, and exec would forget it.
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # What is blocked stays so across exec, and so does what came while it was blocked.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _UNBLOCKED)
 
 
 def _end_with(owner: int, death_signal: int) -> None:
