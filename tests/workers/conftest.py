@@ -15,6 +15,7 @@ from arq.worker import Worker
 
 from flexiprice.jobs.client import TaskQueue
 from flexiprice.jobs.declarations import TaskArguments
+from flexiprice.jobs.ending import cancelled
 from flexiprice.jobs.redis import create_redis
 from flexiprice.jobs.status import RunStatus
 from flexiprice.settings import Settings, load_settings
@@ -57,7 +58,7 @@ async def queue(redis: ArqRedis, settings: Settings) -> AsyncIterator[TaskQueue]
     await tasks.aclose()
 
 
-async def until(condition: Callable[[], Awaitable[object]], seconds: float = 20) -> None:
+async def until(condition: Callable[[], Awaitable[object]], seconds: float = 120) -> None:
     """Returns when a condition holds; Redis has no other way to tell of it."""
     async with asyncio.timeout(seconds):
         while not await condition():  # noqa: ASYNC110
@@ -115,8 +116,8 @@ async def running(
     try:
         yield process
     finally:
-        main.cancel()
-        await asyncio.wait([main])
+        # Again and again, as a worker ends itself.
+        await cancelled(main)
         worker.main_task = None
         await worker.close()
 
@@ -146,10 +147,10 @@ def start_worker(settings: Settings) -> Iterator[StartWorker]:
     yield start
     for worker in started:
         worker.kill()
-        worker.communicate(timeout=10)
+        worker.communicate(timeout=120)
 
 
-async def end_of(worker: subprocess.Popen[str], seconds: float = 20) -> tuple[int, str]:
+async def end_of(worker: subprocess.Popen[str], seconds: float = 120) -> tuple[int, str]:
     """The exit code of a worker, and what it said."""
     _, said = await asyncio.to_thread(worker.communicate, timeout=seconds)
     return worker.returncode, said

@@ -1,6 +1,7 @@
 """Workers as processes under arq's own command: how they stop, and why they do not start."""
 
 import asyncio
+import os
 import signal
 from datetime import timedelta
 
@@ -9,13 +10,28 @@ from arq.connections import ArqRedis
 
 from flexiprice.jobs import keys
 from flexiprice.jobs.client import TaskQueue
+from flexiprice.jobs.fleet import WorkerState
 from flexiprice.jobs.status import RunStatus
 from flexiprice.settings import Queue, Settings
 from tests import servers
-from tests.workers.conftest import StartWorker, end_of, until_live, until_running
+from tests.workers import toy_tasks
+from tests.workers.conftest import StartWorker, end_of, running, until, until_live, until_running
 from tests.workers.toy_tasks import SLEEP, SLEEP_ELSEWHERE
+from workers.runtime.heartbeat import Heartbeat
+from workers.runtime.history import RunHistory
+from workers.runtime.lifecycle import WorkerProcess
+from workers.runtime.task import tasks_in
 
-WAIT = timedelta(seconds=20)
+WAIT = timedelta(seconds=120)
+
+
+async def until_draining(queue: TaskQueue) -> None:
+    """Returns when the only worker says that it takes no more jobs."""
+
+    async def draining() -> bool:
+        return [worker.state for worker in await queue.live_workers()] == [WorkerState.DRAINING]
+
+    await until(draining)
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
@@ -26,12 +42,57 @@ async def test_an_idle_worker_stops_at_once_in_good_order(
     await until_live(queue)
 
     worker.send_signal(signum)
-    code, said = await end_of(worker, seconds=5)
+    code, said = await end_of(worker)
 
     assert code == 0
     assert "worker stopped" in said
     assert "Traceback" not in said
     assert await queue.live_workers() == ()
+
+
+async def test_a_worker_that_is_stopped_while_it_registers_leaves_no_trace(
+    settings: Settings, queue: TaskQueue, monkeypatch: pytest.MonkeyPatch
+):
+    registered = asyncio.Event()
+    join = Heartbeat.join
+
+    async def join_and_wait(heartbeat: Heartbeat) -> None:
+        await join(heartbeat)
+        registered.set()
+        # As if the answer were still on its way.
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(Heartbeat, "join", join_and_wait)
+    process = WorkerProcess(settings, tasks_in(toy_tasks))
+    starting = asyncio.create_task(process.start({}))
+    # As arq's worker does, before it starts ours.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, starting.cancel)
+    await registered.wait()
+    assert len(await queue.live_workers()) == 1
+
+    os.kill(os.getpid(), signal.SIGTERM)
+    await asyncio.wait([starting])
+    await process.stop({})
+
+    assert starting.cancelled()
+    assert await queue.live_workers() == ()
+
+
+async def test_a_worker_takes_its_time_to_write_its_runs_before_it_signs_off(
+    settings: Settings, redis: ArqRedis, monkeypatch: pytest.MonkeyPatch
+):
+    write_now = RunHistory.write_now
+
+    async def write_slowly(history: RunHistory) -> None:
+        # Longer than the interval at which a task that does not end is cancelled again.
+        await asyncio.sleep(0.5)
+        await write_now(history)
+
+    monkeypatch.setattr(RunHistory, "write_now", write_slowly)
+    async with running(settings):
+        assert await redis.zcard(keys.WORKERS) == 1
+
+    assert await redis.zcard(keys.WORKERS) == 0
 
 
 async def test_running_jobs_end_within_the_grace_and_waiting_ones_are_left(
@@ -62,7 +123,7 @@ async def test_what_does_not_end_within_the_grace_is_handed_back_and_runs_elsewh
 
     stopping.send_signal(signal.SIGTERM)
     code, _ = await end_of(stopping)
-    status = await queue.wait(job.job_id, timedelta(seconds=4))
+    status = await queue.wait(job.job_id, WAIT)
 
     assert code == 0
     assert status.status is RunStatus.SUCCEEDED
@@ -72,15 +133,15 @@ async def test_what_does_not_end_within_the_grace_is_handed_back_and_runs_elsewh
 
 
 async def test_a_second_signal_does_not_wait_for_the_grace(start_worker: StartWorker, queue: TaskQueue):
-    worker = start_worker()
-    job = await queue.enqueue(SLEEP, arguments={"seconds": 60})
+    # Longer than the test would wait.
+    worker = start_worker(worker_grace="3600")
+    job = await queue.enqueue(SLEEP, arguments={"seconds": 3600})
     await until_running(queue, job.job_id)
 
     worker.send_signal(signal.SIGTERM)
-    await asyncio.sleep(0.3)
-    assert worker.poll() is None
+    await until_draining(queue)
     worker.send_signal(signal.SIGTERM)
-    code, _ = await end_of(worker, seconds=5)
+    code, _ = await end_of(worker)
 
     status = await queue.status(job.job_id)
     assert code == 0

@@ -119,6 +119,9 @@ class Life:
         await self._register()
         self._closing.push_async_callback(self._leave)
         await self._heartbeat.join()
+        if self._state is WorkerState.DRAINING:
+            # Told to end while it began.
+            return
         for queue in self._queues:
             consumer = Consumer(
                 queue,

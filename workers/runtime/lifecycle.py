@@ -94,6 +94,9 @@ class WorkerProcess:
         """
         # This runs inside arq's main loop; ending that task is how arq's worker is told to stop.
         self._main = asyncio.current_task()
+        # Before anything is waited for: arq's own handler cancels it once, and whoever waits patiently for a
+        # server may take that for a lost connection.
+        self._heed_signals()
         try:
             around = await self._open()
         except InvalidSettings as error:
@@ -105,12 +108,12 @@ class WorkerProcess:
                 advice="only `flexiprice worker` starts another process; start the worker with it",
             )
         await ready_database(around.sessions)
+        self._closing.push_async_callback(self._end_life)
         self._life = self._new_life(around)
         await self._life.begin()
         self.metrics.watch_database_pool(self._pool_use)
         self._in_background(self._keep_living(around), "lives")
         self._in_background(self.redis.catch_up(), "catching up")
-        self._heed_signals()
 
     async def stop(self, _: dict[Any, Any]) -> None:
         """Ends in good order; arq's `on_shutdown`.
@@ -156,21 +159,22 @@ class WorkerProcess:
 
     async def _keep_living(self, around: Surroundings) -> None:
         """Goes on under another id whenever the worker counts as lost."""
-        try:
-            while self._life is not None:
-                await self._life.lost.wait()
-                _LOGGER.warning(
-                    "this worker counts as lost; its work is ended, and it goes on under another id",
-                    worker=self._life.worker_id,
-                )
-                await self._life.abandon()
-                self._life = None
-                if self._leaving is None:
-                    self._life = self._new_life(around)
-                    await self._life.begin()
-        finally:
-            if self._life is not None:
-                await self._life.end()
+        while self._life is not None:
+            await self._life.lost.wait()
+            _LOGGER.warning(
+                "this worker counts as lost; its work is ended, and it goes on under another id",
+                worker=self._life.worker_id,
+            )
+            await self._life.abandon()
+            self._life = None
+            if self._leaving is None:
+                self._life = self._new_life(around)
+                await self._life.begin()
+
+    async def _end_life(self) -> None:
+        # Not in a task that is cancelled, which would be cancelled again and again while it says goodbye.
+        if self._life is not None:
+            await self._life.end()
 
     def _in_background(self, work: Coroutine[Any, Any, None], name: str) -> None:
         part = asyncio.create_task(work, name=name)
