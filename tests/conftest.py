@@ -6,10 +6,12 @@ its own; `session` then works on that one too.
 """
 
 import os
+import signal
 from collections.abc import AsyncIterator, Iterator
 from itertools import count
 
 import pytest
+import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from flexiprice.db.engine import create_engine
@@ -24,6 +26,20 @@ _TEST_VARIABLES = {servers.OTHER_POSTGRES, servers.OTHER_REDIS}
 # What the developer's shell holds must not decide how a test ends.
 for _name in [name for name in os.environ if name.startswith(PREFIX) and name not in _TEST_VARIABLES]:
     del os.environ[_name]
+
+# Nor what it has programs in the background ignore, which those that a test starts would ignore too.
+for _signal, _handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(_signal) is signal.SIG_IGN:
+        signal.signal(_signal, _handler)
+
+# By default structlog shows every variable of every frame of a traceback, which blocks the event loop of a
+# worker under test for seconds.
+structlog.configure(
+    processors=[
+        *structlog.get_config()["processors"][:-1],
+        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 
 @pytest.fixture(scope="session")

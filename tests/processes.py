@@ -51,7 +51,7 @@ def processes_in(folder: Path) -> list[psutil.Process]:
     return found
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 15) -> bool:
+def wait_for(condition: Callable[[], object], seconds: float = 120) -> bool:
     """Whether a condition comes true in time."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -47,7 +47,7 @@ async def exchange(port: int, *parts: bytes, pause: float = 0.0) -> bytes:
     """What comes back until the server ends the connection."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(120):
             try:
                 for part in parts:
                     writer.write(part)

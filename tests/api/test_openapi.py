@@ -85,7 +85,7 @@ def test_a_server_with_a_setting_missing_or_wrong_stops_with_one_line_that_names
 ):
     command = [sys.executable, "-m", "uvicorn", "api.main:app", "--port", "0"]
     done = subprocess.run(
-        command, cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=60, check=False
+        command, cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode != 0
     assert named in done.stderr

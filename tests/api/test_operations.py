@@ -199,7 +199,7 @@ async def test_live_workers_are_listed_with_the_tasks_that_they_declare(client, 
 
 async def test_the_events_of_a_task_tell_its_progress_and_its_end(client, settings: Settings):
     job = await resources_of(client).tasks.enqueue(STEPS, arguments={"count": 3, "seconds": 0.3})
-    streaming = asyncio.create_task(client.get(f"{TASKS}/{job.job_id}/events", timeout=30))
+    streaming = asyncio.create_task(client.get(f"{TASKS}/{job.job_id}/events", timeout=120))
     async with running(settings):
         response = await streaming
 

@@ -99,6 +99,6 @@ async def visiting(
             answer = await window.request.post(f"{stage.address}/login", form={"key": key}, max_redirects=0)
             assert answer.status == 303
         visit = Visit(await window.new_page(), stage.address)
-        visit.page.set_default_timeout(15_000)
+        visit.page.set_default_timeout(60_000)
         yield visit
         visit.expect_nothing_amiss()

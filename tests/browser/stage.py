@@ -19,7 +19,7 @@ from flexiprice.settings import load_settings
 ROOT = Path(__file__).parents[2]
 FULL_KEY = "the-full-key-of-the-browser-tests"
 READ_KEY = "the-key-of-those-who-only-look"
-_START_SECONDS = 40.0
+_START_SECONDS = 120.0
 
 
 @dataclass
@@ -67,7 +67,7 @@ class Stage:
         """Stops the monitor as SIGTERM does."""
         assert self.monitor is not None
         self.monitor.terminate()
-        self.monitor.wait(timeout=20)
+        self.monitor.wait(timeout=120)
 
     async def until_workers(self, number: int) -> None:
         """Returns when so many workers live."""
@@ -83,7 +83,7 @@ class Stage:
             process.terminate()
         for process in [*self.workers, *([self.monitor] if self.monitor else [])]:
             try:
-                process.wait(timeout=10)
+                process.wait(timeout=120)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
@@ -134,7 +134,7 @@ async def stage_on(
             stage.end()
 
 
-async def until(condition: Callable[[], Awaitable[object]], seconds: float = 15) -> None:
+async def until(condition: Callable[[], Awaitable[object]], seconds: float = 120) -> None:
     """Returns when a condition holds.
 
     Raises:

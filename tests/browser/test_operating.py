@@ -48,9 +48,9 @@ async def test_a_job_shows_up_on_its_worker_by_itself_and_goes_when_it_ends(
     await expect(row).to_contain_text("0 of 30")
     job = await stage.resources.tasks.enqueue(STEPS, arguments={"count": 8, "seconds": 0.25})
     link = row.get_by_role("link", name="steps")
-    await expect(link).to_have_attribute("href", f"/tasks/{job.job_id}", timeout=2500)
+    await expect(link).to_have_attribute("href", f"/tasks/{job.job_id}", timeout=60_000)
     await expect(row).to_contain_text("1 of 30")
-    await expect(link).to_have_count(0, timeout=6000)
+    await expect(link).to_have_count(0, timeout=60_000)
     await expect(row).to_contain_text("0 of 30")
 
 
@@ -67,7 +67,7 @@ async def test_a_queue_is_paused_purged_and_resumed_and_the_audit_says_by_whom(
     assert (await get_queue(tasks, Queue.MAINTENANCE)).paused_by == "bootstrap"
 
     jobs = [await tasks.enqueue(SLEEP_ELSEWHERE) for _ in range(3)]
-    await expect(card.locator(".figure").filter(has_text="waiting")).to_contain_text("3", timeout=2500)
+    await expect(card.locator(".figure").filter(has_text="waiting")).to_contain_text("3", timeout=60_000)
     await card.get_by_role("button", name="Purge").click()
     dialog = page.get_by_role("alertdialog")
     await expect(dialog.get_by_role("button", name="Purge")).to_be_disabled()
@@ -113,10 +113,10 @@ async def test_a_worker_that_is_drained_leaves_the_list(visit: Visit, stage: Sta
     page = await visit.open("/workers")
     worker = stage.start_worker(worker_queues="analytics")
     row = page.get_by_role("row").filter(has_text=f":{worker.pid}")
-    await row.get_by_role("button", name="Drain").click(timeout=30_000)
+    await row.get_by_role("button", name="Drain").click(timeout=60_000)
     await confirm(page, "Drain")
     await expect(row).to_have_count(0)
-    assert worker.wait(timeout=20) == 0
+    assert worker.wait(timeout=120) == 0
     assert (await latest_change(stage)).action == "drain_worker"
 
 
@@ -133,12 +133,12 @@ async def test_a_queue_that_nobody_serves_is_told_with_what_to_do(visit: Visit, 
     page = await visit.open("/")
     await expect(page.get_by_role("status")).not_to_contain_text("No worker")
     stage.workers[0].send_signal(signal.SIGTERM)
-    stage.workers[0].wait(timeout=20)
+    stage.workers[0].wait(timeout=120)
     await expect(page.get_by_role("status")).to_contain_text("No worker is running")
     await expect(page).to_have_title("✖ Overview · FlexiPrice")
     await expect(page.locator(".findings")).to_contain_text("flexiprice worker")
     stage.start_worker()
-    await expect(page.get_by_role("status")).not_to_contain_text("No worker", timeout=40_000)
+    await expect(page.get_by_role("status")).not_to_contain_text("No worker", timeout=60_000)
 
 
 async def test_pages_go_on_by_themselves_after_the_monitor_was_restarted(visit: Visit, stage: Stage) -> None:

@@ -34,7 +34,7 @@ def run(environment: dict[str, str], tmp_path: Path) -> Run:
             input=typed,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             check=False,
         )
 
@@ -75,4 +75,4 @@ def toy_worker(environment: dict[str, str], tmp_path: Path) -> Iterator["subproc
     program = start(arq, Path(__file__).parents[2], environment)
     yield program
     program.terminate()
-    program.communicate(timeout=30)
+    program.communicate(timeout=120)

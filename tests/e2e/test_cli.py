@@ -44,7 +44,7 @@ def worker(environment: dict[str, str], tmp_path: Path) -> Iterator["subprocess.
     program = start(flexiprice("worker", "--log-level", "warning"), tmp_path, environment)
     yield program
     program.send_signal(signal.SIGTERM)
-    said, _ = program.communicate(timeout=30)
+    said, _ = program.communicate(timeout=120)
     assert program.returncode == 0, said
 
 
@@ -172,7 +172,7 @@ def test_the_api_takes_the_place_of_the_command(environment: dict[str, str], tmp
         assert wait_for(answers)
     finally:
         program.send_signal(signal.SIGTERM)
-        said, _ = program.communicate(timeout=30)
+        said, _ = program.communicate(timeout=120)
     assert program.returncode in {0, -signal.SIGTERM}, said
 
 

@@ -151,7 +151,7 @@ def test_a_worker_is_told_to_drain_and_ends(
 
     assert told("worker", "drain", worker["worker_id"])["confirmed"]
 
-    assert toy_worker.wait(timeout=20) == 0
+    assert toy_worker.wait(timeout=120) == 0
     assert told("workers") == []
     (entry,) = told("audit")
     assert (entry["action"], entry["details"]) == ("drain_worker", {"confirmed": True})
@@ -173,10 +173,10 @@ def test_a_worker_is_told_to_stop_and_hands_back_what_does_not_end_in_time(
         job_id = on_queue(settings, begin)
         (worker,) = told("workers")
         assert told("worker", "stop", worker["worker_id"])["confirmed"]
-        assert stopped.wait(timeout=20) == 0
+        assert stopped.wait(timeout=120) == 0
     finally:
         stopped.kill()
-        stopped.communicate(timeout=10)
+        stopped.communicate(timeout=120)
 
     assert told("status", job_id)["status"] == "queued"
 

@@ -116,7 +116,7 @@ class Containers:
             env=self.environment(service),
             capture_output=True,
             text=True,
-            timeout=20,
+            timeout=120,
             check=False,
         )
 
@@ -136,7 +136,7 @@ def test_every_service_starts_is_found_healthy_and_stops_when_told(containers: C
         env=containers.environment("migrate"),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert migrate.returncode == 0, migrate.stderr
@@ -158,7 +158,7 @@ def test_every_service_starts_is_found_healthy_and_stops_when_told(containers: C
 
         for process in processes.values():
             process.send_signal(signal.SIGTERM)
-        ended = {name: process.wait(20) for name, process in processes.items()}
+        ended = {name: process.wait(120) for name, process in processes.items()}
         # uvicorn dies of the signal once it has tidied up; both are an orderly end to who stops it.
         assert ended == {"api": -signal.SIGTERM, "worker": 0, "monitor": -signal.SIGTERM}
         assert all("Finished server process" in containers.said(name) for name in ("api", "monitor"))
@@ -193,7 +193,7 @@ def test_the_database_s_health_check_holds_on_a_real_server(settings: Settings) 
         [postgres_programs() / program, *options, "-p", port],
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=120,
         check=False,
     )
     assert said.returncode == 0, said.stdout
@@ -223,7 +223,7 @@ def test_redis_starts_with_these_options_keeps_what_it_is_told_and_asks_for_the_
             stranger.ping()
     finally:
         server.kill()
-        server.wait(10)
+        server.wait(120)
 
 
 def answers(client: "redis.Redis") -> bool:

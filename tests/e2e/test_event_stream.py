@@ -29,12 +29,12 @@ def server(environment: dict[str, str], tmp_path: Path, port: int) -> Iterator["
     yield program
     if program.poll() is None:
         program.kill()
-    program.communicate(timeout=30)
+    program.communicate(timeout=120)
 
 
 @pytest.fixture
 def client(server: "subprocess.Popen[str]", port: int) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=120) as client:
 
         def is_up() -> bool:
             assert server.poll() is None, server.communicate()
@@ -76,4 +76,4 @@ def test_a_server_that_is_told_to_stop_does_not_wait_for_whoever_watches_a_task(
         assert first_event(stream.iter_lines())["status"] == "queued"
         os.kill(server.pid, signal.SIGTERM)
 
-        assert server.wait(timeout=15) in (0, -signal.SIGTERM)
+        assert server.wait(timeout=120) in (0, -signal.SIGTERM)

@@ -42,7 +42,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, i
     assert "FlexiPrice is up." in said
     yield folder, port
     program.send_signal(signal.SIGTERM)
-    program.communicate(timeout=60)
+    program.communicate(timeout=120)
     assert processes_in(folder) == []
 
 

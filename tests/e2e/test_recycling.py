@@ -42,7 +42,7 @@ async def test_real_jobs_are_done_by_one_worker_after_another_each_with_its_shar
     supervisor = start(flexiprice("worker", "--concurrency", "1"), tmp_path, {**environment, **share})
     try:
         for job in jobs:
-            assert (await queue.wait(job.job_id, timedelta(seconds=40))).status is RunStatus.SUCCEEDED
+            assert (await queue.wait(job.job_id, timedelta(seconds=120))).status is RunStatus.SUCCEEDED
         runs: tuple[RecordedRun, ...] = ()
 
         async def recorded() -> bool:
@@ -60,7 +60,7 @@ async def test_real_jobs_are_done_by_one_worker_after_another_each_with_its_shar
         await until(another_lives)
     finally:
         supervisor.send_signal(signal.SIGTERM)
-        said, _ = supervisor.communicate(timeout=40)
+        said, _ = supervisor.communicate(timeout=120)
 
     assert supervisor.returncode == 0, said
     assert sorted(sum(run.worker_id == worker for run in runs) for worker in used) == [2, 2]

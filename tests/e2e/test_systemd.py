@@ -66,7 +66,7 @@ def test_systemd_finds_no_fault_in_the_units_and_little_that_they_expose(
         [systemd_analyze, "verify", "--man=no", *(str(tmp_path / name) for name in units)],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         check=False,
     )
     assert (verified.returncode, verified.stderr) == (0, "")
@@ -79,7 +79,7 @@ def test_systemd_finds_no_fault_in_the_units_and_little_that_they_expose(
         ],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         check=False,
     )
     assert security.returncode == 0, security.stdout

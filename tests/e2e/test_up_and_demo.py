@@ -49,7 +49,7 @@ def api_at(port: int) -> httpx.Client:
 
 def end(program: subprocess.Popen[str], by: signal.Signals = signal.SIGINT) -> str:
     program.send_signal(by)
-    said, _ = program.communicate(timeout=60)
+    said, _ = program.communicate(timeout=120)
     return said
 
 
@@ -91,7 +91,7 @@ def test_a_demo_that_cannot_start_says_so_plainly(folder: Path) -> None:
         "from flexiprice.cli.main import main; import sys; sys.argv = ['flexiprice', 'demo']; main()"
     )
     demo = start([sys.executable, "-c", without_wheels], folder, {**os.environ, "TMPDIR": str(folder)})
-    said, _ = demo.communicate(timeout=60)
+    said, _ = demo.communicate(timeout=120)
     assert demo.returncode == 1
     assert "pip install 'flexiprice[embedded]'" in said
     assert "Traceback" not in said
@@ -138,7 +138,7 @@ def test_up_prices_the_sample_serves_the_monitor_and_says_so_when_a_program_ends
         if "arq" in process.cmdline() and "flexiprice.cli.supervisor" not in process.cmdline()
     ]
     worker.kill()
-    said, _ = program.communicate(timeout=60)
+    said, _ = program.communicate(timeout=120)
     assert program.returncode == 1
     assert "The worker ended with exit code 137" in said
     assert "Traceback" not in said
@@ -159,7 +159,7 @@ def test_up_refuses_a_port_in_use_before_anything_starts(folder: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         program = start_up(folder, taken.getsockname()[1])
-        said, _ = program.communicate(timeout=30)
+        said, _ = program.communicate(timeout=120)
     assert program.returncode == 1
     assert "cannot be used" in said
     assert list(folder.iterdir()) == []

@@ -22,7 +22,7 @@ from flexiprice.jobs.status import JobStatus, RunStatus
 from flexiprice.services.sample_catalogue import load_sample_catalogue
 from flexiprice.settings import Settings
 
-WAIT = timedelta(seconds=20)
+WAIT = timedelta(seconds=120)
 LIST_SCHEDULES = """
 from workers.settings import WorkerSettings
 print(*(f"{job.name} {job.crontab}" for job in WorkerSettings.cron_jobs), sep="\\n")
@@ -51,7 +51,7 @@ def start_worker(environment: dict[str, str], tmp_path: Path) -> Iterator[StartW
     yield start
     for worker in started:
         worker.kill()
-        worker.communicate(timeout=10)
+        worker.communicate(timeout=120)
 
 
 @pytest.fixture
@@ -163,7 +163,7 @@ async def test_its_lines_are_json_and_name_the_job(
     job = await queue.enqueue(RECOMPUTE_ALL_DISCOUNTS)
     await queue.wait(job.job_id, WAIT)
     worker.send_signal(signal.SIGTERM)
-    _, said = await asyncio.to_thread(worker.communicate, timeout=10)
+    _, said = await asyncio.to_thread(worker.communicate, timeout=120)
 
     assert worker.returncode == 0
     lines = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
@@ -225,7 +225,7 @@ def test_a_setting_that_is_missing_or_wrong_stops_the_start_by_its_name(
         },
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         check=False,
     )
 

@@ -57,7 +57,7 @@ async def number_of(sessions: Sessions, entity: type) -> int:
 
 
 async def until_somebody_waits(session: AsyncSession) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(120):
         while not await session.scalar(_WAITS_FOR_A_LOCK):  # noqa: ASYNC110 the server has no event to wait for
             await asyncio.sleep(0.01)
 
@@ -146,7 +146,7 @@ async def test_the_work_and_the_lock_of_a_client_that_was_killed_go_with_it(
     assert await client.stdout.readline() == b"written\n"
     client.kill()
     await client.wait()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(120):
         assert await recompute(sessions) == (BATCHES, 0, 0)
     assert await number_of(sessions, PriceDecision) == BATCHES
 

@@ -80,7 +80,7 @@ def deletion(place: int = 0) -> Work:
 
 async def waits(sessions: Sessions, wanted: Work, *, held: Work) -> bool:
     """Whether a piece of work waits while another is done and not over; in the end neither has been."""
-    async with sessions() as holding, sessions() as wanting, sessions() as watching, asyncio.timeout(10):
+    async with sessions() as holding, sessions() as wanting, sessions() as watching, asyncio.timeout(120):
         await held(holding)
         task = asyncio.ensure_future(wanted(wanting))
         waited = False
@@ -114,7 +114,7 @@ async def test_whatever_is_done_at_once_every_discount_opens_once(sessions: Sess
     shards = [shard(number, count) for count in (1, 3, 4, 16) for number in range(1, count + 1)]
     works = [*shards, everything, everything, single_batches, cleanup, deletion(0), deletion(-1)]
     random.shuffle(works)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         done = await asyncio.gather(*(doing(sessions, work) for work in works))
     opened = sum(one.opened for one in done if isinstance(one, RecomputeSummary))
     async with sessions() as session:

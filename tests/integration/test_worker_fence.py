@@ -98,7 +98,7 @@ async def test_a_stopped_process_loses_its_transaction_and_can_begin_none_when_i
         # Its lock is gone, and so is its effect: another worker can do the job.
         await begin(sessions, "two")
         os.kill(process.pid, signal.SIGCONT)
-        said, _ = process.communicate("go on\n", timeout=30)
+        said, _ = process.communicate("go on\n", timeout=120)
     assert said.split() == ["database_unavailable", "worker_fenced"]
     assert await effects(sessions) == 0
     assert await lost_at(sessions, "one") == _NOON

@@ -36,7 +36,12 @@ def test_a_program_imports_nothing_that_a_production_install_lacks(program: str)
         "FLEXIPRICE_REDIS_URL": "redis://127.0.0.1:9/0",
     }
     said = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-c", code],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
     )
     assert said.returncode == 0, said.stderr
     owners = packages_distributions()
@@ -56,7 +61,12 @@ def test_the_monitor_says_in_one_line_how_to_install_what_it_is_built_on() -> No
         "FLEXIPRICE_REDIS_URL": "redis://127.0.0.1:9/0",
     }
     said = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-c", code],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
     )
     assert said.returncode == 1
     assert said.stderr.count("\n") == 1

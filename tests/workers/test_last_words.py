@@ -30,7 +30,7 @@ from tests.workers.toy_tasks import ADD, FAIL, FLAKY, SLEEP
 from workers.runtime.heartbeat import Tidings
 from workers.runtime.last_words import LastWords
 
-WAIT = timedelta(seconds=20)
+WAIT = timedelta(seconds=120)
 GONE = "till-1:77:abcdef"
 
 

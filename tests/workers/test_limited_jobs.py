@@ -9,7 +9,7 @@ from tests.workers.conftest import StartWorker
 from tests.workers.test_run_history import Attempts, attempts, settings, until_recorded
 from tests.workers.toy_tasks import SLEEP, STUBBORN
 
-WAIT = timedelta(seconds=20)
+WAIT = timedelta(seconds=120)
 __all__ = ["attempts", "settings"]
 
 

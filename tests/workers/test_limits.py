@@ -128,7 +128,7 @@ async def test_without_a_soft_limit_below_it_the_hard_limit_ends_the_body(soft: 
 
 
 async def test_a_body_that_ignores_its_cancellation_holds_up_nobody(stubborn: Body) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(120):
         with pytest.raises(TimeLimitExceeded):
             await run_with_limits(stubborn, soft=SOON, hard=LATER, unwind=SOON)
     assert not stubborn.ended.is_set()
@@ -179,7 +179,7 @@ async def test_a_body_that_ignores_a_cancellation_from_outside_is_left_behind(st
     run = asyncio.create_task(run_with_limits(stubborn, soft=None, hard=NEVER, unwind=SOON))
     await stubborn.started.wait()
     run.cancel()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(120):
         with pytest.raises(asyncio.CancelledError):
             await run
     assert not stubborn.ended.is_set()
@@ -191,7 +191,7 @@ async def test_a_second_cancellation_from_outside_waits_for_nobody(stubborn: Bod
     run.cancel()
     await stubborn.cancelled.wait()
     run.cancel()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(120):
         with pytest.raises(asyncio.CancelledError):
             await run
     assert not stubborn.ended.is_set()

@@ -26,7 +26,7 @@ def log() -> Iterator[list[Any]]:
         yield lines
 
 
-async def until(condition: Callable[[], object], seconds: float = 5) -> None:
+async def until(condition: Callable[[], object], seconds: float = 120) -> None:
     """Returns when a condition has come true."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 -- what is awaited is a thread's
@@ -139,7 +139,7 @@ asyncio.run(main())
         # A pause is a length of time.
         time.sleep(0.8)
         child.send_signal(signal.SIGCONT)
-        said, _ = child.communicate(timeout=10)
+        said, _ = child.communicate(timeout=120)
     finally:
         child.kill()
     assert said.count("the process was paused") == 1

@@ -23,7 +23,7 @@ from flexiprice.settings import Queue, Settings
 from tests.workers.conftest import running, until_running
 from tests.workers.toy_tasks import ADD, COUNT_STORES, FAIL, SLEEP, SLEEP_ELSEWHERE, STEPS, STUBBORN
 
-WAIT = timedelta(seconds=10)
+WAIT = timedelta(seconds=120)
 ME = JobOrigin(trigger=RunTrigger.CLI, actor="ada")
 HOURLY = SCHEDULES[0].name
 

@@ -17,9 +17,9 @@ from flexiprice.settings import Settings, load_settings
 from tests.workers.conftest import StartWorker, end_of, running, until, until_live, until_running
 from tests.workers.toy_tasks import EFFECT, POISON, SLEEP
 
-WAIT = timedelta(seconds=20)
+WAIT = timedelta(seconds=120)
 # From the loss of a worker to its job having run elsewhere.
-SOON = timedelta(seconds=10)
+SOON = timedelta(seconds=120)
 
 
 @pytest.fixture
@@ -136,7 +136,7 @@ async def test_a_job_that_kills_its_workers_is_given_up_after_the_third(
     await until_live(queue, workers=4)
     job = await queue.enqueue(POISON)
 
-    status = await queue.wait(job.job_id, timedelta(seconds=40))
+    status = await queue.wait(job.job_id, WAIT)
 
     assert status.status is RunStatus.FAILED
     assert status.error is not None

@@ -20,7 +20,7 @@ from tests.workers.conftest import running, until, until_running
 from tests.workers.toy_tasks import ADD, SLEEP
 from workers.runtime.patience import Patience, StartRetry
 
-WAIT = timedelta(seconds=20)
+WAIT = timedelta(seconds=120)
 
 
 class OwnRedis:

@@ -29,7 +29,7 @@ from tests.redis_servers import (
 from tests.workers.conftest import running, until_live
 from tests.workers.toy_tasks import ADD, SLEEP, SLEEP_ELSEWHERE
 
-WAIT = timedelta(seconds=20)
+WAIT = timedelta(seconds=120)
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ async def test_when_the_master_dies_workers_go_on_with_its_heir_and_what_it_had_
 
 async def enqueued(tasks: TaskQueue) -> EnqueuedJob:
     """A job that could be enqueued at last; its id keeps it from being enqueued twice."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while True:
             with suppress(RedisUnavailable):
                 return await tasks.enqueue(SLEEP, job_id="after the master's death")

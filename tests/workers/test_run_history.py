@@ -15,7 +15,7 @@ from flexiprice.settings import Settings, load_settings
 from tests.workers.conftest import StartWorker, end_of, running, until, until_live
 from tests.workers.toy_tasks import ADD, FAIL, FLAKY, SLEEP
 
-WAIT = timedelta(seconds=20)
+WAIT = timedelta(seconds=120)
 
 Attempts = Callable[[str], Awaitable[list[RunDetails]]]
 

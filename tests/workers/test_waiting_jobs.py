@@ -11,7 +11,7 @@ from flexiprice.settings import Queue, Settings
 from tests.workers.conftest import running, until_running
 from tests.workers.toy_tasks import ADD, SLEEP, SLEEP_ELSEWHERE
 
-WAIT = timedelta(seconds=10)
+WAIT = timedelta(seconds=120)
 
 
 class _Login(TaskArguments):
