@@ -10,6 +10,8 @@ from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import NoDecode
 
+from flexiprice.database_url import read_database_url
+
 # ISO 4217 currencies whose minor unit is not a hundredth.
 _NOT_TWO_DECIMALS: Final = frozenset(
     "BHD BIF CLP CLF DJF GNF IQD ISK JOD JPY KMF KRW KWD LYD OMR "
@@ -21,10 +23,8 @@ _ORIGIN: Final = re.compile(
 
 
 def _database_url(url: SecretStr) -> SecretStr:
-    scheme, separator, rest = url.get_secret_value().partition("://")
-    if scheme not in {"postgresql", "postgres", "postgresql+asyncpg"} or not separator or not rest:
-        raise ValueError("must look like postgresql://user:password@host:5432/database")
-    return SecretStr(f"postgresql://{rest}")
+    read_database_url(url.get_secret_value())
+    return SecretStr(f"postgresql://{url.get_secret_value().partition('://')[2]}")
 
 
 def _redis_url(url: SecretStr) -> SecretStr:

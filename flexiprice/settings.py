@@ -64,7 +64,10 @@ class Settings(BaseSettings):
     )
 
     database_url: DatabaseUrl | None = Field(
-        default=None, description="PostgreSQL 15 or later: `postgresql://user:password@host:5432/database`"
+        default=None,
+        description="PostgreSQL 15 or later: `postgresql://user:password@host:5432/database`, with "
+        "`sslmode`, `sslrootcert`, `connect_timeout`, `options`, `schema`, `pgbouncer=true` and the like "
+        "behind a `?`; in the password, `#` `/` `?` `@` `%` are written `%23` `%2F` `%3F` `%40` `%25`",
     )
     redis_url: RedisUrl | None = Field(
         default=None,

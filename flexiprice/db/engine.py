@@ -7,6 +7,7 @@ Whoever uses an engine from here never meets a driver's words for a database tha
 import ssl
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, cast
 
 import asyncpg  # pyright: ignore[reportMissingTypeStubs]
@@ -17,6 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from flexiprice.database_url import DatabaseAddress, read_database_url
 from flexiprice.db.sqlstate import (
     CONNECTION_LOST,
     LOGIN_REFUSED,
@@ -56,8 +58,9 @@ def create_engine(settings: Settings, *, application_name: str, work: Work = Wor
             account, the password or the database's name, and on any use where statements are prepared
             though a pooler gives each transaction another session.
     """
-    prepares = settings.database_prepared_statements
-    connect = _connector(settings.require_database_url(), application_name, prepares=prepares)
+    address = _address(settings)
+    prepares = settings.database_prepared_statements and not address.behind_pooler
+    connect = _connector(address, application_name, prepares=prepares)
 
     def adapted() -> object:
         # What `create_async_engine` makes of an `async_creator`, with what it has no option for.
@@ -98,20 +101,29 @@ def database_errors() -> Generator[None]:
         raise translated from error
 
 
-def _connector(url: str, application_name: str, *, prepares: bool) -> Callable[[], Awaitable[object]]:
+def _address(settings: Settings) -> DatabaseAddress:
+    address = read_database_url(settings.require_database_url())
+    for name, path in address.files.items():
+        if not Path(path).is_file():
+            raise InvalidSettings(f"FLEXIPRICE_DATABASE_URL: {name}: there is no file {path}")
+    return address
+
+
+def _connector(
+    address: DatabaseAddress, application_name: str, *, prepares: bool
+) -> Callable[[], Awaitable[object]]:
     caching: Mapping[str, Any] = {} if prepares else {"statement_cache_size": 0}
 
     async def connect() -> object:
-        # asyncpg reads the URL itself, and with it all that libpq's users know: sslmode, host=/socket, …
         try:
             # The driver is not typed; SQLAlchemy takes whatever it gives.
             connection = cast(
                 "object",
                 await asyncpg.connect(
-                    url,
-                    timeout=_CONNECT_TIMEOUT_SECONDS,
+                    address.url,
+                    timeout=address.connect_timeout or _CONNECT_TIMEOUT_SECONDS,
                     connection_class=LimitedConnection,
-                    server_settings={"application_name": application_name},
+                    server_settings={**address.session, "application_name": application_name},
                     **caching,
                 ),
             )

@@ -1,10 +1,14 @@
 """A database that is away, or refuses us, is told in words of ours wherever it happens."""
 
+import asyncio
+
 import pytest
-from sqlalchemy import func, select
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import func, select, text
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from flexiprice.db.engine import create_engine, database_errors
+from flexiprice.db.migrate import is_current, upgrade
+from flexiprice.db.probe import require_tables
 from flexiprice.errors import DatabaseUnavailable, InvalidSettings
 from flexiprice.settings import Settings, load_settings
 from tests.servers import execute
@@ -71,3 +75,38 @@ async def test_a_pool_without_a_free_connection_is_unavailable(
         with pytest.raises(DatabaseUnavailable, match="busy"), database_errors():
             await engine.connect()
     await engine.dispose()
+
+
+async def test_parameters_of_other_programs_work_or_are_translated(database_url: str) -> None:
+    url = f"{database_url}?schema=public&pgbouncer=true&connect_timeout=10&options=-c%20geqo%3Doff"
+    engine = create_engine(load_settings(env_files=(), database_url=url), application_name="flexiprice-tests")
+    names = ("search_path", "geqo", "application_name")
+    async with engine.connect() as connection:
+        found = [await connection.scalar(select(func.current_setting(name))) for name in names]
+        prepared = await connection.scalar(
+            text("SELECT count(*) FROM pg_prepared_statements WHERE name <> ''")
+        )
+    await engine.dispose()
+    assert found == ["public", "off", "flexiprice-tests"]
+    assert prepared == 0
+
+
+async def test_another_schema_is_migrated_and_used(empty_database_url: str) -> None:
+    await execute(empty_database_url, "CREATE SCHEMA shop")
+    url = f"{empty_database_url}?schema=shop"
+    await asyncio.to_thread(upgrade, url)
+    engine = create_engine(load_settings(env_files=(), database_url=url), application_name="flexiprice-tests")
+    async with AsyncSession(engine) as session:
+        schemas = set(
+            await session.scalars(text("SELECT schemaname FROM pg_tables WHERE tablename = 'products'"))
+        )
+        assert schemas == {"shop"}
+        assert await is_current(session)
+        await require_tables(session)
+    await engine.dispose()
+
+
+def test_a_file_that_the_url_names_and_that_is_not_there_is_told_before_anything_connects() -> None:
+    url = "postgresql://somebody:hush@127.0.0.1:1/flexiprice?sslmode=verify-full&sslrootcert=/nowhere/ca.pem"
+    with pytest.raises(InvalidSettings, match=r"sslrootcert: there is no file /nowhere/ca\.pem"):
+        create_engine(load_settings(env_files=(), database_url=url), application_name="flexiprice-tests")
