@@ -42,7 +42,7 @@ class KeyCheck:
         digest = _digest(presented)
         # Digests are of one length, so that comparing them does not even tell the length of the key.
         if self._bootstrap is not None and hmac.compare_digest(self._bootstrap, digest):
-            return KeyHolder(BOOTSTRAP, Scope.ADMIN)
+            return KeyHolder(BOOTSTRAP, (Scope.ADMIN,))
         remembered = self._holders.get(digest)
         if remembered is not None and time.monotonic() - remembered[0] < REMEMBERED_SECONDS:
             return remembered[1]

@@ -7,11 +7,9 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
-from api.paths import ADMIN
 from api.problems import MEDIA_TYPE
 from api.schemas.problem import Problem
 from api.scopes import needed_scope
-from flexiprice.domain.access import Scope
 
 _MEANING: Final = {
     401: "The API key is missing or wrong, or, where there is none, the client is on another machine.",
@@ -54,8 +52,9 @@ Prices perishable goods by how soon they expire.
   stands in `errors` with its field and reason. Every answer has an `X-Request-ID`.
 * Everything under `/admin` wants an API key, as `Authorization: Bearer …` or `X-API-Key`: the server's
   `FLEXIPRICE_API_KEY`, or one made by `flexiprice keys create`. Where there is none, only clients on the
-  server's own machine are served there. A key of scope `read` may look, `prices` change stock, policies and
-  prices too, `admin` operate tasks, queues and workers as well; each operation says which it needs.
+  server's own machine are served there. A key has a set of scopes: `read` looks, `prices` changes stock, policies
+  and prices, `admin` does everything, and operates tasks, queues and workers. None contains another, but
+  `admin` all; each operation says which one it needs.
 """
 
 
@@ -73,14 +72,14 @@ def problems(*statuses: int) -> Responses:
 
 def _complete(document: dict[str, Any]) -> None:
     """Adds what follows from the kind of an operation, so that no endpoint needs to say it."""
-    for path, item in document["paths"].items():
+    for item in document["paths"].values():
         for method, operation in item.items():
             statuses: set[int] = set()
-            if path.startswith(ADMIN):
-                needed = needed_scope([method.upper()], operation["tags"])
+            needed = needed_scope([method.upper()], operation["tags"])
+            if needed is not None:
                 operation["security"] = [{scheme: [needed.value]} for scheme in _SCHEMES]
                 operation["description"] += f"\n\nScope: `{needed}`."
-                statuses |= {429} if needed is Scope.READ else {403, 429}
+                statuses |= {403, 429}
             if "requestBody" in operation:
                 statuses |= {408, 413, 415}
             told: dict[str, Any] = {str(status): told for status, told in problems(*statuses).items()}

@@ -1,40 +1,61 @@
 """What a key must be allowed for which endpoint: one table, which the documentation is made from too."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from starlette.exceptions import HTTPException
 from starlette.types import Scope as AsgiScope
 
-from flexiprice.domain.access import Scope
+from flexiprice.domain.access import Scope, allows
 from flexiprice.services.api_keys import KeyHolder
 
 _READING: Final = frozenset({"GET", "HEAD"})
-_TO_CHANGE: Final[Mapping[str, Scope]] = {
-    "stores": Scope.PRICES,
-    "products": Scope.PRICES,
-    "batches": Scope.PRICES,
-    "discounts": Scope.PRICES,
-    "policies": Scope.PRICES,
-    "tasks": Scope.ADMIN,
-    "queues": Scope.ADMIN,
-    "schedules": Scope.ADMIN,
-    "workers": Scope.ADMIN,
+
+
+@dataclass(frozen=True, slots=True)
+class _Needed:
+    """Of one tag: to look, and to change. None where anybody may."""
+
+    to_read: Scope | None
+    to_change: Scope | None
+
+
+_OPEN: Final = _Needed(None, None)
+_PRICING: Final = _Needed(Scope.READ, Scope.PRICES)
+_OPERATING: Final = _Needed(Scope.READ, Scope.ADMIN)
+_NEEDED: Final[Mapping[str, _Needed]] = {
+    "health": _OPEN,
+    "prices": _OPEN,
+    "stores": _PRICING,
+    "products": _PRICING,
+    "batches": _PRICING,
+    "discounts": _PRICING,
+    "policies": _PRICING,
+    "tasks": _OPERATING,
+    "queues": _OPERATING,
+    "schedules": _OPERATING,
+    "workers": _OPERATING,
+    "audit": _OPERATING,
 }
 
 
-def needed_scope(methods: Iterable[str], tags: Iterable[str]) -> Scope:
-    """What an endpoint under `/admin` asks for; whatever the table does not name asks for everything.
+def needed_scope(methods: Iterable[str], tags: Iterable[str]) -> Scope | None:
+    """The one scope that an endpoint asks for; None where it needs no key.
 
     Args:
         methods: by which the endpoint is called.
-        tags: under which the documentation lists it.
+        tags: under which the documentation lists it: exactly one.
+
+    Raises:
+        LookupError: the table does not name the tag, or there is not exactly one. The application does
+            not start then: an endpoint that nobody thought of must neither be open nor ask for everything.
     """
-    if _READING.issuperset(methods):
-        return Scope.READ
-    return max(
-        (_TO_CHANGE.get(tag, Scope.ADMIN) for tag in tags), key=tuple(Scope).index, default=Scope.ADMIN
-    )
+    named = list(tags)
+    if len(named) != 1 or named[0] not in _NEEDED:
+        raise LookupError(f"api/scopes.py must name the scope of each endpoint by its one tag: {named}")
+    needed = _NEEDED[named[0]]
+    return needed.to_read if _READING.issuperset(methods) else needed.to_change
 
 
 def holder_in(scope: AsgiScope) -> KeyHolder | None:
@@ -48,16 +69,17 @@ def set_holder(scope: AsgiScope, holder: KeyHolder) -> None:
     scope.setdefault("state", {})["key_holder"] = holder
 
 
-def require_scope(scope: AsgiScope, needed: Scope) -> None:
+def require_scope(scope: AsgiScope, needed: Scope | None) -> None:
     """Lets a request go on whose key may do what is needed.
 
     Raises:
         HTTPException: it may not; 403.
     """
     holder = holder_in(scope)
-    if holder is not None and not holder.scope.allows(needed):
+    if needed is not None and holder is not None and not allows(holder.scopes, needed):
+        has = ", ".join(f"`{granted}`" for granted in holder.scopes)
         raise HTTPException(
             403,
-            f"this needs the scope `{needed}`, and the key {holder.name!r} has `{holder.scope}`",
+            f"this needs the scope `{needed}`, and the key {holder.name!r} has {has}",
             headers={"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{needed}"'},
         )

@@ -20,7 +20,7 @@ from api.key_check import KeyCheck
 from api.monitor.viewer import ON_THIS_MACHINE, Viewer
 from api.security import is_from_this_machine, is_own_page
 from flexiprice.db.engine import database_errors
-from flexiprice.domain.access import Scope
+from flexiprice.domain.access import Scope, allows
 from flexiprice.services.api_keys import BOOTSTRAP, RecordedKey, list_api_keys
 from flexiprice.settings import Settings
 
@@ -75,10 +75,11 @@ class Access:
             return viewer if self.is_open else None
         if viewer.session_id in self._logged_out:
             return None
-        scope = self._scope_now(viewer)
-        return (
-            None if scope is None else Viewer.of(viewer.name, scope, viewer.session_id, viewer.logged_in_at)
-        )
+        scopes = self._scopes_now(viewer)
+        # The monitor shows everything, so that whoever may not look is not let in.
+        if not allows(scopes, Scope.READ):
+            return None
+        return Viewer.of(viewer.name, scopes, viewer.session_id, viewer.logged_in_at)
 
     async def log_in(self, presented: str) -> Viewer | None:
         """Who a key belongs to; None where it is nobody's.
@@ -89,16 +90,16 @@ class Access:
         presented = presented.strip()
         now = datetime.now(UTC)
         if self._read_key is not None and hmac.compare_digest(self._read_key, _digest(presented)):
-            return Viewer.of(READ_KEY_HOLDER, Scope.READ, uuid4().hex, now)
+            return Viewer.of(READ_KEY_HOLDER, (Scope.READ,), uuid4().hex, now)
         holder = await self._key_check.holder_of(presented)
-        if holder is None:
+        if holder is None or not allows(holder.scopes, Scope.READ):
             return None
         if holder.name != BOOTSTRAP:
             # It may have been made since they were last read, and its session would not be known.
             with database_errors():
                 async with self._sessions() as session:
                     self.learn(await list_api_keys(session), now)
-        return Viewer.of(holder.name, holder.scope, uuid4().hex, now)
+        return Viewer.of(holder.name, holder.scopes, uuid4().hex, now)
 
     def cookie(self, viewer: Viewer) -> str:
         """What a viewer's browser keeps to be known again; it holds no key."""
@@ -121,18 +122,18 @@ class Access:
             session_id, name = _SESSION.validate_python(content)
         except (BadSignature, ValidationError):
             return None
-        return self.rights_now(Viewer.of(name, Scope.READ, session_id, logged_in_at))
+        return self.rights_now(Viewer.of(name, (), session_id, logged_in_at))
 
-    def _scope_now(self, viewer: Viewer) -> Scope | None:
+    def _scopes_now(self, viewer: Viewer) -> tuple[Scope, ...]:
         if viewer.name == BOOTSTRAP:
             # The cookie was signed with a secret made of this key: it is still the same.
-            return Scope.ADMIN if self._has_bootstrap_key else None
+            return (Scope.ADMIN,) if self._has_bootstrap_key else ()
         if viewer.name == READ_KEY_HOLDER:
-            return Scope.READ if self._read_key is not None else None
+            return (Scope.READ,) if self._read_key is not None else ()
         for key in self._keys or ():
             if key.name == viewer.name and _opened(key, viewer.logged_in_at):
-                return key.scope
-        return None
+                return key.scopes
+        return ()
 
 
 def _is_in_force(key: RecordedKey) -> bool:

@@ -1,11 +1,12 @@
 """Who looks at a page, and what they may change."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final, Self
 
-from flexiprice.domain.access import Scope
+from flexiprice.domain.access import Scope, allows
 
 _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
@@ -19,7 +20,7 @@ class Right(StrEnum):
 
 WHY_NOT: Final = {
     Right.OPERATE: "Your key may not do this: log in with one that may operate (scope admin).",
-    Right.PRICE: "Your key may only look: log in with one that may change prices (scope prices or admin).",
+    Right.PRICE: "Your key may only look: log in with one that may change prices (scope prices).",
 }
 
 
@@ -40,9 +41,9 @@ class Viewer:
     logged_in_at: datetime = _LONG_AGO
 
     @classmethod
-    def of(cls, name: str, scope: Scope, session_id: str, logged_in_at: datetime) -> Self:
+    def of(cls, name: str, scopes: Collection[Scope], session_id: str, logged_in_at: datetime) -> Self:
         """The holder of a key who has logged in."""
-        return cls(name=name, rights=rights_of(scope), session_id=session_id, logged_in_at=logged_in_at)
+        return cls(name=name, rights=rights_of(scopes), session_id=session_id, logged_in_at=logged_in_at)
 
     @property
     def may_operate(self) -> bool:
@@ -55,10 +56,10 @@ class Viewer:
         return Right.PRICE in self.rights
 
 
-def rights_of(scope: Scope) -> frozenset[Right]:
-    """What a key of a scope may change here."""
-    needed = {Right.PRICE: Scope.PRICES, Right.OPERATE: Scope.ADMIN}
-    return frozenset(right for right, scope_needed in needed.items() if scope.allows(scope_needed))
+def rights_of(scopes: Collection[Scope]) -> frozenset[Right]:
+    """What a key with these scopes may change here."""
+    takes = {Right.PRICE: Scope.PRICES, Right.OPERATE: Scope.ADMIN}
+    return frozenset(right for right, needed in takes.items() if allows(scopes, needed))
 
 
 ON_THIS_MACHINE: Final = Viewer(name="loopback client", rights=frozenset(Right))

@@ -1,5 +1,6 @@
 """`flexiprice keys`: who may use the API, and for what."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Annotated
 
@@ -32,12 +33,13 @@ def create(
     *,
     name: Annotated[str, typer.Argument(help="What its changes are written down under.", metavar="NAME")],
     scope: Annotated[
-        Scope,
+        list[Scope],
         typer.Option(
-            help="`read` looks; `prices` changes stock, policies and prices too; `admin` operates tasks, "
-            "queues and workers as well."
+            help="May be given more than once: none contains another. `read` looks; `events` receives what "
+            "happens; `labels` prints labels; `prices` changes stock, policies and prices; `approve` "
+            "approves prices; `admin` does all of it, and operates tasks, queues and workers."
         ),
-    ],
+    ] = [Scope.READ],  # noqa: B006 -- typer reads it and changes nothing
     expires_in: Annotated[
         timedelta | None,
         typer.Option(
@@ -54,9 +56,9 @@ def create(
     async def use(session: AsyncSession) -> IssuedKey:
         now = await database_now(session)
         issued = await create_api_key(
-            session, name=name, scope=scope, now=now, expires_at=_after(now, expires_in)
+            session, name=name, scopes=scope, now=now, expires_at=_after(now, expires_in)
         )
-        details = {"scope": scope.value, "expires_at": _text(issued.record.expires_at)}
+        details = {"scopes": list(issued.record.scopes), "expires_at": _text(issued.record.expires_at)}
         await record_audit(session, [cli_change("create_api_key", name, details)])
         return issued
 
@@ -78,11 +80,11 @@ def list_all(
     if as_json:
         print_json(found)
         return
-    table = new_table("name", "scope", "begins with", "created", "last used", "expires", "")
+    table = new_table("name", "scopes", "begins with", "created", "last used", "expires", "")
     for key in found:
         table.add_row(
             plain(key.name),
-            key.scope.value,
+            ", ".join(key.scopes),
             f"fp_{key.key_id}_",
             instant(key.created_at),
             instant(key.last_used_at) or "never",
@@ -108,7 +110,12 @@ def rotate(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
+<<<<<<< HEAD
     """Give a key a new secret and print it, this once; name and scope stay."""
+=======
+    """Give a key a new secret and print it, this once; name and scopes stay."""
+    now = datetime.now(UTC)
+>>>>>>> 277b9c5 (keys: a key has a set of scopes instead of a rung of a ladder)
 
     async def use(session: AsyncSession) -> IssuedKey:
         now = await database_now(session)
@@ -155,9 +162,13 @@ def _show_issued(issued: IssuedKey, *, as_json: bool) -> None:
         old = f" The old one opens until {instant(record.previous_until)}."
     end = "" if record.expires_at is None else f" It expires {instant(record.expires_at)}."
     remarks().print(
-        f"The key {plain(record.name)} has the scope {record.scope}.{end}{old} "
+        f"The key {plain(record.name)} {_may(record.scopes)}.{end}{old} "
         "Keep it now: it cannot be shown again."
     )
+
+
+def _may(scopes: Sequence[Scope]) -> str:
+    return f"has the scope{'s' if len(scopes) > 1 else ''} {', '.join(scopes)}"
 
 
 def _state(key: RecordedKey, now: datetime) -> str:

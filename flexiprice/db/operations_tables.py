@@ -8,7 +8,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import BigInteger, CheckConstraint, Enum, Identity, Index, Integer, String, func, text
-from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
 from sqlalchemy.orm import Mapped, mapped_column
 
 from flexiprice.db.tables import Base, Instant
@@ -18,6 +18,9 @@ from flexiprice.domain.run import RunState, RunTrigger
 
 METADATA = Base.metadata
 """Every table of the database, those of `tables` included."""
+
+
+_SCOPES = ", ".join(f"'{scope}'::varchar" for scope in Scope)
 
 
 def _enum(kind: type[StrEnum], name: str) -> Enum:
@@ -134,6 +137,8 @@ class ApiKey(Base):
     __tablename__ = "api_keys"
     __table_args__ = (
         CheckConstraint("length(name) BETWEEN 1 AND 100", name="name"),
+        # No type of its own: a scope that is added later is then a new constraint, and nothing is rewritten.
+        CheckConstraint(f"scopes <@ ARRAY[{_SCOPES}] AND cardinality(scopes) > 0", name="scopes"),
         CheckConstraint("octet_length(secret_hash) = 32", name="secret_hash"),
         CheckConstraint("octet_length(previous_secret_hash) = 32", name="previous_secret_hash"),
         CheckConstraint("(previous_secret_hash IS NULL) = (previous_until IS NULL)", name="previous_until"),
@@ -143,7 +148,7 @@ class ApiKey(Base):
 
     id: Mapped[str] = mapped_column(String, primary_key=True)
     name: Mapped[str]
-    scope: Mapped[Scope] = mapped_column(_enum(Scope, "key_scope"))
+    scopes: Mapped[list[str]] = mapped_column(ARRAY(String))
     secret_hash: Mapped[bytes]
     previous_secret_hash: Mapped[bytes | None]
     previous_until: Mapped[Instant | None]

@@ -3,6 +3,7 @@
 import hmac
 import re
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -12,7 +13,7 @@ from sqlalchemy import exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.db.operations_tables import ApiKey
-from flexiprice.domain.access import Scope
+from flexiprice.domain.access import Scope, scope_set
 from flexiprice.errors import Conflict, InvalidInput, NotFound
 from flexiprice.services.constraints import conflict_where_taken
 
@@ -32,11 +33,11 @@ class KeyHolder:
 
     Attributes:
         name: the key's, under which its changes are written down.
-        scope: what it may do.
+        scopes: what it may do.
     """
 
     name: str
-    scope: Scope
+    scopes: tuple[Scope, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +52,7 @@ class RecordedKey:
 
     key_id: str
     name: str
-    scope: Scope
+    scopes: tuple[Scope, ...]
     created_at: datetime
     rotated_at: datetime | None
     previous_until: datetime | None
@@ -74,19 +75,24 @@ class IssuedKey:
 
 
 async def create_api_key(
-    session: AsyncSession, *, name: str, scope: Scope, now: datetime, expires_at: datetime | None = None
+    session: AsyncSession,
+    *,
+    name: str,
+    scopes: Iterable[Scope],
+    now: datetime,
+    expires_at: datetime | None = None,
 ) -> IssuedKey:
     """Makes a key.
 
     Args:
         session: in a transaction.
         name: of letters, digits and `._@-`, at most 100; one in use may not be given again.
-        scope: what its holder may do.
+        scopes: what its holder may do; at least one.
         now: when.
         expires_at: from when on it opens nothing any more.
 
     Raises:
-        InvalidInput: the name cannot be used, or the key would have expired already.
+        InvalidInput: the name cannot be used, there is no scope, or the key would have expired already.
         Conflict: a key of this name is in use.
     """
     if not _NAME.fullmatch(name) or name == BOOTSTRAP:
@@ -95,12 +101,15 @@ async def create_api_key(
             f"and not {BOOTSTRAP!r}, which is the environment's key",
             field="name",
         )
+    granted = scope_set(scopes)
+    if not granted:
+        raise InvalidInput("scopes: name at least one", field="scopes")
     _check_expiry(expires_at, now)
     secret = _new_secret()
     row = ApiKey(
         id=secrets.token_hex(6),
         name=name,
-        scope=scope,
+        scopes=list(granted),
         secret_hash=_hash(secret),
         created_at=now,
         expires_at=expires_at,
@@ -127,7 +136,7 @@ async def rotate_api_key(
     overlap: timedelta = timedelta(0),
     expires_at: datetime | None = None,
 ) -> IssuedKey:
-    """Gives a key a new secret; name, id and scope stay.
+    """Gives a key a new secret; name, id and scopes stay.
 
     Args:
         session: in a transaction.
@@ -205,7 +214,7 @@ async def find_key_holder(session: AsyncSession, presented: str, *, now: datetim
             update(ApiKey).where(ApiKey.id == row.id, stale).values(last_used_at=now),
             execution_options={"synchronize_session": False},
         )
-    return KeyHolder(row.name, row.scope)
+    return KeyHolder(row.name, _scopes(row))
 
 
 def _new_secret() -> str:
@@ -235,7 +244,7 @@ def _record(row: ApiKey) -> RecordedKey:
     return RecordedKey(
         key_id=row.id,
         name=row.name,
-        scope=row.scope,
+        scopes=_scopes(row),
         created_at=row.created_at,
         rotated_at=row.rotated_at,
         previous_until=row.previous_until,
@@ -243,6 +252,10 @@ def _record(row: ApiKey) -> RecordedKey:
         last_used_at=row.last_used_at,
         revoked_at=row.revoked_at,
     )
+
+
+def _scopes(row: ApiKey) -> tuple[Scope, ...]:
+    return scope_set(map(Scope, row.scopes))
 
 
 def _issued(row: ApiKey, secret: str) -> IssuedKey:

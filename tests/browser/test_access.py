@@ -83,7 +83,7 @@ async def test_a_page_closes_when_its_key_is_revoked_and_until_then_has_the_righ
 ) -> None:
     sessions, now = stage.resources.sessions, datetime.now(UTC)
     async with sessions.begin() as session:
-        issued = await create_api_key(session, name="night-shift", scope=Scope.PRICES, now=now)
+        issued = await create_api_key(session, name="night-shift", scopes=[Scope.READ, Scope.PRICES], now=now)
     async with visiting(browser, stage, key=issued.key) as visit:
         page = await visit.open("/queues")
         await expect(page.get_by_role("button", name="Purge: analytics")).to_be_disabled()

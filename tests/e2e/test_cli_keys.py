@@ -41,7 +41,7 @@ def audit(settings: Settings) -> list[tuple[str, str, dict[str, object]]]:
 def test_a_key_opens_until_it_is_rotated_or_revoked_and_each_step_is_written_down(
     command: Command, told: Callable[..., Any], settings: Settings
 ) -> None:
-    created = command("keys", "create", "till", "--scope", "prices", "--expires-in", "90d")
+    created = command("keys", "create", "till", "--scope", "prices", "--scope", "read", "--expires-in", "90d")
     assert created.exit_code == 0, created.output
     first = created.stdout.strip()
     assert "cannot be shown again" in created.stderr
@@ -53,7 +53,7 @@ def test_a_key_opens_until_it_is_rotated_or_revoked_and_each_step_is_written_dow
     assert [opened(settings, key) for key in (first, second, third)] == [401, 401, 200]
 
     listed = command("keys", "list").stdout
-    assert all(part in listed for part in ("till", "prices", first[:16]))
+    assert all(part in listed for part in ("till", "read, prices", first[:16]))
     assert all(key.rpartition("_")[2] not in listed for key in (first, second, third))
 
     told("keys", "revoke", "till")
@@ -67,7 +67,7 @@ def test_a_key_opens_until_it_is_rotated_or_revoked_and_each_step_is_written_dow
         *[("rotate_api_key", "till")] * 2,
         ("revoke_api_key", "till"),
     ]
-    assert written[0][2]["scope"] == "prices"
+    assert written[0][2]["scopes"] == ["read", "prices"]
     assert "fp_" not in str(written)
 
 
