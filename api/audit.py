@@ -54,9 +54,9 @@ def note_no_change(request: Request) -> None:
 
 
 def actor_of(request: Request) -> str:
-    """Who asks: the name of the key; where there are no keys, only this machine is served."""
+    """Who asks: the name of the key."""
     holder = holder_in(request.scope)
-    return "loopback client" if holder is None else holder.name
+    return "nobody" if holder is None else holder.name
 
 
 async def _origin(request: Request) -> JobOrigin:

@@ -7,6 +7,7 @@ from typing import Final
 
 from arq.connections import ArqRedis
 
+from flexiprice.errors import TooManyWrongKeys
 from flexiprice.jobs.keys import failed_keys_key
 from flexiprice.jobs.redis import UNAVAILABLE
 from flexiprice.telemetry import get_logger
@@ -30,30 +31,49 @@ class FailedKeys:
         # How many, and until which instant of the monotonic clock they count.
         self._counted: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
-    def seconds_to_wait(self, address: str) -> int:
-        """How long no key of this address is looked at any more; 0 where it is."""
-        count, until = self._counted.get(_counted_as(address), (0, 0.0))
-        left = until - time.monotonic()
-        return int(left) + 1 if count >= self._limit and left > 0 else 0
+    def require_patience(self, address: str) -> None:
+        """Makes sure that a key of this address may be looked at.
+
+        Raises:
+            TooManyWrongKeys: it may not, for a while.
+        """
+        self._refuse_beyond(address, most=self._limit - 1)
 
     async def note(self, address: str) -> None:
-        """Counts a wrong key."""
+        """Counts a wrong key: in this process before anything is waited for, then for all processes.
+
+        Raises:
+            TooManyWrongKeys: it is one too many.
+        """
+        self._refuse_beyond(address, most=self._limit - 1)
         name = _counted_as(address)
-        count, until = self._counted.pop(name, (0, 0.0))
-        if until <= time.monotonic():
-            count, until = 0, time.monotonic() + _WINDOW_SECONDS
-        count += 1
+        # At once: another guess that comes while Redis is asked must find this one counted.
+        self._keep(name, 1, time.monotonic() + _WINDOW_SECONDS)
         try:
             everywhere, seconds = await self._count_everywhere(name)
-            if everywhere > count:
-                count, until = everywhere, time.monotonic() + seconds
+            self._keep(name, 0, time.monotonic() + seconds, at_least=everywhere)
         except UNAVAILABLE:
-            _log.warning("wrong keys are counted by this process alone: Redis does not answer")
-        self._counted[name] = count, until
+            _log.warning("wrong_keys_counted_by_this_process_alone", reason="Redis does not answer")
+        if self._counted.get(name, (0, 0.0))[0] >= self._limit:
+            _log.warning("too_many_wrong_keys", address=address, limit=self._limit)
+        self._refuse_beyond(address, most=self._limit)
+
+    def _keep(self, name: str, more: int, until: float, *, at_least: int = 0) -> None:
+        count, known_until = self._counted.pop(name, (0, 0.0))
+        if known_until <= time.monotonic():
+            count, known_until = 0, until
+        count += more
+        if at_least > count:
+            count, known_until = at_least, until
+        self._counted[name] = count, known_until
         if len(self._counted) > _MOST_ADDRESSES:
             self._counted.popitem(last=False)
-        if count >= self._limit:
-            _log.warning("too many wrong keys", address=address, limit=self._limit)
+
+    def _refuse_beyond(self, address: str, *, most: int) -> None:
+        count, until = self._counted.get(_counted_as(address), (0, 0.0))
+        left = until - time.monotonic()
+        if count > most and left > 0:
+            raise TooManyWrongKeys(int(left) + 1)
 
     async def _count_everywhere(self, name: str) -> tuple[int, int]:
         key = failed_keys_key(name)

@@ -1,85 +1,150 @@
-"""Whose key it is that a client presents: the environment's first, then those of the database."""
+"""Whose key it is that a client presents: one of the environment's, or one of the database's."""
 
+import asyncio
 import hmac
 import time
-from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
 
 from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from flexiprice.db.database_clock import database_now
+from api.failed_keys import FailedKeys
 from flexiprice.db.engine import database_errors
 from flexiprice.domain.access import Scope
 from flexiprice.errors import DatabaseUnavailable
-from flexiprice.services.api_keys import BOOTSTRAP, KeyHolder, any_key_in_force, can_be_key, find_key_holder
+from flexiprice.services.api_keys import BOOTSTRAP
+from flexiprice.services.key_ring import KeyHolder, KeyRing, looks_like_ours, note_key_use, read_key_ring
+from flexiprice.settings import Settings
+from flexiprice.telemetry import get_logger
 
 REMEMBERED_SECONDS: Final = 5.0
-"""How long an answer of the database holds, and so how long a revoked key may still open."""
-_MOST_REMEMBERED: Final = 1000
+"""How long what the database says of keys holds, and so how long a revoked key may still open."""
+
+_log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentKey:
+    """A key that stands in the server's settings."""
+
+    holder: KeyHolder
+    key: SecretStr = field(repr=False)
+
+
+def bootstrap_key(settings: Settings) -> list[EnvironmentKey]:
+    """The key `FLEXIPRICE_API_KEY`, where it is set."""
+    holder = KeyHolder(BOOTSTRAP, (Scope.ADMIN,))
+    return [EnvironmentKey(holder, settings.api_key)] if settings.api_key else []
 
 
 class KeyCheck:
-    """Knows the holders of keys; one for each process, shared by all that ask for keys."""
+    """Knows the holders of keys; one for each process, shared by all that ask for keys.
 
-    def __init__(self, bootstrap_key: SecretStr | None, sessions: async_sessionmaker[AsyncSession]) -> None:
-        self._bootstrap = _digest(bootstrap_key.get_secret_value()) if bootstrap_key else None
+    Wrong keys are counted by address, and beyond the limit none of the address is looked at any more, but
+    those that have the form of ours: their secrets are 192 random bits, which nobody guesses however often
+    they may try. So a neighbour who guesses, behind the same proxy, locks no holder of such a key out. What
+    the operator chose, a key of the environment, may be guessable: there a good one waits as wrong ones do.
+    """
+
+    def __init__(
+        self,
+        environment: list[EnvironmentKey],
+        sessions: async_sessionmaker[AsyncSession],
+        failed_keys: FailedKeys,
+    ) -> None:
+        self._environment: Mapping[bytes, KeyHolder] = {
+            _digest(one.key.get_secret_value()): one.holder for one in environment
+        }
         self._sessions = sessions
-        # By digest, so that no key of a client stays in memory longer than its request.
-        self._holders: OrderedDict[bytes, tuple[float, KeyHolder]] = OrderedDict()
-        self._any_key: tuple[float, bool] | None = None
+        self._failed_keys = failed_keys
+        self._ring: KeyRing | None = None
+        self._ring_read_at = float("-inf")
+        # Whose use was noted since the keys were read.
+        self._noted: set[str] = set()
+        self._reading = asyncio.Lock()
 
-    async def holder_of(self, presented: str) -> KeyHolder | None:
-        """Whose key this is; None where it opens nothing.
+    async def holder_of(self, presented: str, *, address: str) -> KeyHolder | None:
+        """Whose key this is; None where it opens nothing, which counts as a guess.
 
         Args:
             presented: what the client sent, of whatever form.
+            address: the client's.
 
         Raises:
-            DatabaseUnavailable: it is not the environment's, and the database cannot be asked.
+            TooManyWrongKeys: of this address, so that the key was not looked at.
+            DatabaseUnavailable: it has the form of the database's keys, which cannot be asked.
         """
-        digest = _digest(presented)
-        # Digests are of one length, so that comparing them does not even tell the length of the key.
-        if self._bootstrap is not None and hmac.compare_digest(self._bootstrap, digest):
-            return KeyHolder(BOOTSTRAP, (Scope.ADMIN,))
-        remembered = self._holders.get(digest)
-        if remembered is not None and time.monotonic() - remembered[0] < REMEMBERED_SECONDS:
-            return remembered[1]
-        if not can_be_key(presented):
-            return None
-        with database_errors():
-            async with self._sessions.begin() as session:
-                holder = await find_key_holder(session, presented, now=await database_now(session))
-        self._holders.pop(digest, None)
-        if holder is not None:
-            self._holders[digest] = (time.monotonic(), holder)
-            if len(self._holders) > _MOST_REMEMBERED:
-                self._holders.popitem(last=False)
+        ours = looks_like_ours(presented)
+        if not ours:
+            # From here to the count nothing is waited for, so no guess slips in between.
+            self._failed_keys.require_patience(address)
+        holder = self._of_environment(presented)
+        if holder is None and ours:
+            holder = await self._of_database(presented)
+        if holder is None:
+            await self._failed_keys.note(address)
         return holder
 
-    async def is_key_needed(self) -> bool:
-        """Whether there is any key, so that a client without one is not served, wherever it is.
+    async def ring(self, *, newer_than: float | None = None) -> KeyRing:
+        """The keys of the database, as they were some seconds ago at most.
+
+        Args:
+            newer_than: an instant of the monotonic clock that it must have been read after.
 
         Raises:
-            DatabaseUnavailable: the database cannot be asked, and never could.
+            DatabaseUnavailable: the database cannot be asked.
         """
-        if self._bootstrap is not None:
-            return True
-        known = self._any_key
-        if known is not None and time.monotonic() - known[0] < REMEMBERED_SECONDS:
-            return known[1]
+        oldest = time.monotonic() - REMEMBERED_SECONDS if newer_than is None else newer_than
+        if self._ring is not None and self._ring_read_at > oldest:
+            return self._ring
+        async with self._reading:
+            # Another may have read it while this one waited for its turn.
+            if self._ring is None or self._ring_read_at <= oldest:
+                began_at = time.monotonic()
+                with database_errors():
+                    async with self._sessions() as session:
+                        self._ring = await read_key_ring(session)
+                self._ring_read_at = began_at
+                self._noted.clear()
+        return self._ring
+
+    def _of_environment(self, presented: str) -> KeyHolder | None:
+        digest = _digest(presented)
+        found = None
+        # Digests are of one length, so that comparing them does not even tell the length of the key.
+        for known, holder in self._environment.items():
+            if hmac.compare_digest(known, digest):
+                found = holder
+        return found
+
+    async def _of_database(self, presented: str) -> KeyHolder | None:
+        asked_at = time.monotonic()
+        ring = await self.ring()
+        if not ring.has(presented):
+            # It may have been made since. Made-up ids cause one read after another, never two at once.
+            ring = await self.ring(newer_than=asked_at)
+        # Keys begin and end by the database's clock, whatever this machine's says.
+        now = ring.as_of + timedelta(seconds=time.monotonic() - self._ring_read_at)
+        holder = ring.holder_of(presented, now=now)
+        if holder is None or holder.key_id is None:
+            return None
+        if ring.is_use_to_be_noted(holder.key_id, now=now) and holder.key_id not in self._noted:
+            self._noted.add(holder.key_id)
+            await self._note_use(holder.key_id, now)
+        return holder
+
+    async def _note_use(self, key_id: str, now: datetime) -> None:
         try:
             with database_errors():
-                async with self._sessions() as session:
-                    needed = await any_key_in_force(session, now=await database_now(session))
-        except DatabaseUnavailable:
-            # Keys come and go through the database: while it is away, nothing changes that could be known.
-            if known is None:
-                raise
-            return known[1]
-        self._any_key = (time.monotonic(), needed)
-        return needed
+                async with self._sessions.begin() as session:
+                    await note_key_use(session, key_id, now=now)
+        except DatabaseUnavailable as error:
+            # The key is good; when it was used last is not worth refusing it.
+            _log.warning("key_use_not_noted", key_id=key_id, reason=error.message)
 
 
 def _digest(key: str) -> bytes:

@@ -12,7 +12,7 @@ from api import openapi
 from api.audit_writer import writing_audit
 from api.docs_page import add_docs
 from api.failed_keys import FailedKeys
-from api.key_check import KeyCheck
+from api.key_check import KeyCheck, bootstrap_key
 from api.loop_lag import measuring_loop_lag
 from api.paths import ADMIN, API
 from api.problems import install_problem_handlers
@@ -34,7 +34,7 @@ from api.routers import (
     tasks,
     workers,
 )
-from api.security import AdminGuard, key_documentation
+from api.security import LOOPBACK_IS_OPEN, KeyGuard, key_documentation
 from api.security_headers import SecurityHeaders
 from api.transactions import Transactions
 from flexiprice.db.pool_use import pool_use
@@ -42,7 +42,9 @@ from flexiprice.errors import InvalidSettings
 from flexiprice.metrics import Metrics
 from flexiprice.resources import open_resources
 from flexiprice.settings import Settings, load_settings
-from flexiprice.telemetry import configure_logging
+from flexiprice.telemetry import configure_logging, get_logger
+
+_log = get_logger(__name__)
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -63,10 +65,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         async with open_resources(settings, program="flexiprice-api") as resources:
             app.state.resources = resources
             app.state.transactions = Transactions(resources.engine, connections=settings.database_pool_size)
-            app.state.key_check = KeyCheck(settings.api_key, resources.sessions)
-            app.state.failed_keys = FailedKeys(resources.redis, limit=settings.failed_key_limit)
+            failed_keys = FailedKeys(resources.redis, limit=settings.failed_key_limit)
+            environment = [*bootstrap_key(settings), *metrics.metrics_key(settings)]
+            app.state.key_check = KeyCheck(environment, resources.sessions, failed_keys)
             app.state.metrics = Metrics()
             app.state.metrics.watch_database_pool(lambda: pool_use(resources.engine))
+            if settings.open_loopback:
+                _log.warning("loopback_is_open", reason=LOOPBACK_IS_OPEN)
             async with (
                 measuring_loop_lag(app.state.metrics),
                 writing_audit(resources.sessions) as app.state.audit_writer,
@@ -98,7 +103,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 def _surround(app: FastAPI, settings: Settings) -> None:
     # What is added last is the outermost: a refusal gets an id, headers and a line in the log too.
-    app.add_middleware(AdminGuard, prefix=ADMIN)
+    app.add_middleware(KeyGuard, prefixes=(ADMIN, metrics.PATH), open_loopback=settings.open_loopback)
     if settings.cors_origins:
         # Before the guard, because a browser asks without a key whether it may send one.
         app.add_middleware(

@@ -12,7 +12,8 @@ from api.schemas.problem import Problem
 from api.scopes import needed_scope
 
 _MEANING: Final = {
-    401: "The API key is missing or wrong, or, where there is none, the client is on another machine.",
+    400: "The request has two different API keys.",
+    401: "The API key is missing or wrong.",
     403: "The API key has not the scope that this needs.",
     404: "There is no such thing.",
     408: "The body came too slowly.",
@@ -51,10 +52,9 @@ Prices perishable goods by how soon they expire.
 * **Errors** are `application/problem+json` (RFC 9457); `code` is made for programs, and every value at fault
   stands in `errors` with its field and reason. Every answer has an `X-Request-ID`.
 * Everything under `/admin` wants an API key, as `Authorization: Bearer …` or `X-API-Key`: the server's
-  `FLEXIPRICE_API_KEY`, or one made by `flexiprice keys create`. Where there is none, only clients on the
-  server's own machine are served there. A key has a set of scopes: `read` looks, `prices` changes stock, policies
-  and prices, `admin` does everything, and operates tasks, queues and workers. None contains another, but
-  `admin` all; each operation says which one it needs.
+  `FLEXIPRICE_API_KEY`, or one made by `flexiprice keys create`. A key has a set of scopes: `read` looks,
+  `prices` changes stock, policies and prices, `admin` does everything, and operates tasks, queues and
+  workers. None contains another, but `admin` all; each operation says which one it needs.
 """
 
 
@@ -79,7 +79,7 @@ def _complete(document: dict[str, Any]) -> None:
             if needed is not None:
                 operation["security"] = [{scheme: [needed.value]} for scheme in _SCHEMES]
                 operation["description"] += f"\n\nScope: `{needed}`."
-                statuses |= {403, 429}
+                statuses |= {400, 403, 429}
             if "requestBody" in operation:
                 statuses |= {408, 413, 415}
             told: dict[str, Any] = {str(status): told for status, told in problems(*statuses).items()}

@@ -15,7 +15,7 @@ from starlette.routing import Match
 
 from api.schemas.problem import FieldError, Problem
 from flexiprice.db.sqlstate import BAD_VALUE, sqlstate_of
-from flexiprice.errors import FlexiPriceError, InvalidPolicy
+from flexiprice.errors import FlexiPriceError, InvalidPolicy, TooManyWrongKeys
 from flexiprice.telemetry import get_logger
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -34,6 +34,7 @@ STATUS_OF: Final[Mapping[str, int]] = {
     "not_migrated": 503,
     "redis_unavailable": 503,
     "queue_full": 503,
+    "too_many_requests": 429,
     # Found out only when the server refuses what is configured: the operator's to mend, not the client's.
     "invalid_settings": 503,
 }
@@ -149,7 +150,8 @@ def _flexiprice_problem(error: FlexiPriceError) -> ProblemResponse | None:
     if error.code == "invalid_settings":
         _log.error("misconfigured", reason=error.message)
         return ProblemResponse(status, error.code, "the server is misconfigured; its log says how")
-    return ProblemResponse(status, error.code, error.message, errors=_fields_of(error))
+    headers = {"Retry-After": str(error.seconds)} if isinstance(error, TooManyWrongKeys) else None
+    return ProblemResponse(status, error.code, error.message, errors=_fields_of(error), headers=headers)
 
 
 def _fields_of(error: FlexiPriceError) -> list[FieldError]:

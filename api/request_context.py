@@ -11,6 +11,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.problems import unexpected_problem
+from api.scopes import holder_in
 from flexiprice.telemetry import get_logger
 
 REQUEST_ID_HEADER: Final = "X-Request-ID"
@@ -61,4 +62,22 @@ class RequestContext:
                 milliseconds = round((time.perf_counter() - began_at) * 1000, 1)
                 quiet = scope["path"].endswith("/health/live") or scope["path"].startswith(self._quiet)
                 level = _log.debug if quiet else _log.info
-                level("request", method=scope["method"], path=scope["path"], status=status, ms=milliseconds)
+                level(
+                    "request",
+                    method=scope["method"],
+                    path=scope["path"],
+                    status=status,
+                    ms=milliseconds,
+                    key=_key_name(scope),
+                    address=_address(scope),
+                )
+
+
+def _key_name(scope: Scope) -> str | None:
+    holder = holder_in(scope)
+    return None if holder is None else holder.name
+
+
+def _address(scope: Scope) -> str | None:
+    client: tuple[str, int] | None = scope.get("client")
+    return None if client is None else client[0]

@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import Scope as AsgiScope
 
 from flexiprice.domain.access import Scope, allows
-from flexiprice.services.api_keys import KeyHolder
+from flexiprice.services.key_ring import KeyHolder
 
 _READING: Final = frozenset({"GET", "HEAD"})
 
@@ -73,11 +73,16 @@ def require_scope(scope: AsgiScope, needed: Scope | None) -> None:
     """Lets a request go on whose key may do what is needed.
 
     Raises:
-        HTTPException: it may not; 403.
+        HTTPException: it may not, 403; or it came without a key, 401, though the guard should not have let
+            it come so far.
     """
+    if needed is None:
+        return
     holder = holder_in(scope)
-    if needed is not None and holder is not None and not allows(holder.scopes, needed):
-        has = ", ".join(f"`{granted}`" for granted in holder.scopes)
+    if holder is None:
+        raise HTTPException(401, "send an API key", headers={"WWW-Authenticate": "Bearer"})
+    if not allows(holder.scopes, needed):
+        has = ", ".join(f"`{granted}`" for granted in holder.scopes) or "none"
         raise HTTPException(
             403,
             f"this needs the scope `{needed}`, and the key {holder.name!r} has {has}",

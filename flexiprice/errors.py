@@ -71,6 +71,19 @@ class Conflict(FlexiPriceError):
     code = "conflict"
 
 
+class TooManyWrongKeys(FlexiPriceError):
+    """Too many wrong API keys came from one address: for `seconds` none of it is looked at."""
+
+    code = "too_many_requests"
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(
+            f"too many wrong keys came from this address; no key of it is looked at for {seconds} s",
+            seconds=seconds,
+        )
+        self.seconds = seconds
+
+
 class TransientError(FlexiPriceError):
     """Something outside is away for now; the same call may succeed later."""
 

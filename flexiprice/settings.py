@@ -76,11 +76,20 @@ class Settings(BaseSettings):
     )
     api_key: ApiKey | None = Field(
         default=None,
-        description="opens everything under `/admin`, beside the keys that `flexiprice keys` makes; where "
-        "there is no key at all, only loopback clients are served there",
+        description="opens everything under `/admin`, the monitor and the metrics, beside the keys that "
+        "`flexiprice keys` makes",
     )
     monitor_read_key: ApiKey | None = Field(
         default=None, description="lets its holder log in to the monitor, to look and change nothing"
+    )
+    metrics_key: ApiKey | None = Field(
+        default=None,
+        description="opens `/metrics` of the API and of workers, and nothing else; for Prometheus",
+    )
+    open_loopback: bool = Field(
+        default=False,
+        description="for development: whoever comes from 127.0.0.1 or ::1, and through no proxy, is an "
+        "administrator without a key",
     )
     failed_key_limit: int = Field(
         default=20,

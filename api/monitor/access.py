@@ -1,4 +1,4 @@
-"""Who may see the monitor: whoever logged in with a key, or, where there is none, this machine."""
+"""Who may see the monitor: whoever logged in with a key."""
 
 import hmac
 import secrets
@@ -12,16 +12,16 @@ from uuid import uuid4
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
-from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 from starlette.types import Scope as RequestScope
 
-from api.key_check import KeyCheck
+from api.key_check import EnvironmentKey, KeyCheck, bootstrap_key
 from api.monitor.viewer import ON_THIS_MACHINE, Viewer
-from api.security import is_from_this_machine, is_own_page
+from api.security import is_from_this_machine
 from flexiprice.db.engine import database_errors
 from flexiprice.domain.access import Scope, allows
 from flexiprice.services.api_keys import BOOTSTRAP, RecordedKey, list_api_keys
+from flexiprice.services.key_ring import KeyHolder
 from flexiprice.settings import Settings
 
 COOKIE: Final = "flexiprice_monitor"
@@ -31,6 +31,13 @@ READ_KEY_HOLDER: Final = "read-only key"
 _MOST_LOGGED_OUT: Final = 10_000
 # Session id and the key's name.
 _SESSION: Final = TypeAdapter(tuple[str, str])
+
+
+def environment_keys(settings: Settings) -> list[EnvironmentKey]:
+    """The keys of the settings that open the monitor."""
+    reader = KeyHolder(READ_KEY_HOLDER, (Scope.READ,))
+    looking = [EnvironmentKey(reader, settings.monitor_read_key)] if settings.monitor_read_key else []
+    return [*bootstrap_key(settings), *looking]
 
 
 class Access:
@@ -43,19 +50,11 @@ class Access:
         self._keys_read_at = datetime.min.replace(tzinfo=UTC)
         self._key_check = key_check
         self._sessions = sessions
+        self.is_open = settings.open_loopback
         self._has_bootstrap_key = settings.api_key is not None
-        self._read_key = (
-            _digest(settings.monitor_read_key.get_secret_value()) if settings.monitor_read_key else None
-        )
+        self._has_read_key = settings.monitor_read_key is not None
         self._cookies = URLSafeTimedSerializer(_secret(settings), salt="session")
         self._logged_out: OrderedDict[str, None] = OrderedDict()
-
-    @property
-    def is_open(self) -> bool | None:
-        """Whether there is no key at all, so that this machine is served without; None where nobody knows."""
-        if self._has_bootstrap_key or self._read_key is not None:
-            return False
-        return None if self._keys is None else not any(_is_in_force(key) for key in self._keys)
 
     def learn(self, keys: Sequence[RecordedKey], read_at: datetime) -> None:
         """Takes note of the keys of the database that were not revoked, unless it knows later news."""
@@ -64,10 +63,8 @@ class Access:
 
     def viewer_of(self, scope: RequestScope) -> Viewer | None:
         """Who is behind a request or a web socket; None where nobody was let in."""
-        if self.is_open:
-            own = is_from_this_machine(scope) and is_own_page(Headers(scope=scope))
-            return ON_THIS_MACHINE if own else None
-        return self._session(HTTPConnection(scope).cookies.get(COOKIE))
+        viewer = self._session(HTTPConnection(scope).cookies.get(COOKIE))
+        return ON_THIS_MACHINE if viewer is None and self.is_open and is_from_this_machine(scope) else viewer
 
     def rights_now(self, viewer: Viewer) -> Viewer | None:
         """The viewer with the rights that they have by now; None where they are let in no longer."""
@@ -81,20 +78,18 @@ class Access:
             return None
         return Viewer.of(viewer.name, scopes, viewer.session_id, viewer.logged_in_at)
 
-    async def log_in(self, presented: str) -> Viewer | None:
-        """Who a key belongs to; None where it is nobody's.
+    async def log_in(self, presented: str, *, address: str) -> Viewer | None:
+        """Who a key belongs to; None where it is nobody's, or may not look.
 
         Raises:
+            TooManyWrongKeys: of this address.
             DatabaseUnavailable: it is not the environment's, and the database cannot be asked.
         """
-        presented = presented.strip()
         now = datetime.now(UTC)
-        if self._read_key is not None and hmac.compare_digest(self._read_key, _digest(presented)):
-            return Viewer.of(READ_KEY_HOLDER, (Scope.READ,), uuid4().hex, now)
-        holder = await self._key_check.holder_of(presented)
+        holder = await self._key_check.holder_of(presented.strip(), address=address)
         if holder is None or not allows(holder.scopes, Scope.READ):
             return None
-        if holder.name != BOOTSTRAP:
+        if holder.key_id is not None:
             # It may have been made since they were last read, and its session would not be known.
             with database_errors():
                 async with self._sessions() as session:
@@ -129,7 +124,7 @@ class Access:
             # The cookie was signed with a secret made of this key: it is still the same.
             return (Scope.ADMIN,) if self._has_bootstrap_key else ()
         if viewer.name == READ_KEY_HOLDER:
-            return (Scope.READ,) if self._read_key is not None else ()
+            return (Scope.READ,) if self._has_read_key else ()
         for key in self._keys or ():
             if key.name == viewer.name and _opened(key, viewer.logged_in_at):
                 return key.scopes
@@ -147,10 +142,6 @@ def _opened(key: RecordedKey, logged_in_at: datetime) -> bool:
     rotated = key.rotated_at is not None and logged_in_at < key.rotated_at.replace(microsecond=0)
     overlaps = key.previous_until is not None and datetime.now(UTC) < key.previous_until
     return same and _is_in_force(key) and (not rotated or overlaps)
-
-
-def _digest(key: str) -> bytes:
-    return sha256(key.encode(errors="surrogatepass")).digest()
 
 
 def _secret(settings: Settings) -> str:

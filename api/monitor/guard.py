@@ -34,15 +34,6 @@ HEADERS: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
-_ONLY_HERE: Final = (
-    "No key is set, so the monitor is shown only on the server's own machine. "
-    "To show it to others, set FLEXIPRICE_API_KEY (`openssl rand -hex 24` makes a good one), "
-    "and log in with it."
-)
-_NOBODY_KNOWS: Final = (
-    "PostgreSQL does not answer, so that it is not known whether a key is needed to look at the monitor. "
-    "Start PostgreSQL, or set FLEXIPRICE_API_KEY and log in with it. This page tries again by itself."
-)
 _log = get_logger(__name__)
 
 
@@ -78,16 +69,10 @@ class Guard:
         if _is_foreign(Headers(scope=scope)) and (scope["type"] == "websocket" or scope["method"] != "GET"):
             _log.warning("refused_foreign_page", path=path)
             return PlainTextResponse("A page of another site may not use this.", status_code=403)
-        if monitor.access.is_open is None:
-            await monitor.live.first()
         viewer = monitor.access.viewer_of(scope)
         scope["state"]["viewer"] = viewer
         if viewer is not None or path in _OPEN or path.startswith(_OPEN_FOLDER):
             return None
-        if monitor.access.is_open is None:
-            return PlainTextResponse(_NOBODY_KNOWS, status_code=503, headers={"Refresh": "5"})
-        if monitor.access.is_open:
-            return PlainTextResponse(_ONLY_HERE, status_code=403)
         if scope["type"] == "http" and scope["method"] == "GET" and not path.startswith("/_nicegui"):
             query = bytes(scope.get("query_string", b"")).decode("latin-1")
             wanted = f"{path}?{query}" if query else path

@@ -11,7 +11,8 @@ from api.monitor.access import COOKIE, SESSION_SECONDS
 from api.monitor.guard import LOGIN
 from api.monitor.monitor import Monitor
 from api.monitor.viewer import Viewer
-from flexiprice.errors import DatabaseUnavailable
+from api.security import address_of
+from flexiprice.errors import DatabaseUnavailable, TooManyWrongKeys
 from flexiprice.telemetry import get_logger
 
 router = APIRouter(include_in_schema=False)
@@ -40,19 +41,20 @@ async def log_in(
 ) -> Response:
     """Lets in whoever has a key."""
     monitor: Monitor = request.state.monitor
-    address = request.client.host if request.client else ""
-    wait = monitor.failed_keys.seconds_to_wait(address)
-    if wait:
-        error = f"Too many wrong keys from your address. Try again in {wait} s."
-        return _page(request, next, error=error, status=429, headers={"Retry-After": str(wait)})
+    address = address_of(request.scope)
+    if not key.strip():
+        return _page(request, next, error="Enter a key.", status=401)
     try:
-        viewer = await monitor.access.log_in(key)
+        viewer = await monitor.access.log_in(key, address=address)
+    except TooManyWrongKeys as refused:
+        wait = str(refused.seconds)
+        error = f"Too many wrong keys from your address. Try again in {wait} s."
+        return _page(request, next, error=error, status=429, headers={"Retry-After": wait})
     except DatabaseUnavailable:
         return _page(request, next, error=_DATABASE_AWAY, status=503)
     if viewer is None:
-        await monitor.failed_keys.note(address)
         _log.warning("login_refused", address=address)
-        error = "That is not a key of this installation." if key.strip() else "Enter a key."
+        error = "That is not a key of this installation that may look (scope read)."
         return _page(request, next, error=error, status=401)
     _log.info("logged_in", address=address, viewer=viewer.name)
     response = RedirectResponse(_own(next), status_code=303)

@@ -17,16 +17,19 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from api.failed_keys import FailedKeys
 from api.key_check import KeyCheck
 from api.monitor import login
-from api.monitor.access import Access
+from api.monitor.access import Access, environment_keys
 from api.monitor.guard import Guard
 from api.monitor.live import Live
 from api.monitor.monitor import Monitor
 from api.monitor.shell import show_not_found
 from api.request_context import RequestContext
+from api.security import LOOPBACK_IS_OPEN
 from flexiprice.errors import InvalidSettings
 from flexiprice.resources import open_resources
 from flexiprice.settings import Settings, load_settings
-from flexiprice.telemetry import configure_logging
+from flexiprice.telemetry import configure_logging, get_logger
+
+_log = get_logger(__name__)
 
 ASSETS: Final = Path(__file__).parent / "static"
 _PAGES: Final = Path(__file__).parent / "pages"
@@ -52,13 +55,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[dict[str, Monitor], None]:
         async with open_resources(settings, program="flexiprice-monitor") as resources:
-            access = Access(settings, KeyCheck(settings.api_key, resources.sessions), resources.sessions)
             failed_keys = FailedKeys(resources.redis, limit=settings.failed_key_limit)
+            key_check = KeyCheck(environment_keys(settings), resources.sessions, failed_keys)
+            access = Access(settings, key_check, resources.sessions)
+            if settings.open_loopback:
+                _log.warning("loopback_is_open", reason=LOOPBACK_IS_OPEN)
             live = Live(resources, access)
             reading = asyncio.create_task(live.run())
             try:
                 # Reaches every request as `request.state.monitor`, those of the mounted NiceGUI too.
-                yield {"monitor": Monitor(resources, live, access, failed_keys)}
+                yield {"monitor": Monitor(resources, live, access)}
             finally:
                 reading.cancel()
                 with suppress(asyncio.CancelledError):

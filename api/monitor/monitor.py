@@ -5,7 +5,6 @@ from typing import cast
 
 from nicegui import ui
 
-from api.failed_keys import FailedKeys
 from api.monitor.access import Access
 from api.monitor.live import Live
 from api.monitor.viewer import Viewer
@@ -22,13 +21,11 @@ class Monitor:
         resources: the ways to PostgreSQL and Redis.
         live: what is read of them all the time, once for all who look.
         access: who is let in.
-        failed_keys: who has tried too many wrong keys.
     """
 
     resources: Resources
     live: Live
     access: Access
-    failed_keys: FailedKeys
 
 
 def current_monitor() -> Monitor:

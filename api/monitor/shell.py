@@ -16,6 +16,7 @@ from api.monitor.parts.states import Failure, Placeholder
 from api.monitor.parts.text import Text
 from api.monitor.readings import Snapshot
 from api.monitor.verdict import Level, verdict
+from api.security import LOOPBACK_IS_OPEN
 from flexiprice.errors import FlexiPriceError
 from flexiprice.telemetry import get_logger
 
@@ -132,6 +133,9 @@ def _frame(section: str) -> None:
         with ui.element("nav").props("aria-label=Pages"):
             for entry in SECTIONS:
                 _link(entry, is_current=entry.path == section)
+    if current_monitor().access.is_open:
+        # On every page, and not to be closed: whoever works here must not forget it.
+        Text("div", LOOPBACK_IS_OPEN, classes="open-loopback").props("role=alert")
     with ui.header(bordered=False).classes("bar"):
         ui.button(icon="menu", on_click=drawer.toggle).props(
             "flat round dense aria-label='Show or hide the navigation'"

@@ -6,12 +6,20 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Request, Response
 
 from api.deps import Now, OpenResources
+from api.key_check import EnvironmentKey
+from api.scopes import holder_in, require_scope
+from flexiprice.domain.access import Scope
 from flexiprice.errors import RedisUnavailable
 from flexiprice.jobs.fleet_snapshot import take_snapshot
 from flexiprice.metrics import CONTENT_TYPE, FleetSnapshot, Metrics
+from flexiprice.services.key_ring import KeyHolder
+from flexiprice.settings import Settings
 from flexiprice.telemetry import get_logger
 
 router = APIRouter(include_in_schema=False)
+PATH: Final = "/metrics"
+# No name that a key of the database may have, and no scope: it opens nothing else.
+_SCRAPER: Final = KeyHolder("metrics key", ())
 
 # A scrape waits no longer for Redis; what this process measured is told without it.
 _PATIENCE_SECONDS: Final = 2.0
@@ -26,7 +34,17 @@ async def _metrics(request: Request) -> Metrics:
     return metrics
 
 
-@router.get("/metrics")
+def metrics_key(settings: Settings) -> list[EnvironmentKey]:
+    """The key that opens the metrics and nothing else, where it is set."""
+    return [EnvironmentKey(_SCRAPER, settings.metrics_key)] if settings.metrics_key else []
+
+
+async def _may_read(request: Request) -> None:
+    if holder_in(request.scope) != _SCRAPER:
+        require_scope(request.scope, Scope.READ)
+
+
+@router.get(PATH, dependencies=[Depends(_may_read)])
 async def read_metrics(
     resources: OpenResources, now: Now, metrics: Annotated[Metrics, Depends(_metrics)]
 ) -> Response:

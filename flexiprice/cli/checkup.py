@@ -54,6 +54,15 @@ def check_variables() -> list[Finding]:
     return [Finding(Health.WARNING, "settings", f"no setting reads {name}", advice) for name in unknown]
 
 
+def check_access(settings: Settings) -> list[Finding]:
+    """Whether anybody is let in without a key."""
+    if not settings.open_loopback:
+        return []
+    detail = "FLEXIPRICE_OPEN_LOOPBACK is set: this machine's clients are administrators without a key"
+    advice = "for development only: unset it where others can reach this machine, or a proxy runs on it"
+    return [Finding(Health.WARNING, "access", detail, advice)]
+
+
 async def check_database(settings: Settings) -> list[Finding]:
     """PostgreSQL, its tables and their partitions."""
     try:
@@ -205,4 +214,9 @@ def _check_schedules(settings: Settings, workers: Sequence[LiveWorker], now: dat
 async def check_everything(settings: Settings) -> list[Finding]:
     """All findings, in the order in which a person would mend them."""
     now = datetime.now(UTC)
-    return [*check_variables(), *await check_database(settings), *await check_redis(settings, now)]
+    return [
+        *check_variables(),
+        *check_access(settings),
+        *await check_database(settings),
+        *await check_redis(settings, now),
+    ]

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from flexiprice.cli.local_key import with_local_key
 from flexiprice.cli.programs import ended_by_signals, running_programs
 from flexiprice.cli.sample import load_sample
 from flexiprice.db.migrate import upgrade
@@ -58,6 +59,7 @@ def _run(stack: ExitStack, console: Console) -> None:
     programs_folder = folder / "programs"
     programs_folder.mkdir()
     settings = load_settings(env_files=(), database_url=servers.database_url, redis_url=servers.redis_url)
+    settings, _ = with_local_key(settings, folder)
     with _step(console, "Make the tables"):
         upgrade(servers.database_url)
     with _step(console, "Load the sample catalogue"):

@@ -48,10 +48,7 @@ def create(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a key and print it, this once: only its hash is kept.
-
-    From the first key on, nobody is served under `/admin` without one, this machine included.
-    """
+    """Make a key and print it, this once: only its hash is kept."""
 
     async def use(session: AsyncSession) -> IssuedKey:
         now = await database_now(session)
@@ -110,12 +107,7 @@ def rotate(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-<<<<<<< HEAD
-    """Give a key a new secret and print it, this once; name and scope stay."""
-=======
     """Give a key a new secret and print it, this once; name and scopes stay."""
-    now = datetime.now(UTC)
->>>>>>> 277b9c5 (keys: a key has a set of scopes instead of a rung of a ladder)
 
     async def use(session: AsyncSession) -> IssuedKey:
         now = await database_now(session)

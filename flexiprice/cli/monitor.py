@@ -26,8 +26,8 @@ def monitor(
 ) -> None:
     """Serve the web monitor until it is told to stop.
 
-    Whoever has `FLEXIPRICE_API_KEY` logs in with it; `FLEXIPRICE_MONITOR_READ_KEY` lets look only. Without
-    a key it serves this machine only.
+    Whoever has `FLEXIPRICE_API_KEY`, or a key made by `flexiprice keys create`, logs in with it;
+    `FLEXIPRICE_MONITOR_READ_KEY` lets look only.
     """
     settings = load_settings(log_level=log_level)
     require_servers(settings)

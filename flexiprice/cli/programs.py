@@ -88,7 +88,7 @@ def running_programs(
         port: port on which the API listens.
         folder: their working folder, in which they look for a `.env`.
         logs: folder for `api.log`, `worker.log` and `monitor.log`; made if absent.
-        environment: their environment variables; the servers' URLs are put in.
+        environment: their environment variables; the servers' URLs and the API's key are put in.
         monitor_port: port on which the monitor listens; None for no monitor.
     """
     logs.mkdir(parents=True, exist_ok=True)
@@ -97,6 +97,7 @@ def running_programs(
         **environment,
         f"{PREFIX}DATABASE_URL": settings.require_database_url(),
         f"{PREFIX}REDIS_URL": settings.require_redis_url(),
+        **({f"{PREFIX}API_KEY": settings.api_key.get_secret_value()} if settings.api_key else {}),
     }
 
     def start(name: str, log: str, *command: str) -> ServerProcess:

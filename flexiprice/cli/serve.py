@@ -43,8 +43,8 @@ def api(
 ) -> None:
     """Serve the API until it is told to stop; as `uvicorn api.main:app`, with limits for headers too.
 
-    Without any key, of the environment or made by `flexiprice keys`, it serves what is under `/admin` to
-    this machine only.
+    Prices and health are open; everything else asks for a key: `FLEXIPRICE_API_KEY`, or one made by
+    `flexiprice keys create`.
     """
     settings = load_settings(log_level=log_level)
     require_servers(settings)

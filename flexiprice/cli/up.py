@@ -17,6 +17,7 @@ from rich.console import Console
 from flexiprice.cli.audit import cli_origin
 from flexiprice.cli.connections import with_jobs
 from flexiprice.cli.followed_log import FollowedLog
+from flexiprice.cli.local_key import with_local_key
 from flexiprice.cli.monitor import DEFAULT_PORT, monitor_is_installed
 from flexiprice.cli.programs import RunningPrograms, ended_by_signals, require_free_port, running_programs
 from flexiprice.cli.sample import load_sample
@@ -47,9 +48,10 @@ def up(
 
     PostgreSQL and Valkey are brought along where `FLEXIPRICE_DATABASE_URL` and `FLEXIPRICE_REDIS_URL`
     are not set; their data stays under `.flexiprice/`. Other commands in the same folder find them there.
+    Where `FLEXIPRICE_API_KEY` is not set, a key is made and kept in `.flexiprice/api-key`.
     """
     console = Console()
-    settings = load_settings(env_files=_ENV_FILES)
+    settings = given = load_settings(env_files=_ENV_FILES)
     require_free_port(host, port)
     with_monitor = bool(monitor_port) and monitor_is_installed()
     if with_monitor:
@@ -58,9 +60,11 @@ def up(
         try:
             with console.status("Starting …"):
                 servers = _start_servers(stack, settings)
-                settings = load_settings(
+                configured = load_settings(
                     env_files=_ENV_FILES, database_url=servers.database_url, redis_url=servers.redis_url
                 )
+                settings, key_file = with_local_key(configured, _DATA_DIR)
+                _tell_other_commands(stack, given=given, all_of=settings)
                 if sample:
                     asyncio.run(load_sample(settings))
                 programs = stack.enter_context(
@@ -76,10 +80,9 @@ def up(
                 )
                 programs.wait_until_ready(servers=servers.processes)
                 if sample:
-                    # Not through the API, which may ask for a key that only its holder knows.
                     with_jobs(settings, _recompute)
             _show_where_everything_is(
-                console, settings, servers, programs, asked_for_monitor=bool(monitor_port)
+                console, settings, servers, programs, key_file, asked_for_monitor=bool(monitor_port)
             )
             logs = zip(("api    ", "worker ", "monitor"), programs.processes, strict=False)
             _follow(
@@ -103,17 +106,21 @@ def _start_servers(stack: ExitStack, settings: Settings) -> ServerUrls:
         )
     )
     upgrade(servers.database_url)
-    found_by_others = {
-        f"{PREFIX}DATABASE_URL": None if database_url else servers.database_url,
-        f"{PREFIX}REDIS_URL": None if redis_url else servers.redis_url,
+    return servers
+
+
+def _tell_other_commands(stack: ExitStack, *, given: Settings, all_of: Settings) -> None:
+    # Only what they would not find by themselves.
+    made = {
+        name: value.get_secret_value()
+        for name in ("database_url", "redis_url", "api_key")
+        if getattr(given, name) is None and (value := getattr(all_of, name)) is not None
     }
-    lines = [f"{name}={url}\n" for name, url in found_by_others.items() if url]
-    if lines:
+    if made:
         UP_ENV_FILE.unlink(missing_ok=True)
         UP_ENV_FILE.touch(mode=0o600)
-        UP_ENV_FILE.write_text("".join(lines))
+        UP_ENV_FILE.write_text("".join(f"{PREFIX}{name.upper()}={value}\n" for name, value in made.items()))
         stack.callback(UP_ENV_FILE.unlink, missing_ok=True)
-    return servers
 
 
 def _readable_logs(settings: Settings) -> dict[str, str]:
@@ -132,6 +139,7 @@ def _show_where_everything_is(
     settings: Settings,
     servers: ServerUrls,
     programs: RunningPrograms,
+    key_file: Path | None,
     *,
     asked_for_monitor: bool,
 ) -> None:
@@ -140,6 +148,7 @@ def _show_where_everything_is(
     mine = f" · embedded, data in {_DATA_DIR}/"
     places = {
         "API": f"{address} · described at {address}/docs",
+        "Key": f"in {key_file}" if key_file else f"{PREFIX}API_KEY, as it is set",
         **({"Monitor": _monitor_place(programs)} if asked_for_monitor else {}),
         "Worker": f"queues {', '.join(settings.worker_queues)}",
         "PostgreSQL": _place(servers.database_url) + (mine if "PostgreSQL" in embedded else ""),

@@ -52,7 +52,7 @@ def embedded_servers(
     data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     with ExitStack() as stack:
         stack.enter_context(_sole_owner(data_dir))
-        password = _password(data_dir / "password")
+        password = kept_secret(data_dir / "password")
         servers: list[EmbeddedPostgres | EmbeddedValkey] = []
         if not redis_url:
             valkey = EmbeddedValkey(data_dir / "valkey", password=password, durable=durable)
@@ -130,7 +130,8 @@ def _sole_owner(data_dir: Path) -> Generator[None]:
         yield
 
 
-def _password(file: Path) -> str:
+def kept_secret(file: Path) -> str:
+    """A random secret that is kept in a file, which only its owner can read; made where there is none."""
     if not file.exists():
         unfinished = file.with_suffix(".new")
         unfinished.unlink(missing_ok=True)

@@ -1,43 +1,26 @@
-"""API keys: made, listed, rotated, revoked, and asked whose a presented one is."""
+"""API keys: made, listed, rotated, revoked. Whose a presented one is says `key_ring`."""
 
-import hmac
 import re
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from hashlib import sha256
 from typing import Final
 
-from sqlalchemy import exists, or_, select, update
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.db.operations_tables import ApiKey
 from flexiprice.domain.access import Scope, scope_set
 from flexiprice.errors import Conflict, InvalidInput, NotFound
 from flexiprice.services.constraints import conflict_where_taken
+from flexiprice.services.key_ring import hash_secret
 
 BOOTSTRAP: Final = "bootstrap"
 """The name under which the holder of the environment's key acts; no other key may have it."""
 LONGEST_OVERLAP: Final = timedelta(days=30)
 """For which a rotated key's old secret may open at most."""
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,99}", re.ASCII)
-_KEY: Final = re.compile(r"fp_(?P<id>[0-9a-f]{12})_(?P<secret>[0-9a-f]{48})", re.ASCII)
-# Nobody needs to know the second of a key's last use, and a write per request would cost more than it tells.
-_USE_IS_NOTED_EVERY: Final = timedelta(minutes=1)
-
-
-@dataclass(frozen=True, slots=True)
-class KeyHolder:
-    """Who a key speaks for.
-
-    Attributes:
-        name: the key's, under which its changes are written down.
-        scopes: what it may do.
-    """
-
-    name: str
-    scopes: tuple[Scope, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +93,7 @@ async def create_api_key(
         id=secrets.token_hex(6),
         name=name,
         scopes=list(granted),
-        secret_hash=_hash(secret),
+        secret_hash=hash_secret(secret),
         created_at=now,
         expires_at=expires_at,
     )
@@ -161,7 +144,7 @@ async def rotate_api_key(
     row.expires_at = expires_at
     row.previous_secret_hash = row.secret_hash if overlap else None
     row.previous_until = now + overlap if overlap else None
-    row.secret_hash = _hash(secret)
+    row.secret_hash = hash_secret(secret)
     row.rotated_at = now
     await session.flush()
     return _issued(row, secret)
@@ -179,52 +162,8 @@ async def revoke_api_key(session: AsyncSession, name: str, *, now: datetime) -> 
     return _record(row)
 
 
-async def any_key_in_force(session: AsyncSession, *, now: datetime) -> bool:
-    """Whether there is a key that opens anything."""
-    in_force = ApiKey.revoked_at.is_(None) & or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > now)
-    return bool(await session.scalar(select(exists().where(in_force))))
-
-
-def can_be_key(presented: str) -> bool:
-    """Whether a text has the form of a key; of any other, nobody needs to be asked."""
-    return _KEY.fullmatch(presented) is not None
-
-
-async def find_key_holder(session: AsyncSession, presented: str, *, now: datetime) -> KeyHolder | None:
-    """Whose key this is; None for one that is unknown, wrong, revoked or expired. Notes the use.
-
-    Args:
-        session: in a transaction, which this may write in.
-        presented: what a client sent, of whatever form.
-        now: when.
-    """
-    parts = _KEY.fullmatch(presented)
-    row = await session.get(ApiKey, parts["id"]) if parts else None
-    if parts is None or row is None:
-        return None
-    offered = _hash(parts["secret"])
-    opens = hmac.compare_digest(row.secret_hash, offered)
-    if row.previous_secret_hash is not None and row.previous_until is not None:
-        opens |= hmac.compare_digest(row.previous_secret_hash, offered) and now < row.previous_until
-    if not opens or row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= now):
-        return None
-    if row.last_used_at is None or now - row.last_used_at >= _USE_IS_NOTED_EVERY:
-        stale = or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at <= now - _USE_IS_NOTED_EVERY)
-        await session.execute(
-            update(ApiKey).where(ApiKey.id == row.id, stale).values(last_used_at=now),
-            execution_options={"synchronize_session": False},
-        )
-    return KeyHolder(row.name, _scopes(row))
-
-
 def _new_secret() -> str:
     return secrets.token_hex(24)
-
-
-def _hash(secret: str) -> bytes:
-    # A slow hash makes guessable passwords dear to guess. 192 random bits cannot be guessed at any speed,
-    # and a slow hash would only make every request slow.
-    return sha256(secret.encode()).digest()
 
 
 def _check_expiry(expires_at: datetime | None, now: datetime) -> None:

@@ -6,11 +6,13 @@ from contextlib import asynccontextmanager
 import pytest
 import structlog
 from httpx import ASGITransport, AsyncClient
+from pydantic import SecretStr
 
 from api.main import create_app
 from flexiprice.settings import Settings, load_settings
 
 BOOTSTRAP_KEY = "the-key-of-the-environment"
+WITH_KEY = {"X-API-Key": BOOTSTRAP_KEY}
 
 # Without locals: to show them all takes longer than a test should.
 structlog.configure(
@@ -25,7 +27,14 @@ structlog.configure(
 async def serve(
     settings: Settings, *, peer: str = "127.0.0.1", **client_options
 ) -> AsyncIterator[AsyncClient]:
-    """Runs the application with these settings for a client whose socket ends at `peer`."""
+    """Runs the application with these settings for a client whose socket ends at `peer`.
+
+    Where the settings have no key of the environment, they get one, and the client sends it. A client that
+    is to send another key, or none, says so by its `headers`.
+    """
+    if settings.api_key is None:
+        settings = settings.model_copy(update={"api_key": SecretStr(BOOTSTRAP_KEY)})
+        client_options = {"headers": WITH_KEY} | client_options
     app = create_app(settings)
     async with app.router.lifespan_context(app):
         # An exception that nobody handled must be seen as what a client would see.
@@ -38,7 +47,7 @@ async def serve(
 
 @pytest.fixture
 async def client(settings: Settings) -> AsyncIterator[AsyncClient]:
-    """A client on the server's own machine, of an application without an API key."""
+    """A client that sends the key of the environment."""
     async with serve(settings) as client:
         yield client
 
@@ -75,5 +84,5 @@ async def client_without_database(redis_url: str, nowhere: str) -> AsyncIterator
     """A client, with the environment's key, of an application whose database is down."""
     url = f"postgresql://nobody:secret-word@{nowhere}/none"
     settings = load_settings(env_files=(), database_url=url, redis_url=redis_url, api_key=BOOTSTRAP_KEY)
-    async with serve(settings, headers={"X-API-Key": BOOTSTRAP_KEY}) as client:
+    async with serve(settings, headers=WITH_KEY) as client:
         yield client

@@ -54,7 +54,7 @@ async def test_every_endpoint_that_changes_anything_leaves_one_entry_of_its_name
         (entry,) = (await entries(client))[before:]
         operation = client.app.openapi()["paths"][f"{ADMIN}{path}"][method]
         assert operation["operationId"].startswith(entry["action"])
-        assert (entry["source"], entry["actor"]) == ("api", "loopback client")
+        assert (entry["source"], entry["actor"]) == ("api", "bootstrap")
         walked.add((method, f"{ADMIN}{path}"))
         return response.json() if response.content else {}
 

@@ -87,7 +87,7 @@ async def test_only_a_trusted_proxy_is_believed_whom_it_speaks_for(settings, tru
 
 
 async def test_no_trusted_proxy_makes_a_stranger_one_of_this_machine(shared_settings):
-    behind = shared_settings.model_copy(update={"trusted_proxies": ("10.0.0.7",)})
+    behind = shared_settings.model_copy(update={"trusted_proxies": ("10.0.0.7",), "open_loopback": True})
     async with serve(behind, peer="10.0.0.7", headers={"X-Forwarded-For": "127.0.0.1"}) as client:
         assert (await client.get(f"{ADMIN}/stores")).status_code == 401
 

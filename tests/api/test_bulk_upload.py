@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from tests.api.catalogue import ADMIN, create_batch, create_product, day
-from tests.api.conftest import serve
+from tests.api.conftest import BOOTSTRAP_KEY, serve
 
 NDJSON = {"Content-Type": "application/x-ndjson"}
 CSV = {"Content-Type": "text/csv; charset=utf-8"}
@@ -236,7 +236,11 @@ async def test_an_upload_whose_client_goes_away_leaves_nothing(client):
         "path": f"{ADMIN}/batches",
         "query_string": b"",
         "root_path": "",
-        "headers": [(b"host", b"localhost"), (b"content-type", b"application/x-ndjson")],
+        "headers": [
+            (b"host", b"localhost"),
+            (b"x-api-key", BOOTSTRAP_KEY.encode()),
+            (b"content-type", b"application/x-ndjson"),
+        ],
         "client": ("127.0.0.1", 40000),
         "server": ("127.0.0.1", 8000),
         "scheme": "http",

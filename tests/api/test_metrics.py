@@ -1,16 +1,22 @@
-"""What Prometheus reads from the API, for which it needs no key."""
+"""What Prometheus reads from the API, with a key."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 import pytest
 from httpx import AsyncClient
 from prometheus_client.parser import text_string_to_metric_families
 
+from flexiprice.domain.access import Scope
 from flexiprice.jobs.declarations import CLEANUP_EXPIRED_DISCOUNTS
-from flexiprice.settings import load_settings
+from flexiprice.resources import open_database
+from flexiprice.services.api_keys import create_api_key
+from flexiprice.settings import Settings, load_settings
+from tests.api.catalogue import ADMIN
 from tests.api.conftest import serve
 from tests.workers.conftest import until
 
+METRICS_KEY = "the-key-of-the-metrics"
 Series = dict[tuple[str, str], float]
 
 
@@ -27,19 +33,20 @@ async def scrape(client: AsyncClient) -> Series:
 
 
 @pytest.fixture
-async def stranger(shared_database_url: str, redis_url: str) -> AsyncIterator[AsyncClient]:
-    """A client on another machine, without the key."""
+async def scraper(shared_database_url: str, redis_url: str) -> AsyncIterator[AsyncClient]:
+    """Prometheus, on another machine, with the key that is made for it."""
     settings = load_settings(
-        env_files=(), database_url=shared_database_url, redis_url=redis_url, api_key="a-key-of-some-length"
+        env_files=(), database_url=shared_database_url, redis_url=redis_url, metrics_key=METRICS_KEY
     )
-    async with serve(settings, peer="203.0.113.9") as client:
+    headers = {"Authorization": f"Bearer {METRICS_KEY}"}
+    async with serve(settings, peer="203.0.113.9", headers=headers) as client:
         yield client
 
 
-async def test_it_tells_how_queues_workers_schedules_and_the_pool_are(stranger: AsyncClient) -> None:
-    tasks = stranger.app.state.resources.tasks
+async def test_it_tells_how_queues_workers_schedules_and_the_pool_are(scraper: AsyncClient) -> None:
+    tasks = scraper.app.state.resources.tasks
     await tasks.enqueue(CLEANUP_EXPIRED_DISCOUNTS)
-    read = await scrape(stranger)
+    read = await scrape(scraper)
     assert read["flexiprice_queue_depth", "maintenance"] == 1
     assert read["flexiprice_queue_depth", "discounts"] == 0
     assert 0 <= read["flexiprice_queue_oldest_waiting_seconds", "maintenance"] < 20
@@ -55,8 +62,33 @@ async def test_without_redis_it_tells_the_rest(client_without_redis: AsyncClient
     assert ("flexiprice_workers_alive", "") not in read
 
 
-async def test_it_tells_how_late_its_own_event_loop_is(stranger: AsyncClient) -> None:
+async def test_it_tells_how_late_its_own_event_loop_is(scraper: AsyncClient) -> None:
     async def measured() -> bool:
-        return (await scrape(stranger))["flexiprice_event_loop_lag_seconds_count", ""] > 0
+        return (await scrape(scraper))["flexiprice_event_loop_lag_seconds_count", ""] > 0
 
     await until(measured)
+
+
+async def test_its_key_opens_the_metrics_and_nothing_else(scraper: AsyncClient) -> None:
+    response = await scraper.get(f"{ADMIN}/stores")
+    assert response.status_code == 403
+    assert "`read`" in response.json()["detail"]
+
+
+async def test_any_other_key_reads_them_with_the_scope_read_alone(
+    settings: Settings,
+) -> None:
+    async with (
+        open_database(settings, program="flexiprice-tests") as database,
+        database.sessions.begin() as s,
+    ):
+        keys = {
+            scope: (await create_api_key(s, name=scope.value, scopes=[scope], now=datetime.now(UTC))).key
+            for scope in Scope
+        }
+    async with serve(settings) as client:
+        statuses = {
+            scope: (await client.get("/metrics", headers={"X-API-Key": key})).status_code
+            for scope, key in keys.items()
+        }
+    assert statuses == dict.fromkeys(Scope, 403) | {Scope.READ: 200, Scope.ADMIN: 200}

@@ -41,7 +41,7 @@ async def test_a_task_is_run_by_its_name_and_can_be_asked_for(client):
         "discounts",
         "queued",
     )
-    assert (shown["trigger"], shown["request_id"], shown["actor"]) == ("api", "r-1", "loopback client")
+    assert (shown["trigger"], shown["request_id"], shown["actor"]) == ("api", "r-1", "bootstrap")
     assert shown["due_at"] is not None
 
 
@@ -155,7 +155,7 @@ async def test_queues_are_counted_paused_resumed_and_purged(client):
     other = (await client.post(f"{ADMIN}/queues/analytics/purge")).json()
     purged = (await client.post(f"{TASKS}/purge")).json()
 
-    assert (paused["paused"], paused["paused_by"], paused["waiting"]) == (True, "loopback client", 2)
+    assert (paused["paused"], paused["paused_by"], paused["waiting"]) == (True, "bootstrap", 2)
     assert [listed[name]["paused"] for name in ("discounts", "maintenance")] == [True, False]
     assert (resumed["paused"], resumed["paused_at"]) == (False, None)
     assert other == {"purged": 0, "by_queue": {"analytics": 0}}
@@ -170,7 +170,7 @@ async def test_schedules_are_paused_resumed_and_run(client):
     ran = await client.post(f"{ADMIN}/schedules/{name}/run")
     resumed = (await client.post(f"{ADMIN}/schedules/{name}/resume")).json()
 
-    assert (paused["name"], paused["paused_by"]) == (name, "loopback client")
+    assert (paused["name"], paused["paused_by"]) == (name, "bootstrap")
     assert resumed["paused_at"] is None
     assert ran.status_code == 202
     task = (await client.get(f"{TASKS}/{ran.json()['task_id']}")).json()
@@ -237,7 +237,7 @@ async def test_every_change_leaves_an_entry_and_what_was_refused_leaves_none(cli
         ("create_product", ""),
     ]
     (entry,) = (await client.get(f"{ADMIN}/audit?action=pause_one_queue")).json()["items"]
-    assert (entry["actor"], entry["source"], entry["address"]) == ("loopback client", "api", "127.0.0.1")
+    assert (entry["actor"], entry["source"], entry["address"]) == ("bootstrap", "api", "127.0.0.1")
     assert entry["details"] == {"changed": True, "request_id": "r-9"}
 
 

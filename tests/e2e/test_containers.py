@@ -29,7 +29,8 @@ GIVEN = {
     "REDIS_PASSWORD": "redis-password-of-this-test",
     "FLEXIPRICE_API_KEY": "api-key-of-this-test",
 }
-SERVICES: dict[str, Any] = compose_file(GIVEN)["services"]
+METRICS_KEY = "metrics-key-of-this-test"
+SERVICES: dict[str, Any] = compose_file({**GIVEN, "FLEXIPRICE_METRICS_KEY": METRICS_KEY})["services"]
 FOLDER_OF_THE_IMAGE = "/opt/flexiprice/bin/"
 
 
@@ -153,8 +154,11 @@ def test_every_service_starts_is_found_healthy_and_stops_when_told(containers: C
             assert port in {None, *containers.ports.values()}
 
         assert_the_key_opens(f"http://127.0.0.1:{containers.ports['8000']}")
-        metrics = httpx.get(f"http://127.0.0.1:{containers.ports['9464']}/metrics", trust_env=False)
-        assert "flexiprice_" in metrics.text
+        for port in ("8000", "9464"):
+            place = f"http://127.0.0.1:{containers.ports[port]}/metrics"
+            assert httpx.get(place, trust_env=False).status_code == 401
+            bearer = {"Authorization": f"Bearer {METRICS_KEY}"}
+            assert "flexiprice_" in httpx.get(place, headers=bearer, trust_env=False).text
 
         for process in processes.values():
             process.send_signal(signal.SIGTERM)

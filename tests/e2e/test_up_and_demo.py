@@ -43,8 +43,14 @@ def start_up(folder: Path, port: int, *options: str, **environment: str) -> subp
     return start(command, folder, {**os.environ, **environment})
 
 
-def api_at(port: int) -> httpx.Client:
-    return httpx.Client(base_url=f"http://127.0.0.1:{port}/api/v1", trust_env=False)
+def key_in(folder: Path) -> str:
+    """The key that was made for a folder."""
+    return (folder / ".flexiprice/api-key").read_text()
+
+
+def api_at(port: int, key: str = "") -> httpx.Client:
+    headers = {"X-API-Key": key} if key else {}
+    return httpx.Client(base_url=f"http://127.0.0.1:{port}/api/v1", headers=headers, trust_env=False)
 
 
 def end(program: subprocess.Popen[str], by: signal.Signals = signal.SIGINT) -> str:
@@ -100,19 +106,26 @@ def test_a_demo_that_cannot_start_says_so_plainly(folder: Path) -> None:
 def test_up_serves_until_it_ends_and_keeps_its_data_however_it_ends(folder: Path, port: int) -> None:
     product = {"sku": "KEPT-1", "name": "Rye bread", "category": "Bakery", "base_price": "3.20"}
     variables = folder / ".flexiprice/up.env"
+    keys: set[str] = set()
     for ending in (signal.SIGINT, signal.SIGKILL, signal.SIGTERM):
         program = start_up(folder, port)
         said = read_until(program, "Ctrl-C")
         assert UP in said
-        with api_at(port) as api:
+        assert stat.S_IMODE((folder / ".flexiprice/api-key").stat().st_mode) == 0o600
+        keys.add(key_in(folder))
+        with api_at(port) as stranger:
+            assert stranger.get("/admin/stores").status_code == 401
+        with api_at(port, key_in(folder)) as api:
             assert api.get("/health/ready").status_code == 200
             if ending == signal.SIGINT:
                 assert api.post("/admin/products", json=product).status_code == 201
             assert api.get("/products/KEPT-1/price").json()["base_price"] == "3.20"
         assert stat.S_IMODE(variables.stat().st_mode) == 0o600
         assert "FLEXIPRICE_DATABASE_URL=postgresql://" in variables.read_text()
+        assert f"FLEXIPRICE_API_KEY={key_in(folder)}" in variables.read_text()
         said += end(program, ending)
         assert (folder / ".flexiprice/password").read_text() not in said
+        assert key_in(folder) not in said
         if ending == signal.SIGKILL:
             # Elsewhere the next start ends what is left.
             assert sys.platform != "linux" or wait_for(lambda: not processes_in(folder))
@@ -120,6 +133,7 @@ def test_up_serves_until_it_ends_and_keeps_its_data_however_it_ends(folder: Path
             assert program.returncode == 0
             assert not variables.exists()
             assert processes_in(folder) == []
+    assert len(keys) == 1, "what was given the key goes on opening"
 
 
 def test_up_prices_the_sample_serves_the_monitor_and_says_so_when_a_program_ends(
@@ -129,8 +143,11 @@ def test_up_prices_the_sample_serves_the_monitor_and_says_so_when_a_program_ends
     said = read_until(program, "Ctrl-C")
     monitor = f"http://127.0.0.1:{other_port}"
     assert f"Monitor     {monitor}" in said
-    assert "<title>Overview · FlexiPrice</title>" in httpx.get(monitor, trust_env=False).text
-    with api_at(port) as api:
+    assert httpx.get(monitor, trust_env=False).headers["location"] == "/login"
+    with httpx.Client(base_url=monitor, trust_env=False, follow_redirects=True) as browser:
+        answer = browser.post("/login", data={"key": key_in(folder)})
+        assert "<title>Overview · FlexiPrice</title>" in answer.text
+    with api_at(port, key_in(folder)) as api:
         assert wait_for(lambda: api.get("/admin/discounts").json()["items"])
     (worker,) = [
         process
@@ -163,3 +180,14 @@ def test_up_refuses_a_port_in_use_before_anything_starts(folder: Path) -> None:
     assert program.returncode == 1
     assert "cannot be used" in said
     assert list(folder.iterdir()) == []
+
+
+def test_up_takes_the_key_that_is_configured_and_makes_none(folder: Path, port: int) -> None:
+    (folder / ".env").write_text("FLEXIPRICE_API_KEY=a-key-that-somebody-chose\n")
+    program = start_up(folder, port)
+    assert UP in read_until(program, "Ctrl-C")
+    assert not (folder / ".flexiprice/api-key").exists()
+    assert "API_KEY" not in (folder / ".flexiprice/up.env").read_text()
+    with api_at(port, "a-key-that-somebody-chose") as api:
+        assert api.get("/admin/stores").status_code == 200
+    end(program)

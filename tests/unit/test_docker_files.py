@@ -20,6 +20,7 @@ from tests.e2e.compose_file import DOCKER, Unset, compose_file, variables
 
 ROOT = DOCKER.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+METRICS_KEY = "metrics-key-of-this-test"
 GIVEN = {
     "POSTGRES_PASSWORD": "database-password-of-this-test",
     "REDIS_PASSWORD": "redis-password-of-this-test",
@@ -181,7 +182,11 @@ class TestCompose:
     def test_the_example_names_every_variable_and_fills_in_no_secret(self) -> None:
         lines = re.findall(r"^#?([A-Z_]+)=(.*)$", (DOCKER / "env.example").read_text(), re.MULTILINE)
         assert {name for name, _ in lines} == variables()
-        assert {name for name, value in lines if not value} == {*GIVEN, "FLEXIPRICE_MONITOR_READ_KEY"}
+        assert {name for name, value in lines if not value} == {
+            *GIVEN,
+            "FLEXIPRICE_MONITOR_READ_KEY",
+            "FLEXIPRICE_METRICS_KEY",
+        }
 
     def test_every_flexiprice_variable_is_a_setting(self) -> None:
         given = {
@@ -218,11 +223,17 @@ class TestCompose:
         grace = Settings.model_fields["worker_grace"].default.total_seconds()
         assert int(period.removesuffix("s")) >= grace + 10
 
-    def test_prometheus_asks_the_ports_that_are_served(self) -> None:
-        services = compose_file(GIVEN)["services"]
+    def test_prometheus_asks_the_ports_that_are_served_with_the_key_that_they_know(self) -> None:
+        services = compose_file({**GIVEN, "FLEXIPRICE_METRICS_KEY": METRICS_KEY})["services"]
         assert "./prometheus.yaml:/etc/prometheus/prometheus.yml:ro" in services["prometheus"]["volumes"]
         jobs = yaml.safe_load((DOCKER / "prometheus.yaml").read_text())["scrape_configs"]
         api, workers = (jobs[0]["static_configs"][0]["targets"][0], jobs[1]["dns_sd_configs"][0])
         assert api == f"api:{services['api']['command'][-1]}"
+        (file,) = {job["authorization"]["credentials_file"] for job in jobs}
+        prometheus = services["prometheus"]
+        assert f">{file} " in prometheus["entrypoint"][2]
+        assert prometheus["tmpfs"] == [str(Path(file).parent)]
+        for service in ("prometheus", "api", "worker"):
+            assert services[service]["environment"]["FLEXIPRICE_METRICS_KEY"] == METRICS_KEY
         assert workers["names"] == ["worker"]
         assert str(workers["port"]) == services["worker"]["environment"]["FLEXIPRICE_WORKER_METRICS_PORT"]

@@ -28,7 +28,7 @@ class Fleet:
     def __init__(self, engine: Engine, checkout: Path) -> None:
         self.engine = engine
         self._folder = checkout / "docker"
-        self._given = {name: secrets.token_hex(24) for name in SECRETS} | PORTS
+        self._given = {name: secrets.token_hex(24) for name in (*SECRETS, "FLEXIPRICE_METRICS_KEY")} | PORTS
         self.key = self._given["FLEXIPRICE_API_KEY"]
 
     def fill_in(self, *, leaving_out: str | None = None) -> None:

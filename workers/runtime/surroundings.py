@@ -105,7 +105,8 @@ async def open_surroundings(
 
         if settings.worker_metrics_port is not None:
             host, port = settings.worker_metrics_host, settings.worker_metrics_port
-            await opened(serving_metrics(metrics, host=host, port=port, snapshot=snapshot))
+            keys = [key for key in (settings.metrics_key, settings.api_key) if key]
+            await opened(serving_metrics(metrics, host=host, port=port, keys=keys, snapshot=snapshot))
         yield Surroundings(
             settings=settings,
             redis=broker.redis,
