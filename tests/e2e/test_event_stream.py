@@ -15,6 +15,8 @@ from tests.processes import flexiprice, start, wait_for
 
 ADMIN = "/api/v1/admin"
 
+KEY = "the-key-of-the-event-stream"
+
 
 @pytest.fixture
 def port() -> int:
@@ -25,7 +27,8 @@ def port() -> int:
 
 @pytest.fixture
 def server(environment: dict[str, str], tmp_path: Path, port: int) -> Iterator["subprocess.Popen[str]"]:
-    program = start(flexiprice("api", "--port", str(port), "--log-level", "warning"), tmp_path, environment)
+    command = flexiprice("api", "--port", str(port), "--log-level", "warning")
+    program = start(command, tmp_path, {**environment, "FLEXIPRICE_API_KEY": KEY})
     yield program
     if program.poll() is None:
         program.kill()
@@ -34,7 +37,8 @@ def server(environment: dict[str, str], tmp_path: Path, port: int) -> Iterator["
 
 @pytest.fixture
 def client(server: "subprocess.Popen[str]", port: int) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=120) as client:
+    headers = {"X-API-Key": KEY}
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=120) as client:
 
         def is_up() -> bool:
             assert server.poll() is None, server.communicate()

@@ -4,10 +4,10 @@ import asyncio
 import hmac
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterable, Iterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
-from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import make_wsgi_app, start_http_server
+from prometheus_client import CollectorRegistry, exposition
+from prometheus_client.exposition import start_http_server
 from prometheus_client.metrics_core import GaugeMetricFamily
 from pydantic import SecretStr
 
@@ -75,7 +75,8 @@ async def serving_metrics(
         raise InvalidSettings(
             f"{PREFIX}WORKER_METRICS_PORT: port {port} on {host} cannot be used ({error.strerror})"
         ) from error
-    server.set_app(_guarded(make_wsgi_app(metrics.registry), keys))
+    app = cast("WSGIApplication", exposition.make_wsgi_app(metrics.registry))
+    server.set_app(_guarded(app, keys))
     reader = ReadOnScrape(read)
     metrics.registry.register(reader)
     try:
