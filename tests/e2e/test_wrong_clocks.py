@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from flexiprice.embedded.server_process import free_port
 from flexiprice.services.price_history import slot_of
+from tests.api.conftest import BOOTSTRAP_KEY, WITH_KEY
 from tests.builders import a_batch, a_product, an_active_policy
 from tests.e2e.conftest import Run
 from tests.moved_clock import moved_clock
@@ -49,8 +50,10 @@ def worker(wrong_clock: dict[str, str], tmp_path: Path) -> Iterator[None]:
 @pytest.fixture
 def api(wrong_clock: dict[str, str], tmp_path: Path) -> Iterator[httpx.Client]:
     port = free_port(tmp_path / "port")
-    program = start(flexiprice("api", "--port", str(port)), tmp_path, wrong_clock)
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}/api/v1", timeout=40, trust_env=False) as client:
+    command = flexiprice("api", "--port", str(port))
+    program = start(command, tmp_path, {**wrong_clock, "FLEXIPRICE_API_KEY": BOOTSTRAP_KEY})
+    address = f"http://127.0.0.1:{port}/api/v1"
+    with httpx.Client(base_url=address, headers=WITH_KEY, timeout=40, trust_env=False) as client:
 
         def answers() -> bool:
             try:
