@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from flexiprice.database_url import DatabaseAddress, read_database_url
 from flexiprice.db.sqlstate import (
     CONNECTION_LOST,
+    INTERNAL_ERROR,
     LOGIN_REFUSED,
     PLAN_OUTDATED,
     POOLED_STATEMENT,
@@ -146,6 +147,9 @@ def _translate(context: ExceptionContext) -> Exception | None:
     if context.is_pre_ping:
         # The pool is about to replace the connection, and would take another exception for a failure of that.
         return None
+    if _is_outdated(context.original_exception):
+        # Whatever else the connections have prepared is outdated too: all of the pool are made anew.
+        context.is_disconnect = True
     return _meaning(context.original_exception, lost=context.is_disconnect)
 
 
@@ -158,10 +162,16 @@ def _meaning(error: BaseException | None, *, lost: bool) -> Exception | None:
             "FLEXIPRICE_DATABASE_PREPARED_STATEMENTS: must be false behind a pooler in transaction mode, "
             "such as PgBouncer"
         )
-    if isinstance(error, _PlanOutdated):
+    if _is_outdated(error):
         return PLAN_OUTDATED.raised("")
     meaning = not_now(sqlstate) or (CONNECTION_LOST if lost else None)
     return None if meaning is None else meaning.raised(sqlstate)
+
+
+def _is_outdated(error: BaseException | None) -> bool:
+    """What was prepared names tables or types that have been replaced since, as by a restore."""
+    gone = sqlstate_of(error) == INTERNAL_ERROR and "cache lookup failed" in str(error)
+    return gone or isinstance(error, _PlanOutdated)
 
 
 def _driver_message(error: BaseException | None) -> str:

@@ -11,7 +11,14 @@ from rich.table import Table
 
 from flexiprice.db.migrate import upgrade
 from flexiprice.embedded.servers import scratch_folder
-from tests.faults import queue_faults, schedule_faults, server_faults, shard_faults, worker_faults
+from tests.faults import (
+    database_faults,
+    queue_faults,
+    schedule_faults,
+    server_faults,
+    shard_faults,
+    worker_faults,
+)
 from tests.faults.servers import BreakableServers, breakable_servers
 from tests.faults.stage import Stage, stage_on
 from tests.faults.verdict import RECOVERS_WITHIN, Verdict
@@ -40,6 +47,10 @@ OF_SERVERS: Final[tuple[OfServers, ...]] = (
     server_faults.postgres_restart,
     server_faults.postgres_frozen,
     server_faults.redis_frozen,
+    database_faults.disk_full,
+    database_faults.statement_timeout,
+    database_faults.lock_held,
+    database_faults.restore,
 )
 _LAST_LINES: Final = 8
 

@@ -32,6 +32,7 @@ RECOMPUTE = TaskDeclaration(name="fault_recompute", queue=Queue.DISCOUNTS, argum
 OF_TOMORROW = TaskDeclaration(name="fault_of_tomorrow", queue=Queue.DISCOUNTS, arguments=Pauses)
 POISON = TaskDeclaration(name="fault_poison", queue=Queue.DISCOUNTS, arguments=NoArguments)
 TICK = TaskDeclaration(name="fault_tick", queue=Queue.MAINTENANCE, arguments=NoArguments)
+SLOW = TaskDeclaration(name="fault_slow_statement", queue=Queue.DISCOUNTS, arguments=Pauses)
 TICKING = Schedule(name="fault_tick", task=TICK, setting="cleanup_schedule")
 
 
@@ -54,6 +55,18 @@ async def recompute(run: TaskRun, arguments: Pauses) -> None:
         await recompute_all_discounts(session, now=await database_now(session))
         await _note(session, "fault_effects", run)
         await asyncio.sleep(arguments.before)
+
+    await _note_start(run)
+    await run.commit_once(work)
+
+
+@task(SLOW)
+async def slow_statement(run: TaskRun, arguments: Pauses) -> None:
+    """One statement that takes its time."""
+
+    async def work(session: AsyncSession) -> None:
+        await _note(session, "fault_effects", run)
+        await session.execute(text("SELECT pg_sleep(:seconds)"), {"seconds": arguments.before})
 
     await _note_start(run)
     await run.commit_once(work)

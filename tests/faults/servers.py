@@ -25,6 +25,11 @@ class BreakableServers:
         self._stack = stack
         self._processes: dict[str, ServerProcess] = {}
 
+    @property
+    def postgres_folder(self) -> Path:
+        """Where PostgreSQL keeps its data."""
+        return self._folder / "postgres" / "cluster"
+
     def know(self, process: ServerProcess) -> None:
         """Takes charge of a server's process."""
         self._processes[process.name] = process

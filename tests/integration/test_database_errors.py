@@ -1,17 +1,31 @@
 """A database that is away, or refuses us, is told in words of ours wherever it happens."""
 
 import asyncio
+from datetime import UTC, datetime
+from uuid import UUID
 
 import pytest
 from sqlalchemy import func, select, text
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 
 from flexiprice.db.engine import create_engine, database_errors
 from flexiprice.db.migrate import is_current, upgrade
 from flexiprice.db.probe import require_tables
-from flexiprice.errors import DatabaseUnavailable, InvalidSettings
+from flexiprice.domain.run import RunState
+from flexiprice.errors import DatabaseBusy, DatabaseUnavailable, InvalidSettings
+from flexiprice.services.run_recording import RunRecord, mark_runs_lost, record_runs
 from flexiprice.settings import Settings, load_settings
 from tests.servers import execute
+
+RUN = RunRecord(
+    run_id=UUID(int=7),
+    task="add",
+    job_id="job",
+    worker_id="somebody",
+    attempt=1,
+    state=RunState.RUNNING,
+    started_at=datetime(2026, 3, 1, tzinfo=UTC),
+)
 
 
 async def connect(url: str) -> None:
@@ -110,3 +124,25 @@ def test_a_file_that_the_url_names_and_that_is_not_there_is_told_before_anything
     url = "postgresql://somebody:hush@127.0.0.1:1/flexiprice?sslmode=verify-full&sslrootcert=/nowhere/ca.pem"
     with pytest.raises(InvalidSettings, match=r"sslrootcert: there is no file /nowhere/ca\.pem"):
         create_engine(load_settings(env_files=(), database_url=url), application_name="flexiprice-tests")
+
+
+async def test_what_was_prepared_before_a_restore_is_busy_once_and_prepared_anew(
+    engine: AsyncEngine, database_url: str
+) -> None:
+    async def record(connection: AsyncConnection) -> None:
+        await mark_runs_lost(AsyncSession(connection), "somebody", now=datetime(2026, 3, 1, tzinfo=UTC))
+        await record_runs(AsyncSession(connection), [RUN])
+
+    async with engine.begin() as first, engine.begin() as second:
+        await record(first)
+        await first.rollback()
+        await record(second)
+    await execute(database_url, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
+    await asyncio.to_thread(upgrade, database_url)
+    with pytest.raises(DatabaseBusy, match="tables were changed"):
+        async with engine.begin() as connection:
+            await record(connection)
+    async with engine.begin() as first, engine.begin() as second:
+        await record(first)
+        await first.rollback()
+        await record(second)
