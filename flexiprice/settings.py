@@ -211,7 +211,7 @@ class Settings(BaseSettings):
         default=730,
         ge=31,
         le=36500,
-        description="days that the price history is kept; the ledger is kept for good",
+        description="days that the history of prices and base prices is kept; the ledger is kept for good",
     )
     run_history_retention_days: int = Field(
         default=30, ge=1, le=3650, description="days that the runs of tasks are kept in the database"

@@ -4,9 +4,10 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from itertools import count
 
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from flexiprice.db.base_price_tables import BasePrice
 from flexiprice.db.tables import MAIN_STORE, Batch, Discount, PriceDecision, Product, Store
 from flexiprice.domain.category import category_key
 from flexiprice.domain.policy import parse_policy
@@ -69,6 +70,17 @@ async def an_active_policy(
 ) -> int:
     stored = await create_policy(session, parse_policy(document))
     return (await activate_policy(session, stored.version, now=NOON)).version
+
+
+async def date_base_price(session: AsyncSession, product_id: int, valid_from: datetime) -> None:
+    """Moves the latest base price of a product to an instant, as if it had been written then."""
+    rows = BasePrice.product_id == product_id
+    latest = select(func.max(BasePrice.valid_from)).where(rows).scalar_subquery()
+    await session.execute(
+        update(BasePrice)
+        .where(rows, BasePrice.valid_from == latest)
+        .values(valid_from=valid_from, transaction_id=0)
+    )
 
 
 async def open_price(session: AsyncSession, batch_id: int) -> Decimal | None:

@@ -10,6 +10,7 @@ from flexiprice.db.engine import database_errors
 from flexiprice.resources import Resources
 from flexiprice.services.policies import PolicyVersion, get_active_policy
 from flexiprice.services.preview import RecomputePreview, preview_recompute
+from flexiprice.services.price_history import PriceHistory, get_price_history
 from flexiprice.services.price_steps import ProductSteps, get_price_steps
 from flexiprice.services.products import ProductRecord, list_products
 from flexiprice.services.stock_overview import (
@@ -72,8 +73,10 @@ async def find_products(resources: Resources, text: str) -> tuple[ProductRecord,
             return await list_products(session, search=text, limit=_FOUND_PRODUCTS)
 
 
-async def read_steps(resources: Resources, *, sku: str, store: str) -> tuple[ProductSteps, datetime]:
-    """How a product's prices went in a store, and the instant until which it is told.
+async def read_product(
+    resources: Resources, *, sku: str, store: str
+) -> tuple[ProductSteps, PriceHistory, datetime]:
+    """Reads a product's price steps in a store, its lowest and prior price, and the instant of reading.
 
     Raises:
         DatabaseUnavailable: PostgreSQL does not answer.
@@ -82,7 +85,8 @@ async def read_steps(resources: Resources, *, sku: str, store: str) -> tuple[Pro
     with database_errors():
         async with resources.sessions() as session:
             now = await database_now(session)
-            return await get_price_steps(session, sku=sku, store=store, since=now - STEPS_SHOWN), now
+            steps = await get_price_steps(session, sku=sku, store=store, since=now - STEPS_SHOWN)
+            return steps, await get_price_history(session, sku=sku, store=store, now=now), now
 
 
 async def read_preview(resources: Resources, *, days_threshold: int) -> RecomputePreview:

@@ -7,7 +7,14 @@ from fastapi import APIRouter, Query
 from api.deps import OpenResources, SkuPath, Transaction
 from api.openapi import problems
 from api.routes import ApiRoute
-from api.schemas.prices import BatchPriceShown, PriceHistoryShown, PricePointShown, ProductPriceShown
+from api.schemas.prices import (
+    BasePriceShown,
+    BatchPriceShown,
+    PriceHistoryShown,
+    PricePointShown,
+    ProductPriceShown,
+    ReductionShown,
+)
 from flexiprice.db.database_clock import DATABASE_NOW, database_now
 from flexiprice.db.tables import MAIN_STORE
 from flexiprice.domain.catalogue import CalendarDate, StoreCode
@@ -35,6 +42,7 @@ async def read_price(
         currency=resources.settings.currency,
         base_price=price.base_price,
         lowest_price=price.lowest_price,
+        reduction=ReductionShown.of(price.reduction) if price.reduction else None,
         batches=[BatchPriceShown.of(batch) for batch in price.batches],
     )
 
@@ -60,5 +68,7 @@ async def read_price_history(
         store=history.store,
         currency=resources.settings.currency,
         lowest_30_days=history.lowest_30_days,
+        reduction=ReductionShown.of(history.reduction) if history.reduction else None,
+        base_prices=[BasePriceShown.of(period) for period in history.base_prices],
         snapshots=[PricePointShown.of(point) for point in history.snapshots],
     )

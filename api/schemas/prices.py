@@ -8,6 +8,27 @@ from api.schemas.discounts import Limits, Rule
 from api.schemas.values import Amount, Rate, Shown
 
 
+class ReductionShown(Shown):
+    """A price reduction that stands, and the prior price by Directive 98/6/EC, article 6a(2)."""
+
+    began_at: datetime = Field(
+        description="Since when the price is reduced and has not risen. A reduction that only grows is one."
+    )
+    prior_price: Amount = Field(
+        description="The lowest price of the product in the store in the 30 days before the reduction began: "
+        "of its base prices and of the reduced prices of all its batches. Of the time that is known, where "
+        "the product is newer. No national option is applied."
+    )
+
+
+class BasePriceShown(Shown):
+    """A base price and when it was in force."""
+
+    price: Amount
+    valid_from: datetime
+    valid_to: datetime | None = Field(description="Null where it is in force until further notice.")
+
+
 class BatchPriceShown(Shown):
     """The price of one batch."""
 
@@ -18,6 +39,7 @@ class BatchPriceShown(Shown):
     rate: Rate
     rule: Rule
     limits: Limits
+    reduction: ReductionShown | None = Field(description="Null where the batch costs the base price.")
 
 
 class ProductPriceShown(Shown):
@@ -32,6 +54,7 @@ class ProductPriceShown(Shown):
                     "currency": "EUR",
                     "base_price": "3.49",
                     "lowest_price": "2.09",
+                    "reduction": {"began_at": "2025-04-01T06:00:00Z", "prior_price": "3.29"},
                     "batches": [
                         {
                             "batch_id": 4711,
@@ -41,6 +64,7 @@ class ProductPriceShown(Shown):
                             "rate": "0.4011",
                             "rule": "bakery, tomorrow is the last day",
                             "limits": ["rounding"],
+                            "reduction": {"began_at": "2025-04-01T06:00:00Z", "prior_price": "3.29"},
                         },
                         {
                             "batch_id": 4802,
@@ -50,6 +74,7 @@ class ProductPriceShown(Shown):
                             "rate": "0.0000",
                             "rule": None,
                             "limits": [],
+                            "reduction": None,
                         },
                     ],
                 }
@@ -62,6 +87,9 @@ class ProductPriceShown(Shown):
     currency: str
     base_price: Amount
     lowest_price: Amount
+    reduction: ReductionShown | None = Field(
+        description="That of the batch which has the lowest price; null where that is the base price."
+    )
     batches: list[BatchPriceShown] = Field(
         description="Batches that can be sold today, the one that expires first first; at most 1000."
     )
@@ -86,6 +114,15 @@ class PriceHistoryShown(Shown):
                     "store": "main",
                     "currency": "EUR",
                     "lowest_30_days": "2.09",
+                    "reduction": {"began_at": "2025-04-01T06:00:00Z", "prior_price": "3.29"},
+                    "base_prices": [
+                        {
+                            "price": "3.29",
+                            "valid_from": "2025-01-07T05:30:00Z",
+                            "valid_to": "2025-03-20T05:30:00Z",
+                        },
+                        {"price": "3.49", "valid_from": "2025-03-20T05:30:00Z", "valid_to": None},
+                    ],
                     "snapshots": [
                         {"slot_at": "2025-04-01T06:00:00Z", "price": "2.62", "base_price": "3.49"},
                         {"slot_at": "2025-04-01T12:00:00Z", "price": "2.09", "base_price": "3.49"},
@@ -98,5 +135,14 @@ class PriceHistoryShown(Shown):
     sku: str
     store: str
     currency: str
-    lowest_30_days: Amount = Field(description="The lowest price in force in the last 30 days.")
+    lowest_30_days: Amount = Field(
+        description="The lowest price in force in the last 30 days, the price now included. What a reduction "
+        "is announced against is its `prior_price`."
+    )
+    reduction: ReductionShown | None = Field(
+        description="Of the batch which has the lowest price now; null where that is the base price."
+    )
+    base_prices: list[BasePriceShown] = Field(
+        description="In force in the days that were asked for, the oldest first. Earlier ones are not known."
+    )
     snapshots: list[PricePointShown]

@@ -1,6 +1,5 @@
 """`flexiprice history`: what a product has cost."""
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Annotated
@@ -13,7 +12,7 @@ from flexiprice.cli.console import JsonOption, instant, new_table, output, plain
 from flexiprice.cli.price_chart import draw_steps
 from flexiprice.db.database_clock import database_now
 from flexiprice.db.tables import MAIN_STORE
-from flexiprice.services.price_history import PriceHistory, PricePoint, get_price_history
+from flexiprice.services.price_history import PriceHistory, get_price_history
 
 _WIDEST = 120
 
@@ -27,8 +26,8 @@ def history(
 ) -> None:
     """Show what a product's lowest price in a store was over time, as a chart and a table of its changes.
 
-    Prices are recorded every six hours. The lowest price of the last 30 days is what a price reduction
-    must be announced against in the European Union.
+    Reduced prices are recorded every six hours, base prices as they change. The prior price is the lowest of
+    the 30 days before a reduction began: what it must be announced against in the European Union.
     """
     settings = command_settings()
 
@@ -47,25 +46,44 @@ def history(
 def _show(found: PriceHistory, *, now: datetime, days: int, currency: str) -> None:
     console = output()
     console.print(f"[bold]{plain(found.sku)}[/] in store {plain(found.store)}, prices in {currency}")
-    if found.snapshots:
-        points = _steps(found.snapshots, since=now - timedelta(days=days))
-        console.print(draw_steps(points, until=now, width=min(console.width, _WIDEST)), markup=False)
+    points = known_steps(found, since=now - timedelta(days=days))
+    if points:
+        prices = [(moment, price) for moment, price, _ in points]
+        console.print(draw_steps(prices, until=now, width=min(console.width, _WIDEST)), markup=False)
         table = new_table("from", "price", "base price", numbers=("price", "base price"))
-        before = None
-        for point in found.snapshots:
-            if before is None or (point.price, point.base_price) != (before.price, before.base_price):
-                table.add_row(instant(point.slot_at), f"{point.price:,.2f}", f"{point.base_price:,.2f}")
-            before = point
+        for moment, price, base_price in points:
+            table.add_row(instant(moment), f"{price:,.2f}", f"{base_price:,.2f}")
         console.print(table)
-    else:
+    if not found.snapshots:
         console.print(f"No reduced price was recorded in the last {days} days.")
     console.print(f"Lowest price of the last 30 days: [bold]{found.lowest_30_days:,.2f}[/]")
+    if found.reduction is not None:
+        console.print(
+            f"Reduced since {instant(found.reduction.began_at)}; prior price, the lowest of the 30 days "
+            f"before: [bold]{found.reduction.prior_price:,.2f}[/]"
+        )
 
 
-def _steps(snapshots: Sequence[PricePoint], *, since: datetime) -> list[tuple[datetime, Decimal]]:
-    # The first may be from long before: what was in force when the time looked at began. Before the very
-    # first, the base price was.
-    steps = [(max(point.slot_at, since), point.price) for point in snapshots]
-    if steps[0][0] > since:
-        steps.insert(0, (since, snapshots[0].base_price))
+def known_steps(found: PriceHistory, *, since: datetime) -> list[tuple[datetime, Decimal, Decimal]]:
+    """From when which price and which base price were in force; what is not known is left out.
+
+    Args:
+        found: with the snapshots and base prices since then.
+        since: where the first step begins at the earliest.
+    """
+    recorded = [(point.slot_at, point) for point in found.snapshots]
+    moments = {max(moment, since) for moment, _ in recorded}
+    moments |= {max(period.valid_from, since) for period in found.base_prices}
+    steps: list[tuple[datetime, Decimal, Decimal]] = []
+    for moment in sorted(moments):
+        reduced = next((point for slot_at, point in reversed(recorded) if slot_at <= moment), None)
+        base = next((each.price for each in reversed(found.base_prices) if each.valid_from <= moment), None)
+        if base is None and reduced is not None:
+            base = reduced.base_price
+        if base is None:
+            continue
+        # After a snapshot at base price, and before the first, the base price is in force.
+        price = reduced.price if reduced is not None and reduced.price < reduced.base_price else base
+        if not steps or steps[-1][1:] != (price, base):
+            steps.append((moment, price, base))
     return steps

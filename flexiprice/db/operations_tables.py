@@ -11,13 +11,14 @@ from sqlalchemy import BigInteger, CheckConstraint, Enum, Identity, Index, Integ
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
 from sqlalchemy.orm import Mapped, mapped_column
 
+from flexiprice.db.base_price_tables import BasePrice
 from flexiprice.db.tables import Base, Instant
 from flexiprice.domain.access import Scope
 from flexiprice.domain.audit import AuditSource
 from flexiprice.domain.run import RunState, RunTrigger
 
-METADATA = Base.metadata
-"""Every table of the database, those of `tables` included."""
+METADATA = BasePrice.metadata
+"""Every table of the database, those of `tables` and `base_price_tables` included."""
 
 
 _SCOPES = ", ".join(f"'{scope}'::varchar" for scope in Scope)

@@ -11,6 +11,8 @@ from flexiprice.db.closings import prepare_closing_what_is_over
 from flexiprice.db.locks import Lock
 from flexiprice.db.partitions import drop_price_history_before, ensure_partitions
 from flexiprice.db.planner import begin_bulk
+from flexiprice.db.price_retention import drop_base_prices_before
+from flexiprice.domain.prior_price import PRIOR_PRICE_WINDOW
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +25,7 @@ class CleanupSummary:
         sold_out: how many for the latter.
         partitions_created: monthly partitions made ahead.
         partitions_dropped: monthly partitions of the price history that were past the retention.
+        base_prices_dropped: base prices that had ended before the retention.
         duration_seconds: how long it took, the wait for a recompute included.
     """
 
@@ -31,6 +34,7 @@ class CleanupSummary:
     sold_out: int
     partitions_created: int
     partitions_dropped: int
+    base_prices_dropped: int
     duration_seconds: float
 
 
@@ -44,19 +48,23 @@ async def cleanup_expired_discounts(
     Args:
         session: a transaction that the caller opened; nothing is done before it commits.
         now: the instant that the stores' dates and the ledger are of.
-        history_retention_days: price history wholly older than this is dropped, by the month.
+        history_retention_days: price history wholly older than this is dropped, by the month; base prices
+            that ended before it, one by one. What a prior price needs is kept.
     """
     started = perf_counter()
     await begin_bulk(session, Lock.DISCOUNTS)
     created = await ensure_partitions(session, now=now)
     dialect = (await session.connection()).dialect
     counts = await write_at_once(session, prepare_closing_what_is_over(dialect), {"now": now})
-    dropped = await drop_price_history_before(session, instant=now - timedelta(days=history_retention_days))
+    oldest = now - max(timedelta(days=history_retention_days), PRIOR_PRICE_WINDOW)
+    dropped = await drop_price_history_before(session, instant=oldest)
+    base_prices_dropped = await drop_base_prices_before(session, instant=oldest)
     return CleanupSummary(
         closed=counts.closed,
         expired=counts.expired,
         sold_out=counts.closed - counts.expired,
         partitions_created=created,
         partitions_dropped=dropped,
+        base_prices_dropped=base_prices_dropped,
         duration_seconds=perf_counter() - started,
     )

@@ -15,15 +15,14 @@ from flexiprice.db.locks import Lock
 from flexiprice.db.partitions import ensure_partitions
 from flexiprice.db.planner import begin_bulk, keep_plans
 from flexiprice.db.prices_in_force import PRICES_IN_FORCE, prepare_prices_in_force
-from flexiprice.db.tables import PriceSnapshot, Product, Store
+from flexiprice.db.tables import PriceSnapshot, Product
 from flexiprice.db.temporary_table import create_temporary, drop_temporary
-from flexiprice.services.products import get_product
+from flexiprice.domain.prior_price import PRIOR_PRICE_WINDOW, PricePeriod, Reduction, lowest_price
+from flexiprice.services.price_periods import read_base_prices, read_price_periods
+from flexiprice.services.prices import get_price
 from flexiprice.services.stores import get_store
 
 SLOT: Final = timedelta(hours=6)
-LOOK_BACK: Final = timedelta(days=30)
-"""How far back the lowest price is looked for: the 30 days of Directive 98/6/EC, article 6a."""
-
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -63,14 +62,19 @@ class PriceHistory:
     Attributes:
         sku: the product.
         store: the store's code.
-        lowest_30_days: the lowest price in force in the 30 days before now.
+        lowest_30_days: the lowest price in force in the 30 days before now, the price now included.
+        reduction: of the batch that has the lowest price now, with its prior price; None at base price.
+        base_prices: in force in the days that were asked for, the oldest first.
         snapshots: by slot. The first may be the last one before the days that were asked for, where it
-            tells what was in force when they began. Before the first, the base price was in force.
+            tells what was in force when they began. Before the first, and after one at base price, the base
+            price was in force.
     """
 
     sku: str
     store: str
     lowest_30_days: Decimal
+    reduction: Reduction | None
+    base_prices: tuple[PricePeriod, ...]
     snapshots: tuple[PricePoint, ...]
 
 
@@ -171,27 +175,29 @@ async def get_price_history(
         session: a transaction.
         sku: the product.
         store: the store's code.
-        now: the end of the 30 days.
+        now: the end of the 30 days, and when the reduction stands.
         start: first day by the store's calendar; 30 days before now where it is None.
         end: last day, likewise; today where it is None.
 
     Raises:
         NotFound: there is no such product or store.
     """
-    product, shop = await get_product(session, sku), await get_store(session, store)
+    price, shop = await get_price(session, sku=sku, store=store, now=now), await get_store(session, store)
     zone = ZoneInfo(shop.time_zone)
-    own = and_(
-        PriceSnapshot.product_id == select(Product.id).where(Product.sku == sku).scalar_subquery(),
-        PriceSnapshot.store_id == select(Store.id).where(Store.code == store).scalar_subquery(),
-    )
-    begins_at = _midnight(start, zone) if start is not None else now - LOOK_BACK
+    begins_at = _midnight(start, zone) if start is not None else now - PRIOR_PRICE_WINDOW
     ends_at = _midnight(end + timedelta(days=1), zone) if end is not None and end < date.max else None
-    recent = await _points(session, own, now - LOOK_BACK, None)
+    looked_at = now - PRIOR_PRICE_WINDOW
+    product_id, store_id = price.product_id, price.store_id
+    known = await read_price_periods(session, product_id=product_id, store_id=store_id, since=looked_at)
+    lowest = lowest_price(known.all(), start=looked_at, end=now)
+    base_prices = await read_base_prices(session, product_id=product_id, since=begins_at)
+    own = and_(PriceSnapshot.product_id == product_id, PriceSnapshot.store_id == store_id)
     return PriceHistory(
-        sku=product.sku,
-        store=shop.code,
-        # No price in force is above the base price, so whatever is recorded, it is not above this one.
-        lowest_30_days=min([product.base_price, *(point.price for point in recent)]),
+        sku=price.sku,
+        store=price.store,
+        lowest_30_days=price.lowest_price if lowest is None else min(lowest, price.lowest_price),
+        reduction=price.reduction,
+        base_prices=tuple(each for each in base_prices if ends_at is None or each.valid_from < ends_at),
         snapshots=tuple(await _points(session, own, begins_at, ends_at)),
     )
 

@@ -12,6 +12,8 @@ from flexiprice.db.limit_mask import limits_of
 from flexiprice.db.tables import Batch, PriceDecision, Product, Store
 from flexiprice.domain.decision import CloseReason, DecisionKind
 from flexiprice.domain.limits import Limit
+from flexiprice.domain.prior_price import PricePeriod
+from flexiprice.services.price_periods import read_base_prices
 from flexiprice.services.products import get_product
 from flexiprice.services.stores import get_store
 
@@ -68,6 +70,7 @@ class ProductSteps:
         category: its category.
         store: the store's code.
         base_price: now.
+        base_prices: in force since then, the oldest first; of earlier times none is known.
         steps: the latest first.
         complete: false where there are more than `MAX_STEPS`.
     """
@@ -77,6 +80,7 @@ class ProductSteps:
     category: str
     store: str
     base_price: Decimal
+    base_prices: tuple[PricePeriod, ...]
     steps: tuple[PriceStep, ...]
     complete: bool
 
@@ -94,11 +98,12 @@ async def get_price_steps(session: AsyncSession, *, sku: str, store: str, since:
         NotFound: there is no such product or store.
     """
     product, shop = await get_product(session, sku), await get_store(session, store)
+    product_id = await session.scalar(select(Product.id).where(Product.sku == product.sku))
     # The ledger is found by batch: it has no index by product.
     own = (
         select(Batch.id, Batch.lot)
         .where(
-            Batch.product_id == select(Product.id).where(Product.sku == product.sku).scalar_subquery(),
+            Batch.product_id == product_id,
             Batch.store_id == select(Store.id).where(Store.code == shop.code).scalar_subquery(),
         )
         .subquery()
@@ -133,6 +138,7 @@ async def get_price_steps(session: AsyncSession, *, sku: str, store: str, since:
         category=product.category,
         store=shop.code,
         base_price=product.base_price,
+        base_prices=await read_base_prices(session, product_id=product_id or 0, since=since),
         steps=steps[:MAX_STEPS],
         complete=len(steps) <= MAX_STEPS,
     )

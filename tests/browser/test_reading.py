@@ -117,6 +117,8 @@ async def test_a_recompute_is_previewed_started_followed_and_seen(
     await product.get_by_role("searchbox").fill(_SKU.lower())
     await product.get_by_role("button", name="Find").click()
     await expect(product.locator("canvas")).to_be_visible()
+    await expect(product).to_contain_text("lowest price of the last 30 days 2.00 EUR")
+    await expect(product).to_contain_text("prior price, the lowest of the 30 days before: 4.00 EUR")
     step = product.get_by_role("row").nth(1)
     await expect(step).to_contain_text(re.compile("opened.*4.00.*2.00.*50%.*last day", re.DOTALL))
 

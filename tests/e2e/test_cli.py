@@ -130,8 +130,10 @@ async def test_the_history_of_a_product_is_drawn_and_told(stocked: Run, engine: 
     assert shown.returncode == 0, shown.stderr
     assert "┤" in shown.stdout
     assert "Lowest price of the last 30 days: 1.50" in shown.stdout
+    assert "prior price, the lowest of the 30 days before: 2.00" in " ".join(shown.stdout.split())
     told = json.loads(stocked("history", "MILK", "--json").stdout)
     assert [(point["price"], point["base_price"]) for point in told["snapshots"]] == [("1.50", "2.00")]
+    assert told["reduction"]["prior_price"] == "2.00"
 
 
 def test_without_a_worker_doctor_fails_and_says_what_to_do(run: Run) -> None:

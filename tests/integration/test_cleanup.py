@@ -3,14 +3,26 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from sqlalchemy import text, update
+from sqlalchemy import delete, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from flexiprice.db.tables import Batch
+from flexiprice.db.base_price_tables import BasePrice
+from flexiprice.db.tables import Batch, Product
 from flexiprice.domain.decision import CloseReason
+from flexiprice.domain.prior_price import Reduction
 from flexiprice.services.cleanup import CleanupSummary, cleanup_expired_discounts
+from flexiprice.services.prices import get_price
 from flexiprice.services.recompute import recompute_all_discounts
-from tests.builders import NOON, a_batch, a_product, a_store, an_active_policy, ledger, open_price
+from tests.builders import (
+    NOON,
+    a_batch,
+    a_product,
+    a_store,
+    an_active_policy,
+    date_base_price,
+    ledger,
+    open_price,
+)
 
 YEARS = 10 * 365
 
@@ -76,3 +88,53 @@ async def test_history_past_its_time_is_dropped_by_the_month_and_the_ledger_is_k
     assert summary.partitions_dropped >= 3
     assert "price_history_2030_03" not in names
     assert {"price_decisions_2030_01", "price_decisions_2030_02", "price_decisions_2030_03"} <= names
+
+
+async def base_prices(session: AsyncSession, product: int) -> list[Decimal | None]:
+    rows = select(BasePrice.price).where(BasePrice.product_id == product).order_by(BasePrice.valid_from)
+    return list(await session.scalars(rows))
+
+
+async def test_base_prices_that_ended_before_the_retention_are_deleted(session: AsyncSession) -> None:
+    product = await a_product(session, base_price="1.00")
+    await date_base_price(session, product, NOON - timedelta(days=400))
+    for price, days in (("2.00", 100), ("3.00", 90)):
+        await session.execute(update(Product).where(Product.id == product).values(base_price=price))
+        await date_base_price(session, product, NOON - timedelta(days=days))
+    assert (await clean_up(session, NOON, retention_days=99)).base_prices_dropped == 1
+    assert await base_prices(session, product) == [Decimal("2.00"), Decimal("3.00")]
+    assert (await clean_up(session, NOON, retention_days=31)).base_prices_dropped == 1
+    assert await base_prices(session, product) == [Decimal("3.00")], "what is in force is kept for good"
+
+
+async def test_base_prices_before_an_open_discount_are_kept_however_long_ago(session: AsyncSession) -> None:
+    await an_active_policy(session, {"rules": [{"name": "any", "discount": "0.50"}]})
+    product = await a_product(session, base_price="2.00")
+    await date_base_price(session, product, NOON - timedelta(days=400))
+    batch = await a_batch(session, product, expiry_date=NOON.date() + timedelta(days=20))
+    opened_at = NOON - timedelta(days=60)
+    for price, days in (("4.00", 80), ("5.00", 60)):
+        await session.execute(update(Product).where(Product.id == product).values(base_price=price))
+        await date_base_price(session, product, NOON - timedelta(days=days))
+    await recompute_all_discounts(session, now=opened_at, days_threshold=365)
+    assert (await clean_up(session, NOON, retention_days=31)).base_prices_dropped == 0
+    price = await get_price(session, sku=await sku_of(session, product), store="main", now=NOON)
+    assert price.reduction == Reduction(opened_at, Decimal("2.00"))
+
+    await session.execute(update(Batch).where(Batch.id == batch).values(quantity=0))
+    await recompute_all_discounts(session, now=NOON, days_threshold=365)
+    assert (await clean_up(session, NOON, retention_days=31)).base_prices_dropped == 2
+    assert await base_prices(session, product) == [Decimal("5.00")]
+
+
+async def test_history_of_a_deleted_product_is_deleted_after_the_retention(session: AsyncSession) -> None:
+    product = await a_product(session)
+    await date_base_price(session, product, NOON - timedelta(days=400))
+    await session.execute(delete(Product).where(Product.id == product))
+    await date_base_price(session, product, NOON - timedelta(days=100))
+    assert (await clean_up(session, NOON, retention_days=101)).base_prices_dropped == 0
+    assert (await clean_up(session, NOON, retention_days=99)).base_prices_dropped == 2
+
+
+async def sku_of(session: AsyncSession, product: int) -> str:
+    return (await session.execute(select(Product.sku).where(Product.id == product))).scalar_one()

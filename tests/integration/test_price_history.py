@@ -151,7 +151,7 @@ async def test_a_late_run_does_not_write_todays_prices_into_a_past_slot(
     assert await _rows(session) == [(NOON, Decimal("2.00"))]
 
 
-async def test_the_lowest_of_30_days_carries_in_the_price_before_them(
+async def test_snapshots_carry_in_the_price_before_the_days_asked_for(
     session: AsyncSession, bread: int
 ) -> None:
     await _discounted(session, bread, "1.00")
@@ -159,7 +159,6 @@ async def test_the_lowest_of_30_days_carries_in_the_price_before_them(
     await session.execute(update(Discount).values(price=Decimal("3.00")))
     await _record(session, NOON - timedelta(days=20))
     history = await get_price_history(session, sku="BREAD", store="main", now=NOON)
-    assert history.lowest_30_days == Decimal("1.00")
     assert [point.price for point in history.snapshots] == [Decimal("1.00"), Decimal("3.00")]
 
 

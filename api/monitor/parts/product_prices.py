@@ -17,9 +17,10 @@ from api.monitor.parts.plots import Curve, Plot, time_line
 from api.monitor.parts.rows import cell, number_cell, text_cell
 from api.monitor.parts.tables import table
 from api.monitor.parts.text import Text
-from api.monitor.price_readings import STEPS_SHOWN, find_products, read_steps
+from api.monitor.price_readings import STEPS_SHOWN, find_products, read_product
 from flexiprice.domain.decision import DecisionKind
 from flexiprice.errors import FlexiPriceError, NotFound
+from flexiprice.services.price_history import PriceHistory
 from flexiprice.services.price_steps import PriceStep, ProductSteps
 
 _LISTED_STEPS = 60
@@ -77,14 +78,14 @@ class ProductPrices(ui.element):
                 if not self._sku:
                     Text("p", "Find a product to see how its prices went, and why.", classes="quiet")
                     return
-                steps, now = await read_steps(resources, sku=self._sku, store=self._store)
+                steps, history, now = await read_product(resources, sku=self._sku, store=self._store)
             except NotFound as error:
                 Text("p", f"{error.message}.", classes="quiet")
                 return
             except FlexiPriceError as error:
                 Text("p", f"It cannot be shown: {error.message}", classes="quiet")
                 return
-            _show(steps, now)
+            _show(steps, history, now)
 
     def _list(self, found: Sequence[tuple[str, str, str]]) -> None:
         if not found:
@@ -98,13 +99,20 @@ class ProductPrices(ui.element):
                     Text("span", f"{sku} · {category}", classes="quiet")
 
 
-def _show(found: ProductSteps, now: datetime) -> None:
+def _show(found: ProductSteps, history: PriceHistory, now: datetime) -> None:
     currency = current_monitor().resources.settings.currency
     Text(
         "p",
         f"{found.product} ({found.sku}, {found.category}) in {found.store}: base price "
-        f"{amount(found.base_price)} {currency}",
+        f"{amount(found.base_price)} {currency}, lowest price of the last 30 days "
+        f"{amount(history.lowest_30_days)} {currency}",
     )
+    if history.reduction is not None:
+        with ui.element("p"):
+            Text("span", "Reduced since")
+            Instant(history.reduction.began_at)
+            prior = amount(history.reduction.prior_price)
+            Text("span", f"prior price, the lowest of the 30 days before: {prior} {currency}")
     if not found.steps:
         Text("p", f"No price of it changed in the last {STEPS_SHOWN.days} days.", classes="quiet")
         return
@@ -179,8 +187,13 @@ def _batches(steps: Sequence[PriceStep], since: datetime, now: datetime) -> list
 
 
 def _base(found: ProductSteps, since: datetime, now: datetime) -> Curve:
-    points = [_point(since, found.base_price), _point(now, found.base_price)]
-    return Curve("base price now", QUIET, "line", points, dashed=True)
+    """The base prices as they were then; nothing is drawn of a time whose base price is not known."""
+    known = [each for each in found.base_prices if each.valid_to is None or each.valid_to > since]
+    points = [_point(max(each.valid_from, since), each.price) for each in known]
+    notes = [f"base price {amount(each.price)}" for each in known]
+    return Curve(
+        "base price", QUIET, "step", [*points, _point(now, found.base_price)], dashed=True, notes=[*notes, ""]
+    )
 
 
 def _point(at: datetime, price: Decimal) -> list[float]:

@@ -1,0 +1,185 @@
+"""Reads when which prices of a product were in force in a store, from what was recorded then."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import (
+    Date,
+    Select,
+    and_,
+    case,
+    cast,
+    func,
+    lateral,
+    literal,
+    null,
+    select,
+    true,
+    union_all,
+)
+from sqlalchemy.dialects.postgresql import TIMESTAMP
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from flexiprice.db.base_price_tables import ALL_STORES, BasePrice, DeletedBatch
+from flexiprice.db.tables import Batch, PriceDecision, Store
+from flexiprice.domain.decision import DecisionKind
+from flexiprice.domain.prior_price import (
+    PRIOR_PRICE_WINDOW,
+    PricePeriod,
+    ReducedPrice,
+    Reduction,
+    find_reduction,
+    reduced_periods,
+)
+
+# A day of any time zone has ended by then.
+_LONGEST_DAY = timedelta(days=2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PricePeriods:
+    """The prices of a product in a store since an instant.
+
+    Attributes:
+        base: the base prices, the oldest first.
+        batches: the ledger lines of each batch that has any, in their order.
+    """
+
+    base: tuple[PricePeriod, ...]
+    batches: Mapping[int, tuple[ReducedPrice, ...]]
+
+    def all(self) -> list[PricePeriod]:
+        """Base prices and the reduced prices of all batches."""
+        reduced = (period for lines in self.batches.values() for period in reduced_periods(lines))
+        return [*self.base, *reduced]
+
+
+async def find_reductions(
+    session: AsyncSession, *, product_id: int, store_id: int, opened: Mapping[int, datetime]
+) -> dict[int, Reduction]:
+    """The reductions of a product in a store, by batch.
+
+    Args:
+        session: in a transaction.
+        product_id: the product.
+        store_id: the store.
+        opened: the batches to look at, and when the discount of each opened.
+    """
+    if not opened:
+        return {}
+    since = min(opened.values()) - PRIOR_PRICE_WINDOW
+    known = await read_price_periods(session, product_id=product_id, store_id=store_id, since=since)
+    periods = known.all()
+    found = {batch_id: find_reduction(known.batches.get(batch_id, ()), periods) for batch_id in opened}
+    return {batch_id: reduction for batch_id, reduction in found.items() if reduction is not None}
+
+
+async def read_price_periods(
+    session: AsyncSession, *, product_id: int, store_id: int, since: datetime
+) -> PricePeriods:
+    """Every price of a product in a store that was in force at `since` or later.
+
+    Reads the history of base prices and the ledger, lines of deleted batches included. Neither prices of
+    other stores nor the product's price of today enter.
+
+    Args:
+        session: in a transaction.
+        product_id: the product.
+        store_id: the store.
+        since: what ended before is not read.
+    """
+    rows = await session.execute(_ledger_lines(product_id, store_id, since))
+    return PricePeriods(
+        base=await read_base_prices(session, product_id=product_id, since=since),
+        batches={
+            batch_id: tuple(
+                ReducedPrice(
+                    decided_at=line.decided_at,
+                    price=line.price,
+                    previous_price=line.previous_price,
+                    opened=line.kind is DecisionKind.OPENED,
+                    expired_at=line.expired_at,
+                )
+                for line in lines
+            )
+            for batch_id, lines in groupby(rows, key=lambda line: int(line.batch_id))
+        },
+    )
+
+
+async def read_base_prices(
+    session: AsyncSession, *, product_id: int, since: datetime
+) -> tuple[PricePeriod, ...]:
+    """The base prices of a product that were in force at `since` or later, the oldest first.
+
+    Args:
+        session: in a transaction.
+        product_id: the product.
+        since: what ended before is not read. Of the time before the history began nothing is known.
+    """
+    row = BasePrice
+    own = and_(row.product_id == product_id, row.store_id == ALL_STORES)
+    first = select(func.max(row.valid_from)).where(own, row.valid_from <= since).scalar_subquery()
+    query = (
+        select(row.price, row.valid_from)
+        .where(own, row.valid_from >= func.coalesce(first, since))
+        .order_by(row.valid_from)
+    )
+    rows: list[tuple[Decimal | None, datetime]] = [
+        (price, valid_from) for price, valid_from in await session.execute(query)
+    ]
+    ends = [*(valid_from for _, valid_from in rows[1:]), None]
+    return tuple(
+        PricePeriod(price, valid_from, valid_to)
+        for (price, valid_from), valid_to in zip(rows, ends, strict=False)
+        if price is not None
+    )
+
+
+def _ledger_lines(product_id: int, store_id: int, since: datetime) -> Select[*tuple[Any, ...]]:
+    """The lines since an instant, and of each batch the line before, whose price was in force then."""
+    # The ledger is found by batch: it has no index by product.
+    batches = union_all(
+        select(Batch.id.label("id"), null().cast(TIMESTAMP(timezone=True)).label("deleted_at")).where(
+            Batch.product_id == product_id,
+            Batch.store_id == store_id,
+            # The price of what had expired by then was not in force.
+            Batch.expiry_date >= (since - _LONGEST_DAY).date(),
+        ),
+        select(DeletedBatch.batch_id, DeletedBatch.deleted_at).where(
+            DeletedBatch.product_id == product_id,
+            DeletedBatch.store_id == store_id,
+            DeletedBatch.deleted_at >= since,
+        ),
+    ).subquery("own_batches")
+    line = PriceDecision
+    zone = select(Store.time_zone).where(Store.id == store_id).scalar_subquery()
+    # None for a batch that never expires: Python has no later day.
+    expired_at = case(
+        (
+            line.expiry_date < literal(date.max, Date),
+            func.timezone(zone, cast(line.expiry_date + 1, TIMESTAMP)),
+        )
+    )
+    columns = select(
+        line.batch_id,
+        line.decided_at,
+        line.id,
+        line.kind,
+        line.price,
+        func.coalesce(line.previous_price, line.base_price).label("previous_price"),
+        # Nothing is in force longer than there is something to sell, whatever became of the discount.
+        func.least(batches.c.deleted_at, expired_at).label("expired_at"),
+    ).where(line.batch_id == batches.c.id, line.product_id == product_id, line.store_id == store_id)
+    before = columns.where(line.decided_at < since).order_by(line.decided_at.desc(), line.id.desc()).limit(1)
+    lines = lateral(union_all(columns.where(line.decided_at >= since), before)).alias("lines")
+    return (
+        select(*lines.c)
+        .select_from(batches)
+        .join(lines, true())
+        .order_by(lines.c.batch_id, lines.c.decided_at, lines.c.id)
+    )
