@@ -82,6 +82,12 @@ class Settings(BaseSettings):
     monitor_read_key: ApiKey | None = Field(
         default=None, description="lets its holder log in to the monitor, to look and change nothing"
     )
+    monitor_session_idle: Duration = Field(
+        default=timedelta(hours=12),
+        ge=timedelta(minutes=5),
+        le=timedelta(days=7),
+        description="after how long without use a session of the monitor ends; after 7 days it does anyway",
+    )
     metrics_key: ApiKey | None = Field(
         default=None,
         description="opens `/metrics` of the API and of workers, and nothing else; for Prometheus",

@@ -7,13 +7,19 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.monitor.leash import while_let_in
 from api.monitor.monitor import Monitor
+from api.monitor.viewer import Viewer
+from api.scopes import set_holder
+from flexiprice.services.key_ring import KeyHolder
 from flexiprice.telemetry import get_logger
 
 LOGIN: Final = "/login"
 # What may be seen before the login: the login itself, how it looks, and whether the process lives.
 _OPEN: Final = frozenset({LOGIN, "/health/live", "/favicon.ico"})
 _OPEN_FOLDER: Final = "/assets/"
+# Where an open page goes on receiving, by web socket or by requests that are held.
+_LASTING: Final = "/_nicegui_ws"
 _CONTENT: Final = (
     "default-src 'self'; "
     # NiceGUI and Vue make functions of text in the page. Everything they load is our own.
@@ -56,7 +62,12 @@ class Guard:
 
         refusal = await self._refusal(scope)
         if refusal is None:
-            await self._app(scope, receive, send_with_headers)
+            viewer: Viewer | None = scope["state"]["viewer"]
+            monitor: Monitor = scope["state"]["monitor"]
+            if viewer is not None and str(scope["path"]).startswith(_LASTING):
+                await while_let_in(self._app, monitor.access, viewer, scope, receive, send_with_headers)
+            else:
+                await self._app(scope, receive, send_with_headers)
         elif scope["type"] == "websocket":
             await receive()
             await send({"type": "websocket.close", "code": 1008})
@@ -69,8 +80,11 @@ class Guard:
         if _is_foreign(Headers(scope=scope)) and (scope["type"] == "websocket" or scope["method"] != "GET"):
             _log.warning("refused_foreign_page", path=path)
             return PlainTextResponse("A page of another site may not use this.", status_code=403)
-        viewer = monitor.access.viewer_of(scope)
+        viewer = await monitor.access.viewer_of(scope)
         scope["state"]["viewer"] = viewer
+        if viewer is not None:
+            # For the log.
+            set_holder(scope, KeyHolder(viewer.name, ()))
         if viewer is not None or path in _OPEN or path.startswith(_OPEN_FOLDER):
             return None
         if scope["type"] == "http" and scope["method"] == "GET" and not path.startswith("/_nicegui"):
@@ -87,5 +101,13 @@ def _is_foreign(headers: Headers) -> bool:
     if headers.get("sec-fetch-site") == "cross-site":
         return True
     # Behind a proxy; no page can send this header along to another site unasked.
-    places = {headers.get("host", ""), headers.get("x-forwarded-host", "")}
-    return origin is not None and urlsplit(origin).netloc not in places
+    places = {headers.get("host"), headers.get("x-forwarded-host")} - {None, ""}
+    return origin is not None and _place_of(origin) not in places
+
+
+def _place_of(origin: str) -> str | None:
+    # `null` is what sandboxed frames and files say of themselves: no place, and so not ours.
+    try:
+        return urlsplit(origin).netloc or None
+    except ValueError:
+        return None

@@ -10,7 +10,6 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from flexiprice.db.engine import database_errors
 from flexiprice.domain.run import RunState
 from flexiprice.jobs.declarations import SCHEDULES
-from flexiprice.services.api_keys import RecordedKey, list_api_keys
 from flexiprice.services.run_pulse import ScheduleRun, count_ended, list_schedule_runs
 from flexiprice.services.run_trends import TrendBucket, get_run_trend
 from flexiprice.services.runs import RecordedRun, RunFilter, list_runs
@@ -32,7 +31,6 @@ class History:
 
     Attributes:
         at: when it was read.
-        keys: the API keys that were not revoked.
         trend: the runs that began in each step of the window, the oldest first.
         ended: jobs that left each queue for good in the last minute.
         schedule_runs: the latest runs of each schedule's task, the oldest first.
@@ -40,7 +38,6 @@ class History:
     """
 
     at: datetime
-    keys: tuple[RecordedKey, ...]
     trend: tuple[TrendBucket, ...]
     ended: Mapping[str, int]
     schedule_runs: Mapping[str, tuple[ScheduleRun, ...]]
@@ -66,7 +63,6 @@ class HistoryReader:
         """
         with database_errors():
             async with self._sessions() as session:
-                keys = await list_api_keys(session)
                 trend = await self._trend(session, now)
                 if _is_over(self._ended_read_at, now, _RATES_EVERY):
                     since = now - RATE_WINDOW
@@ -78,7 +74,6 @@ class HistoryReader:
                 failures = await list_runs(session, wanted, limit=_FAILURES)
         return History(
             at=now,
-            keys=keys,
             trend=trend,
             ended=self._ended,
             schedule_runs=schedule_runs,

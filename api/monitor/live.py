@@ -10,7 +10,6 @@ from typing import Any, Final, TypeVar
 
 from sqlalchemy.exc import DBAPIError
 
-from api.monitor.access import Access
 from api.monitor.history import STEP, WINDOW, HistoryReader
 from api.monitor.readings import Fleet, QueuePoint, Reach, Snapshot, read_fleet, step_of
 from flexiprice.errors import FlexiPriceError
@@ -39,13 +38,12 @@ class Live:
         latest: how things stood when last read.
     """
 
-    def __init__(self, resources: Resources, access: Access) -> None:
+    def __init__(self, resources: Resources) -> None:
         self.latest = Snapshot(at=datetime.now(UTC), redis=Reach(), database=Reach())
         self._queue_points: deque[QueuePoint] = deque(maxlen=_KEPT_POINTS)
         longest_run = resources.settings.time_limit
         self._history = HistoryReader(resources.sessions, longest_run=longest_run)
         self._resources = resources
-        self._access = access
         self._watchers: dict[int, Render] = {}
         self._next_watcher = 0
         self._wanted = asyncio.Event()
@@ -135,8 +133,6 @@ class Live:
             if points and step_of(points[-1].at) == step_of(point.at):
                 points.pop()
             points.append(point)
-        if history is not None:
-            self._access.learn(history.keys, history.at)
         self.latest = Snapshot(
             at=datetime.now(UTC),
             redis=redis,

@@ -1,4 +1,4 @@
-"""The login page: plain HTML, so that password managers know it and it works before anything else does."""
+"""Signing in, by a page or an address. The page is plain HTML, so that password managers know it."""
 
 from pathlib import Path
 from typing import Annotated, Final
@@ -25,9 +25,11 @@ _log = get_logger(__name__)
 
 
 @router.get(LOGIN)
-async def show_login(request: Request, next: str = "/") -> Response:  # noqa: A002 -- its name in the URL
-    """Asks for a key; whoever has been let in already goes on."""
+async def show_login(request: Request, next: str = "/", token: str = "") -> Response:  # noqa: A002 -- its name in the URL
+    """Asks for a key; whoever has been let in already, or comes by an address that signs in, goes on."""
     viewer: Viewer | None = request.state.viewer
+    if token and viewer is None:
+        return await _sign_in(request, token, next)
     if viewer is not None:
         return RedirectResponse(_own(next), status_code=303)
     return _page(request, next)
@@ -45,22 +47,40 @@ async def log_in(
     if not key.strip():
         return _page(request, next, error="Enter a key.", status=401)
     try:
-        viewer = await monitor.access.log_in(key, address=address)
+        opened = await monitor.access.log_in(key, address=address)
     except TooManyWrongKeys as refused:
         wait = str(refused.seconds)
         error = f"Too many wrong keys from your address. Try again in {wait} s."
         return _page(request, next, error=error, status=429, headers={"Retry-After": wait})
     except DatabaseUnavailable:
         return _page(request, next, error=_DATABASE_AWAY, status=503)
-    if viewer is None:
+    if opened is None:
         _log.warning("login_refused", address=address)
         error = "That is not a key of this installation that may look (scope read)."
         return _page(request, next, error=error, status=401)
-    _log.info("logged_in", address=address, viewer=viewer.name)
-    response = RedirectResponse(_own(next), status_code=303)
+    return _let_in(request, *opened, next)
+
+
+async def _sign_in(request: Request, token: str, next_path: str) -> Response:
+    monitor: Monitor = request.state.monitor
+    try:
+        opened = await monitor.access.sign_in(token)
+    except DatabaseUnavailable:
+        return _page(request, next_path, error=_DATABASE_AWAY, status=503)
+    if opened is None:
+        _log.warning("login_refused", address=address_of(request.scope), by="address")
+        error = "This address has signed somebody in, or has ended: `flexiprice keys sign-in` makes another."
+        return _page(request, next_path, error=error, status=401)
+    # To an address without the token, so that none stays in the browser's history.
+    return _let_in(request, *opened, next_path)
+
+
+def _let_in(request: Request, viewer: Viewer, session_id: str, next_path: str) -> Response:
+    _log.info("logged_in", address=address_of(request.scope), viewer=viewer.name)
+    response = RedirectResponse(_own(next_path), status_code=303, headers={"Cache-Control": "no-store"})
     response.set_cookie(
         COOKIE,
-        monitor.access.cookie(viewer),
+        session_id,
         max_age=SESSION_SECONDS,
         httponly=True,
         samesite="lax",
@@ -75,7 +95,7 @@ async def log_out(request: Request) -> Response:
     monitor: Monitor = request.state.monitor
     viewer: Viewer | None = request.state.viewer
     if viewer is not None:
-        monitor.access.log_out(viewer)
+        await monitor.access.log_out(viewer)
         _log.info("logged_out", viewer=viewer.name)
     response = RedirectResponse(LOGIN, status_code=303)
     response.delete_cookie(COOKIE)

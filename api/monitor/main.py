@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Final
@@ -25,6 +25,7 @@ from api.monitor.shell import show_not_found
 from api.request_context import RequestContext
 from api.security import LOOPBACK_IS_OPEN
 from flexiprice.errors import InvalidSettings
+from flexiprice.jobs.ending import cancelled
 from flexiprice.resources import open_resources
 from flexiprice.settings import Settings, load_settings
 from flexiprice.telemetry import configure_logging, get_logger
@@ -60,15 +61,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             access = Access(settings, key_check, resources.sessions)
             if settings.open_loopback:
                 _log.warning("loopback_is_open", reason=LOOPBACK_IS_OPEN)
-            live = Live(resources, access)
-            reading = asyncio.create_task(live.run())
+            live = Live(resources)
+            background = [asyncio.create_task(live.run()), asyncio.create_task(access.sessions.watch())]
             try:
                 # Reaches every request as `request.state.monitor`, those of the mounted NiceGUI too.
                 yield {"monitor": Monitor(resources, live, access)}
             finally:
-                reading.cancel()
-                with suppress(asyncio.CancelledError):
-                    await reading
+                for task in background:
+                    await cancelled(task)
 
     app = FastAPI(title="FlexiPrice monitor", lifespan=lifespan, openapi_url=None)
     app.add_middleware(Guard)

@@ -206,7 +206,7 @@ def _theme_choice() -> None:
 def _who() -> None:
     viewer = current_viewer()
     rights = "may operate" if viewer.may_operate else "may reprice" if viewer.may_price else "read-only"
-    if viewer.session_id is None:
+    if viewer.session is None:
         ui.label("this machine, no key").classes("who")
         return
     button = ui.button(icon="person").props("flat round dense aria-label='Who is logged in'")

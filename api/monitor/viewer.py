@@ -2,13 +2,10 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final, Self
 
 from flexiprice.domain.access import Scope, allows
-
-_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 
 class Right(StrEnum):
@@ -31,19 +28,17 @@ class Viewer:
     Attributes:
         name: of the key, for the audit and for what is told of a job; never the key itself.
         rights: what they may change; nothing where it is empty.
-        session_id: of their login; None where nobody logs in, as there is no key.
-        logged_in_at: when that was.
+        session: hash of their session's id; None on this machine, where no key is needed.
     """
 
     name: str
     rights: frozenset[Right]
-    session_id: str | None = None
-    logged_in_at: datetime = _LONG_AGO
+    session: bytes | None = None
 
     @classmethod
-    def of(cls, name: str, scopes: Collection[Scope], session_id: str, logged_in_at: datetime) -> Self:
+    def of(cls, name: str, scopes: Collection[Scope], session: bytes) -> Self:
         """The holder of a key who has logged in."""
-        return cls(name=name, rights=rights_of(scopes), session_id=session_id, logged_in_at=logged_in_at)
+        return cls(name=name, rights=rights_of(scopes), session=session)
 
     @property
     def may_operate(self) -> bool:

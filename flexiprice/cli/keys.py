@@ -11,6 +11,7 @@ from flexiprice.cli.audit import cli_change
 from flexiprice.cli.connections import command_settings, in_transaction
 from flexiprice.cli.console import JsonOption, instant, new_table, output, plain, print_json, remarks
 from flexiprice.cli.durations import duration
+from flexiprice.cli.sessions import end, sessions, sign_in
 from flexiprice.db.database_clock import database_now
 from flexiprice.domain.access import Scope
 from flexiprice.services.api_keys import (
@@ -24,6 +25,9 @@ from flexiprice.services.api_keys import (
 from flexiprice.services.audit import record_audit
 
 app = typer.Typer(name="keys", help="Create, list, rotate and revoke API keys.", no_args_is_help=True)
+app.command("sign-in")(sign_in)
+app.command("sessions")(sessions)
+app.command("end-sessions")(end)
 NameArgument = Annotated[str, typer.Argument(help="Name of the key.", metavar="NAME")]
 _AT_MOST_SECONDS = 5
 

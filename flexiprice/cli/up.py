@@ -21,6 +21,7 @@ from flexiprice.cli.local_key import with_local_key
 from flexiprice.cli.monitor import DEFAULT_PORT, monitor_is_installed
 from flexiprice.cli.programs import RunningPrograms, ended_by_signals, require_free_port, running_programs
 from flexiprice.cli.sample import load_sample
+from flexiprice.cli.sessions import sign_in_address
 from flexiprice.db.migrate import upgrade
 from flexiprice.embedded.server_process import ServerProcess
 from flexiprice.embedded.servers import ServerUrls, embedded_servers
@@ -149,7 +150,7 @@ def _show_where_everything_is(
     places = {
         "API": f"{address} · described at {address}/docs",
         "Key": f"in {key_file}" if key_file else f"{PREFIX}API_KEY, as it is set",
-        **({"Monitor": _monitor_place(programs)} if asked_for_monitor else {}),
+        **({"Monitor": _monitor_place(programs, settings)} if asked_for_monitor else {}),
         "Worker": f"queues {', '.join(settings.worker_queues)}",
         "PostgreSQL": _place(servers.database_url) + (mine if "PostgreSQL" in embedded else ""),
         "Redis": _place(servers.redis_url) + (mine if "Valkey" in embedded else ""),
@@ -164,10 +165,11 @@ def _show_where_everything_is(
     console.print("Ctrl-C stops everything and keeps the data.", style="dim")
 
 
-def _monitor_place(programs: RunningPrograms) -> str:
-    return (
-        programs.monitor_address if programs.monitor else "not installed: pip install 'flexiprice[monitor]'"
-    )
+def _monitor_place(programs: RunningPrograms, settings: Settings) -> str:
+    if not programs.monitor:
+        return "not installed: pip install 'flexiprice[monitor]'"
+    # Once, so that who reads it later, in a log or a browser's history, cannot do anything with it.
+    return f"{sign_in_address(settings, programs.monitor_address)} · signs you in, once"
 
 
 def _own_name() -> str:

@@ -158,3 +158,24 @@ class ApiKey(Base):
     expires_at: Mapped[Instant | None]
     last_used_at: Mapped[Instant | None]
     revoked_at: Mapped[Instant | None]
+
+
+class MonitorSession(Base):
+    """Somebody who has signed in to the monitor, or, with `sign_in_until`, an address that signs in once.
+
+    The id itself is only in the browser, or in the address.
+    """
+
+    __tablename__ = "monitor_sessions"
+    __table_args__ = (
+        CheckConstraint("octet_length(id_hash) = 32", name="id_hash"),
+        CheckConstraint("octet_length(proof) = 32", name="proof"),
+    )
+
+    id_hash: Mapped[bytes] = mapped_column(primary_key=True)
+    key_name: Mapped[str]
+    key_id: Mapped[str | None]
+    proof: Mapped[bytes]
+    created_at: Mapped[Instant]
+    seen_at: Mapped[Instant]
+    sign_in_until: Mapped[Instant | None]

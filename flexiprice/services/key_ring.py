@@ -3,7 +3,7 @@
 import hmac
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
@@ -28,11 +28,13 @@ class KeyHolder:
         name: the key's, under which its changes are written down.
         scopes: what it may do.
         key_id: of a key of the database; None for one of the environment.
+        secret_hash: of the secret of the database's key that it was opened with.
     """
 
     name: str
     scopes: tuple[Scope, ...]
     key_id: str | None = field(default=None, compare=False)
+    secret_hash: bytes | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,9 @@ class KeyRing:
     def holder_by_hash(self, key_id: str, secret_hash: bytes, *, now: datetime) -> KeyHolder | None:
         """Whose key it is, by the hash of its secret."""
         stored = self._keys.get(key_id)
-        return stored.holder if stored is not None and stored.opens(secret_hash, now) else None
+        if stored is None or not stored.opens(secret_hash, now):
+            return None
+        return replace(stored.holder, secret_hash=secret_hash)
 
     def is_use_to_be_noted(self, key_id: str, *, now: datetime) -> bool:
         """Whether the last use that was noted of a key is a while ago."""

@@ -19,7 +19,7 @@ RECOMPUTE = RECOMPUTE_ALL_DISCOUNTS.name
 POLICY = "rules:\n  - {name: half, days_to_expiry: {max: 3}, discount: 0.5}\n"
 READ_ONLY = {
     *("prices", "history", "doctor", "healthcheck", "systemd", "status", "active", "scheduled", "registered"),
-    *("workers", "stats", "runs", "queues", "audit", "keys list", "schedule list"),
+    *("workers", "stats", "runs", "queues", "audit", "keys list", "keys sessions", "schedule list"),
     *("policy show", "policy list", "policy lint", "policy preview"),
 }
 # Seen to be written down where they are tested: `worker drain` with operations, `migrate` below.
@@ -42,7 +42,11 @@ def commands() -> set[str]:
 
 
 def test_every_command_that_changes_anything_leaves_an_entry_of_who_did_what(
-    command: Command, told: Callable[..., Any], toy_worker: "subprocess.Popen[str]", tmp_path: Path
+    command: Command,
+    told: Callable[..., Any],
+    toy_worker: "subprocess.Popen[str]",
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     walked: set[str] = set()
 
@@ -81,6 +85,9 @@ def test_every_command_that_changes_anything_leaves_an_entry_of_who_did_what(
     made("keys create", "till", "--scope", "read", action="create_api_key", target="till")
     made("keys rotate", "till", action="rotate_api_key", target="till")
     made("keys revoke", "till", action="revoke_api_key", target="till")
+    monkeypatch.setenv("FLEXIPRICE_API_KEY", "the-key-of-the-environment")
+    made("keys sign-in", action="offer_sign_in", target="bootstrap")
+    made("keys end-sessions", action="end_sessions", target="all")
     assert wait_for(lambda: told("workers"))
     (worker,) = told("workers")
     made("worker stop", worker["worker_id"], action="stop_worker", target=worker["worker_id"])

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from flexiprice.resources import open_database
 from flexiprice.services.audit import list_audit
+from flexiprice.services.monitor_sessions import StoredSession, hash_session_id, store_session
 from flexiprice.settings import Settings
 from tests.api.catalogue import ADMIN
 from tests.api.conftest import serve
@@ -84,3 +86,34 @@ def test_a_mistake_is_one_plain_sentence(command: Command, arguments: tuple[str,
     result = command("keys", *arguments)
     assert result.exit_code != 0
     assert said in (result.stderr or str(result.exception))
+
+
+def test_an_address_signs_in_and_sessions_are_shown_and_ended(
+    command: Command, told: Callable[..., Any], settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without = command("keys", "sign-in")
+    assert "FLEXIPRICE_API_KEY is not set" in str(without.exception)
+    monkeypatch.setenv("FLEXIPRICE_API_KEY", "the-key-of-the-environment")
+    address = command("keys", "sign-in", "--monitor", "https://prices.example/").stdout.strip()
+    assert address.startswith("https://prices.example/login?token=")
+    assert told("keys", "sessions") == [], "an address that nobody has opened is no session"
+
+    async def store() -> None:
+        async with open_database(settings, program="tests") as database, database.sessions.begin() as session:
+            for name in ("bootstrap", "till"):
+                opened = StoredSession(
+                    id_hash=hash_session_id(name),
+                    key_name=name,
+                    key_id=None,
+                    proof=b"0" * 32,
+                    created_at=datetime.now(UTC),
+                )
+                await store_session(session, opened, idle=timedelta(hours=1))
+
+    asyncio.run(store())
+    assert sorted(one["key_name"] for one in told("keys", "sessions")) == ["bootstrap", "till"]
+    assert "till" in command("keys", "sessions").stdout
+    assert told("keys", "end-sessions", "till") == {"ended": 1}
+    # All of them, the address that nobody has opened included.
+    assert told("keys", "end-sessions") == {"ended": 2}
+    assert ("end_sessions", "till", {"ended": 1}) in audit(settings)

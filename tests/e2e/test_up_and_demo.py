@@ -1,6 +1,7 @@
 """`flexiprice demo` and `flexiprice up` as a newcomer types them."""
 
 import os
+import re
 import signal
 import socket
 import stat
@@ -142,7 +143,15 @@ def test_up_prices_the_sample_serves_the_monitor_and_says_so_when_a_program_ends
     program = start_up(folder, port, "--sample", "--monitor-port", str(other_port))
     said = read_until(program, "Ctrl-C")
     monitor = f"http://127.0.0.1:{other_port}"
-    assert f"Monitor     {monitor}" in said
+    (address,) = re.findall(rf"Monitor     ({monitor}/login\?token=\S+)", said)
+    with (
+        httpx.Client(trust_env=False, follow_redirects=True) as browser,
+        httpx.Client(trust_env=False) as other,
+    ):
+        answer = browser.get(address)
+        assert "<title>Overview · FlexiPrice</title>" in answer.text
+        assert str(answer.url) == f"{monitor}/"
+        assert other.get(address).status_code == 401, "it signs in once"
     assert httpx.get(monitor, trust_env=False).headers["location"] == "/login"
     with httpx.Client(base_url=monitor, trust_env=False, follow_redirects=True) as browser:
         answer = browser.post("/login", data={"key": key_in(folder)})
