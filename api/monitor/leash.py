@@ -44,18 +44,18 @@ async def while_let_in(
             access.note_use(viewer)
         return message
 
-    serving = asyncio.create_task(app(scope, hear, heed))  # type: ignore[arg-type]
+    async def serve() -> None:
+        await app(scope, hear, heed)
+
+    serving = asyncio.create_task(serve())
     ending = asyncio.create_task(_end(access, viewer))
     try:
         await asyncio.wait({serving, ending}, return_when=asyncio.FIRST_COMPLETED)
         if not serving.done():
             # From here on nothing of the page gets out, however long it takes to end.
             is_over = True
-            if scope["type"] == "websocket":
-                await send({"type": "websocket.close", "code": 1008, "reason": "the session has ended"})
-                await asyncio.wait({serving}, timeout=_CLOSING_SECONDS)
-            elif not is_answered:
-                await PlainTextResponse("Log in first.", status_code=401)(scope, receive, send)
+            await _tell_the_end(scope, receive, send, is_answered=is_answered)
+            await asyncio.wait({serving}, timeout=_CLOSING_SECONDS)
     finally:
         await cancelled(ending)
         if not serving.done():
@@ -67,3 +67,10 @@ async def while_let_in(
 async def _end(access: Access, viewer: Viewer) -> None:
     await access.ended(viewer)
     await asyncio.sleep(FAREWELL_SECONDS)
+
+
+async def _tell_the_end(scope: Scope, receive: Receive, send: Send, *, is_answered: bool) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1008, "reason": "the session has ended"})
+    elif not is_answered:
+        await PlainTextResponse("Log in first.", status_code=401)(scope, receive, send)
