@@ -20,6 +20,7 @@ from api.request_context import REQUEST_ID_HEADER, RequestContext
 from api.routers import (
     batches,
     bulk_batches,
+    dead_letters,
     discounts,
     health,
     metrics,
@@ -129,8 +130,8 @@ def _admin() -> APIRouter:
     admin = APIRouter(prefix=ADMIN, dependencies=key_documentation)
     for module in (recompute, discounts, policies, bulk_batches, batches, products, stores):
         admin.include_router(module.router)
-    # Before the tasks: a run's path would otherwise be read as a task's.
-    for module in (runs, tasks, queues, schedules, workers):
+    # Before the tasks: their paths would otherwise be read as a task's.
+    for module in (runs, dead_letters, tasks, queues, schedules, workers):
         admin.include_router(module.router)
     admin.include_router(runs.audit_router)
     return admin

@@ -44,11 +44,13 @@ class FleetSnapshot:
         queues: by name.
         schedule_lag: by schedule, how long its first tick that nobody has taken has been overdue; zero
             where it is on time, paused, or has never ticked.
+        dead_letters: by reason, how many tasks need a person.
     """
 
     workers_alive: int
     queues: Mapping[str, QueueSnapshot] = field(default_factory=dict[str, QueueSnapshot])
     schedule_lag: Mapping[str, timedelta] = field(default_factory=dict[str, timedelta])
+    dead_letters: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,6 +207,12 @@ def snapshot_families(snapshot: FleetSnapshot | None) -> Iterator[GaugeMetricFam
         "flexiprice_schedule_lag_seconds",
         "How long the first tick that nobody has taken has been overdue.",
         {name: lag.total_seconds() for name, lag in snapshot.schedule_lag.items()},
+    )
+    yield _by(
+        "reason",
+        "flexiprice_dead_letters",
+        "Tasks that ended without their work being done and wait for a person to retry or dismiss them.",
+        snapshot.dead_letters,
     )
 
 

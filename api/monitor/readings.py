@@ -7,6 +7,7 @@ from typing import Final
 
 from api.monitor.history import STEP, History
 from flexiprice.jobs.client import TaskQueue
+from flexiprice.jobs.dead_letters import DeadLetterCounts, count_dead_letters
 from flexiprice.jobs.fleet import LiveWorker
 from flexiprice.jobs.inspection import list_active
 from flexiprice.jobs.queues import QueueState, list_queues
@@ -55,6 +56,7 @@ class Fleet:
         queues: all of them.
         schedules: all of them.
         active: the jobs that run, those that have run longest first.
+        dead_letters: how many tasks need a person, and why.
     """
 
     at: datetime
@@ -62,6 +64,7 @@ class Fleet:
     queues: tuple[QueueState, ...]
     schedules: tuple[ScheduleState, ...]
     active: tuple[JobStatus, ...]
+    dead_letters: DeadLetterCounts = field(default_factory=DeadLetterCounts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,4 +137,5 @@ async def read_fleet(tasks: TaskQueue, *, now: datetime) -> Fleet:
         queues=await list_queues(tasks),
         schedules=await list_schedules(tasks, now=now),
         active=await list_active(tasks),
+        dead_letters=await count_dead_letters(tasks.redis),
     )

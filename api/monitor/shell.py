@@ -44,6 +44,7 @@ class Section:
 SECTIONS: Final = (
     Section("/", "Overview", "space_dashboard"),
     Section("/tasks", "Tasks", "list_alt"),
+    Section("/dead-letters", "Dead letters", "report"),
     Section("/workers", "Workers", "memory"),
     Section("/queues", "Queues", "inbox"),
     Section("/schedules", "Schedules", "event_repeat"),

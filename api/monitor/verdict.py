@@ -8,6 +8,8 @@ from typing import Final
 
 from api.monitor.readings import Fleet, Reach, Snapshot
 from flexiprice.domain.run import RunState
+from flexiprice.jobs.dead_letter_notes import DeadLetterReason
+from flexiprice.jobs.dead_letters import DeadLetterCounts
 from flexiprice.jobs.queues import QueueState
 from flexiprice.jobs.schedule import next_tick
 from flexiprice.jobs.schedules import ScheduleState
@@ -71,6 +73,7 @@ def verdict(now: Snapshot) -> tuple[Finding, ...]:
         findings += [
             *_workers(now, now.fleet),
             *(finding for queue in now.fleet.queues for finding in _queue(now, queue)),
+            *_dead_letters(now.fleet.dead_letters),
             *(finding for schedule in now.fleet.schedules for finding in _schedule(now, schedule)),
         ]
     if now.database.away_since is None and now.history is not None:
@@ -137,6 +140,17 @@ def _queue(now: Snapshot, queue: QueueState) -> Iterator[Finding]:
     elif grown >= GROWTH and grown >= queue.waiting / 3:
         what = f"Queue {queue.queue} grows: {grown} more jobs wait than {_minutes(GROWTH_WINDOW)} ago"
         yield Finding(Level.WARNING, what, now.at - GROWTH_WINDOW, advice, "/queues")
+
+
+def _dead_letters(found: DeadLetterCounts) -> Iterator[Finding]:
+    if not found.total:
+        return
+    # What only failed has told its own story; the others were never done, and nobody was told.
+    unseen = found.total - found.by_reason.get(DeadLetterReason.FAILED, 0)
+    what = "1 task needs a person" if found.total == 1 else f"{found.total:,} tasks need a person"
+    advice = "They were given up, cannot be read or run, or failed for good: retry or dismiss them."
+    level = Level.BAD if unseen else Level.WARNING
+    yield Finding(level, what, found.oldest_at, advice, "/dead-letters")
 
 
 def late_since(schedule: ScheduleState, now: datetime) -> datetime | None:

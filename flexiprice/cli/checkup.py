@@ -16,6 +16,7 @@ from flexiprice.db.migrate import is_current
 from flexiprice.db.partitions import count_missing_partitions
 from flexiprice.db.probe import limit_waits, require_writable
 from flexiprice.errors import DatabaseUnavailable, FlexiPriceError
+from flexiprice.jobs.dead_letters import DeadLetterCounts, count_dead_letters
 from flexiprice.jobs.declarations import SCHEDULES
 from flexiprice.jobs.fleet import LiveWorker
 from flexiprice.jobs.redis import redis_errors
@@ -87,13 +88,19 @@ async def check_redis(settings: Settings, now: datetime) -> list[Finding]:
         async with open_job_broker(settings, program=_PROGRAM) as broker:
             findings = await _check_broker(broker.redis)
             workers = await broker.tasks.live_workers()
+            dead_letters = await count_dead_letters(broker.redis)
     except FlexiPriceError as error:
         return [
             Finding(
                 Health.FAILED, "redis", error.message, "start Redis or Valkey, or set FLEXIPRICE_REDIS_URL"
             )
         ]
-    return [*findings, *_check_workers(workers), *_check_schedules(settings, workers, now)]
+    return [
+        *findings,
+        *_check_workers(workers),
+        *_check_schedules(settings, workers, now),
+        _check_dead_letters(dead_letters),
+    ]
 
 
 async def _check_server(session: AsyncSession) -> Finding:
@@ -209,6 +216,14 @@ def _check_schedules(settings: Settings, workers: Sequence[LiveWorker], now: dat
             advice = f"it runs by itself only while a worker consumes {schedule.task.queue.value}"
             findings.append(Finding(Health.FAILED, "schedules", detail, advice))
     return findings
+
+
+def _check_dead_letters(found: DeadLetterCounts) -> Finding:
+    if not found.total:
+        return Finding(Health.OK, "tasks", "none needs a person")
+    each = ", ".join(f"{count:,} {reason}" for reason, count in found.by_reason.items() if count)
+    advice = "look at them with `flexiprice dead-letters list`, then retry or dismiss them"
+    return Finding(Health.WARNING, "tasks", f"{found.total:,} need a person ({each})", advice)
 
 
 async def check_everything(settings: Settings) -> list[Finding]:

@@ -12,7 +12,7 @@ _SIGNS = {Health.OK: "[green]✓[/]", Health.WARNING: "[yellow]![/]", Health.FAI
 
 
 def doctor(*, as_json: JsonOption = False) -> None:
-    """Check settings, database, migrations, partitions, Redis, workers and schedules; say what to do.
+    """Check settings, database, migrations, Redis, workers, schedules and dead letters; say what to do.
 
     The exit code is 1 where something that is needed failed; warnings do not count.
     """

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from flexiprice.cli import keys, policy, schedule, worker
+from flexiprice.cli import dead_letters, keys, policy, schedule, worker
 from flexiprice.cli.audit_trail import audit
 from flexiprice.cli.cleanup import cleanup
 from flexiprice.cli.demo import demo
@@ -76,6 +76,7 @@ app.command(rich_help_panel=_TASKS)(registered)
 app.command(rich_help_panel=_TASKS)(workers)
 app.command(rich_help_panel=_TASKS)(stats)
 app.command(rich_help_panel=_TASKS)(runs)
+app.add_typer(dead_letters.app, rich_help_panel=_TASKS)
 app.command(rich_help_panel=_TASKS)(revoke)
 app.command(rich_help_panel=_TASKS)(retry)
 app.command(rich_help_panel=_TASKS)(queues)

@@ -2,13 +2,18 @@
 
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import Final, cast
 
 from arq.connections import ArqRedis
+from arq.utils import to_unix_ms
 
 from flexiprice.jobs import keys
+from flexiprice.jobs.bad_entries import DROP_FIELD
+from flexiprice.jobs.keys import whole_number
 from flexiprice.jobs.traces import text
 from flexiprice.settings import Queue
+
+_LOSS: Final = "loss:"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +43,17 @@ class ClaimedJob:
     @property
     def losses(self) -> int:
         """How many workers were lost while they ran it."""
-        return int(self.record.get("losses", 0))
+        return whole_number(self.record.get("losses"))
+
+    @property
+    def lone_losses(self) -> int:
+        """How many of those died while they ran nothing else."""
+        return whole_number(self.record.get("lone_losses"))
+
+    @property
+    def lost_on(self) -> frozenset[str]:
+        """Those workers, as far as they are not exonerated."""
+        return frozenset(name.removeprefix(_LOSS) for name in self.record if name.startswith(_LOSS))
 
 
 async def jobs_running_on(redis: ArqRedis, worker_id: str) -> list[ClaimedJob]:
@@ -50,9 +65,13 @@ async def jobs_running_on(redis: ArqRedis, worker_id: str) -> list[ClaimedJob]:
     running = await cast("Awaitable[dict[bytes, bytes]]", redis.hgetall(keys.running_key(worker_id)))
     jobs: list[ClaimedJob] = []
     for encoded_id, where in running.items():
-        job_id = encoded_id.decode()
-        queue_name, _, started = where.decode().partition(":")
-        queue = Queue(queue_name)
+        queue_name, _, started = where.decode(errors="replace").partition(":")
+        try:
+            job_id, queue = encoded_id.decode(), Queue(queue_name)
+        except ValueError:
+            drop = [keys.running_key(worker_id), encoded_id, "it is no job that a worker runs"]
+            await cast("Awaitable[int]", redis.eval(DROP_FIELD, 1, *drop))  # type: ignore[arg-type]
+            continue
         async with redis.pipeline(transaction=True) as pipe:
             pipe.get(keys.job_key(job_id))
             pipe.get(keys.retry_key(job_id))
@@ -65,9 +84,9 @@ async def jobs_running_on(redis: ArqRedis, worker_id: str) -> list[ClaimedJob]:
                 queue=queue,
                 worker_id=worker_id,
                 body=body,
-                tries=int(tries or 1),
-                due_ms=int(due or started),
-                started_ms=int(started),
+                tries=whole_number(tries, 1),
+                due_ms=to_unix_ms(keys.find_instant(due) or keys.instant_of(started)),
+                started_ms=to_unix_ms(keys.instant_of(started)),
                 record={text(name): text(value) for name, value in record.items()},
             )
         )

@@ -15,9 +15,12 @@ from arq.constants import in_progress_key_prefix, job_key_prefix, retry_key_pref
 from arq.utils import to_ms
 
 from flexiprice.jobs import keys
+from flexiprice.jobs.claim_scripts import CLAIM, LOOKED_AT
 from flexiprice.jobs.claimed_job import ClaimedJob
+from flexiprice.jobs.dead_letter_notes import NO_DEAD_LETTER, DeadLetterNote
 from flexiprice.jobs.fleet import LEASE
-from flexiprice.jobs.scripts import CLAIM, RELEASE
+from flexiprice.jobs.losses import Loss
+from flexiprice.jobs.scripts import RELEASE
 from flexiprice.jobs.traces import text
 from flexiprice.jobs.untold_runs import UntoldRun
 from flexiprice.settings import Queue, Settings
@@ -37,16 +40,19 @@ class Taken:
         jobs: those that were taken.
         next_due_ms: in how many milliseconds the next job is due; None where none is known.
         called_off: those of the jobs held or taken that are to end.
+        looked_at: jobs at the head of the queue that need not be looked at again before the others.
     """
 
     jobs: Sequence[ClaimedJob]
     next_due_ms: int | None
     called_off: Sequence[str]
+    looked_at: int = 0
 
 
-# Per job: id, due time, body, tries, record. Then when to look again, what is called off, and the time.
+# Per job: id, due time, body, tries, record. Then when to look again, what is called off, the time, and from
+# where to look.
 _TakeReply = tuple[
-    Sequence[tuple[bytes, bytes, bytes | None, int, Sequence[bytes]]], int, Sequence[bytes], bytes
+    Sequence[tuple[bytes, bytes, bytes | None, int, Sequence[bytes]]], int, Sequence[bytes], bytes, int
 ]
 
 
@@ -69,7 +75,14 @@ class JobClaims:
         self._release = redis.register_script(RELEASE)
 
     async def take(
-        self, queue: Queue, *, room: int, window: int, held: Iterable[str], tasks: Iterable[str]
+        self,
+        queue: Queue,
+        *,
+        room: int,
+        window: int,
+        held: Iterable[str],
+        tasks: Iterable[str],
+        looked_at: int = 0,
     ) -> Taken:
         """Takes what is due of a queue, and asks for what is called off.
 
@@ -82,6 +95,7 @@ class JobClaims:
             window: how many to look at in one step.
             held: ids of the jobs that the worker runs.
             tasks: names of the tasks that it knows.
+            looked_at: as the look before came to.
 
         Raises:
             redis.RedisError: as redis-py has it.
@@ -96,12 +110,14 @@ class JobClaims:
                     keys.WORKERS,
                     keys.running_key(self._worker_id),
                     keys.ABORTED_JOBS,
+                    keys.LOST_WORKERS,
+                    keys.lone_key(self._worker_id),
                 ],
                 args=[
                     self._worker_id,
                     queue.value,
                     room,
-                    window,
+                    min(window, LOOKED_AT),
                     to_ms(LEASE) or 0,
                     to_ms(_MARK_KEPT) or 0,
                     self._patience_ms,
@@ -109,13 +125,14 @@ class JobClaims:
                     job_key_prefix,
                     _RECORD_PREFIX,
                     retry_key_prefix,
+                    looked_at,
                     len(held),
                     *held,
                     *tasks,
                 ],
             ),
         )
-        taken, pause, called_off, now = reply
+        taken, pause, called_off, now, looked_at = reply
         jobs = [
             ClaimedJob(
                 job_id=job_id.decode(),
@@ -129,36 +146,48 @@ class JobClaims:
             )
             for job_id, due, body, tries, record in taken
         ]
-        return Taken(jobs, None if pause < 0 else pause, [job_id.decode() for job_id in called_off])
+        next_due_ms = None if pause < 0 else pause
+        return Taken(jobs, next_due_ms, [job_id.decode() for job_id in called_off], looked_at)
 
     async def name_task(self, job: ClaimedJob, task: str) -> None:
         """Notes in a job's record what only its body told, for others to see without taking it."""
         await cast("Awaitable[int]", self._redis.hset(keys.record_key(job.job_id), "task", task))
 
-    async def end(self, job: ClaimedJob, result: bytes | None, run: UntoldRun, *, lost: bool = False) -> bool:
+    async def end(
+        self,
+        job: ClaimedJob,
+        result: bytes | None,
+        run: UntoldRun,
+        *,
+        loss: Loss | None = None,
+        dead_letter: DeadLetterNote = NO_DEAD_LETTER,
+    ) -> bool:
         """Ends a job for good; returns whether it was the worker's to end.
 
         Args:
             job: which one.
             result: as arq encodes it; nothing is kept where it is None.
             run: what the history is to be told.
-            lost: the job's worker is lost, and it is another one that says so.
+            loss: how the job's worker was lost, where it was and another one says so.
+            dead_letter: puts the job on the list of those that need a person.
         """
-        return await self._let_go(job, _How.END, run, result=result or b"", lost=lost)
+        return await self._let_go(
+            job, _How.END, run, result=result or b"", loss=loss, dead_letter=dead_letter
+        )
 
     async def try_again(self, job: ClaimedJob, pause: timedelta, run: UntoldRun) -> bool:
         """Lets a job be started once more after a pause; returns whether it was the worker's to say."""
         return await self._let_go(job, _How.AGAIN, run, pause_ms=to_ms(pause) or 0)
 
-    async def give_back(self, job: ClaimedJob, run: UntoldRun | None, *, lost: bool = False) -> bool:
+    async def give_back(self, job: ClaimedJob, run: UntoldRun | None, *, loss: Loss | None = None) -> bool:
         """Lets a job be run by anybody at once, as if this try had not been; returns whether it did.
 
         Args:
             job: which one.
             run: what the history is to be told; None where no run was begun.
-            lost: the job's worker is lost, and it is another one that says so.
+            loss: how the job's worker was lost, where it was and another one says so.
         """
-        return await self._let_go(job, _How.BACK, run, lost=lost)
+        return await self._let_go(job, _How.BACK, run, loss=loss)
 
     async def wait_for_parts(self, job: ClaimedJob, run: UntoldRun) -> bool:
         """Lets a job wait until its parts have ended; returns whether it was the worker's to say."""
@@ -172,7 +201,8 @@ class JobClaims:
         *,
         result: bytes = b"",
         pause_ms: int = 0,
-        lost: bool = False,
+        loss: Loss | None = None,
+        dead_letter: DeadLetterNote = NO_DEAD_LETTER,
     ) -> bool:
         reply = cast(
             "int",
@@ -194,7 +224,7 @@ class JobClaims:
                     job.job_id,
                     job.started_ms,
                     how.value,
-                    "1" if lost else "",
+                    "" if loss is None else loss.value,
                     result,
                     self._kept_ms,
                     pause_ms,
@@ -202,6 +232,8 @@ class JobClaims:
                     keys.finished_channel(job.job_id),
                     "" if run is None else str(run.run_id),
                     b"" if run is None else run.note(),
+                    dead_letter.reason,
+                    dead_letter.content,
                 ],
             ),
         )

@@ -17,6 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from flexiprice.errors import CorruptMessage
 from flexiprice.jobs import codec, keys
 from flexiprice.jobs.fleet_scripts import HEARTBEAT, WITHDRAW
+from flexiprice.jobs.loss_scripts import EXONERATION_KEPT
 from flexiprice.jobs.redis import redis_errors
 from flexiprice.settings import Queue
 
@@ -169,8 +170,10 @@ async def withdraw(redis: ArqRedis, worker_id: str) -> None:
             keys.worker_command_key(worker_id),
             keys.untold_runs_key(worker_id),
             keys.UNTOLD_WORKERS,
+            keys.lone_key(worker_id),
+            keys.exonerated_key(worker_id),
         ],
-        args=[worker_id],
+        args=[worker_id, to_ms(EXONERATION_KEPT) or 0],
     )
 
 

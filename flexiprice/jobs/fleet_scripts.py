@@ -2,60 +2,94 @@
 
 from typing import Final
 
+from flexiprice.jobs.bad_entries import GUARDED_CALLS
+
+_TOLD_AT_ONCE: Final = 100
+"""Workers of whom one heartbeat tells, or that it declares lost, at most."""
+
 # Renews a worker's lease, and tells it of those whose leases have lapsed.
 #
 # Returns whether it does not count as lost itself, what it is asked to do, who counts as lost, and of whom
 # there are runs to be told.
-HEARTBEAT: Final = """
+HEARTBEAT: Final = (
+    GUARDED_CALLS
+    + f"local told_at_once = {_TOLD_AT_ONCE}\n"
+    + """
 local workers, lost_workers, record, command, untold_workers = unpack(KEYS)
 local worker, said, lease, joining, may_declare = unpack(ARGV)
 
-if redis.call('ZSCORE', lost_workers, worker) or
-    (joining == '' and not redis.call('ZSCORE', workers, worker)) then
+if call('ZSCORE', lost_workers, worker) or (joining == '' and not call('ZSCORE', workers, worker)) then
   return {0, false, {}, {}}
 end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local before = redis.call('ZSCORE', workers, worker)
+local now_text = string.format('%.0f', now)
+local before = call('ZSCORE', workers, worker)
 redis.call('SET', record, said, 'PX', lease)
-redis.call('ZADD', workers, string.format('%.0f', now), worker)
+call('ZADD', workers, now_text, worker)
+-- No worker was heard in the future; from now on its lease runs like any other's.
+local ahead = call('ZRANGEBYSCORE', workers, '(' .. now_text, '+inf', 'LIMIT', 0, told_at_once)
+for _, id in ipairs(ahead) do
+  call('ZADD', workers, now_text, id)
+end
 -- Where this heartbeat itself had to wait, those of the others may be waiting behind it.
 if may_declare ~= '' and before and now - before <= lease / 2 then
-  local silent = redis.call('ZRANGEBYSCORE', workers, '-inf', string.format('(%.0f', now - lease))
+  local silent = call('ZRANGEBYSCORE', workers, '-inf', string.format('(%.0f', now - lease),
+    'LIMIT', 0, told_at_once)
   for _, id in ipairs(silent) do
-    redis.call('ZREM', workers, id)
-    redis.call('ZADD', lost_workers, string.format('%.0f', now), id)
+    call('ZREM', workers, id)
+    call('ZADD', lost_workers, now_text, id)
   end
 end
-return {1, redis.call('GET', command), redis.call('ZRANGE', lost_workers, 0, -1),
-  redis.call('ZRANGE', untold_workers, 0, -1)}
+
+local function some_of(list)
+  local ids = {}
+  for _, id in ipairs(call('ZRANGE', list, 0, told_at_once - 1)) do
+    if string.find(id, '^[%w%p ]*$') and #id <= 100 then
+      ids[#ids + 1] = id
+    else
+      call('ZREM', list, id)
+      note_bad_entry(list .. ' ' .. id, 'no worker is called so')
+    end
+  end
+  return ids
+end
+return {1, call('GET', command), some_of(lost_workers), some_of(untold_workers)}
 """
+)
 
 # Takes a worker off the list; one that leaves jobs behind stays on it with its lease lapsed, and the runs
-# that it could not write down are left for others to tell.
-WITHDRAW: Final = """
-local workers, running, record, command, untold, untold_workers = unpack(KEYS)
-local worker = ARGV[1]
+# that it could not write down are left for others to tell. It ends because it was told to, not by its jobs.
+WITHDRAW: Final = (
+    GUARDED_CALLS
+    + """
+local workers, running, record, command, untold, untold_workers, lone, exonerated = unpack(KEYS)
+local worker, kept = unpack(ARGV)
 
-redis.call('DEL', record, command)
-if redis.call('HLEN', running) == 0 then
-  redis.call('ZREM', workers, worker)
-  if redis.call('HLEN', untold) > 0 then
+redis.call('DEL', record, command, lone)
+if call('HLEN', running) == 0 then
+  call('ZREM', workers, worker)
+  if call('HLEN', untold) > 0 then
     local time = redis.call('TIME')
     local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
-    redis.call('ZADD', untold_workers, now, worker)
+    call('ZADD', untold_workers, now, worker)
   end
-else
-  redis.call('ZADD', workers, 'XX', 0, worker)
+elseif call('ZSCORE', workers, worker) then
+  redis.call('SET', exonerated, '1', 'PX', kept)
+  call('ZADD', workers, 'XX', 0, worker)
 end
 return 1
 """
+)
 
 # Forgets a worker whose runs are all told; returns 1, or 0 where one was noted meanwhile.
-ALL_TOLD: Final = """
-if redis.call('HLEN', KEYS[2]) > 0 then
+ALL_TOLD: Final = (
+    GUARDED_CALLS
+    + """
+if call('HLEN', KEYS[2]) > 0 then
   return 0
 end
-redis.call('ZREM', KEYS[1], ARGV[1])
+call('ZREM', KEYS[1], ARGV[1])
 return 1
 """
+)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from flexiprice.jobs.client import TaskQueue
+from flexiprice.jobs.dead_letters import count_dead_letters
 from flexiprice.jobs.declarations import SCHEDULES, Schedule
 from flexiprice.jobs.queues import QueueState, list_queues
 from flexiprice.jobs.schedule import next_tick
@@ -22,10 +23,12 @@ async def take_snapshot(
     workers = await tasks.live_workers()
     queues = await list_queues(tasks)
     states = await list_schedules(tasks, now=now, schedules=schedules)
+    dead_letters = await count_dead_letters(tasks.redis)
     return FleetSnapshot(
         workers_alive=len(workers),
         queues={state.queue.value: _queue(state) for state in queues},
         schedule_lag={state.name: _lag(state, now) for state in states},
+        dead_letters={reason.value: count for reason, count in dead_letters.by_reason.items()},
     )
 
 

@@ -4,6 +4,9 @@ arq keeps a job in `arq:job:<id>`, its result in `arq:result:<id>`, its place in
 and `arq:in-progress:<id>` while it runs. What arq forgets and a status must tell is in our record.
 """
 
+from datetime import UTC, datetime
+from typing import Final
+
 from arq.constants import (
     abort_jobs_ss,
     default_queue_name,
@@ -25,6 +28,14 @@ LOST_WORKERS = "flexiprice:lost-workers"
 UNTOLD_WORKERS = "flexiprice:untold-workers"
 # A hash of job ids and the bytes in their stead that nobody could read.
 QUARANTINE = "flexiprice:quarantine"
+# A hash of entries that nobody could use and that are out of the way: since when (ms) and why, by key.
+BAD_ENTRIES = "flexiprice:bad-entries"
+# A hash of the tasks that need a person, by job id; see `dead_letters`.
+DEAD_LETTERS = "flexiprice:dead-letters"
+# The sorted set of workers that died lately, by when (ms) that was found.
+RECENT_DEATHS = "flexiprice:recent-deaths"
+# The sorted set of jobs that wait for their parts, by since when (ms).
+AWAITING_PARTS = "flexiprice:awaiting-parts"
 # A hash of the queues from which nothing is taken, by the names of arq's sets: since when (ms), by whom.
 PAUSED_QUEUES = "flexiprice:paused-queues"
 
@@ -67,8 +78,11 @@ def record_key(job_id: str) -> str:
 
     task, queue, fingerprint, enqueued (ms), started (ms), worker; trigger, parent, request, actor: what
     had it enqueued; progress; body: of one that may expire; losses: how many workers were lost while they
-    ran it; unknown_since (ms): nobody who looked knew its task; ended: the run that was the last to end;
-    parts: how many it has, where it has any.
+    ran it; lone_losses: how many of those died while they ran nothing else; suspect: it runs alone, because
+    of a loss; loss:<worker>: how that worker was lost; drain_by, drain_until (ms), drain_again (ms), drains:
+    which worker lets its jobs end to run it, until when, when another may, and how often one did;
+    unknown_since (ms): nobody who looked knew its task; ended: the run that was the last to end; parts: how
+    many it has, where it has any.
     """
     return f"flexiprice:job:{job_id}"
 
@@ -103,6 +117,31 @@ def running_key(worker_id: str) -> str:
     return f"flexiprice:worker:{worker_id}:running"
 
 
+def lone_key(worker_id: str) -> str:
+    """There while a worker lets its jobs end to run a suspect alone: `<queue>:<job id>`."""
+    return f"flexiprice:worker:{worker_id}:lone"
+
+
+def exonerated_key(worker_id: str) -> str:
+    """There where a worker was lost and its jobs are not to blame: it was frozen, cut off or told to end."""
+    return f"flexiprice:worker:{worker_id}:exonerated"
+
+
+def loss_key(worker_id: str) -> str:
+    """How many jobs a lost worker ran when the first of them was given back."""
+    return f"flexiprice:worker:{worker_id}:loss"
+
+
+def dead_letters_key(reason: str) -> str:
+    """The sorted set of the tasks that need a person for one reason, by since when (ms)."""
+    return f"flexiprice:dead-letters:{reason}"
+
+
+def bad_entry_key(key: str) -> str:
+    """Where a key stands that was set aside."""
+    return f"flexiprice:bad-entry:{key}"
+
+
 def untold_runs_key(worker_id: str) -> str:
     """A hash of a worker's runs that have ended and may not be in the history yet; see `untold_runs`."""
     return f"flexiprice:worker:{worker_id}:untold"
@@ -121,3 +160,28 @@ def reaping_key(worker_id: str) -> str:
 def failed_keys_key(address: str) -> str:
     """How many wrong keys came from an address; expires with the minute in which they count."""
     return f"flexiprice:failed-keys:{address}"
+
+
+_LONGEST_MS: Final = 253_402_300_799_000
+
+
+def whole_number(text: str | bytes | None, otherwise: int = 0) -> int:
+    """A number as Redis holds it; another one where nobody can read it."""
+    try:
+        return int(text) if text is not None else otherwise
+    except ValueError:
+        return otherwise
+
+
+def instant_of(milliseconds: str | bytes | float | None) -> datetime:
+    """An instant as Redis holds it; the beginning of 1970 where nobody can read it."""
+    return find_instant(milliseconds) or datetime.fromtimestamp(0, tz=UTC)
+
+
+def find_instant(milliseconds: str | bytes | float | None) -> datetime | None:
+    """An instant as Redis holds it; None where there is none, or none that anybody can read."""
+    try:
+        read = float(milliseconds) if milliseconds is not None else -1.0
+    except ValueError:
+        return None
+    return datetime.fromtimestamp(read / 1000, tz=UTC) if 0 <= read <= _LONGEST_MS else None

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from flexiprice.jobs import keys
+from flexiprice.jobs.bad_entries import GUARDED_CALLS
 from flexiprice.jobs.part_scripts import PART_FUNCTIONS
 
 # Calls jobs off. One that waits leaves its queue and gets the result that was made for it; one that runs
@@ -14,7 +16,8 @@ from flexiprice.jobs.part_scripts import PART_FUNCTIONS
 #
 # One that waits for its parts is running. They are called off with it, and it ends when they have.
 REVOKE: Final = (
-    PART_FUNCTIONS
+    GUARDED_CALLS
+    + PART_FUNCTIONS
     + """
 local aborted, untold, untold_workers = unpack(KEYS)
 local job_prefix, result_prefix, in_progress_prefix, retry_prefix = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
@@ -30,18 +33,18 @@ for i = 10, #ARGV, 7 do
   if redis.call('EXISTS', in_progress_prefix .. id, parts_prefix .. id) > 0 then
     outcome = 'running'
     if tell_workers then
-      redis.call('ZADD', aborted, now, id)
+      call('ZADD', aborted, now, id)
       call_off_parts(id, aborted)
       redis.call('PUBLISH', wake, '')
     end
-  elseif redis.call('GET', job_prefix .. id) == body and redis.call('ZREM', queue, id) == 1 then
+  elseif call('GET', job_prefix .. id) == body and call('ZREM', queue, id) == 1 then
     outcome = 'revoked'
     redis.call('DEL', job_prefix .. id, retry_prefix .. id)
-    redis.call('ZREM', aborted, id)
+    call('ZREM', aborted, id)
     redis.call('SET', result_prefix .. id, result, 'PX', retention)
     redis.call('PEXPIRE', record_prefix .. id, retention)
-    redis.call('HSET', untold, run_id, note)
-    redis.call('ZADD', untold_workers, now, nobody)
+    call('HSET', untold, run_id, note)
+    call('ZADD', untold_workers, now, nobody)
     redis.call('PUBLISH', finished_prefix .. id, '')
     note_part(id, result)
   end
@@ -51,76 +54,99 @@ return outcomes
 """
 )
 
-# Counts a queue as it stands at one moment. arq leaves running jobs in the queue's set, so that only a
-# look at each job tells which of them wait.
+# Counts a queue as it stands at one moment, however long it is: arq leaves running jobs in the queue's set,
+# so those are found in their workers' lists and taken off the numbers.
 #
 # Returns the instant (ms), the numbers of jobs that wait and that are deferred, the due time (ms) of the
 # first that waits or -1, since when (ms) and by whom the queue is paused or '', and the ids of running jobs,
 # of which those that wait for their parts are some.
-COUNT: Final = """
-local queue, paused_queues = KEYS[1], KEYS[2]
-local in_progress_prefix, parts_prefix = ARGV[1], ARGV[2]
-local CHUNK = 1000
+COUNT: Final = (
+    GUARDED_CALLS
+    + f"local worker_prefix, awaiting_parts = '{keys.worker_key('')}', '{keys.AWAITING_PARTS}'\n"
+    + """
+local queue, paused_queues, workers, lost_workers = unpack(KEYS)
+local queue_name = ARGV[1]
+local MOST, CHUNK = 1000, 100
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local now_text = string.format('%.0f', now)
-local deferred = redis.call('ZCOUNT', queue, '(' .. now_text, '+inf')
-local waiting, oldest, running = 0, '-1', {}
-local offset = 0
-while true do
-  local due = redis.call('ZRANGEBYSCORE', queue, '-inf', '+inf', 'WITHSCORES', 'LIMIT', offset, CHUNK)
-  if #due == 0 then
-    break
+local waiting = call('ZCOUNT', queue, '-inf', now_text)
+local deferred = call('ZCOUNT', queue, '(' .. now_text, '+inf')
+local running, runs = {}, {}
+
+local function note_running(id, waits_for_parts)
+  local due = not runs[id] and call('ZSCORE', queue, id)
+  if not due or (waits_for_parts and tonumber(due) <= now) then
+    return
   end
-  local in_progress = {}
-  for i = 1, #due, 2 do
-    in_progress[#in_progress + 1] = in_progress_prefix .. due[i]
+  runs[id] = true
+  running[#running + 1] = id
+  if tonumber(due) <= now then
+    waiting = waiting - 1
+  else
+    deferred = deferred - 1
   end
-  local owners = redis.call('MGET', unpack(in_progress))
+end
+
+for _, list in ipairs({workers, lost_workers}) do
+  for _, worker in ipairs(call('ZRANGE', list, 0, MOST - 1)) do
+    local jobs = call('HGETALL', worker_prefix .. worker .. ':running')
+    for i = 1, #jobs, 2 do
+      if string.sub(jobs[i + 1], 1, #queue_name + 1) == queue_name .. ':' then
+        note_running(jobs[i], false)
+      end
+    end
+  end
+end
+for _, id in ipairs(call('ZRANGE', awaiting_parts, 0, MOST - 1)) do
+  note_running(id, true)
+end
+
+local oldest, offset = '-1', 0
+while waiting > 0 and oldest == '-1' and offset <= #running do
+  local due = call('ZRANGEBYSCORE', queue, '-inf', now_text, 'WITHSCORES', 'LIMIT', offset, CHUNK)
   for i = 1, #due, 2 do
-    local is_due = tonumber(due[i + 1]) <= now
-    if owners[(i + 1) / 2] or (not is_due and redis.call('EXISTS', parts_prefix .. due[i]) == 1) then
-      running[#running + 1] = due[i]
-      if not is_due then
-        deferred = deferred - 1
-      end
-    elseif is_due then
-      waiting = waiting + 1
-      if oldest == '-1' then
-        oldest = due[i + 1]
-      end
+    if oldest == '-1' and not runs[due[i]] then
+      oldest = number(due[i + 1]) and due[i + 1] or now_text
     end
   end
   offset = offset + CHUNK
 end
-return {now_text, waiting, deferred, oldest, redis.call('HGET', paused_queues, queue) or '', running}
+return {now_text, waiting, deferred, oldest, call('HGET', paused_queues, queue) or '', running}
 """
+)
 
 # Returns 1, or 0 where the schedule is paused already.
-PAUSE_SCHEDULE: Final = """
+PAUSE_SCHEDULE: Final = (
+    GUARDED_CALLS
+    + """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-if redis.call('HSETNX', KEYS[1], 'paused_at', string.format('%.0f', now)) == 0 then
+if call('HSETNX', KEYS[1], 'paused_at', string.format('%.0f', now)) == 0 then
   return 0
 end
-redis.call('HSET', KEYS[1], 'paused_by', ARGV[1])
+call('HSET', KEYS[1], 'paused_by', ARGV[1])
 return 1
 """
+)
 
 # What came due during the pause is over, even where no worker lived to let it pass: no worker that starts
 # later may take it for a tick that it has to catch up with.
 #
 # Returns 1, or 0 where the schedule is not paused.
-RESUME_SCHEDULE: Final = """
-if redis.call('HDEL', KEYS[1], 'paused_at', 'paused_by') == 0 then
+RESUME_SCHEDULE: Final = (
+    GUARDED_CALLS
+    + """
+if call('HDEL', KEYS[1], 'paused_at', 'paused_by') == 0 then
   return 0
 end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local last_tick = redis.call('HGET', KEYS[1], 'last_tick')
-if not last_tick or tonumber(last_tick) < now then
-  redis.call('HSET', KEYS[1], 'last_tick', string.format('%.0f', now))
+local last_tick = call('HGET', KEYS[1], 'last_tick')
+if not last_tick or number(last_tick, 0) < now then
+  call('HSET', KEYS[1], 'last_tick', string.format('%.0f', now))
 end
 return 1
 """
+)

@@ -9,6 +9,7 @@ from typing import Final
 from arq.constants import default_queue_name, job_key_prefix
 
 from flexiprice.jobs import keys
+from flexiprice.jobs.bad_entries import GUARDED_CALLS
 
 _NAMES: Final = {
     "job_prefix": job_key_prefix,
@@ -19,7 +20,7 @@ _NAMES: Final = {
     "finished_prefix": keys.finished_channel(""),
 }
 
-# Goes before a script that ends jobs or lets them wait.
+# Goes before a script that ends jobs or lets them wait, after `GUARDED_CALLS`.
 PART_FUNCTIONS: Final = (
     "".join(f"local {name} = '{value}'\n" for name, value in _NAMES.items())
     + """
@@ -31,7 +32,7 @@ end
 -- The parts of a job that have not ended, and how many it has.
 local function open_parts(id)
   local open = {}
-  local parts = redis.call('HGETALL', parts_prefix .. id)
+  local parts = call('HGETALL', parts_prefix .. id)
   for i = 1, #parts, 2 do
     if parts[i + 1] == '' then
       open[#open + 1] = parts[i]
@@ -42,19 +43,19 @@ end
 
 -- Notes how a job ended that is a part of another, which goes on when all of its parts have ended.
 local function note_part(id, outcome)
-  local parent = redis.call('HGET', record_prefix .. id, 'parent')
-  if not parent or redis.call('HGET', parts_prefix .. parent, id) ~= '' then
+  local parent = call('HGET', record_prefix .. id, 'parent')
+  if not parent or call('HGET', parts_prefix .. parent, id) ~= '' then
     return
   end
-  redis.call('HSET', parts_prefix .. parent, id, outcome ~= '' and outcome or '?')
+  call('HSET', parts_prefix .. parent, id, outcome ~= '' and outcome or '?')
   local open, total = open_parts(parent)
   local progress = string.format('[%d,%d,"%d of %d parts have ended",%.0f]',
     total - #open, total, total - #open, total, now_ms())
-  redis.call('HSET', record_prefix .. parent, 'progress', progress)
+  call('HSET', record_prefix .. parent, 'progress', progress)
   redis.call('PUBLISH', finished_prefix .. parent, '')
-  local queue = redis.call('HGET', record_prefix .. parent, 'queue')
+  local queue = call('HGET', record_prefix .. parent, 'queue')
   if #open == 0 and queue then
-    redis.call('ZADD', queue_prefix .. queue, 'XX', string.format('%.0f', now_ms()), parent)
+    call('ZADD', queue_prefix .. queue, 'XX', string.format('%.0f', now_ms()), parent)
     redis.call('PUBLISH', wake_prefix .. queue, '')
   end
 end
@@ -63,8 +64,8 @@ end
 local function call_off_parts(id, aborted)
   for _, part in ipairs(open_parts(id)) do
     if redis.call('EXISTS', job_prefix .. part) == 1 then
-      redis.call('ZADD', aborted, string.format('%.0f', now_ms()), part)
-      redis.call('PUBLISH', wake_prefix .. (redis.call('HGET', record_prefix .. part, 'queue') or ''), '')
+      call('ZADD', aborted, string.format('%.0f', now_ms()), part)
+      redis.call('PUBLISH', wake_prefix .. (call('HGET', record_prefix .. part, 'queue') or ''), '')
     end
   end
 end
@@ -74,18 +75,21 @@ end
 # Gives a job that a worker runs its parts, unless it has them: a later try finds those of the first.
 #
 # Returns the parts and how each ended, empty where it has not; or nothing where the job is not the worker's.
-BEGIN_PARTS: Final = """
+BEGIN_PARTS: Final = (
+    GUARDED_CALLS
+    + """
 local in_progress, record, parts = unpack(KEYS)
 local worker = ARGV[1]
 
-if redis.call('GET', in_progress) ~= worker then
+if call('GET', in_progress) ~= worker then
   return {}
 end
 if redis.call('EXISTS', parts) == 0 then
   for i = 2, #ARGV do
-    redis.call('HSET', parts, ARGV[i], '')
+    call('HSET', parts, ARGV[i], '')
   end
-  redis.call('HSET', record, 'parts', #ARGV - 1)
+  call('HSET', record, 'parts', #ARGV - 1)
 end
-return redis.call('HGETALL', parts)
+return call('HGETALL', parts)
 """
+)

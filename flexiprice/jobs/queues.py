@@ -1,10 +1,8 @@
 """The queues: how much is in them, and whether workers may take from them."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import cast
-
-from arq.constants import in_progress_key_prefix
 
 from flexiprice.jobs import keys
 from flexiprice.jobs.client import TaskQueue
@@ -48,8 +46,8 @@ async def get_queue(tasks: TaskQueue, queue: Queue) -> QueueState:
         reply = cast(
             "tuple[bytes, int, int, bytes, bytes, list[bytes]]",
             await tasks.redis.register_script(COUNT)(
-                keys=[keys.queue_key(queue), keys.PAUSED_QUEUES],
-                args=[in_progress_key_prefix, keys.parts_key("")],
+                keys=[keys.queue_key(queue), keys.PAUSED_QUEUES, keys.WORKERS, keys.LOST_WORKERS],
+                args=[queue.value],
             ),
         )
     now_ms, waiting, deferred, oldest_ms, paused, running = reply
@@ -61,7 +59,7 @@ async def get_queue(tasks: TaskQueue, queue: Queue) -> QueueState:
         deferred=deferred,
         running=len(running),
         oldest_waiting=None if oldest < 0 else timedelta(milliseconds=max(0.0, float(now_ms) - oldest)),
-        paused_at=datetime.fromtimestamp(int(paused_ms) / 1000, tz=UTC) if paused_ms else None,
+        paused_at=keys.instant_of(paused_ms) if paused else None,
         paused_by=paused_by or None,
         running_job_ids=tuple(job_id.decode(errors="replace") for job_id in running),
     )

@@ -18,6 +18,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from flexiprice.errors import InvalidSettings, RedisUnavailable
 from flexiprice.jobs import codec
+from flexiprice.jobs.repairing import RepairingRedis
 from flexiprice.settings import PREFIX, Settings
 from flexiprice.telemetry import without_secrets
 
@@ -61,7 +62,7 @@ def create_redis(settings: Settings, *, client_name: str) -> ArqRedis:
     Raises:
         InvalidSettings: the URL is missing, or has an option that does not exist.
     """
-    return create_redis_of(ArqRedis, settings, client_name=client_name)
+    return create_redis_of(RepairingRedis, settings, client_name=client_name)
 
 
 def create_redis_of(

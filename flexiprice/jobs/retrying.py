@@ -5,12 +5,13 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from arq.jobs import DeserializationError, deserialize_job, deserialize_result
+from arq.jobs import DeserializationError, JobDef, deserialize_job, deserialize_result
 
 from flexiprice.domain.run import RunTrigger
 from flexiprice.errors import QueueFull
 from flexiprice.jobs import codec, keys
 from flexiprice.jobs.client import Call, TaskQueue, can_be_job_id
+from flexiprice.jobs.dead_letters import find_body, remove_dead_letters
 from flexiprice.jobs.origin import JobOrigin
 from flexiprice.jobs.redis import redis_errors
 from flexiprice.jobs.status import JobStatus
@@ -71,11 +72,13 @@ async def _retry(tasks: TaskQueue, job_id: str, status: JobStatus | None, origin
     def nothing(outcome: RetryOutcome, message: str) -> Retried:
         return Retried(job_id=job_id, outcome=outcome, new_job_id=None, message=message)
 
-    if status is None:
-        return nothing(RetryOutcome.UNKNOWN, _UNKNOWN)
-    if not status.ready:
+    if status is not None and not status.ready:
         return nothing(RetryOutcome.NOT_ENDED, f"it has not ended: it is {status.status}")
-    call = await _call_of(tasks, job_id, status.queue)
+    call = None if status is None else await _call_of(tasks, job_id, status.queue)
+    if call is None:
+        call = await _dead_call(tasks, job_id)
+    if call is None and status is None:
+        return nothing(RetryOutcome.UNKNOWN, _UNKNOWN)
     if call is None:
         return nothing(RetryOutcome.UNREADABLE, _UNREADABLE)
     origin = replace(origin, trigger=RunTrigger.RETRY, parent_job_id=job_id)
@@ -84,6 +87,7 @@ async def _retry(tasks: TaskQueue, job_id: str, status: JobStatus | None, origin
     except QueueFull as error:
         # Said of this job alone: others may have been enqueued already.
         return nothing(RetryOutcome.REFUSED, error.message)
+    await remove_dead_letters(tasks.redis, [job_id])
     return Retried(
         job_id=job_id,
         outcome=RetryOutcome.ENQUEUED,
@@ -108,6 +112,23 @@ async def _call_of(tasks: TaskQueue, job_id: str, queue: Queue | None) -> Call |
             return None
     except DeserializationError:
         return None
+    return _call(job, queue)
+
+
+async def _dead_call(tasks: TaskQueue, job_id: str) -> Call | None:
+    """What a dead letter was to do, though its result is no longer kept."""
+    with redis_errors():
+        found = await find_body(tasks.redis, job_id)
+    if found is None:
+        return None
+    body, queue = found
+    try:
+        return _call(deserialize_job(body, deserializer=codec.decode), queue)
+    except DeserializationError:
+        return None
+
+
+def _call(job: JobDef, queue: Queue | None) -> Call | None:
     # Without a name arq could not read what it was to run; our tasks have no unnamed arguments.
     if queue is None or job.args or job.function.startswith("<"):
         return None

@@ -26,7 +26,8 @@ from flexiprice.settings import Queue
 
 # Longer than a worker needs to look up from what it does, and than a dead one needs to be noticed.
 CONFIRMATION: Final = timedelta(seconds=10)
-_CHUNK: Final = 500
+# So many that Redis is held for a few milliseconds at most.
+_CHUNK: Final = 100
 _ASK_AGAIN_EVERY: Final = timedelta(seconds=1)
 
 
@@ -129,11 +130,20 @@ async def purge(tasks: TaskQueue, queues: Sequence[Queue] = tuple(Queue)) -> dic
     purged: dict[Queue, int] = {}
     for queue in queues:
         with redis_errors():
-            members: list[bytes] = await tasks.redis.zrange(keys.queue_key(queue), 0, -1)
-        ids = [member.decode(errors="replace") for member in members]
-        purged[queue] = 0
-        for start in range(0, len(ids), _CHUNK):
-            purged[queue] += await _purge_chunk(tasks, queue, ids[start : start + _CHUNK])
+            left: int = await tasks.redis.zcard(keys.queue_key(queue))
+        purged[queue] = passed_over = 0
+        # What comes meanwhile stays; what runs stays too, and is passed over.
+        while left > 0:
+            with redis_errors():
+                last = passed_over + min(_CHUNK, left) - 1
+                members: list[bytes] = await tasks.redis.zrange(keys.queue_key(queue), passed_over, last)
+            if not members:
+                break
+            left -= len(members)
+            ids = [member.decode(errors="replace") for member in members]
+            gone = await _purge_chunk(tasks, queue, ids)
+            purged[queue] += gone
+            passed_over += len(members) - gone
     return purged
 
 
@@ -148,9 +158,17 @@ async def _revoke(tasks: TaskQueue, statuses: Sequence[JobStatus], *, tell_worke
 
 
 async def _revoke_in(tasks: TaskQueue, jobs: Sequence[tuple[str, Queue]], *, tell_workers: bool) -> list[str]:
-    """Runs the script; for each job it tells `revoked`, `running` or `changed`."""
-    if not jobs:
-        return []
+    """For each job `revoked`, `running` or `changed`."""
+    outcomes: list[str] = []
+    for start in range(0, len(jobs), _CHUNK):
+        outcomes += await _revoke_some(tasks, jobs[start : start + _CHUNK], tell_workers=tell_workers)
+    return outcomes
+
+
+async def _revoke_some(
+    tasks: TaskQueue, jobs: Sequence[tuple[str, Queue]], *, tell_workers: bool
+) -> list[str]:
+    """Runs the script."""
     redis, retention = tasks.redis, to_ms(tasks.settings.result_retention) or 1
     with redis_errors():
         bodies: list[bytes | None] = await redis.mget([keys.job_key(job_id) for job_id, _ in jobs])

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import cast
 
 from flexiprice.domain.run import RunTrigger
@@ -79,8 +79,8 @@ async def list_schedules(
             crontab=schedule.crontab(settings),
             time_zone=settings.timezone,
             next_tick_at=next_tick(schedule.crontab(settings), settings.timezone, now),
-            last_tick_at=_instant(last_tick),
-            paused_at=_instant(paused_at),
+            last_tick_at=keys.find_instant(last_tick),
+            paused_at=None if paused_at is None else keys.instant_of(paused_at),
             paused_by=None if paused_by is None else paused_by.decode(errors="replace"),
         )
         for schedule, (last_tick, paused_at, paused_by) in zip(schedules, records, strict=True)
@@ -133,7 +133,3 @@ async def run_schedule(tasks: TaskQueue, name: str, *, now: datetime, origin: Jo
         arguments=schedule.arguments(tasks.settings, now),
         origin=replace(origin, trigger=RunTrigger.SCHEDULE_BY_HAND),
     )
-
-
-def _instant(milliseconds: bytes | None) -> datetime | None:
-    return None if milliseconds is None else datetime.fromtimestamp(int(milliseconds) / 1000, tz=UTC)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from flexiprice.errors import (
     TimeLimitExceeded,
 )
 from flexiprice.jobs import codec
+from flexiprice.jobs.keys import find_instant
 from flexiprice.jobs.origin import UNKNOWN_ORIGIN, JobOrigin
 from flexiprice.jobs.progress import Progress, read_progress
 from flexiprice.settings import Queue
@@ -139,9 +140,9 @@ def read_status(job_id: str, traces: JobTraces) -> JobStatus | None:
         progress=read_progress(traces.record),
         origin=JobOrigin.of_record(traces.record),
         worker_id=traces.owner,
-        due_at=None if has_begun else _instant(str(int(due_at_ms))),
-        enqueued_at=_instant(traces.record.get("enqueued")),
-        started_at=_instant(traces.record.get("started")),
+        due_at=None if has_begun else find_instant(due_at_ms),
+        enqueued_at=find_instant(traces.record.get("enqueued")),
+        started_at=find_instant(traces.record.get("started")),
         # The worker counts its try a moment after it has taken the job.
         attempt=max(traces.tries, 1 if has_begun else 0),
     )
@@ -156,11 +157,15 @@ def _ended(job_id: str, traces: JobTraces, encoded: bytes) -> JobStatus:
         "ready": True,
         "progress": read_progress(record),
         "origin": JobOrigin.of_record(record),
-        "enqueued_at": _instant(record.get("enqueued")),
-        "started_at": _instant(record.get("started")),
+        "enqueued_at": find_instant(record.get("enqueued")),
+        "started_at": find_instant(record.get("started")),
     }
     try:
         result: JobResult = deserialize_result(encoded, deserializer=codec.decode)
+        # arq believes whatever it reads.
+        shape: tuple[object, ...] = (result.function, result.queue_name, result.job_try or 0)
+        if not all(map(isinstance, shape, (str, str, int))):
+            raise DeserializationError("a result of another shape")  # noqa: TRY301 -- as arq would say it
     except DeserializationError:
         return JobStatus(**known, status=RunStatus.FAILED, error=_CORRUPT)
     known["finished_at"] = result.finish_time
@@ -223,10 +228,6 @@ def _unexpected(kind: str) -> JobError:
 _CLOCKS_DIFFER_MS: Final = 5
 _EXPIRED: Final = JobError(JobExpired.code, "no worker started the job in the time that it was given")
 _CORRUPT: Final = JobError(CorruptMessage.code, "what Redis holds of the job cannot be read")
-
-
-def _instant(milliseconds: str | None) -> datetime | None:
-    return None if milliseconds is None else datetime.fromtimestamp(int(milliseconds) / 1000, tz=UTC)
 
 
 def _queue(name: str | None) -> Queue | None:

@@ -13,16 +13,25 @@ from flexiprice.jobs.status import JobTraces
 from flexiprice.settings import Queue
 
 _QUEUES: Final = tuple(Queue)
+# Jobs of which one transaction reads, during which Redis answers nobody else.
+_AT_ONCE: Final = 200
 # Answers to one job's part of the pipeline.
 _ANSWERS: Final = 5 + len(_QUEUES)
 
 
 async def read_traces(redis: ArqRedis, job_ids: Sequence[str]) -> Mapping[str, JobTraces]:
-    """What Redis holds about jobs at one moment.
+    """What Redis holds about jobs, of each at one moment.
 
     Raises:
         RedisUnavailable: Redis does not answer.
     """
+    traces: dict[str, JobTraces] = {}
+    for start in range(0, len(job_ids), _AT_ONCE):
+        traces |= await _read_some(redis, job_ids[start : start + _AT_ONCE])
+    return traces
+
+
+async def _read_some(redis: ArqRedis, job_ids: Sequence[str]) -> dict[str, JobTraces]:
     with redis_errors():
         # A transaction, or a job that ends in between would be seen nowhere.
         async with redis.pipeline(transaction=True) as pipe:
@@ -52,7 +61,7 @@ def _traces(answers: Sequence[Any], *, now_ms: int) -> JobTraces:
         result=result,
         waiting=bool(waiting),
         owner=None if owner is None else text(owner),
-        tries=int(tries or 0),
+        tries=keys.whole_number(tries),
         record={text(name): text(value) for name, value in record.items()},
         due_at_ms={queue: score for queue, score in zip(_QUEUES, scores, strict=True) if score is not None},
         now_ms=now_ms,

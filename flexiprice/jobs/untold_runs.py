@@ -98,7 +98,7 @@ class UntoldRuns:
     def __init__(self, redis: ArqRedis) -> None:
         self._redis = redis
 
-    async def some_of(self, worker_id: str, *, at_most: int) -> tuple[list[UntoldRun], list[str]]:
+    async def some_of(self, worker_id: str, *, at_most: int) -> tuple[list[UntoldRun], list[bytes]]:
         """Some of a worker's untold runs, and the ids of notes that nobody can read.
 
         Raises:
@@ -110,24 +110,24 @@ class UntoldRuns:
         )
         _, notes = await scan
         runs: list[UntoldRun] = []
-        unreadable: list[str] = []
+        unreadable: list[bytes] = []
         for encoded_id, note in notes.items():
-            run_id = encoded_id.decode(errors="replace")
             try:
-                runs.append(UntoldRun.of_note(run_id, note))
+                runs.append(UntoldRun.of_note(encoded_id.decode(errors="replace"), note))
             except CorruptMessage:
-                unreadable.append(run_id)
+                unreadable.append(encoded_id)
         return runs, unreadable
 
-    async def told(self, worker_id: str, run_ids: Iterable[UUID | str]) -> None:
+    async def told(self, worker_id: str, run_ids: Iterable[UUID | bytes]) -> None:
         """Takes away the notes of runs that the history knows.
 
         Raises:
             redis.RedisError: as redis-py has it.
         """
-        ids = [str(run_id) for run_id in run_ids]
+        ids = [run_id if isinstance(run_id, bytes) else str(run_id) for run_id in run_ids]
         if ids:
-            await cast("Awaitable[int]", self._redis.hdel(keys.untold_runs_key(worker_id), *ids))
+            gone = self._redis.hdel(keys.untold_runs_key(worker_id), *cast("list[str]", ids))
+            await cast("Awaitable[int]", gone)
 
     async def all_told(self, worker_id: str) -> bool:
         """Forgets a worker that is gone, unless there are notes of it; returns whether it did.

@@ -3,23 +3,33 @@
 import asyncio
 import signal
 import subprocess
-from datetime import timedelta
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from arq.connections import ArqRedis
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from flexiprice.cli.checkup import Health, check_everything
 from flexiprice.jobs import keys
 from flexiprice.jobs.client import TaskQueue
+from flexiprice.jobs.dead_letter_notes import DeadLetterReason
+from flexiprice.jobs.dead_letters import list_dead_letters
+from flexiprice.jobs.ending import cancelled
+from flexiprice.jobs.fleet_snapshot import take_snapshot
+from flexiprice.jobs.losses import MAX_LONE_LOSSES
 from flexiprice.jobs.status import JobError, RunStatus
 from flexiprice.settings import Settings, load_settings
 from tests.workers.conftest import StartWorker, end_of, running, until, until_live, until_running
-from tests.workers.toy_tasks import EFFECT, POISON, SLEEP
+from tests.workers.toy_tasks import BLOCK, EFFECT, POISON, SLEEP
 
 WAIT = timedelta(seconds=120)
 # From the loss of a worker to its job having run elsewhere.
 SOON = timedelta(seconds=120)
+# For what takes several workers, one after the other.
+LATER = timedelta(seconds=180)
 
 
 @pytest.fixture
@@ -49,6 +59,24 @@ async def owner_of(redis: ArqRedis, job_id: str) -> str:
 
 def pid_of(worker_id: str) -> int:
     return int(worker_id.split(":")[1])
+
+
+@asynccontextmanager
+async def kept_running(start: StartWorker, count: int) -> AsyncIterator[list[subprocess.Popen[str]]]:
+    """Workers, each of which is followed by another when it dies; all that there ever were."""
+    workers = [start() for _ in range(count)]
+
+    async def follow() -> None:
+        while True:
+            if sum(worker.poll() is None for worker in workers) < count:
+                workers.append(start())
+            await asyncio.sleep(0.05)
+
+    following = asyncio.create_task(follow())
+    try:
+        yield workers
+    finally:
+        await cancelled(following)
 
 
 @pytest.fixture
@@ -129,19 +157,95 @@ async def test_what_was_committed_and_not_acknowledged_is_not_done_again(
     assert sorted(worker.poll() for worker in two.values() if worker.poll() is not None) == [-9]
 
 
-async def test_a_job_that_kills_its_workers_is_given_up_after_the_third(
-    start_worker: StartWorker, queue: TaskQueue
+async def test_a_job_that_kills_its_workers_is_given_up_after_three_died_of_it_alone_and_is_seen(
+    start_worker: StartWorker, queue: TaskQueue, redis: ArqRedis, engine: AsyncEngine, settings: Settings
 ):
-    workers = [start_worker() for _ in range(4)]
-    await until_live(queue, workers=4)
     job = await queue.enqueue(POISON)
-
-    status = await queue.wait(job.job_id, WAIT)
+    async with kept_running(start_worker, 1) as workers:
+        status = await queue.wait(job.job_id, LATER)
 
     assert status.status is RunStatus.FAILED
     assert status.error is not None
     assert status.error.code == "worker_lost"
     assert [worker.poll() for worker in workers].count(-9) == 3
+    (letter,) = await list_dead_letters(redis)
+    assert (letter.job_id, letter.reason, letter.losses) == (job.job_id, DeadLetterReason.GIVEN_UP, 3)
+    assert "3 workers died" in letter.message
+
+    async def is_recorded() -> bool:
+        async with engine.connect() as connection:
+            found = await connection.execute(
+                text("SELECT error_message FROM task_runs WHERE job_id = :id AND state = 'failed'"),
+                {"id": job.job_id},
+            )
+            return [row.error_message for row in found] == [letter.message]
+
+    await until(is_recorded)
+    findings = await check_everything(settings)
+    assert [finding.health for finding in findings if finding.subject == "tasks"] == [Health.WARNING]
+    metrics = (await take_snapshot(queue, now=datetime.now(UTC))).dead_letters
+    assert metrics["given_up"] == 1
+
+
+async def test_what_ran_beside_a_job_that_kills_its_workers_is_done_and_never_given_up(
+    start_worker: StartWorker, queue: TaskQueue, redis: ArqRedis, engine: AsyncEngine
+):
+    # They wait before there is a worker, so that the first takes all of them at once.
+    innocents = [await queue.enqueue(EFFECT, arguments={"before": 0.3}) for _ in range(4)]
+    poison = await queue.enqueue(POISON)
+    innocents += [await queue.enqueue(EFFECT, arguments={"before": 0.3}) for _ in range(4)]
+    async with kept_running(start_worker, 1) as workers:
+        for job in innocents:
+            assert (await queue.wait(job.job_id, LATER)).status is RunStatus.SUCCEEDED
+        status = await queue.wait(poison.job_id, LATER)
+
+    assert status.status is RunStatus.FAILED
+    assert [worker.poll() for worker in workers].count(-9) == 4
+    assert sorted(job_id for job_id, _ in await effects(engine)) == sorted(job.job_id for job in innocents)
+    assert [letter.job_id for letter in await list_dead_letters(redis)] == [poison.job_id]
+
+
+async def test_a_job_whose_workers_are_frozen_again_and_again_is_never_given_up(
+    two: dict[int, subprocess.Popen[str]], queue: TaskQueue, redis: ArqRedis, engine: AsyncEngine
+):
+    job = await queue.enqueue(EFFECT, arguments={"before": 8.0})
+    for _ in range(MAX_LONE_LOSSES + 1):
+        await until_running(queue, job.job_id)
+        frozen = await owner_of(redis, job.job_id)
+        process = two[pid_of(frozen)]
+        process.send_signal(signal.SIGSTOP)
+
+        async def is_elsewhere(frozen: str = frozen) -> bool:
+            return await owner_of(redis, job.job_id) not in {"", frozen}
+
+        await until(is_elsewhere, 60)
+        process.send_signal(signal.SIGCONT)
+
+        async def is_exonerated(frozen: str = frozen) -> bool:
+            return await redis.exists(keys.exonerated_key(frozen)) == 1
+
+        await until(is_exonerated, 60)
+
+    assert (await queue.wait(job.job_id, LATER)).status is RunStatus.SUCCEEDED
+    assert [job_id for job_id, _ in await effects(engine)] == [job.job_id]
+
+
+async def test_the_loss_of_a_worker_that_a_job_blocks_counts_against_the_job(
+    start_worker: StartWorker, queue: TaskQueue, redis: ArqRedis
+):
+    start_worker()
+    job = await queue.enqueue(BLOCK, arguments={"seconds": 4})
+    await until_running(queue, job.job_id)
+    blocked = await owner_of(redis, job.job_id)
+    # As another worker declares it, once it has been silent for too long.
+    await redis.zrem(keys.WORKERS, blocked)
+    await redis.zadd(keys.LOST_WORKERS, {blocked: 1})
+
+    async def is_counted() -> bool:
+        return await redis.hget(keys.record_key(job.job_id), "lone_losses") == b"1"
+
+    await until(is_counted, 90)
+    assert not await redis.exists(keys.exonerated_key(blocked))
 
 
 async def test_a_worker_of_whom_redis_has_forgotten_goes_on_under_another_id(

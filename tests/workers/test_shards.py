@@ -159,8 +159,9 @@ async def test_shards_of_a_worker_that_is_killed_are_done_by_another_and_count_o
 ):
     program = {"recompute_shards": str(SHARDS), "recompute_shards_from": "0"}
     program |= {"worker_queues": "discounts", "worker_concurrency": "2"}
-    workers = [start_worker("workers.settings", **program) for _ in range(2)]
-    await until_live(queue, workers=2)
+    # Two are held up, and what was running on a worker that died runs alone: so there is a third.
+    workers = [start_worker("workers.settings", **program) for _ in range(3)]
+    await until_live(queue, workers=3)
     async with held_up(engine, 1), held_up(engine, 3):
         job = await queue.enqueue(RECOMPUTE_ALL_DISCOUNTS)
         await until_ended(redis, job.job_id, SHARDS - 2)

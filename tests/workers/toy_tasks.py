@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import time
 from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
@@ -69,6 +70,7 @@ EFFECT = TaskDeclaration(
     arguments=Effect,
     retry=RetryPolicy(base=timedelta(milliseconds=200), cap=timedelta(milliseconds=200)),
 )
+BLOCK = TaskDeclaration(name="block", queue=Queue.DISCOUNTS, arguments=Seconds)
 POISON = TaskDeclaration(name="poison", queue=Queue.DISCOUNTS, arguments=NoArguments)
 COUNT_STORES = TaskDeclaration(name="count_stores", queue=Queue.ANALYTICS, arguments=NoArguments)
 
@@ -160,6 +162,12 @@ async def effect(run: TaskRun, arguments: Effect) -> object:
         os.kill(os.getpid(), signal.SIGKILL)
     await asyncio.sleep(arguments.after)
     return result
+
+
+@task(BLOCK)
+async def block(_: TaskRun, arguments: Seconds) -> None:
+    """Holds the event loop, and with it the worker's heartbeat."""
+    time.sleep(arguments.seconds)  # noqa: ASYNC251 -- that is what it is for
 
 
 @task(POISON)

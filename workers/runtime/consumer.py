@@ -75,6 +75,7 @@ class Consumer:
         self._wake = asyncio.Event()
         self._taking = asyncio.Lock()
         self._takes = True
+        self._looked_at = 0
 
     @property
     def running(self) -> tuple[RunningJob, ...]:
@@ -135,8 +136,14 @@ class Consumer:
         if not (room or self._held):
             return None
         taken = await self._claims.take(
-            self.queue, room=room, window=self._window, held=self._held, tasks=self._tasks
+            self.queue,
+            room=room,
+            window=self._window,
+            held=self._held,
+            tasks=self._tasks,
+            looked_at=self._looked_at,
         )
+        self._looked_at = taken.looked_at
         for job in taken.jobs:
             self._start(job)
         for job_id in taken.called_off:

@@ -135,4 +135,4 @@ def instant(milliseconds: int) -> datetime:
 
 
 def _enqueued_ms(job: ClaimedJob, otherwise: int) -> int:
-    return int(job.record.get("enqueued", otherwise))
+    return to_unix_ms(keys.find_instant(job.record.get("enqueued")) or keys.instant_of(otherwise))

@@ -12,7 +12,14 @@ from flexiprice.domain.run import RunState
 from flexiprice.errors import InvalidInput
 from flexiprice.jobs.claimed_job import ClaimedJob
 from flexiprice.jobs.claims import JobClaims
+from flexiprice.jobs.dead_letter_notes import (
+    NO_DEAD_LETTER,
+    DeadLetterNote,
+    DeadLetterReason,
+    failed_for_good,
+)
 from flexiprice.jobs.declarations import TaskArguments
+from flexiprice.jobs.keys import whole_number
 from flexiprice.resources import Resources
 from flexiprice.telemetry import get_logger
 from workers.runtime.definition import (
@@ -106,7 +113,7 @@ class JobRunner:
         except DeserializationError as error:
             self._metrics.record_quarantined("corrupt_message")
             await self._patience.until_back(lambda: set_aside(self._resources.redis, job))
-            await self._refuse(held, error)
+            await self._refuse(held, error, DeadLetterReason.CORRUPT)
             return
         task = self._tasks.get(call.task)
         if task is None:
@@ -121,18 +128,21 @@ class JobRunner:
         if "task" in job.record:
             # Then it was left for others until now.
             _LOGGER.warning("no worker knows the task", job_id=job.job_id, task=task)
-            await self._refuse(held, JobExecutionFailed(f"function {task!r} not found"))
+            error = JobExecutionFailed(f"function {task!r} not found")
+            await self._refuse(held, error, DeadLetterReason.UNKNOWN_TASK)
             return
         # A plain arq client's job, of which nobody could know before it was taken.
         await self._patience.until_back(lambda: self._claims.name_task(job, task))
         await self._patience.until_back(lambda: self._claims.give_back(job, None))
 
-    async def _refuse(self, held: HeldJob, error: BaseException) -> None:
+    async def _refuse(
+        self, held: HeldJob, error: BaseException, reason: DeadLetterReason | None = None
+    ) -> None:
         """Ends a job that is not started; the history tells of it like of a run that failed at once."""
         facts = never_started(held.job, held.call)
         revoked = isinstance(error, asyncio.CancelledError)
         outcome = Outcome(state=RunState.REVOKED if revoked else RunState.FAILED, error=error)
-        if await self._end(held, facts, outcome):
+        if await self._end(held, facts, outcome, reason):
             self._observer.run_refused(facts, _end_of(outcome))
 
     async def _attempt(self, held: HeldJob, task: Task[TaskArguments]) -> None:
@@ -159,7 +169,7 @@ class JobRunner:
                 attempt=call.attempt,
                 resources=self._resources,
                 progress=progress,
-                parts=int(job.record.get("parts", 0)),
+                parts=whole_number(job.record.get("parts")),
             )
             outcome = CANCELLED
             if held.ending is None:
@@ -193,16 +203,27 @@ class JobRunner:
                 pause, run = outcome.retry_in, untold_run(facts, outcome.state, outcome.error)
                 stands = await self._patience.until_back(lambda: self._claims.try_again(job, pause, run))
             case _:
-                stands = await self._end(held, facts, outcome)
+                failed = outcome.state is RunState.FAILED
+                reason = failed_for_good(job) if failed else None
+                stands = await self._end(held, facts, outcome, reason)
         if stands:
             return outcome
         _LOGGER.warning("the job was another worker's by then", job_id=job.job_id, task=held.call.task)
         return Outcome(state=RunState.LOST)
 
-    async def _end(self, held: HeldJob, facts: RunFacts, outcome: Outcome) -> bool:
-        encoded = encoded_result(held.job, held.call, result=outcome.result, error=outcome.error)
+    async def _end(
+        self, held: HeldJob, facts: RunFacts, outcome: Outcome, reason: DeadLetterReason | None
+    ) -> bool:
+        """Ends a job for good; for a reason it goes on the list of those that need a person."""
+        job, letter = held.job, NO_DEAD_LETTER
+        encoded = encoded_result(job, held.call, result=outcome.result, error=outcome.error)
         run = untold_run(facts, outcome.state)
-        return await self._patience.until_back(lambda: self._claims.end(held.job, encoded, run))
+        if reason is not None and outcome.error is not None:
+            letter = DeadLetterNote.of(job, held.call.task, reason, outcome.error)
+            _LOGGER.error("task_needs_a_person", job_id=job.job_id, task=held.call.task, reason=reason.value)
+        return await self._patience.until_back(
+            lambda: self._claims.end(job, encoded, run, dead_letter=letter)
+        )
 
 
 def _end_of(outcome: Outcome) -> RunEnd:

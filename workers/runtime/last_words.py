@@ -113,7 +113,7 @@ class LastWords:
                     break
                 for run_id in unreadable:
                     _LOGGER.error(
-                        "what was noted of a run cannot be read", run_id=run_id, of_worker=worker_id
+                        "what was noted of a run cannot be read", run_id=repr(run_id), of_worker=worker_id
                     )
                 await self._write(worker_id, runs)
                 await self._untold_runs.told(worker_id, [*(run.run_id for run in runs), *unreadable])

@@ -19,7 +19,8 @@ from flexiprice.domain.run import RunState
 from flexiprice.errors import DatabaseUnavailable
 from flexiprice.jobs.declarations import TaskArguments
 from flexiprice.jobs.ending import cancelled
-from flexiprice.jobs.fleet import HeartbeatAnswer, LiveWorker, WorkerCommand, WorkerState, withdraw
+from flexiprice.jobs.fleet import LEASE, HeartbeatAnswer, LiveWorker, WorkerCommand, WorkerState, withdraw
+from flexiprice.jobs.losses import exonerate
 from flexiprice.metrics import PoolUse
 from flexiprice.resources import Resources, open_database
 from flexiprice.services.worker_fence import forget_worker, register_worker, session_name
@@ -158,6 +159,7 @@ class Life:
 
     async def abandon(self) -> None:
         """Ends the work of a worker that counts as lost; whoever found that out gives its jobs back."""
+        await self._exonerate()
         for consumer in self._consumers:
             consumer.end_all(RunState.LOST)
         await asyncio.gather(*(consumer.stop_taking() for consumer in self._consumers))
@@ -167,6 +169,15 @@ class Life:
             async with asyncio.timeout(_ENDS_WITHIN):
                 await self.until_idle()
         await self._closing.aclose()
+
+    async def _exonerate(self) -> None:
+        """Says that the jobs are not to blame, unless one of them blocked the loop and so the heartbeat."""
+        job_ids = [job.job_id for consumer in self._consumers for job in consumer.running]
+        if self._surroundings.loop_watch.was_blocked(within=LEASE):
+            _LOGGER.warning("worker_lost_by_its_jobs", worker=self.worker_id, job_ids=job_ids)
+            return
+        with suppress(*AWAY):
+            await exonerate(self._surroundings.redis, self.worker_id, job_ids)
 
     async def end(self) -> None:
         """Ends in good order, when all jobs have ended or are handed back."""

@@ -64,6 +64,8 @@ class LoopWatch:
         self._due = 0.0
         # The latest beat that came too late: when it was due, and its lag.
         self._late = (0.0, 0.0)
+        # When the beat was due that a block kept from coming, as opposed to a pause of the process.
+        self._blocked_since = 0.0
 
     @property
     def blocks(self) -> int:
@@ -76,12 +78,23 @@ class LoopWatch:
         overdue = time.monotonic() - self._due if self._thread is not None else 0.0
         return timedelta(seconds=max(overdue, 0.0, *self._lags))
 
+    def was_blocked(self, *, within: timedelta) -> bool:
+        """Whether the loop was blocked at any moment of the last seconds by something that it ran.
+
+        False where it stood still because the process was paused from outside.
+        """
+        due, lag = self._late
+        end = time.monotonic() if self._due == self._blocked_since else due + lag
+        known = self._blocked_since > 0 and self._blocked_since in {due, self._due}
+        return known and time.monotonic() - end <= within.total_seconds()
+
     def start(self) -> None:
         """Begins to watch the running loop, in whose thread it is called."""
         loop = asyncio.get_running_loop()
         self._stopped.clear()
         self._lags.clear()
         self._late = (0.0, 0.0)
+        self._blocked_since = 0.0
         self._schedule(loop)
         self._thread = threading.Thread(
             target=self._watch, args=(loop, threading.get_ident()), name="loop-watch", daemon=True
@@ -123,9 +136,12 @@ class LoopWatch:
                 continue
             told_of = blocked_since
             if over or now - deadline > self._threshold / 2:
-                self._say_what_held_everything(seconds, time.process_time() - processor_seconds)
+                blocked = self._say_what_held_everything(seconds, time.process_time() - processor_seconds)
             else:
+                blocked = True
                 self._say_who_blocks(loop, loop_thread, seconds)
+            if blocked:
+                self._blocked_since = blocked_since
 
     def _say_who_blocks(self, loop: asyncio.AbstractEventLoop, loop_thread: int, seconds: float) -> None:
         frame = sys._current_frames().get(loop_thread)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] -- documented, in spite of its name
@@ -139,16 +155,18 @@ class LoopWatch:
             stack="" if frame is None else "".join(traceback.format_stack(frame, limit=_FRAMES)),
         )
 
-    def _say_what_held_everything(self, seconds: float, processor_seconds: float) -> None:
+    def _say_what_held_everything(self, seconds: float, processor_seconds: float) -> bool:
+        """Returns whether it was something that the process ran."""
         if processor_seconds < seconds / 10:
             _LOGGER.warning("the process was paused", seconds=round(seconds, 3))
-            return
+            return False
         self._count()
         _LOGGER.warning(
             "the event loop was blocked by a call that held the interpreter",
             jobs=self._jobs(),
             seconds=round(seconds, 3),
         )
+        return True
 
     def _count(self) -> None:
         self._blocks += 1

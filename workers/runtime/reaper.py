@@ -14,18 +14,18 @@ from flexiprice.errors import DatabaseUnavailable, WorkerLost
 from flexiprice.jobs import keys
 from flexiprice.jobs.claimed_job import ClaimedJob, jobs_running_on
 from flexiprice.jobs.claims import JobClaims
+from flexiprice.jobs.dead_letter_notes import DeadLetterNote, DeadLetterReason
+from flexiprice.jobs.losses import Loss, is_to_be_given_up, judge_loss
 from flexiprice.services.run_recording import LOST_MESSAGE
 from flexiprice.services.worker_fence import fence_worker
 from flexiprice.telemetry import get_logger
-from workers.runtime.definition import encoded_result, known_call, run_facts, untold_run
+from workers.runtime.definition import JobCall, encoded_result, known_call, run_facts, untold_run
 from workers.runtime.heartbeat import Tidings
 from workers.runtime.patience import AWAY
-from workers.runtime.run_events import RunEnd
+from workers.runtime.run_events import RunEnd, RunFacts
 from workers.runtime.surroundings import Surroundings
 
 _LOGGER = get_logger(__name__)
-# A job that was running on so many lost workers is what they died of.
-MAX_LOSSES: Final = 3
 # Whoever reaps and dies is followed by another so much later.
 _TURN: Final = timedelta(seconds=5)
 _FENCE_PATIENCE: Final = timedelta(seconds=4)
@@ -92,34 +92,57 @@ class Reaper:
         return True
 
     async def _give_back_all(self, worker_id: str) -> None:
-        for job in await jobs_running_on(self._redis, worker_id):
-            await self._give_back(job)
+        jobs = await jobs_running_on(self._redis, worker_id)
+        loss = await judge_loss(self._redis, worker_id, running=len(jobs))
+        for job in jobs:
+            if await is_to_be_given_up(self._redis, job, loss):
+                await self._give_up(job, loss)
+            else:
+                await self._give_back(job, loss)
         async with self._redis.pipeline(transaction=True) as pipe:
             pipe.zrem(keys.LOST_WORKERS, worker_id)
             # Its last words are still to be written down; nobody needs to wait for that.
             pipe.zadd(keys.UNTOLD_WORKERS, {worker_id: timestamp_ms()})
             pipe.delete(keys.running_key(worker_id), keys.worker_key(worker_id))
-            pipe.delete(keys.worker_command_key(worker_id))
+            pipe.delete(
+                keys.worker_command_key(worker_id), keys.lone_key(worker_id), keys.loss_key(worker_id)
+            )
             await pipe.execute()
 
-    async def _give_back(self, job: ClaimedJob) -> None:
-        call, losses = known_call(job), job.losses + 1
+    async def _give_up(self, job: ClaimedJob, loss: Loss) -> None:
+        call, lone_losses = known_call(job), job.lone_losses + 1
+        error = WorkerLost(
+            f"{lone_losses} workers died while they ran this job and nothing else; it is not run again. "
+            "Look at their logs and memory, then retry or dismiss it."
+        )
+        run = run_facts(job, call)
+        letter = DeadLetterNote.of(job, call.task, DeadLetterReason.GIVEN_UP, error, losses=job.losses + 1)
+        result = encoded_result(job, call, error=error)
+        untold = untold_run(run, RunState.FAILED, error)
+        if not await self._claims.end(job, result, untold, loss=loss, dead_letter=letter):
+            return
+        self._metrics.record_quarantined(WorkerLost.code)
+        _LOGGER.error("job_given_up", lone_losses=lone_losses, **_facts(job, call))
+        self._tell(run, RunState.FAILED, error)
+
+    async def _give_back(self, job: ClaimedJob, loss: Loss) -> None:
+        call = known_call(job)
         run = run_facts(job, call)
         lost = WorkerLost(LOST_MESSAGE)
-        untold = untold_run(run, RunState.LOST, lost)
-        facts = {"job_id": job.job_id, "task": call.task, "lost_worker": job.worker_id, "losses": losses}
-        if losses >= MAX_LOSSES:
-            error = WorkerLost(f"{losses} workers were lost while they ran the job; it is not run again")
-            result = encoded_result(job, call, error=error)
-            if not await self._claims.end(job, result, untold, lost=True):
-                return
-            self._metrics.record_quarantined(WorkerLost.code)
-            _LOGGER.error("a job is given up: its workers were lost", **facts)
-        else:
-            if not await self._claims.give_back(job, untold, lost=True):
-                return
-            self._metrics.record_recovered()
-            _LOGGER.warning("a job of a lost worker runs again", **facts)
-        self._observer.run_lost(
-            run, RunEnd(state=RunState.LOST, finished_at=datetime.now(tz=UTC), error=lost)
-        )
+        if not await self._claims.give_back(job, untold_run(run, RunState.LOST, lost), loss=loss):
+            return
+        self._metrics.record_recovered()
+        _LOGGER.warning("a job of a lost worker runs again", loss=loss.value, **_facts(job, call))
+        self._tell(run, RunState.LOST, lost)
+
+    def _tell(self, run: RunFacts, state: RunState, error: WorkerLost) -> None:
+        self._observer.run_lost(run, RunEnd(state=state, finished_at=datetime.now(tz=UTC), error=error))
+
+
+def _facts(job: ClaimedJob, call: JobCall) -> dict[str, object]:
+    return {
+        "job_id": job.job_id,
+        "task": call.task,
+        "lost_worker": job.worker_id,
+        "losses": job.losses + 1,
+    }

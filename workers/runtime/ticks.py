@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, cast
 
-from arq.connections import ArqRedis
 from arq.cron import CronJob
 from arq.jobs import Job
 from arq.utils import to_unix_ms
@@ -14,6 +13,7 @@ from redis.exceptions import NoScriptError
 from flexiprice.jobs import keys
 from flexiprice.jobs.client import EnqueuedJob, TaskQueue
 from flexiprice.jobs.declarations import Schedule
+from flexiprice.jobs.repairing import RepairingRedis
 from flexiprice.jobs.schedule import latest_tick, next_tick
 from flexiprice.settings import Settings
 from flexiprice.telemetry import get_logger
@@ -96,7 +96,7 @@ def scheduled_task(schedule: Schedule, settings: Settings, clock: Clock) -> Sche
     )
 
 
-class TickingRedis(ArqRedis):
+class TickingRedis(RepairingRedis):
     """The client of the one worker that arq's command starts, which consumes nothing and only ticks.
 
     arq enqueues a cron job, a second or two before it is due, into the queue of the worker that ticks,
@@ -122,6 +122,10 @@ class TickingRedis(ArqRedis):
             return None
         return Job(job.job_id, redis=self, _queue_name=job.queue, _deserializer=self.job_deserializer)
 
+    async def zrangebyscore(self, *_: object, **__: object) -> list[bytes]:
+        """Nothing: arq's worker asks for jobs to run, and this one runs none, whatever its queue holds."""
+        return []
+
     async def catch_up(self) -> None:
         """Enqueues of every schedule the latest tick that came due while nobody ticked, if any.
 
@@ -131,7 +135,7 @@ class TickingRedis(ArqRedis):
             key = keys.schedule_key(scheduled.schedule.name)
             await cast("Awaitable[bool]", self.hsetnx(key, "since", str(to_unix_ms(scheduled.clock()))))
             known = await cast("Awaitable[list[bytes | None]]", self.hmget(key, ["since", "last_tick"]))
-            latest = max(int(milliseconds) for milliseconds in known if milliseconds is not None)
+            latest = max(map(keys.whole_number, known))
             missed = scheduled.latest_missed(datetime.fromtimestamp(latest / 1000, tz=UTC))
             if missed is not None:
                 await self._tick(scheduled, missed)

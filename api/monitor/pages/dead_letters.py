@@ -1,0 +1,135 @@
+"""The tasks that need a person: why, since when, and retrying or dismissing them."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from nicegui import ui
+
+from api.monitor.monitor import current_monitor, current_origin
+from api.monitor.parts.changes import allow, carry_out
+from api.monitor.parts.confirmation import confirmed
+from api.monitor.parts.instants import Instant
+from api.monitor.parts.links import Link, job_path, small_button
+from api.monitor.parts.rows import Rows, cell, text_cell
+from api.monitor.parts.states import Failure, Placeholder
+from api.monitor.parts.text import Text
+from api.monitor.shell import page
+from flexiprice.errors import FlexiPriceError
+from flexiprice.jobs.dead_letter_changes import dismiss, retry_letters
+from flexiprice.jobs.dead_letter_notes import DeadLetterReason
+from flexiprice.jobs.dead_letters import MAX_LISTED, DeadLetter, list_dead_letters
+from flexiprice.jobs.retrying import RetryOutcome
+
+_READ_EVERY_SECONDS: Final = 1.0
+_COLUMNS: Final = ("Task", "Reason", "Since", "Why", "")
+_REASONS: Final = {
+    DeadLetterReason.GIVEN_UP: "given up",
+    DeadLetterReason.CORRUPT: "unreadable",
+    DeadLetterReason.UNKNOWN_TASK: "unknown task",
+    DeadLetterReason.FAILED: "failed",
+    DeadLetterReason.BAD_ENTRY: "bad entry in Redis",
+}
+
+
+@page("/dead-letters", "Dead letters")
+async def dead_letters() -> None:
+    """Shows the tasks that need a person."""
+    failure = Failure()
+    with ui.element("section").classes("card").props("aria-label='Dead letters'"):
+        with ui.element("div").classes("card-head"):
+            number = Text("p", classes="quiet")
+            with ui.element("div").classes("actions"):
+                allow(small_button("Retry all", "dead letters", _ask_to_retry_all))
+                allow(small_button("Dismiss all", "dead letters", _ask_to_dismiss_all))
+        rows = Rows[DeadLetter](_COLUMNS, _make_row, _empty)
+    monitor = current_monitor()
+
+    async def refresh() -> None:
+        try:
+            found = await monitor.live.shared(
+                "dead letters",
+                lambda: list_dead_letters(monitor.resources.redis),
+                max_age=_READ_EVERY_SECONDS,
+            )
+        except FlexiPriceError as error:
+            failure.show(error.message)
+            return
+        failure.show(None)
+        more = f" The latest {MAX_LISTED} are shown." if len(found) >= MAX_LISTED else ""
+        number.text = f"{len(found)} tasks ended without their work being done.{more}" if found else ""
+        rows.show({f"{letter.reason} {letter.job_id}": letter for letter in found})
+
+    await refresh()
+    ui.timer(_READ_EVERY_SECONDS, refresh, immediate=False)
+
+
+def _empty() -> ui.element:
+    return Placeholder(
+        "No task needs a person",
+        "Tasks that are given up, cannot be read, or fail after all of their tries are listed here.",
+        icon="task_alt",
+    )
+
+
+def _make_row(letter: DeadLetter) -> Callable[[DeadLetter], None]:
+    with cell("Task", "breakable"):
+        if letter.reason is DeadLetterReason.BAD_ENTRY:
+            Text("span", letter.job_id)
+        else:
+            Link(job_path(letter.job_id), letter.task or letter.job_id)
+            Text("div", letter.job_id, classes="quiet small")
+    text_cell("Reason", "nowrap").text = _REASONS[letter.reason]
+    with cell("Since", "nowrap"):
+        Instant(letter.died_at)
+    text_cell("Why", "breakable").text = letter.message
+
+    async def retry() -> None:
+        await _retry([letter.job_id])
+
+    async def drop() -> None:
+        await _dismiss([letter.job_id])
+
+    with cell("", "nowrap"), ui.element("div").classes("actions"):
+        if letter.retryable:
+            allow(small_button("Retry", letter.job_id, retry))
+        allow(small_button("Dismiss", letter.job_id, drop))
+    return lambda _: None
+
+
+async def _ask_to_retry_all() -> None:
+    effect = "Every task on the list that can still be retried is enqueued anew, with the same arguments."
+    if await confirmed("Retry all dead letters?", effect, verb="Retry all"):
+        await _retry(None)
+
+
+async def _ask_to_dismiss_all() -> None:
+    effect = "They leave the list for good and are not run again. The run history keeps them."
+    if await confirmed("Dismiss all dead letters?", effect, verb="Dismiss all", typed="dismiss all"):
+        await _dismiss(None)
+
+
+async def _retry(job_ids: Sequence[str] | None) -> None:
+    tasks, origin = current_monitor().resources.tasks, current_origin()
+
+    async def make(details: dict[str, object]) -> str:
+        answers = await retry_letters(tasks, job_ids, origin=origin)
+        details["new_task_ids"] = {answer.job_id: answer.new_job_id for answer in answers}
+        refused = [answer.message for answer in answers if answer.outcome is not RetryOutcome.ENQUEUED]
+        told = f"{len(answers) - len(refused)} enqueued again"
+        return f"{told}; {len(refused)} not: {refused[0]}" if refused else told
+
+    await carry_out("retry_dead_letters", _target(job_ids), make)
+
+
+async def _dismiss(job_ids: Sequence[str] | None) -> None:
+    tasks = current_monitor().resources.tasks
+
+    async def make(details: dict[str, object]) -> str:
+        details["dismissed"] = dismissed = await dismiss(tasks, job_ids)
+        return f"{dismissed} dismissed"
+
+    await carry_out("dismiss_dead_letters", _target(job_ids), make)
+
+
+def _target(job_ids: Sequence[str] | None) -> str:
+    return "all" if job_ids is None else ", ".join(job_ids)

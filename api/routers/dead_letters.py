@@ -1,0 +1,49 @@
+"""`/admin/tasks/dead-letters`: tasks that ended without their work being done, and need a person."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from api.audit import Audit, Origin
+from api.deps import OpenResources
+from api.openapi import problems
+from api.routes import ApiRoute
+from api.schemas.dead_letters import DeadLetterIds, DeadLetterShown, Dismissed
+from api.schemas.operations import RetriedTask
+from flexiprice.jobs.dead_letter_changes import dismiss, retry_letters
+from flexiprice.jobs.dead_letters import MAX_LISTED, list_dead_letters
+
+router = APIRouter(prefix="/tasks/dead-letters", tags=["tasks"], route_class=ApiRoute)
+
+
+@router.get("", responses=problems(401, 503))
+async def get_dead_letters(
+    resources: OpenResources,
+    limit: Annotated[int, Query(ge=1, le=MAX_LISTED, description="At most so many.")] = 100,
+) -> list[DeadLetterShown]:
+    """Lists the tasks that need a person, the latest first."""
+    letters = await list_dead_letters(resources.redis, limit=limit)
+    return [DeadLetterShown.model_validate(letter) for letter in letters]
+
+
+@router.post("/retry", responses=problems(401, 503))
+async def retry_dead_letters(
+    resources: OpenResources, audit: Audit, origin: Origin, body: DeadLetterIds
+) -> list[RetriedTask]:
+    """Enqueues tasks that need a person anew, with the same arguments; they leave the list.
+
+    Of all, up to a thousand are enqueued at once, and none that cannot be retried.
+    """
+    async with audit() as details:
+        answers = await retry_letters(resources.tasks, body.wanted, origin=origin)
+        details["new_task_ids"] = {answer.job_id: answer.new_job_id for answer in answers}
+    return [RetriedTask.of(answer) for answer in answers]
+
+
+@router.post("/dismiss", responses=problems(401, 503))
+async def dismiss_dead_letters(resources: OpenResources, audit: Audit, body: DeadLetterIds) -> Dismissed:
+    """Takes tasks off the list for good; the run history keeps them."""
+    async with audit() as details:
+        dismissed = await dismiss(resources.tasks, body.wanted)
+        details["dismissed"] = dismissed
+    return Dismissed(dismissed=dismissed)

@@ -1,0 +1,80 @@
+"""Dead letters as they are shown, and which of them a change is about."""
+
+from datetime import datetime
+from typing import Annotated, Self
+
+from pydantic import ConfigDict, Field, model_validator
+
+from api.schemas.values import Given, Shown
+from flexiprice.jobs.dead_letter_notes import DeadLetterReason
+from flexiprice.settings import Queue
+
+MAX_CHANGED = 500
+_TASK = "0b9f5e3c6a7d4f21a8c94e5d6f7a8b9c"
+
+
+class DeadLetterShown(Shown):
+    """A task that ended without its work being done, and needs a person.
+
+    `given_up`: too many workers died while they ran it alone; `corrupt`: nobody can read it; `unknown_task`:
+    no worker that knew its task came in time; `failed`: it failed after all of its tries; `bad_entry`:
+    something in Redis that is no task, and was set aside.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "task_id": _TASK,
+                    "reason": "given_up",
+                    "task": "recompute_all_discounts",
+                    "queue": "discounts",
+                    "error_code": "worker_lost",
+                    "message": "3 workers died while they ran this job and nothing else.",
+                    "died_at": "2025-03-31T09:00:00.400Z",
+                    "losses": 4,
+                    "retryable": True,
+                }
+            ]
+        }
+    )
+
+    task_id: str = Field(validation_alias="job_id", description="Of a bad entry, its name in Redis.")
+    reason: DeadLetterReason
+    task: str | None
+    queue: Queue | None
+    error_code: str
+    message: str
+    died_at: datetime
+    losses: int = Field(description="Workers that were lost while they ran it.")
+    retryable: bool = Field(description="Whether it can still be retried.")
+
+
+class DeadLetterIds(Given):
+    """Dead letters by their ids, or all."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"task_ids": [_TASK]}, {"all": True}]})
+
+    task_ids: list[Annotated[str, Field(min_length=1, max_length=500)]] = Field(
+        default_factory=list, max_length=MAX_CHANGED
+    )
+    all: bool = Field(default=False, description="Instead of ids: all that are listed.")
+
+    @model_validator(mode="after")
+    def _either(self) -> Self:
+        if self.all == bool(self.task_ids):
+            raise ValueError("give either task_ids or all")
+        return self
+
+    @property
+    def wanted(self) -> list[str] | None:
+        """The ids; None for all."""
+        return None if self.all else self.task_ids
+
+
+class Dismissed(Shown):
+    """How many dead letters were dismissed."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"dismissed": 3}]})
+
+    dismissed: int
