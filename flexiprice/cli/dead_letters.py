@@ -7,10 +7,10 @@ import typer
 from flexiprice.cli.audit import change, cli_origin
 from flexiprice.cli.connections import command_settings, with_jobs
 from flexiprice.cli.console import JsonOption, instant, new_table, output, plain, print_json
+from flexiprice.cli.intervention import show_retried
 from flexiprice.errors import InvalidInput
 from flexiprice.jobs.dead_letter_changes import dismiss, retry_letters
 from flexiprice.jobs.dead_letters import MAX_LISTED, count_dead_letters, list_dead_letters
-from flexiprice.jobs.retrying import RetryOutcome
 
 app = typer.Typer(
     name="dead-letters",
@@ -64,14 +64,7 @@ def retry_some(*, task_ids: JobIds = None, every: All = False, as_json: JsonOpti
         lambda resources: retry_letters(resources.tasks, wanted, origin=cli_origin()),
         told=lambda answers: {"new_task_ids": {answer.job_id: answer.new_job_id for answer in answers}},
     )
-    if as_json:
-        print_json(answers)
-    else:
-        for answer in answers:
-            new = "" if answer.new_job_id is None else f" as {plain(answer.new_job_id)}"
-            output().print(f"{plain(answer.job_id)}: {plain(answer.message)}{new}")
-    if any(answer.outcome is not RetryOutcome.ENQUEUED for answer in answers):
-        raise typer.Exit(1)
+    show_retried(answers, as_json=as_json)
 
 
 @app.command("dismiss")

@@ -1,5 +1,6 @@
 """`flexiprice revoke | retry | purge | pause-queue | resume-queue`: intervening by hand."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -9,7 +10,7 @@ from flexiprice.cli.audit import change, cli_origin, operator
 from flexiprice.cli.connections import command_settings, with_jobs
 from flexiprice.cli.console import JsonOption, output, plain, print_json
 from flexiprice.jobs.queues import list_queues, pause_queue, resume_queue
-from flexiprice.jobs.retrying import RetryOutcome, retry_jobs
+from flexiprice.jobs.retrying import Retried, RetryOutcome, retry_jobs
 from flexiprice.jobs.revoking import RevokeOutcome, purge, revoke_jobs
 from flexiprice.settings import Queue
 
@@ -52,6 +53,11 @@ def retry(*, task_ids: JobIds, as_json: JsonOption = False) -> None:
         lambda resources: retry_jobs(resources.tasks, task_ids, origin=cli_origin()),
         told=lambda answers: {"new_task_ids": {answer.job_id: answer.new_job_id for answer in answers}},
     )
+    show_retried(answers, as_json=as_json)
+
+
+def show_retried(answers: Sequence[Retried], *, as_json: bool) -> None:
+    """Says what came of trying jobs again; ends with exit code 1 where one of them could not be."""
     if as_json:
         print_json(answers)
     else:

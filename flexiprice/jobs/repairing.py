@@ -5,7 +5,6 @@ from typing import Any, Final, cast
 
 from arq.connections import ArqRedis
 from redis.asyncio.client import Pipeline
-from redis.asyncio.connection import ConnectionPool
 from redis.exceptions import ResponseError
 
 from flexiprice.jobs.bad_entries import SET_ASIDE, shown_name
@@ -57,8 +56,8 @@ class _RepairingPipeline(Pipeline):
     """Runs those of its commands again that failed for the type of their key."""
 
     def __init__(self, owner: RepairingRedis, transaction: bool, shard_hint: str | None) -> None:
-        pool = cast("ConnectionPool", owner.connection_pool)
-        super().__init__(pool, owner.response_callbacks, transaction, shard_hint)
+        pool = owner.connection_pool
+        super().__init__(pool, owner.response_callbacks, transaction, shard_hint)  # pyright: ignore[reportArgumentType] -- the other kind is redis-py's blocking client's
         self._owner = owner
 
     async def execute(self, raise_on_error: bool = True) -> list[Any]:
