@@ -1,9 +1,11 @@
 """What commands write: tables for people, JSON for programs, remarks beside either."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,6 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from flexiprice.domain.limits import Limit
+from flexiprice.errors import InvalidInput
 
 # A table that is read by another program, or from a file, is not to be folded to a terminal's width.
 _UNFOLDED = 200
@@ -64,3 +67,19 @@ def why(rule: str | None, limits: Sequence[Limit]) -> str:
 def instant(moment: datetime | None) -> str:
     """An instant in this machine's time zone, to the second."""
     return "" if moment is None else f"{moment.astimezone():%Y-%m-%d %H:%M:%S %Z}"
+
+
+@contextmanager
+def file_errors(path: Path) -> Generator[None]:
+    """Says in one sentence why a file that a command was told to write cannot be written.
+
+    Raises:
+        InvalidInput: an `OSError` happened inside.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise InvalidInput(
+            f"{path} cannot be written: {reason}; name a file in a folder that you may write to"
+        ) from None

@@ -1,10 +1,8 @@
 """`flexiprice import`: products and batches out of somebody else's file."""
 
-import csv
 import os
-import shlex
 import stat
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, BinaryIO, cast
@@ -15,6 +13,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from flexiprice.cli.audit import cli_change
 from flexiprice.cli.connections import command_settings, with_database
 from flexiprice.cli.console import JsonOption, print_json, remarks
+from flexiprice.cli.import_files import bad_rows_file, refuse_same_file, warnings_file
 from flexiprice.cli.import_report import show_import
 from flexiprice.cli.jobs import reprice
 from flexiprice.db.tables import MAIN_STORE
@@ -22,16 +21,15 @@ from flexiprice.db.work import Work
 from flexiprice.errors import InvalidInput
 from flexiprice.resources import Database
 from flexiprice.services.audit import record_audit
-from flexiprice.services.imports.columns import parse_column_map
-from flexiprice.services.imports.dates import DEFAULT_DATE_FORMATS
+from flexiprice.services.imports.cells import printable
+from flexiprice.services.imports.columns import ImportField, map_option, parse_column_map
+from flexiprice.services.imports.dates import DEFAULT_DATE_FORMATS, Timestamps
 from flexiprice.services.imports.importer import FileLayout, import_catalogue
 from flexiprice.services.imports.records import FileFormat
 from flexiprice.services.imports.report import ImportReport
-from flexiprice.services.imports.rows import BadRow
 
 SOME_ROWS_BAD = 3
 _CHUNK = 1 << 16
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def import_file(
@@ -52,11 +50,19 @@ def import_file(
         list[str] | None,
         typer.Option(
             metavar="FORMAT",
-            help="How dates are written: `%m/%d/%Y` is 8/16/2024, `%d.%m.%Y` is 16.08.2024. "
-            "Repeat it where a file mixes several. "
+            help="How dates are written: `%m/%d/%Y` is 8/16/2024, `%d.%m.%Y` is 16.08.2024, `%y%m%d` is "
+            "240816 (GS1; day 00 is the month's last). Repeat it where a file mixes several. "
             f"[default: year first, {', '.join(DEFAULT_DATE_FORMATS[:3])} and the like]",
         ),
     ] = None,
+    timestamps: Annotated[
+        Timestamps,
+        typer.Option(
+            help="What a date with a time of day means: `local` is the date in the store's time zone at that "
+            "instant, `written` the date as it stands; `refuse` leaves the row out. Midnight is always the "
+            "date as it stands."
+        ),
+    ] = Timestamps.REFUSE,
     decimal_comma: Annotated[
         bool, typer.Option("--decimal-comma", help="Amounts are written 1.234,50 rather than 1,234.50.")
     ] = False,
@@ -75,6 +81,9 @@ def import_file(
     errors: Annotated[
         Path | None, typer.Option(dir_okay=False, writable=True, help="Write every bad row to this CSV file.")
     ] = None,
+    warnings: Annotated[
+        Path | None, typer.Option(dir_okay=False, writable=True, help="Write every warning to this CSV file.")
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Read and check everything, write nothing to the database.")
     ] = False,
@@ -84,16 +93,21 @@ def import_file(
 
     Each row is a product (`sku`, `name`, `category`, `base_price`, perhaps `unit_cost`) and a batch of it
     (`quantity`, `expiry_date`, perhaps `lot` and `store`). Columns of these names are found by
-    themselves, in any spelling of case and spaces; others are mapped. Prices may have a currency sign and
-    thousands separators.
+    themselves, in any spelling of case and spaces; others are mapped. Prices may have the sign or word of
+    the shop's currency and thousands separators; a price in another currency makes its row bad.
 
     Every sound row is imported; each bad one is named with its line, column and reason. Rows are known by
     store, SKU, lot and expiry date: importing again updates, and what the file does not mention stays. Of
-    several rows about one batch the first is taken and the others are bad; of several descriptions
-    of one product the last is kept. A file without `unit_cost` leaves known costs alone.
+    several rows about one batch the first is taken and the others are bad; rows that give one product two
+    prices, costs or categories are all bad. A file without `unit_cost` leaves known costs alone.
 
     Day and month are never guessed: without `--date-format` only dates that begin with the year are read,
-    and a date about which two given formats disagree makes its row bad.
+    and a date about which two given formats disagree makes its row bad. A date is read only where writing
+    it in the same format gives the same text; leading zeros may be missing where a format with separators
+    is given.
+
+    What is read otherwise than it stands, such as `="0012"` for the code 0012, is a warning; columns that
+    nothing is read from are listed.
 
     Exit codes: 0 all rows imported, 3 some rows were bad and the others imported, 1 nothing imported.
     """
@@ -101,25 +115,31 @@ def import_file(
     layout = FileLayout(
         columns=parse_column_map(column or ()),
         date_formats=tuple(date_format or DEFAULT_DATE_FORMATS),
+        timestamps=timestamps,
         decimal_comma=decimal_comma,
+        currency=settings.currency,
         default_store=store,
         encoding=encoding,
         delimiter="\t" if delimiter == "\\t" else delimiter,
         file_format=file_format,
     )
 
+    refuse_same_file(file, errors, warnings)
+
     async def use(database: Database) -> ImportReport:
-        with ExitStack() as stack:
-            tell = stack.enter_context(_bad_rows_file(errors)) if errors else None
-            chunks = stack.enter_context(_progress(file))
-            async with database.sessions() as session, session.begin() as transaction:
-                report = await import_catalogue(session, chunks, layout, on_bad_row=tell)
-                if dry_run:
-                    await transaction.rollback()
-                elif _changes(report):
-                    name = getattr(file, "name", "")
-                    await record_audit(session, [cli_change("import_file", name, _counts(report))])
-                return report
+        async with database.sessions() as session, session.begin() as transaction:
+            # Within the transaction: where one of the files cannot be written to its end, nothing is.
+            with ExitStack() as stack:
+                tell = stack.enter_context(bad_rows_file(errors)) if errors else None
+                warn = stack.enter_context(warnings_file(warnings)) if warnings else None
+                chunks = stack.enter_context(_progress(file))
+                report = await import_catalogue(session, chunks, layout, on_bad_row=tell, on_warning=warn)
+            if dry_run:
+                await transaction.rollback()
+            elif _changes(report):
+                name = printable(getattr(file, "name", ""))
+                await record_audit(session, [cli_change("import_file", name, _counts(report))])
+            return report
 
     try:
         report = with_database(settings, use, work=Work.RECOMPUTE)
@@ -129,7 +149,7 @@ def import_file(
     if as_json:
         print_json({"report": report, "dry_run": dry_run, "recompute_job_id": job.job_id if job else None})
     else:
-        show_import(report, dry_run=dry_run, errors=errors, job=job, dates_given=date_format is not None)
+        show_import(report, dry_run=dry_run, errors=errors, warnings=warnings, job=job)
     if report.bad:
         raise typer.Exit(SOME_ROWS_BAD if report.imported else 1)
 
@@ -167,28 +187,9 @@ def _progress(file: BinaryIO) -> Generator[Iterator[bytes]]:
         yield chunks()
 
 
-@contextmanager
-def _bad_rows_file(path: Path) -> Generator[Callable[[BadRow], None]]:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["line", "column", "reason"])
-
-        def tell(row: BadRow) -> None:
-            writer.writerows(
-                [row.line, _inert(problem.column or ""), problem.reason] for problem in row.problems
-            )
-
-        yield tell
-
-
-def _inert(cell: str) -> str:
-    # A spreadsheet would run a column's name that looks like a formula.
-    return f"'{cell}" if cell.startswith(_FORMULA_STARTS) else cell
-
-
 def _with_suggestions(error: InvalidInput) -> InvalidInput:
     suggestions = cast("Mapping[str, str] | None", error.details.get("suggestions"))
     if not suggestions:
         return error
-    options = " ".join(f"--map {shlex.quote(f'{field}={column}')}" for field, column in suggestions.items())
+    options = " ".join(map_option(ImportField(field), column) for field, column in suggestions.items())
     return InvalidInput(f"{error.message}\nTry: {options}")

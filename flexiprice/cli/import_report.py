@@ -10,14 +10,19 @@ _SHOWN = 20
 
 
 def show_import(
-    report: ImportReport, *, dry_run: bool, errors: Path | None, job: EnqueuedJob | None, dates_given: bool
+    report: ImportReport,
+    *,
+    dry_run: bool,
+    errors: Path | None,
+    warnings: Path | None,
+    job: EnqueuedJob | None,
 ) -> None:
-    """Writes what was imported, and the first bad rows."""
+    """Writes what was imported, what was read otherwise than it stands, and the first bad rows."""
     console = output()
     mapped = ", ".join(f"{field} from {plain(column)}" for field, column in report.columns.items())
     console.print(f"Columns: {mapped}", style="dim")
     if report.unused_columns:
-        console.print(f"Not used: {plain(', '.join(report.unused_columns))}", style="dim")
+        console.print(f"Ignored columns: {plain(', '.join(report.unused_columns))}", style="dim")
     table = new_table("", "read", "imported", "bad", "new", "updated", "unchanged",
         numbers=("read", "imported", "bad", "new", "updated", "unchanged"),
     )  # fmt: skip
@@ -34,20 +39,30 @@ def show_import(
     )
     console.print(table)
     if report.bad:
-        _show_bad_rows(report, errors, dates_given=dates_given)
-    if report.products_contradictory:
-        console.print(
-            f"{report.products_contradictory} products are described in more than one way; "
-            "the last row of each was kept.",
-            style="yellow",
-        )
+        _show_bad_rows(report, errors)
+    if report.warning_count:
+        _show_warnings(report, warnings)
     if dry_run:
         console.print("A rehearsal: nothing was written.")
     elif job is not None:
         console.print(f"The workers reprice it now: flexiprice status {job.job_id}")
 
 
-def _show_bad_rows(report: ImportReport, errors: Path | None, *, dates_given: bool) -> None:
+def _show_warnings(report: ImportReport, warnings: Path | None) -> None:
+    console = output()
+    console.print("Warnings:", style="yellow")
+    for warning in report.warnings[:_SHOWN]:
+        place = [f"line {warning.line}"] if warning.line is not None else []
+        place += [plain(warning.column)] if warning.column else []
+        # Not folded: an option in it is there to be copied.
+        console.print(f"  {', '.join(place)}: {plain(warning.message)}", soft_wrap=True)
+    if warnings is not None:
+        console.print(f"All {report.warning_count} warnings are in {plain(warnings)}.")
+    elif report.warning_count > _SHOWN:
+        console.print(f"… and {report.warning_count - _SHOWN} more; --warnings FILE writes them all.")
+
+
+def _show_bad_rows(report: ImportReport, errors: Path | None) -> None:
     console = output()
     table = new_table("line", "column", "why it was left out", numbers=("line",))
     for row in report.bad_rows[:_SHOWN]:
@@ -58,12 +73,3 @@ def _show_bad_rows(report: ImportReport, errors: Path | None, *, dates_given: bo
         console.print(f"All {report.bad} bad rows are in {plain(errors)}.")
     elif report.bad > _SHOWN:
         console.print(f"… and {report.bad - _SHOWN} more; --errors FILE writes them all.")
-    if not dates_given and any(
-        problem.column == report.columns.get("expiry_date")
-        for row in report.bad_rows
-        for problem in row.problems
-    ):
-        console.print(
-            "Say how the dates are written: --date-format %m/%d/%Y where the month comes first, "
-            "%d/%m/%Y where the day does."
-        )

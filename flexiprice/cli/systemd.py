@@ -8,6 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
+from flexiprice.cli.console import file_errors
 from flexiprice.cli.healthcheck import Program
 from flexiprice.cli.systemd_units import UnitPlan, unit_files
 from flexiprice.errors import InvalidSettings
@@ -77,7 +78,8 @@ def systemd(
             typer.echo(f"# {_UNITS / name}\n{text}")
         else:
             written = output_directory / name
-            written.write_text(text)
+            with file_errors(written):
+                written.write_text(text)
             typer.echo(f"Written: {written}")
 
 

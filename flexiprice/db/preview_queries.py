@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Text, case, cast, collate, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from flexiprice.db.category_spelling import category_spellings
 from flexiprice.db.change_rows import CHANGES
 from flexiprice.db.limit_mask import LimitMask
 from flexiprice.db.tables import Batch, Product, Store
@@ -22,10 +23,10 @@ _PRICE_AFTER: ColumnElement[Any] = case(
 async def total_changes(session: AsyncSession) -> Sequence[Row[*tuple[Any, ...]]]:
     """Category, opened, changed, closed and the stock's value before and after, by category."""
     number_of = {kind: func.count().filter(_NEW.kind == kind) for kind in DecisionKind}
+    named = category_spellings()
     query = (
-        # Spellings of one category differ; any of them will do.
         select(
-            func.min(Product.category),
+            func.min(named.c.category),
             number_of[DecisionKind.OPENED],
             number_of[DecisionKind.CHANGED],
             number_of[DecisionKind.CLOSED],
@@ -33,6 +34,7 @@ async def total_changes(session: AsyncSession) -> Sequence[Row[*tuple[Any, ...]]
             func.sum(_PRICE_AFTER * _NEW.quantity),
         )
         .join(Product, Product.id == _NEW.product_id)
+        .join(named, named.c.category_key == Product.category_key)
         .where(_NEW.kind.is_not(None))
         .group_by(Product.category_key)
         .order_by(Product.category_key)

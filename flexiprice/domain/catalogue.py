@@ -24,6 +24,15 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 from pydantic_core.core_schema import no_info_after_validator_function
 
+from flexiprice.domain.characters import (
+    CONTROLS,
+    HIDDEN,
+    JOINERS,
+    LOOK_ALIKES,
+    SELECTORS,
+    refuse_hidden_in_code,
+    refuse_hidden_in_name,
+)
 from flexiprice.domain.money import CENT, MAX_PRICE, MIN_PRICE
 
 MAX_QUANTITY = 2_147_483_647
@@ -32,20 +41,17 @@ _EARLIEST = date(1970, 1, 1)
 # Far from `date.max`, to which no day can be added and which the database's driver takes for infinity.
 _LATEST = date(2999, 12, 31)
 
-# Control characters, line separators and halves of surrogate pairs: some of them no database stores,
-# and none can be told apart by somebody who reads a label.
-_CONTROLS = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
-_UNPRINTABLE = re.compile(rf"[{_CONTROLS}\ud800-\udfff]")
 _AMOUNT = re.compile(r"[+-]?[0-9]{1,20}(\.[0-9]{1,20})?", re.ASCII)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
 
 @dataclass(frozen=True)
 class _Line:
-    """A text of one line, without spaces around it."""
+    """A text of one line, without spaces around it; a code is compared by machines and read by people."""
 
     most: int
     least: int = 1
+    is_code: bool = False
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
         return no_info_after_validator_function(self._check, handler(source))
@@ -54,18 +60,19 @@ class _Line:
         self, core_schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
         # Said as a pattern, because clients and fuzzers read the description, not this module.
-        something = rf"[^\s{_CONTROLS}][^{_CONTROLS}]*" if self.least else ""
+        refused = f"{CONTROLS}{HIDDEN}{JOINERS}{SELECTORS}" + (LOOK_ALIKES if self.is_code else "")
+        something = rf"[^\s{refused}][^{refused}]*" if self.least else ""
         return {
             **handler(core_schema),
             "minLength": self.least,
             "maxLength": self.most,
-            "pattern": rf"^[^{_CONTROLS}]*{something}$",
+            "pattern": rf"^[^{refused}]*{something}$",
         }
 
     def _check(self, text: str) -> str:
-        if _UNPRINTABLE.search(text):
-            raise PydanticCustomError("unprintable", "must not have control characters or line breaks")
-        line = text if text.isascii() else unicodedata.normalize("NFC", text)
+        line = refuse_hidden_in_code(text) if self.is_code else refuse_hidden_in_name(text)
+        if not line.isascii():
+            line = unicodedata.normalize("NFC", line)
         line = line.strip()
         if not self.least <= len(line) <= self.most:
             raise PydanticCustomError(
@@ -139,13 +146,17 @@ TimeZoneName = Annotated[
     AfterValidator(_time_zone),
     Field(description="IANA name of the time zone whose calendar the store's dates are in."),
 ]
-Sku = Annotated[str, _Line(64), Field(description="What the product is known by; at most 64 characters.")]
+Sku = Annotated[
+    str, _Line(64, is_code=True), Field(description="What the product is known by; at most 64 characters.")
+]
 ProductName = Annotated[str, _Line(200)]
 CategoryName = Annotated[
     str, _Line(100), Field(description="Compared without regard to case and surrounding spaces.")
 ]
 Lot = Annotated[
-    str, _Line(64, least=0), Field(description="Tells batches apart that share an expiry date; may be empty.")
+    str,
+    _Line(64, least=0, is_code=True),
+    Field(description="Tells batches apart that share an expiry date; may be empty."),
 ]
 Quantity = Annotated[int, Strict(), Field(ge=0, le=MAX_QUANTITY, description="Units in stock.")]
 QuantityDelta = Annotated[int, Strict(), Field(ge=-MAX_QUANTITY, le=MAX_QUANTITY)]

@@ -1,12 +1,15 @@
 """How categories are compared."""
 
+import re
 import unicodedata
+
+_SPACES = re.compile(r"[ \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]+")
 
 
 def category_key(name: str) -> str:
     r"""The key by which a category is stored and compared: `" Café "` and `"CAFE\u0301"` share one.
 
-    Stripped, NFC-normalised and case-folded; the key of a key is that key.
+    Stripped, NFC-normalised and case-folded, each run of spaces one space; the key of a key is that key.
     """
     key = _fold(name)
     # Folding can uncover something to compose or to fold again (U+0345 does), so one round is not
@@ -17,4 +20,6 @@ def category_key(name: str) -> str:
 
 
 def _fold(name: str) -> str:
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name.strip()).casefold())
+    folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", name.strip()).casefold())
+    # A space of another kind, or a second one, is no other category to anybody.
+    return _SPACES.sub(" ", folded).strip()

@@ -1,6 +1,5 @@
 """The pricing policy: a validated, immutable document that turns batches into discounts."""
 
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from flexiprice.domain.category import category_key
+from flexiprice.domain.characters import refuse_hidden_in_name
 from flexiprice.domain.money import CENT, MAX_PRICE
 from flexiprice.domain.ranges import ClosedDocument, Range, at_most
 from flexiprice.errors import InvalidPolicy, Problem
@@ -31,25 +31,33 @@ MAX_CATEGORIES = 500
 MAX_RULES = 2_000
 
 
-def _refuse_unprintable(text: str) -> str:
-    # A database cannot store some of these, and none of them can be seen on a price list.
-    if any(unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} for character in text):
-        raise PydanticCustomError("unprintable", "has control characters or line breaks")
-    return text
+def _regular_step(step: Decimal) -> Decimal:
+    # Any other step gives every price another ending: 0.99 leads to 1.98 and 2.97.
+    if (1 % step if step < 1 else step % 1) != 0:
+        raise PydanticCustomError(
+            "rounding_step",
+            "{step} is no step for prices: they would be {first}, {second}, {third}. Write a step that "
+            "divides 1.00 (0.01, 0.02, 0.05, 0.10, 0.20, 0.25, 0.50) or a whole amount (1, 2, 5, 10); a "
+            "step is not the ending of prices",
+            {"step": str(step), "first": str(step), "second": str(2 * step), "third": str(3 * step)},
+        )
+    return step
 
 
 Name = Annotated[
     str,
     StringConstraints(strict=True, strip_whitespace=True, min_length=1, max_length=100),
-    AfterValidator(_refuse_unprintable),
+    AfterValidator(refuse_hidden_in_name),
 ]
 CategoryKey = Annotated[
-    str, StringConstraints(strict=True, min_length=1, max_length=300), AfterValidator(_refuse_unprintable)
+    str, StringConstraints(strict=True, min_length=1, max_length=300), AfterValidator(refuse_hidden_in_name)
 ]
 Fraction = Annotated[Decimal, Field(ge=0, le=1, decimal_places=4)]
 DiscountRate = Annotated[Decimal, Field(ge=0, lt=1, decimal_places=4)]
 Margin = Annotated[Decimal, Field(ge=0, le=100, decimal_places=4)]
-RoundingStep = Annotated[Decimal, Field(ge=CENT, le=MAX_PRICE, decimal_places=2)]
+RoundingStep = Annotated[
+    Decimal, Field(ge=CENT, le=MAX_PRICE, decimal_places=2), AfterValidator(_regular_step)
+]
 PriceChange = Annotated[Decimal, Field(ge=0, le=MAX_PRICE, decimal_places=2)]
 
 
@@ -109,7 +117,7 @@ class PricingPolicy(ClosedDocument):
         max_discount: the largest discount rate any rule can give.
         floor_fraction: no price goes below this fraction of the base price.
         min_margin_over_cost: no price goes below cost × (1 + this), where a product has a cost.
-        rounding_step: prices are multiples of this amount, itself a multiple of 0.01.
+        rounding_step: prices are multiples of this amount, which divides 1.00 or is a whole amount.
         min_change: smaller differences than this amount do not move or open a price.
         price_only_down: an open price is not raised while nothing but days and stock change.
         rules: the default scope, asked where a batch's category has no rule that matches.

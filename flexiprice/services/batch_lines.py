@@ -1,20 +1,23 @@
 """Batches as lines of NDJSON or CSV: split, read and checked as the bytes come in."""
 
 import csv
+import re
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from flexiprice.db.tables import MAIN_STORE
-from flexiprice.domain.catalogue import CalendarDate, Lot, Quantity, Sku, StoreCode
+from flexiprice.domain.catalogue import MAX_QUANTITY, CalendarDate, Lot, Quantity, Sku, StoreCode
 from flexiprice.errors import InvalidInput
 
 MAX_LINES = 1_000_000
 MAX_LINE_BYTES = 65_536
 _MAX_SHOWN = 100
 _DELIMITERS = ",;\t"
+_WHOLE_NUMBER = re.compile(r"\s*(?P<whole>[0-9]{1,10})(?:\.0{1,10})?\s*")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -28,16 +31,27 @@ class LineFormat(StrEnum):
     CSV = "csv"
 
 
+def _text_of_number(value: object) -> object:
+    # A code that is all digits is a number to whatever wrote the JSON.
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _whole(value: object) -> object:
+    if isinstance(value, float) and value.is_integer() and abs(value) <= MAX_QUANTITY:
+        return int(value)
+    return value
+
+
 class BatchLine(BaseModel):
     """How many units of a batch there are now; what is left out of the key has its default."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     store: StoreCode = MAIN_STORE
-    sku: Sku
-    lot: Lot = ""
+    sku: Annotated[Sku, BeforeValidator(_text_of_number)]
+    lot: Annotated[Lot, BeforeValidator(_text_of_number)] = ""
     expiry_date: CalendarDate
-    quantity: Quantity
+    quantity: Annotated[Quantity, BeforeValidator(_whole)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +148,12 @@ def _csv_parser(header: bytes | None) -> _Parse:
         if len(cells) != len(columns):
             raise _LineRefused(f"has {len(cells)} cells, but the header has {len(columns)}")
         # An empty cell says nothing, so that the default stands.
-        given = {column: cell for column, cell in zip(columns, cells, strict=True) if cell.strip()}
-        return BatchLine.model_validate_strings(given)
+        given: dict[str, object] = {
+            column: cell for column, cell in zip(columns, cells, strict=True) if cell.strip()
+        }
+        if (quantity := _WHOLE_NUMBER.fullmatch(str(given.get("quantity")))) is not None:
+            given["quantity"] = int(quantity["whole"])
+        return BatchLine.model_validate(given)
 
     return parse
 

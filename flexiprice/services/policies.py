@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
+from pydantic_core import PydanticCustomError
 from sqlalchemy import String, cast, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.db.locks import Lock, take_lock
 from flexiprice.db.tables import Policy
+from flexiprice.domain.characters import refuse_hidden_in_text
 from flexiprice.domain.policy import PricingPolicy, parse_policy
 from flexiprice.errors import Conflict, InvalidInput, NotFound
 
@@ -69,8 +71,12 @@ async def create_policy(session: AsyncSession, policy: PricingPolicy, *, comment
     """Stores a policy as the next version, not active yet.
 
     Raises:
-        InvalidInput: the comment is longer than 500 characters.
+        InvalidInput: the comment is longer than 500 characters, or has characters that nobody sees.
     """
+    try:
+        refuse_hidden_in_text(comment)
+    except PydanticCustomError as error:
+        raise InvalidInput(f"comment: {error.message()}", field="comment") from None
     if len(comment) > _MAX_COMMENT:
         raise InvalidInput(f"a comment may have at most {_MAX_COMMENT} characters", field="comment")
     await take_lock(session, Lock.POLICIES)

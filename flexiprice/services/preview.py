@@ -78,7 +78,7 @@ class CategoryTotals:
     """What would change in one category.
 
     Attributes:
-        category: the category, in one of the spellings in use.
+        category: the category, in the spelling that most products have.
         opened: discounts that open.
         changed: discounts that change.
         closed: discounts that close.

@@ -9,6 +9,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, and_, func, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from flexiprice.db.category_spelling import category_spellings
 from flexiprice.db.store_days import store_days
 from flexiprice.db.tables import Batch, Discount, Product
 from flexiprice.domain.category import category_key
@@ -25,7 +26,7 @@ class ReducedStock:
 
     Attributes:
         store: code of the store.
-        category: the category, in one of the spellings in use.
+        category: the category, in the spelling that most products have.
         discounts: how many batches are reduced.
         units: what is in stock of them.
         value_at_base: those units at their base prices.
@@ -46,7 +47,7 @@ class ExpiringStock:
 
     Attributes:
         store: code of the store; None where it is not by store.
-        category: the category, in one of the spellings in use; None where it is not by category.
+        category: the category, in the spelling that most products have; None where it is not by category.
         days_to_expiry: 0 on the last day of sale.
         batches: how many batches have something left.
         discounts: how many of them are reduced.
@@ -86,13 +87,12 @@ class ValueAtRisk:
 
 async def list_reduced_stock(session: AsyncSession, *, now: datetime) -> tuple[ReducedStock, ...]:
     """The discounts in force by store and category, by one query; what has expired or is sold out is not."""
-    stores = store_days(now)
+    stores, named = store_days(now), category_spellings()
     value_now = func.sum(Discount.price * Batch.quantity)
     query = (
         select(
             stores.c.code,
-            # Spellings of one category differ; any of them will do.
-            func.min(Product.category),
+            func.min(named.c.category),
             func.count(),
             func.sum(Batch.quantity),
             func.sum(Product.base_price * Batch.quantity),
@@ -102,6 +102,7 @@ async def list_reduced_stock(session: AsyncSession, *, now: datetime) -> tuple[R
         .join(Batch, Batch.id == Discount.batch_id)
         .join(stores, stores.c.store_id == Batch.store_id)
         .join(Product, Product.id == Batch.product_id)
+        .join(named, named.c.category_key == Product.category_key)
         # A base price that has just been cut below an open discount wins over it.
         .where(Batch.quantity > 0, Batch.expiry_date >= stores.c.day, Discount.price < Product.base_price)
         .group_by(stores.c.code, Product.category_key)
@@ -133,7 +134,7 @@ async def list_expiring_stock(
     """
     if not 0 <= horizon <= MAX_HORIZON:
         raise InvalidInput(f"horizon: must be from 0 to {MAX_HORIZON}", field="horizon")
-    stores = store_days(now)
+    stores, named = store_days(now), category_spellings()
     wanted: list[ColumnElement[bool]] = []
     if store is not None:
         wanted.append(stores.c.code == (await get_store(session, store)).code)
@@ -145,7 +146,7 @@ async def list_expiring_stock(
         select(
             stores.c.code,
             Product.category_key,
-            Product.category,
+            named.c.category,
             days,
             Batch.quantity,
             Product.base_price,
@@ -154,6 +155,7 @@ async def list_expiring_stock(
         .select_from(Batch)
         .join(stores, stores.c.store_id == Batch.store_id)
         .join(Product, Product.id == Batch.product_id)
+        .join(named, named.c.category_key == Product.category_key)
         .outerjoin(Discount, in_force)
         .where(Batch.quantity > 0, days.between(0, horizon), *wanted)
         .subquery()

@@ -47,7 +47,8 @@ def test_columns_with_other_names_are_suggested_ready_to_be_typed(run: Run, file
 def test_sound_rows_go_in_and_bad_ones_are_shown_and_written_to_a_file(
     run: Run, file: Path, tmp_path: Path
 ) -> None:
-    imported = run("import", str(file), *MAPPED, *MONTH_FIRST, "--errors", "bad.csv")
+    dollars = {"FLEXIPRICE_CURRENCY": "USD"}
+    imported = run("import", str(file), *MAPPED, *MONTH_FIRST, "--errors", "bad.csv", **dollars)
     assert imported.returncode == 3, imported.stderr
     for word in ("Catagory", "is empty, and it is required", "'free' is not a price", "flexiprice status"):
         assert word in imported.stdout
@@ -57,10 +58,10 @@ def test_sound_rows_go_in_and_bad_ones_are_shown_and_written_to_a_file(
         "4,Unit_Price,'free' is not a price",
     ]
     # The same without a word about its dates: no row can be read.
-    unread = run("import", str(file), *MAPPED)
+    unread = run("import", str(file), *MAPPED, **dollars)
     assert unread.returncode == 1
     assert "--date-format %m/%d/%Y" in unread.stdout
-    again = json.loads(run("import", str(file), *MAPPED, *MONTH_FIRST, "--json").stdout)
+    again = json.loads(run("import", str(file), *MAPPED, *MONTH_FIRST, "--json", **dollars).stdout)
     assert again["report"]["batches_unchanged"] == 2
     assert again["recompute_job_id"] is None
 
@@ -102,3 +103,82 @@ def test_what_cannot_work_is_said_in_one_line_without_a_traceback(
     assert reason in refused.stderr
     assert len(refused.stderr.splitlines()) == 1
     assert "secret" not in refused.stderr
+
+
+PLAIN = "sku,name,category,base_price,quantity,expiry_date"
+
+
+@pytest.mark.parametrize("option", ["--errors", "--warnings"])
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [("no/such/folder/bad.csv", "no such file or directory"), ("/dev/full", "no space left on device")],
+)
+def test_a_file_that_cannot_be_written_is_said_in_a_sentence_and_nothing_is_imported(
+    option: str, path: str, reason: str, run: Run
+) -> None:
+    typed = f"{PLAIN}\nA,Rice,Pantry,1.50,5,2030-12-24\n"
+    refused = run("import", "-", option, path, typed=typed)
+    assert refused.returncode == 1
+    assert refused.stderr.splitlines() == [
+        f"{path} cannot be written: {reason}; name a file in a folder that you may write to"
+    ]
+    assert json.loads(run("import", "-", "--json", typed=typed).stdout)["report"]["batches_new"] == 1
+
+
+def test_the_file_that_is_read_is_never_the_one_that_is_written(run: Run, file: Path) -> None:
+    for option in ("--errors", "--warnings"):
+        refused = run("import", str(file), *MAPPED, option, str(file))
+        assert refused.returncode == 1
+        assert "is the file to import" in refused.stderr
+    refused = run("import", str(file), *MAPPED, "--errors", "one.csv", "--warnings", "one.csv")
+    assert "must be two files" in refused.stderr
+    assert file.read_text() == FILE
+
+
+def test_warnings_are_shown_told_in_json_and_written_to_a_file(run: Run, tmp_path: Path) -> None:
+    typed = f"{PLAIN},Shop\n'0012,Rice,Pantry,1.50,5,2030-12-24,west\n"
+    shown = run("import", "-", "--dry-run", "--warnings", "told.csv", typed=typed)
+    assert shown.returncode == 0, shown.stderr
+    assert "Ignored columns: Shop" in shown.stdout
+    assert "Shop: may be store, which nothing is read for: --map store=Shop reads it" in shown.stdout
+    assert "line 2, sku: \"'0012\" begins with a spreadsheet's mark for text, read as '0012'" in shown.stdout
+    assert (tmp_path / "told.csv").read_text().splitlines() == [
+        "line,column,message",
+        ',Shop,"may be store, which nothing is read for: --map store=Shop reads it"',
+        '2,sku,"""\'0012"" begins with a spreadsheet\'s mark for text, read as \'0012\'"',
+    ]
+    report = json.loads(run("import", "-", "--json", typed=typed).stdout)["report"]
+    assert report["unused_columns"] == ["Shop"]
+    assert report["warning_count"] == 2
+    assert [(warning["line"], warning["column"]) for warning in report["warnings"]] == [
+        (None, "Shop"),
+        (2, "sku"),
+    ]
+
+
+def test_a_file_in_another_encoding_is_refused_in_letters_that_can_be_read(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "latin.csv").write_bytes(
+        f"{PLAIN};Größe\nA;Käse;Vorrat;1,50;5;24.12.2030;9\n".replace(",", ";", 5)
+        .replace("1;50", "1,50")
+        .encode("cp1252")
+    )
+    refused = run("import", "latin.csv", "--errors", "bad.csv")
+    assert refused.returncode == 1, refused.stderr
+    for words in (
+        "--encoding cp1252 reads it as 'Käse'",
+        "--decimal-comma reads it as 1.50",
+        "--date-format %d.%m.%Y",
+    ):
+        assert words in refused.stdout
+        assert words in (tmp_path / "bad.csv").read_text()
+    assert "udc" not in refused.stdout
+    taken = run("import", "latin.csv", "--encoding", "cp1252", "--decimal-comma", "--date-format", "%d.%m.%Y")
+    assert taken.returncode == 0, taken.stdout
+
+
+def test_timestamps_are_dates_where_that_is_said(run: Run) -> None:
+    typed = f"{PLAIN}\nA,Rice,Pantry,1.50,5,2030-12-24T18:30:00Z\n"
+    refused = run("import", "-", typed=typed)
+    assert refused.returncode == 1
+    assert "--timestamps local" in refused.stdout
+    assert run("import", "-", "--timestamps", "local", typed=typed).returncode == 0

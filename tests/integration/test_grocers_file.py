@@ -32,6 +32,7 @@ LAYOUT = FileLayout(
         ]
     ),
     date_formats=("%m/%d/%Y", "%m-%d-%Y"),
+    currency="USD",
 )
 DAY = date(2024, 9, 16)
 POLICY = """

@@ -1,22 +1,51 @@
 """Whatever a file holds, an import either refuses it as a whole or says of every record what it is."""
 
+import string
+import unicodedata
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from flexiprice.errors import InvalidInput
+from flexiprice.services.imports.cells import CellRefused
 from flexiprice.services.imports.columns import match_columns
-from flexiprice.services.imports.dates import DateReader
+from flexiprice.services.imports.dates import DEFAULT_DATE_FORMATS, DateReader
 from flexiprice.services.imports.lines import text_lines
 from flexiprice.services.imports.records import open_records
-from flexiprice.services.imports.rows import BadRow, CatalogueRow, RowReader
+from flexiprice.services.imports.rows import BadRow, CatalogueRow, DataWarning, ImportStore, RowReader
 
 HEADER = "sku,name,category,base_price,unit_cost,quantity,expiry_date,lot,store\n"
-READER = RowReader(stores={"main": 1}, default_store="main", dates=DateReader(), decimal_comma=False)
+WARNINGS: list[DataWarning] = []
+READER = RowReader(
+    stores={"main": ImportStore(1, ZoneInfo("Europe/Berlin"))},
+    default_store="main",
+    dates=DateReader(),
+    decimal_comma=False,
+    currency="EUR",
+    warn=WARNINGS.append,
+)
 
 cells = st.one_of(
     st.text(max_size=30),
     st.sampled_from(
-        ["", "A1", "Rice", "$4.50", "1,234.5", "12", "2030-01-02", "main", '"', '"a\n', "\0", "\udc80", "=1"]
+        [
+            *("", "A1", "Rice", "$4.50", "1,234.5", "12", "2030-01-02", "main", '"', '"a\n', "\0", "\udc80"),
+            *(
+                "=1",
+                "4.0E+12",
+                '="01"',
+                "'01",
+                "7.0",
+                "#N/A",
+                "\u202e1",
+                "\ufeffA",
+                "261127",
+                "2030-01-02T23:00Z",
+            ),
+        ]
     ),
 )
 csv_files = st.lists(st.lists(cells, min_size=7, max_size=10).map(",".join), max_size=12).map(
@@ -43,7 +72,9 @@ def test_every_record_is_a_sound_row_or_a_bad_one_with_its_line_and_reasons(
     for record in records:
         assert record.line > last_line
         last_line = record.line
-        row = READER.read(record, match_columns(list(record.cells), {}).columns)
+        WARNINGS.clear()
+        row = READER.read(record, match_columns(record.names, {}).columns)
+        assert all(warning.line == record.line and warning.message.isprintable() for warning in WARNINGS)
         if isinstance(row, BadRow):
             assert row.problems
             assert all(problem.reason.isprintable() for problem in row.problems)
@@ -53,6 +84,8 @@ def test_every_record_is_a_sound_row_or_a_bad_one_with_its_line_and_reasons(
             assert row.sku == row.sku.strip()
             assert 0 <= row.quantity < 2**31
             assert row.base_price > 0
+            for text in (row.sku, row.lot, row.name, row.category):
+                assert all(unicodedata.category(letter) != "Cf" for letter in text)
 
 
 @given(files, st.integers(1, 64))
@@ -65,3 +98,52 @@ def test_how_a_file_is_cut_into_pieces_makes_no_difference(content: bytes, size:
 
     pieces = [content[start : start + size] for start in range(0, len(content), size)]
     assert lines(pieces) == lines([content])
+
+
+BEGINS_WITH_YEAR = DateReader()
+FIXED = {pattern: DateReader([pattern]) for pattern in ("%y%m%d", "%d%m%y", "%d%m%Y", "%Y%j", "%d%b%Y")}
+SEPARATED = {pattern: DateReader([pattern]) for pattern in ("%d.%m.%Y", "%m/%d/%y", "%Y-%m-%d", "%d %B %Y")}
+days = st.dates(date(1970, 1, 1), date(2068, 12, 31))
+near_dates = st.one_of(
+    st.text("0123456789", max_size=9),
+    st.text("0123456789-/. ", max_size=11),
+    st.builds(
+        lambda day, pattern: day.strftime(pattern), days, st.sampled_from(["%Y%m%d", *FIXED, *SEPARATED])
+    ),
+    st.text(string.printable, max_size=12),
+)
+
+
+@given(near_dates)
+def test_a_date_that_is_read_is_written_back_in_the_same_letters(cell: str) -> None:
+    readers = [
+        (DEFAULT_DATE_FORMATS, BEGINS_WITH_YEAR),
+        *(((pattern,), reader) for pattern, reader in FIXED.items()),
+    ]
+    for patterns, reader in readers:
+        try:
+            day = reader.read(cell)
+        except CellRefused:
+            continue
+        written = {day.strftime(pattern).casefold() for pattern in patterns}
+        is_end_of_month = patterns == ("%y%m%d",) and cell.strip().endswith("00")
+        assert cell.strip().casefold() in written or (is_end_of_month and (day.replace(day=28) <= day))
+
+
+@given(days, st.sampled_from([*FIXED, *SEPARATED]))
+def test_a_date_written_in_a_format_is_read_in_it(day: date, pattern: str) -> None:
+    reader = FIXED.get(pattern) or SEPARATED[pattern]
+    assert reader.read(day.strftime(pattern)) == datetime.strptime(day.strftime(pattern), pattern).date()  # noqa: DTZ007
+
+
+@given(days, st.sampled_from(list(SEPARATED)))
+def test_without_leading_zeros_a_date_between_separators_is_the_same_date(day: date, pattern: str) -> None:
+    unpadded = pattern.replace("%d", str(day.day)).replace("%m", str(day.month))
+    assert SEPARATED[pattern].read(day.strftime(unpadded)) == SEPARATED[pattern].read(day.strftime(pattern))
+
+
+@given(days)
+def test_six_digits_are_never_a_date_unless_their_format_is_given(day: date) -> None:
+    for cell in (day.strftime("%y%m%d"), day.strftime("%Y%m"), day.strftime("%d%m%y")):
+        with pytest.raises(CellRefused, match="--date-format %y%m%d"):
+            BEGINS_WITH_YEAR.read(cell)

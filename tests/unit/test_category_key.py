@@ -17,6 +17,7 @@ from flexiprice.domain.category import category_key
         ("GRÖSSE", "größe"),
         ("ΟΔΟΣ", "οδος"),
         ("ﬁsh", "FISH"),
+        ("Fruit & Veg", "fruit  &\u00a0veg "),
     ],
 )
 def test_case_surrounding_space_and_composition_do_not_matter(one: str, other: str) -> None:

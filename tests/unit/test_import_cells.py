@@ -1,11 +1,9 @@
 """What the text of a cell means, and what is refused rather than guessed."""
 
-from datetime import date
 from decimal import Decimal
 
 import pytest
 
-from flexiprice.errors import InvalidInput
 from flexiprice.services.imports.cells import (
     CellRefused,
     read_cost,
@@ -15,36 +13,70 @@ from flexiprice.services.imports.cells import (
     read_sku,
     shown,
 )
-from flexiprice.services.imports.dates import DateReader
+
+
+@pytest.mark.parametrize(
+    ("cell", "currency", "price"),
+    [
+        ("$4.50 ", "USD", "4.50"),
+        ("$4.50", "CAD", "4.50"),
+        ("4.5", "EUR", "4.50"),
+        (" 12 ", "EUR", "12.00"),
+        ("€ 1,234.50", "EUR", "1234.50"),
+        ("1,234,567", "EUR", "1234567.00"),
+        ("1 234.50", "EUR", "1234.50"),
+        ("1\u202f234.50\u00a0€", "EUR", "1234.50"),
+        ("1'234.50 CHF", "CHF", "1234.50"),
+        ("Fr. 2.80", "CHF", "2.80"),
+        ("EUR 3.20", "EUR", "3.20"),
+        ("3.20 euros", "EUR", "3.20"),
+        ("US$3.20", "USD", "3.20"),
+        ("R$ 3.20", "BRL", "3.20"),
+        ("3.20 zł", "PLN", "3.20"),
+        ("3.20 Kč", "CZK", "3.20"),
+        ("3.20 kr.", "DKK", "3.20"),
+        ("3.20kr", "SEK", "3.20"),
+        # The point ends the abbreviation: not 0.12.
+        ("Rs.12", "INR", "12.00"),
+        ("Rs. 120.00", "INR", "120.00"),
+        ("₹.99", "INR", "0.99"),
+        (".99", "EUR", "0.99"),
+        ("4.500", "EUR", "4.50"),
+        ("0.01", "EUR", "0.01"),
+        ("9999999999.99", "EUR", "9999999999.99"),
+    ],
+)
+def test_a_price_is_read_as_grocers_write_it(cell: str, currency: str, price: str) -> None:
+    assert str(read_price(cell, decimal_comma=False, currency=currency)) == price
+
+
+@pytest.mark.parametrize(
+    ("cell", "meant"),
+    [
+        ("$1.80", "USD"),
+        ("1.80 CHF", "CHF"),
+        ("XYZ 1.80", "XYZ"),
+        ("£1.80", "GBP"),
+        ("1.80 zł", "PLN"),
+        ("14.50 kr", "DKK or NOK or SEK"),
+        ("₹1", "INR"),
+        ("R$1.80", "BRL"),
+        ("\U0001e2ff1.80", "a price in"),
+    ],
+)
+def test_an_amount_in_another_currency_is_refused_with_its_name(cell: str, meant: str) -> None:
+    for reader in (read_price, read_cost):
+        with pytest.raises(CellRefused, match=meant) as refusal:
+            reader(cell, decimal_comma=False, currency="EUR")
+        assert "prices are in EUR" in str(refusal.value)
 
 
 @pytest.mark.parametrize(
     ("cell", "price"),
-    [
-        ("$4.50 ", "4.50"),
-        ("4.5", "4.50"),
-        (" 12 ", "12.00"),
-        ("€ 1,234.50", "1234.50"),
-        ("1,234,567", "1234567.00"),
-        ("1 234.50", "1234.50"),
-        ("1\u202f234.50\u00a0€", "1234.50"),
-        ("1'234.50 CHF", "1234.50"),
-        ("EUR 3.20", "3.20"),
-        ("US$3.20", "3.20"),
-        ("4.500", "4.50"),
-        ("0.01", "0.01"),
-        ("9999999999.99", "9999999999.99"),
-    ],
-)
-def test_a_price_is_read_as_grocers_write_it(cell: str, price: str) -> None:
-    assert str(read_price(cell, decimal_comma=False)) == price
-
-
-@pytest.mark.parametrize(
-    ("cell", "price"), [("4,50", "4.50"), ("1.234,50 €", "1234.50"), ("1.234", "1234.00"), ("7", "7.00")]
+    [("4,50", "4.50"), ("1.234,50 €", "1234.50"), ("1.234", "1234.00"), ("7", "7.00"), (",99", "0.99")],
 )
 def test_a_price_is_read_with_a_decimal_comma_where_that_is_said(cell: str, price: str) -> None:
-    assert str(read_price(cell, decimal_comma=True)) == price
+    assert str(read_price(cell, decimal_comma=True, currency="EUR")) == price
 
 
 @pytest.mark.parametrize(
@@ -68,57 +100,46 @@ def test_a_price_is_read_with_a_decimal_comma_where_that_is_said(cell: str, pric
 )
 def test_what_is_no_price_is_refused_with_the_reason(cell: str, reason: str) -> None:
     with pytest.raises(CellRefused, match=reason):
-        read_price(cell, decimal_comma=False)
+        read_price(cell, decimal_comma=False, currency="EUR")
 
 
 def test_a_cost_may_be_nothing() -> None:
-    assert read_cost("$0.00", decimal_comma=False) == Decimal(0)
+    assert read_cost("$0.00", decimal_comma=False, currency="USD") == Decimal(0)
 
 
-@pytest.mark.parametrize(("cell", "quantity"), [("22", 22), (" 0 ", 0), ("1,200", 1200), ("22.0", 22)])
+@pytest.mark.parametrize(
+    ("cell", "quantity"), [("22", 22), (" 0 ", 0), ("1,200", 1200), ("22.0", 22), ("120.000", 120)]
+)
 def test_a_quantity_is_a_whole_number(cell: str, quantity: int) -> None:
     assert read_quantity(cell, decimal_comma=False) == quantity
+    assert read_quantity("120,000", decimal_comma=True) == 120
+
+
+@pytest.mark.parametrize(
+    ("cell", "decimal_comma", "hint"),
+    [
+        ("1,10", False, "--decimal-comma reads it as 1.10"),
+        ("1.234,50", False, "--decimal-comma reads it as 1234.50"),
+        ("1.10", True, "it is 1.10 without --decimal-comma"),
+    ],
+)
+def test_an_amount_in_the_other_style_names_the_option(cell: str, decimal_comma: bool, hint: str) -> None:
+    with pytest.raises(CellRefused, match=hint):
+        read_price(cell, decimal_comma=decimal_comma, currency="EUR")
+
+
+def test_a_quantity_with_thousands_in_the_other_style_names_the_option() -> None:
+    with pytest.raises(CellRefused, match="--decimal-comma reads it as 1200"):
+        read_quantity("1.200", decimal_comma=False)
+    with pytest.raises(CellRefused) as refusal:
+        read_quantity("0.75", decimal_comma=False)
+    assert "--decimal-comma" not in str(refusal.value)
 
 
 @pytest.mark.parametrize("cell", ["-1", "2.5", "many", "2147483648", "9" * 5000, "1_000", "\u0662"])
 def test_what_is_no_quantity_is_refused(cell: str) -> None:
     with pytest.raises(CellRefused):
         read_quantity(cell, decimal_comma=False)
-
-
-@pytest.mark.parametrize("cell", ["2024-09-19", "2024/09/19", "20240919", "2024-09-19 00:00:00"])
-def test_dates_that_begin_with_the_year_need_no_format(cell: str) -> None:
-    assert DateReader().read(cell) == date(2024, 9, 19)
-
-
-@pytest.mark.parametrize("cell", ["05/08/2024", "9/19/2024", "2024-13-01", "2024-02-30", "soon", "45554"])
-def test_a_date_that_could_be_misread_is_refused_without_a_format(cell: str) -> None:
-    with pytest.raises(CellRefused, match="is not a date that begins with the year"):
-        DateReader().read(cell)
-
-
-def test_several_date_formats_stand_side_by_side() -> None:
-    dates = DateReader(["%m/%d/%Y", "%m-%d-%Y"])
-    assert [dates.read("8/16/2024"), dates.read("05-08-2024")] == [date(2024, 8, 16), date(2024, 5, 8)]
-
-
-def test_a_date_about_which_two_formats_disagree_is_refused() -> None:
-    dates = DateReader(["%m/%d/%Y", "%d/%m/%Y"])
-    assert dates.read("8/16/2024") == date(2024, 8, 16)
-    assert dates.read("7/7/2024") == date(2024, 7, 7)
-    with pytest.raises(CellRefused, match="2024-05-08 or 2024-08-05"):
-        dates.read("05/08/2024")
-
-
-def test_a_year_of_four_figures_that_nobody_means_is_refused() -> None:
-    with pytest.raises(CellRefused, match="1970"):
-        DateReader().read("0024-09-19")
-
-
-@pytest.mark.parametrize("pattern", ["%d.%m.", "%Y-%m", "%H:%M", "whenever", "%Q", "%"])
-def test_a_date_format_must_give_year_month_and_day(pattern: str) -> None:
-    with pytest.raises(InvalidInput, match="year, month and day"):
-        DateReader([pattern])
 
 
 def test_names_are_tidied_and_formulas_stay_text() -> None:
@@ -134,9 +155,15 @@ def test_a_sku_holds_nothing_that_cannot_be_read_on_a_label(cell: str) -> None:
         read_sku(cell)
 
 
-def test_text_in_another_encoding_is_named_as_such() -> None:
-    with pytest.raises(CellRefused, match="encoding"):
+def test_text_in_another_encoding_is_named_as_such_in_letters_that_can_be_read() -> None:
+    with pytest.raises(CellRefused) as refusal:
         read_name("Cr\udce8me")
+    assert str(refusal.value) == (
+        "'Cr\ufffdme' is not text in the file's encoding; --encoding cp1252 reads it as 'Crème'"
+    )
+    with pytest.raises(CellRefused) as refusal:
+        read_name("a\ud800")
+    assert str(refusal.value) == "'a\ufffd' is not text in the file's encoding"
 
 
 def test_a_shown_cell_is_short_and_harmless() -> None:

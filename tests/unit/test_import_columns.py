@@ -3,7 +3,13 @@
 import pytest
 
 from flexiprice.errors import InvalidInput
-from flexiprice.services.imports.columns import ImportField, match_columns, match_header, parse_column_map
+from flexiprice.services.imports.columns import (
+    ImportField,
+    find_lookalikes,
+    match_columns,
+    match_header,
+    parse_column_map,
+)
 
 PLAIN = ("SKU", "Name", "Category", "Base Price", "Quantity", "expiry-date")
 GROCER = (
@@ -81,3 +87,53 @@ def test_a_column_that_stands_there_twice_is_refused_where_it_is_needed() -> Non
     with pytest.raises(InvalidInput, match="two columns 'Name'"):
         match_header((*PLAIN, "Name"), {})
     assert match_header((*PLAIN, "Status", "Status"), {}).columns
+
+
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [
+        ("basePrice", ImportField.BASE_PRICE),
+        ("BASE.PRICE", ImportField.BASE_PRICE),
+        ("expiryDate", ImportField.EXPIRY_DATE),
+        ("\ufeffSKU", ImportField.SKU),
+        ("Lot #", ImportField.LOT),
+        ("Lot number", ImportField.LOT),
+        ("batchNo", ImportField.LOT),
+        ("Store code", ImportField.STORE),
+        ("storeCode", ImportField.STORE),
+        ("Cost price", ImportField.UNIT_COST),
+    ],
+)
+def test_a_name_that_says_a_field_is_that_field(name: str, field: ImportField) -> None:
+    assert match_columns((name, "Colour"), {}).columns == {field: name}
+
+
+def test_an_equal_name_wins_over_one_of_the_same_meaning() -> None:
+    match = match_columns(("Store code", "store", "Lot number", "Batch number"), {})
+    assert match.columns == {ImportField.STORE: "store"}
+    # Which of the two holds the lot cannot be known.
+    assert find_lookalikes(match, {}) == {ImportField.LOT: ("Lot number", "Batch number")}
+    assert find_lookalikes(match, parse_column_map(["lot="])) == {}
+
+
+def test_two_spellings_of_one_name_are_refused_until_it_is_said_which() -> None:
+    header = (*PLAIN, "quantity")
+    with pytest.raises(InvalidInput, match="'Quantity' and 'quantity', and either may be quantity"):
+        match_header(header, {})
+    match = match_header(header, parse_column_map(["quantity=quantity"]))
+    assert (match.columns[ImportField.QUANTITY], match.unused) == ("quantity", ("Quantity",))
+
+
+def test_what_other_systems_call_the_columns_is_suggested() -> None:
+    names = ("Product code", "Product name", "Lot number", "Expiration date", "OB QOH", "Physical QOH")
+    with pytest.raises(InvalidInput) as refusal:
+        match_header(names, {})
+    assert refusal.value.details["suggestions"] == {
+        "sku": "Product code",
+        "name": "Product name",
+        "quantity": "OB QOH",
+        "expiry_date": "Expiration date",
+    }
+    with pytest.raises(InvalidInput) as refusal:
+        match_header(("sku", "name", "category", "originalPrice", "stockLevel", "expiryDate"), {})
+    assert refusal.value.details["suggestions"] == {"base_price": "originalPrice", "quantity": "stockLevel"}

@@ -143,11 +143,29 @@ def test_a_number_in_json_never_becomes_a_float() -> None:
 
 @pytest.mark.parametrize(
     "line",
-    [b"[1]", b"null", b'{"sku": ', b'{"sku": true}', b'{"sku": {"a": 1}}', b"[" * 60_000, b'{"price": NaN}'],
+    [
+        b"[1]",
+        b"null",
+        b'{"sku": ',
+        b'{"sku": "A", "sku": "B"}',
+        b"[" * 60_000,
+        b'{"price": NaN}',
+    ],
 )
-def test_a_line_that_is_no_flat_json_object_is_named_and_the_next_one_read(line: bytes) -> None:
+def test_a_line_that_is_no_json_object_is_named_and_the_next_one_read(line: bytes) -> None:
     lines = text_lines([line + b'\n{"sku": "A2"}\n'])
     bad, good = open_records(lines, file_format=FileFormat.NDJSON).records
     assert bad.line == 1
     assert bad.fault is not None
     assert good.cells == {"sku": "A2"}
+
+
+def test_what_json_says_in_lists_and_objects_is_no_cell_and_costs_no_row() -> None:
+    lines = text_lines(
+        [b'{"sku": 40063, "tags": ["bio"], "organic": true, "by": {"a": 1, "a": 2}, "lot": null}\n']
+    )
+    [record] = open_records(lines).records
+    assert record.fault is None
+    assert record.cells == {"sku": "40063", "lot": None}
+    assert record.unreadable == {"tags": "a list", "organic": "true", "by": "an object"}
+    assert set(record.names) == {"sku", "lot", "tags", "organic", "by"}

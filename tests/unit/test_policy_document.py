@@ -6,8 +6,10 @@ import pytest
 from pydantic import ValidationError
 
 from flexiprice.domain.policy import CategoryScope, PricingPolicy, parse_policy
+from flexiprice.domain.policy_lint import Severity
 from flexiprice.domain.ranges import Range
 from flexiprice.errors import InvalidPolicy
+from flexiprice.policies.lint import lint_policy_text
 
 
 def rule(name: str = "a rule", **changes: object) -> dict[str, object]:
@@ -152,3 +154,21 @@ def test_ranges_include_both_ends(numbers: Range, inside: list[int], outside: li
 def test_a_policy_made_in_code_obeys_the_same_rules() -> None:
     with pytest.raises(ValidationError, match="less than 1"):
         PricingPolicy(max_discount=Decimal(1))
+
+
+@pytest.mark.parametrize("step", ["0.99", "0.03", "0.30", "0.07", "1.50", "2.50", "4.99", "9999999999.99"])
+def test_a_step_that_gives_each_price_another_ending_is_refused_with_what_to_write(step: str) -> None:
+    [(path, reason)] = problems({"rounding_step": step}).items()
+    assert path == "rounding_step"
+    multiples = ", ".join(str(factor * Decimal(step)) for factor in (1, 2, 3))
+    assert f"{step} is no step for prices: they would be {multiples}" in reason
+    assert "divides 1.00 (0.01, 0.02, 0.05" in reason
+    [finding] = lint_policy_text(f"rounding_step: {step}")
+    assert (finding.severity, reason in finding.message) == (Severity.ERROR, True)
+
+
+@pytest.mark.parametrize(
+    "step", ["0.01", "0.02", "0.04", "0.05", "0.1", "0.20", "0.25", "0.5", "1.00", "2", "5", "10", "250"]
+)
+def test_a_step_after_which_prices_end_alike_is_taken(step: str) -> None:
+    assert parse_policy({"rounding_step": step}).rounding_step == Decimal(step)

@@ -1,9 +1,9 @@
-"""Dates as other systems write them, day and month never guessed."""
+"""Dates as other systems write them, day and month never guessed, nothing read that says something else."""
 
 import re
 from collections.abc import Sequence
-from contextlib import suppress
-from datetime import date, datetime
+from datetime import UTC, date, tzinfo
+from enum import StrEnum
 from functools import lru_cache
 
 from pydantic import TypeAdapter, ValidationError
@@ -11,82 +11,111 @@ from pydantic import TypeAdapter, ValidationError
 from flexiprice.domain.catalogue import CalendarDate
 from flexiprice.errors import InvalidInput
 from flexiprice.services.imports.cells import LONGEST_NUMBER, CellRefused, shown
+from flexiprice.services.imports.date_formats import DateFormat, WrittenDate, read_written_date
 
-# Year first, so that day and month cannot be mistaken for each other. The time of a midnight
-# timestamp, which databases export for a date, carries nothing.
-DEFAULT_DATE_FORMATS = (
-    "%Y-%m-%d",
-    "%Y/%m/%d",
-    "%Y.%m.%d",
-    "%Y%m%d",
-    "%Y-%m-%d 00:00:00",
-    "%Y-%m-%dT00:00:00",
-)
+# Year first, so that day and month cannot be mistaken for each other.
+DEFAULT_DATE_FORMATS = ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d")
 MAX_DATE_FORMATS = 20
+_GS1 = "%y%m%d"
 _CALENDAR_DATE = TypeAdapter[date](CalendarDate)
+_SIX_DIGITS = re.compile(r"[0-9]{6}")
+_NUMBERS = re.compile(r"([0-9]{1,4})([./-])([0-9]{1,2})\2([0-9]{1,4})")
+
+
+class Timestamps(StrEnum):
+    """What a timestamp with a time of day means; at midnight it is always the date as written."""
+
+    REFUSE = "refuse"
+    """Nothing: its row is bad."""
+    WRITTEN = "written"
+    """The date as written, whatever its time and offset."""
+    LOCAL = "local"
+    """The date that a clock in the store shows at that instant; without an offset it is local already."""
 
 
 class DateReader:
     """Reads dates that are written in one of several ways."""
 
-    def __init__(self, formats: Sequence[str] = DEFAULT_DATE_FORMATS) -> None:
-        """Takes `strptime` formats such as `%m/%d/%Y`.
+    def __init__(
+        self, formats: Sequence[str] = DEFAULT_DATE_FORMATS, timestamps: Timestamps = Timestamps.REFUSE
+    ) -> None:
+        """Takes `strptime` formats such as `%m/%d/%Y`, and what a time of day behind the date means.
 
         Raises:
             InvalidInput: a format does not give year, month and day.
         """
         if not 1 <= len(formats) <= MAX_DATE_FORMATS:
             raise InvalidInput(f"give between 1 and {MAX_DATE_FORMATS} date formats", field="date_format")
-        for pattern in formats:
-            _check_format(pattern)
-        self._formats = tuple(formats)
+        self._patterns = tuple(formats)
+        self._is_default = self._patterns == DEFAULT_DATE_FORMATS
+        self._formats = tuple(DateFormat(pattern, padded_only=self._is_default) for pattern in formats)
+        self._timestamps = timestamps
         self._expected = (
             "that begins with the year, such as 2024-09-19"
-            if self._formats == DEFAULT_DATE_FORMATS
-            else f"written as {' or '.join(self._formats)}"
+            if self._is_default
+            else f"written as {' or '.join(self._patterns)}"
         )
-        # The same few dates come again and again, and `strptime` is the slowest part of a row.
-        self._dates_of = lru_cache(maxsize=4096)(self._read_all)
+        # The same few dates come again and again, and to read one is the slowest part of a row.
+        self._written_in = lru_cache(maxsize=4096)(self._read_all)
 
-    def read(self, cell: str) -> date:
-        """The date that a cell means.
+    def read(self, cell: str, zone: tzinfo = UTC) -> date:
+        """The date that a cell means, for a store in a time zone.
 
         Raises:
-            CellRefused: no format fits, two formats disagree about it, or no calendar of ours has it.
+            CellRefused: no format fits, two formats disagree about it, it has a time of day that may mean
+                another day, or no calendar of ours has it.
         """
         text = cell.strip()
-        dates = self._dates_of(text) if len(text) <= LONGEST_NUMBER else []
-        if not dates:
-            raise CellRefused(f"{shown(text)} is not a date {self._expected}")
-        if len(dates) > 1:
+        found = self._written_in(text) if len(text) <= LONGEST_NUMBER else ()
+        if not found:
+            raise CellRefused(f"{shown(text)} is not a date {self._expected}{self._hint(text)}")
+        written, *others = found
+        if others:
             # To believe the first would be to guess which of day and month comes first.
-            raise CellRefused(f"{shown(text)} may be {' or '.join(map(str, dates))}: the formats disagree")
+            days = " or ".join(str(each.day) for each in found)
+            raise CellRefused(f"{shown(text)} may be {days}: the formats disagree")
+        day = written.day
         try:
-            return _CALENDAR_DATE.validate_python(dates[0])
+            day = _CALENDAR_DATE.validate_python(day)
         except ValidationError as error:
             raise CellRefused(f"{shown(text)} {error.errors(include_url=False)[0]['msg']}") from None
+        return day if written.is_midnight else self._day_at(written, text, zone)
 
-    def _read_all(self, text: str) -> list[date]:
-        found: dict[date, None] = {}
-        for pattern in self._formats:
-            with suppress(ValueError):
-                found[_parse(text, pattern)] = None
-        return list(found)
+    def _day_at(self, written: WrittenDate, text: str, zone: tzinfo) -> date:
+        match self._timestamps:
+            case Timestamps.WRITTEN:
+                return written.day
+            case Timestamps.LOCAL:
+                return written.local_day(zone)
+            case Timestamps.REFUSE:
+                raise CellRefused(
+                    f"{shown(text)} has a time of day: --timestamps local takes the date in the store's time "
+                    "zone, --timestamps written the date as it stands"
+                )
 
+    def _read_all(self, text: str) -> tuple[WrittenDate, ...]:
+        found: dict[date, WrittenDate] = {}
+        for each in self._formats:
+            written = read_written_date(text, each)
+            if written is not None:
+                found.setdefault(written.day, written)
+        return tuple(found.values())
 
-def _check_format(pattern: str) -> None:
-    # Days that differ from the first by nothing but the day, the month or the year.
-    probes = (date(2024, 2, 3), date(2024, 2, 4), date(2024, 3, 3), date(2025, 2, 3))
-    try:
-        complete = all(_parse(day.strftime(pattern), pattern) == day for day in probes)
-    except (ValueError, re.error):
-        complete = False
-    if not complete:
-        raise InvalidInput(
-            f"{shown(pattern)} is not a date format with year, month and day, such as %m/%d/%Y or %d.%m.%Y",
-            field="date_format",
-        )
-
-
-def _parse(text: str, pattern: str) -> date:
-    return datetime.strptime(text, pattern).date()  # noqa: DTZ007 - a date has no zone
+    def _hint(self, text: str) -> str:
+        """Which option reads a date that is refused, as the end of the sentence."""
+        if _SIX_DIGITS.fullmatch(text) and _GS1 not in self._patterns:
+            return f"; six digits are read as year, month and day (GS1) with --date-format {_GS1}"
+        numbers = _NUMBERS.fullmatch(text)
+        if numbers is None or not self._is_default:
+            return ""
+        first, separator, second, last = numbers.groups()
+        if len(first) == len("2024"):
+            candidates = ["%Y-%m-%d".replace("-", separator)]
+        else:
+            year = "%Y" if len(last) == len("2024") else "%y"
+            candidates = [
+                separator.join((*day_and_month, year)) for day_and_month in (("%d", "%m"), ("%m", "%d"))
+            ]
+        readers = (DateFormat(pattern, padded_only=False) for pattern in candidates)
+        fitting = [each.pattern for each in readers if each.read(text) is not None]
+        return f"; --date-format {' or '.join(fitting)} reads it" if fitting and second else ""

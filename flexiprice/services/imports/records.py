@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 from typing import cast
 
 from flexiprice.errors import InvalidInput
@@ -24,16 +25,26 @@ class FileFormat(StrEnum):
     NDJSON = "ndjson"
 
 
+_NOTHING: Mapping[str | None, str] = MappingProxyType({})
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """The cells of one record by column name, or the `fault` that made it unreadable.
 
-    `line` is the first line that it stands on. A cell is None where NDJSON says null.
+    `line` is the first line that it stands on. A cell is None where NDJSON says null. What NDJSON says
+    that is neither text nor a number is in `unreadable`, by name: what it is instead.
     """
 
     line: int
     cells: Mapping[str, str | None] = field(default_factory=dict[str, str | None])
     fault: str | None = None
+    unreadable: Mapping[str | None, str] = field(default_factory=lambda: _NOTHING)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the record names, readable or not."""
+        return (*self.cells, *(name for name in self.unreadable if name is not None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,16 +184,50 @@ def _json_records(source: _LineSource) -> Iterator[Record]:
             yield _json_record(line)
 
 
+class _RepeatedNames(dict[str, object]):
+    """An object that names one of its values twice."""
+
+
 def _json_record(line: Line) -> Record:
     try:
         # Numbers stay text: a price must not become a float, nor an endless one an integer.
-        value = cast(object, json.loads(line.text, parse_float=str, parse_int=str))
+        value = cast(
+            object,
+            json.loads(
+                line.text,
+                parse_float=str,
+                parse_int=str,
+                parse_constant=_no_number,
+                object_pairs_hook=_json_object,
+            ),
+        )
     except (ValueError, RecursionError) as error:
         return Record(line.number, fault=f"not JSON: {error}")
     if not isinstance(value, dict):
         return Record(line.number, fault="not a JSON object")
+    if isinstance(value, _RepeatedNames):
+        return Record(line.number, fault="names a field twice: which of its values holds cannot be known")
     cells = cast(dict[str, object], value)
+    unreadable: dict[str | None, str] = {}
     for name, cell in cells.items():
         if cell is not None and not isinstance(cell, str):
-            return Record(line.number, fault=f"{name[:64]!r} is neither text nor a number")
-    return Record(line.number, cast(dict[str, str | None], cells))
+            unreadable[name] = _kind(cell)
+    if not unreadable:
+        return Record(line.number, cast(dict[str, str | None], cells))
+    readable = {name: cell for name, cell in cells.items() if cell is None or isinstance(cell, str)}
+    return Record(line.number, readable, unreadable=unreadable)
+
+
+def _no_number(constant: str) -> object:
+    raise ValueError(f"{constant} is no number of JSON")
+
+
+def _json_object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    named = dict(pairs)
+    return named if len(named) == len(pairs) else _RepeatedNames(named)
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "a list" if isinstance(value, list) else "an object"

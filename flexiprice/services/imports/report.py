@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from flexiprice.services.imports.rows import BadRow
+from flexiprice.services.imports.rows import BadRow, DataWarning
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,10 +15,12 @@ class ImportReport:
         imported: rows that are in the tables now; each is one batch.
         bad: rows that were left out.
         bad_rows: the first of them, by line.
-        products_contradictory: products that the file describes in more than one way; the last one
-            is what is kept.
+        products_contradictory: products to which the file gives more than one name; the last one is
+            what is kept. A product with two prices, costs or categories is bad in all of its rows.
+        warnings: the first of what was read otherwise than it stands, and of columns that were not read.
+        warning_count: how many warnings there are in all.
         columns: which column of the file each field was read from.
-        unused_columns: columns that nothing was read from.
+        unused_columns: columns that nothing was read from; of an NDJSON file with very many, the first.
     """
 
     read: int
@@ -32,6 +34,8 @@ class ImportReport:
     batches_new: int
     batches_updated: int
     batches_unchanged: int
+    warnings: tuple[DataWarning, ...]
+    warning_count: int
     columns: Mapping[str, str]
     unused_columns: tuple[str, ...]
     duration_seconds: float

@@ -35,7 +35,8 @@ async def create_staging(session: AsyncSession) -> None:
     """Makes the empty temporary table, and keeps other imports waiting until the transaction ends."""
     # Two imports that update the same rows in different orders would end in a deadlock.
     await take_lock(session, Lock.IMPORTS)
-    await session.execute(text("DROP TABLE IF EXISTS pg_temp.import_rows, pg_temp.import_products"))
+    tables = ", ".join(f"pg_temp.{name}" for name in ("import_rows", "import_products", "import_disputed"))
+    await session.execute(text(f"DROP TABLE IF EXISTS {tables}"))
     await session.execute(_CREATE)
 
 
@@ -45,12 +46,16 @@ async def stage_rows(session: AsyncSession, rows: Sequence[CatalogueRow]) -> Non
         await session.execute(_STAGE, {name: [getattr(row, name) for row in rows] for name in _COLUMNS})
 
 
+async def analyze_staging(session: AsyncSession) -> None:
+    """Lets the planner know how many rows there are."""
+    await session.execute(text("ANALYZE pg_temp.import_rows"))
+
+
 async def take_out_repeated(session: AsyncSession) -> AsyncIterator[BadRow]:
     """Takes out all rows of a batch but the first, and tells which.
 
     To add their quantities up, or to believe the last one, would be a guess at what they mean.
     """
-    await session.execute(text("ANALYZE pg_temp.import_rows"))
     repeated = await session.stream(_TAKE_OUT_REPEATED)
     async for line, first_line in repeated:
         reason = f"is the same batch as line {first_line}: give each a lot of its own, or make them one row"
@@ -67,11 +72,6 @@ async def merge_products(session: AsyncSession) -> MergeCounts:
 async def merge_batches(session: AsyncSession) -> MergeCounts:
     """Writes the batches that are new or differ from what is there; their products exist by now."""
     return await _merge(session, _COUNT_BATCHES, _UPDATE_BATCHES, _INSERT_BATCHES)
-
-
-async def count_contradictory_products(session: AsyncSession) -> int:
-    """How many products the staged rows describe in more than one way."""
-    return int((await session.execute(_COUNT_CONTRADICTORY)).scalar_one())
 
 
 async def _merge(
@@ -135,17 +135,7 @@ _TAKE_OUT_REPEATED = text(
     """
 )
 
-_COUNT_CONTRADICTORY = text(
-    """
-    SELECT count(*) FROM (
-        SELECT FROM pg_temp.import_rows
-        GROUP BY sku
-        HAVING count(DISTINCT (name, category, base_price, unit_cost)) > 1
-    ) AS contradictory
-    """
-)
-
-# The last row of a product in the file says what the product is.
+# Rows of one product differ in nothing but its name by now, and the last one says it.
 _DESCRIBE_PRODUCTS = text(
     """
     CREATE TEMPORARY TABLE import_products ON COMMIT DROP AS

@@ -1,0 +1,41 @@
+"""What the tests of the import share: a file into the tables, and what is there afterwards."""
+
+from collections.abc import Iterator
+from datetime import date
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from flexiprice.db.tables import Batch, Product, Store
+from flexiprice.services.imports.importer import FileLayout, import_catalogue
+from flexiprice.services.imports.report import ImportReport
+
+HEADER = "sku,name,category,base_price,unit_cost,quantity,expiry_date,lot,store\n"
+
+
+def pieces(content: bytes) -> Iterator[bytes]:
+    for start in range(0, len(content), 64):
+        yield content[start : start + 64]
+
+
+async def load(session: AsyncSession, content: bytes | str, layout: FileLayout | None = None) -> ImportReport:
+    raw = content.encode() if isinstance(content, str) else content
+    return await import_catalogue(session, pieces(raw), layout)
+
+
+async def load_rows(session: AsyncSession, *rows: str) -> ImportReport:
+    return await load(session, HEADER + "\n".join(rows))
+
+
+def reasons(report: ImportReport) -> list[tuple[int, str]]:
+    return [(row.line, "; ".join(map(str, row.problems))) for row in report.bad_rows]
+
+
+async def stock(session: AsyncSession) -> list[tuple[str, str, str, date, int]]:
+    query = (
+        select(Store.code, Product.sku, Batch.lot, Batch.expiry_date, Batch.quantity)
+        .join(Product, Product.id == Batch.product_id)
+        .join(Store, Store.id == Batch.store_id)
+        .order_by(Store.code, Product.sku, Batch.lot, Batch.expiry_date)
+    )
+    return [tuple(row) for row in await session.execute(query)]
