@@ -160,6 +160,9 @@ def _written(instant: datetime | None) -> str:
 
 
 def _read(text: str) -> datetime | None:
+    # Python reads dates without separators and week dates too; nobody who types those is understood.
+    if text[4:5] != "-" or text[5:6] == "W":
+        return None
     with suppress(ValueError):
         instant = datetime.fromisoformat(text)
         # Whoever types one without a zone means the zone of all other instants.

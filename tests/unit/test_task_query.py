@@ -106,3 +106,9 @@ def test_a_change_leads_back_to_the_first_page() -> None:
     place = RunPlace(_NOW, _NOW, UUID(int=1))
     assert TaskQuery(place=place).changed(task="a") == TaskQuery(task="a")
     assert TaskQuery(task="a").changed(place=place).place == place
+
+
+@pytest.mark.parametrize("text", ["20260310", "2026-W11-2", "2026W112", "260310", "1773100800"])
+def test_an_instant_without_separators_is_not_read_as_one(text: str) -> None:
+    assert read_task_query({"since": text}).since is None
+    assert read_task_query({"since": "2026-03-01T12:00"}).since == _NOW

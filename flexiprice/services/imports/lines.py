@@ -87,5 +87,5 @@ def _refuse_other_kinds(start: bytes, encoding: str) -> None:
             raise InvalidInput(f"the file is {meaning}")
     if start.startswith(_UTF_16) and codecs.lookup(encoding).name == "utf-8":
         raise InvalidInput(
-            "the file is UTF-16 text: give that as its encoding, or save it as UTF-8", field="encoding"
+            "the file is UTF-16 text: give --encoding utf-16, or save it as UTF-8", field="encoding"
         )
