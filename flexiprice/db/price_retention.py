@@ -1,15 +1,37 @@
 """Deletes what is past its time from the history of base prices."""
 
 from datetime import datetime
-from typing import Any, cast
 
-from sqlalchemy import CursorResult, and_, delete, exists, func, select
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased
 
-from flexiprice.db.base_price_tables import BasePrice, DeletedBatch
-from flexiprice.db.tables import Discount
 from flexiprice.domain.prior_price import PRIOR_PRICE_WINDOW
+
+# The last row of a deleted product holds no price.
+_DELETE = text(
+    """
+    WITH retention AS MATERIALIZED (
+        SELECT least(CAST(:instant AS timestamptz), min(opened_at) - CAST(:window AS interval)) AS instant
+        FROM discounts
+    ), deleted AS (
+        DELETE FROM base_prices AS ended
+        USING retention
+        WHERE ended.valid_from <= retention.instant AND (
+            ended.price IS NULL OR EXISTS (
+                SELECT FROM base_prices AS following
+                WHERE following.product_id = ended.product_id
+                    AND following.store_id = ended.store_id
+                    AND following.valid_from > ended.valid_from
+                    AND following.valid_from <= retention.instant
+            )
+        )
+        RETURNING 1
+    ), forgotten AS (
+        DELETE FROM deleted_batches USING retention WHERE deleted_at <= retention.instant
+    )
+    SELECT count(*) FROM deleted
+    """
+)
 
 
 async def drop_base_prices_before(session: AsyncSession, *, instant: datetime) -> int:
@@ -18,18 +40,5 @@ async def drop_base_prices_before(session: AsyncSession, *, instant: datetime) -
     Keeps what is in force, and whatever the prior price of an open discount may be found in: the 30 days
     before it opened, however long ago that was.
     """
-    first_opened = await session.scalar(select(func.min(Discount.opened_at)))
-    if first_opened is not None:
-        instant = min(instant, first_opened - PRIOR_PRICE_WINDOW)
-    next_ = aliased(BasePrice)
-    ended = exists().where(
-        next_.product_id == BasePrice.product_id,
-        next_.store_id == BasePrice.store_id,
-        next_.valid_from > BasePrice.valid_from,
-        next_.valid_from <= instant,
-    )
-    # The last row of a deleted product holds no price.
-    over = and_(BasePrice.valid_from <= instant, ended | BasePrice.price.is_(None))
-    deleted = await session.execute(delete(BasePrice).where(over))
-    await session.execute(delete(DeletedBatch).where(DeletedBatch.deleted_at <= instant))
-    return cast("CursorResult[Any]", deleted).rowcount
+    deleted = await session.execute(_DELETE, {"instant": instant, "window": PRIOR_PRICE_WINDOW})
+    return int(deleted.scalar_one())

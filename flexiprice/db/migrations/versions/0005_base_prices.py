@@ -15,40 +15,56 @@ depends_on = None
 
 _INSTANT = sa.TIMESTAMP(timezone=True)
 
-# Both statements are fast whatever the planner believes of the transition table, whose size it estimates from
-# the first statement of the session: rows are looked up by the primary key, one product at a time.
 # `clock_timestamp()` is read after the rows are locked, so of two changes the later one has the later
 # instant; `greatest` keeps that order where the clock is set back.
-_RECORD_BASE_PRICES = """
+# The latest row of each product is looked up by the primary key, one product at a time: that is fast whatever
+# the planner believes of the transition table, whose size it estimates from the session's first statement.
+_LATEST = """
+    FROM changed_products AS product
+    LEFT JOIN LATERAL (
+        SELECT price, valid_from, transaction_id
+        FROM base_prices
+        WHERE product_id = product.id AND store_id = 0
+        ORDER BY valid_from DESC
+        LIMIT 1
+    ) AS latest ON true
+    WHERE latest.price IS DISTINCT FROM CASE WHEN TG_OP = 'UPDATE' THEN product.base_price END
+"""
+# A transaction that has recorded prices before may replace its own rows. `ON CONFLICT` doubles the cost of an
+# insert, so the others do without.
+_RECORD_BASE_PRICES = f"""
     DECLARE
         changed_at CONSTANT timestamptz := clock_timestamp();
         this_transaction CONSTANT bigint := pg_current_xact_id()::text::bigint;
+        recorded_before CONSTANT boolean := coalesce(
+            current_setting('flexiprice.recorded_base_prices', true) = this_transaction::text, false
+        );
     BEGIN
         IF TG_OP = 'INSERT' THEN
             INSERT INTO base_prices (product_id, store_id, valid_from, price, transaction_id)
             SELECT id, 0, changed_at, base_price, this_transaction FROM changed_products;
-            RETURN NULL;
+        ELSIF recorded_before THEN
+            INSERT INTO base_prices (product_id, store_id, valid_from, price, transaction_id)
+            SELECT product.id, 0,
+                   CASE WHEN latest.transaction_id = this_transaction AND latest.valid_from >= now()
+                        THEN latest.valid_from
+                        ELSE greatest(changed_at, latest.valid_from + interval '1 microsecond') END,
+                   CASE WHEN TG_OP = 'UPDATE' THEN product.base_price END,
+                   this_transaction
+            {_LATEST}
+            ON CONFLICT (product_id, store_id, valid_from) DO UPDATE SET price = EXCLUDED.price;
+        ELSE
+            INSERT INTO base_prices (product_id, store_id, valid_from, price, transaction_id)
+            SELECT product.id, 0,
+                   greatest(changed_at, latest.valid_from + interval '1 microsecond'),
+                   CASE WHEN TG_OP = 'UPDATE' THEN product.base_price END,
+                   this_transaction
+            {_LATEST};
         END IF;
-        INSERT INTO base_prices (product_id, store_id, valid_from, price, transaction_id)
-        SELECT product.id, 0,
-               CASE WHEN latest.transaction_id = this_transaction AND latest.valid_from >= now()
-                    THEN latest.valid_from
-                    ELSE greatest(changed_at, latest.valid_from + interval '1 microsecond') END,
-               CASE WHEN TG_OP = 'UPDATE' THEN product.base_price END,
-               this_transaction
-        FROM changed_products AS product
-        LEFT JOIN LATERAL (
-            SELECT price, valid_from, transaction_id
-            FROM base_prices
-            WHERE product_id = product.id AND store_id = 0
-            ORDER BY valid_from DESC
-            LIMIT 1
-        ) AS latest ON true
-        WHERE latest.price IS DISTINCT FROM CASE WHEN TG_OP = 'UPDATE' THEN product.base_price END
-        ON CONFLICT (product_id, store_id, valid_from) DO UPDATE SET price = EXCLUDED.price;
+        PERFORM set_config('flexiprice.recorded_base_prices', this_transaction::text, true);
         RETURN NULL;
     END
-"""
+"""  # noqa: S608 - of constants
 _FORGET_BASE_PRICES = """
     BEGIN
         -- `TRUNCATE … RESTART IDENTITY` gives ids out again: the next product must not inherit a history.
