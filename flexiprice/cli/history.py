@@ -26,8 +26,8 @@ def history(
 ) -> None:
     """Show what a product's lowest price in a store was over time, as a chart and a table of its changes.
 
-    Reduced prices are recorded every six hours, base prices as they change. The prior price is the lowest of
-    the 30 days before a reduction began: what it must be announced against in the European Union.
+    The prior price is the lowest of the 30 days before a reduction began: what it must be announced against
+    in the European Union.
     """
     settings = command_settings()
 
@@ -46,16 +46,18 @@ def history(
 def _show(found: PriceHistory, *, now: datetime, days: int, currency: str) -> None:
     console = output()
     console.print(f"[bold]{plain(found.sku)}[/] in store {plain(found.store)}, prices in {currency}")
-    points = known_steps(found, since=now - timedelta(days=days))
-    if points:
-        prices = [(moment, price) for moment, price, _ in points]
+    if found.lowest_prices:
+        prices = [(period.valid_from, period.price) for period in found.lowest_prices]
         console.print(draw_steps(prices, until=now, width=min(console.width, _WIDEST)), markup=False)
         table = new_table("from", "price", "base price", numbers=("price", "base price"))
-        for moment, price, base_price in points:
-            table.add_row(instant(moment), f"{price:,.2f}", f"{base_price:,.2f}")
+        for moment, price in prices:
+            base_price = _base_price(found, moment)
+            table.add_row(
+                instant(moment), f"{price:,.2f}", "" if base_price is None else f"{base_price:,.2f}"
+            )
         console.print(table)
-    if not found.snapshots:
-        console.print(f"No reduced price was recorded in the last {days} days.")
+    else:
+        console.print(f"No price of the last {days} days is known.")
     console.print(f"Lowest price of the last 30 days: [bold]{found.lowest_30_days:,.2f}[/]")
     if found.reduction is not None:
         console.print(
@@ -64,26 +66,5 @@ def _show(found: PriceHistory, *, now: datetime, days: int, currency: str) -> No
         )
 
 
-def known_steps(found: PriceHistory, *, since: datetime) -> list[tuple[datetime, Decimal, Decimal]]:
-    """From when which price and which base price were in force; what is not known is left out.
-
-    Args:
-        found: with the snapshots and base prices since then.
-        since: where the first step begins at the earliest.
-    """
-    recorded = [(point.slot_at, point) for point in found.snapshots]
-    moments = {max(moment, since) for moment, _ in recorded}
-    moments |= {max(period.valid_from, since) for period in found.base_prices}
-    steps: list[tuple[datetime, Decimal, Decimal]] = []
-    for moment in sorted(moments):
-        reduced = next((point for slot_at, point in reversed(recorded) if slot_at <= moment), None)
-        base = next((each.price for each in reversed(found.base_prices) if each.valid_from <= moment), None)
-        if base is None and reduced is not None:
-            base = reduced.base_price
-        if base is None:
-            continue
-        # After a snapshot at base price, and before the first, the base price is in force.
-        price = reduced.price if reduced is not None and reduced.price < reduced.base_price else base
-        if not steps or steps[-1][1:] != (price, base):
-            steps.append((moment, price, base))
-    return steps
+def _base_price(found: PriceHistory, moment: datetime) -> Decimal | None:
+    return next((each.price for each in reversed(found.base_prices) if each.valid_from <= moment), None)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from heapq import heappop, heappush
 from typing import Final
 
 PRIOR_PRICE_WINDOW: Final = timedelta(days=30)
@@ -61,13 +62,41 @@ class Reduction:
 def lowest_price(periods: Iterable[PricePeriod], *, start: datetime, end: datetime) -> Decimal | None:
     """The lowest price in force at any moment from `start` until just before `end`; None where none is."""
     return min(
-        (
-            period.price
-            for period in periods
-            if period.valid_from < end and (period.valid_to is None or period.valid_to > start)
-        ),
+        (period.price for period in periods if period.valid_from < end and not _over(period, start)),
         default=None,
     )
+
+
+def lowest_over_time(periods: Iterable[PricePeriod], *, start: datetime, end: datetime) -> list[PricePeriod]:
+    """The lowest price from `start` until `end`, step by step; times of which none is known are left out."""
+    known = sorted(
+        (period for period in periods if period.valid_from < end and not _over(period, start)),
+        key=lambda period: period.valid_from,
+    )
+    moments = {max(period.valid_from, start) for period in known}
+    moments |= {period.valid_to for period in known if period.valid_to is not None and period.valid_to < end}
+    in_force: list[tuple[Decimal, int]] = []
+    steps: list[PricePeriod] = []
+    entered = 0
+    ends = sorted(moments)
+    for moment, ended_at in zip(ends, [*ends[1:], end], strict=False):
+        while entered < len(known) and known[entered].valid_from <= moment:
+            heappush(in_force, (known[entered].price, entered))
+            entered += 1
+        while in_force and _over(known[in_force[0][1]], moment):
+            heappop(in_force)
+        if not in_force:
+            continue
+        price = in_force[0][0]
+        if steps and (steps[-1].price, steps[-1].valid_to) == (price, moment):
+            steps[-1] = PricePeriod(price, steps[-1].valid_from, ended_at)
+        else:
+            steps.append(PricePeriod(price, moment, ended_at))
+    return steps
+
+
+def _over(period: PricePeriod, moment: datetime) -> bool:
+    return period.valid_to is not None and period.valid_to <= moment
 
 
 def reduced_periods(lines: Sequence[ReducedPrice]) -> list[PricePeriod]:

@@ -17,8 +17,14 @@ from flexiprice.db.planner import begin_bulk, keep_plans
 from flexiprice.db.prices_in_force import PRICES_IN_FORCE, prepare_prices_in_force
 from flexiprice.db.tables import PriceSnapshot, Product
 from flexiprice.db.temporary_table import create_temporary, drop_temporary
-from flexiprice.domain.prior_price import PRIOR_PRICE_WINDOW, PricePeriod, Reduction, lowest_price
-from flexiprice.services.price_periods import read_base_prices, read_price_periods
+from flexiprice.domain.prior_price import (
+    PRIOR_PRICE_WINDOW,
+    PricePeriod,
+    Reduction,
+    lowest_over_time,
+    lowest_price,
+)
+from flexiprice.services.price_periods import read_price_periods
 from flexiprice.services.prices import get_price
 from flexiprice.services.stores import get_store
 
@@ -65,6 +71,7 @@ class PriceHistory:
         lowest_30_days: the lowest price in force in the 30 days before now, the price now included.
         reduction: of the batch that has the lowest price now, with its prior price; None at base price.
         base_prices: in force in the days that were asked for, the oldest first.
+        lowest_prices: the lowest price in the days that were asked for, step by step, until now at most.
         snapshots: by slot. The first may be the last one before the days that were asked for, where it
             tells what was in force when they began. Before the first, and after one at base price, the base
             price was in force.
@@ -75,6 +82,7 @@ class PriceHistory:
     lowest_30_days: Decimal
     reduction: Reduction | None
     base_prices: tuple[PricePeriod, ...]
+    lowest_prices: tuple[PricePeriod, ...]
     snapshots: tuple[PricePoint, ...]
 
 
@@ -186,18 +194,26 @@ async def get_price_history(
     zone = ZoneInfo(shop.time_zone)
     begins_at = _midnight(start, zone) if start is not None else now - PRIOR_PRICE_WINDOW
     ends_at = _midnight(end + timedelta(days=1), zone) if end is not None and end < date.max else None
-    looked_at = now - PRIOR_PRICE_WINDOW
+    looked_at, shown_until = now - PRIOR_PRICE_WINDOW, now if ends_at is None else min(now, ends_at)
     product_id, store_id = price.product_id, price.store_id
-    known = await read_price_periods(session, product_id=product_id, store_id=store_id, since=looked_at)
-    lowest = lowest_price(known.all(), start=looked_at, end=now)
-    base_prices = await read_base_prices(session, product_id=product_id, since=begins_at)
+    known = await read_price_periods(
+        session, product_id=product_id, store_id=store_id, since=min(looked_at, begins_at)
+    )
+    periods = known.all()
+    lowest = lowest_price(periods, start=looked_at, end=now)
     own = and_(PriceSnapshot.product_id == product_id, PriceSnapshot.store_id == store_id)
     return PriceHistory(
         sku=price.sku,
         store=price.store,
         lowest_30_days=price.lowest_price if lowest is None else min(lowest, price.lowest_price),
         reduction=price.reduction,
-        base_prices=tuple(each for each in base_prices if ends_at is None or each.valid_from < ends_at),
+        base_prices=tuple(
+            period
+            for period in known.base
+            if (ends_at is None or period.valid_from < ends_at)
+            and (period.valid_to is None or period.valid_to > begins_at)
+        ),
+        lowest_prices=tuple(lowest_over_time(periods, start=begins_at, end=shown_until)),
         snapshots=tuple(await _points(session, own, begins_at, ends_at)),
     )
 

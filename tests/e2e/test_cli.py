@@ -134,6 +134,7 @@ async def test_the_history_of_a_product_is_drawn_and_told(stocked: Run, engine: 
     told = json.loads(stocked("history", "MILK", "--json").stdout)
     assert [(point["price"], point["base_price"]) for point in told["snapshots"]] == [("1.50", "2.00")]
     assert told["reduction"]["prior_price"] == "2.00"
+    assert [step["price"] for step in told["lowest_prices"]] == ["2.00", "1.50"]
 
 
 def test_without_a_worker_doctor_fails_and_says_what_to_do(run: Run) -> None:

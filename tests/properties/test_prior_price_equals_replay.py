@@ -151,6 +151,8 @@ async def _compare(
     price = await get_price(session, sku=sku, store=store, now=asked)
     at_instant = asked + timedelta(microseconds=1)
     assert history.lowest_30_days == replay.lowest(asked - WINDOW, at_instant), told
+    for step in history.lowest_prices:
+        assert step.price == replay.lowest(step.valid_from, step.valid_from + timedelta(microseconds=1)), told
     found = {batch.batch_id: batch.reduction for batch in price.batches if batch.reduction is not None}
     assert found.keys() == replay.reduced_since.keys(), told
     for batch, reduction in found.items():

@@ -8,6 +8,7 @@ from flexiprice.domain.prior_price import (
     ReducedPrice,
     Reduction,
     find_reduction,
+    lowest_over_time,
     lowest_price,
     reduced_periods,
 )
@@ -92,3 +93,28 @@ def test_lowest_price_looks_from_start_until_just_before_end() -> None:
     periods = [base("1.00", -2, -1), base("2.00", -1, 0), base("0.50", 0)]
     assert lowest_price(periods, start=NOON - DAY, end=NOON) == Decimal("2.00")
     assert lowest_price(periods, start=NOON - 9 * DAY, end=NOON - 2 * DAY) is None
+
+
+def test_lowest_over_time_tells_each_step_and_leaves_out_what_is_not_known() -> None:
+    periods = [
+        base("3.00", -7, -4),
+        base("4.00", -4),
+        base("2.00", -3, -1),
+        base("2.00", -2, 0.5),
+        base("1.00", 2),
+        base("9.00", -20, -12),
+    ]
+    steps = lowest_over_time(periods, start=NOON - 10 * DAY, end=NOON + DAY)
+    assert steps == [
+        base("3.00", -7, -4),
+        base("4.00", -4, -3),
+        base("2.00", -3, 0.5),
+        base("4.00", 0.5, 1),
+    ]
+    assert lowest_over_time(periods, start=NOON - 5 * DAY, end=NOON - 4.5 * DAY) == [base("3.00", -5, -4.5)]
+    assert lowest_over_time(periods, start=NOON - 11 * DAY, end=NOON - 9 * DAY) == []
+
+
+def test_gap_in_what_is_known_separates_equal_prices() -> None:
+    periods = [base("3.00", -7, -5), base("3.00", -4, -2)]
+    assert lowest_over_time(periods, start=NOON - 10 * DAY, end=NOON) == periods
