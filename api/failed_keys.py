@@ -6,10 +6,12 @@ from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final
 
 from arq.connections import ArqRedis
+from redis.exceptions import RedisError
 
 from flexiprice.errors import TooManyWrongKeys
 from flexiprice.jobs.keys import failed_keys_key
 from flexiprice.jobs.redis import UNAVAILABLE
+from flexiprice.jobs.redis_replies import sentence_of
 from flexiprice.telemetry import get_logger
 
 _WINDOW_SECONDS: Final = 60
@@ -52,8 +54,8 @@ class FailedKeys:
         try:
             everywhere, seconds = await self._count_everywhere(name)
             self._keep(name, 0, time.monotonic() + seconds, at_least=everywhere)
-        except UNAVAILABLE:
-            _log.warning("wrong_keys_counted_by_this_process_alone", reason="Redis does not answer")
+        except (*UNAVAILABLE, RedisError) as error:
+            _log.warning("wrong_keys_counted_by_this_process_alone", reason=sentence_of(error))
         if self._counted.get(name, (0, 0.0))[0] >= self._limit:
             _log.warning("too_many_wrong_keys", address=address, limit=self._limit)
         self._refuse_beyond(address, most=self._limit)

@@ -41,7 +41,7 @@ from api.transactions import Transactions
 from flexiprice.db.pool_use import pool_use
 from flexiprice.errors import InvalidSettings
 from flexiprice.metrics import Metrics
-from flexiprice.resources import open_resources
+from flexiprice.resources import open_resources, require_usable_redis
 from flexiprice.settings import Settings, load_settings
 from flexiprice.telemetry import configure_logging, get_logger
 
@@ -144,6 +144,7 @@ def __getattr__(name: str) -> FastAPI:
     try:
         settings = load_settings()
         app = create_app(settings)
+        require_usable_redis(settings, program="flexiprice-api")
     except InvalidSettings as error:
         # One line for whoever starts the server, instead of a traceback through it.
         raise SystemExit(f"flexiprice-api: {error.message}") from None

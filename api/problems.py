@@ -8,6 +8,7 @@ from typing import Any, Final
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from redis.exceptions import RedisError
 from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -16,6 +17,7 @@ from starlette.routing import Match
 from api.schemas.problem import FieldError, Problem
 from flexiprice.db.sqlstate import BAD_VALUE, sqlstate_of
 from flexiprice.errors import FlexiPriceError, InvalidPolicy, TooManyWrongKeys
+from flexiprice.jobs.redis import redis_errors
 from flexiprice.telemetry import get_logger
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -94,7 +96,7 @@ def _plain_error(error: FieldError) -> FieldError:
 
 def install_problem_handlers(app: FastAPI) -> None:
     """Makes every error that an endpoint lets out a problem; unexpected ones are `RequestContext`'s."""
-    for kind in (FlexiPriceError, RequestValidationError, HTTPException, DBAPIError):
+    for kind in (FlexiPriceError, RequestValidationError, HTTPException, DBAPIError, RedisError):
         app.add_exception_handler(kind, _answer)
 
 
@@ -133,6 +135,8 @@ def problem_of(error: Exception) -> ProblemResponse | None:
             return ProblemResponse(error.status_code, code, str(error.detail), headers=error.headers)
         case DBAPIError():
             return _database_problem(error)
+        case RedisError():
+            return _redis_problem(error)
         case _:
             return None
 
@@ -176,6 +180,17 @@ def _field_error(details: Mapping[str, Any]) -> FieldError:
     if details["type"] == "extra_forbidden":
         reason = "there is no such field"
     return FieldError(field=".".join(path) or source, reason=reason)
+
+
+def _redis_problem(error: RedisError) -> ProblemResponse | None:
+    # A net below the calls that translate by themselves.
+    try:
+        with redis_errors():
+            raise error
+    except FlexiPriceError as known:
+        return _flexiprice_problem(known)
+    except RedisError:
+        return None
 
 
 def _database_problem(error: DBAPIError) -> ProblemResponse | None:

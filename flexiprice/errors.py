@@ -112,7 +112,10 @@ class DatabaseNotMigrated(DatabaseUnavailable):
 
 
 class RedisUnavailable(TransientError):
-    """Redis does not answer, or ended the connection."""
+    """Redis does not answer, or ended the connection; or it answers and refuses for now what it is asked.
+
+    `details["answers"]` is true where it answers; the message is then fit for anybody.
+    """
 
     code = "redis_unavailable"
 

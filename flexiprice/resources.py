@@ -1,7 +1,9 @@
 """The only place that wires settings to a database engine, a Redis pool and the task queue."""
 
+import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from arq.connections import ArqRedis
@@ -9,9 +11,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from flexiprice.db.engine import create_engine
 from flexiprice.db.work import Work
+from flexiprice.errors import RedisUnavailable
 from flexiprice.jobs.client import TaskQueue
-from flexiprice.jobs.redis import create_redis
+from flexiprice.jobs.redis import create_redis, redis_errors
 from flexiprice.settings import Settings
+
+# A program starts without a Redis that is away; it asks no longer than this whether one is there.
+_START_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +82,27 @@ async def open_job_broker(settings: Settings, *, program: str) -> AsyncGenerator
     finally:
         await tasks.aclose()
         await redis.aclose(close_connection_pool=True)
+
+
+def require_usable_redis(settings: Settings, *, program: str) -> None:
+    """Makes sure, before a program serves, that Redis does not refuse it; one that is away is no reason.
+
+    Raises:
+        InvalidSettings: Redis refuses the user, or is a cluster or a Sentinel; the message says what to do.
+    """
+
+    async def ask() -> None:
+        with suppress(RedisUnavailable, TimeoutError):
+            async with (
+                asyncio.timeout(_START_SECONDS),
+                open_job_broker(settings, program=program) as broker,
+            ):
+                with redis_errors():
+                    await broker.redis.ping()
+
+    # Servers load an application on a loop that runs already.
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        thread.submit(asyncio.run, ask()).result()
 
 
 @asynccontextmanager

@@ -4,6 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 from typing import Annotated, Final
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
@@ -17,6 +18,10 @@ _NOT_TWO_DECIMALS: Final = frozenset(
     "BHD BIF CLP CLF DJF GNF IQD ISK JOD JPY KMF KRW KWD LYD OMR "
     "PYG RWF TND UGX UYI UYW VND VUV XAF XOF XPF".split()
 )
+# What a URL names between user and path: hosts with their ports, by comma.
+_HOSTS: Final = re.compile(r"(?:(?:\[[0-9A-Fa-f:.]+\]|[^:\[\],@\s]+)(?::[0-9]{1,5})?(?:,|$))+", re.ASCII)
+_BROKEN_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_DATABASE_PATH: Final = re.compile(r"/?|/[0-9]{1,9}/?", re.ASCII)
 _ORIGIN: Final = re.compile(
     r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?", re.IGNORECASE | re.ASCII
 )
@@ -28,13 +33,45 @@ def _database_url(url: SecretStr) -> SecretStr:
 
 
 def _redis_url(url: SecretStr) -> SecretStr:
+    text = url.get_secret_value()
     schemes = ("redis://", "rediss://", "unix://", "redis+sentinel://", "rediss+sentinel://")
-    if not url.get_secret_value().startswith(schemes):
+    if not text.startswith(schemes):
         raise ValueError(
             "must look like redis://[:password@]host:6379/0, rediss://… for TLS, unix://path, or "
             "redis+sentinel://[:password@]host:26379,host2:26379/service/0 for Sentinel"
         )
+    require_encoded_credentials(text, has_host=not text.startswith("unix://"))
+    try:
+        path = urlsplit(text).path
+    except ValueError:
+        # Its message may tell a part of the URL.
+        raise ValueError("cannot be read as a URL") from None
+    if text.startswith(("redis://", "rediss://")) and not _DATABASE_PATH.fullmatch(path):
+        raise ValueError("the database after the host must be a number: redis://host:6379/0")
     return url
+
+
+def require_encoded_credentials(url: str, *, has_host: bool = True) -> None:
+    """Makes sure that no character of user or password ends them early, as `#` in `user:sec#ret@host` does.
+
+    Args:
+        url: with its scheme.
+        has_host: whether a host follows user and password; a path follows at once where none does.
+
+    Raises:
+        ValueError: one does; the message tells no part of the URL.
+    """
+    rest = url.partition("://")[2]
+    authority = re.split("[/?#]", rest, maxsplit=1)[0]
+    user_info, at_sign, hosts = authority.rpartition("@")
+    beyond = rest[len(authority) :]
+    is_odd = bool(hosts and not _HOSTS.fullmatch(hosts)) if has_host else bool(hosts)
+    is_cut = not at_sign and "@" in beyond and (has_host or "@" in beyond.partition("?")[2])
+    if is_odd or is_cut or "#" in rest or set("@[]") & set(user_info) or _BROKEN_ESCAPE.search(rest):
+        raise ValueError(
+            "cannot be read as a URL: in user, password and options, "
+            "#, /, ?, @ and % must be written %23, %2F, %3F, %40 and %25"
+        )
 
 
 def _long_enough(key: SecretStr) -> SecretStr:

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from api.monitor.history import STEP, WINDOW, HistoryReader
 from api.monitor.readings import Fleet, QueuePoint, Reach, Snapshot, read_fleet, step_of
-from flexiprice.errors import FlexiPriceError
+from flexiprice.errors import FlexiPriceError, InvalidSettings
 from flexiprice.resources import Resources
 from flexiprice.settings import Queue
 from flexiprice.telemetry import get_logger
@@ -55,7 +55,11 @@ class Live:
         while True:
             began = time.monotonic()
             self._wanted.clear()
-            await self._look()
+            try:
+                await self._look()
+            except Exception:  # noqa: BLE001 -- whatever it is
+                # Pages that show for ever how things stood would be worse than one reading that is missing.
+                _log.exception("reading_failed")
             self._read.set()
             for watcher, render in list(self._watchers.items()):
                 # Whoever went away while another was told is not told any more.
@@ -153,7 +157,8 @@ class Live:
         except TimeoutError:
             return None, before.after_silence(datetime.now(UTC), "does not answer in time")
         except FlexiPriceError as error:
-            return None, before.after_silence(datetime.now(UTC), error.message)
+            refuses = bool(error.details.get("answers")) or isinstance(error, InvalidSettings)
+            return None, before.after_silence(datetime.now(UTC), error.message, refuses=refuses)
         except DBAPIError as error:
             _log.warning("not_read", reason=str(error.orig))
             return None, before.after_silence(datetime.now(UTC), "refuses what it is asked; the log says why")

@@ -26,7 +26,7 @@ from api.request_context import RequestContext
 from api.security import LOOPBACK_IS_OPEN
 from flexiprice.errors import InvalidSettings
 from flexiprice.jobs.ending import cancelled
-from flexiprice.resources import open_resources
+from flexiprice.resources import open_resources, require_usable_redis
 from flexiprice.settings import Settings, load_settings
 from flexiprice.telemetry import configure_logging, get_logger
 
@@ -107,6 +107,7 @@ def __getattr__(name: str) -> FastAPI:
     try:
         settings = load_settings()
         app = create_app(settings)
+        require_usable_redis(settings, program="flexiprice-monitor")
     except InvalidSettings as error:
         # One line for whoever starts the server, instead of a traceback through it.
         raise SystemExit(f"flexiprice-monitor: {error.message}") from None

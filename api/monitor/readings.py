@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from api.monitor.history import STEP, History
+from flexiprice.jobs.broker_info import BrokerRisk, find_broker_info, probe_writes
 from flexiprice.jobs.client import TaskQueue
 from flexiprice.jobs.dead_letters import DeadLetterCounts, count_dead_letters
 from flexiprice.jobs.fleet import LiveWorker
@@ -29,21 +30,23 @@ class Reach:
         away_since: when it was first found to be silent; None while it answers.
         slow_since: since when its answers take long; None while they do not.
         reason: why it is away.
+        refuses: it answers, and refuses what it is asked; `reason` is then the whole sentence.
     """
 
     seconds: float | None = None
     away_since: datetime | None = None
     slow_since: datetime | None = None
     reason: str = ""
+    refuses: bool = False
 
     def after_answer(self, now: datetime, seconds: float) -> "Reach":
         """How it answers, as it just did."""
         slow_since = (self.slow_since or now) if seconds >= SLOW_SECONDS else None
         return Reach(seconds=seconds, slow_since=slow_since)
 
-    def after_silence(self, now: datetime, reason: str) -> "Reach":
+    def after_silence(self, now: datetime, reason: str, *, refuses: bool = False) -> "Reach":
         """How it answers, as it just did not."""
-        return Reach(away_since=self.away_since or now, reason=reason)
+        return Reach(away_since=self.away_since or now, reason=reason, refuses=refuses)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +60,8 @@ class Fleet:
         schedules: all of them.
         active: the jobs that run, those that have run longest first.
         dead_letters: how many tasks need a person, and why.
+        evicts: the policy by which Redis drops keys when memory is short; None where it drops none, or its
+            user may not ask.
     """
 
     at: datetime
@@ -65,6 +70,7 @@ class Fleet:
     schedules: tuple[ScheduleState, ...]
     active: tuple[JobStatus, ...]
     dead_letters: DeadLetterCounts = field(default_factory=DeadLetterCounts)
+    evicts: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,8 +135,12 @@ async def read_fleet(tasks: TaskQueue, *, now: datetime) -> Fleet:
     """Reads all there is in Redis.
 
     Raises:
-        RedisUnavailable: Redis does not answer.
+        RedisUnavailable: Redis does not answer, or takes no writes: then no worker can show that it lives.
+        InvalidSettings: Redis refuses us.
     """
+    await probe_writes(tasks.redis)
+    broker = await find_broker_info(tasks.redis)
+    evicts = broker is not None and BrokerRisk.EVICTS in broker.risks
     return Fleet(
         at=now,
         workers=await tasks.live_workers(),
@@ -138,4 +148,5 @@ async def read_fleet(tasks: TaskQueue, *, now: datetime) -> Fleet:
         schedules=await list_schedules(tasks, now=now),
         active=await list_active(tasks),
         dead_letters=await count_dead_letters(tasks.redis),
+        evicts=broker.eviction_policy if broker is not None and evicts else None,
     )

@@ -71,6 +71,7 @@ def verdict(now: Snapshot) -> tuple[Finding, ...]:
     # What was read before a server went away says nothing of now.
     if now.redis.away_since is None and now.fleet is not None:
         findings += [
+            *_broker(now.fleet),
             *_workers(now, now.fleet),
             *(finding for queue in now.fleet.queues for finding in _queue(now, queue)),
             *_dead_letters(now.fleet.dead_letters),
@@ -83,13 +84,21 @@ def verdict(now: Snapshot) -> tuple[Finding, ...]:
 
 def _reach(server: str, reach: Reach, consequence: str) -> Iterator[Finding]:
     if reach.away_since is not None:
-        what = f"{server} does not answer"
+        what = f"{server} refuses its work" if reach.refuses else f"{server} does not answer"
         advice = f"{consequence} Start it, or look at its log. ({reach.reason})"
+        if reach.refuses:
+            advice = f"{reach.reason}. {consequence}"
         yield Finding(Level.BAD, what, reach.away_since, advice, "/broker")
     elif reach.slow_since is not None:
         what = f"{server} is slow: {reach.seconds or 0:.1f} s for an answer"
         advice = "Look at the load of its machine, and at what else uses it."
         yield Finding(Level.WARNING, what, reach.slow_since, advice, "/broker")
+
+
+def _broker(fleet: Fleet) -> Iterator[Finding]:
+    if fleet.evicts is not None:
+        what = f"Redis drops keys when memory is short ({fleet.evicts}): tasks get lost"
+        yield Finding(Level.BAD, what, None, "Set maxmemory-policy to noeviction.", "/broker")
 
 
 def _workers(now: Snapshot, fleet: Fleet) -> Iterator[Finding]:

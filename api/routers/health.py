@@ -16,6 +16,7 @@ from api.schemas.health import Check, Liveness, Readiness, ReadinessStatus
 from api.transactions import Transactions
 from flexiprice.db.migrate import is_current
 from flexiprice.errors import DatabaseBusy, FlexiPriceError
+from flexiprice.jobs.broker_info import probe_writes
 from flexiprice.telemetry import get_logger
 
 router = APIRouter(prefix="/health", tags=["health"], route_class=ApiRoute)
@@ -59,7 +60,7 @@ async def read_readiness(resources: OpenResources, request: Request, response: R
         return Check(ok=False, detail="the schema is not up to date: run `flexiprice migrate`")
 
     async def redis() -> Check:
-        await resources.tasks.live_workers()
+        await probe_writes(resources.redis)
         return Check(ok=True, detail="Redis answers")
 
     async def worker() -> Check:
@@ -98,8 +99,9 @@ async def _checked(name: str, check: Callable[[], Awaitable[Check]]) -> Check:
 
 
 def _without_particulars(error: FlexiPriceError) -> str:
-    # Anybody may ask for readiness; hosts and users are for the log. What PostgreSQL's codes mean names none.
-    if error.details.get("sqlstate"):
+    # Anybody may ask for readiness; hosts and users are for the log. What PostgreSQL's codes and the error
+    # replies of Redis mean names none.
+    if error.details.get("sqlstate") or error.details.get("answers"):
         return error.message
     return {
         "database_unavailable": "PostgreSQL does not answer",

@@ -4,12 +4,13 @@ import asyncio
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Request, Response
+from redis.exceptions import RedisError
 
 from api.deps import Now, OpenResources
 from api.key_check import EnvironmentKey
 from api.scopes import holder_in, require_scope
 from flexiprice.domain.access import Scope
-from flexiprice.errors import RedisUnavailable
+from flexiprice.errors import FlexiPriceError
 from flexiprice.jobs.fleet_snapshot import take_snapshot
 from flexiprice.metrics import CONTENT_TYPE, FleetSnapshot, Metrics
 from flexiprice.services.key_ring import KeyHolder
@@ -53,6 +54,6 @@ async def read_metrics(
     try:
         async with asyncio.timeout(_PATIENCE_SECONDS):
             snapshot = await take_snapshot(resources.tasks, now=now)
-    except (RedisUnavailable, TimeoutError) as error:
+    except (FlexiPriceError, RedisError, TimeoutError) as error:
         _log.debug("metrics_without_redis", error=str(error) or type(error).__name__)
     return Response(metrics.render(snapshot), media_type=CONTENT_TYPE)

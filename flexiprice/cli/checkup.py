@@ -1,6 +1,6 @@
 """What `flexiprice doctor` looks at, and what it advises."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -15,11 +15,17 @@ from flexiprice.db.engine import database_errors
 from flexiprice.db.migrate import is_current
 from flexiprice.db.partitions import count_missing_partitions
 from flexiprice.db.probe import limit_waits, require_writable
-from flexiprice.errors import DatabaseUnavailable, FlexiPriceError
+from flexiprice.errors import DatabaseUnavailable, FlexiPriceError, InvalidSettings, RedisUnavailable
+from flexiprice.jobs.broker_info import (
+    BrokerRisk,
+    find_broker_info,
+    probe_publishing,
+    probe_writes,
+    read_broker_version,
+)
 from flexiprice.jobs.dead_letters import DeadLetterCounts, count_dead_letters
 from flexiprice.jobs.declarations import SCHEDULES
 from flexiprice.jobs.fleet import LiveWorker
-from flexiprice.jobs.redis import redis_errors
 from flexiprice.jobs.schedule import next_tick
 from flexiprice.resources import open_database, open_job_broker
 from flexiprice.settings import Queue, Settings, unknown_variables
@@ -89,12 +95,13 @@ async def check_redis(settings: Settings, now: datetime) -> list[Finding]:
             findings = await _check_broker(broker.redis)
             workers = await broker.tasks.live_workers()
             dead_letters = await count_dead_letters(broker.redis)
+    except InvalidSettings as error:
+        return [Finding(Health.FAILED, "redis", error.message, "change that, or FLEXIPRICE_REDIS_URL")]
     except FlexiPriceError as error:
-        return [
-            Finding(
-                Health.FAILED, "redis", error.message, "start Redis or Valkey, or set FLEXIPRICE_REDIS_URL"
-            )
-        ]
+        advice = "start Redis or Valkey, or set FLEXIPRICE_REDIS_URL"
+        if error.details.get("answers"):
+            advice = "programs wait until it does again what it is asked; its log says more"
+        return [Finding(Health.FAILED, "redis", error.message, advice)]
     return [
         *findings,
         *_check_workers(workers),
@@ -150,22 +157,28 @@ async def _check_tables(session: AsyncSession) -> list[Finding]:
 
 
 async def _check_broker(redis: ArqRedis) -> list[Finding]:
-    with redis_errors():
-        facts: Mapping[str, object] = await redis.info()
-    name = "Valkey" if "valkey_version" in facts else "Redis"
-    version = facts.get("valkey_version") or facts.get("redis_version")
-    findings = [Finding(Health.OK, "redis", f"{name} {version}")]
-    policy = facts.get("maxmemory_policy", "noeviction")
-    if facts.get("maxmemory") and policy != "noeviction":
+    findings = [Finding(Health.OK, "redis", await read_broker_version(redis))]
+    try:
+        await probe_writes(redis)
+        await probe_publishing(redis)
+    except RedisUnavailable as error:
+        advice = "jobs wait until it does; nothing is lost"
+        findings.append(Finding(Health.FAILED, "redis", error.message, advice))
+    info = await find_broker_info(redis)
+    if info is None:
+        detail = "its user may not ask about eviction, persistence and memory"
+        findings.append(Finding(Health.WARNING, "redis", detail, "ACL SETUSER USER +info"))
+        return findings
+    if BrokerRisk.EVICTS in info.risks:
         findings.append(
             Finding(
                 Health.WARNING,
                 "redis",
-                f"when memory is short it drops keys ({policy}), jobs among them",
+                f"when memory is short it drops keys ({info.eviction_policy}), jobs among them",
                 "set maxmemory-policy to noeviction",
             )
         )
-    if not facts.get("aof_enabled"):
+    if BrokerRisk.FORGETS in info.risks:
         findings.append(
             Finding(
                 Health.WARNING,

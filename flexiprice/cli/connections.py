@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from flexiprice.db.engine import database_errors
 from flexiprice.db.work import Work
 from flexiprice.errors import DatabaseUnavailable
+from flexiprice.jobs.redis import redis_errors
 from flexiprice.resources import (
     Database,
     JobBroker,
@@ -85,7 +86,7 @@ def with_resources(settings: Settings, use: Callable[[Resources], Coroutine[Any,
     """
 
     async def run() -> T:
-        with database_errors():
+        with database_errors(), redis_errors():
             async with open_resources(settings, program=_PROGRAM) as resources:
                 return await use(resources)
 
@@ -101,7 +102,8 @@ def with_jobs(settings: Settings, use: Callable[[JobBroker], Coroutine[Any, Any,
     """
 
     async def run() -> T:
-        async with open_job_broker(settings, program=_PROGRAM) as broker:
-            return await use(broker)
+        with redis_errors():
+            async with open_job_broker(settings, program=_PROGRAM) as broker:
+                return await use(broker)
 
     return asyncio.run(run())

@@ -7,17 +7,17 @@ from typing import Any, Final, cast
 
 from arq.connections import ArqRedis
 from redis.asyncio.client import PubSub
+from redis.exceptions import RedisError
 
+from flexiprice.jobs import keys
 from flexiprice.jobs.ending import cancelled
 from flexiprice.jobs.redis import UNAVAILABLE
+from flexiprice.jobs.redis_replies import sentence_of
 from flexiprice.telemetry import get_logger
 
 _LOGGER = get_logger(__name__)
 _READ_TIMEOUT: Final = 5.0
 _LONGEST_PAUSE: Final = 2.0
-# A channel on which nothing is published, and that is always subscribed to. Where there is none, redis-py
-# asks whether a connection lives before it subscribes, and reads the answer while our reader is reading.
-_NOTHING: Final = "flexiprice:nothing"
 
 
 class Announcements:
@@ -34,6 +34,7 @@ class Announcements:
         self._confirmed: set[str] = set()
         self._pubsub: PubSub | None = None
         self._reader: asyncio.Task[None] | None = None
+        self._refused = False
 
     @asynccontextmanager
     async def listening(self, channel: str) -> AsyncGenerator[asyncio.Event]:
@@ -80,14 +81,24 @@ class Announcements:
                     await self._follow(pubsub)
             except UNAVAILABLE as error:
                 _LOGGER.debug("cannot listen for announcements", error=str(error))
+            except RedisError as error:
+                # Whoever listens looks from time to time too, so that it goes on, only slower.
+                self._note_refusal(error)
             finally:
                 self._pubsub = None
                 self._confirmed.clear()
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
 
+    def _note_refusal(self, error: RedisError) -> None:
+        if not self._refused:
+            self._refused = True
+            _LOGGER.warning("announcements_refused", reason=sentence_of(error))
+
     async def _follow(self, pubsub: PubSub) -> None:
-        await pubsub.subscribe(_NOTHING, *self._listeners)
+        # Where there is nothing to subscribe to, redis-py asks whether a connection lives before it
+        # subscribes, and reads the answer while our reader is reading.
+        await pubsub.subscribe(keys.NOTHING, *self._listeners)
         # From here on, whoever comes subscribes by itself.
         self._pubsub = pubsub
         while True:

@@ -1,4 +1,7 @@
-"""How Redis, or Valkey, is: its memory, its clients, and whether it keeps what is entrusted to it."""
+"""How Redis, or Valkey, is: its memory, its clients, and whether it keeps what is entrusted to it.
+
+A user without the right to INFO works all the same; of its server only name and version are known then.
+"""
 
 import re
 from collections.abc import Mapping
@@ -10,7 +13,11 @@ from typing import Any, Final, cast
 
 from arq.connections import ArqRedis
 
+from flexiprice.errors import InvalidSettings
+from flexiprice.jobs import keys
 from flexiprice.jobs.redis import redis_errors
+from flexiprice.jobs.redis_replies import RedisRefusal
+from flexiprice.jobs.traces import text
 
 _NEARLY_FULL: Final = 0.9
 _DATABASE: Final = re.compile(r"db\d+")
@@ -78,6 +85,7 @@ async def read_broker_info(redis: ArqRedis) -> BrokerInfo:
 
     Raises:
         RedisUnavailable: it does not answer.
+        InvalidSettings: its user may not ask that; the message tells the right that is missing.
     """
     with redis_errors():
         asked_at = perf_counter()
@@ -109,9 +117,60 @@ async def read_broker_info(redis: ArqRedis) -> BrokerInfo:
     )
 
 
+async def find_broker_info(redis: ArqRedis) -> BrokerInfo | None:
+    """How a broker is; None where its user may not ask that.
+
+    Raises:
+        RedisUnavailable: it does not answer.
+    """
+    try:
+        return await read_broker_info(redis)
+    except InvalidSettings as error:
+        if isinstance(error.__cause__, RedisRefusal):
+            return None
+        raise
+
+
+async def read_broker_version(redis: ArqRedis) -> str:
+    """Name and version of a broker, for which any user may ask.
+
+    Raises:
+        RedisUnavailable: it does not answer.
+        InvalidSettings: it refuses us.
+    """
+    with redis_errors():
+        facts: list[Any] = await redis.execute_command("HELLO")
+    told = {str(text(name)): value for name, value in zip(facts[::2], facts[1::2], strict=False)}
+    product = "Valkey" if told.get("server") == b"valkey" else "Redis"
+    return f"{product} {text(told.get('version', b'?'))}"
+
+
+async def probe_writes(redis: ArqRedis) -> None:
+    """Makes sure that a broker takes writes; what it writes is gone at once.
+
+    Raises:
+        RedisUnavailable: it does not answer, or refuses writes for now.
+        InvalidSettings: it refuses us.
+    """
+    with redis_errors():
+        await redis.set(keys.WRITE_PROBE, b"", px=1)
+
+
+async def probe_publishing(redis: ArqRedis) -> None:
+    """Makes sure that we may publish, to a channel on which nobody minds it.
+
+    Raises:
+        RedisUnavailable: the broker does not answer.
+        InvalidSettings: it refuses us.
+    """
+    with redis_errors():
+        await redis.publish(keys.NOTHING, b"")
+
+
 def _risks(facts: Mapping[str, Any], max_memory: int | None) -> tuple[BrokerRisk, ...]:
     found: list[BrokerRisk] = []
-    if max_memory is not None and facts.get("maxmemory_policy", "noeviction") != "noeviction":
+    # Without a limit too: one may be set at any time, and managed servers have one that they do not tell.
+    if facts.get("maxmemory_policy", "noeviction") != "noeviction":
         found.append(BrokerRisk.EVICTS)
     if not facts.get("aof_enabled"):
         found.append(BrokerRisk.FORGETS)

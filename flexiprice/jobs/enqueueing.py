@@ -102,7 +102,8 @@ class Enqueuer:
             keys.record_key(job_id),
             keys.queue_key(call.queue),
             keys.ABORTED_JOBS,
-            "" if schedule is None else keys.schedule_key(schedule),
+            # No key where there is no schedule: one outside of our prefixes may be forbidden to our user.
+            *(() if schedule is None else (keys.schedule_key(schedule),)),
         ]
         job_facts: list[EncodableT] = [
             job_id,

@@ -40,6 +40,12 @@ AWAITING_PARTS = "flexiprice:awaiting-parts"
 PAUSED_QUEUES = "flexiprice:paused-queues"
 
 
+# A channel on which nothing is told.
+NOTHING = "flexiprice:nothing"
+# Written and gone within a millisecond: whether Redis takes writes.
+WRITE_PROBE = "flexiprice:write-probe"
+
+
 def queue_key(queue: Queue) -> str:
     """The sorted set of a queue's jobs, by the instant at which they are due."""
     return f"{default_queue_name}:{queue.value}"

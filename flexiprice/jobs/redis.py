@@ -4,31 +4,38 @@ import asyncio
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar, cast
-from urllib.parse import unquote, urlsplit
 
 from arq.connections import ArqRedis
 from redis.asyncio import Redis
-from redis.asyncio.connection import AbstractConnection, ConnectionPool, SSLConnection, parse_url
+from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import EqualJitterBackoff
-from redis.exceptions import BusyLoadingError, NoScriptError, OutOfMemoryError, ReadOnlyError, RedisError
+from redis.exceptions import BusyLoadingError, NoScriptError, RedisError, ResponseError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from flexiprice.errors import InvalidSettings, RedisUnavailable
 from flexiprice.jobs import codec
+from flexiprice.jobs.redis_replies import (
+    CLUSTER_REFUSED,
+    SENTINEL_REFUSED,
+    RedisNotReady,
+    RedisRefusal,
+    ReplyParser,
+    sentence_of,
+)
+from flexiprice.jobs.redis_url import connection_options, sentinel_options
 from flexiprice.jobs.repairing import RepairingRedis
 from flexiprice.settings import PREFIX, Settings
 from flexiprice.telemetry import without_secrets
 
-# What Redis being away, restarting, full or changing its master looks like from here.
+# What Redis being away, restarting, full, read-only or changing its master looks like from here.
 UNAVAILABLE: Final = (
     RedisConnectionError,
     RedisTimeoutError,
+    RedisNotReady,
     BusyLoadingError,
-    OutOfMemoryError,
-    ReadOnlyError,
     # A script that was loaded on one master and is called on the next.
     NoScriptError,
     OSError,
@@ -38,18 +45,31 @@ UNAVAILABLE: Final = (
 _RETRY: Final = Retry(
     EqualJitterBackoff(cap=0.5, base=0.02), retries=4, supported_errors=(RedisConnectionError,)
 )
-_SENTINEL_PORT: Final = 26379
 
 RedisT = TypeVar("RedisT", bound=ArqRedis)
 
 
 @contextmanager
 def redis_errors() -> Generator[None]:
-    """Turns what Redis being away looks like into `RedisUnavailable`."""
+    """Turns what Redis being away, or refusing us, looks like into our own errors.
+
+    Raises:
+        RedisUnavailable: it does not answer, or does not do for now what it is asked.
+        InvalidSettings: it refuses us, and will until somebody changes that.
+    """
     try:
         yield
+    except RedisRefusal as error:
+        raise refused(error) from error
     except UNAVAILABLE as error:
+        if isinstance(error, RedisNotReady):
+            raise RedisUnavailable(f"{sentence_of(error)}; try again", answers=True) from error
         raise RedisUnavailable(f"Redis does not answer: {without_secrets(str(error))}") from error
+
+
+def refused(error: RedisRefusal) -> InvalidSettings:
+    """What a refusal is to an operator: something about the configuration."""
+    return InvalidSettings(f"{PREFIX}REDIS_URL: {sentence_of(error)}")
 
 
 def create_redis(settings: Settings, *, client_name: str) -> ArqRedis:
@@ -77,6 +97,7 @@ def create_redis_of(
     options: dict[str, Any] = {
         "client_name": client_name,
         "health_check_interval": 15,
+        "parser_class": ReplyParser,
         "redis_connect_func": sign_in,
         "retry": _RETRY,
         "retry_on_error": [RedisConnectionError],
@@ -89,6 +110,7 @@ def create_redis_of(
         # A connection that is made here and thrown away shows what is wrong with the URL's options.
         pool.make_connection()  # type: ignore[no-untyped-call]
     except (TypeError, ValueError, RedisError) as error:
+        # What is wrong with an option is told; none of them holds a part of the password.
         raise InvalidSettings(f"{PREFIX}REDIS_URL: {without_secrets(str(error))}") from None
     return kind(pool, job_serializer=codec.encode, job_deserializer=codec.decode)
 
@@ -98,9 +120,24 @@ async def sign_in(connection: AbstractConnection) -> None:
 
     Where it does not, to ask means to connect anew, and so to sign in and to ask: with a server that accepts
     connections and ends them at once, such as a proxy in front of a dead Redis, that would have no end.
+
+    Raises:
+        RedisRefusal: the server refuses us, or is one of a kind that FlexiPrice cannot work with.
     """
     connection.next_health_check = asyncio.get_running_loop().time() + connection.health_check_interval
     await connection.on_connect()
+    # Any user may ask this, one without the right to INFO too.
+    await connection.send_command("HELLO", check_health=False)  # type: ignore[no-untyped-call]
+    try:
+        facts = cast("list[object]", await connection.read_response())
+    except ResponseError:
+        # A proxy, perhaps; what the server does not support it says when it is asked for it.
+        return
+    mode = dict(zip(facts[::2], facts[1::2], strict=False)).get(b"mode")
+    if mode == b"cluster":
+        raise RedisRefusal(CLUSTER_REFUSED)
+    if mode == b"sentinel":
+        raise RedisRefusal(SENTINEL_REFUSED)
 
 
 class _SentinelPool(SentinelConnectionPool):
@@ -116,46 +153,15 @@ class _SentinelPool(SentinelConnectionPool):
 
 
 def _pool(url: str, options: dict[str, Any]) -> ConnectionPool:
-    from_url: dict[str, Any] = {**parse_url(url)}
-    if from_url.get("connection_class") is SSLConnection:
-        from_url.setdefault("ssl_check_hostname", True)
+    from_url = connection_options(url)
     if not url.startswith("unix://"):
         options["socket_keepalive"] = True
     return ConnectionPool(**(options | from_url))
 
 
 def _sentinel_pool(url: str, options: dict[str, Any]) -> SentinelConnectionPool:
-    """The pool for `redis+sentinel://[user:password@]host:port,host:port/service/database?option=value`.
-
-    User and password are those of the master; those of the sentinels, where they have any, are options
-    called `sentinel_username` and `sentinel_password`. Other options are as for `redis://`.
-    """
-    parts = urlsplit(url)
-    user_info, _, hosts = parts.netloc.rpartition("@")
-    service, _, database = parts.path.strip("/").partition("/")
-    if not service or not hosts:
-        raise ValueError("must name the sentinels and the service: redis+sentinel://host:26379/service/0")
-    query = f"?{parts.query}" if parts.query else ""
-    # Credentials, database and options mean what they mean in a plain URL, so the plain parser reads them.
-    scheme = parts.scheme.removesuffix("+sentinel")
-    plain = f"{scheme}://{user_info}{'@' if user_info else ''}sentinel/{database or 0}{query}"
-    from_url: dict[str, Any] = {**parse_url(plain)}
-    for name in ("host", "connection_class"):
-        from_url.pop(name, None)
-    own = {name: from_url.pop(f"sentinel_{name}", None) for name in ("username", "password")}
-    shared: dict[str, Any] = {"socket_keepalive": True}
-    if scheme == "rediss":
-        shared |= {"ssl": True, "ssl_check_hostname": True}
-        shared |= {name: value for name, value in from_url.items() if name.startswith("ssl_")}
-    sentinel_options = {**shared, "socket_connect_timeout": 2.0, "socket_timeout": 2.0}
-    sentinel_options |= {name: value for name, value in own.items() if value is not None}
-    sentinels = [_address(host) for host in hosts.split(",")]
-    manager = Sentinel(sentinels, sentinel_kwargs=sentinel_options)  # type: ignore[no-untyped-call]
-    return _SentinelPool(service, manager, **(options | shared | from_url))  # type: ignore[no-untyped-call]
-
-
-def _address(host: str) -> tuple[str, int]:
-    name, separator, port = host.strip().rpartition(":")
-    if not separator or host.endswith("]"):
-        return host.strip().strip("[]"), _SENTINEL_PORT
-    return unquote(name).strip("[]"), int(port)
+    from_url, own, sentinels, service = sentinel_options(url)
+    alive = {"socket_keepalive": True}
+    sentinel_kwargs = {**alive, "socket_connect_timeout": 2.0, "socket_timeout": 2.0, **own}
+    manager = Sentinel(sentinels, sentinel_kwargs=sentinel_kwargs)  # type: ignore[no-untyped-call]
+    return _SentinelPool(service, manager, **(options | alive | from_url))  # type: ignore[no-untyped-call]

@@ -26,7 +26,7 @@ local origin_from = 11
 if redis.call('EXISTS', job, result, in_progress) > 0 or call('ZSCORE', queue, id) then
   return {0, call('HGET', record, 'fingerprint') or ''}
 end
-if schedule ~= '' then
+if schedule then
   local last_tick = call('HGET', schedule, 'last_tick')
   if last_tick and tonumber(due) <= number(last_tick, 0) then
     return {0, fingerprint}

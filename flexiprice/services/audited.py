@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from sqlalchemy import select
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from flexiprice.db.engine import database_errors
@@ -58,7 +57,7 @@ async def record_made(sessions: async_sessionmaker[AsyncSession], changes: Seque
         with database_errors():
             async with sessions.begin() as session:
                 await record_audit(session, changes)
-    except (SQLAlchemyError, TransientError) as error:
+    except Exception as error:  # noqa: BLE001 -- whatever it is, it must not end who writes for all others
         for change in changes:
             # It has been made and cannot be taken back; the log is the next best place to find it.
             _LOGGER.error(  # noqa: TRY400 -- the change matters, not where writing it failed

@@ -51,6 +51,9 @@ OF_SERVERS: Final[tuple[OfServers, ...]] = (
     database_faults.statement_timeout,
     database_faults.lock_held,
     database_faults.restore,
+    server_faults.redis_without_replicas,
+    server_faults.redis_cannot_save,
+    server_faults.redis_without_master,
 )
 _LAST_LINES: Final = 8
 

@@ -1,6 +1,7 @@
 """Servers that restart, are killed, or answer no more, with jobs on their way."""
 
 import asyncio
+import signal
 import time
 from collections.abc import Callable
 
@@ -9,6 +10,9 @@ from tests.faults.stage import Stage
 from tests.faults.verdict import Verdict, end_of_those_hit, slowest_worker_after, verdict
 
 _AWAY_SECONDS = 2.0
+# Longer than workers that took it for a fault of their own lived, and than three leases.
+_REFUSES_SECONDS = 10.0
+_STOPS_WITHIN = 30.0
 
 
 async def redis_restart(stage: Stage, servers: BreakableServers) -> Verdict:
@@ -50,6 +54,42 @@ async def redis_frozen(stage: Stage, servers: BreakableServers) -> Verdict:
     await stage.until_ready(jobs)
     row = await _of_survivors(stage, jobs, await slowest_worker_after(stage, back_at), "Redis is away")
     return row.also(f"noticed after {noticed:.0f} s", as_it_should=noticed <= 30)
+
+
+async def redis_without_replicas(stage: Stage, servers: BreakableServers) -> Verdict:
+    """Redis refuses writes for 10 s: NOREPLICAS."""
+    return await _redis_refuses(stage, servers, "NOREPLICAS")
+
+
+async def redis_cannot_save(stage: Stage, servers: BreakableServers) -> Verdict:
+    """Redis refuses writes for 10 s: MISCONF."""
+    return await _redis_refuses(stage, servers, "MISCONF")
+
+
+async def redis_without_master(stage: Stage, servers: BreakableServers) -> Verdict:
+    """Redis is a replica whose master is away for 10 s: MASTERDOWN."""
+    return await _redis_refuses(stage, servers, "MASTERDOWN")
+
+
+async def _redis_refuses(stage: Stage, servers: BreakableServers, kind: str) -> Verdict:
+    """Two workers must wait it out; a third is told to stop meanwhile, and must."""
+    *waiting, stopped = await stage.start_workers(3, worker_grace="1")
+    jobs = await stage.enqueue(60, before=0.5)
+    await stage.until_started(jobs[:20])
+    with servers.unready_redis().refusing(kind):
+        began = time.monotonic()
+        stopped.signal(signal.SIGTERM)
+        code = await asyncio.to_thread(stopped.process.wait, _STOPS_WITHIN)
+        stopped_after = time.monotonic() - began
+        await asyncio.sleep(max(0.0, _REFUSES_SECONDS - stopped_after))
+    back_at = time.time()
+    stage.workers.remove(stopped)
+    await stage.until_ready(jobs)
+    recovery = await slowest_worker_after(stage, back_at)
+    row = await _of_survivors(stage, jobs, recovery, "redis_not_ready")
+    said = all(worker.said("redis_not_ready") == 1 and worker.said(kind) == 1 for worker in waiting)
+    note = f"a worker that was told to stop ended with {code} after {stopped_after:.0f} s"
+    return row.also(note, as_it_should=code == 0 and said)
 
 
 async def postgres_restart(stage: Stage, servers: BreakableServers) -> Verdict:

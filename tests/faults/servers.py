@@ -12,6 +12,7 @@ from flexiprice.embedded.postgres import EmbeddedPostgres
 from flexiprice.embedded.server_process import ServerProcess
 from flexiprice.embedded.servers import embedded_servers, scratch_folder
 from flexiprice.embedded.valkey import EmbeddedValkey
+from tests.redis_not_ready import UnreadyRedis
 
 
 class BreakableServers:
@@ -50,6 +51,10 @@ class BreakableServers:
         valkey = EmbeddedValkey(self._folder / "valkey", password=self._password, durable=True)
         self.know(valkey.process)
         valkey.wait_until_ready()
+
+    def unready_redis(self) -> UnreadyRedis:
+        """Valkey, to be brought to refuse what it is asked."""
+        return UnreadyRedis(self.redis_url, self._folder / "valkey")
 
     def stop_postgres(self) -> None:
         """Ends PostgreSQL, and every session with it."""

@@ -175,8 +175,6 @@ async def test_through_sentinel_the_master_is_found_and_when_it_dies_its_heir(
     ],
 )
 def test_a_url_that_means_nothing_is_refused_by_the_name_of_its_setting(url: str):
-    settings = load_settings(env_files=(), redis_url=url)
-
     with pytest.raises(InvalidSettings, match="FLEXIPRICE_REDIS_URL") as caught:
-        create_redis(settings, client_name="flexiprice-tests")
+        create_redis(load_settings(env_files=(), redis_url=url), client_name="flexiprice-tests")
     assert "hunter2" not in str(caught.value)

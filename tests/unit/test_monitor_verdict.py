@@ -121,6 +121,20 @@ def test_nothing_is_found_before_anything_was_read() -> None:
     assert verdict(Snapshot(at=NOW, redis=Reach(), database=Reach())) == ()
 
 
+def test_a_redis_that_refuses_writes_is_not_called_silent_and_its_own_sentence_is_told() -> None:
+    refuses = Reach().after_silence(NOON, "Redis refuses writes: too few replicas", refuses=True)
+    finding = only(snapshot(redis=refuses))
+    assert (finding.level, finding.what, finding.since) == (Level.BAD, "Redis refuses its work", NOON)
+    assert finding.advice.startswith("Redis refuses writes: too few replicas. ")
+
+
+def test_a_redis_that_drops_keys_is_bad_before_it_has_dropped_any() -> None:
+    finding = only(snapshot(fleet=fleet(evicts="allkeys-lru")))
+    assert (finding.level, finding.link) == (Level.BAD, "/broker")
+    assert "allkeys-lru" in finding.what
+    assert "noeviction" in finding.advice
+
+
 def test_a_server_that_is_away_is_the_worst_and_what_it_said_before_counts_no_more() -> None:
     away = Reach(away_since=NOON, reason="refused")
     finding = only(snapshot(redis=away, fleet=fleet(workers=())))

@@ -11,6 +11,7 @@ from flexiprice.jobs.claimed_job import ClaimedJob
 from flexiprice.jobs.claims import JobClaims
 from flexiprice.jobs.declarations import TaskArguments
 from flexiprice.jobs.fleet import RunningJob
+from flexiprice.jobs.redis_replies import RedisRefusal, sentence_of
 from flexiprice.resources import Resources
 from flexiprice.settings import Queue
 from flexiprice.telemetry import get_logger
@@ -76,6 +77,7 @@ class Consumer:
         self._taking = asyncio.Lock()
         self._takes = True
         self._looked_at = 0
+        self._refusal: BaseException | None = None
 
     @property
     def running(self) -> tuple[RunningJob, ...]:
@@ -118,7 +120,13 @@ class Consumer:
             await asyncio.wait(works)
 
     async def _look(self) -> float:
-        """Takes what is due; returns after how many seconds to look again."""
+        """Takes what is due; returns after how many seconds to look again.
+
+        Raises:
+            RedisRefusal: Redis refuses us, and no patience helps.
+        """
+        if self._refusal is not None:
+            raise self._refusal
         try:
             async with self._taking:
                 next_due_ms = await self._take_due()
@@ -159,6 +167,13 @@ class Consumer:
     def _ended(self, job_id: str, work: asyncio.Task[None]) -> None:
         del self._held[job_id]
         self._wake.set()
-        if not work.cancelled() and (error := work.exception()) is not None:
+        if work.cancelled() or (error := work.exception()) is None:
+            return
+        if isinstance(error, RedisRefusal):
+            # It would be run again and again, and never be let go of.
+            self._refusal = error
+        elif isinstance(error, AWAY):
+            _LOGGER.warning("job_not_released", job_id=job_id, reason=sentence_of(error))
+        else:
             # Still marked as this worker's and no longer held, it is taken again.
             _LOGGER.error("a job could not be run", job_id=job_id, exc_info=error)

@@ -4,7 +4,10 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from redis.exceptions import RedisError
+
 from flexiprice.jobs.fleet import HEARTBEAT_EVERY, LEASE, HeartbeatAnswer, LiveWorker, announce
+from flexiprice.jobs.redis_replies import sentence_of
 from flexiprice.telemetry import get_logger
 from workers.runtime.patience import AWAY
 from workers.runtime.surroundings import Surroundings
@@ -85,17 +88,20 @@ class Heartbeat:
                 self._patience.lost(error)
                 await asyncio.sleep(_TRY_AGAIN_SECONDS)
                 continue
-            self._patience.found()
+            self._patience.found(wrote=True)
             if answer.lost:
                 return
             await asyncio.sleep(max(0.0, began + _EVERY_SECONDS - loop.time()))
 
     async def beat_now(self) -> None:
-        """Says at once what has changed."""
+        """Says at once what has changed, if Redis takes it; the next heartbeat says it again."""
         try:
             await self._beat()
         except AWAY as error:
             self._patience.lost(error)
+        except RedisError as error:
+            # The heartbeat itself meets the same error, and ends the worker for it.
+            _LOGGER.warning("heartbeat_failed", reason=sentence_of(error))
 
     async def _beat(self, *, joining: bool = False) -> HeartbeatAnswer:
         loop = asyncio.get_running_loop()

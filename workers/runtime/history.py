@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Final
 from uuid import UUID
 
+from redis.exceptions import RedisError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from flexiprice.domain.run import RunState
@@ -146,6 +147,11 @@ class RunHistory:
                 self._note_away(error)
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
+            except Exception:
+                # Nobody else writes: what is wrong with this one must not end all others.
+                self._told.set()
+                _LOGGER.exception("run_history_failed", kept=len(self._kept))
+                await asyncio.sleep(_LONGEST_PAUSE)
             else:
                 pause = _FIRST_PAUSE
                 self._note_back()
@@ -172,7 +178,7 @@ class RunHistory:
             if record.state is not RunState.RUNNING:
                 ended.setdefault(record.worker_id, []).append(record.run_id)
         # What stays noted is written once more by whoever follows this worker, to no effect.
-        with suppress(*AWAY):
+        with suppress(*AWAY, RedisError):
             for worker_id, run_ids in ended.items():
                 await self._untold.told(worker_id, run_ids)
 

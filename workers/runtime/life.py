@@ -10,6 +10,7 @@ from importlib.metadata import version
 from typing import Any, Final
 from uuid import uuid4
 
+from redis.exceptions import RedisError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flexiprice.db.engine import database_errors
@@ -186,7 +187,7 @@ class Life:
     async def _leave(self) -> None:
         # Before it is off the list, or somebody else would write down what is about to be written.
         await self._surroundings.history.write_now()
-        with suppress(*AWAY):
+        with suppress(*AWAY, RedisError):
             await withdraw(self._surroundings.redis, self.worker_id)
         # A worker that leaves jobs behind is kept from committing by its row.
         if self.lost.is_set() or self.running:

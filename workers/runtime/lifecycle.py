@@ -8,19 +8,20 @@ from datetime import timedelta
 from typing import Any, Final
 
 from flexiprice.domain.run import RunState
-from flexiprice.errors import InvalidSettings
+from flexiprice.errors import FlexiPriceError, InvalidSettings
 from flexiprice.jobs.declarations import SCHEDULES, Schedule, TaskArguments
 from flexiprice.jobs.ending import cancelled
 from flexiprice.jobs.fleet import WorkerCommand
 from flexiprice.jobs.recycling import announce_recycling, has_supervisor
 from flexiprice.jobs.redis import create_redis_of
+from flexiprice.jobs.redis_replies import RedisRefusal, sentence_of
 from flexiprice.metrics import Metrics, PoolUse
 from flexiprice.settings import Settings
 from flexiprice.telemetry import get_logger
 from workers.runtime.arq_functions import arq_function
 from workers.runtime.life import Life
-from workers.runtime.patience import Patience, StartRetry
-from workers.runtime.readiness import ready_database
+from workers.runtime.patience import Patience, StartRetry, refuse
+from workers.runtime.readiness import ready_database, ready_redis
 from workers.runtime.recycle import Recycling
 from workers.runtime.run_events import RunObserver
 from workers.runtime.surroundings import PROGRAM, Surroundings, open_surroundings
@@ -98,15 +99,23 @@ class WorkerProcess:
         # server may take that for a lost connection.
         self._heed_signals()
         try:
-            around = await self._open()
+            await self._begin()
         except InvalidSettings as error:
             raise SystemExit(f"flexiprice: {error}") from None
+        except RedisRefusal as error:
+            raise refuse(error) from None
+
+    async def _begin(self) -> None:
+        # By the client that gives up where Redis never answers.
+        await self.redis.ping()
+        around = await self._open()
         if self._not_recycled and self._settings.worker_max_tasks:
             _LOGGER.warning(
                 "worker_not_recycled",
                 worker_max_tasks=self._settings.worker_max_tasks,
                 advice="only `flexiprice worker` starts another process; start the worker with it",
             )
+        await ready_redis(around.redis, self._patience)
         await ready_database(around.sessions)
         self._closing.push_async_callback(self._end_life)
         self._life = self._new_life(around)
@@ -185,7 +194,11 @@ class WorkerProcess:
     def _on_end_of_part(self, part: asyncio.Task[None]) -> None:
         if part.cancelled() or (error := part.exception()) is None:
             return
-        _LOGGER.critical("a part of the worker failed; stopping", part=part.get_name(), exc_info=error)
+        if isinstance(error, (RedisRefusal, FlexiPriceError)):
+            # Somebody has to change something; where in the code it was met helps nobody.
+            _LOGGER.critical("worker_refused", part=part.get_name(), reason=sentence_of(error))
+        else:
+            _LOGGER.critical("a part of the worker failed; stopping", part=part.get_name(), exc_info=error)
         self._failed = True
         self._on_signal()
 
@@ -219,11 +232,17 @@ class WorkerProcess:
             self._leaving = loop.create_task(self._drain_and_end(), name="drain")
 
     async def _drain_and_end(self) -> None:
-        if self._life is not None:
-            await self._drain(self._life)
-        self._patience.over = True
-        if self._main is not None:
-            await cancelled(self._main)
+        try:
+            if self._life is not None:
+                await self._drain(self._life)
+        except Exception:
+            # Whatever it is: a worker that takes nothing more must end.
+            self._failed = True
+            _LOGGER.exception("drain_failed")
+        finally:
+            self._patience.over = True
+            if self._main is not None:
+                await cancelled(self._main)
 
     async def _drain(self, life: Life) -> None:
         """Lets running jobs end, or hands them back when that takes too long."""

@@ -8,10 +8,12 @@ from typing import Any, Final, TypeVar, cast
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import EqualJitterBackoff
-from redis.exceptions import AuthenticationError, RedisError, ResponseError
+from redis.exceptions import RedisError, ResponseError
 
 from flexiprice.errors import RedisUnavailable
 from flexiprice.jobs.redis import UNAVAILABLE, sign_in
+from flexiprice.jobs.redis_replies import RedisNotReady, RedisNotWritable, sentence_of
+from flexiprice.settings import PREFIX
 from flexiprice.telemetry import get_logger, without_secrets
 
 AWAY: Final = (*UNAVAILABLE, RedisUnavailable)
@@ -34,6 +36,7 @@ class Patience:
     def __init__(self) -> None:
         self.over = False
         self._away_since: float | None = None
+        self._refuses_writes = False
 
     async def until_back(self, call: Callable[[], Awaitable[ResultT]]) -> ResultT:
         """Calls, and calls again for as long as Redis is away; the call must be safe to repeat.
@@ -41,7 +44,7 @@ class Patience:
         Raises:
             RedisUnavailable: Redis is away and patience is over; or an error of redis-py that means it.
         """
-        pause = _FIRST_PAUSE
+        pause, writes = _FIRST_PAUSE, False
         while True:
             try:
                 result = await call()
@@ -49,24 +52,38 @@ class Patience:
                 self.lost(error)
                 if self.over:
                     raise
+                writes = isinstance(_reply(error), RedisNotWritable)
             else:
-                self.found()
+                self.found(wrote=writes)
                 return result
             await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 -- spreads out, hides nothing
             pause = min(pause * 2, _LONGEST_PAUSE)
 
     def lost(self, error: BaseException) -> None:
-        """Notes that Redis did not answer; the first of many says so."""
-        if self._away_since is None:
-            self._away_since = asyncio.get_running_loop().time()
-            _LOGGER.warning("Redis is away; waiting for it", error=str(error))
-
-    def found(self) -> None:
-        """Notes that Redis answered."""
+        """Notes that Redis did not do what it was asked; the first of many says so."""
+        reply = _reply(error)
+        if isinstance(reply, RedisNotWritable):
+            self._refuses_writes = True
         if self._away_since is not None:
-            seconds = asyncio.get_running_loop().time() - self._away_since
-            self._away_since = None
-            _LOGGER.info("Redis is back", away_seconds=round(seconds, 1))
+            return
+        self._away_since = asyncio.get_running_loop().time()
+        if reply is None:
+            _LOGGER.warning("Redis is away; waiting for it", error=str(error))
+        else:
+            _LOGGER.warning("redis_not_ready", reason=sentence_of(reply))
+
+    def found(self, *, wrote: bool = False) -> None:
+        """Notes that Redis did what it was asked; where it refused writes, that it `wrote` is what counts."""
+        if self._away_since is None or (self._refuses_writes and not wrote):
+            return
+        seconds = asyncio.get_running_loop().time() - self._away_since
+        self._away_since, self._refuses_writes = None, False
+        _LOGGER.info("Redis is back", away_seconds=round(seconds, 1))
+
+
+def _reply(error: BaseException) -> RedisNotReady | None:
+    """The error reply that an error is, or was made of."""
+    return next((one for one in (error, error.__cause__) if isinstance(one, RedisNotReady)), None)
 
 
 class StartRetry(Retry):
@@ -105,7 +122,7 @@ class StartRetry(Retry):
         try:
             return await super().call_with_retry(do, fail_and_say)
         except UNAVAILABLE as error:
-            raise _refused(f"Redis does not answer ({error}); is it running?") from None
+            raise _ended(f"Redis does not answer ({error}); is it running?") from None
 
     async def on_connect(self, connection: AbstractConnection) -> None:
         """Signs in on a new connection.
@@ -115,12 +132,18 @@ class StartRetry(Retry):
         """
         try:
             await sign_in(connection)
-        except (AuthenticationError, ResponseError) as error:
-            if self._connected:
+        except ResponseError as error:
+            # One that heals by itself is waited out by whoever wanted the connection.
+            if self._connected or isinstance(error, UNAVAILABLE):
                 raise
-            raise _refused(str(error)) from None
+            raise refuse(error) from None
         self._connected = True
 
 
-def _refused(reason: str) -> SystemExit:
-    return SystemExit(f"flexiprice: FLEXIPRICE_REDIS_URL: {without_secrets(reason)}")
+def refuse(error: BaseException) -> SystemExit:
+    """Ends the program in one sentence, for an error that no patience helps against."""
+    return _ended(sentence_of(error))
+
+
+def _ended(reason: str) -> SystemExit:
+    return SystemExit(f"flexiprice: {PREFIX}REDIS_URL: {without_secrets(reason)}")

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from arq.connections import ArqRedis
+from redis.exceptions import RedisError
 
 from flexiprice.jobs import keys
 from flexiprice.jobs.ending import cancelled
@@ -50,7 +51,7 @@ class ProgressReporter:
     async def _write_once(self) -> None:
         latest, self._latest = self._latest, None
         if latest is not None:
-            with suppress(*UNAVAILABLE):
+            with suppress(*UNAVAILABLE, RedisError):
                 write = self._redis.register_script(REPORT_PROGRESS)
                 await write(keys=self._keys, args=[*self._facts, write_progress(latest)])
 

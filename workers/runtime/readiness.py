@@ -3,6 +3,7 @@
 import asyncio
 from typing import Final
 
+from arq.connections import ArqRedis
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from flexiprice.db.database_clock import database_now
@@ -10,7 +11,9 @@ from flexiprice.db.engine import database_errors
 from flexiprice.db.migrate import is_current
 from flexiprice.db.partitions import ensure_partitions
 from flexiprice.errors import DatabaseUnavailable, InvalidSettings
+from flexiprice.jobs.broker_info import BrokerRisk, find_broker_info, probe_publishing
 from flexiprice.telemetry import get_logger
+from workers.runtime.patience import Patience
 
 _LOGGER = get_logger(__name__)
 _ATTEMPTS: Final = 30
@@ -43,3 +46,19 @@ async def ready_database(sessions: async_sessionmaker[AsyncSession]) -> None:
         else:
             return
         await asyncio.sleep(_PAUSE_SECONDS)
+
+
+async def ready_redis(redis: ArqRedis, patience: Patience) -> None:
+    """Waits for a Redis that starts too, checks our rights, and warns where it is set to drop keys.
+
+    Raises:
+        InvalidSettings: it refuses us; the message says what to do.
+    """
+    await patience.until_back(lambda: probe_publishing(redis))
+    info = await patience.until_back(lambda: find_broker_info(redis))
+    if info is not None and BrokerRisk.EVICTS in info.risks:
+        _LOGGER.warning(
+            "redis_evicts_keys",
+            policy=info.eviction_policy,
+            advice="when memory is short it drops keys, jobs among them: set maxmemory-policy to noeviction",
+        )

@@ -8,17 +8,15 @@ from typing import Final, cast
 from arq.cron import CronJob
 from arq.jobs import Job
 from arq.utils import to_unix_ms
-from redis.exceptions import NoScriptError
 
 from flexiprice.jobs import keys
 from flexiprice.jobs.client import EnqueuedJob, TaskQueue
 from flexiprice.jobs.declarations import Schedule
-from flexiprice.jobs.repairing import RepairingRedis
 from flexiprice.jobs.schedule import latest_tick, next_tick
 from flexiprice.settings import Settings
 from flexiprice.telemetry import get_logger
 from workers.runtime.arq_functions import run_elsewhere
-from workers.runtime.patience import Patience
+from workers.runtime.arq_redis import PatientRedis
 
 _LOGGER = get_logger(__name__)
 # A tick that is enqueued later than this was missed; arq looks once a second, and ahead.
@@ -96,7 +94,7 @@ def scheduled_task(schedule: Schedule, settings: Settings, clock: Clock) -> Sche
     )
 
 
-class TickingRedis(RepairingRedis):
+class TickingRedis(PatientRedis):
     """The client of the one worker that arq's command starts, which consumes nothing and only ticks.
 
     arq enqueues a cron job, a second or two before it is due, into the queue of the worker that ticks,
@@ -105,7 +103,6 @@ class TickingRedis(RepairingRedis):
     """
 
     settings: Settings
-    patience: Patience
     scheduled: dict[str, ScheduledTask]
 
     async def enqueue_job(
@@ -139,26 +136,6 @@ class TickingRedis(RepairingRedis):
             missed = scheduled.latest_missed(datetime.fromtimestamp(latest / 1000, tz=UTC))
             if missed is not None:
                 await self._tick(scheduled, missed)
-
-    async def close(self, close_connection_pool: bool | None = None) -> None:
-        """Closes, by the name that arq still uses and redis-py warns of."""
-        await self.aclose(close_connection_pool)
-
-    async def execute_command(self, *args: object, **options: object) -> object:
-        """Runs a command, however long Redis is away."""
-        execute = cast("Callable[..., Awaitable[object]]", super().execute_command)
-
-        async def answered() -> object:
-            try:
-                return await execute(*args, **options)
-            except NoScriptError as error:
-                return error
-
-        answer = await self.patience.until_back(answered)
-        if isinstance(answer, NoScriptError):
-            # No absence to wait for: whoever calls the script loads it now.
-            raise answer
-        return answer
 
     async def _tick(self, scheduled: ScheduledTask, tick_at: datetime) -> EnqueuedJob | None:
         schedule, now = scheduled.schedule, scheduled.clock()

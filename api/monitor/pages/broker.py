@@ -119,8 +119,10 @@ class _BrokerView:
             self._risks.clear()
             with self._risks:
                 for risk in info.risks:
-                    with ui.element("div").classes("failure warning"):
-                        ui.icon("warning").props("aria-hidden=true")
+                    # Red where jobs are being lost or will be, and not only where a crash would take them.
+                    grave = risk is BrokerRisk.EVICTS
+                    with ui.element("div").classes("failure" if grave else "failure warning"):
+                        ui.icon("error" if grave else "warning").props("aria-hidden=true")
                         Text("span", _RISKS[risk])
         limit = f" of {size(info.max_memory)}" if info.max_memory else ", without a limit"
         clients = f" of {count(info.max_clients)}" if info.max_clients else ""

@@ -1,0 +1,139 @@
+"""What Redis's error replies mean: one that heals by itself, one that a person has to mend, or a bug.
+
+redis-py knows few of the codes, and takes a wrong password for a lost connection. The parser here gives each
+reply a class by what to do about it, and a sentence that an operator can act on.
+"""
+
+import re
+from typing import Final
+
+from redis.asyncio.connection import DefaultParser
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import OutOfMemoryError, ReadOnlyError, ResponseError
+
+_NEEDS: Final = "FlexiPrice needs Redis 6.2 or Valkey 7.2 or later, with no command renamed"
+CLUSTER_REFUSED: Final = (
+    "this Redis runs in cluster mode, which FlexiPrice does not support: "
+    "name a single server, or Sentinel by redis+sentinel://host:26379/service/0"
+)
+SENTINEL_REFUSED: Final = (
+    "this is a Sentinel and not a Redis: write redis+sentinel://host:26379/service/0, with the service's name"
+)
+
+
+class RedisNotReady(ResponseError):
+    """An error reply that heals by itself: the same call may succeed later.
+
+    Attributes:
+        sentence: what is wrong, and what helps.
+    """
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+
+
+class RedisNotWritable(RedisNotReady):
+    """Redis serves reads and refuses writes for now."""
+
+
+class RedisFull(RedisNotWritable, OutOfMemoryError):
+    """Redis has no memory left; workers that get through the queue make room."""
+
+
+class RedisNotMaster(RedisNotWritable, ReadOnlyError, RedisConnectionError):
+    """The server is a replica. It counts as a lost connection too: the next one may reach the master."""
+
+
+class RedisRefusal(ResponseError):
+    """An error reply that stays until somebody changes something: a right, a password, the server.
+
+    Attributes:
+        sentence: what is wrong, and what to change.
+    """
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+
+
+_NOT_READY: Final[dict[str, tuple[type[RedisNotReady], str]]] = {
+    "NOREPLICAS": (
+        RedisNotWritable,
+        "Redis refuses writes: too few replicas are connected (NOREPLICAS, min-replicas-to-write)",
+    ),
+    "MISCONF": (
+        RedisNotWritable,
+        "Redis refuses writes: it cannot save to its disk (MISCONF); its log says why",
+    ),
+    "OOM": (RedisFull, "Redis refuses writes: its memory is full (OOM, maxmemory)"),
+    "READONLY": (RedisNotMaster, "Redis refuses writes: it is a replica (READONLY)"),
+    "MASTERDOWN": (RedisNotMaster, "Redis is a replica whose master is away (MASTERDOWN)"),
+    "BUSY": (RedisNotReady, "Redis is busy with a script (BUSY); SCRIPT KILL ends it"),
+    "CLUSTERDOWN": (RedisNotReady, "Redis Cluster is down (CLUSTERDOWN)"),
+    "TRYAGAIN": (RedisNotReady, "Redis Cluster moves the keys (TRYAGAIN)"),
+    "UNBLOCKED": (RedisNotReady, "Redis changed its role (UNBLOCKED)"),
+}
+# At the start of the reply, or where a script or a transaction passes another reply on.
+_CODE: Final = re.compile(rf"(?:^|: -?)({'|'.join(_NOT_READY)})\b")
+_REFUSALS: Final = (
+    (re.compile(r"^(?:MOVED|ASK|CROSSSLOT)\b|not allowed in cluster mode"), CLUSTER_REFUSED),
+    (
+        re.compile(r"^(?:WRONGPASS|NOAUTH)\b|invalid password|no password is set|without any password"),
+        "Redis refuses the user or the password (WRONGPASS or NOAUTH)",
+    ),
+    (
+        re.compile(r"^DENIED\b"),
+        "Redis is in protected mode and refuses other machines: give it a password",
+    ),
+)
+_DENIED: Final = re.compile(r"NOPERM\b|ACL failure in script|The user executing the script can't")
+_UNKNOWN: Final = re.compile(r"unknown (?:sub)?command [`']?([^`',\s]+)|Unknown Redis command", re.IGNORECASE)
+_USER: Final = re.compile(r"\bUser (\S+) has")
+_COMMAND: Final = re.compile(r"'([\w|-]+)'")
+
+
+class ReplyParser(DefaultParser):  # type: ignore[valid-type, misc]
+    """redis-py's parser, with error replies of our classes where they say more than redis-py's."""
+
+    @classmethod
+    def parse_error(cls, response: str) -> Exception:
+        """The exception of an error reply."""
+        error: Exception = error_of(response) or super().parse_error(response)
+        return error
+
+
+def error_of(reply: str) -> RedisNotReady | RedisRefusal | None:
+    """The meaning of an error reply; None where redis-py's own class says all there is to say."""
+    if (code := _CODE.search(reply)) is not None:
+        kind, sentence = _NOT_READY[code.group(1)]
+        return kind(sentence)
+    for pattern, refusal in _REFUSALS:
+        if pattern.search(reply):
+            return RedisRefusal(refusal)
+    if _DENIED.search(reply):
+        return RedisRefusal(_missing_right(reply))
+    if (unknown := _UNKNOWN.search(reply)) is not None:
+        # What follows are the arguments, which are nobody's business.
+        return RedisRefusal(f"Redis does not know the command {unknown.group(1) or ''}: {_NEEDS}")
+    return None
+
+
+def sentence_of(error: BaseException) -> str:
+    """What an error of redis-py says, in a sentence; without the command that a pipeline puts before it."""
+    sentence = getattr(error, "sentence", None)
+    return str(sentence if sentence is not None else error)
+
+
+def _missing_right(reply: str) -> str:
+    user = name.group(1) if (name := _USER.search(reply)) else "USER"
+    if (command := _COMMAND.search(reply)) is not None:
+        name = command.group(1)
+        return f"the Redis user may not run {name.upper()}; grant it: ACL SETUSER {user} +{name.lower()}"
+    if "channel" in reply:
+        rights = "&arq:* &flexiprice:*"
+        return f"the Redis user may not use FlexiPrice's channels; grant them: ACL SETUSER {user} {rights}"
+    if "key" in reply:
+        rights = "~arq:* ~flexiprice:*"
+        return f"the Redis user may not use FlexiPrice's keys; grant them: ACL SETUSER {user} {rights}"
+    return f"the Redis user may not run a command; ACL LOG says which, ACL SETUSER {user} +COMMAND grants it"
