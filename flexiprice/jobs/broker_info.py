@@ -4,7 +4,7 @@ A user without the right to INFO works all the same; of its server only name and
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -139,7 +139,8 @@ async def read_broker_version(redis: ArqRedis) -> str:
         InvalidSettings: it refuses us.
     """
     with redis_errors():
-        facts: list[Any] = await redis.execute_command("HELLO")
+        execute = cast("Callable[..., Awaitable[list[Any]]]", redis.execute_command)
+        facts = await execute("HELLO")
     told = {str(text(name)): value for name, value in zip(facts[::2], facts[1::2], strict=False)}
     product = "Valkey" if told.get("server") == b"valkey" else "Redis"
     return f"{product} {text(told.get('version', b'?'))}"

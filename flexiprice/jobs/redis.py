@@ -127,7 +127,7 @@ async def sign_in(connection: AbstractConnection) -> None:
     connection.next_health_check = asyncio.get_running_loop().time() + connection.health_check_interval
     await connection.on_connect()
     # Any user may ask this, one without the right to INFO too.
-    await connection.send_command("HELLO", check_health=False)  # type: ignore[no-untyped-call]
+    await connection.send_command("HELLO", check_health=False)
     try:
         facts = cast("list[object]", await connection.read_response())
     except ResponseError:

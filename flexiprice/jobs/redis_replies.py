@@ -5,7 +5,7 @@ reply a class by what to do about it, and a sentence that an operator can act on
 """
 
 import re
-from typing import Final
+from typing import Final, cast
 
 from redis.asyncio.connection import DefaultParser
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -99,8 +99,7 @@ class ReplyParser(DefaultParser):  # type: ignore[valid-type, misc]
     @classmethod
     def parse_error(cls, response: str) -> Exception:
         """The exception of an error reply."""
-        error: Exception = error_of(response) or super().parse_error(response)
-        return error
+        return error_of(response) or cast("Exception", super().parse_error(response))
 
 
 def error_of(reply: str) -> RedisNotReady | RedisRefusal | None:
@@ -128,8 +127,10 @@ def sentence_of(error: BaseException) -> str:
 def _missing_right(reply: str) -> str:
     user = name.group(1) if (name := _USER.search(reply)) else "USER"
     if (command := _COMMAND.search(reply)) is not None:
-        name = command.group(1)
-        return f"the Redis user may not run {name.upper()}; grant it: ACL SETUSER {user} +{name.lower()}"
+        refused = str(command.group(1))
+        return (
+            f"the Redis user may not run {refused.upper()}; grant it: ACL SETUSER {user} +{refused.lower()}"
+        )
     if "channel" in reply:
         rights = "&arq:* &flexiprice:*"
         return f"the Redis user may not use FlexiPrice's channels; grant them: ACL SETUSER {user} {rights}"

@@ -7,11 +7,11 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from redis.asyncio.connection import SSLConnection, parse_url
 
 SENTINEL_PORT: Final = 26379
-_OPTIONS: Final = frozenset(
+_OPTIONS: Final[frozenset[str]] = frozenset(
     "db username password client_name socket_timeout socket_connect_timeout socket_keepalive "
     "health_check_interval max_connections".split()
 )
-_TLS_OPTIONS: Final = frozenset(
+_TLS_OPTIONS: Final[frozenset[str]] = frozenset(
     "ssl_cert_reqs ssl_ca_certs ssl_ca_data ssl_certfile ssl_keyfile ssl_check_hostname ssl_ciphers".split()
 )
 _SENTINEL_OPTIONS: Final = frozenset(("sentinel_username", "sentinel_password"))
@@ -77,7 +77,8 @@ def sentinel_options(url: str) -> tuple[dict[str, Any], dict[str, Any], list[tup
 
 
 def _check_options(url: str, *, more: frozenset[str] = frozenset()) -> None:
-    known = _OPTIONS | more | (_TLS_OPTIONS if url.startswith("rediss:") else frozenset())
+    tls: frozenset[str] = _TLS_OPTIONS if url.startswith("rediss:") else frozenset()
+    known = _OPTIONS | more | tls
     for name, _ in parse_qsl(urlsplit(url).query, keep_blank_values=True):
         if name in known:
             continue

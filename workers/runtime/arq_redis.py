@@ -79,7 +79,8 @@ class _StartUpFacts(Pipeline):
     """
 
     def __init__(self, redis: ArqRedis) -> None:
-        super().__init__(redis.connection_pool, redis.response_callbacks, transaction=False, shard_hint=None)
+        pool = redis.connection_pool
+        super().__init__(pool, redis.response_callbacks, False, None)  # pyright: ignore[reportArgumentType]
 
     async def execute(self, raise_on_error: bool = True) -> list[Any]:  # noqa: ARG002 -- as redis-py has it
         """No facts, in the shape in which arq reads them."""

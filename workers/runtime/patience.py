@@ -96,8 +96,9 @@ class StartRetry(Retry):
         self._usual = Retry(EqualJitterBackoff(cap=0.5, base=0.02), retries=4)
         self._connected = False
         self._waits = Patience()
-        # redis-py's own choice leaves out the very errors of connecting.
-        errors = cast("tuple[type[RedisError], ...]", UNAVAILABLE)
+        # redis-py's own choice leaves out the very errors of connecting. A server that answers is there.
+        away = [kind for kind in UNAVAILABLE if kind is not RedisNotReady]
+        errors = cast("tuple[type[RedisError], ...]", tuple(away))
         super().__init__(EqualJitterBackoff(cap=1.0, base=0.1), attempts - 1, errors)
 
     def __deepcopy__(self, _: object) -> "StartRetry":
@@ -121,6 +122,8 @@ class StartRetry(Retry):
 
         try:
             return await super().call_with_retry(do, fail_and_say)
+        except RedisNotReady:
+            raise
         except UNAVAILABLE as error:
             raise _ended(f"Redis does not answer ({error}); is it running?") from None
 
