@@ -8,9 +8,22 @@ from typing import Final
 
 import redis
 
+from flexiprice.embedded.server_process import free_port
 from tests.processes import wait_for
+from tests.redis_servers import redis_servers, until_answering
 
 _NOWHERE: Final = ("127.0.0.1", "1")
+
+
+@contextmanager
+def unready_server(folder: Path, **options: str) -> Generator["UnreadyRedis"]:
+    """A server in a folder, as long as the context lasts; options are those of `redis_servers`."""
+    port = free_port(folder / "port")
+    with redis_servers(folder, **options) as servers:
+        servers.start("--port", str(port), "--save", "")
+        unready = UnreadyRedis(f"redis://127.0.0.1:{port}/0", folder)
+        until_answering(unready.client)
+        yield unready
 
 
 class UnreadyRedis:

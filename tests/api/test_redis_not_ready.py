@@ -5,15 +5,12 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-import redis
 from httpx import AsyncClient
 
-from flexiprice.embedded.server_process import free_port
 from flexiprice.settings import load_settings
 from tests.api.catalogue import ADMIN
 from tests.api.conftest import serve
-from tests.redis_not_ready import UnreadyRedis
-from tests.redis_servers import redis_servers, until_answering
+from tests.redis_not_ready import UnreadyRedis, unready_server
 
 WRITES = [
     f"{ADMIN}/discounts/trigger-recompute",
@@ -28,13 +25,8 @@ REFUSES_READS = {"MASTERDOWN", "BUSY"}
 @pytest.fixture
 def unready_redis(tmp_path: Path) -> Iterator[UnreadyRedis]:
     """A Redis of the test's own."""
-    port = free_port(tmp_path / "port")
-    with redis_servers(tmp_path) as servers:
-        servers.start("--port", str(port), "--save", "")
-        url = f"redis://127.0.0.1:{port}/0"
-        with redis.Redis.from_url(url) as client:
-            until_answering(client)
-        yield UnreadyRedis(url, tmp_path)
+    with unready_server(tmp_path) as server:
+        yield server
 
 
 @pytest.fixture

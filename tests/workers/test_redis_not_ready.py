@@ -9,16 +9,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-import redis
 
-from flexiprice.embedded.server_process import free_port
 from flexiprice.embedded.wheels import valkey_program
 from flexiprice.jobs.client import TaskQueue
 from flexiprice.jobs.redis import create_redis
 from flexiprice.jobs.status import RunStatus
 from flexiprice.settings import Settings, load_settings
-from tests.redis_not_ready import UnreadyRedis
-from tests.redis_servers import redis_servers, until_answering
+from tests.redis_not_ready import UnreadyRedis, unready_server
 from tests.workers.conftest import StartWorker, end_of, until, until_live, until_running
 from tests.workers.toy_tasks import ADD, SLEEP
 
@@ -35,13 +32,8 @@ def unready_redis(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Un
     program = PROGRAMS[request.param]
     if program is None:
         pytest.skip("needs redis-server: apt-get install redis-server")
-    port = free_port(tmp_path / "port")
-    with redis_servers(tmp_path, program=program) as servers:
-        servers.start("--port", str(port), "--save", "")
-        url = f"redis://127.0.0.1:{port}/0"
-        with redis.Redis.from_url(url) as client:
-            until_answering(client)
-        yield UnreadyRedis(url, tmp_path)
+    with unready_server(tmp_path, program=program) as server:
+        yield server
 
 
 @pytest.fixture
