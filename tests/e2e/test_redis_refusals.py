@@ -32,6 +32,7 @@ RIGHTS = (
     *("on", ">pw", "resetkeys", "~arq:*", "~flexiprice:*", "resetchannels", "&arq:*", "&flexiprice:*"),
     *("+@all", "-@dangerous", "-@admin"),
 )
+KEY = "the-key-of-the-environment"
 CLUSTER = "this Redis runs in cluster mode, which FlexiPrice does not support"
 
 
@@ -75,6 +76,7 @@ def start(database_url: str, tmp_path: Path) -> Iterator[Start]:
             **os.environ,
             "FLEXIPRICE_DATABASE_URL": database_url,
             "FLEXIPRICE_REDIS_URL": redis_url,
+            "FLEXIPRICE_API_KEY": KEY,
             "FLEXIPRICE_LOG_FORMAT": "json",
         }
         program = subprocess.Popen(
@@ -191,7 +193,9 @@ def broker_page_says(start: Start, url: str, tmp_path: Path, text: str) -> bool:
             return False
 
     assert wait_for(served, seconds=60)
-    page = httpx.get(f"{address}/broker", timeout=30)
+    with httpx.Client(base_url=address, timeout=30) as client:
+        client.post("/login", data={"key": KEY})
+        page = client.get("/broker")
     assert page.status_code == 200
     return text in page.text
 
