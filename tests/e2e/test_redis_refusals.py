@@ -234,6 +234,8 @@ async def test_a_right_that_is_taken_away_ends_a_running_worker_in_one_sentence(
     said, _ = await asyncio.to_thread(worker.communicate, timeout=60)
 
     assert worker.returncode == 1
+    assert '"worker_refused"' in said
+    assert '"part": ' in said
     assert "+evalsha" in said
     assert "Traceback" not in said
 

@@ -56,7 +56,7 @@ def test_what_began_in_a_step_is_told_per_second_by_how_it_stands() -> None:
     bucket = TrendBucket(
         starts_at=THIS_STEP, by_state=by_state, p50=timedelta(seconds=0.25), p95=timedelta(seconds=2)
     )
-    history = History(at=NOW, keys=(), trend=(bucket,), ended={}, schedule_runs={}, failures=())
+    history = History(at=NOW, trend=(bucket,), ended={}, schedule_runs={}, failures=())
     now = Snapshot(at=NOW, redis=Reach(), database=Reach(), history=history)
     drawn = throughput(now)
     assert (len(drawn.at), drawn.at[-1]) == (WINDOW // STEP, THIS_STEP)

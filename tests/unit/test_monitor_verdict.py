@@ -86,7 +86,7 @@ def a_run(state: RunState, **differences: Any) -> ScheduleRun:
 
 
 def history(**differences: Any) -> History:
-    plain = History(at=NOW, keys=(), trend=(), ended={}, schedule_runs={}, failures=())
+    plain = History(at=NOW, trend=(), ended={}, schedule_runs={}, failures=())
     return replace(plain, **differences)
 
 

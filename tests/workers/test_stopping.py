@@ -12,7 +12,7 @@ from flexiprice.jobs import keys
 from flexiprice.jobs.client import TaskQueue
 from flexiprice.jobs.fleet import WorkerState
 from flexiprice.jobs.status import RunStatus
-from flexiprice.settings import Queue, Settings
+from flexiprice.settings import Settings
 from tests import servers
 from tests.workers import toy_tasks
 from tests.workers.conftest import StartWorker, end_of, running, until, until_live, until_running
@@ -147,19 +147,6 @@ async def test_a_second_signal_does_not_wait_for_the_grace(start_worker: StartWo
     status = await queue.status(job.job_id)
     assert code == 0
     assert (status.status, status.attempt, status.started_at) == (RunStatus.QUEUED, 0, None)
-
-
-async def test_a_worker_of_which_a_part_fails_ends_and_says_so(
-    start_worker: StartWorker, queue: TaskQueue, redis: ArqRedis
-):
-    worker = start_worker()
-    await until_live(queue)
-
-    await redis.set(keys.queue_key(Queue.ANALYTICS), "no queue")
-    code, said = await end_of(worker)
-
-    assert code == 1
-    assert "consumer of analytics" in said
 
 
 async def test_a_database_without_our_tables_ends_the_start_in_plain_words(
