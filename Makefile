@@ -17,7 +17,7 @@ export PIP_NO_INPUT = 1
 
 .DEFAULT_GOAL := help
 .PHONY: help demo up test check lint types migrations readme browser screenshots faults fuzz bench walkthrough audit \
-	lock clean .venv
+	digests lock clean .venv
 
 help: ## List these commands
 	@sed -n 's/^\([.a-z]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do \
@@ -70,6 +70,12 @@ bench: .venv ## Measure the database's work, latency, overhead and the API under
 
 walkthrough: .venv ## Follow the README in real containers and on an empty Debian with systemd; needs root and Docker
 	@$(RUN) tests.walkthrough
+
+digests: ## Print the images of docker/.env by their digests, to be pasted there; needs Docker and the network
+	@sed -n 's/^#\([A-Z]*_IMAGE\)=\([a-z].*:.*\)/\1 \2/p' docker/env.example | grep -v '^FLEXIPRICE_' | \
+		while read -r name image; do \
+			docker pull --quiet "$$image" >/dev/null </dev/null && \
+			printf '%s=%s\n' "$$name" "$$(docker image inspect --format '{{index .RepoDigests 0}}' "$$image")"; done
 
 audit: .venv ## Ask PyPI whether a locked dependency has a known weakness; needs the network
 	@scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && \

@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from typing import Any, Final
 
@@ -14,6 +15,8 @@ from flexiprice.jobs.status import JobStatus
 
 # Sooner than proxies commonly end a connection on which nothing is said.
 _STILL_THERE_EVERY_SECONDS: Final = 15.0
+_ASKED_EVERY_SECONDS: Final = 2.0
+_KEY_ENDED: Final = json.dumps({"code": "unauthorized", "message": "the key opens this no longer"})
 # The loop itself keeps no task alive.
 _ENDING: Final[set[asyncio.Task[None]]] = set()
 EVENT_STREAM: Final[dict[str, Any]] = {
@@ -35,18 +38,35 @@ EVENT_STREAM: Final[dict[str, Any]] = {
 }
 
 
-async def status_events(tasks: TaskQueue, task_id: str) -> AsyncGenerator[str, None]:
-    """The events of a task until it has ended; `error` is the last where that cannot be told any more."""
+async def status_events(
+    tasks: TaskQueue, task_id: str, may_go_on: Callable[[], Awaitable[bool]]
+) -> AsyncGenerator[str, None]:
+    """The events of a task until it has ended; `error` is the last where that cannot be told any more.
+
+    Args:
+        tasks: knows the task.
+        task_id: of the task.
+        may_go_on: whether whoever listens may still do so; asked again and again.
+    """
+    said_at = asked_at = time.monotonic()
     told: asyncio.Queue[JobStatus | Exception | None] = asyncio.Queue(maxsize=1)
     following = asyncio.create_task(_follow(tasks, task_id, told))
     try:
         while True:
+            if time.monotonic() - asked_at >= _ASKED_EVERY_SECONDS:
+                if not await may_go_on():
+                    yield _event("error", _KEY_ENDED)
+                    return
+                asked_at = time.monotonic()
             try:
-                async with asyncio.timeout(_STILL_THERE_EVERY_SECONDS):
+                async with asyncio.timeout(_ASKED_EVERY_SECONDS):
                     change = await told.get()
             except TimeoutError:
-                yield ": still there\n\n"
+                if time.monotonic() - said_at >= _STILL_THERE_EVERY_SECONDS:
+                    said_at = time.monotonic()
+                    yield ": still there\n\n"
                 continue
+            said_at = time.monotonic()
             match change:
                 case None:
                     return

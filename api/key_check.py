@@ -23,6 +23,8 @@ from flexiprice.telemetry import get_logger
 
 REMEMBERED_SECONDS: Final = 5.0
 """How long what the database says of keys holds, and so how long a revoked key may still open."""
+# As above, for what goes on after it was opened, which is asked about again and again.
+_LASTING_SECONDS: Final = 2.0
 
 _log = get_logger(__name__)
 
@@ -112,6 +114,22 @@ class KeyCheck:
                 self._noted.clear()
         return self._ring
 
+    async def still_opens(self, holder: KeyHolder) -> bool:
+        """Whether a key that opened something that lasts would still open it, as of some seconds ago."""
+        if holder.key_id is None or holder.secret_hash is None:
+            return True
+        try:
+            ring = await self.ring(newer_than=time.monotonic() - _LASTING_SECONDS)
+        except DatabaseUnavailable:
+            # Keys end through the database: while it is away, nothing changes that could be known.
+            return True
+        now = ring.holder_by_hash(holder.key_id, holder.secret_hash, now=self._now(ring))
+        return now is not None and now.scopes == holder.scopes
+
+    def _now(self, ring: KeyRing) -> datetime:
+        # Keys begin and end by the database's clock, whatever this machine's says.
+        return ring.as_of + timedelta(seconds=time.monotonic() - self._ring_read_at)
+
     def _of_environment(self, presented: str) -> KeyHolder | None:
         digest = _digest(presented)
         found = None
@@ -127,8 +145,7 @@ class KeyCheck:
         if not ring.has(presented):
             # It may have been made since. Made-up ids cause one read after another, never two at once.
             ring = await self.ring(newer_than=asked_at)
-        # Keys begin and end by the database's clock, whatever this machine's says.
-        now = ring.as_of + timedelta(seconds=time.monotonic() - self._ring_read_at)
+        now = self._now(ring)
         holder = ring.holder_of(presented, now=now)
         if holder is None or holder.key_id is None:
             return None

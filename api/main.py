@@ -13,6 +13,7 @@ from api.audit_writer import writing_audit
 from api.docs_page import add_docs
 from api.failed_keys import FailedKeys
 from api.key_check import KeyCheck, bootstrap_key
+from api.lingering import LingeringClose
 from api.loop_lag import measuring_loop_lag
 from api.paths import ADMIN, API
 from api.problems import install_problem_handlers
@@ -120,6 +121,7 @@ def _surround(app: FastAPI, settings: Settings) -> None:
             ],
             expose_headers=[REQUEST_ID_HEADER, "Retry-After", "Location"],
         )
+    app.add_middleware(LingeringClose)
     app.add_middleware(RequestContext)
     app.add_middleware(SecurityHeaders, private_prefix=ADMIN)
     if settings.trusted_proxies:

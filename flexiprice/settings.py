@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from flexiprice.domain.shard import CELLS
 from flexiprice.errors import InvalidSettings
+from flexiprice.secret_files import SUFFIX, read_secret_files
 from flexiprice.setting_values import (
     ApiKey,
     Crontab,
@@ -281,6 +282,10 @@ class Settings(BaseSettings):
         return _required("redis_url", self.redis_url, "redis://localhost:6379/0")
 
 
+SECRETS: Final = ("database_url", "redis_url", "api_key", "monitor_read_key", "metrics_key")
+"""Settings that are never shown, each of which a file may hold: `FLEXIPRICE_API_KEY_FILE`."""
+
+
 def _required(name: str, value: SecretStr | None, example: str) -> str:
     if value is None:
         variable = f"{PREFIX}{name.upper()}"
@@ -301,7 +306,10 @@ def load_settings(env_files: Sequence[Path] = ENV_FILES, **overrides: object) ->
     Raises:
         InvalidSettings: a value cannot be used; the message names every setting at fault.
     """
-    given = {name: value for name, value in overrides.items() if value is not None}
+    secrets = {f"{PREFIX}{name.upper()}": name for name in SECRETS}
+    from_files = read_secret_files(secrets, env_files)
+    given: dict[str, object] = {secrets[variable]: value for variable, value in from_files.items()}
+    given |= {name: value for name, value in overrides.items() if value is not None}
     try:
         return Settings(_env_file=tuple(env_files), **given)  # type: ignore[arg-type, call-arg]
     except ValidationError as error:
@@ -315,6 +323,7 @@ def load_settings(env_files: Sequence[Path] = ENV_FILES, **overrides: object) ->
 def unknown_variables() -> list[str]:
     """`FLEXIPRICE_*` variables of the environment that no setting reads: misspelt ones, mostly."""
     known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    known |= {f"{PREFIX}{name.upper()}{SUFFIX}" for name in SECRETS}
     return sorted(
         name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in known
     )

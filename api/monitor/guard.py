@@ -22,7 +22,10 @@ _OPEN_FOLDER: Final = "/assets/"
 _LASTING: Final = "/_nicegui_ws"
 _CONTENT: Final = (
     "default-src 'self'; "
-    # NiceGUI and Vue make functions of text in the page. Everything they load is our own.
+    # As tight as NiceGUI works with: it runs the server's `run_javascript`, event handlers and properties by
+    # `eval` and `new Function`, Vue compiles templates in the browser, and the page starts with scripts in
+    # it that have no nonce. So what must hold is that no text of others becomes markup: pages show
+    # text as text. No script of another place is loaded, whatever stands in a page.
     "script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
     "style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data:; "
@@ -30,6 +33,11 @@ _CONTENT: Final = (
     "object-src 'none'; "
     "base-uri 'none'; "
     "form-action 'self'; "
+    "frame-ancestors 'none'"
+)
+# The login has no script, and none may run where keys are typed in.
+_LOGIN_CONTENT: Final = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'none'"
 )
 HEADERS: Final = {
@@ -57,7 +65,10 @@ class Guard:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(HEADERS)
+                headers = MutableHeaders(scope=message)
+                headers.update(HEADERS)
+                if scope["path"] == LOGIN:
+                    headers["Content-Security-Policy"] = _LOGIN_CONTENT
             await send(message)
 
         refusal = await self._refusal(scope)

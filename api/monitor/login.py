@@ -17,6 +17,7 @@ from flexiprice.telemetry import get_logger
 
 router = APIRouter(include_in_schema=False)
 _TEMPLATES: Final = Jinja2Templates(Path(__file__).parent / "templates")
+LOGOUT: Final = "/logout"
 _LONGEST_KEY: Final = 500
 _DATABASE_AWAY: Final = (
     "PostgreSQL does not answer, so that only the keys of the server's environment are known now."
@@ -89,7 +90,7 @@ def _let_in(request: Request, viewer: Viewer, session_id: str, next_path: str) -
     return response
 
 
-@router.post("/logout")
+@router.post(LOGOUT)
 async def log_out(request: Request) -> Response:
     """Ends the session in every window."""
     monitor: Monitor = request.state.monitor

@@ -16,14 +16,17 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from api.failed_keys import FailedKeys
 from api.key_check import KeyCheck
+from api.lingering import LingeringClose
 from api.monitor import login
 from api.monitor.access import Access, environment_keys
-from api.monitor.guard import Guard
+from api.monitor.guard import LOGIN, Guard
 from api.monitor.live import Live
+from api.monitor.login import LOGOUT
 from api.monitor.monitor import Monitor
 from api.monitor.shell import show_not_found
 from api.request_context import RequestContext
 from api.security import LOOPBACK_IS_OPEN
+from api.small_bodies import SmallBodies
 from flexiprice.errors import InvalidSettings
 from flexiprice.jobs.ending import cancelled
 from flexiprice.resources import open_resources, require_usable_redis
@@ -72,6 +75,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     app = FastAPI(title="FlexiPrice monitor", lifespan=lifespan, openapi_url=None)
     app.add_middleware(Guard)
+    # Before the guard, which asks the database: a body that never ends must not get so far.
+    app.add_middleware(SmallBodies, paths=frozenset({LOGIN, LOGOUT}), patience=settings.body_timeout)
+    app.add_middleware(LingeringClose)
     # Added last, so that it is the outermost: a refusal gets an id and a line in the log too.
     app.add_middleware(RequestContext, quiet=_QUIET)
     if settings.trusted_proxies:

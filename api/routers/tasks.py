@@ -9,6 +9,7 @@ from fastapi.responses import StreamingResponse
 from api.audit import Audit, Origin
 from api.deps import Now, OpenResources
 from api.event_stream import EVENT_STREAM, status_events
+from api.key_check import KeyCheck
 from api.openapi import Responses, problems
 from api.paths import status_url
 from api.routes import ApiRoute
@@ -24,6 +25,7 @@ from api.schemas.operations import (
     TaskIds,
 )
 from api.schemas.tasks import StartedTask
+from api.scopes import holder_in
 from flexiprice.errors import Conflict, NotFound, QueueFull
 from flexiprice.jobs.client import MAX_JOB_ID_LENGTH
 from flexiprice.jobs.inspection import MAX_LISTED_JOBS, list_active, list_deferred, list_registered
@@ -156,18 +158,24 @@ async def get_task_details(resources: OpenResources, task_id: TaskPath) -> TaskD
     response_class=StreamingResponse,
     responses={**problems(401, 404, 503), 200: EVENT_STREAM},
 )
-async def get_task_events(resources: OpenResources, task_id: TaskPath) -> StreamingResponse:
+async def get_task_events(resources: OpenResources, request: Request, task_id: TaskPath) -> StreamingResponse:
     """Streams what is known of a task, at once and whenever that changes, until it has ended.
 
     Server-Sent Events: each `status` event holds the task as `/admin/tasks/{task_id}` shows it; the one in
-    which `ready` is true is the last.
+    which `ready` is true is the last. The stream ends with the key that opened it.
     """
+    key_check: KeyCheck = request.app.state.key_check
+    holder = holder_in(request.scope)
+
+    async def may_go_on() -> bool:
+        return holder is None or await key_check.still_opens(holder)
+
     try:
         await resources.tasks.status(task_id)
     except NotFound:
         raise _no_task(task_id) from None
     return StreamingResponse(
-        status_events(resources.tasks, task_id),
+        status_events(resources.tasks, task_id, may_go_on),
         media_type="text/event-stream",
         # A proxy that collects the answer would show nothing before the end.
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from flexiprice.cli.terminal import TerminalConsole, echo, printable
 from flexiprice.domain.limits import Limit
 from flexiprice.errors import InvalidInput
 
@@ -26,17 +27,17 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for other 
 
 def output() -> Console:
     """Where results go."""
-    return Console(width=None if sys.stdout.isatty() else _UNFOLDED, highlight=False)
+    return TerminalConsole(width=None if sys.stdout.isatty() else _UNFOLDED, highlight=False)
 
 
 def remarks() -> Console:
     """Where progress, hints and warnings go, so that they never mix with results."""
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    return TerminalConsole(stderr=True, highlight=False, soft_wrap=True)
 
 
 def print_json(value: object) -> None:
     """Writes a result as JSON: amounts as strings, instants in ISO 8601."""
-    typer.echo(to_json(value, indent=2).decode())
+    echo(to_json(value, indent=2).decode())
 
 
 def new_table(*columns: str, title: str | None = None, numbers: Sequence[str] = ()) -> Table:
@@ -49,7 +50,7 @@ def new_table(*columns: str, title: str | None = None, numbers: Sequence[str] = 
 
 def plain(text: object) -> str:
     """Text out of the database or a file, in which nothing is markup; nothing for None."""
-    return "" if text is None else escape(str(text))
+    return "" if text is None else escape(printable(str(text)))
 
 
 def percent(rate: Decimal | None) -> str:

@@ -18,6 +18,7 @@ from rich.table import Table
 from flexiprice.cli.local_key import with_local_key
 from flexiprice.cli.programs import ended_by_signals, running_programs
 from flexiprice.cli.sample import load_sample
+from flexiprice.cli.terminal import TerminalConsole
 from flexiprice.db.migrate import upgrade
 from flexiprice.embedded.server_process import free_port
 from flexiprice.embedded.servers import embedded_servers, scratch_folder
@@ -42,7 +43,7 @@ def demo() -> None:
     """
     for name in [name for name in os.environ if name.startswith(PREFIX)]:
         del os.environ[name]
-    console = Console()
+    console = TerminalConsole()
     started = time.monotonic()
     with ended_by_signals(), ExitStack() as stack:
         _run(stack, console)

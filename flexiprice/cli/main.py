@@ -27,6 +27,7 @@ from flexiprice.cli.run_task import run
 from flexiprice.cli.serve import api
 from flexiprice.cli.status import status
 from flexiprice.cli.systemd import systemd
+from flexiprice.cli.terminal import echo
 from flexiprice.cli.up import up
 from flexiprice.errors import FlexiPriceError, InvalidSettings
 from flexiprice.settings import PREFIX
@@ -116,17 +117,17 @@ def main() -> None:
     try:
         app()
     except FlexiPriceError as error:
-        typer.secho(error.message, err=True, fg=typer.colors.RED)
+        echo(error.message, err=True, color=typer.colors.RED)
         sys.exit(_MISUSED if isinstance(error, InvalidSettings) else _FAILED)
     except Exception as error:
         if os.environ.get(f"{PREFIX}LOG_LEVEL", "").upper() == "DEBUG":
             raise
         # The first line says what is wrong; of a database's error the others are the statement.
         said = without_secrets(str(error)).partition("\n")[0]
-        typer.secho(
+        echo(
             f"Unexpected {type(error).__name__}: {said} ({PREFIX}LOG_LEVEL=DEBUG shows where)",
             err=True,
-            fg=typer.colors.RED,
+            color=typer.colors.RED,
         )
         sys.exit(_FAILED)
 

@@ -13,6 +13,7 @@ from flexiprice.cli.options import CategoryOption, DaysThresholdOption, LimitOpt
 from flexiprice.cli.policy_findings import PolicyFile, lint_file, read_sound_policy, show_findings
 from flexiprice.cli.policy_yaml import policy_yaml
 from flexiprice.cli.preview_tables import show_preview
+from flexiprice.cli.terminal import echo
 from flexiprice.db.database_clock import database_now
 from flexiprice.db.work import Work
 from flexiprice.domain.policy_lint import Severity
@@ -47,7 +48,7 @@ def show(
 ) -> None:
     """Print a policy as YAML, a good start for the next one: `flexiprice policy show > next.yaml`."""
     if default:
-        typer.echo(default_policy_text(), nl=False)
+        echo(default_policy_text(), newline=False)
         return
 
     async def use(session: AsyncSession) -> PolicyVersion:
@@ -60,10 +61,10 @@ def show(
         print_json(_described(found) | {"policy": found.policy.document()})
         return
     state = f"active since {instant(found.activated_at)}" if found.active else "not active"
-    typer.echo(f"# Version {found.version}, {state}")
+    echo(f"# Version {found.version}, {state}")
     if found.comment:
-        typer.echo(f"# {' '.join(found.comment.split())}")
-    typer.echo(policy_yaml(found.policy), nl=False)
+        echo(f"# {' '.join(found.comment.split())}")
+    echo(policy_yaml(found.policy), newline=False)
 
 
 @app.command("list")

@@ -22,6 +22,7 @@ from flexiprice.cli.monitor import DEFAULT_PORT, monitor_is_installed
 from flexiprice.cli.programs import RunningPrograms, ended_by_signals, require_free_port, running_programs
 from flexiprice.cli.sample import load_sample
 from flexiprice.cli.sessions import sign_in_address
+from flexiprice.cli.terminal import TerminalConsole
 from flexiprice.db.migrate import upgrade
 from flexiprice.embedded.server_process import ServerProcess
 from flexiprice.embedded.servers import ServerUrls, embedded_servers
@@ -51,7 +52,7 @@ def up(
     are not set; their data stays under `.flexiprice/`. Other commands in the same folder find them there.
     Where `FLEXIPRICE_API_KEY` is not set, a key is made and kept in `.flexiprice/api-key`.
     """
-    console = Console()
+    console = TerminalConsole()
     settings = given = load_settings(env_files=_ENV_FILES)
     require_free_port(host, port)
     with_monitor = bool(monitor_port) and monitor_is_installed()

@@ -65,7 +65,11 @@ async def test_a_number_is_no_object_though_python_takes_everything_for_one(clie
 async def test_whoever_follows_a_task_may_leave_at_any_moment(reader):
     tasks = reader.app.state.resources.tasks
     job = await tasks.enqueue(CLEANUP_EXPIRED_DISCOUNTS)
-    events = status_events(tasks, job.job_id)
+
+    async def may_go_on() -> bool:
+        return True
+
+    events = status_events(tasks, job.job_id, may_go_on)
     assert "queued" in await anext(events)
     waiting = asyncio.ensure_future(anext(events))
     await asyncio.wait([waiting], timeout=0.1)

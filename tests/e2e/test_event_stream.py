@@ -1,16 +1,22 @@
 """A task's events over a socket, from a server as it is run."""
 
+import asyncio
 import json
 import os
 import signal
 import socket
 import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 import pytest
 
+from flexiprice.domain.access import Scope
+from flexiprice.resources import open_database
+from flexiprice.services.api_keys import create_api_key, revoke_api_key
+from flexiprice.settings import Settings
 from tests.processes import flexiprice, start, wait_for
 
 ADMIN = "/api/v1/admin"
@@ -81,3 +87,23 @@ def test_a_server_that_is_told_to_stop_does_not_wait_for_whoever_watches_a_task(
         os.kill(server.pid, signal.SIGTERM)
 
         assert server.wait(timeout=120) in (0, -signal.SIGTERM)
+
+
+def test_a_stream_ends_with_the_key_that_opened_it(client: httpx.Client, settings: Settings) -> None:
+    async def make() -> str:
+        async with open_database(settings, program="tests") as database, database.sessions.begin() as session:
+            now = datetime.now(UTC)
+            return (await create_api_key(session, name="onlooker", scopes=[Scope.READ], now=now)).key
+
+    async def revoke() -> None:
+        async with open_database(settings, program="tests") as database, database.sessions.begin() as session:
+            await revoke_api_key(session, "onlooker", now=datetime.now(UTC))
+
+    headers = {"X-API-Key": asyncio.run(make())}
+    task_id = client.post(f"{ADMIN}/tasks", json={"task": "cleanup_expired_discounts"}).json()["task_id"]
+    with client.stream("GET", f"{ADMIN}/tasks/{task_id}/events", headers=headers) as stream:
+        lines = stream.iter_lines()
+        assert first_event(lines)["status"] == "queued"
+        asyncio.run(revoke())
+        assert first_event(lines)["code"] == "unauthorized"
+        assert not any(line.startswith("data:") for line in lines)

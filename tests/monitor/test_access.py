@@ -263,3 +263,13 @@ async def test_while_postgresql_is_away_the_keys_of_the_environment_open_session
     assert await monitor.access.viewer_of(with_session(session_id)) == viewer
     await monitor.access.log_out(viewer)
     assert await monitor.access.viewer_of(with_session(session_id)) is None
+
+
+async def test_no_script_runs_where_a_key_is_typed_in(with_keys: Any) -> None:
+    _, app = with_keys
+    async with client(app) as stranger:
+        for answer in (await stranger.get("/login"), await stranger.post("/login", data={"key": "wrong"})):
+            policy = answer.headers["content-security-policy"]
+            assert "default-src 'none'" in policy
+            assert "script-src" not in policy
+            assert "<script" not in answer.text

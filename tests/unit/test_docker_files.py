@@ -1,6 +1,7 @@
 """What stands in docker/: an image that is built from locks and is nobody's in particular, and no secrets."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -222,6 +223,34 @@ class TestCompose:
         period = compose_file(GIVEN)["services"]["worker"]["stop_grace_period"]
         grace = Settings.model_fields["worker_grace"].default.total_seconds()
         assert int(period.removesuffix("s")) >= grace + 10
+
+    def test_every_image_of_others_can_be_pinned_by_its_digest(self, tmp_path: Path) -> None:
+        docker = tmp_path / "docker"
+        docker.write_text(
+            '#!/bin/sh\n[ "$1" = pull ] && exit 0\nfor image; do :; done\necho "${image%%:*}@sha256:abc"\n'
+        )
+        docker.chmod(0o700)
+        environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+        said = subprocess.run(
+            ["make", "--no-print-directory", "digests"],
+            cwd=DOCKER.parent,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        )
+        pinned = dict(line.split("=", 1) for line in said.stdout.splitlines())
+        assert pinned == {
+            "BASE_IMAGE": "debian@sha256:abc",
+            "POSTGRES_IMAGE": "postgres@sha256:abc",
+            "REDIS_IMAGE": "redis@sha256:abc",
+            "PROMETHEUS_IMAGE": "prom/prometheus@sha256:abc",
+        }
+        services = compose_file({**GIVEN, **pinned})["services"]
+        images = {service["image"] for service in services.values()} - {"flexiprice:local"}
+        bases = {service["build"]["args"]["BASE"] for service in services.values() if "build" in service}
+        assert images | bases == set(pinned.values())
 
     def test_prometheus_asks_the_ports_that_are_served_with_the_key_that_they_know(self) -> None:
         services = compose_file({**GIVEN, "FLEXIPRICE_METRICS_KEY": METRICS_KEY})["services"]

@@ -4,9 +4,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from flexiprice.errors import InvalidSettings
-from flexiprice.settings import PREFIX, Queue, Settings, load_settings, unknown_variables
+from flexiprice.settings import PREFIX, SECRETS, Queue, Settings, load_settings, unknown_variables
 
 
 @pytest.fixture(autouse=True)
@@ -109,3 +110,59 @@ def test_a_duration_is_written_in_seconds_or_as_iso_8601(monkeypatch: pytest.Mon
 def test_a_misspelt_variable_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLEXIPRICE_REDISURL", "redis://localhost")
     assert "FLEXIPRICE_REDISURL" in unknown_variables()
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_every_secret_may_stand_in_a_file(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    value = {
+        "database_url": "postgresql://shop:hunter2@db/shop",
+        "redis_url": "redis://:hunter2@redis/0",
+    }.get(name, "a-key-of-a-good-length")
+    Path("secret").write_text(f"{value}\n")
+    variable = f"FLEXIPRICE_{name.upper()}_FILE"
+    monkeypatch.setenv(variable, "secret")
+    assert getattr(load_settings(), name).get_secret_value() == value
+    assert variable not in unknown_variables()
+
+
+def test_every_secret_is_known_as_one() -> None:
+    secret = {name for name, field in Settings.model_fields.items() if "SecretStr" in str(field)}
+    assert secret == set(SECRETS)
+
+
+def test_of_file_and_value_the_nearer_source_wins_and_both_in_one_are_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Path("secret").write_text("the-key-in-the-file")
+    Path(".env").write_text("FLEXIPRICE_API_KEY=the-key-of-the-env-file\n")
+    monkeypatch.setenv("FLEXIPRICE_API_KEY_FILE", "secret")
+    assert load_settings().api_key == SecretStr("the-key-in-the-file")
+    Path(".env").write_text("FLEXIPRICE_API_KEY_FILE=secret\n")
+    monkeypatch.delenv("FLEXIPRICE_API_KEY_FILE")
+    monkeypatch.setenv("FLEXIPRICE_API_KEY", "the-key-of-the-environment")
+    assert load_settings().api_key == SecretStr("the-key-of-the-environment")
+    monkeypatch.setenv("FLEXIPRICE_API_KEY_FILE", "secret")
+    with pytest.raises(InvalidSettings, match="FLEXIPRICE_API_KEY and FLEXIPRICE_API_KEY_FILE are both set"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "cannot be read .No such file"),
+        (b"\n", "is empty"),
+        (b"\xff\xfe", "is not UTF-8"),
+        (b"x" * 70_000, "is too long"),
+        (b"hunter2", "must have at least 16 characters"),
+    ],
+)
+def test_a_file_that_holds_no_secret_is_named_and_what_it_holds_is_not(
+    content: bytes | None, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if content is not None:
+        Path("secret").write_bytes(content)
+    monkeypatch.setenv("FLEXIPRICE_API_KEY_FILE", "secret")
+    with pytest.raises(InvalidSettings, match=said) as refused:
+        load_settings()
+    assert "FLEXIPRICE_API_KEY" in str(refused.value)
+    assert "hunter2" not in str(refused.value)

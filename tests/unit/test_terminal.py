@@ -1,0 +1,57 @@
+"""Whatever comes out of files, Redis or the database, a terminal obeys none of it."""
+
+import io
+import json
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+import flexiprice.cli.main
+from flexiprice.cli.console import new_table, plain, print_json
+from flexiprice.cli.terminal import TerminalConsole, echo, printable
+from flexiprice.errors import NotFound
+
+HOSTILE = "\x1b]0;owned\x07\x1b[2J\x9b31m\r\x7f\u202eevil"
+OBEYED = "\x1b\x07\x9b\r\x7f\u202e"
+
+
+def test_what_a_terminal_would_obey_is_written_out_and_the_rest_stays() -> None:
+    assert printable("Käse\t1.50 €\nnext") == "Käse\t1.50 €\nnext"
+    assert printable("\x1b[2J") == "\\u001b[2J"
+    assert not set(printable(HOSTILE)) & set(OBEYED)
+
+
+@pytest.mark.parametrize("by_way_of_plain", [True, False])
+def test_a_table_shows_it_and_keeps_its_own_colours(by_way_of_plain: bool) -> None:
+    table = new_table("[red]name[/]")
+    table.add_row(plain(HOSTILE) if by_way_of_plain else HOSTILE)
+    written = io.StringIO()
+    TerminalConsole(file=written, force_terminal=True, width=120, color_system="standard").print(table)
+    text = written.getvalue()
+    assert "\\u001b]0;owned" in text
+    assert "\x1b[1;31m" in text, "the heading's own style"
+    assert not set(text.replace("\x1b[", "")) & set(OBEYED)
+
+
+def test_json_shows_it_and_stays_json(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json({"name": HOSTILE})
+    written = capsys.readouterr().out
+    assert not set(written) & set(OBEYED)
+    assert json.loads(written) == {"name": HOSTILE}
+
+
+def test_an_error_shows_it(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def refuse() -> None:
+        raise NotFound(f"there is no {HOSTILE}")
+
+    monkeypatch.setattr(flexiprice.cli.main, "app", refuse)
+    with pytest.raises(SystemExit):
+        flexiprice.cli.main.main()
+    assert not set(capsys.readouterr().err) & set(OBEYED)
+
+
+def test_a_line_shows_it() -> None:
+    app = typer.Typer()
+    app.command()(lambda: echo(HOSTILE))
+    assert not set(CliRunner().invoke(app).stdout) & set(OBEYED)
