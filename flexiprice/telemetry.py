@@ -16,7 +16,7 @@ from flexiprice.settings import LogFormat, Settings
 _SECRET_NAMES: Final = re.compile(r"passw|secret|api[_-]?key|authorization|token$|_url$|^dsn$", re.IGNORECASE)
 # What stands between "://" and "@" in a URL, passwords with stray characters included.
 _USER_INFO: Final = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)[^\s'\"]*@", re.IGNORECASE)
-_SECRET_OPTION: Final = re.compile(r"(?P<name>[?&](?:sentinel_)?password=)[^&\s'\"]*", re.IGNORECASE)
+_SECRET_OPTION: Final = re.compile(r"(?P<name>[?&](?:(?:sentinel_)?password|token)=)[^&\s'\"]*", re.IGNORECASE)
 # A key of ours is known by its look, wherever it turns up; its id may be told.
 _OUR_KEY: Final = re.compile(r"\b(?P<id>fp_[0-9a-f]{12}_)[0-9a-f]{48}", re.ASCII)
 _HIDDEN: Final = "***"
@@ -82,7 +82,7 @@ def without_secrets(text: str) -> str:
     if "fp_" in text:
         text = _OUR_KEY.sub(rf"\g<id>{_HIDDEN}", text)
     # Most texts hold neither, and every log line has several.
-    if "://" not in text and "password=" not in text.casefold():
+    if "://" not in text and not any(name in text.casefold() for name in ("password=", "token=")):
         return text
     return _SECRET_OPTION.sub(rf"\g<name>{_HIDDEN}", _USER_INFO.sub(rf"\g<scheme>{_HIDDEN}@", text))
 

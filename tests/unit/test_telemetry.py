@@ -97,3 +97,9 @@ def test_for_people_a_line_is_text(capsys: pytest.CaptureFixture[str]):
 )
 def test_only_the_secret_part_of_a_url_is_hidden(text: str, shown: str):
     assert without_secrets(text) == shown
+
+
+def test_the_token_of_an_address_that_signs_in_is_hidden() -> None:
+    for text in ("GET /login?token=abc-DEF_1 HTTP", "http://localhost:5555/login?next=/&token=abc-DEF_1"):
+        assert "abc-DEF_1" not in without_secrets(text)
+        assert "token=***" in without_secrets(text)
