@@ -16,7 +16,9 @@ from flexiprice.settings import LogFormat, Settings
 _SECRET_NAMES: Final = re.compile(r"passw|secret|api[_-]?key|authorization|token$|_url$|^dsn$", re.IGNORECASE)
 # What stands between "://" and "@" in a URL, passwords with stray characters included.
 _USER_INFO: Final = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)[^\s'\"]*@", re.IGNORECASE)
-_SECRET_OPTION: Final = re.compile(r"(?P<name>[?&](?:(?:sentinel_)?password|token)=)[^&\s'\"]*", re.IGNORECASE)
+_SECRET_OPTION: Final = re.compile(
+    r"(?P<name>[?&](?:(?:sentinel_)?password|token)=)[^&\s'\"]*", re.IGNORECASE
+)
 # A key of ours is known by its look, wherever it turns up; its id may be told.
 _OUR_KEY: Final = re.compile(r"\b(?P<id>fp_[0-9a-f]{12}_)[0-9a-f]{48}", re.ASCII)
 _HIDDEN: Final = "***"
