@@ -28,12 +28,17 @@ from api.schemas.tasks import StartedTask
 from api.scopes import holder_in
 from flexiprice.errors import Conflict, NotFound, QueueFull
 from flexiprice.jobs.client import MAX_JOB_ID_LENGTH
-from flexiprice.jobs.inspection import MAX_LISTED_JOBS, list_active, list_deferred, list_registered
+from flexiprice.jobs.inspection import (
+    MAX_LISTED_JOBS,
+    get_declared_task,
+    list_active,
+    list_deferred,
+    list_registered,
+)
 from flexiprice.jobs.retrying import RetryOutcome, retry_jobs
 from flexiprice.jobs.revoking import RevokeOutcome, purge, revoke_jobs
 from flexiprice.jobs.schedules import list_schedules
 from flexiprice.jobs.status import RunStatus
-from flexiprice.jobs.tasks import get_task
 from flexiprice.settings import Queue
 
 router = APIRouter(prefix="/tasks", tags=["tasks"], route_class=ApiRoute)
@@ -92,7 +97,7 @@ async def run_task(
     body: NewTask,
 ) -> StartedTask:
     """Enqueues a task by its name."""
-    task = get_task(body.task)
+    task = await get_declared_task(resources.tasks, body.task)
     async with audit() as details:
         job = await resources.tasks.enqueue(
             task,

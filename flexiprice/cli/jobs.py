@@ -1,10 +1,10 @@
 """Jobs as commands handle them: enqueued, followed until they end, shown."""
 
 import asyncio
-from collections.abc import Mapping
-from contextlib import aclosing, suppress
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing, asynccontextmanager, suppress
 from datetime import timedelta
-from typing import cast
+from typing import Final, cast
 
 import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -13,12 +13,17 @@ from flexiprice.cli.audit import change, cli_origin
 from flexiprice.cli.connections import with_jobs
 from flexiprice.cli.console import instant, output, plain, print_json, remarks
 from flexiprice.cli.patience import Patience
-from flexiprice.errors import RedisUnavailable
+from flexiprice.errors import NotFound, RedisUnavailable
 from flexiprice.jobs.client import EnqueuedJob, TaskQueue
 from flexiprice.jobs.declarations import RECOMPUTE_ALL_DISCOUNTS, TaskArguments, TaskDeclaration
+from flexiprice.jobs.ending import cancelled
 from flexiprice.jobs.status import JobStatus, RunStatus
 from flexiprice.resources import JobBroker, Resources
 from flexiprice.settings import Queue, Settings
+
+# A wait without `--timeout` ends after so many looks (s) at which no worker could start the job.
+_LOOK_FOR_A_WORKER_EVERY: Final = 1.0
+_LOOKS_FOR_A_WORKER: Final = 5
 
 
 def run_job(
@@ -113,7 +118,11 @@ async def follow(tasks: TaskQueue, job_id: str, patience: Patience) -> JobStatus
         shown = bar.add_task("Waiting for the job …", total=None, told="")
         status = await tasks.status(job_id)
         with suppress(TimeoutError):
-            async with asyncio.timeout(patience.seconds), aclosing(tasks.follow(job_id)) as changes:
+            async with (
+                asyncio.timeout(patience.seconds),
+                _giving_up_without_worker(tasks, job_id, patience),
+                aclosing(tasks.follow(job_id)) as changes,
+            ):
                 async for status in changes:
                     come = status.progress
                     bar.update(
@@ -152,6 +161,45 @@ def show_status(status: JobStatus, *, as_json: bool) -> None:
         for fact, value in cast("Mapping[str, object]", status.result).items():
             shown = f"{value:.3f}" if isinstance(value, float) else plain(value)
             console.print(f"  {fact.replace('_', ' ')}: {shown}")
+
+
+@asynccontextmanager
+async def _giving_up_without_worker(
+    tasks: TaskQueue, job_id: str, patience: Patience
+) -> AsyncGenerator[None]:
+    """Ends the wait where no worker can start the job, unless the user said how long to wait.
+
+    Raises:
+        TimeoutError: for some seconds no live worker has consumed the queue of a job that waits.
+    """
+    if patience.longest is not None:
+        yield
+        return
+    async with asyncio.timeout(None) as timeout:
+
+        async def watch() -> None:
+            alone = 0
+            while alone < _LOOKS_FOR_A_WORKER:
+                await asyncio.sleep(_LOOK_FOR_A_WORKER_EVERY)
+                status = await tasks.status(job_id)
+                waits = status.status in {RunStatus.QUEUED, RunStatus.RETRYING}
+                alone = alone + 1 if waits and not await _has_worker(tasks, status.queue) else 0
+            remarks().print("[yellow]Waiting ends:[/] no live worker consumes the job's queue.")
+            timeout.reschedule(asyncio.get_running_loop().time())
+
+        async def watch_while_redis_answers() -> None:
+            with suppress(RedisUnavailable, NotFound):
+                await watch()
+
+        watching = asyncio.create_task(watch_while_redis_answers())
+        try:
+            yield
+        finally:
+            await cancelled(watching)
+
+
+async def _has_worker(tasks: TaskQueue, queue: Queue | None) -> bool:
+    return any(queue is None or queue in worker.queues for worker in await tasks.live_workers())
 
 
 def exit_where_not_succeeded(status: JobStatus) -> None:

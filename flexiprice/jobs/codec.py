@@ -1,12 +1,14 @@
-"""The safe serialiser of jobs and results: MessagePack, never pickle.
+"""The safe serialiser of jobs and results: MessagePack or JSON, never pickle.
 
 Beyond MessagePack's own types it keeps `Decimal`, `date`, aware `datetime` and `timedelta` as they are;
 enums become their values, dataclasses and pydantic models plain mappings, and exceptions are rebuilt
 from an allow-list (see `faults`). Tuples and sets come back as lists. Decoding can build nothing else,
 whatever the bytes say.
+
+A job may also be sent as JSON, by a client in any language; its result is then written as JSON too.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import fields, is_dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -22,6 +24,14 @@ from flexiprice.jobs import faults
 
 # Room for some ten thousands of batch ids; a job is a request, not a shipment.
 MAX_BYTES = 1024 * 1024
+
+PICKLED = (
+    "the message is not one of ours: it is pickled, and a pickle can run any code; "
+    "send MessagePack: create_pool(…, job_serializer=codec.encode, job_deserializer=codec.decode)"
+)
+"""Why a pickled job is refused, and what its sender does instead."""
+# The second byte of a pickle of protocol 2 and later, which every supported Python writes.
+_PICKLE_PROTOCOLS = (b"\x02", b"\x03", b"\x04", b"\x05")
 
 _Ext = msgspec.msgpack.Ext
 
@@ -50,16 +60,48 @@ def encode(value: object) -> bytes:
     return encoded
 
 
+def encode_json(value: object) -> bytes:
+    """Turns a result into JSON: decimals and instants become strings, an exception its description.
+
+    Raises:
+        InvalidInput: it holds something that cannot be sent, or is larger than `MAX_BYTES`.
+    """
+    try:
+        encoded = msgspec.json.encode(_plain(value), enc_hook=_json_extension)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise InvalidInput(f"cannot be sent as JSON: {error}") from error
+    if len(encoded) > MAX_BYTES:
+        raise InvalidInput(f"too large to be sent: {len(encoded):,} bytes, at most {MAX_BYTES:,}")
+    return encoded
+
+
+def encoder_like(body: bytes | None) -> Callable[[object], bytes]:
+    """The encoder of the format in which a job was sent, so that its sender can read the result."""
+    return encode_json if body is not None and is_json(body) else encode
+
+
+def is_json(encoded: bytes) -> bool:
+    """Whether a message is a JSON object. No message in MessagePack that is a mapping begins with a brace."""
+    return encoded[:1] == b"{"
+
+
+def is_pickled(encoded: bytes) -> bool:
+    """Whether a message is a pickle, which is never read: a pickle can run any code."""
+    return encoded[:1] == b"\x80" and encoded[1:2] in _PICKLE_PROTOCOLS
+
+
 def decode(encoded: bytes) -> dict[str, Any]:
-    """Reads what `encode` wrote: a mapping, as arq's jobs and results are.
+    """Reads what `encode` or `encode_json` wrote: a mapping, as arq's jobs and results are.
 
     Raises:
         CorruptMessage: the bytes are no such message.
     """
     if len(encoded) > MAX_BYTES:
         raise CorruptMessage(f"the message has {len(encoded):,} bytes, at most {MAX_BYTES:,} are read")
+    if is_pickled(encoded):
+        raise CorruptMessage(PICKLED)
     try:
-        message = _DECODER.decode(encoded)
+        message = _decode_json(encoded) if is_json(encoded) else _DECODER.decode(encoded)
     except (ValueError, OverflowError, RecursionError, TypeError) as error:
         raise CorruptMessage(f"the message is not one of ours: {error}") from error
     return message
@@ -122,4 +164,22 @@ def _extension(code: int, payload: memoryview) -> object:
     raise ValueError(f"an unknown extension type {code}")
 
 
+def _decode_json(encoded: bytes) -> dict[str, Any]:
+    message = _JSON_DECODER.decode(encoded)
+    error = message.get("r")
+    if message.get("s") is False and isinstance(error, dict):
+        # A result that says why its job failed.
+        message["r"] = faults.rebuild(error)  # pyright: ignore[reportUnknownArgumentType]
+    return message
+
+
+def _json_extension(value: object) -> object:
+    if not isinstance(value, _Ext):
+        raise TypeError(f"a value of type {type(value).__name__}")
+    if value.code == _Kind.FAULT:
+        return _DECODER.decode(value.data)
+    return _extension(value.code, memoryview(value.data))
+
+
 _DECODER = msgspec.msgpack.Decoder(dict[str, Any], ext_hook=_extension)
+_JSON_DECODER = msgspec.json.Decoder(dict[str, Any])

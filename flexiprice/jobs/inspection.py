@@ -2,11 +2,14 @@
 
 from typing import Final
 
+from flexiprice.errors import InvalidInput
 from flexiprice.jobs import keys
 from flexiprice.jobs.client import TaskQueue
+from flexiprice.jobs.declarations import TaskArguments, TaskDeclaration
 from flexiprice.jobs.queues import get_queue
 from flexiprice.jobs.redis import redis_errors
 from flexiprice.jobs.status import JobStatus, RunStatus
+from flexiprice.jobs.tasks import get_task
 from flexiprice.settings import Queue
 
 MAX_LISTED_JOBS: Final = 500
@@ -106,3 +109,23 @@ async def list_registered(tasks: TaskQueue) -> dict[str, tuple[str, ...]]:
     workers = await tasks.live_workers()
     names = sorted({name for worker in workers for name in worker.tasks})
     return {name: tuple(worker.worker_id for worker in workers if name in worker.tasks) for name in names}
+
+
+async def get_declared_task(tasks: TaskQueue, name: str) -> TaskDeclaration[TaskArguments]:
+    """A task by its name; where only live workers know it, the error says so.
+
+    Raises:
+        InvalidInput: there is no such task, or this program was started before it was added.
+        RedisUnavailable: Redis does not answer, and this program does not know the task.
+    """
+    try:
+        return get_task(name)
+    except InvalidInput:
+        workers = (await list_registered(tasks)).get(name)
+        if not workers:
+            raise
+    raise InvalidInput(
+        f"workers declare the task {name!r}, but this program was started before it was added: "
+        f"restart this program (workers: {', '.join(sorted(workers))})",
+        field="task",
+    )

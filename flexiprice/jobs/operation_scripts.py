@@ -41,6 +41,7 @@ for i = 10, #ARGV, 7 do
     outcome = 'revoked'
     redis.call('DEL', job_prefix .. id, retry_prefix .. id)
     call('ZREM', aborted, id)
+    call('ZREM', default_queue, id)
     redis.call('SET', result_prefix .. id, result, 'PX', retention)
     redis.call('PEXPIRE', record_prefix .. id, retention)
     call('HSET', untold, run_id, note)

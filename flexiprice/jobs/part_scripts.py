@@ -15,6 +15,7 @@ _NAMES: Final = {
     "job_prefix": job_key_prefix,
     "record_prefix": keys.record_key(""),
     "parts_prefix": keys.parts_key(""),
+    "default_queue": keys.DEFAULT_QUEUE,
     "queue_prefix": f"{default_queue_name}:",
     "wake_prefix": keys.WAKE_PREFIX,
     "finished_prefix": keys.finished_channel(""),

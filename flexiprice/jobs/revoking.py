@@ -207,7 +207,7 @@ def _ending(job_id: str, queue: Queue, body: bytes) -> tuple[bytes, str, bytes]:
         job_id,
         keys.queue_key(queue),
         job_id,
-        serializer=codec.encode,
+        serializer=codec.encoder_like(body),
     )
     run = UntoldRun(
         run_id=uuid4(),

@@ -107,6 +107,7 @@ if how == 'end' then
   redis.call('DEL', job, retry)
   call('ZREM', aborted, id)
   call('ZREM', queue, id)
+  call('ZREM', default_queue, id)
   redis.call('PEXPIRE', record, kept)
   redis.call('PUBLISH', finished, '')
   note_part(id, outcome)

@@ -192,3 +192,11 @@ def test_whoever_waits_for_a_job_is_told_at_once_that_no_worker_runs_and_waits_n
         assert "has not ended in time:" in result.stderr
         assert "it is queued, and goes on" in result.stderr
     assert command("recompute", "--timeout", "1s").exit_code == 2
+
+
+def test_wait_without_timeout_ends_where_no_worker_can_start_the_job(command: Command) -> None:
+    result = command("recompute", "--wait")
+
+    assert result.exit_code == 1
+    assert "Waiting ends: no live worker consumes the job's queue." in result.stderr
+    assert "it is queued, and goes on" in result.stderr

@@ -86,7 +86,7 @@ def encoded_result(
         job.job_id,
         queue_name,
         job.job_id,
-        serializer=codec.encode,
+        serializer=codec.encoder_like(job.body),
     )
 
 

@@ -9,7 +9,8 @@ from arq.jobs import DeserializationError
 from arq.worker import JobExecutionFailed
 
 from flexiprice.domain.run import RunState
-from flexiprice.errors import InvalidInput
+from flexiprice.errors import CorruptMessage, InvalidInput
+from flexiprice.jobs import codec
 from flexiprice.jobs.claimed_job import ClaimedJob
 from flexiprice.jobs.claims import JobClaims
 from flexiprice.jobs.dead_letter_notes import (
@@ -111,9 +112,10 @@ class JobRunner:
         try:
             call = read_call(job)
         except DeserializationError as error:
+            refusal = CorruptMessage(codec.PICKLED) if codec.is_pickled(job.body) else error
             self._metrics.record_quarantined("corrupt_message")
             await self._patience.until_back(lambda: set_aside(self._resources.redis, job))
-            await self._refuse(held, error, DeadLetterReason.CORRUPT)
+            await self._refuse(held, refusal, DeadLetterReason.CORRUPT)
             return
         task = self._tasks.get(call.task)
         if task is None:
@@ -158,7 +160,11 @@ class JobRunner:
     async def _outcome(self, held: HeldJob, task: Task[TaskArguments]) -> Outcome:
         job, call = held.job, held.call
         if call.unnamed:
-            error = InvalidInput(f"{call.task}: its arguments have names")
+            names = ", ".join(task.declaration.arguments.model_fields) or "none"
+            given = len(call.unnamed)
+            error = InvalidInput(
+                f"{call.task}: {given} arguments without a name; give each as name=value, of: {names}"
+            )
             return Outcome(state=RunState.FAILED, error=error)
         redis = self._resources.redis
         async with reporting(redis, job_id=job.job_id, worker_id=self._worker_id) as progress:

@@ -28,6 +28,7 @@ from flexiprice.services.worker_fence import forget_worker, register_worker, ses
 from flexiprice.settings import Queue
 from flexiprice.telemetry import get_logger
 from workers.runtime.consumer import Consumer
+from workers.runtime.default_queue_router import DefaultQueueRouter
 from workers.runtime.heartbeat import Heartbeat, Tidings
 from workers.runtime.last_words import LastWords
 from workers.runtime.limits import UNWIND
@@ -140,6 +141,8 @@ class Life:
         self._in_background(reaper.main(), "reaper")
         last_words = LastWords(around.redis, around.sessions, self._untold_workers, worker_id=self.worker_id)
         self._in_background(last_words.main(), "last words")
+        router = DefaultQueueRouter(around, self._tasks, self._queues)
+        self._in_background(router.main(), "default queue router")
         _LOGGER.info("worker started", worker=self.worker_id, queues=[queue.value for queue in self._queues])
 
     async def stop_taking(self) -> None:

@@ -1,0 +1,79 @@
+"""Routes the jobs of plain arq clients from arq's default queue to the queues of their tasks."""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, cast
+
+from flexiprice.jobs.declarations import TaskArguments
+from flexiprice.jobs.default_queue import DefaultQueueJob, find_due, route
+from flexiprice.jobs.tasks import TASKS
+from flexiprice.settings import Queue
+from flexiprice.telemetry import get_logger
+from workers.runtime.patience import AWAY
+from workers.runtime.surroundings import Surroundings
+from workers.runtime.task import Task
+
+_LOGGER = get_logger(__name__)
+# A plain arq client announces nothing, so the queue is polled.
+_POLL_SECONDS: Final = 1.0
+
+
+class DefaultQueueRouter:
+    """Routes due jobs of `arq:queue`; any number of workers may do it at once."""
+
+    def __init__(
+        self, surroundings: Surroundings, tasks: Iterable[Task[TaskArguments]], queues: Sequence[Queue]
+    ) -> None:
+        """Prepares it.
+
+        Args:
+            surroundings: what the worker's process gives it.
+            tasks: the tasks of this worker, besides the declared ones.
+            queues: the queues of this worker. The first takes what cannot be read, and tasks that stay
+                unknown, so that a worker refuses them where everybody sees it.
+        """
+        self._redis = surroundings.redis
+        self._patience = surroundings.patience
+        self._settings = surroundings.settings
+        declared = {task.name: task.queue for task in TASKS}
+        own = {task.declaration.name: task.declaration.queue for task in tasks}
+        self._queue_of: Mapping[str, Queue] = {**declared, **own}
+        self._refusing_queue = queues[0]
+
+    async def main(self) -> None:
+        """Routes until it is cancelled."""
+        while True:
+            try:
+                more = await self.route_due()
+            except AWAY as error:
+                self._patience.lost(error)
+                more = False
+            if not more:
+                await asyncio.sleep(_POLL_SECONDS)
+
+    async def route_due(self) -> bool:
+        """Routes the first due jobs; returns whether any was routed, so that more may follow.
+
+        Raises:
+            RedisUnavailable: Redis does not answer.
+        """
+        seconds, _ = cast("tuple[int, int]", await cast("Any", self._redis).time())
+        jobs = await find_due(self._redis, now_ms=seconds * 1000)
+        routed = 0
+        for job in jobs:
+            queue = self._destination(job, now_ms=seconds * 1000)
+            if queue is not None and await route(
+                self._redis, job, queue, queue_limit=self._settings.queue_limit
+            ):
+                routed += 1
+                _LOGGER.info("job_routed", job_id=job.job_id, task=job.task, queue=queue.value)
+        return routed > 0
+
+    def _destination(self, job: DefaultQueueJob, *, now_ms: int) -> Queue | None:
+        if job.task is None:
+            return self._refusing_queue
+        if job.task in self._queue_of:
+            return self._queue_of[job.task]
+        # A worker of a newer version may know the task, as in a deploy.
+        patience_ms = self._settings.unknown_task_patience.total_seconds() * 1000
+        return self._refusing_queue if now_ms - job.due_ms > patience_ms else None
