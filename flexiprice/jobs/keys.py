@@ -18,7 +18,7 @@ from arq.constants import (
 
 from flexiprice.settings import Queue
 
-# arq's default queue, into which plain arq clients enqueue; workers route its jobs to the queues of their tasks.
+# arq's default queue, into which plain arq clients enqueue; workers route its jobs to their tasks' queues.
 DEFAULT_QUEUE = default_queue_name
 # The sorted set in which arq keeps the ids of jobs that are to be aborted.
 ABORTED_JOBS = abort_jobs_ss
