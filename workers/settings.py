@@ -4,6 +4,7 @@ One process ticks the schedules and runs the jobs of every queue; `FLEXIPRICE_WO
 to some queues and their schedules.
 """
 
+import sys
 from datetime import UTC
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ from flexiprice.errors import InvalidSettings
 from flexiprice.settings import Settings, load_settings
 from flexiprice.telemetry import configure_logging, logging_config
 from workers import tasks
+from workers.runtime.arq_command import is_watching
 from workers.runtime.lifecycle import WorkerProcess
 from workers.runtime.task import tasks_in
 
@@ -26,7 +28,7 @@ def _settings() -> Settings:
 
 
 _SETTINGS: Final = _settings()
-_PROCESS: Final = WorkerProcess(_SETTINGS, tasks_in(tasks))
+_PROCESS: Final = WorkerProcess(_SETTINGS, tasks_in(tasks), watching=is_watching(sys.argv))
 
 
 async def _start(ctx: dict[Any, Any]) -> None:

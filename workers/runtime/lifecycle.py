@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import sys
 from collections.abc import Coroutine, Iterable, Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
@@ -18,6 +19,7 @@ from flexiprice.jobs.redis_replies import RedisRefusal, sentence_of
 from flexiprice.metrics import Metrics, PoolUse
 from flexiprice.settings import Settings
 from flexiprice.telemetry import get_logger
+from workers.runtime.arq_command import restart
 from workers.runtime.arq_functions import arq_function
 from workers.runtime.life import Life
 from workers.runtime.patience import Patience, StartRetry, refuse
@@ -54,7 +56,17 @@ class WorkerProcess:
         *,
         clock: Clock = system_clock,
         schedules: Sequence[Schedule] = SCHEDULES,
+        watching: bool = False,
     ) -> None:
+        """Prepares it.
+
+        Args:
+            settings: those of the program.
+            tasks: what it can run; only those of its queues are.
+            clock: tells when a schedule is due.
+            schedules: those of its tasks are ticked.
+            watching: arq restarts the worker when a file changes, as `arq --watch` does.
+        """
         self._settings = settings
         self._queues = tuple(dict.fromkeys(settings.worker_queues))
         self._tasks = [task for task in tasks if task.declaration.queue in self._queues]
@@ -86,6 +98,7 @@ class WorkerProcess:
         self._told_to_stop = False
         self._commands: set[WorkerCommand] = set()
         self._failed = False
+        self._watching = watching
 
     async def start(self, _: dict[Any, Any]) -> None:
         """Begins to consume; arq's `on_startup`.
@@ -139,6 +152,12 @@ class WorkerProcess:
         _LOGGER.info("worker stopped")
         if self._failed:
             raise SystemExit(1)
+        if self._watching:
+            if self._told_to_stop:
+                # A file has changed too, and arq would start its worker again.
+                raise SystemExit
+            _LOGGER.info("worker_restarted", reason="a file changed")
+            restart()
         if self._recycling.due and not self._told_to_stop:
             announce_recycling()
 
@@ -243,6 +262,9 @@ class WorkerProcess:
             self._patience.over = True
             if self._main is not None:
                 await cancelled(self._main)
+            if self._watching and self._told_to_stop:
+                # `arq --watch` waits for the next change to a file, and not for its worker to end.
+                asyncio.get_running_loop().call_soon(sys.exit, int(self._failed))
 
     async def _drain(self, life: Life) -> None:
         """Lets running jobs end, or hands them back when that takes too long."""

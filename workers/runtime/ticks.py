@@ -137,6 +137,24 @@ class TickingRedis(PatientRedis):
             if missed is not None:
                 await self._tick(scheduled, missed)
 
+    async def zcard(self, name: str) -> int:  # noqa: ARG002 -- as redis-py has it
+        """Counts the jobs that this worker has yet to run: what `arq --burst` asks before it ends.
+
+        Deferred jobs and running ones count, as arq counts them. Jobs of a paused queue do not, because no
+        worker claims them.
+        """
+        paused = await cast("Awaitable[list[bytes]]", self.hkeys(keys.PAUSED_QUEUES))
+        queues = {keys.queue_key(queue) for queue in self.settings.worker_queues} - {
+            queue.decode(errors="replace") for queue in paused
+        }
+        async with self.pipeline(transaction=True) as pipe:
+            for queue in sorted(queues):
+                pipe.zcard(queue)
+            # Of arq's default queue only what no worker has routed; the rest stands in its task's queue.
+            pipe.zcount(keys.DEFAULT_QUEUE, "(1", "+inf")
+            counts: list[int] = await pipe.execute()
+        return sum(counts)
+
     async def _tick(self, scheduled: ScheduledTask, tick_at: datetime) -> EnqueuedJob | None:
         schedule, now = scheduled.schedule, scheduled.clock()
         late = now - tick_at > _ON_TIME
