@@ -13,6 +13,7 @@ from arq.connections import ArqRedis
 from arq.jobs import DeserializationError, deserialize_job_raw
 
 from flexiprice.jobs import codec, keys
+from flexiprice.jobs.bad_entries import GUARDED_CALLS, shown_name
 from flexiprice.jobs.enqueueing import can_be_job_id
 from flexiprice.jobs.redis import redis_errors
 from flexiprice.settings import Queue
@@ -29,33 +30,48 @@ _AT_ONCE: Final = 100
 # KEYS: arq's default queue, the job, its result, its mark of progress, its record, the queue of its task.
 # ARGV: id, task, queue, notify channel, limit of the queue.
 # Returns 1; 0 where there is nothing to route; -1 where the queue is full and the job stays where it is.
-_ROUTE: Final = """
+_ROUTE: Final = (
+    GUARDED_CALLS
+    + """
 local default, job, result, in_progress, record, queue = unpack(KEYS)
 local id, task, queue_name, notify, limit = unpack(ARGV)
 
-local due = redis.call('ZSCORE', default, id)
+local due = call('ZSCORE', default, id)
 if not due or tonumber(due) <= 1 then
   return 0
 end
-if redis.call('EXISTS', result, in_progress) > 0 or redis.call('ZSCORE', queue, id) then
-  redis.call('ZREM', default, id)
+if redis.call('EXISTS', result, in_progress) > 0 or call('ZSCORE', queue, id) then
+  call('ZREM', default, id)
   return 0
 end
-if redis.call('ZCARD', queue) >= tonumber(limit) then
+if call('ZCARD', queue) >= tonumber(limit) then
   return -1
 end
 local time = redis.call('TIME')
 local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
 redis.call('DEL', record)
-redis.call('HSET', record, 'queue', queue_name, 'enqueued', now)
+call('HSET', record, 'queue', queue_name, 'enqueued', now)
 if task ~= '' then
-  redis.call('HSET', record, 'task', task)
+  call('HSET', record, 'task', task)
 end
-redis.call('ZADD', queue, due, id)
-redis.call('ZADD', default, 1, id)
+call('ZADD', queue, due, id)
+call('ZADD', default, 1, id)
 redis.call('PUBLISH', notify, '')
 return 1
 """
+)
+
+# Takes entries out of arq's default queue whose ids nobody can ask for; they would stay at its head for ever.
+_SET_IDS_ASIDE: Final = (
+    GUARDED_CALLS
+    + """
+for _, id in ipairs(ARGV) do
+  if call('ZREM', KEYS[1], id) == 1 then
+    note_bad_entry(KEYS[1] .. ' ' .. id, 'its id is not printable UTF-8 of 1 to 200 characters')
+  end
+end
+"""
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,10 +104,9 @@ async def find_due(redis: ArqRedis, *, now_ms: int) -> Sequence[DefaultQueueJob]
         )
         scores = {job_id: score for member, score in due if (job_id := _job_id(member)) is not None}
         if len(scores) < len(due):
-            # An id that nobody can ask for would stand at the head of the queue for ever.
             unusable = [member for member, _ in due if _job_id(member) is None]
-            _LOGGER.error("default_queue_entries_removed", members=[repr(member[:80]) for member in unusable])
-            await redis.zrem(keys.DEFAULT_QUEUE, *unusable)
+            _LOGGER.error("default_queue_entries_set_aside", ids=[shown_name(member) for member in unusable])
+            await redis.register_script(_SET_IDS_ASIDE)([keys.DEFAULT_QUEUE], unusable)
         if not scores:
             return []
         bodies: list[bytes | None] = await redis.mget([keys.job_key(job_id) for job_id in scores])

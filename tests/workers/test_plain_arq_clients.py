@@ -51,7 +51,7 @@ async def worker(settings: Settings) -> AsyncIterator[None]:
 @pytest.fixture(autouse=True)
 async def nothing_left(redis: ArqRedis) -> AsyncIterator[None]:
     yield
-    await redis.delete(keys.DEFAULT_QUEUE, keys.QUARANTINE)
+    await redis.delete(keys.DEFAULT_QUEUE, keys.QUARANTINE, keys.BAD_ENTRIES)
 
 
 @pytest.mark.usefixtures("worker")
@@ -189,6 +189,24 @@ async def test_unusable_ids_do_not_block_the_default_queue(
     assert job is not None
 
     async with running(settings):
+        assert await job.result(timeout=30, poll_delay=0.02) == Decimal(2)
+    assert await redis.hlen(keys.BAD_ENTRIES) == 150
+
+
+async def test_default_queue_of_a_wrong_type_is_set_aside(
+    client: Client, redis: ArqRedis, settings: Settings
+):
+    sender = client(job_serializer=codec.encode, job_deserializer=codec.decode)
+    await redis.set(keys.DEFAULT_QUEUE, "rubbish")
+
+    async with running(settings):
+
+        async def set_aside() -> bool:
+            return not await redis.exists(keys.DEFAULT_QUEUE)
+
+        await until(set_aside)
+        job = await sender.enqueue_job("add", left="1")
+        assert job is not None
         assert await job.result(timeout=30, poll_delay=0.02) == Decimal(2)
 
 
