@@ -12,7 +12,7 @@ from flexiprice.errors import InvalidSettings
 from flexiprice.settings import Settings, load_settings
 from flexiprice.telemetry import configure_logging, logging_config
 from workers import tasks
-from workers.runtime.arq_command import is_watching
+from workers.runtime.arq_command import HEALTH_CHECK_SECONDS, is_watching, redis_settings
 from workers.runtime.lifecycle import WorkerProcess
 from workers.runtime.task import tasks_in
 
@@ -47,6 +47,9 @@ class WorkerSettings:
     functions = _PROCESS.functions
     cron_jobs = _PROCESS.cron_jobs
     redis_pool = _PROCESS.redis
+    # Only `arq --check` reads this; the worker uses the client above.
+    redis_settings = redis_settings(_SETTINGS)
+    health_check_interval = HEALTH_CHECK_SECONDS
     # Nothing is ever enqueued here: ticks go to the queues of their tasks.
     queue_name = "arq:queue:ticks"
     # Schedules are looked at so often (s), and ticks enqueued at most twice this ahead.

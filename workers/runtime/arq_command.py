@@ -2,8 +2,53 @@
 
 import os
 import sys
-from collections.abc import Sequence
-from typing import NoReturn
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NoReturn
+
+from arq.connections import RedisSettings
+
+from flexiprice.jobs.redis_url import connection_options, sentinel_options
+from flexiprice.settings import Settings
+
+HEALTH_CHECK_SECONDS: Final = 5
+"""How often the worker refreshes the key that `--check` reads; it expires a second later."""
+_TLS: Final = (
+    *("ssl_keyfile", "ssl_certfile", "ssl_cert_reqs", "ssl_ca_certs", "ssl_ca_data", "ssl_check_hostname"),
+)
+
+
+def redis_settings(settings: Settings) -> RedisSettings:
+    """The Redis of the settings as arq names it, for `--check`, which makes a client of its own.
+
+    Raises:
+        InvalidSettings: the URL is missing.
+        ValueError: the URL means nothing; the message tells no part of user or password.
+    """
+    url = settings.require_redis_url()
+    if "+sentinel://" in url:
+        options, _, sentinels, service = sentinel_options(url)
+        where: dict[str, Any] = {"host": sentinels, "sentinel": True, "sentinel_master": service}
+    else:
+        options = connection_options(url)
+        where = {
+            "host": options.get("host") or "localhost",
+            "port": options.get("port") or 6379,
+            "unix_socket_path": options.get("path"),
+        }
+    return RedisSettings(
+        **where,
+        **_tls(options),
+        database=options.get("db") or 0,
+        username=options.get("username"),
+        password=options.get("password"),
+        # A monitoring probe wants an answer, and asks again by itself.
+        conn_retries=0,
+    )
+
+
+def _tls(options: Mapping[str, Any]) -> dict[str, Any]:
+    given = {name: options[name] for name in _TLS if options.get(name) is not None}
+    return {"ssl": True, **given} if given else {}
 
 
 def is_watching(arguments: Sequence[str]) -> bool:

@@ -2,18 +2,15 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from typing import Any, Final, cast
+from typing import Any, cast
 
 from arq.connections import ArqRedis
 from redis.asyncio.client import Pipeline
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError
 
 from flexiprice.jobs.redis_replies import RedisRefusal
 from flexiprice.jobs.repairing import RepairingRedis
 from workers.runtime.patience import AWAY, Patience, refuse
-
-_FAREWELL_SECONDS: Final = 2.0
 
 
 class PatientRedis(RepairingRedis):
@@ -35,11 +32,11 @@ class PatientRedis(RepairingRedis):
         """Closes, by the name that arq still uses and redis-py warns of."""
         await self.aclose(close_connection_pool)
 
-    async def delete(self, *names: bytes | str | memoryview) -> int:
-        """Deletes keys, if Redis does so at once: arq's last step, of a key that expires by itself."""
-        with suppress(RedisError, OSError, TimeoutError):
-            async with asyncio.timeout(_FAREWELL_SECONDS):
-                return cast("int", await self._execute("DEL", *names))
+    async def delete(self, *names: bytes | str | memoryview) -> int:  # noqa: ARG002 -- as redis-py has it
+        """Deletes nothing: arq's last step is to delete its health key, which all workers share.
+
+        `arq --check` would find no worker until another one refreshed the key; it expires by itself.
+        """
         return 0
 
     async def execute_command(self, *args: object, **options: object) -> object:
