@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from arq.connections import ArqRedis
+from arq.utils import to_unix_ms
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -25,6 +26,7 @@ from flexiprice.jobs.broker_info import (
 )
 from flexiprice.jobs.dead_letters import DeadLetterCounts, count_dead_letters
 from flexiprice.jobs.declarations import SCHEDULES
+from flexiprice.jobs.default_queue import count_unrouted
 from flexiprice.jobs.fleet import LiveWorker
 from flexiprice.jobs.schedule import next_tick
 from flexiprice.resources import open_database, open_job_broker
@@ -32,6 +34,8 @@ from flexiprice.settings import Queue, Settings, unknown_variables
 
 OLDEST_POSTGRESQL = 15
 _PROGRAM = "flexiprice-doctor"
+# Workers look at arq's default queue every second.
+_ROUTED_WITHIN = timedelta(seconds=10)
 
 
 class Health(StrEnum):
@@ -95,6 +99,7 @@ async def check_redis(settings: Settings, now: datetime) -> list[Finding]:
             findings = await _check_broker(broker.redis)
             workers = await broker.tasks.live_workers()
             dead_letters = await count_dead_letters(broker.redis)
+            unrouted = await count_unrouted(broker.redis, before_ms=to_unix_ms(now - _ROUTED_WITHIN))
     except InvalidSettings as error:
         return [Finding(Health.FAILED, "redis", error.message, "change that, or FLEXIPRICE_REDIS_URL")]
     except FlexiPriceError as error:
@@ -107,6 +112,7 @@ async def check_redis(settings: Settings, now: datetime) -> list[Finding]:
         *_check_workers(workers),
         *_check_schedules(settings, workers, now),
         _check_dead_letters(dead_letters),
+        *_check_default_queue(unrouted),
     ]
 
 
@@ -237,6 +243,14 @@ def _check_dead_letters(found: DeadLetterCounts) -> Finding:
     each = ", ".join(f"{count:,} {reason}" for reason, count in found.by_reason.items() if count)
     advice = "look at them with `flexiprice dead-letters list`, then retry or dismiss them"
     return Finding(Health.WARNING, "tasks", f"{found.total:,} need a person ({each})", advice)
+
+
+def _check_default_queue(unrouted: int) -> list[Finding]:
+    if not unrouted:
+        return []
+    jobs = "1 job waits" if unrouted == 1 else f"{unrouted:,} jobs wait"
+    advice = "a worker routes them within a second: start one, or look whether their queues are full"
+    return [Finding(Health.WARNING, "tasks", f"{jobs} in arq's default queue, arq:queue", advice)]
 
 
 async def check_everything(settings: Settings) -> list[Finding]:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -10,6 +10,7 @@ from arq.connections import ArqRedis
 from arq.jobs import DeserializationError, JobStatus, SerializationError
 from redis.asyncio import ConnectionPool
 
+from flexiprice.cli.checkup import check_redis
 from flexiprice.jobs import codec, keys
 from flexiprice.jobs.client import TaskQueue
 from flexiprice.jobs.default_queue import count_unrouted
@@ -215,6 +216,15 @@ async def test_jobs_that_no_worker_has_routed_are_counted(client: Client, redis:
     await sender.enqueue_job("add", left="1")
 
     assert await count_unrouted(redis, before_ms=2**53) == 1
+
+
+async def test_doctor_warns_of_jobs_that_no_worker_routes(client: Client, settings: Settings):
+    sender = client(job_serializer=codec.encode, job_deserializer=codec.decode)
+    await sender.enqueue_job("add", left="1")
+
+    findings = await check_redis(settings, datetime.now(UTC) + timedelta(minutes=1))
+
+    assert "1 job waits in arq's default queue, arq:queue" in [finding.detail for finding in findings]
 
 
 async def queue_status_when_ended(queue: TaskQueue, job_id: str):

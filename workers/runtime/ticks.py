@@ -137,7 +137,7 @@ class TickingRedis(PatientRedis):
             if missed is not None:
                 await self._tick(scheduled, missed)
 
-    async def zcard(self, name: str) -> int:  # noqa: ARG002 -- as redis-py has it
+    async def zcard(self, name: bytes | str | memoryview) -> int:  # noqa: ARG002 -- as redis-py has it
         """Counts the jobs that this worker has yet to run: what `arq --burst` asks before it ends.
 
         Deferred jobs and running ones count, as arq counts them. Jobs of a paused queue do not, because no
