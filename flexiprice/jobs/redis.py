@@ -98,6 +98,8 @@ def create_redis_of(
         "client_name": client_name,
         "health_check_interval": 15,
         "parser_class": ReplyParser,
+        # Newer versions of redis-py would speak RESP3, in which some replies have another shape.
+        "protocol": 2,
         "redis_connect_func": sign_in,
         "retry": _RETRY,
         "retry_on_error": [RedisConnectionError],

@@ -147,6 +147,7 @@ class TestTheLocks:
         assert all(hashes for _, hashes in shipped.values())
         assert {name: tested.get(name) for name in shipped} == shipped, "make lock"
 
+    @pytest.mark.locked
     def test_what_is_shipped_is_what_the_programs_and_the_monitor_need_and_nothing_else(self) -> None:
         project = PROJECT["project"]
         needed = all_needed(project["dependencies"] + project["optional-dependencies"]["monitor"])

@@ -106,22 +106,22 @@ class StartRetry(Retry):
         return self
 
     async def call_with_retry(
-        self, do: Callable[[], Awaitable[ResultT]], fail: Callable[[Any], Any]
+        self, do: Callable[[], Awaitable[ResultT]], fail: Callable[..., Any], **newer: Any
     ) -> ResultT:
-        """As its base class has it.
+        """As its base class has it; newer versions of redis-py have more options, which are passed on.
 
         Raises:
             SystemExit: Redis does not answer at the start.
         """
         if self._connected:
-            return await self._usual.call_with_retry(do, fail)
+            return await self._usual.call_with_retry(do, fail, **newer)
 
-        def fail_and_say(error: Exception) -> object:
+        def fail_and_say(error: Exception, *failures: int) -> object:
             self._waits.lost(error)
-            return fail(error)
+            return fail(error, *failures)
 
         try:
-            return await super().call_with_retry(do, fail_and_say)
+            return await super().call_with_retry(do, fail_and_say, **newer)
         except RedisNotReady:
             raise
         except UNAVAILABLE as error:
