@@ -106,7 +106,10 @@ class StartRetry(Retry):
         return self
 
     async def call_with_retry(
-        self, do: Callable[[], Awaitable[ResultT]], fail: Callable[..., Any], **newer: Any
+        self,
+        do: Callable[[], Awaitable[ResultT]],
+        fail: Callable[..., Any],
+        **newer: Any,  # noqa: ANN401 -- as redis-py has it
     ) -> ResultT:
         """As its base class has it; newer versions of redis-py have more options, which are passed on.
 
