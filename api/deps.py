@@ -1,8 +1,7 @@
-"""What endpoints ask for: transactions, the task queue, the settings, the clock."""
+"""What endpoints ask for: transactions, the task queue, the settings."""
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Depends, Path, Query, Request
@@ -56,15 +55,10 @@ async def _bulk_transactions(request: Request) -> Opening:
     return _opening(request, Work.RECOMPUTE)
 
 
-async def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 # Opened by the endpoint itself, so that it is committed before anything is enqueued or answered.
 Transaction = Annotated[Opening, Depends(_transactions)]
 # The same for what goes through whole tables, and may take as long as that takes.
 BulkTransaction = Annotated[Opening, Depends(_bulk_transactions)]
-Now = Annotated[datetime, Depends(_now)]
 
 StorePath = Annotated[StoreCode, Path(examples=["main"])]
 SkuPath = Annotated[Sku, Path(examples=["BREAD-RYE-1"])]

@@ -45,12 +45,16 @@ class FleetSnapshot:
         schedule_lag: by schedule, how long its first tick that nobody has taken has been overdue; zero
             where it is on time, paused, or has never ticked.
         dead_letters: by reason, how many tasks need a person.
+        clock_drift: the largest distance of a live worker's clock from that of Redis.
+        schedule_disagreements: schedules that live workers tick by different crontab lines or zones.
     """
 
     workers_alive: int
     queues: Mapping[str, QueueSnapshot] = field(default_factory=dict[str, QueueSnapshot])
     schedule_lag: Mapping[str, timedelta] = field(default_factory=dict[str, timedelta])
     dead_letters: Mapping[str, int] = field(default_factory=dict[str, int])
+    clock_drift: timedelta = timedelta(0)
+    schedule_disagreements: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,6 +196,16 @@ def snapshot_families(snapshot: FleetSnapshot | None) -> Iterator[GaugeMetricFam
     queues = snapshot.queues.items()
     yield GaugeMetricFamily(
         "flexiprice_workers_alive", "Workers whose lease has not lapsed.", value=snapshot.workers_alive
+    )
+    yield GaugeMetricFamily(
+        "flexiprice_worker_clock_drift_seconds",
+        "The largest distance of a live worker's clock from that of Redis; beyond 60 it schedules nothing.",
+        value=snapshot.clock_drift.total_seconds(),
+    )
+    yield GaugeMetricFamily(
+        "flexiprice_schedule_disagreements",
+        "Schedules that live workers tick by different crontab lines or time zones.",
+        value=snapshot.schedule_disagreements,
     )
     yield _by("queue", "flexiprice_queue_depth", "Jobs that wait.", {n: q.waiting for n, q in queues})
     yield _by("queue", "flexiprice_queue_deferred", "Jobs not yet due.", {n: q.deferred for n, q in queues})

@@ -5,7 +5,6 @@ to some queues and their schedules.
 """
 
 import sys
-from datetime import UTC
 from typing import Any, Final
 
 from flexiprice.errors import InvalidSettings
@@ -54,6 +53,7 @@ class WorkerSettings:
     queue_name = "arq:queue:ticks"
     # Schedules are looked at so often (s), and ticks enqueued at most twice this ahead.
     poll_delay = 1.0
-    timezone = UTC
+    # arq asks for the time here, and hears that of Redis.
+    timezone = _PROCESS.clock_zone
     on_startup = _start
     on_shutdown = _PROCESS.stop

@@ -1,7 +1,6 @@
 """A recompute of all discounts in shards, summed up by the job that asked for them."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, cast
 
 from flexiprice.errors import ShardsFailed
@@ -55,7 +54,6 @@ def _why(shard: JobStatus) -> str:
 
 def _lasted(shards: Sequence[JobStatus]) -> float:
     """Seconds from the start of the first to the end of the last."""
-    now = datetime.now(tz=UTC)
-    begun = min((shard.started_at for shard in shards if shard.started_at), default=now)
-    done = max((shard.finished_at for shard in shards if shard.finished_at), default=now)
-    return max(0.0, (done - begun).total_seconds())
+    begun = [shard.started_at for shard in shards if shard.started_at]
+    done = [shard.finished_at for shard in shards if shard.finished_at]
+    return max(0.0, (max(done) - min(begun)).total_seconds()) if begun and done else 0.0

@@ -5,7 +5,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Hashable
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from sqlalchemy.exc import DBAPIError
@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from api.monitor.history import STEP, WINDOW, HistoryReader
 from api.monitor.readings import Fleet, QueuePoint, Reach, Snapshot, read_fleet, step_of
 from flexiprice.errors import FlexiPriceError, InvalidSettings
+from flexiprice.jobs.server_clock import ServerClock
 from flexiprice.resources import Resources
 from flexiprice.settings import Queue
 from flexiprice.telemetry import get_logger
@@ -39,7 +40,9 @@ class Live:
     """
 
     def __init__(self, resources: Resources) -> None:
-        self.latest = Snapshot(at=datetime.now(UTC), redis=Reach(), database=Reach())
+        # Pages compare instants of the servers with this one, so it must not be this machine's.
+        self._clock = ServerClock()
+        self.latest = Snapshot(at=self._clock(), redis=Reach(), database=Reach())
         self._queue_points: deque[QueuePoint] = deque(maxlen=_KEPT_POINTS)
         longest_run = resources.settings.time_limit
         self._history = HistoryReader(resources.sessions, longest_run=longest_run)
@@ -49,6 +52,10 @@ class Live:
         self._wanted = asyncio.Event()
         self._read = asyncio.Event()
         self._shared: dict[Hashable, tuple[float, asyncio.Future[Any]]] = {}
+
+    def now(self) -> datetime:
+        """The instant by the clock of Redis, with which all that is shown is compared."""
+        return self._clock()
 
     async def run(self) -> None:
         """Reads until it is cancelled."""
@@ -81,7 +88,7 @@ class Live:
 
     async def first(self) -> Snapshot:
         """How things stand, once they have been read at all and not long ago."""
-        age = datetime.now(UTC) - self.latest.at
+        age = self._clock() - self.latest.at
         if not self._read.is_set() or age.total_seconds() > 2 * WATCHED_EVERY_SECONDS:
             self._read.clear()
             self._wanted.set()
@@ -126,10 +133,10 @@ class Live:
 
     async def _look(self) -> None:
         before = self.latest
-        now = datetime.now(UTC)
+        now = self._clock()
         # At once, so that news of one does not wait for the other where that is away.
         (fleet, redis), (history, database) = await asyncio.gather(
-            self._timed(read_fleet(self._resources.tasks, now=now), before.redis),
+            self._timed(read_fleet(self._resources.tasks, self._clock), before.redis),
             self._timed(self._history.read(now), before.database),
         )
         if fleet is not None:
@@ -138,7 +145,7 @@ class Live:
                 points.pop()
             points.append(point)
         self.latest = Snapshot(
-            at=datetime.now(UTC),
+            at=self._clock(),
             redis=redis,
             database=database,
             fleet=fleet or before.fleet,
@@ -155,17 +162,17 @@ class Live:
             ):
                 value = await reading
         except TimeoutError:
-            return None, before.after_silence(datetime.now(UTC), "does not answer in time")
+            return None, before.after_silence(self._clock(), "does not answer in time")
         except FlexiPriceError as error:
             refuses = bool(error.details.get("answers")) or isinstance(error, InvalidSettings)
-            return None, before.after_silence(datetime.now(UTC), error.message, refuses=refuses)
+            return None, before.after_silence(self._clock(), error.message, refuses=refuses)
         except DBAPIError as error:
             _log.warning("not_read", reason=str(error.orig))
-            return None, before.after_silence(datetime.now(UTC), "refuses what it is asked; the log says why")
+            return None, before.after_silence(self._clock(), "refuses what it is asked; the log says why")
         except Exception as error:  # noqa: BLE001 -- whatever it is, it must not end the reading
             _log.exception("not_read")
-            return None, before.after_silence(datetime.now(UTC), f"{type(error).__name__}: see the log")
-        return value, before.after_answer(datetime.now(UTC), time.monotonic() - began)
+            return None, before.after_silence(self._clock(), f"{type(error).__name__}: see the log")
+        return value, before.after_answer(self._clock(), time.monotonic() - began)
 
 
 def _unserved(fleet: Fleet, before: Snapshot) -> dict[Queue, datetime | None]:

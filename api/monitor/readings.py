@@ -12,7 +12,9 @@ from flexiprice.jobs.dead_letters import DeadLetterCounts, count_dead_letters
 from flexiprice.jobs.fleet import LiveWorker
 from flexiprice.jobs.inspection import list_active
 from flexiprice.jobs.queues import QueueState, list_queues
+from flexiprice.jobs.redis import redis_errors
 from flexiprice.jobs.schedules import ScheduleState, list_schedules
+from flexiprice.jobs.server_clock import ServerClock, synchronize
 from flexiprice.jobs.status import JobStatus
 from flexiprice.settings import Queue
 
@@ -131,8 +133,12 @@ def step_of(at: datetime) -> datetime:
     return at - (at - _EPOCH) % STEP
 
 
-async def read_fleet(tasks: TaskQueue, *, now: datetime) -> Fleet:
-    """Reads all there is in Redis.
+async def read_fleet(tasks: TaskQueue, clock: ServerClock) -> Fleet:
+    """Reads all there is in Redis, and the time.
+
+    Args:
+        tasks: the queue's access.
+        clock: is told the time.
 
     Raises:
         RedisUnavailable: Redis does not answer, or takes no writes: then no worker can show that it lives.
@@ -141,11 +147,14 @@ async def read_fleet(tasks: TaskQueue, *, now: datetime) -> Fleet:
     await probe_writes(tasks.redis)
     broker = await find_broker_info(tasks.redis)
     evicts = broker is not None and BrokerRisk.EVICTS in broker.risks
+    with redis_errors():
+        await synchronize(tasks.redis, clock)
+    workers = await tasks.live_workers()
     return Fleet(
-        at=now,
-        workers=await tasks.live_workers(),
+        at=clock(),
+        workers=workers,
         queues=await list_queues(tasks),
-        schedules=await list_schedules(tasks, now=now),
+        schedules=await list_schedules(tasks, now=clock(), workers=workers),
         active=await list_active(tasks),
         dead_letters=await count_dead_letters(tasks.redis),
         evicts=broker.eviction_policy if broker is not None and evicts else None,

@@ -124,7 +124,7 @@ def follow(render: Callable[[Snapshot], None]) -> None:
 
 def _frame(section: str) -> None:
     ui.add_head_html('<link rel="stylesheet" href="/assets/monitor.css">')
-    tell_the_time()
+    tell_the_time(current_monitor().live.now())
     # Before everything that is built here, so that it is the first thing the keyboard reaches.
     ui.add_body_html('<a class="skip" href="#content">Skip to the content</a>')
     with ui.left_drawer(value=None, bordered=True).props("breakpoint=900 width=216").classes("nav") as drawer:

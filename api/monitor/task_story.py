@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from api.monitor.parts.instants import duration
 from api.monitor.patience import answered
+from flexiprice.db.database_clock import database_now
 from flexiprice.db.engine import database_errors
 from flexiprice.domain.run import RunState
 from flexiprice.errors import FlexiPriceError
@@ -137,7 +138,7 @@ async def _ask_database(
         async with resources.sessions() as session:
             attempts = tuple(reversed(await list_attempts(session, job_id, limit=_MAX_ATTEMPTS)))
             enqueued_at = job.enqueued_at if job else attempts[0].enqueued_at if attempts else None
-            since = enqueued_at or datetime.now(UTC) - _UNKNOWN_PAST
+            since = enqueued_at or await database_now(session) - _UNKNOWN_PAST
             return attempts, await list_children(session, job_id, since=since)
 
 

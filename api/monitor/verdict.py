@@ -11,8 +11,8 @@ from flexiprice.domain.run import RunState
 from flexiprice.jobs.dead_letter_notes import DeadLetterReason
 from flexiprice.jobs.dead_letters import DeadLetterCounts
 from flexiprice.jobs.queues import QueueState
-from flexiprice.jobs.schedule import next_tick
 from flexiprice.jobs.schedules import ScheduleState
+from flexiprice.jobs.server_clock import DRIFT_WARNING, drift_in_words
 from flexiprice.services.run_trends import TrendBucket
 
 # Workers tick to the second; what is later than this was missed by all of them.
@@ -119,6 +119,16 @@ def _workers(now: Snapshot, fleet: Fleet) -> Iterator[Finding]:
             )
             advice = "A task blocks it, or its machine is overloaded; its log names the task."
             yield Finding(Level.WARNING, what, None, advice, "/workers")
+        drift = timedelta(seconds=worker.clock_drift_seconds)
+        if abs(drift) > DRIFT_WARNING:
+            level, consequence = (
+                (Level.BAD, "it schedules nothing")
+                if worker.refuses_schedules
+                else (Level.WARNING, "its log tells wrong times")
+            )
+            what = f"The clock of worker {worker.host}:{worker.pid} is {drift_in_words(drift)} that of Redis"
+            advice = f"So {consequence}. Set the clock that is wrong, as by NTP."
+            yield Finding(level, what, None, advice, "/workers")
     versions = sorted({worker.version for worker in fleet.workers})
     if len(versions) > 1:
         what = f"Workers of different versions run: {', '.join(versions)}"
@@ -162,19 +172,21 @@ def _dead_letters(found: DeadLetterCounts) -> Iterator[Finding]:
     yield Finding(level, what, found.oldest_at, advice, "/dead-letters")
 
 
-def late_since(schedule: ScheduleState, now: datetime) -> datetime | None:
+def late_since(schedule: ScheduleState) -> datetime | None:
     """When a schedule should have ticked that has not; None where it is on time, paused, or never ticked."""
-    if schedule.paused_at is not None or schedule.last_tick_at is None:
-        return None
-    due_at = next_tick(schedule.crontab, schedule.time_zone, schedule.last_tick_at)
-    return due_at if now - due_at > LATE_AFTER else None
+    due_at = schedule.untaken_since
+    return due_at if due_at is not None and schedule.read_at - due_at > LATE_AFTER else None
 
 
 def _schedule(now: Snapshot, schedule: ScheduleState) -> Iterator[Finding]:
-    late = late_since(schedule, now.at)
+    late = late_since(schedule)
     if late is not None:
         advice = "No worker ticks it: start one that takes from its queue, or run it by hand."
         yield Finding(Level.BAD, f"Schedule {schedule.name} is late", late, advice, "/schedules")
+    if schedule.disagreement is not None:
+        what = f"Workers disagree when {schedule.name} runs"
+        advice = f"Give all of them the same settings: {schedule.disagreement}"
+        yield Finding(Level.WARNING, what, None, advice, "/schedules")
     if schedule.paused_at is not None:
         what = f"Schedule {schedule.name} is paused by {schedule.paused_by or 'somebody'}"
         yield Finding(

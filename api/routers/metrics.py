@@ -6,7 +6,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Request, Response
 from redis.exceptions import RedisError
 
-from api.deps import Now, OpenResources
+from api.deps import OpenResources
 from api.key_check import EnvironmentKey
 from api.scopes import holder_in, require_scope
 from flexiprice.domain.access import Scope
@@ -46,14 +46,12 @@ async def _may_read(request: Request) -> None:
 
 
 @router.get(PATH, dependencies=[Depends(_may_read)])
-async def read_metrics(
-    resources: OpenResources, now: Now, metrics: Annotated[Metrics, Depends(_metrics)]
-) -> Response:
+async def read_metrics(resources: OpenResources, metrics: Annotated[Metrics, Depends(_metrics)]) -> Response:
     """Everything in Prometheus's text format; without what Redis knows where Redis does not answer."""
     snapshot: FleetSnapshot | None = None
     try:
         async with asyncio.timeout(_PATIENCE_SECONDS):
-            snapshot = await take_snapshot(resources.tasks, now=now)
+            snapshot = await take_snapshot(resources.tasks)
     except (FlexiPriceError, RedisError, TimeoutError) as error:
         _log.debug("metrics_without_redis", error=str(error) or type(error).__name__)
     return Response(metrics.render(snapshot), media_type=CONTENT_TYPE)

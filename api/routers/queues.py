@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 
 from api.audit import Audit, Origin
-from api.deps import Now, OpenResources
+from api.deps import OpenResources
 from api.openapi import problems
 from api.routes import ApiRoute
 from api.schemas.fleet import Purged, QueueShown
@@ -26,11 +26,11 @@ async def get_queues(resources: OpenResources) -> list[QueueShown]:
 
 @router.post("/{queue}/pause", responses=problems(401, 503))
 async def pause_one_queue(
-    resources: OpenResources, audit: Audit, origin: Origin, now: Now, queue: QueuePath
+    resources: OpenResources, audit: Audit, origin: Origin, queue: QueuePath
 ) -> QueueShown:
     """Lets no worker take anything more from a queue; what runs goes on. A repeat changes nothing."""
     async with audit() as details:
-        details["changed"] = await pause_queue(resources.tasks, queue, now=now, by=origin.actor or "")
+        details["changed"] = await pause_queue(resources.tasks, queue, by=origin.actor or "")
     return QueueShown.of_state(await get_queue(resources.tasks, queue))
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request, Response
 
 from api.audit import Audit, Origin
-from api.deps import Now, OpenResources
+from api.deps import OpenResources
 from api.openapi import problems
 from api.paths import status_url
 from api.routes import ApiRoute
@@ -26,31 +26,29 @@ SchedulePath = Annotated[str, Path(max_length=200, examples=["recompute_all_disc
 
 
 @router.get("", responses=problems(401, 503))
-async def get_schedules(resources: OpenResources, now: Now) -> list[ScheduleShown]:
-    """Lists the schedules, when each ticks next, and which are paused."""
-    return [ScheduleShown.of(state) for state in await list_schedules(resources.tasks, now=now)]
+async def get_schedules(resources: OpenResources) -> list[ScheduleShown]:
+    """Lists the schedules as live workers tick them, when each ticks next, and which are paused."""
+    return [ScheduleShown.of_state(state) for state in await list_schedules(resources.tasks)]
 
 
 @router.post("/{name}/pause", responses=problems(401, 404, 503))
 async def pause_one_schedule(
-    resources: OpenResources, audit: Audit, origin: Origin, now: Now, name: SchedulePath
+    resources: OpenResources, audit: Audit, origin: Origin, name: SchedulePath
 ) -> ScheduleShown:
     """Lets the ticks of a schedule pass without a run, on all workers, until it is resumed."""
     get_schedule(name)
     async with audit() as details:
         details["changed"] = await pause_schedule(resources.tasks, name, by=origin.actor or "")
-    return await _shown(resources, now, name)
+    return await _shown(resources, name)
 
 
 @router.post("/{name}/resume", responses=problems(401, 404, 503))
-async def resume_one_schedule(
-    resources: OpenResources, audit: Audit, now: Now, name: SchedulePath
-) -> ScheduleShown:
+async def resume_one_schedule(resources: OpenResources, audit: Audit, name: SchedulePath) -> ScheduleShown:
     """Lets a schedule tick again; the ticks that passed meanwhile do not run."""
     get_schedule(name)
     async with audit() as details:
         details["changed"] = await resume_schedule(resources.tasks, name)
-    return await _shown(resources, now, name)
+    return await _shown(resources, name)
 
 
 @router.post("/{name}/run", status_code=202, responses=problems(401, 404, 503))
@@ -59,7 +57,6 @@ async def run_one_schedule(
     resources: OpenResources,
     audit: Audit,
     origin: Origin,
-    now: Now,
     request: Request,
     response: Response,
     name: SchedulePath,
@@ -67,13 +64,13 @@ async def run_one_schedule(
     """Enqueues now what a schedule runs, paused or not; its ticks stay as they are."""
     get_schedule(name)
     async with audit() as details:
-        job = await run_schedule(resources.tasks, name, now=now, origin=origin)
+        job = await run_schedule(resources.tasks, name, origin=origin)
         details["task_id"] = job.job_id
     url = status_url(request, job.job_id)
     response.headers["Location"] = url
     return StartedTask(task_id=job.job_id, status=RunStatus.QUEUED, status_url=url)
 
 
-async def _shown(resources: OpenResources, now: Now, name: str) -> ScheduleShown:
-    states = await list_schedules(resources.tasks, now=now, schedules=(get_schedule(name),))
-    return ScheduleShown.of(states[0])
+async def _shown(resources: OpenResources, name: str) -> ScheduleShown:
+    states = await list_schedules(resources.tasks, schedules=(get_schedule(name),))
+    return ScheduleShown.of_state(states[0])

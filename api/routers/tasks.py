@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from api.audit import Audit, Origin
-from api.deps import Now, OpenResources
+from api.deps import OpenResources
 from api.event_stream import EVENT_STREAM, status_events
 from api.key_check import KeyCheck
 from api.openapi import Responses, problems
@@ -58,14 +58,13 @@ async def get_active_tasks(resources: OpenResources) -> list[TaskDetails]:
 @router.get("/scheduled", responses=problems(401, 503))
 async def get_scheduled_tasks(
     resources: OpenResources,
-    now: Now,
     limit: Annotated[
         int, Query(ge=1, le=MAX_LISTED_JOBS, description="At most so many deferred tasks.")
     ] = 100,
 ) -> ScheduledTasks:
     """Lists the tasks that are not due yet, and when each schedule ticks next."""
     deferred = await list_deferred(resources.tasks, limit=limit)
-    schedules = await list_schedules(resources.tasks, now=now)
+    schedules = await list_schedules(resources.tasks)
     return ScheduledTasks(
         deferred=[TaskDetails.of_job(job) for job in deferred],
         ticks=[

@@ -1,13 +1,14 @@
 """Queues, schedules and workers as they are shown."""
 
 from datetime import datetime, timedelta
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import ConfigDict, Field
 
 from api.schemas.values import Shown
 from flexiprice.jobs.fleet import LiveWorker, WorkerState
 from flexiprice.jobs.queues import QueueState
+from flexiprice.jobs.schedules import ScheduleState
 from flexiprice.settings import Queue
 
 _WORKER = "shop-1-4711-0a1b2c"
@@ -79,6 +80,8 @@ class ScheduleShown(Shown):
                     "queue": "discounts",
                     "crontab": "0 * * * *",
                     "time_zone": "UTC",
+                    "source": "workers",
+                    "disagreement": None,
                     "next_tick_at": "2025-03-31T10:00:00Z",
                     "last_tick_at": "2025-03-31T09:00:00Z",
                     "paused_at": None,
@@ -93,10 +96,33 @@ class ScheduleShown(Shown):
     queue: Queue
     crontab: str
     time_zone: str
+    source: Literal["workers", "settings"] = Field(
+        description="Whether live workers say when it ticks, or, where none does, the settings of the API."
+    )
+    disagreement: str | None = Field(
+        description="The lines by which different workers tick it; null where they agree."
+    )
     next_tick_at: datetime = Field(description="While it is paused, that tick runs nothing.")
     last_tick_at: datetime | None
     paused_at: datetime | None
     paused_by: str | None
+
+    @classmethod
+    def of_state(cls, state: ScheduleState) -> Self:
+        """What is shown of a schedule's state."""
+        return cls(
+            name=state.name,
+            task=state.task,
+            queue=state.queue,
+            crontab=state.crontab,
+            time_zone=state.time_zone,
+            source="workers" if state.is_published else "settings",
+            disagreement=state.disagreement,
+            next_tick_at=state.next_tick_at,
+            last_tick_at=state.last_tick_at,
+            paused_at=state.paused_at,
+            paused_by=state.paused_by,
+        )
 
 
 class RunningShown(Shown):
@@ -133,6 +159,7 @@ class WorkerShown(Shown):
                     "memory_bytes": 91226112,
                     "cpu": 0.01,
                     "loop_lag_seconds": 0.0004,
+                    "clock_drift_seconds": 0.002,
                 }
             ]
         }
@@ -155,6 +182,9 @@ class WorkerShown(Shown):
     memory_bytes: int
     cpu: float = Field(description="Processor time lately, as a part of one core.")
     loop_lag_seconds: float = Field(description="How late its event loop was at worst lately.")
+    clock_drift_seconds: float = Field(
+        description="How far its machine's clock is ahead of that of Redis; beyond 60 it schedules nothing."
+    )
 
     @classmethod
     def of_worker(cls, worker: LiveWorker) -> Self:

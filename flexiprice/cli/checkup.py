@@ -1,16 +1,21 @@
 """What `flexiprice doctor` looks at, and what it advises."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from enum import StrEnum
+from datetime import timedelta
 
 from arq.connections import ArqRedis
 from arq.utils import to_unix_ms
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from flexiprice.cli.checkup_time import (
+    check_own_clock,
+    check_schedules,
+    check_server_clocks,
+    check_worker_clocks,
+)
 from flexiprice.cli.console import instant
+from flexiprice.cli.findings import Finding, Health
 from flexiprice.db.database_clock import database_now
 from flexiprice.db.engine import database_errors
 from flexiprice.db.migrate import is_current
@@ -25,10 +30,11 @@ from flexiprice.jobs.broker_info import (
     read_broker_version,
 )
 from flexiprice.jobs.dead_letters import DeadLetterCounts, count_dead_letters
-from flexiprice.jobs.declarations import SCHEDULES
 from flexiprice.jobs.default_queue import count_unrouted
 from flexiprice.jobs.fleet import LiveWorker
-from flexiprice.jobs.schedule import next_tick
+from flexiprice.jobs.redis import redis_errors
+from flexiprice.jobs.schedules import list_schedules
+from flexiprice.jobs.server_clock import redis_now
 from flexiprice.resources import open_database, open_job_broker
 from flexiprice.settings import Queue, Settings, unknown_variables
 
@@ -36,24 +42,6 @@ OLDEST_POSTGRESQL = 15
 _PROGRAM = "flexiprice-doctor"
 # Workers look at arq's default queue every second.
 _ROUTED_WITHIN = timedelta(seconds=10)
-
-
-class Health(StrEnum):
-    """How a thing is."""
-
-    OK = "ok"
-    WARNING = "warning"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """How one thing is, and what to do where it is not well."""
-
-    health: Health
-    subject: str
-    detail: str
-    advice: str = ""
 
 
 def check_variables() -> list[Finding]:
@@ -92,13 +80,17 @@ async def check_database(settings: Settings) -> list[Finding]:
         return [_database_failed("database", error)]
 
 
-async def check_redis(settings: Settings, now: datetime) -> list[Finding]:
+async def check_redis(settings: Settings) -> list[Finding]:
     """Redis, the workers that live there, and what the schedules will run."""
     try:
         async with open_job_broker(settings, program=_PROGRAM) as broker:
             findings = await _check_broker(broker.redis)
             workers = await broker.tasks.live_workers()
             dead_letters = await count_dead_letters(broker.redis)
+            schedules = await list_schedules(broker.tasks, workers=workers)
+            with redis_errors():
+                now = await redis_now(broker.redis)
+                clock = await check_own_clock(broker.redis)
             unrouted = await count_unrouted(broker.redis, before_ms=to_unix_ms(now - _ROUTED_WITHIN))
     except InvalidSettings as error:
         return [Finding(Health.FAILED, "redis", error.message, "change that, or FLEXIPRICE_REDIS_URL")]
@@ -109,8 +101,10 @@ async def check_redis(settings: Settings, now: datetime) -> list[Finding]:
         return [Finding(Health.FAILED, "redis", error.message, advice)]
     return [
         *findings,
+        *clock,
         *_check_workers(workers),
-        *_check_schedules(settings, workers, now),
+        *check_worker_clocks(workers),
+        *check_schedules(schedules, workers),
         _check_dead_letters(dead_letters),
         *_check_default_queue(unrouted),
     ]
@@ -222,21 +216,6 @@ def _check_workers(workers: Sequence[LiveWorker]) -> list[Finding]:
     return findings
 
 
-def _check_schedules(settings: Settings, workers: Sequence[LiveWorker], now: datetime) -> list[Finding]:
-    ticked = {queue for worker in workers for queue in worker.queues}
-    findings: list[Finding] = []
-    for schedule in SCHEDULES:
-        crontab = schedule.crontab(settings)
-        due_at = next_tick(crontab, settings.timezone, now)
-        detail = f"{schedule.name} ({crontab} {settings.timezone}) is due {instant(due_at)}"
-        if schedule.task.queue in ticked:
-            findings.append(Finding(Health.OK, "schedules", detail))
-        else:
-            advice = f"it runs by itself only while a worker consumes {schedule.task.queue.value}"
-            findings.append(Finding(Health.FAILED, "schedules", detail, advice))
-    return findings
-
-
 def _check_dead_letters(found: DeadLetterCounts) -> Finding:
     if not found.total:
         return Finding(Health.OK, "tasks", "none needs a person")
@@ -255,10 +234,10 @@ def _check_default_queue(unrouted: int) -> list[Finding]:
 
 async def check_everything(settings: Settings) -> list[Finding]:
     """All findings, in the order in which a person would mend them."""
-    now = datetime.now(UTC)
     return [
         *check_variables(),
         *check_access(settings),
         *await check_database(settings),
-        *await check_redis(settings, now),
+        *await check_redis(settings),
+        *await check_server_clocks(settings),
     ]

@@ -4,9 +4,10 @@ import asyncio
 
 import typer
 
-from flexiprice.cli.checkup import Health, check_everything
+from flexiprice.cli.checkup import check_everything
 from flexiprice.cli.connections import command_settings
 from flexiprice.cli.console import JsonOption, output, plain, print_json
+from flexiprice.cli.findings import Health
 
 _SIGNS = {Health.OK: "[green]✓[/]", Health.WARNING: "[yellow]![/]", Health.FAILED: "[red]✗[/]"}
 

@@ -1,6 +1,6 @@
 """`flexiprice active | scheduled | registered | workers | queues`: what happens right now."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -12,7 +12,9 @@ from flexiprice.jobs.fleet import LiveWorker
 from flexiprice.jobs.inspection import MAX_LISTED_JOBS, list_active, list_deferred, list_registered
 from flexiprice.jobs.progress import Progress
 from flexiprice.jobs.queues import list_queues
+from flexiprice.jobs.redis import redis_errors
 from flexiprice.jobs.schedules import ScheduleState, list_schedules
+from flexiprice.jobs.server_clock import redis_now
 from flexiprice.jobs.status import JobStatus
 from flexiprice.resources import JobBroker
 
@@ -21,14 +23,19 @@ _MEBIBYTE = 1024 * 1024
 
 def active(*, as_json: JsonOption = False) -> None:
     """Show the jobs that workers run now, those that have run longest first."""
-    found = with_jobs(command_settings(), lambda broker: list_active(broker.tasks))
+
+    async def use(broker: JobBroker) -> tuple[datetime, tuple[JobStatus, ...]]:
+        found = await list_active(broker.tasks)
+        with redis_errors():
+            return await redis_now(broker.redis), found
+
+    now, found = with_jobs(command_settings(), use)
     if as_json:
         print_json(found)
         return
     table = new_table(
         "job", "task", "queue", "worker", "try", "running", "progress", numbers=("try", "running")
     )
-    now = datetime.now(UTC)
     for job in found:
         table.add_row(
             plain(job.job_id),
@@ -54,7 +61,7 @@ def scheduled(
     async def use(broker: JobBroker) -> tuple[tuple[JobStatus, ...], tuple[ScheduleState, ...]]:
         return (
             await list_deferred(broker.tasks, limit=limit),
-            await list_schedules(broker.tasks, now=datetime.now(UTC)),
+            await list_schedules(broker.tasks),
         )
 
     deferred, schedules = with_jobs(command_settings(), use)
@@ -105,7 +112,6 @@ def show_workers(found: tuple[LiveWorker, ...]) -> None:
     """Writes a table of live workers."""
     numbers = ("running", "succeeded", "failed", "retried", "memory", "CPU", "lag", "up")
     table = new_table("worker", "state", "queues", *numbers, numbers=numbers)
-    now = datetime.now(UTC)
     for worker in found:
         table.add_row(
             plain(worker.worker_id),
@@ -118,7 +124,7 @@ def show_workers(found: tuple[LiveWorker, ...]) -> None:
             f"{worker.memory_bytes / _MEBIBYTE:.0f} MiB",
             f"{worker.cpu:.0%}",
             f"{worker.loop_lag_seconds * 1000:.1f} ms",
-            short(now - worker.started_at),
+            short(worker.seen_at - worker.started_at),
         )
     output().print(table if found else "No worker is alive.")
 

@@ -1,7 +1,6 @@
 """`flexiprice revoke | retry | purge | pause-queue | resume-queue`: intervening by hand."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -99,12 +98,11 @@ def purge_queues(
 
 def pause_one_queue(*, name: QueueName, as_json: JsonOption = False) -> None:
     """Let no worker take anything more from a queue; what runs goes on."""
-    now = datetime.now(UTC)
     changed = change(
         command_settings(),
         "pause_queue",
         name,
-        lambda resources: pause_queue(resources.tasks, name, now=now, by=operator()),
+        lambda resources: pause_queue(resources.tasks, name, by=operator()),
         told=_changed,
     )
     _show_queue(name, changed, "paused", as_json=as_json)

@@ -1,13 +1,12 @@
 """`flexiprice schedule`: when tasks run by themselves."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
 from flexiprice.cli.audit import change, cli_origin, operator
 from flexiprice.cli.connections import command_settings, with_jobs
-from flexiprice.cli.console import JsonOption, instant, new_table, output, plain, print_json
+from flexiprice.cli.console import JsonOption, instant, new_table, output, plain, print_json, remarks
 from flexiprice.jobs.schedules import (
     get_schedule,
     list_schedules,
@@ -23,8 +22,7 @@ ScheduleName = Annotated[str, typer.Argument(help="Name of the schedule.", metav
 @app.command("list")
 def list_all(*, as_json: JsonOption = False) -> None:
     """Show the schedules, when each ticks next, and which are paused."""
-    now = datetime.now(UTC)
-    found = with_jobs(command_settings(), lambda broker: list_schedules(broker.tasks, now=now))
+    found = with_jobs(command_settings(), lambda broker: list_schedules(broker.tasks))
     if as_json:
         print_json(found)
         return
@@ -40,6 +38,12 @@ def list_all(*, as_json: JsonOption = False) -> None:
             paused,
         )
     output().print(table)
+    for schedule in found:
+        if schedule.disagreement is not None:
+            remarks().print(f"Workers disagree on {plain(schedule.name)}: {plain(schedule.disagreement)}")
+    if not all(schedule.is_published for schedule in found):
+        names = ", ".join(schedule.name for schedule in found if not schedule.is_published)
+        remarks().print(f"No live worker ticks {names}: the settings of this terminal are shown.")
 
 
 @app.command()
@@ -74,12 +78,11 @@ def resume(*, name: ScheduleName, as_json: JsonOption = False) -> None:
 def run(*, name: ScheduleName, as_json: JsonOption = False) -> None:
     """Enqueue now what a schedule runs, paused or not; its ticks stay as they are."""
     get_schedule(name)
-    now = datetime.now(UTC)
     job = change(
         command_settings(),
         "run_schedule",
         name,
-        lambda resources: run_schedule(resources.tasks, name, now=now, origin=cli_origin()),
+        lambda resources: run_schedule(resources.tasks, name, origin=cli_origin()),
         told=lambda job: {"task_id": job.job_id},
     )
     if as_json:

@@ -1,7 +1,8 @@
 """A job that a worker has taken."""
 
 from collections.abc import Awaitable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from time import monotonic
 from typing import Final, cast
 
 from arq.connections import ArqRedis
@@ -29,6 +30,7 @@ class ClaimedJob:
         due_ms: when it was due.
         started_ms: when it was taken, by the clock of Redis.
         record: our record of it.
+        taken_at: when it was read, by `time.monotonic`.
     """
 
     job_id: str
@@ -39,6 +41,11 @@ class ClaimedJob:
     due_ms: int
     started_ms: int
     record: Mapping[str, str]
+    taken_at: float = field(default_factory=monotonic)
+
+    def now_ms(self) -> int:
+        """The instant now, so long after the job was taken as this process has measured."""
+        return self.started_ms + round((monotonic() - self.taken_at) * 1000)
 
     @property
     def losses(self) -> int:

@@ -142,16 +142,16 @@ UPDATE_PRICE_HISTORY: Final = TaskDeclaration(
 )
 
 
-def _no_arguments(_: Settings, __: datetime) -> Mapping[str, object]:
+def _no_arguments(_: Settings, __: datetime | None) -> Mapping[str, object]:
     return {}
 
 
-def _threshold(settings: Settings, _: datetime) -> Mapping[str, object]:
+def _threshold(settings: Settings, _: datetime | None) -> Mapping[str, object]:
     return {"days_threshold": settings.days_threshold}
 
 
-def _slot(_: Settings, tick_at: datetime) -> Mapping[str, object]:
-    return {"slot_at": tick_at}
+def _slot(_: Settings, tick_at: datetime | None) -> Mapping[str, object]:
+    return {} if tick_at is None else {"slot_at": tick_at}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,13 +162,14 @@ class Schedule:
         name: by which people and ticks know the schedule; unique.
         task: what it runs.
         setting: the field of `Settings` that holds its crontab line.
-        arguments: makes the run's arguments of the settings and the tick's instant.
+        arguments: makes the run's arguments of the settings and the tick's instant, which is None for a run
+            by hand.
     """
 
     name: str
     task: TaskDeclaration[TaskArguments]
     setting: str
-    arguments: Callable[[Settings, datetime], Mapping[str, object]] = field(default=_no_arguments)
+    arguments: Callable[[Settings, datetime | None], Mapping[str, object]] = field(default=_no_arguments)
 
     def crontab(self, settings: Settings) -> str:
         """Its crontab line under these settings."""

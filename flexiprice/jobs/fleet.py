@@ -19,6 +19,7 @@ from flexiprice.jobs import codec, keys
 from flexiprice.jobs.fleet_scripts import HEARTBEAT, WITHDRAW
 from flexiprice.jobs.loss_scripts import EXONERATION_KEPT
 from flexiprice.jobs.redis import redis_errors
+from flexiprice.jobs.server_clock import DRIFT_LIMIT
 from flexiprice.settings import Queue
 
 HEARTBEAT_EVERY: Final = timedelta(seconds=1)
@@ -56,6 +57,15 @@ class RunningJob:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedSchedule:
+    """When a worker ticks a schedule: its name, its crontab line, and the zone whose clock the line means."""
+
+    name: str
+    crontab: str
+    time_zone: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LiveWorker:
     """What a worker says of itself with each heartbeat.
 
@@ -77,6 +87,8 @@ class LiveWorker:
         memory_bytes: of the process, resident; 0 where the system does not tell.
         cpu: processor time since the heartbeat before, as a part of one core.
         loop_lag_seconds: how late its event loop was at worst in the last seconds.
+        clock_drift_seconds: how far its machine's clock is ahead of that of Redis; negative where behind.
+        schedules: those that it ticks, as its own settings have them.
     """
 
     worker_id: str
@@ -96,6 +108,13 @@ class LiveWorker:
     memory_bytes: int = 0
     cpu: float = 0.0
     loop_lag_seconds: float = 0.0
+    clock_drift_seconds: float = 0.0
+    schedules: tuple[PublishedSchedule, ...] = ()
+
+    @property
+    def refuses_schedules(self) -> bool:
+        """Its clock is so wrong that it ticks no schedule."""
+        return abs(self.clock_drift_seconds) > DRIFT_LIMIT.total_seconds()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +126,14 @@ class HeartbeatAnswer:
         command: what it is asked to do.
         lost_workers: whose jobs are yet to be given back.
         untold_workers: who are gone, and of whom the history does not know every run yet.
+        server_seconds: the time of Redis, in seconds since 1970; None where the worker counts as lost.
     """
 
     lost: bool
     command: WorkerCommand | None
     lost_workers: Sequence[str]
     untold_workers: Sequence[str] = ()
+    server_seconds: float | None = None
 
 
 _ADAPTER: Final = TypeAdapter(LiveWorker)
@@ -132,7 +153,7 @@ async def announce(
     """
     beat = redis.register_script(HEARTBEAT)
     reply = cast(
-        "tuple[int, bytes | None, list[bytes], list[bytes]]",
+        "tuple[int, bytes | None, list[bytes], list[bytes], bytes]",
         await beat(
             keys=[
                 keys.WORKERS,
@@ -150,12 +171,13 @@ async def announce(
             ],
         ),
     )
-    alive, command, lost_workers, untold_workers = reply
+    alive, command, lost_workers, untold_workers, server_seconds = reply
     return HeartbeatAnswer(
         lost=not alive,
         command=_command(command),
         lost_workers=[worker_id.decode(errors="replace") for worker_id in lost_workers],
         untold_workers=[worker_id.decode(errors="replace") for worker_id in untold_workers],
+        server_seconds=float(server_seconds) if server_seconds else None,
     )
 
 

@@ -9,8 +9,8 @@ _TOLD_AT_ONCE: Final = 100
 
 # Renews a worker's lease, and tells it of those whose leases have lapsed.
 #
-# Returns whether it does not count as lost itself, what it is asked to do, who counts as lost, and of whom
-# there are runs to be told.
+# Returns whether it does not count as lost itself, what it is asked to do, who counts as lost, of whom there
+# are runs to be told, and the time (s).
 HEARTBEAT: Final = (
     GUARDED_CALLS
     + f"local told_at_once = {_TOLD_AT_ONCE}\n"
@@ -19,7 +19,7 @@ local workers, lost_workers, record, command, untold_workers = unpack(KEYS)
 local worker, said, lease, joining, may_declare = unpack(ARGV)
 
 if call('ZSCORE', lost_workers, worker) or (joining == '' and not call('ZSCORE', workers, worker)) then
-  return {0, false, {}, {}}
+  return {0, false, {}, {}, ''}
 end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -54,7 +54,8 @@ local function some_of(list)
   end
   return ids
 end
-return {1, call('GET', command), some_of(lost_workers), some_of(untold_workers)}
+return {1, call('GET', command), some_of(lost_workers), some_of(untold_workers),
+  string.format('%d.%06d', time[1], time[2])}
 """
 )
 

@@ -7,13 +7,12 @@ from flexiprice.jobs.client import TaskQueue
 from flexiprice.jobs.dead_letters import count_dead_letters
 from flexiprice.jobs.declarations import SCHEDULES, Schedule
 from flexiprice.jobs.queues import QueueState, list_queues
-from flexiprice.jobs.schedule import next_tick
 from flexiprice.jobs.schedules import ScheduleState, list_schedules
 from flexiprice.metrics import FleetSnapshot, QueueSnapshot
 
 
 async def take_snapshot(
-    tasks: TaskQueue, *, now: datetime, schedules: Sequence[Schedule] = SCHEDULES
+    tasks: TaskQueue, *, now: datetime | None = None, schedules: Sequence[Schedule] = SCHEDULES
 ) -> FleetSnapshot:
     """Asks Redis how things stand.
 
@@ -22,12 +21,14 @@ async def take_snapshot(
     """
     workers = await tasks.live_workers()
     queues = await list_queues(tasks)
-    states = await list_schedules(tasks, now=now, schedules=schedules)
+    states = await list_schedules(tasks, now=now, workers=workers, schedules=schedules)
     dead_letters = await count_dead_letters(tasks.redis)
     return FleetSnapshot(
         workers_alive=len(workers),
         queues={state.queue.value: _queue(state) for state in queues},
-        schedule_lag={state.name: _lag(state, now) for state in states},
+        clock_drift=timedelta(seconds=max((abs(each.clock_drift_seconds) for each in workers), default=0.0)),
+        schedule_disagreements=sum(state.disagreement is not None for state in states),
+        schedule_lag={state.name: _lag(state) for state in states},
         dead_letters={reason.value: count for reason, count in dead_letters.by_reason.items()},
     )
 
@@ -41,8 +42,6 @@ def _queue(state: QueueState) -> QueueSnapshot:
     )
 
 
-def _lag(state: ScheduleState, now: datetime) -> timedelta:
-    if state.paused_at is not None or state.last_tick_at is None:
-        return timedelta(0)
-    first_untaken = next_tick(state.crontab, state.time_zone, state.last_tick_at)
-    return max(timedelta(0), now - first_untaken)
+def _lag(state: ScheduleState) -> timedelta:
+    untaken_since = state.untaken_since
+    return timedelta(0) if untaken_since is None else state.read_at - untaken_since

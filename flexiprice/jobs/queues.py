@@ -8,6 +8,7 @@ from flexiprice.jobs import keys
 from flexiprice.jobs.client import TaskQueue
 from flexiprice.jobs.operation_scripts import COUNT
 from flexiprice.jobs.redis import redis_errors
+from flexiprice.jobs.server_clock import redis_now
 from flexiprice.settings import Queue
 
 
@@ -74,13 +75,13 @@ async def list_queues(tasks: TaskQueue) -> tuple[QueueState, ...]:
     return tuple([await get_queue(tasks, queue) for queue in Queue])
 
 
-async def pause_queue(tasks: TaskQueue, queue: Queue, *, now: datetime, by: str) -> bool:
+async def pause_queue(tasks: TaskQueue, queue: Queue, *, now: datetime | None = None, by: str) -> bool:
     """Lets no worker take anything more from a queue; what runs goes on.
 
     Args:
         tasks: the queue's access.
         queue: which.
-        now: the instant that is kept with it.
+        now: the instant that is kept with it; None for that by the clock of Redis.
         by: who asks for it.
 
     Returns:
@@ -90,6 +91,7 @@ async def pause_queue(tasks: TaskQueue, queue: Queue, *, now: datetime, by: str)
         RedisUnavailable: Redis does not answer.
     """
     with redis_errors():
+        now = now or await redis_now(tasks.redis)
         async with tasks.redis.pipeline(transaction=False) as pipe:
             pipe.hsetnx(keys.PAUSED_QUEUES, keys.queue_key(queue), f"{round(now.timestamp() * 1000)} {by}")
             (paused,) = await pipe.execute()

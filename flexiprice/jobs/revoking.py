@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 from uuid import uuid4
 
 from arq.jobs import DeserializationError, deserialize_job_raw, serialize_result
-from arq.utils import timestamp_ms, to_ms
+from arq.utils import to_ms, to_unix_ms
 from redis.typing import EncodableT
 
 from flexiprice.domain.run import RunState
@@ -20,6 +20,7 @@ from flexiprice.jobs.client import TaskQueue, can_be_job_id
 from flexiprice.jobs.ending import cancelled
 from flexiprice.jobs.operation_scripts import REVOKE
 from flexiprice.jobs.redis import redis_errors
+from flexiprice.jobs.server_clock import redis_now
 from flexiprice.jobs.status import JobStatus, RunStatus
 from flexiprice.jobs.untold_runs import NOBODY, UntoldRun
 from flexiprice.settings import Queue
@@ -172,6 +173,7 @@ async def _revoke_some(
     redis, retention = tasks.redis, to_ms(tasks.settings.result_retention) or 1
     with redis_errors():
         bodies: list[bytes | None] = await redis.mget([keys.job_key(job_id) for job_id, _ in jobs])
+        now_ms = to_unix_ms(await redis_now(redis))
         facts: list[EncodableT] = [
             *(keys.job_key(""), keys.result_key(""), keys.in_progress_key(""), keys.retry_key("")),
             *(keys.record_key(""), keys.finished_channel("")),
@@ -181,18 +183,19 @@ async def _revoke_some(
         ]
         for (job_id, queue), body in zip(jobs, bodies, strict=True):
             facts += [job_id, keys.queue_key(queue), keys.wake_channel(queue), body or b""]
-            facts += _ending(job_id, queue, body or b"")
+            facts += _ending(job_id, queue, body or b"", now_ms)
         where = [keys.ABORTED_JOBS, keys.untold_runs_key(NOBODY), keys.UNTOLD_WORKERS]
         outcomes = cast("list[bytes]", await redis.register_script(REVOKE)(keys=where, args=facts))
     return [outcome.decode() for outcome in outcomes]
 
 
-def _ending(job_id: str, queue: Queue, body: bytes) -> tuple[bytes, str, bytes]:
+def _ending(job_id: str, queue: Queue, body: bytes, now_ms: int) -> tuple[bytes, str, bytes]:
     """Of a job that is called off before it starts: its result as arq would write it, and what is noted."""
     function, kwargs, enqueued_ms = "<unknown>", dict[str, Any](), 0
     with suppress(DeserializationError):
         function, _, kwargs, _, enqueued_ms = deserialize_job_raw(body, deserializer=codec.decode)
-    now_ms = timestamp_ms()
+    # The producer told by its own clock when it enqueued the job.
+    enqueued_ms = min(enqueued_ms, now_ms)
     error = JobRevoked("the job was called off before it started")
     result = serialize_result(
         function,

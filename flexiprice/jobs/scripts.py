@@ -13,7 +13,8 @@ from flexiprice.jobs.part_scripts import PART_FUNCTIONS
 #
 # A tick of a schedule is taken once, and in order: one that is not later than the last was taken already,
 # whatever became of its job. While the schedule is paused its ticks are taken and lead to nothing, so that
-# none of them fires when it goes on.
+# none of them fires when it goes on. A tick that lies further ahead than ticks are enqueued early is refused:
+# whoever asks for it has a wrong clock. A last tick in the future was noted by such a one, and is forgotten.
 #
 # Returns 1; 0 and the fingerprint of the job that has the id; or -1 where the queue is full.
 ENQUEUE: Final = (
@@ -26,9 +27,15 @@ local origin_from = 11
 if redis.call('EXISTS', job, result, in_progress) > 0 or call('ZSCORE', queue, id) then
   return {0, call('HGET', record, 'fingerprint') or ''}
 end
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
 if schedule then
-  local last_tick = call('HGET', schedule, 'last_tick')
-  if last_tick and tonumber(due) <= number(last_tick, 0) then
+  local latest = now + 5000
+  if tonumber(due) > latest then
+    return {0, fingerprint}
+  end
+  local last_tick = number(call('HGET', schedule, 'last_tick'), 0)
+  if last_tick <= latest and tonumber(due) <= last_tick then
     return {0, fingerprint}
   end
   call('HSET', schedule, 'last_tick', due)
@@ -40,8 +47,6 @@ if limit ~= '' and call('ZCARD', queue) >= tonumber(limit) then
   return {-1, ''}
 end
 
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
 if due == '' then
   due = now + tonumber(defer)
 end

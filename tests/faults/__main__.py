@@ -12,6 +12,7 @@ from rich.table import Table
 from flexiprice.db.migrate import upgrade
 from flexiprice.embedded.servers import scratch_folder
 from tests.faults import (
+    clock_faults,
     database_faults,
     queue_faults,
     schedule_faults,
@@ -39,6 +40,8 @@ OF_WORKERS: Final[tuple[OfWorkers, ...]] = (
     queue_faults.unknown_task,
     schedule_faults.no_worker_at_a_tick,
     schedule_faults.thousand_ticks,
+    clock_faults.clock_a_day_ahead,
+    clock_faults.clock_put_back_an_hour,
     queue_faults.storm,
 )
 OF_SERVERS: Final[tuple[OfServers, ...]] = (

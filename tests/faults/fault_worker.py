@@ -1,21 +1,19 @@
 """The worker that the faults befall: `arq tests.faults.fault_worker.WorkerSettings`."""
 
 import os
-from datetime import UTC
 from pathlib import Path
-
-import arq.worker
 
 from flexiprice.settings import load_settings
 from flexiprice.telemetry import configure_logging
 from tests.faults import fault_tasks
-from tests.faults.stepped_clock import CLOCK_VARIABLE, SteppedClock, stepped_datetime
+from tests.faults.stepped_clock import CLOCK_VARIABLE, SteppedClock
 from workers.runtime.lifecycle import WorkerProcess
 from workers.runtime.task import tasks_in
-from workers.runtime.ticks import system_clock
 
 # Of an older version: it does not know this task.
 WITHOUT_VARIABLE = "FLEXIPRICE_FAULTS_WITHOUT"
+# It ticks, by the clock of Redis.
+TICKS_VARIABLE = "FLEXIPRICE_FAULTS_TICKS"
 
 SETTINGS = load_settings(env_files=())
 CLOCK = SteppedClock(Path(os.environ[CLOCK_VARIABLE])) if CLOCK_VARIABLE in os.environ else None
@@ -23,11 +21,9 @@ TASKS = [task for task in tasks_in(fault_tasks) if task.declaration.name != os.e
 PROCESS = WorkerProcess(
     SETTINGS,
     TASKS,
-    clock=CLOCK or system_clock,
-    schedules=(fault_tasks.TICKING,) if CLOCK else (),
+    clock=CLOCK,
+    schedules=(fault_tasks.TICKING,) if CLOCK or TICKS_VARIABLE in os.environ else (),
 )
-if CLOCK:
-    arq.worker.datetime = stepped_datetime(CLOCK)
 
 
 async def start(ctx: dict[object, object]) -> None:
@@ -41,6 +37,6 @@ class WorkerSettings:
     redis_pool = PROCESS.redis
     queue_name = "arq:queue:ticks"
     poll_delay = 0.02 if CLOCK else 1.0
-    timezone = UTC
+    timezone = PROCESS.clock_zone
     on_startup = start
     on_shutdown = PROCESS.stop

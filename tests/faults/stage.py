@@ -6,9 +6,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from types import MappingProxyType
 
 import asyncpg
 
@@ -101,9 +102,17 @@ class Stage:
         await self.until_live(workers)
         return workers
 
-    def start_worker(self, *, stepped: bool = False, module: str = FAULT_WORKER, **overrides: str) -> Worker:
-        """Starts one worker, without waiting for it."""
-        environment = {
+    def start_worker(
+        self,
+        *,
+        stepped: bool = False,
+        module: str = FAULT_WORKER,
+        environment: Mapping[str, str] = MappingProxyType({}),
+        **overrides: str,
+    ) -> Worker:
+        """Starts one worker, without waiting for it; `environment` holds variables without our prefix."""
+        variables = {
+            **environment,
             "FLEXIPRICE_DATABASE_URL": self.settings.require_database_url(),
             "FLEXIPRICE_REDIS_URL": self.settings.require_redis_url(),
             "FLEXIPRICE_WORKER_MAX_TASKS": "0",
@@ -112,7 +121,7 @@ class Stage:
             **({CLOCK_VARIABLE: str(self.clock.file)} if stepped else {}),
             **{f"FLEXIPRICE_{name.upper()}": value for name, value in overrides.items()},
         }
-        worker = Worker(self, module, environment)
+        worker = Worker(self, module, variables)
         self.workers.append(worker)
         return worker
 

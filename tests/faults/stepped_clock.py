@@ -1,7 +1,7 @@
 """A clock that worker processes read from a file, so that a thousand minutes pass as fast as they tick."""
 
 import struct
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime
 from pathlib import Path
 
 CLOCK_VARIABLE = "FLEXIPRICE_FAULTS_CLOCK"
@@ -23,14 +23,3 @@ class SteppedClock:
         unfinished = self.file.with_suffix(".new")
         unfinished.write_bytes(_INSTANT.pack(instant.timestamp()))
         unfinished.rename(self.file)
-
-
-def stepped_datetime(clock: SteppedClock) -> type[datetime]:
-    """What arq's worker is given in place of `datetime`, of which it only asks for the instant now."""
-
-    class SteppedDatetime(datetime):
-        @classmethod
-        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
-            return clock().astimezone(tz)
-
-    return SteppedDatetime

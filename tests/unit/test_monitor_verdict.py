@@ -13,7 +13,7 @@ from api.monitor.verdict import Finding, Level, late_since, verdict
 from flexiprice.domain.run import RunState, RunTrigger
 from flexiprice.jobs.fleet import LiveWorker
 from flexiprice.jobs.queues import QueueState
-from flexiprice.jobs.schedules import ScheduleState
+from flexiprice.jobs.schedules import ScheduleLine, ScheduleState
 from flexiprice.services.run_pulse import ScheduleRun
 from flexiprice.services.run_trends import TrendBucket
 from flexiprice.settings import Queue
@@ -59,10 +59,12 @@ def schedule(**differences: Any) -> ScheduleState:
         queue=Queue.DISCOUNTS,
         crontab="0 * * * *",
         time_zone="UTC",
+        lines=(ScheduleLine(crontab="0 * * * *", time_zone="UTC", worker_ids=("one",)),),
         next_tick_at=NOON + 60 * MINUTE,
         last_tick_at=NOON,
         paused_at=None,
         paused_by=None,
+        read_at=NOW,
     )
     return replace(plain, **differences)
 
@@ -210,9 +212,29 @@ def test_a_schedule_is_late_from_the_tick_that_nobody_took() -> None:
     missed = schedule(last_tick_at=NOON - 180 * MINUTE)
     finding = only(snapshot(fleet=fleet(schedules=(missed,))))
     assert (finding.level, finding.since) == (Level.BAD, NOON - 120 * MINUTE)
-    assert late_since(missed, NOON - 120 * MINUTE) is None
-    assert late_since(replace(missed, paused_at=NOON), NOW) is None
-    assert late_since(replace(missed, last_tick_at=None), NOW) is None
+    assert late_since(replace(missed, read_at=NOON - 120 * MINUTE)) is None
+    assert late_since(replace(missed, paused_at=NOON)) is None
+    assert late_since(replace(missed, last_tick_at=None)) is None
+
+
+def test_a_schedule_is_judged_by_the_lines_that_workers_publish() -> None:
+    nightly = ScheduleLine(crontab="0 2 * * *", time_zone="UTC", worker_ids=("one",))
+    taken = schedule(last_tick_at=NOON - 600 * MINUTE, lines=(nightly,))
+    assert verdict(snapshot(fleet=fleet(schedules=(taken,)))) == ()
+    hourly = ScheduleLine(crontab="0 * * * *", time_zone="UTC", worker_ids=("two",))
+    torn = schedule(lines=(nightly, hourly))
+    finding = only(snapshot(fleet=fleet(schedules=(torn,))))
+    assert (finding.level, finding.what) == (Level.WARNING, "Workers disagree when recompute runs")
+    assert "0 2 * * * UTC on one; 0 * * * * UTC on two" in finding.advice
+
+
+@pytest.mark.parametrize(
+    ("drift", "level"), [(2.0, None), (-2.5, Level.WARNING), (60.0, Level.WARNING), (-61.0, Level.BAD)]
+)
+def test_a_workers_clock_that_is_wrong_is_told(drift: float, level: Level | None) -> None:
+    findings = verdict(snapshot(fleet=fleet(workers=(replace(worker(), clock_drift_seconds=drift),))))
+    assert [finding.level for finding in findings] == ([] if level is None else [level])
+    assert all(f"{abs(drift):.1f} s" in finding.what for finding in findings)
 
 
 def test_a_schedule_whose_last_run_failed_is_told_with_the_reason_until_it_succeeds() -> None:

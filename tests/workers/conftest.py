@@ -4,10 +4,10 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
-from datetime import UTC
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 from arq.connections import ArqRedis
@@ -102,7 +102,7 @@ async def running(
         redis_pool=process.redis,
         queue_name="arq:queue:ticks",
         poll_delay=1.0,
-        timezone=UTC,
+        timezone=process.clock_zone,
         on_startup=start,
         on_shutdown=process.stop,
         handle_signals=False,
@@ -127,9 +127,14 @@ def start_worker(settings: Settings) -> Iterator[StartWorker]:
     """Starts the toy worker, or another, by arq's command; what still runs is killed at the end."""
     started: list[subprocess.Popen[str]] = []
 
-    def start(module: str = "tests.workers.toy_worker", **overrides: str) -> subprocess.Popen[str]:
-        environment = {
+    def start(
+        module: str = "tests.workers.toy_worker",
+        environment: Mapping[str, str] = MappingProxyType({}),
+        **overrides: str,
+    ) -> subprocess.Popen[str]:
+        variables = {
             **os.environ,
+            **environment,
             "FLEXIPRICE_DATABASE_URL": settings.require_database_url(),
             "FLEXIPRICE_REDIS_URL": settings.require_redis_url(),
             **{f"FLEXIPRICE_{name.upper()}": value for name, value in overrides.items()},
@@ -137,7 +142,7 @@ def start_worker(settings: Settings) -> Iterator[StartWorker]:
         worker = subprocess.Popen(
             [sys.executable, "-m", "arq", f"{module}.WorkerSettings"],
             cwd=ROOT,
-            env=environment,
+            env=variables,
             stderr=subprocess.PIPE,
             text=True,
         )

@@ -168,7 +168,7 @@ async def test_what_cannot_be_told_while_postgresql_is_away_is_told_when_it_is_b
     await redis.hset(keys.untold_runs_key(GONE), mapping={str(run.run_id): run.note(), "x": b"rubbish"})
     await withdraw(redis, GONE)
     assert await redis.zrange(keys.UNTOLD_WORKERS, 0, -1) == [GONE.encode()]
-    words = LastWords(redis, outage.sessions, tidings, worker_id="another")
+    words = LastWords(redis, outage.sessions, tidings, worker_id="another", clock=lambda: datetime.now(UTC))
     telling = asyncio.create_task(words.main())
 
     tidings.hear([GONE])

@@ -320,25 +320,27 @@ async def test_active_and_deferred_jobs_are_listed(queue: TaskQueue, settings: S
 async def test_a_paused_schedule_lets_its_ticks_pass_and_goes_on_with_the_next(
     queue: TaskQueue, redis: ArqRedis
 ):
-    async def tick(hours: int) -> bool:
-        tick_at = datetime(2100, 1, 1, tzinfo=UTC) + timedelta(hours=hours)
+    start = datetime.now(tz=UTC).replace(microsecond=0)
+
+    async def tick(tick_at: datetime) -> bool:
         job = await queue.enqueue_tick(
             RECOMPUTE_ALL_DISCOUNTS, arguments={}, schedule=HOURLY, tick_at=tick_at
         )
         return job.created
 
-    assert await tick(1)
+    assert await tick(start - timedelta(minutes=2))
     assert await pause_schedule(queue, HOURLY, by="ada")
     assert not await pause_schedule(queue, HOURLY, by="bob")
-    assert not await tick(2)
-    (state, *_) = await list_schedules(queue, now=datetime.now(tz=UTC))
+    assert not await tick(start - timedelta(minutes=1))
+    (state, *_) = await list_schedules(queue)
     assert await resume_schedule(queue, HOURLY)
     assert not await resume_schedule(queue, HOURLY)
-    assert not await tick(2)
-    assert await tick(3)
+    assert not await tick(start - timedelta(minutes=1))
+    # Enqueued a moment early, as ticks are.
+    assert await tick(datetime.now(tz=UTC).replace(microsecond=0) + timedelta(seconds=2))
 
     assert (state.name, state.paused_by, state.crontab) == (HOURLY, "ada", "0 * * * *")
-    assert state.last_tick_at == datetime(2100, 1, 1, 2, tzinfo=UTC)
+    assert state.last_tick_at == start - timedelta(minutes=1)
     assert await redis.zcard(keys.queue_key(Queue.DISCOUNTS)) == 2
 
 
@@ -360,7 +362,7 @@ async def test_what_came_due_while_a_schedule_was_paused_is_over_when_it_is_resu
 async def test_a_schedule_is_run_out_of_turn_even_while_it_is_paused(queue: TaskQueue):
     await pause_schedule(queue, HOURLY, by="ada")
 
-    job = await run_schedule(queue, HOURLY, now=datetime.now(tz=UTC), origin=ME)
+    job = await run_schedule(queue, HOURLY, origin=ME)
 
     status = await queue.status(job.job_id)
     assert (status.task, status.status) == ("recompute_all_discounts", RunStatus.QUEUED)
@@ -371,7 +373,7 @@ async def test_an_unknown_schedule_is_not_found(queue: TaskQueue):
     for call in (
         pause_schedule(queue, "weekly", by="ada"),
         resume_schedule(queue, "weekly"),
-        run_schedule(queue, "weekly", now=datetime.now(tz=UTC), origin=ME),
+        run_schedule(queue, "weekly", origin=ME),
     ):
         with pytest.raises(NotFound, match="there are recompute_all_discounts"):
             await call

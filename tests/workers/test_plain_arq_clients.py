@@ -220,9 +220,10 @@ async def test_jobs_that_no_worker_has_routed_are_counted(client: Client, redis:
 
 async def test_doctor_warns_of_jobs_that_no_worker_routes(client: Client, settings: Settings):
     sender = client(job_serializer=codec.encode, job_deserializer=codec.decode)
-    await sender.enqueue_job("add", left="1")
+    a_minute_ago = datetime.now(UTC) - timedelta(minutes=1)
+    await sender.enqueue_job("add", left="1", _defer_until=a_minute_ago)
 
-    findings = await check_redis(settings, datetime.now(UTC) + timedelta(minutes=1))
+    findings = await check_redis(settings)
 
     assert "1 job waits in arq's default queue, arq:queue" in [finding.detail for finding in findings]
 

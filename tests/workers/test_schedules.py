@@ -58,7 +58,7 @@ async def tickers(settings: Settings, count: int = 1) -> AsyncIterator[list[Work
             redis_pool=process.redis,
             queue_name="arq:queue:ticks",
             poll_delay=1.0,
-            timezone=UTC,
+            timezone=process.clock_zone,
             handle_signals=False,
         )
         for process in processes

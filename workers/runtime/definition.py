@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from arq.jobs import DeserializationError, deserialize_job_raw, serialize_result
-from arq.utils import timestamp_ms, to_unix_ms
+from arq.utils import to_unix_ms
 
 from flexiprice.domain.run import RunState
 from flexiprice.jobs import codec, keys
@@ -68,7 +68,12 @@ def known_call(job: ClaimedJob) -> JobCall:
 
 
 def encoded_result(
-    job: ClaimedJob, call: JobCall, *, result: object = None, error: BaseException | None = None
+    job: ClaimedJob,
+    call: JobCall,
+    *,
+    finished_ms: int,
+    result: object = None,
+    error: BaseException | None = None,
 ) -> bytes | None:
     """A job's result as arq keeps it: of a run that succeeded, or with the error why it did not."""
     queue_name = keys.queue_key(job.queue)
@@ -82,7 +87,7 @@ def encoded_result(
         error is None,
         result if error is None else error,
         job.started_ms,
-        timestamp_ms(),
+        finished_ms,
         job.job_id,
         queue_name,
         job.job_id,
@@ -112,8 +117,10 @@ def never_started(job: ClaimedJob, call: JobCall) -> RunFacts:
     return replace(run_facts(job, call), attempt=0)
 
 
-def untold_run(facts: RunFacts, state: RunState, error: BaseException | None = None) -> UntoldRun:
-    """What is noted of a run that has ended just now."""
+def untold_run(
+    facts: RunFacts, state: RunState, finished_ms: int, error: BaseException | None = None
+) -> UntoldRun:
+    """What is noted of a run that has ended."""
     return UntoldRun(
         run_id=facts.run_id,
         task=facts.task,
@@ -124,7 +131,7 @@ def untold_run(facts: RunFacts, state: RunState, error: BaseException | None = N
         enqueued_ms=to_unix_ms(facts.enqueued_at),
         due_ms=to_unix_ms(facts.due_at),
         started_ms=to_unix_ms(facts.started_at),
-        finished_ms=timestamp_ms(),
+        finished_ms=finished_ms,
         error=error,
     )
 

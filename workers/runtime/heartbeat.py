@@ -1,6 +1,7 @@
 """A worker's heartbeat: says that it lives, hears what it is asked to do, and who does not live any more."""
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -70,6 +71,8 @@ class Heartbeat:
         self._patience = surroundings.patience
         self._describe = describe
         self._on_answer = on_answer
+        self._clock = surroundings.clock
+        self._clock_watch = surroundings.clock_watch
         self._contact = Contact()
 
     async def join(self) -> None:
@@ -106,7 +109,11 @@ class Heartbeat:
     async def _beat(self, *, joining: bool = False) -> HeartbeatAnswer:
         loop = asyncio.get_running_loop()
         may_declare = self._contact.is_proven(loop.time())
+        asked = time.monotonic()
         answer = await announce(self._redis, self._describe(), joining=joining, may_declare=may_declare)
+        if answer.server_seconds is not None:
+            self._clock.observe(answer.server_seconds, asked=asked, answered=time.monotonic())
+            self._clock_watch.look()
         self._contact.answered(loop.time())
         self._on_answer(answer)
         return answer

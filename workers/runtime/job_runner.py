@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from arq.jobs import DeserializationError
 from arq.worker import JobExecutionFailed
@@ -96,6 +95,7 @@ class JobRunner:
         self._resources = resources
         self._claims = claims
         self._worker_id = worker_id
+        self._clock = surroundings.clock
         self._patience = surroundings.patience
         self._database_gate = surroundings.database_gate
         self._observer = surroundings.observer
@@ -144,18 +144,21 @@ class JobRunner:
         facts = never_started(held.job, held.call)
         revoked = isinstance(error, asyncio.CancelledError)
         outcome = Outcome(state=RunState.REVOKED if revoked else RunState.FAILED, error=error)
-        if await self._end(held, facts, outcome, reason):
-            self._observer.run_refused(facts, _end_of(outcome))
+        finished_ms = held.job.now_ms()
+        if await self._end(held, facts, outcome, finished_ms, reason):
+            self._observer.run_refused(facts, _end_of(outcome, finished_ms))
 
     async def _attempt(self, held: HeldJob, task: Task[TaskArguments]) -> None:
         facts = run_facts(held.job, held.call)
         self._observer.run_started(facts)
-        outcome = Outcome(state=RunState.LOST)
+        outcome, finished_ms = Outcome(state=RunState.LOST), None
         try:
-            outcome = await self._written_down(held, facts, await self._outcome(held, task))
+            judged = await self._outcome(held, task)
+            finished_ms = held.job.now_ms()
+            outcome = await self._written_down(held, facts, judged, finished_ms)
         finally:
             # Where Redis stays away to the end, somebody else finds the run lost; nobody knows better.
-            self._observer.run_ended(facts, _end_of(outcome))
+            self._observer.run_ended(facts, _end_of(outcome, finished_ms or held.job.now_ms()))
 
     async def _outcome(self, held: HeldJob, task: Task[TaskArguments]) -> Outcome:
         job, call = held.job, held.call
@@ -167,7 +170,9 @@ class JobRunner:
             )
             return Outcome(state=RunState.FAILED, error=error)
         redis = self._resources.redis
-        async with reporting(redis, job_id=job.job_id, worker_id=self._worker_id) as progress:
+        async with reporting(
+            redis, job_id=job.job_id, worker_id=self._worker_id, clock=self._clock
+        ) as progress:
             run = TaskRun(
                 job_id=job.job_id,
                 enqueued_at=instant(call.enqueued_ms),
@@ -189,7 +194,9 @@ class JobRunner:
         called_off = held.ending is RunState.REVOKED
         return Outcome(state=held.ending, error=asyncio.CancelledError() if called_off else None)
 
-    async def _written_down(self, held: HeldJob, facts: RunFacts, outcome: Outcome) -> Outcome:
+    async def _written_down(
+        self, held: HeldJob, facts: RunFacts, outcome: Outcome, finished_ms: int
+    ) -> Outcome:
         """Says in Redis how a run ended; returns how it ended in truth."""
         job = held.job
         match outcome.state:
@@ -199,31 +206,38 @@ class JobRunner:
                     self._on_fenced()
                 return outcome
             case RunState.HANDED_BACK if outcome.waits_for_parts:
-                run = untold_run(facts, outcome.state)
+                run = untold_run(facts, outcome.state, finished_ms)
                 stands = await self._patience.until_back(lambda: self._claims.wait_for_parts(job, run))
             case RunState.HANDED_BACK:
-                run = untold_run(facts, outcome.state)
+                run = untold_run(facts, outcome.state, finished_ms)
                 stands = await self._patience.until_back(lambda: self._claims.give_back(job, run))
             case RunState.RETRYING:
                 assert outcome.retry_in is not None  # noqa: S101 -- what the state means
-                pause, run = outcome.retry_in, untold_run(facts, outcome.state, outcome.error)
+                pause, run = outcome.retry_in, untold_run(facts, outcome.state, finished_ms, outcome.error)
                 stands = await self._patience.until_back(lambda: self._claims.try_again(job, pause, run))
             case _:
                 failed = outcome.state is RunState.FAILED
                 reason = failed_for_good(job) if failed else None
-                stands = await self._end(held, facts, outcome, reason)
+                stands = await self._end(held, facts, outcome, finished_ms, reason)
         if stands:
             return outcome
         _LOGGER.warning("the job was another worker's by then", job_id=job.job_id, task=held.call.task)
         return Outcome(state=RunState.LOST)
 
     async def _end(
-        self, held: HeldJob, facts: RunFacts, outcome: Outcome, reason: DeadLetterReason | None
+        self,
+        held: HeldJob,
+        facts: RunFacts,
+        outcome: Outcome,
+        finished_ms: int,
+        reason: DeadLetterReason | None,
     ) -> bool:
         """Ends a job for good; for a reason it goes on the list of those that need a person."""
         job, letter = held.job, NO_DEAD_LETTER
-        encoded = encoded_result(job, held.call, result=outcome.result, error=outcome.error)
-        run = untold_run(facts, outcome.state)
+        encoded = encoded_result(
+            job, held.call, finished_ms=finished_ms, result=outcome.result, error=outcome.error
+        )
+        run = untold_run(facts, outcome.state, finished_ms)
         if reason is not None and outcome.error is not None:
             letter = DeadLetterNote.of(job, held.call.task, reason, outcome.error)
             _LOGGER.error("task_needs_a_person", job_id=job.job_id, task=held.call.task, reason=reason.value)
@@ -232,9 +246,9 @@ class JobRunner:
         )
 
 
-def _end_of(outcome: Outcome) -> RunEnd:
+def _end_of(outcome: Outcome, finished_ms: int) -> RunEnd:
     return RunEnd(
-        state=outcome.state, finished_at=datetime.now(tz=UTC), result=outcome.result, error=outcome.error
+        state=outcome.state, finished_at=instant(finished_ms), result=outcome.result, error=outcome.error
     )
 
 

@@ -1,15 +1,15 @@
 """What workers that are gone could not tell the history any more, told by one that lives."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from arq.connections import ArqRedis
 from arq.jobs import DeserializationError, JobResult, deserialize_job, deserialize_result
-from arq.utils import timestamp_ms, to_unix_ms
+from arq.utils import to_unix_ms
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
@@ -59,6 +59,7 @@ class LastWords:
         untold_workers: Tidings,
         *,
         worker_id: str,
+        clock: Callable[[], datetime],
     ) -> None:
         """Prepares it.
 
@@ -67,12 +68,14 @@ class LastWords:
             sessions: for the writing.
             untold_workers: of whom it is told.
             worker_id: who writes.
+            clock: tells the time of Redis.
         """
         self._redis = redis
         self._sessions = sessions
         self._untold_runs = UntoldRuns(redis)
         self._untold_workers = untold_workers
         self._worker_id = worker_id
+        self._clock = clock
         self._put_off = False
 
     async def main(self) -> None:
@@ -99,7 +102,7 @@ class LastWords:
             with database_errors():
                 async with self._sessions.begin() as session:
                     worker_ids = await find_workers_of_running(session)
-        await self._untold_runs.add_workers_of(worker_ids, now_ms=timestamp_ms())
+        await self._untold_runs.add_workers_of(worker_ids, now_ms=to_unix_ms(self._clock()))
 
     async def _tell_of(self, worker_id: str) -> None:
         turn = keys.telling_key(worker_id)

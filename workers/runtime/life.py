@@ -5,7 +5,6 @@ import os
 import socket
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, suppress
-from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any, Final
 from uuid import uuid4
@@ -20,7 +19,15 @@ from flexiprice.domain.run import RunState
 from flexiprice.errors import DatabaseUnavailable
 from flexiprice.jobs.declarations import TaskArguments
 from flexiprice.jobs.ending import cancelled
-from flexiprice.jobs.fleet import LEASE, HeartbeatAnswer, LiveWorker, WorkerCommand, WorkerState, withdraw
+from flexiprice.jobs.fleet import (
+    LEASE,
+    HeartbeatAnswer,
+    LiveWorker,
+    PublishedSchedule,
+    WorkerCommand,
+    WorkerState,
+    withdraw,
+)
 from flexiprice.jobs.losses import exonerate
 from flexiprice.metrics import PoolUse
 from flexiprice.resources import Resources, open_database
@@ -65,6 +72,7 @@ class Life:
         queues: Sequence[Queue],
         counts: RunCounts,
         *,
+        schedules: Sequence[PublishedSchedule] = (),
         on_command: Callable[[WorkerCommand], None],
         on_end_of_part: Callable[[asyncio.Task[None]], None],
     ) -> None:
@@ -75,6 +83,7 @@ class Life:
             tasks: what it can run.
             queues: from which it takes.
             counts: what its heartbeats tell of runs.
+            schedules: those that its process ticks.
             on_command: is told what the worker is asked to do, with every heartbeat again.
             on_end_of_part: is told when something that should last has ended.
         """
@@ -84,10 +93,11 @@ class Life:
         self._tasks = tuple(tasks)
         self._queues = tuple(queues)
         self._counts = counts
+        self._schedules = tuple(schedules)
         self._on_command = on_command
         self._on_end_of_part = on_end_of_part
         self._use = ProcessUse()
-        self._started_at = datetime.now(tz=UTC)
+        self._started_at = surroundings.clock()
         self._state = WorkerState.RUNNING
         self._consumers: list[Consumer] = []
         self._engine: AsyncEngine | None = None
@@ -139,7 +149,13 @@ class Life:
         self._in_background(self._heartbeat.main(), "heartbeat")
         reaper = Reaper(around, self._lost_workers, worker_id=self.worker_id)
         self._in_background(reaper.main(), "reaper")
-        last_words = LastWords(around.redis, around.sessions, self._untold_workers, worker_id=self.worker_id)
+        last_words = LastWords(
+            around.redis,
+            around.sessions,
+            self._untold_workers,
+            worker_id=self.worker_id,
+            clock=around.clock,
+        )
         self._in_background(last_words.main(), "last words")
         router = DefaultQueueRouter(around, self._tasks, self._queues)
         self._in_background(router.main(), "default queue router")
@@ -239,7 +255,7 @@ class Life:
             version=_VERSION,
             concurrency=self._surroundings.settings.worker_concurrency,
             started_at=self._started_at,
-            seen_at=datetime.now(tz=UTC),
+            seen_at=self._surroundings.clock(),
             state=self._state,
             running=tuple(running),
             succeeded=self._counts.succeeded,
@@ -248,6 +264,8 @@ class Life:
             memory_bytes=self._use.memory_bytes(),
             cpu=self._use.cpu(),
             loop_lag_seconds=round(self._surroundings.loop_watch.lag.total_seconds(), 4),
+            clock_drift_seconds=self._surroundings.clock.drift.total_seconds(),
+            schedules=self._schedules,
         )
 
     def _on_answer(self, answer: HeartbeatAnswer) -> None:

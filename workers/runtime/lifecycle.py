@@ -16,11 +16,13 @@ from flexiprice.jobs.fleet import WorkerCommand
 from flexiprice.jobs.recycling import announce_recycling, has_supervisor
 from flexiprice.jobs.redis import create_redis_of
 from flexiprice.jobs.redis_replies import RedisRefusal, sentence_of
+from flexiprice.jobs.server_clock import ServerClock, synchronize
 from flexiprice.metrics import Metrics, PoolUse
 from flexiprice.settings import Settings
 from flexiprice.telemetry import get_logger
 from workers.runtime.arq_command import restart
 from workers.runtime.arq_functions import arq_function
+from workers.runtime.clock_watch import ClockWatch, ClockZone
 from workers.runtime.life import Life
 from workers.runtime.patience import Patience, StartRetry, refuse
 from workers.runtime.readiness import ready_database, ready_redis
@@ -28,7 +30,7 @@ from workers.runtime.recycle import Recycling
 from workers.runtime.run_events import RunObserver
 from workers.runtime.surroundings import PROGRAM, Surroundings, open_surroundings
 from workers.runtime.task import Task
-from workers.runtime.ticks import Clock, TickingRedis, by_name, scheduled_task, system_clock
+from workers.runtime.ticks import Clock, TickingRedis, by_name, scheduled_task
 from workers.runtime.vitals import MeasuredRuns, RecycledRuns, RunCounts
 
 _LOGGER = get_logger(__name__)
@@ -46,6 +48,7 @@ class WorkerProcess:
         functions: the tasks of the queues that it consumes, as arq takes them.
         cron_jobs: the schedules of those tasks.
         redis: the client that arq's worker ticks with.
+        clock_zone: the time zone for arq's worker, whose clock is that of Redis.
         metrics: what it measures.
     """
 
@@ -54,7 +57,7 @@ class WorkerProcess:
         settings: Settings,
         tasks: Iterable[Task[TaskArguments]],
         *,
-        clock: Clock = system_clock,
+        clock: Clock | None = None,
         schedules: Sequence[Schedule] = SCHEDULES,
         watching: bool = False,
     ) -> None:
@@ -68,6 +71,10 @@ class WorkerProcess:
             watching: arq restarts the worker when a file changes, as `arq --watch` does.
         """
         self._settings = settings
+        self._clock = ServerClock(on_set_back=self._on_clock_set_back)
+        self._clock_watch = ClockWatch(self._clock, on_mended=self._catch_up)
+        clock = clock or self._clock
+        self.clock_zone = ClockZone(clock)
         self._queues = tuple(dict.fromkeys(settings.worker_queues))
         self._tasks = [task for task in tasks if task.declaration.queue in self._queues]
         self._names = names = [task.declaration.name for task in self._tasks]
@@ -83,6 +90,7 @@ class WorkerProcess:
         self.redis.settings = settings
         self.redis.patience = self._patience
         self.redis.scheduled = by_name(self.cron_jobs)
+        self.redis.clock_watch = self._clock_watch
         self.metrics = Metrics()
         self.metrics.expect(names, _ENDINGS)
         self._counts = RunCounts()
@@ -130,12 +138,14 @@ class WorkerProcess:
             )
         await ready_redis(around.redis, self._patience)
         await ready_database(around.sessions)
+        # Nothing may be due by this machine's clock, not even for the second until the first heartbeat.
+        await self._patience.until_back(lambda: synchronize(around.redis, self._clock))
         self._closing.push_async_callback(self._end_life)
         self._life = self._new_life(around)
         await self._life.begin()
         self.metrics.watch_database_pool(self._pool_use)
         self._in_background(self._keep_living(around), "lives")
-        self._in_background(self.redis.catch_up(), "catching up")
+        self._catch_up()
 
     async def stop(self, _: dict[Any, Any]) -> None:
         """Ends in good order; arq's `on_shutdown`.
@@ -166,6 +176,8 @@ class WorkerProcess:
             open_surroundings(
                 self._settings,
                 metrics=self.metrics,
+                clock=self._clock,
+                clock_watch=self._clock_watch,
                 patience=self._patience,
                 observers=self._observers(),
                 running=self._names_of_running,
@@ -181,9 +193,19 @@ class WorkerProcess:
             self._tasks,
             self._queues,
             self._counts,
+            schedules=[scheduled.published() for scheduled in self.cron_jobs],
             on_command=self._on_command,
             on_end_of_part=self._on_end_of_part,
         )
+
+    def _catch_up(self) -> None:
+        self._in_background(self.redis.catch_up(), "catching up")
+
+    def _on_clock_set_back(self) -> None:
+        _LOGGER.warning("redis_clock_set_back", advice="schedules tick by it; what ticked already stays")
+        for scheduled in self.cron_jobs:
+            # Or none would tick before the instant that was next by the clock as it was.
+            scheduled.next_run = None
 
     async def _keep_living(self, around: Surroundings) -> None:
         """Goes on under another id whenever the worker counts as lost."""

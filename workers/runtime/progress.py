@@ -1,9 +1,9 @@
 """Telling how far a running job has come: as often as its body likes, written a few times a second."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 from arq.connections import ArqRedis
@@ -21,16 +21,19 @@ _WRITE_EVERY_SECONDS: Final = 0.2
 class ProgressReporter:
     """Writes what a job says of its progress, in the background; that never makes the job wait or fail."""
 
-    def __init__(self, redis: ArqRedis, *, job_id: str, worker_id: str) -> None:
+    def __init__(
+        self, redis: ArqRedis, *, job_id: str, worker_id: str, clock: Callable[[], datetime]
+    ) -> None:
         self._redis = redis
         self._keys = [keys.in_progress_key(job_id), keys.record_key(job_id)]
         self._facts = [worker_id, keys.finished_channel(job_id)]
+        self._clock = clock
         self._latest: Progress | None = None
         self._writer: asyncio.Task[None] | None = None
 
     def report(self, done: int, total: int | None = None, message: str | None = None) -> None:
         """Notes how far the job has come."""
-        self._latest = Progress(done=done, total=total, message=message, reported_at=datetime.now(tz=UTC))
+        self._latest = Progress(done=done, total=total, message=message, reported_at=self._clock())
         if self._writer is None or self._writer.done():
             self._writer = asyncio.create_task(self._write_latest(), name="flexiprice-progress")
 
@@ -57,9 +60,11 @@ class ProgressReporter:
 
 
 @asynccontextmanager
-async def reporting(redis: ArqRedis, *, job_id: str, worker_id: str) -> AsyncGenerator[ProgressReporter]:
+async def reporting(
+    redis: ArqRedis, *, job_id: str, worker_id: str, clock: Callable[[], datetime]
+) -> AsyncGenerator[ProgressReporter]:
     """A reporter for the time that a job runs."""
-    reporter = ProgressReporter(redis, job_id=job_id, worker_id=worker_id)
+    reporter = ProgressReporter(redis, job_id=job_id, worker_id=worker_id, clock=clock)
     try:
         yield reporter
     finally:

@@ -1,11 +1,11 @@
 """Giving back what lost workers were running: fenced by the database first, then free for anybody."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from arq.connections import ArqRedis
-from arq.utils import timestamp_ms
+from arq.utils import to_unix_ms
 from sqlalchemy.exc import DBAPIError
 
 from flexiprice.db.engine import database_errors
@@ -47,6 +47,7 @@ class Reaper:
         self._sessions = surroundings.sessions
         self._metrics = surroundings.metrics
         self._observer = surroundings.observer
+        self._clock = surroundings.clock
         self._claims = JobClaims(surroundings.redis, surroundings.settings, worker_id=worker_id)
         self._lost = lost
         self._worker_id = worker_id
@@ -102,7 +103,7 @@ class Reaper:
         async with self._redis.pipeline(transaction=True) as pipe:
             pipe.zrem(keys.LOST_WORKERS, worker_id)
             # Its last words are still to be written down; nobody needs to wait for that.
-            pipe.zadd(keys.UNTOLD_WORKERS, {worker_id: timestamp_ms()})
+            pipe.zadd(keys.UNTOLD_WORKERS, {worker_id: to_unix_ms(self._clock())})
             pipe.delete(keys.running_key(worker_id), keys.worker_key(worker_id))
             pipe.delete(
                 keys.worker_command_key(worker_id), keys.lone_key(worker_id), keys.loss_key(worker_id)
@@ -117,26 +118,30 @@ class Reaper:
         )
         run = run_facts(job, call)
         letter = DeadLetterNote.of(job, call.task, DeadLetterReason.GIVEN_UP, error, losses=job.losses + 1)
-        result = encoded_result(job, call, error=error)
-        untold = untold_run(run, RunState.FAILED, error)
+        ended_at = self._ended_at(run)
+        result = encoded_result(job, call, finished_ms=to_unix_ms(ended_at), error=error)
+        untold = untold_run(run, RunState.FAILED, to_unix_ms(ended_at), error)
         if not await self._claims.end(job, result, untold, loss=loss, dead_letter=letter):
             return
         self._metrics.record_quarantined(WorkerLost.code)
         _LOGGER.error("job_given_up", lone_losses=lone_losses, **_facts(job, call))
-        self._tell(run, RunState.FAILED, error)
+        self._observer.run_lost(run, RunEnd(state=RunState.FAILED, finished_at=ended_at, error=error))
 
     async def _give_back(self, job: ClaimedJob, loss: Loss) -> None:
         call = known_call(job)
         run = run_facts(job, call)
         lost = WorkerLost(LOST_MESSAGE)
-        if not await self._claims.give_back(job, untold_run(run, RunState.LOST, lost), loss=loss):
+        ended_at = self._ended_at(run)
+        untold = untold_run(run, RunState.LOST, to_unix_ms(ended_at), lost)
+        if not await self._claims.give_back(job, untold, loss=loss):
             return
         self._metrics.record_recovered()
         _LOGGER.warning("a job of a lost worker runs again", loss=loss.value, **_facts(job, call))
-        self._tell(run, RunState.LOST, lost)
+        self._observer.run_lost(run, RunEnd(state=RunState.LOST, finished_at=ended_at, error=lost))
 
-    def _tell(self, run: RunFacts, state: RunState, error: WorkerLost) -> None:
-        self._observer.run_lost(run, RunEnd(state=state, finished_at=datetime.now(tz=UTC), error=error))
+    def _ended_at(self, run: RunFacts) -> datetime:
+        """The instant now, never before the start of a run that began this very millisecond."""
+        return max(run.started_at, self._clock())
 
 
 def _facts(job: ClaimedJob, call: JobCall) -> dict[str, object]:

@@ -54,7 +54,7 @@ class RunEnd:
 
     Attributes:
         state: any but `running`.
-        finished_at: when, by this process's clock.
+        finished_at: when: so long after its start as the process that ran it has measured.
         result: what the task returned, where it succeeded; neither masked nor bounded.
         error: why it did not, where it did not.
     """

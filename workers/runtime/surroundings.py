@@ -3,7 +3,6 @@
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Final
 
 from arq.connections import ArqRedis
@@ -12,10 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from flexiprice.jobs.announcements import Announcements
 from flexiprice.jobs.client import TaskQueue
 from flexiprice.jobs.fleet_snapshot import take_snapshot
+from flexiprice.jobs.server_clock import ServerClock
 from flexiprice.jobs.untold_runs import UntoldRuns
 from flexiprice.metrics import FleetSnapshot, Metrics
 from flexiprice.resources import open_database, open_job_broker
 from flexiprice.settings import Settings
+from workers.runtime.clock_watch import ClockWatch
 from workers.runtime.database_gate import DatabaseGate
 from workers.runtime.history import RunHistory
 from workers.runtime.loop_watch import LoopWatch
@@ -43,6 +44,8 @@ class Surroundings:
         sessions: for what the worker does on its own account, and which must go on when it counts as
             lost; they are few, and never a task's.
         metrics: counts for Prometheus.
+        clock: tells the time of Redis, by which everything in it is due.
+        clock_watch: tells how far the machine's clock is from it.
         loop_watch: tells how late the event loop is.
         observer: is told of every run.
         history: has them written into the database.
@@ -56,6 +59,8 @@ class Surroundings:
     database_gate: DatabaseGate
     sessions: async_sessionmaker[AsyncSession]
     metrics: Metrics
+    clock: ServerClock
+    clock_watch: ClockWatch
     loop_watch: LoopWatch
     observer: RunObserver
     history: RunHistory
@@ -66,6 +71,8 @@ async def open_surroundings(
     settings: Settings,
     *,
     metrics: Metrics,
+    clock: ServerClock,
+    clock_watch: ClockWatch,
     patience: Patience,
     observers: Sequence[RunObserver],
     running: Callable[[], Sequence[str]],
@@ -75,6 +82,8 @@ async def open_surroundings(
     Args:
         settings: those of the program.
         metrics: counts for Prometheus, served where the settings name a port.
+        clock: tells the time of Redis.
+        clock_watch: tells how far the machine's clock is from it.
         patience: waits for Redis.
         observers: are told of every run, besides the history.
         running: names the jobs that run; may be called on any thread.
@@ -101,7 +110,7 @@ async def open_surroundings(
         closing.callback(loop_watch.stop)
 
         async def snapshot() -> FleetSnapshot:
-            return await take_snapshot(broker.tasks, now=datetime.now(tz=UTC))
+            return await take_snapshot(broker.tasks)
 
         if settings.worker_metrics_port is not None:
             host, port = settings.worker_metrics_host, settings.worker_metrics_port
@@ -116,6 +125,8 @@ async def open_surroundings(
             database_gate=gate,
             sessions=database.sessions,
             metrics=metrics,
+            clock=clock,
+            clock_watch=clock_watch,
             loop_watch=loop_watch,
             observer=AllObservers([*observers, history]),
             history=history,

@@ -12,22 +12,19 @@ from arq.utils import to_unix_ms
 from flexiprice.jobs import keys
 from flexiprice.jobs.client import EnqueuedJob, TaskQueue
 from flexiprice.jobs.declarations import Schedule
+from flexiprice.jobs.fleet import PublishedSchedule
 from flexiprice.jobs.schedule import latest_tick, next_tick
 from flexiprice.settings import Settings
 from flexiprice.telemetry import get_logger
 from workers.runtime.arq_functions import run_elsewhere
 from workers.runtime.arq_redis import PatientRedis
+from workers.runtime.clock_watch import ClockWatch
 
 _LOGGER = get_logger(__name__)
 # A tick that is enqueued later than this was missed; arq looks once a second, and ahead.
 _ON_TIME: Final = timedelta(seconds=5)
 
 Clock = Callable[[], datetime]
-
-
-def system_clock() -> datetime:
-    """The instant now."""
-    return datetime.now(tz=UTC)
 
 
 @dataclass(repr=False, kw_only=True)
@@ -58,6 +55,10 @@ class ScheduledTask(CronJob):
         self.next_run = self.latest_missed(prev_run) or next_tick(
             self.crontab, self.time_zone, max(prev_run, self._oldest())
         )
+
+    def published(self) -> PublishedSchedule:
+        """What the worker tells others of it."""
+        return PublishedSchedule(name=self.schedule.name, crontab=self.crontab, time_zone=self.time_zone)
 
     def latest_missed(self, after: datetime) -> datetime | None:
         """The latest tick after an instant that is past, and not too old to be run."""
@@ -104,6 +105,7 @@ class TickingRedis(PatientRedis):
 
     settings: Settings
     scheduled: dict[str, ScheduledTask]
+    clock_watch: ClockWatch
 
     async def enqueue_job(
         self,
@@ -112,7 +114,12 @@ class TickingRedis(PatientRedis):
         _job_id: str | None = None,
         **__: object,
     ) -> Job | None:
-        """Enqueues a tick; `_job_id` is arq's id of it, which ends in the tick's instant."""
+        """Enqueues a tick; `_job_id` is arq's id of it, which ends in the tick's instant.
+
+        A worker whose clock is too far from that of Redis leaves it to others, or until one of them is set.
+        """
+        if self.clock_watch.refuses:
+            return None
         tick_at = datetime.fromtimestamp(int(str(_job_id).rpartition(":")[2]) / 1000, tz=UTC)
         job = await self._tick(self.scheduled[function], tick_at)
         if job is None or not job.created:
@@ -128,11 +135,16 @@ class TickingRedis(PatientRedis):
 
         A schedule that nobody has ever ticked has missed nothing.
         """
+        if self.clock_watch.refuses:
+            return
         for scheduled in self.scheduled.values():
             key = keys.schedule_key(scheduled.schedule.name)
             await cast("Awaitable[bool]", self.hsetnx(key, "since", str(to_unix_ms(scheduled.clock()))))
             known = await cast("Awaitable[list[bytes | None]]", self.hmget(key, ["since", "last_tick"]))
-            latest = max(map(keys.whole_number, known))
+            # What lies in the future was noted by a clock that was wrong.
+            now_ms = to_unix_ms(scheduled.clock())
+            noted = map(keys.whole_number, known)
+            latest = max((each for each in noted if 0 < each <= now_ms), default=now_ms)
             missed = scheduled.latest_missed(datetime.fromtimestamp(latest / 1000, tz=UTC))
             if missed is not None:
                 await self._tick(scheduled, missed)

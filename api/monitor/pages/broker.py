@@ -1,7 +1,7 @@
 """The broker and the database: how large, how busy, and what about them puts anything at risk."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 from nicegui import ui
@@ -104,7 +104,7 @@ class _BrokerView:
                 ("database",), lambda: answered(_read_database(resources)), max_age=_DATABASE_HOLDS
             )
             self._database_failure.show(None)
-            self._show_database(resources, database)
+            self._show_database(resources, database, now=monitor.live.now())
         except FlexiPriceError as error:
             self._database_failure.show(error.message)
 
@@ -152,7 +152,7 @@ class _BrokerView:
                     number_cell("Deferred").text = count(queue.deferred)
                     number_cell("Running").text = count(queue.running)
 
-    def _show_database(self, resources: Resources, database: DatabaseSize) -> None:
+    def _show_database(self, resources: Resources, database: DatabaseSize, *, now: datetime) -> None:
         self._database_name.text = f"PostgreSQL {database.version}"
         use = pool_use(resources.engine)
         missing = database.missing_partitions
@@ -164,7 +164,7 @@ class _BrokerView:
                 "Found in memory": "–" if database.memory_share is None else percent(database.memory_share),
                 "Connections": f"{count(database.connections)} of {count(database.max_connections)}",
                 "This monitor's pool": f"{use.in_use} in use, {use.idle} idle, {use.size} at most",
-                "Up": duration(datetime.now(UTC).replace(second=0, microsecond=0) - database.started_at),
+                "Up": duration(now.replace(second=0, microsecond=0) - database.started_at),
             }
         )
         if self._is_new("tables", database.tables):

@@ -1,7 +1,7 @@
 """The queues: how full they are, how fast they move, and stopping or emptying them."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from nicegui import ui
 
@@ -107,7 +107,7 @@ class _QueueCard(ui.element):
         tasks, viewer = current_monitor().resources.tasks, current_viewer()
 
         async def make(details: dict[str, object]) -> str:
-            details["changed"] = await pause_queue(tasks, self._queue, now=datetime.now(UTC), by=viewer.name)
+            details["changed"] = await pause_queue(tasks, self._queue, by=viewer.name)
             return f"{self._queue} is paused: workers take nothing more from it"
 
         consequence = "Workers take nothing more from it until it is resumed. What runs goes on."

@@ -1,6 +1,6 @@
 """The schedules: when each runs, how it went, and pausing, resuming and running them."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from cronsim import CronSim
@@ -80,13 +80,14 @@ class _ScheduleCard(ui.element):
 
     def show(self, now: datetime, state: ScheduleState, runs: tuple[ScheduleRun, ...]) -> None:
         """Shows how the schedule stands."""
-        late, paused = late_since(state, now), state.paused_at is not None
+        late, paused = late_since(state), state.paused_at is not None
         self._badge.show("paused" if paused else "late" if late else "on time")
         for element, visible in ((self._pause, not paused), (self._resume, paused)):
             if element.visible != visible:
                 element.set_visibility(visible)
         self._words.text = CronSim(state.crontab, now).explain()
-        self._crontab.text = f"{state.crontab} · {state.time_zone}"
+        source = "" if state.is_published else " · by the monitor's settings: no worker ticks it"
+        self._crontab.text = f"{state.crontab} · {state.time_zone}{source}"
         self._next.show(None if paused else state.next_tick_at)
         self._next_at.show(None if paused else state.next_tick_at)
         last = runs[-1] if runs else None
@@ -96,7 +97,9 @@ class _ScheduleCard(ui.element):
         self._last_at.show(last.started_at if last else None)
         self._took.text = f" · took {_took(last)}" if last else ""
         self._show_lateness(now, late, last, state)
-        self._error.text = (last.error_message or "") if last and last.state is not RunState.SUCCEEDED else ""
+        failed = (last.error_message or "") if last and last.state is not RunState.SUCCEEDED else ""
+        disagreement = f"Workers disagree on it: {state.disagreement}" if state.disagreement else ""
+        self._error.text = disagreement or failed
         self._strip.show(runs[-_STRIP:])
 
     def _show_lateness(
@@ -118,7 +121,7 @@ class _ScheduleCard(ui.element):
         tasks, origin = current_monitor().resources.tasks, current_origin()
 
         async def make(details: dict[str, object]) -> str:
-            job = await run_schedule(tasks, self._name, now=datetime.now(UTC), origin=origin)
+            job = await run_schedule(tasks, self._name, origin=origin)
             details["task_id"] = job.job_id
             return f"{self._name} is enqueued"
 

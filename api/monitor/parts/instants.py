@@ -1,6 +1,6 @@
 """Instants as the viewer's own clock shows them, and how long things take."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from nicegui import ui
@@ -37,9 +37,9 @@ class Instant(Element, component="instant.js"):
             self.update()
 
 
-def tell_the_time() -> None:
-    """Tells the browser what the server's clock shows, so that ages are right though its own is wrong."""
-    milliseconds = _milliseconds(datetime.now(UTC))
+def tell_the_time(now: datetime) -> None:
+    """Tells the browser the instant by the servers' clock, so that ages are right though its own is wrong."""
+    milliseconds = _milliseconds(now)
     ui.add_head_html(f"<script>window.flexipriceClockOffset = {milliseconds} - Date.now();</script>")
 
 
