@@ -60,7 +60,7 @@ def retry_some(*, task_ids: JobIds = None, every: All = False, as_json: JsonOpti
     answers = change(
         command_settings(),
         "retry_dead_letters",
-        " ".join(wanted or ["--all"]),
+        " ".join(wanted or ["all"]),
         lambda resources: retry_letters(resources.tasks, wanted, origin=cli_origin()),
         told=lambda answers: {"new_task_ids": {answer.job_id: answer.new_job_id for answer in answers}},
     )
@@ -74,7 +74,7 @@ def dismiss_some(*, task_ids: JobIds = None, every: All = False, as_json: JsonOp
     dismissed = change(
         command_settings(),
         "dismiss_dead_letters",
-        " ".join(wanted or ["--all"]),
+        " ".join(wanted or ["all"]),
         lambda resources: dismiss(resources.tasks, wanted),
         told=lambda dismissed: {"dismissed": dismissed},
     )

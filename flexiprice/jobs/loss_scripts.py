@@ -1,7 +1,9 @@
 """The Lua that tells which jobs may be what workers die of, and lets those run alone.
 
-A job that ran on a lost worker is a suspect: from then on a worker runs it only while it runs nothing else,
-whatever its queue. Only what a worker dies of while it runs a suspect alone counts against the job.
+A job that ran on a lost worker is a suspect: a worker runs it only while it runs nothing else, whatever its
+queue. Only what a worker dies of while it runs a job alone counts against the job. After its first loss,
+beside others, a job is a suspect for a moment, so that an ordinary crash does not run ten long jobs one by
+one; after another loss, or one alone, it is for good.
 """
 
 from datetime import timedelta
@@ -12,6 +14,8 @@ from arq.utils import to_ms
 from flexiprice.jobs import keys
 from flexiprice.jobs.bad_entries import GUARDED_CALLS
 
+ALONE_AT_FIRST: Final = timedelta(seconds=3)
+"""How long a job is to run alone after its first loss, if that was beside other jobs."""
 EXONERATION_KEPT: Final = timedelta(hours=1)
 """How long it is known of a worker that its jobs are not to blame for its loss."""
 # A worker that is about to run a suspect alone says so again with each look at the queue.
@@ -27,10 +31,17 @@ _LONGEST_DRAIN: Final = timedelta(hours=1)
 LOSS_FUNCTIONS: Final = (
     f"local worker_prefix = '{keys.worker_key('')}'\n"
     f"local reserved_ms, alone_look_every = {to_ms(_RESERVED)}, {to_ms(_LOOK_EVERY)}\n"
+    f"local alone_at_first = {to_ms(ALONE_AT_FIRST)}\n"
     f"local first_drain_ms, longest_drain_ms = {to_ms(_FIRST_DRAIN)}, {to_ms(_LONGEST_DRAIN)}\n"
     """
+local function clock_ms()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
 local function is_suspect(record)
-  return call('HEXISTS', record, 'suspect') == 1
+  local until_ = call('HGET', record, 'suspect')
+  return until_ and (until_ == 'always' or clock_ms() < number(until_, 0))
 end
 
 -- Whether this worker may begin to let its jobs end for a suspect; no two do so for the same.
@@ -64,7 +75,9 @@ local function note_loss(record, worker, how)
   if how == 'exonerated' then
     return
   end
-  call('HSET', record, 'suspect', '1', 'loss:' .. worker, how)
+  local again = how == 'alone' or call('HEXISTS', record, 'suspect') == 1
+  call('HSET', record, 'loss:' .. worker, how,
+    'suspect', again and 'always' or string.format('%.0f', clock_ms() + alone_at_first))
   if how == 'alone' then
     call('HINCRBY', record, 'lone_losses', 1)
   end

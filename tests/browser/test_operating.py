@@ -17,7 +17,18 @@ from tests.browser.browser import Visit, visiting
 from tests.browser.stage import Stage
 from tests.workers.toy_tasks import FAIL, SLEEP_ELSEWHERE, STEPS
 
-PAGES = ("/", "/workers", "/queues", "/schedules", "/audit", "/tasks", "/statistics", "/prices", "/broker")
+PAGES = (
+    "/",
+    "/dead-letters",
+    "/workers",
+    "/queues",
+    "/schedules",
+    "/audit",
+    "/tasks",
+    "/statistics",
+    "/prices",
+    "/broker",
+)
 
 DARK = re.compile("body--dark")
 

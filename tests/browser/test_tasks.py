@@ -137,6 +137,21 @@ async def test_many_tasks_are_called_off_and_tried_again_at_once(visit: Visit, s
     assert (await tasks.status(new_ids[failed.job_id])).origin.parent_job_id == failed.job_id
 
 
+async def test_tasks_that_need_a_person_are_retried_and_dismissed(visit: Visit, stage: Stage) -> None:
+    jobs = [await stage.resources.tasks.enqueue(FAIL, arguments={"kind": "ours"}) for _ in range(2)]
+    for job in jobs:
+        await ended(stage, job.job_id)
+    page = await visit.open("/dead-letters")
+    first, second = (page.get_by_role("row").filter(has_text=job.job_id) for job in jobs)
+    await expect(first).to_contain_text("there is no such batch")
+    await first.get_by_role("button", name="Retry").click()
+    await expect(page.get_by_text("1 enqueued again")).to_be_visible()
+    await expect(first).to_have_count(0)
+    await second.get_by_role("button", name="Dismiss").click()
+    await expect(page.get_by_text("1 dismissed")).to_be_visible()
+    await expect(second).to_have_count(0)
+
+
 async def test_filters_are_in_the_address_and_a_link_shows_the_same_to_others(
     visit: Visit, stage: Stage, browser: Browser
 ) -> None:

@@ -19,7 +19,8 @@ RECOMPUTE = RECOMPUTE_ALL_DISCOUNTS.name
 POLICY = "rules:\n  - {name: half, days_to_expiry: {max: 3}, discount: 0.5}\n"
 READ_ONLY = {
     *("prices", "history", "doctor", "healthcheck", "systemd", "status", "active", "scheduled", "registered"),
-    *("workers", "stats", "runs", "queues", "audit", "keys list", "keys sessions", "schedule list"),
+    *("workers", "stats", "runs", "queues", "audit", "keys list", "keys sessions"),
+    *("schedule list", "dead-letters list"),
     *("policy show", "policy list", "policy lint", "policy preview"),
 }
 # Seen to be written down where they are tested: `worker drain` with operations, `migrate` below.
@@ -77,6 +78,8 @@ def test_every_command_that_changes_anything_leaves_an_entry_of_who_did_what(
     made("revoke", job["job_id"], action="revoke_tasks", target=job["job_id"])
     made("retry", job["job_id"], action="retry_tasks", target=job["job_id"])
     made("purge", "--yes", action="purge_tasks")
+    made("dead-letters retry", "--all", action="retry_dead_letters", target="all")
+    made("dead-letters dismiss", "--all", action="dismiss_dead_letters", target="all")
     made("pause-queue", "analytics", action="pause_queue", target="analytics")
     made("resume-queue", "analytics", action="resume_queue", target="analytics")
     made("schedule pause", RECOMPUTE, action="pause_schedule", target=RECOMPUTE)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from flexiprice.jobs import keys
 from flexiprice.jobs.client import TaskQueue
 from flexiprice.jobs.redis import create_redis
 from flexiprice.settings import Settings
@@ -56,9 +57,32 @@ def test_a_task_is_enqueued_deferred_revoked_and_tried_again(
     assert command("retry", child["job_id"]).exit_code == 1
 
 
+def test_tasks_that_need_a_person_are_listed_retried_and_dismissed(
+    command: Command, told: Callable[..., Any], settings: Settings
+) -> None:
+    assert "No task needs a person." in command("dead-letters", "list").stdout
+    set_aside = on_queue(
+        settings, lambda tasks: tasks.redis.rpush(keys.PAUSED_QUEUES, "of", "another", "type")
+    )
+    assert set_aside == 3
+    told("queues")
+
+    (letter,) = told("dead-letters", "list")
+    shown = command("dead-letters", "list").stdout
+    refused = command("dead-letters", "retry", letter["job_id"])
+
+    assert (letter["job_id"], letter["reason"]) == (keys.PAUSED_QUEUES, "bad_entry")
+    assert "bad_entry" in shown
+    assert refused.exit_code == 1
+    assert told("dead-letters", "dismiss", letter["job_id"]) == {"dismissed": 1}
+    assert told("dead-letters", "list") == []
+
+
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
+        (["dead-letters", "retry"], "give --all"),
+        (["dead-letters", "dismiss", "one", "--all"], "give --all"),
         (["run", "no_such_task"], "there is no task 'no_such_task'"),
         (["run", RECOMPUTE, "days_threshold=many"], "days_threshold"),
         (["run", RECOMPUTE, "days_threshold"], "KEY=VALUE"),

@@ -18,6 +18,7 @@ from tests.faults import (
     schedule_faults,
     server_faults,
     shard_faults,
+    storm_faults,
     worker_faults,
 )
 from tests.faults.servers import BreakableServers, breakable_servers
@@ -37,12 +38,15 @@ OF_WORKERS: Final[tuple[OfWorkers, ...]] = (
     worker_faults.poison,
     shard_faults.shards_killed,
     queue_faults.corrupt_bytes,
+    queue_faults.poisoned_entries,
     queue_faults.unknown_task,
     schedule_faults.no_worker_at_a_tick,
     schedule_faults.thousand_ticks,
     clock_faults.clock_a_day_ahead,
     clock_faults.clock_put_back_an_hour,
     queue_faults.storm,
+    storm_faults.kill_stop_and_freeze,
+    storm_faults.poison_amid_the_storm,
 )
 OF_SERVERS: Final[tuple[OfServers, ...]] = (
     server_faults.redis_restart,

@@ -1,10 +1,15 @@
 """Queues that hold what no worker can read or knows, and queues that are long."""
 
 import asyncio
+import math
 import random
 import time
 
 from flexiprice.jobs import keys
+from flexiprice.jobs.dead_letter_notes import DeadLetterReason
+from flexiprice.jobs.dead_letters import count_dead_letters
+from flexiprice.jobs.inspection import list_deferred
+from flexiprice.jobs.queues import list_queues
 from flexiprice.settings import Queue
 from tests.faults.fault_tasks import OF_TOMORROW
 from tests.faults.stage import Stage
@@ -33,6 +38,49 @@ async def corrupt_bytes(stage: Stage) -> Verdict:
         recovery=time.time() - began_at,
         note=f"{aside} in quarantine",
         as_it_should=aside == 5,
+    )
+
+
+async def poisoned_entries(stage: Stage) -> Verdict:
+    """Entries that nobody can use under every kind of key, ahead of sound jobs."""
+    redis, queue = stage.queue.redis, keys.queue_key(Queue.DISCOUNTS)
+    await stage.start_workers()
+    jobs = await stage.enqueue(20, before=0.2)
+    hit = await stage.enqueue(1)
+    await redis.zadd(queue, {b"caf\xe9": 1, b"\xff\xfe": -math.inf, hit[0]: -math.inf, "never": math.inf})
+    began_at = time.time()
+    for key in (
+        *(
+            keys.retry_key(jobs[0]),
+            keys.ABORTED_JOBS,
+            keys.PAUSED_QUEUES,
+            keys.UNTOLD_WORKERS,
+            keys.LOST_WORKERS,
+        ),
+        *(
+            keys.AWAITING_PARTS,
+            keys.DEAD_LETTERS,
+            keys.schedule_key("fault_tick"),
+            keys.queue_key(Queue.ANALYTICS),
+        ),
+    ):
+        async with redis.pipeline(transaction=True) as pipe:
+            pipe.delete(key)
+            pipe.rpush(key, "of", "another", "type")
+            await pipe.execute()
+    jobs += hit + await stage.enqueue(20)
+    await stage.until_ready(jobs)
+    took = time.time() - began_at
+    await list_queues(stage.queue)
+    await list_deferred(stage.queue)
+    named = (await count_dead_letters(redis)).by_reason[DeadLetterReason.BAD_ENTRY]
+    (worker,) = stage.workers
+    return await verdict(
+        stage,
+        jobs,
+        recovery=took,
+        note=f"{named} set aside and named; the worker is the same",
+        as_it_should=named >= 10 and worker.is_alive and not worker.said("stopping"),
     )
 
 

@@ -14,6 +14,7 @@ SMALL_SET = (
     worker_faults.pause_past_the_lease,
     worker_faults.kill_between_commit_and_acknowledgement,
     queue_faults.corrupt_bytes,
+    queue_faults.poisoned_entries,
 )
 
 

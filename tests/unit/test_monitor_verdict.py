@@ -11,6 +11,8 @@ from api.monitor.history import STEP, History
 from api.monitor.readings import Fleet, QueuePoint, Reach, Snapshot
 from api.monitor.verdict import Finding, Level, late_since, verdict
 from flexiprice.domain.run import RunState, RunTrigger
+from flexiprice.jobs.dead_letter_notes import DeadLetterReason
+from flexiprice.jobs.dead_letters import DeadLetterCounts
 from flexiprice.jobs.fleet import LiveWorker
 from flexiprice.jobs.queues import QueueState
 from flexiprice.jobs.schedules import ScheduleLine, ScheduleState
@@ -145,6 +147,23 @@ def test_a_server_that_is_away_is_the_worst_and_what_it_said_before_counts_no_mo
     finding = only(snapshot(database=away, history=history(trend=trend)))
     assert (finding.what, finding.since) == ("PostgreSQL does not answer", NOON)
     assert "refused" in finding.advice
+
+
+@pytest.mark.parametrize(
+    ("by_reason", "level", "what"),
+    [
+        ({DeadLetterReason.FAILED: 2}, Level.WARNING, "2 tasks need a person"),
+        ({DeadLetterReason.FAILED: 2, DeadLetterReason.GIVEN_UP: 1}, Level.BAD, "3 tasks need a person"),
+        ({DeadLetterReason.BAD_ENTRY: 1}, Level.BAD, "1 task needs a person"),
+    ],
+)
+def test_tasks_that_need_a_person_are_told_and_worst_are_those_that_were_never_done(
+    by_reason: Mapping[DeadLetterReason, int], level: Level, what: str
+) -> None:
+    letters = DeadLetterCounts(by_reason=by_reason, oldest_at=NOON)
+    finding = only(snapshot(fleet=fleet(dead_letters=letters)))
+    assert (finding.level, finding.what, finding.since) == (level, what, NOON)
+    assert finding.link == "/dead-letters"
 
 
 def test_a_slow_server_is_told_with_what_an_answer_takes() -> None:

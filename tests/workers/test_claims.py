@@ -87,7 +87,7 @@ async def enqueue(queue: TaskQueue, *job_ids: str, task=SLEEP) -> None:
 async def suspect(queue: TaskQueue, redis: ArqRedis, *job_ids: str, task=SLEEP) -> None:
     await enqueue(queue, *job_ids, task=task)
     for job_id in job_ids:
-        await redis.hset(keys.record_key(job_id), mapping={"suspect": "1", "losses": "1"})
+        await redis.hset(keys.record_key(job_id), mapping={"suspect": "always", "losses": "1"})
 
 
 async def record_of(redis: ArqRedis, job_id: str) -> dict[str, str]:
@@ -191,11 +191,29 @@ async def test_all_jobs_of_a_dead_worker_are_suspects_and_no_loss_counts_that_wa
 
     for job_id in ("1", "2"):
         record = await record_of(redis, job_id)
-        assert (record["suspect"], record["losses"], record.get("lone_losses")) == ("1", "1", None)
+        assert (record["losses"], record.get("lone_losses")) == ("1", None)
+        assert timestamp_ms() < int(record["suspect"]) <= timestamp_ms() + 3_000
     assert await worker.take() == ["1"]
     await worker.die()
-    assert (await record_of(redis, "1"))["lone_losses"] == "1"
+    record = await record_of(redis, "1")
+    assert (record["suspect"], record["lone_losses"]) == ("always", "1")
     assert "lone_losses" not in await record_of(redis, "2")
+
+
+async def test_after_one_loss_beside_others_a_job_is_a_suspect_for_a_moment_and_after_two_for_good(
+    worker: Worker, queue: TaskQueue, redis: ArqRedis
+):
+    await enqueue(queue, "1", "2")
+    await worker.take()
+    await worker.die()
+    for job_id in ("1", "2"):
+        # As when that moment is over.
+        await redis.hset(keys.record_key(job_id), "suspect", "1")
+
+    assert await worker.take() == ["1", "2"]
+    await worker.die()
+    assert {(await record_of(redis, job_id))["suspect"] for job_id in ("1", "2")} == {"always"}
+    assert await worker.take() == ["1"]
 
 
 async def test_whoever_takes_over_from_a_reaper_that_died_takes_no_job_for_alone(

@@ -200,7 +200,8 @@ async def test_what_ran_beside_a_job_that_kills_its_workers_is_done_and_never_gi
         status = await queue.wait(poison.job_id, LATER)
 
     assert status.status is RunStatus.FAILED
-    assert [worker.poll() for worker in workers].count(-9) == 4
+    # Three died of it alone; one or two before, with the others.
+    assert [worker.poll() for worker in workers].count(-9) in {4, 5}
     assert sorted(job_id for job_id, _ in await effects(engine)) == sorted(job.job_id for job in innocents)
     assert [letter.job_id for letter in await list_dead_letters(redis)] == [poison.job_id]
 
