@@ -7,7 +7,7 @@ import, upload and plain SQL. Neither table has foreign keys, because both outli
 from decimal import Decimal
 from typing import Final
 
-from sqlalchemy import BigInteger, CheckConstraint, Integer, Numeric
+from sqlalchemy import BigInteger, CheckConstraint, Index, Integer, Numeric
 from sqlalchemy.orm import Mapped, mapped_column
 
 from flexiprice.db.tables import Base, Instant
@@ -24,7 +24,11 @@ class BasePrice(Base):
     """
 
     __tablename__ = "base_prices"
-    __table_args__ = (CheckConstraint("price > 0", name="price"),)
+    __table_args__ = (
+        CheckConstraint("price > 0", name="price"),
+        # For the retention: rows arrive in the order of their instants, so a few pages tell which are old.
+        Index("ix_base_prices_valid_from", "valid_from", postgresql_using="brin"),
+    )
 
     product_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     store_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)

@@ -7,12 +7,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.domain.prior_price import PRIOR_PRICE_WINDOW
 
+# Most nights nothing is that old, and no discount has to be looked at to know it.
 # The last row of a deleted product holds no price.
 _DELETE = text(
     """
-    WITH retention AS MATERIALIZED (
+    WITH due AS MATERIALIZED (
+        SELECT EXISTS (SELECT FROM base_prices WHERE valid_from <= CAST(:instant AS timestamptz))
+            OR EXISTS (SELECT FROM deleted_batches WHERE deleted_at <= CAST(:instant AS timestamptz)) AS found
+    ), retention AS MATERIALIZED (
         SELECT least(CAST(:instant AS timestamptz), min(opened_at) - CAST(:window AS interval)) AS instant
         FROM discounts
+        WHERE (SELECT found FROM due)
+        HAVING (SELECT found FROM due)
     ), deleted AS (
         DELETE FROM base_prices AS ended
         USING retention

@@ -111,6 +111,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("product_id", "store_id", "valid_from", name="pk_base_prices"),
         sa.CheckConstraint("price > 0", name=op.f("ck_base_prices_price")),
     )
+    op.create_index("ix_base_prices_valid_from", "base_prices", ["valid_from"], postgresql_using="brin")
     op.create_table(
         "deleted_batches",
         sa.Column("product_id", sa.Integer, autoincrement=False, nullable=False),
