@@ -46,7 +46,8 @@ class LimitedConnection(asyncpg.Connection):  # type: ignore[misc]
     async def execute(self, query: str, *args: object, timeout: float | None = None) -> Any:  # noqa: ANN401, ASYNC109 -- as its base class has it
         """As its base class has it; a transaction's first statement brings the limits along."""
         if self.limits and query.startswith("BEGIN"):
-            query = f"{query}{self.limits}"
+            # Once: the pool's ping, which comes before the next transaction, begins one that needs none.
+            query, self.limits = f"{query}{self.limits}", ""
         return await super().execute(query, *args, timeout=timeout)
 
 
