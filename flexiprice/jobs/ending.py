@@ -3,7 +3,8 @@
 import asyncio
 from typing import Any, Final
 
-_AGAIN_SECONDS: Final = 0.2
+# Long enough for a task on a busy machine to tidy up, which a further cancellation would cut short.
+_AGAIN_SECONDS: Final = 1.0
 
 
 async def cancelled(work: asyncio.Task[Any]) -> None:
