@@ -1,13 +1,13 @@
-"""A grocer's real export: imported whole, and priced on a day of its own year.
+"""A grocer's export, with the quirks of a real one: imported whole, and priced on a day of its own year.
 
-The file is shared beside the checkout and is no part of it; `test_imports.py` has a small one like it.
+A misspelt header, prices with a sign and a blank behind them, dates that a spreadsheet wrote in two spellings
+as it took them for dates or not, one row without a category.
 """
 
 from collections import Counter
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-import pytest
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -18,7 +18,7 @@ from flexiprice.services.imports.importer import FileLayout, import_catalogue
 from flexiprice.services.imports.report import ImportReport
 from flexiprice.services.preview import preview_recompute
 
-FILE = Path(__file__).parents[2].parent / "shared" / "data" / "grocery_inventory_raw.csv"
+FILE = Path(__file__).with_name("grocers_export.csv")
 LAYOUT = FileLayout(
     columns=parse_column_map(
         [
@@ -61,63 +61,61 @@ categories:
 
 # Worked out by hand from the rows of the file: price, rate, rule, limits.
 BY_HAND = {
-    # Sushi Rice, $4.50, 22 in stock, 3 days: 4.50 × 0.90.
-    "29-205-1132": ("4.05", "0.1000", "this week", ()),
-    # Robusta Coffee, $10.00, 20 in stock, 6 days.
-    "37-064-7275": ("9.00", "0.1000", "this week", ()),
-    # Asparagus, $5.00, 80 in stock, last day: half beats the 40% for plenty.
-    "20-448-2972": ("2.50", "0.5000", "last day", ()),
-    # Lime, $1.90, 75 in stock, 3 days: 1.90 × 0.60 = 1.14, to the step 1.15.
-    "29-344-3658": ("1.15", "0.3947", "plenty", ("rounding",)),
-    # Zucchini, $2.50, 61 in stock, 3 days: 61 are not plenty.
-    "26-161-6692": ("2.25", "0.1000", "this week", ()),
-    # Multigrain Bread, $3.50, 46 in stock, 1 day: 75% is capped at 60%.
-    "30-832-5429": ("1.40", "0.6000", "bread", ("max_discount",)),
-    # Mackerel, $7.50, 30 in stock, 4 days: 7.50 × 0.65 = 4.875, halfway goes up to 4.90.
-    "83-966-3280": ("4.90", "0.3467", "seafood", ("rounding",)),
-    # Gouda, $7.00, 48 in stock, 3 days: 7.00 × 0.85, above its floor of 5.60.
-    "21-890-2826": ("5.95", "0.1500", "dairy this week", ()),
-    # Milk, $0.90, 13 in stock, 2 days: 0.90 × 0.85 = 0.765, to the step 0.75.
-    "20-405-4865": ("0.75", "0.1667", "dairy this week", ("rounding",)),
-    # Quail eggs, $0.80, 93 in stock, 1 day: 0.40 is below the floor of 0.64, which goes up to 0.65.
-    "70-206-4860": ("0.65", "0.1875", "dairy tomorrow", ("floor", "rounding")),
+    # Basmati Rice, $6.50, 31 in stock, 3 days: 6.50 × 0.90.
+    "14-731-0925": ("5.85", "0.1000", "this week", ()),
+    # Filter Coffee, $12.00, 18 in stock, 6 days.
+    "52-118-6340": ("10.80", "0.1000", "this week", ()),
+    # Leek, $3.00, 90 in stock, last day: half beats the 40% for plenty.
+    "33-904-1187": ("1.50", "0.5000", "last day", ()),
+    # Lemon, $2.10, 75 in stock, 3 days: 2.10 × 0.60 = 1.26, to the step 1.25.
+    "61-257-4409": ("1.25", "0.4048", "plenty", ("rounding",)),
+    # Courgette, $3.50, 74 in stock, 3 days: 74 are not plenty.
+    "08-662-7731": ("3.15", "0.1000", "this week", ()),
+    # Spelt Bread, $4.50, 12 in stock, 1 day: 75% is capped at 60%.
+    "47-390-2254": ("1.80", "0.6000", "bread", ("max_discount",)),
+    # Herring, $6.50, 33 in stock, 4 days: 6.50 × 0.65 = 4.225, halfway goes up to 4.25.
+    "90-145-8613": ("4.25", "0.3462", "seafood", ("rounding",)),
+    # Edam, $6.00, 40 in stock, 3 days: 6.00 × 0.85, above its floor of 4.80.
+    "25-873-0098": ("5.10", "0.1500", "dairy this week", ()),
+    # Buttermilk, $1.10, 21 in stock, 2 days: 1.10 × 0.85 = 0.935, to the step 0.95.
+    "73-016-5542": ("0.95", "0.1364", "dairy this week", ("rounding",)),
+    # Goose eggs, $0.90, 93 in stock, 1 day: 0.45 is below the floor of 0.72, which goes up to 0.75.
+    "19-508-3376": ("0.75", "0.1667", "dairy tomorrow", ("floor", "rounding")),
 }
 NOT_DISCOUNTED = {
     # Hen's eggs, $0.20, 1 day: the floor of 0.16 goes up to 0.20, which is no discount.
-    "96-682-8546",
-    # Sold by the month: Arabica Coffee expired in May.
-    "40-681-9981",
-    # Cabbage without a category was not imported.
-    "10-378-9729",
+    "84-229-6105",
+    # Month first: Mocha Coffee expired in May.
+    "36-447-9920",
+    # Kohlrabi without a category was not imported.
+    "57-681-1243",
 }
 
 
 async def import_file(session: AsyncSession) -> ImportReport:
-    if not FILE.exists():
-        pytest.skip(f"{FILE} is not there")
     with FILE.open("rb") as file:
         return await import_catalogue(session, iter(lambda: file.read(4096), b""), LAYOUT)
 
 
 async def test_every_good_row_is_imported_and_the_one_bad_row_is_named(session: AsyncSession) -> None:
     report = await import_file(session)
-    assert (report.read, report.imported, report.bad) == (990, 989, 1)
+    assert (report.read, report.imported, report.bad) == (69, 68, 1)
     assert [(row.line, str(row.problems[0])) for row in report.bad_rows] == [
-        (687, "Catagory: is empty, and it is required")
+        (46, "Catagory: is empty, and it is required")
     ]
-    assert (report.products_new, report.batches_new) == (989, 989)
+    assert (report.products_new, report.batches_new) == (68, 68)
     dates = await session.execute(select(func.min(Batch.expiry_date), func.max(Batch.expiry_date)))
     # Month first in both spellings, or some of it would lie in other months.
-    assert dates.one() == (date(2024, 2, 25), date(2025, 2, 24))
+    assert dates.one() == (date(2024, 3, 5), date(2025, 2, 23))
     categories = Counter(await session.scalars(select(Product.category)))
     assert categories == {
-        "Fruits & Vegetables": 331,
-        "Dairy": 180,
-        "Grains & Pulses": 162,
-        "Seafood": 90,
-        "Oils & Fats": 77,
-        "Beverages": 75,
-        "Bakery": 74,
+        "Fruits & Vegetables": 19,
+        "Dairy": 14,
+        "Grains & Pulses": 11,
+        "Bakery": 7,
+        "Oils & Fats": 6,
+        "Beverages": 6,
+        "Seafood": 5,
     }
 
 
