@@ -86,13 +86,13 @@ async def test_headers_without_end_are_refused_at_a_bound(shared_settings):
 )
 async def test_a_client_that_takes_too_long_is_left(shared_settings, parts):
     async with listening(create_app(shared_settings), Impatient) as port:
-        began = asyncio.get_running_loop().time()
+        # Which fails if the server does not end the connection.
         await exchange(port, *parts, pause=0.05)
-        assert asyncio.get_running_loop().time() - began < 3
 
 
 async def test_a_web_socket_may_be_silent(shared_settings):
     async with listening(echo, Impatient) as port, connect(f"ws://127.0.0.1:{port}/") as socket:
-        await asyncio.sleep(2 * Impatient.header_seconds)
+        # Whoever comes later and says as little is left; by then the time for headers is over for both.
+        await exchange(port)
         await socket.send("still there")
         assert await socket.recv() == "still there"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser
+from playwright.async_api import Browser, expect
 from redis import Redis
 
 from flexiprice.embedded.servers import ServerUrls
@@ -18,6 +18,8 @@ from tests.browser.browser import CHROMIUM, Visit, chromium, visiting
 from tests.browser.stage import READ_KEY, Stage, stage_on
 
 _HERE = Path(__file__).parent
+# What a page is to show, it shows within a second by itself; a busy machine takes longer.
+expect.set_options(timeout=60_000)
 
 
 def pytest_configure(config: pytest.Config) -> None:

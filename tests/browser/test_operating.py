@@ -15,7 +15,7 @@ from flexiprice.services.audit import RecordedChange, list_audit
 from flexiprice.settings import Queue
 from tests.browser.browser import Visit, visiting
 from tests.browser.stage import Stage
-from tests.workers.toy_tasks import FAIL, SLEEP_ELSEWHERE, STEPS
+from tests.workers.toy_tasks import FAIL, HOLD, SLEEP_ELSEWHERE, release
 
 PAGES = (
     "/",
@@ -57,10 +57,11 @@ async def test_a_job_shows_up_on_its_worker_by_itself_and_goes_when_it_ends(
     page = await visit.open("/workers")
     row = page.locator("tbody tr").filter(has_text="heartbeat")
     await expect(row).to_contain_text("0 of 30")
-    job = await stage.resources.tasks.enqueue(STEPS, arguments={"count": 8, "seconds": 0.25})
-    link = row.get_by_role("link", name="steps")
+    job = await stage.resources.tasks.enqueue(HOLD)
+    link = row.get_by_role("link", name="hold")
     await expect(link).to_have_attribute("href", f"/tasks/{job.job_id}", timeout=60_000)
     await expect(row).to_contain_text("1 of 30")
+    await release(stage.resources.redis, job.job_id)
     await expect(link).to_have_count(0, timeout=60_000)
     await expect(row).to_contain_text("0 of 30")
 

@@ -53,7 +53,7 @@ def client(server: "subprocess.Popen[str]", port: int) -> Iterator[httpx.Client]
             except httpx.TransportError:
                 return False
 
-        wait_for(is_up)
+        assert wait_for(is_up)
         yield client
 
 

@@ -16,6 +16,7 @@ from arq.worker import Worker
 from flexiprice.jobs.client import TaskQueue
 from flexiprice.jobs.declarations import TaskArguments
 from flexiprice.jobs.ending import cancelled
+from flexiprice.jobs.fleet import WorkerState
 from flexiprice.jobs.redis import create_redis
 from flexiprice.jobs.status import RunStatus
 from flexiprice.settings import Settings, load_settings
@@ -82,6 +83,15 @@ async def until_live(queue: TaskQueue, workers: int = 1) -> None:
         return len(await queue.live_workers()) >= workers
 
     await until(live)
+
+
+async def until_draining(queue: TaskQueue) -> None:
+    """Returns when the only worker says that it takes no more jobs."""
+
+    async def draining() -> bool:
+        return [worker.state for worker in await queue.live_workers()] == [WorkerState.DRAINING]
+
+    await until(draining)
 
 
 @asynccontextmanager

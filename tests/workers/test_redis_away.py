@@ -2,23 +2,30 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 from arq.connections import ArqRedis
+from structlog.testing import capture_logs
 
 from flexiprice.embedded.valkey import EmbeddedValkey
+from flexiprice.jobs import client
 from flexiprice.jobs.client import TaskQueue
+from flexiprice.jobs.declarations import NoArguments, TaskDeclaration
 from flexiprice.jobs.redis import create_redis, create_redis_of
 from flexiprice.jobs.status import RunStatus
-from flexiprice.settings import Settings, load_settings
+from flexiprice.settings import Queue, Settings, load_settings
+from tests.workers import toy_tasks
 from tests.workers.conftest import running, until, until_running
 from tests.workers.toy_tasks import ADD, SLEEP
+from workers.runtime import consumer
 from workers.runtime.patience import Patience, StartRetry
+from workers.runtime.task import TaskRun, task, tasks_in
 
 WAIT = timedelta(seconds=120)
 
@@ -58,23 +65,43 @@ def settings(workers_database_url: str, own_redis: OwnRedis) -> Settings:
 
 @pytest.fixture
 async def patient_queue(settings: Settings) -> AsyncIterator[TaskQueue]:
-    client = create_redis(settings, client_name="flexiprice-tests")
-    queue = TaskQueue(client, settings)
+    redis = create_redis(settings, client_name="flexiprice-tests")
+    queue = TaskQueue(redis, settings)
     yield queue
     await queue.aclose()
-    await client.aclose(close_connection_pool=True)
+    await redis.aclose(close_connection_pool=True)
+
+
+async def until_said(logs: Sequence[Mapping[str, Any]], event: str) -> None:
+    """Returns when an event is in the log."""
+
+    async def said() -> bool:
+        return any(line["event"] == event for line in logs)
+
+    await until(said)
 
 
 async def test_a_restart_of_redis_ends_no_worker_and_loses_no_job(
     own_redis: OwnRedis, settings: Settings, patient_queue: TaskQueue
 ):
-    async with running(settings):
-        ends_while_away = await patient_queue.enqueue(SLEEP, arguments={"seconds": 0.5})
+    redis_is_away, ended = asyncio.Event(), asyncio.Event()
+
+    @task(TaskDeclaration(name="until_away", queue=Queue.DISCOUNTS, arguments=NoArguments))
+    async def until_away(_: TaskRun, __: NoArguments) -> None:
+        await redis_is_away.wait()
+        ended.set()
+
+    async with running(settings, [until_away, *tasks_in(toy_tasks)]):
+        ends_while_away = await patient_queue.enqueue(until_away.declaration)
         due_while_away = await patient_queue.enqueue(SLEEP, defer_by=timedelta(seconds=0.6))
+        due_at = asyncio.get_running_loop().time() + 0.6
         await until_running(patient_queue, ends_while_away.job_id)
 
         await asyncio.to_thread(own_redis.stop)
-        await asyncio.sleep(1)
+        redis_is_away.set()
+        await ended.wait()
+        # Until the other is due: by the clock, as nothing else tells.
+        await asyncio.sleep(max(0.0, due_at - asyncio.get_running_loop().time()))
         await asyncio.to_thread(own_redis.start)
 
         statuses = [await patient_queue.wait(job.job_id, WAIT) for job in (ends_while_away, due_while_away)]
@@ -84,43 +111,40 @@ async def test_a_restart_of_redis_ends_no_worker_and_loses_no_job(
 
 
 async def test_a_restart_of_redis_leaves_workers_and_waiters_listening(
-    own_redis: OwnRedis, settings: Settings, patient_queue: TaskQueue
+    own_redis: OwnRedis, settings: Settings, patient_queue: TaskQueue, monkeypatch: pytest.MonkeyPatch
 ):
     async with running(settings):
         before = await patient_queue.enqueue(ADD, arguments={"left": 1})
         await patient_queue.wait(before.job_id, WAIT)
         await asyncio.to_thread(own_redis.stop)
         await asyncio.to_thread(own_redis.start)
-        await _until_heard_at_once(patient_queue)
+        after = await patient_queue.enqueue(ADD, arguments={"left": 1})
+        await patient_queue.wait(after.job_id, WAIT)
+        # From now on nobody looks by himself: what is not told takes longer than the test.
+        for module, name in ((client, "_LOOK_EVERY"), (consumer, "_LOOK_EVERY")):
+            monkeypatch.setattr(module, name, 3600)
+        monkeypatch.setattr(consumer, "_LOOK_EVERY_WHILE_BUSY", 3600)
 
-
-async def _until_heard_at_once(queue: TaskQueue) -> None:
-    """Returns when a job's way to its result is again too short for anybody to have polled."""
-    loop = asyncio.get_running_loop()
-
-    async def heard_at_once() -> bool:
-        started = loop.time()
-        job = await queue.enqueue(ADD, arguments={"left": 1})
-        await queue.wait(job.job_id, WAIT)
-        return loop.time() - started < 0.1
-
-    await until(heard_at_once)
-    assert [await heard_at_once() for _ in range(5)].count(True) >= 4
+        async with asyncio.timeout(WAIT.total_seconds()):
+            for _ in range(5):
+                job = await patient_queue.enqueue(ADD, arguments={"left": 1})
+                assert (await patient_queue.wait(job.job_id, timedelta(hours=1))).result == Decimal(2)
 
 
 async def test_a_frozen_redis_is_waited_for(
     own_redis: OwnRedis, settings: Settings, patient_queue: TaskQueue
 ):
-    async with running(settings):
-        job = await patient_queue.enqueue(SLEEP, arguments={"seconds": 0.3})
-        await until_running(patient_queue, job.job_id)
-        own_redis.signal(signal.SIGSTOP)
-        await asyncio.sleep(6)
-        own_redis.signal(signal.SIGCONT)
+    with capture_logs() as logs:
+        async with running(settings):
+            job = await patient_queue.enqueue(SLEEP, arguments={"seconds": 0.3})
+            await until_running(patient_queue, job.job_id)
+            own_redis.signal(signal.SIGSTOP)
+            await until_said(logs, "Redis is away; waiting for it")
+            own_redis.signal(signal.SIGCONT)
 
-        assert (await patient_queue.wait(job.job_id, WAIT)).status is RunStatus.SUCCEEDED
-        later = await patient_queue.enqueue(ADD, arguments={"left": 1})
-        assert (await patient_queue.wait(later.job_id, WAIT)).result == Decimal(2)
+            assert (await patient_queue.wait(job.job_id, WAIT)).status is RunStatus.SUCCEEDED
+            later = await patient_queue.enqueue(ADD, arguments={"left": 1})
+            assert (await patient_queue.wait(later.job_id, WAIT)).result == Decimal(2)
 
 
 async def test_a_long_outage_is_said_once_and_so_is_its_end(capsys: pytest.CaptureFixture[str]):
@@ -157,23 +181,25 @@ async def test_a_worker_waits_for_a_redis_that_starts_after_it(
 ):
     await asyncio.to_thread(own_redis.stop)
 
-    async def start_later() -> None:
-        await asyncio.sleep(0.7)
-        await asyncio.to_thread(own_redis.start)
+    with capture_logs() as logs:
 
-    starting = asyncio.create_task(start_later())
-    async with running(settings):
-        await starting
-        job = await patient_queue.enqueue(ADD, arguments={"left": 1})
-        assert (await patient_queue.wait(job.job_id, WAIT)).result == Decimal(2)
+        async def start_later() -> None:
+            await until_said(logs, "Redis is away; waiting for it")
+            await asyncio.to_thread(own_redis.start)
+
+        starting = asyncio.create_task(start_later())
+        async with running(settings):
+            await starting
+            job = await patient_queue.enqueue(ADD, arguments={"left": 1})
+            assert (await patient_queue.wait(job.job_id, WAIT)).result == Decimal(2)
 
 
 async def test_a_redis_that_never_starts_ends_the_start_in_plain_words(unused_tcp_port: int):
     nowhere = load_settings(env_files=(), redis_url=f"redis://:hunter2@127.0.0.1:{unused_tcp_port}/0")
-    client = create_redis_of(ArqRedis, nowhere, client_name="flexiprice-tests", retry=StartRetry(attempts=1))
+    redis = create_redis_of(ArqRedis, nowhere, client_name="flexiprice-tests", retry=StartRetry(attempts=1))
 
     with pytest.raises(SystemExit, match="FLEXIPRICE_REDIS_URL") as caught:
-        await client.ping()
+        await redis.ping()
 
     assert "hunter2" not in str(caught.value)
-    await client.aclose(close_connection_pool=True)
+    await redis.aclose(close_connection_pool=True)

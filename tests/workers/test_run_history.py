@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from arq.connections import ArqRedis
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from flexiprice.domain.run import RunState, RunTrigger
@@ -13,7 +14,7 @@ from flexiprice.jobs.origin import JobOrigin
 from flexiprice.services.runs import RunDetails, RunFilter, list_attempts, list_runs
 from flexiprice.settings import Settings, load_settings
 from tests.workers.conftest import StartWorker, end_of, running, until, until_live
-from tests.workers.toy_tasks import ADD, FAIL, FLAKY, SLEEP
+from tests.workers.toy_tasks import ADD, FAIL, FLAKY, HOLD, release
 
 WAIT = timedelta(seconds=120)
 
@@ -48,24 +49,26 @@ async def until_recorded(attempts: Attempts, job_id: str, *states: RunState) -> 
 
 
 async def test_a_run_is_there_while_it_runs_and_complete_when_it_has_ended(
-    settings: Settings, queue: TaskQueue, attempts: Attempts
+    settings: Settings, queue: TaskQueue, redis: ArqRedis, attempts: Attempts
 ) -> None:
     origin = JobOrigin(trigger=RunTrigger.API, request_id="req-7", parent_job_id="older", actor="a person")
     async with running(settings):
-        job = await queue.enqueue(SLEEP, arguments={"seconds": 0.5}, origin=origin)
+        job = await queue.enqueue(HOLD, arguments={"mark": 5}, origin=origin)
         (start,) = await until_recorded(attempts, job.job_id, RunState.RUNNING)
         assert start.finished_at is None
+        held_for = datetime.now(tz=UTC) - start.started_at
+        await release(redis, job.job_id)
         await queue.wait(job.job_id, WAIT)
         (run,) = await until_recorded(attempts, job.job_id, RunState.SUCCEEDED)
         (worker,) = await queue.live_workers()
-    assert (run.task, run.queue, run.attempt, run.worker_id) == ("sleep", "discounts", 1, worker.worker_id)
+    assert (run.task, run.queue, run.attempt, run.worker_id) == ("hold", "discounts", 1, worker.worker_id)
     assert (run.trigger, run.request_id, run.parent_job_id) == (RunTrigger.API, "req-7", "older")
-    assert (run.arguments, run.result, run.error_code) == ({"seconds": 0.5}, 1, None)
+    assert (run.arguments, run.result, run.error_code) == ({"mark": 5}, 1, None)
     assert run.run_id == start.run_id
     assert run.enqueued_at is not None
     assert run.enqueued_at <= run.started_at
     assert run.ran is not None
-    assert run.ran >= timedelta(seconds=0.5)
+    assert run.ran >= held_for - timedelta(milliseconds=2)
 
 
 async def test_each_try_of_a_job_is_a_run_of_its_own(

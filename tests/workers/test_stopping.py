@@ -8,30 +8,20 @@ from datetime import timedelta
 import pytest
 from arq.connections import ArqRedis
 
-from flexiprice.jobs import keys
+from flexiprice.jobs import ending, keys
 from flexiprice.jobs.client import TaskQueue
-from flexiprice.jobs.fleet import WorkerState
 from flexiprice.jobs.status import RunStatus
 from flexiprice.settings import Settings
 from tests import servers
 from tests.workers import toy_tasks
-from tests.workers.conftest import StartWorker, end_of, running, until, until_live, until_running
-from tests.workers.toy_tasks import SLEEP, SLEEP_ELSEWHERE
+from tests.workers.conftest import StartWorker, end_of, running, until_draining, until_live, until_running
+from tests.workers.toy_tasks import HOLD, HOLD_ELSEWHERE, SLEEP, release
 from workers.runtime.heartbeat import Heartbeat
 from workers.runtime.history import RunHistory
 from workers.runtime.lifecycle import WorkerProcess
 from workers.runtime.task import tasks_in
 
 WAIT = timedelta(seconds=120)
-
-
-async def until_draining(queue: TaskQueue) -> None:
-    """Returns when the only worker says that it takes no more jobs."""
-
-    async def draining() -> bool:
-        return [worker.state for worker in await queue.live_workers()] == [WorkerState.DRAINING]
-
-    await until(draining)
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
@@ -81,11 +71,12 @@ async def test_a_worker_that_is_stopped_while_it_registers_leaves_no_trace(
 async def test_a_worker_takes_its_time_to_write_its_runs_before_it_signs_off(
     settings: Settings, redis: ArqRedis, monkeypatch: pytest.MonkeyPatch
 ):
+    monkeypatch.setattr(ending, "_AGAIN_SECONDS", 0.05)
     write_now = RunHistory.write_now
 
     async def write_slowly(history: RunHistory) -> None:
         # Longer than the interval at which a task that does not end is cancelled again.
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(0.3)
         await write_now(history)
 
     monkeypatch.setattr(RunHistory, "write_now", write_slowly)
@@ -96,16 +87,18 @@ async def test_a_worker_takes_its_time_to_write_its_runs_before_it_signs_off(
 
 
 async def test_running_jobs_end_within_the_grace_and_waiting_ones_are_left(
-    start_worker: StartWorker, queue: TaskQueue
+    start_worker: StartWorker, queue: TaskQueue, redis: ArqRedis
 ):
-    worker = start_worker(worker_concurrency="1")
-    running = await queue.enqueue(SLEEP, arguments={"seconds": 2.0})
-    elsewhere = await queue.enqueue(SLEEP_ELSEWHERE, arguments={"seconds": 2.0})
+    worker = start_worker(worker_concurrency="1", worker_grace="3600")
+    running = await queue.enqueue(HOLD)
+    elsewhere = await queue.enqueue(HOLD_ELSEWHERE)
     await until_running(queue, running.job_id, elsewhere.job_id)
     # Only now: of two jobs that are due in the same millisecond, either may run first.
     waiting = await queue.enqueue(SLEEP)
 
     worker.send_signal(signal.SIGTERM)
+    await until_draining(queue)
+    await release(redis, running.job_id, elsewhere.job_id)
     code, _ = await end_of(worker)
 
     statuses = [(await queue.status(job.job_id)).status for job in (running, elsewhere, waiting)]
@@ -114,16 +107,17 @@ async def test_running_jobs_end_within_the_grace_and_waiting_ones_are_left(
 
 
 async def test_what_does_not_end_within_the_grace_is_handed_back_and_runs_elsewhere_at_once(
-    start_worker: StartWorker, queue: TaskQueue
+    start_worker: StartWorker, queue: TaskQueue, redis: ArqRedis
 ):
     stopping = start_worker(worker_grace="0.2")
-    job = await queue.enqueue(SLEEP, arguments={"seconds": 1.5})
+    job = await queue.enqueue(HOLD)
     await until_running(queue, job.job_id)
     other = start_worker()
     await until_live(queue, workers=2)
 
     stopping.send_signal(signal.SIGTERM)
     code, _ = await end_of(stopping)
+    await release(redis, job.job_id)
     status = await queue.wait(job.job_id, WAIT)
 
     assert code == 0
@@ -136,7 +130,7 @@ async def test_what_does_not_end_within_the_grace_is_handed_back_and_runs_elsewh
 async def test_a_second_signal_does_not_wait_for_the_grace(start_worker: StartWorker, queue: TaskQueue):
     # Longer than the test would wait.
     worker = start_worker(worker_grace="3600")
-    job = await queue.enqueue(SLEEP, arguments={"seconds": 3600})
+    job = await queue.enqueue(HOLD)
     await until_running(queue, job.job_id)
 
     worker.send_signal(signal.SIGTERM)

@@ -8,6 +8,7 @@ from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
 
+from arq.connections import ArqRedis
 from pydantic import Field
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -28,13 +29,20 @@ class Seconds(TaskArguments):
     seconds: float = 0.0
 
 
+class Held(TaskArguments):
+    mark: int = 0
+
+
 class Failure(TaskArguments):
     kind: str
 
 
 class Steps(TaskArguments):
+    """With `held`, each step after the first waits until the one before is released."""
+
     count: int
     seconds: float = 0.0
+    held: bool = False
 
 
 class Tries(TaskArguments):
@@ -42,16 +50,17 @@ class Tries(TaskArguments):
 
 
 class Effect(TaskArguments):
-    """Sleeps before the commit and after it; the first `deaths` runs then kill their worker, in between."""
+    """With `held`, it is held before the commit; the first `deaths` runs kill their worker after it."""
 
-    before: float = 0.0
-    after: float = 0.0
+    held: bool = False
     deaths: int = 0
 
 
 ADD = TaskDeclaration(name="add", queue=Queue.DISCOUNTS, arguments=Sum)
 SLEEP = TaskDeclaration(name="sleep", queue=Queue.DISCOUNTS, arguments=Seconds)
 SLEEP_ELSEWHERE = TaskDeclaration(name="sleep_elsewhere", queue=Queue.MAINTENANCE, arguments=Seconds)
+HOLD = TaskDeclaration(name="hold", queue=Queue.DISCOUNTS, arguments=Held)
+HOLD_ELSEWHERE = TaskDeclaration(name="hold_elsewhere", queue=Queue.MAINTENANCE, arguments=Held)
 FAIL = TaskDeclaration(name="fail", queue=Queue.DISCOUNTS, arguments=Failure)
 HASTY = TaskDeclaration(
     name="hasty", queue=Queue.ANALYTICS, arguments=NoArguments, time_limit=timedelta(seconds=0.1)
@@ -62,7 +71,13 @@ FLAKY = TaskDeclaration(
     arguments=Tries,
     retry=RetryPolicy(max_tries=3, base=timedelta(milliseconds=40)),
 )
-STUBBORN = TaskDeclaration(name="stubborn", queue=Queue.DISCOUNTS, arguments=Seconds)
+RETRY_MUCH_LATER = TaskDeclaration(
+    name="retry_much_later",
+    queue=Queue.DISCOUNTS,
+    arguments=NoArguments,
+    retry=RetryPolicy(max_tries=2, base=timedelta(hours=1), cap=timedelta(hours=2)),
+)
+STUBBORN = TaskDeclaration(name="stubborn", queue=Queue.DISCOUNTS, arguments=NoArguments)
 STEPS = TaskDeclaration(name="steps", queue=Queue.DISCOUNTS, arguments=Steps)
 EFFECT = TaskDeclaration(
     name="effect",
@@ -73,6 +88,22 @@ EFFECT = TaskDeclaration(
 BLOCK = TaskDeclaration(name="block", queue=Queue.DISCOUNTS, arguments=Seconds)
 POISON = TaskDeclaration(name="poison", queue=Queue.DISCOUNTS, arguments=NoArguments)
 COUNT_STORES = TaskDeclaration(name="count_stores", queue=Queue.ANALYTICS, arguments=NoArguments)
+
+
+async def release(redis: ArqRedis, *job_ids: str) -> None:
+    """Lets jobs of `HOLD`, and of others that are held, go on."""
+    for job_id in job_ids:
+        await redis.set(_released(job_id), 1)
+
+
+async def released(run: TaskRun, step: str = "") -> None:
+    """Returns when the test has released the job, or a step of it."""
+    while not await run.resources.redis.exists(_released(run.job_id + step)):  # noqa: ASYNC110
+        await asyncio.sleep(0.02)
+
+
+def _released(job_id: str) -> str:
+    return f"test:released:{job_id}"
 
 
 @task(ADD)
@@ -89,6 +120,19 @@ async def sleep(run: TaskRun, arguments: Seconds) -> int:
 @task(SLEEP_ELSEWHERE)
 async def sleep_elsewhere(run: TaskRun, arguments: Seconds) -> int:
     await asyncio.sleep(arguments.seconds)
+    return run.attempt
+
+
+@task(HOLD)
+async def hold(run: TaskRun, _: Held) -> int:
+    """Runs until the test releases it."""
+    await released(run)
+    return run.attempt
+
+
+@task(HOLD_ELSEWHERE)
+async def hold_elsewhere(run: TaskRun, _: Held) -> int:
+    await released(run)
     return run.attempt
 
 
@@ -121,6 +165,11 @@ async def flaky(run: TaskRun, arguments: Tries) -> int:
     return run.attempt
 
 
+@task(RETRY_MUCH_LATER)
+async def retry_much_later(_: TaskRun, __: NoArguments) -> None:
+    raise DatabaseUnavailable("not yet")
+
+
 @task(COUNT_STORES)
 async def count_stores(run: TaskRun, _: NoArguments) -> int:
     async with run.resources.sessions.begin() as session:
@@ -128,12 +177,12 @@ async def count_stores(run: TaskRun, _: NoArguments) -> int:
 
 
 @task(STUBBORN)
-async def stubborn(_: TaskRun, arguments: Seconds) -> str:
-    """Takes no notice of being cancelled."""
-    end = asyncio.get_running_loop().time() + arguments.seconds
-    while (remaining := end - asyncio.get_running_loop().time()) > 0:
+async def stubborn(run: TaskRun, _: NoArguments) -> str:
+    """Takes no notice of being cancelled, until the test releases it."""
+    going_on = asyncio.create_task(released(run))
+    while not going_on.done():
         with suppress(asyncio.CancelledError):
-            await asyncio.sleep(remaining)
+            await asyncio.wait([going_on])
     return "done"
 
 
@@ -141,7 +190,9 @@ async def stubborn(_: TaskRun, arguments: Seconds) -> str:
 async def steps(run: TaskRun, arguments: Steps) -> int:
     for step in range(1, arguments.count + 1):
         run.report_progress(step, arguments.count, f"step {step}")
-        if arguments.seconds or step % 1000 == 0:
+        if arguments.held and step < arguments.count:
+            await released(run, f"/{step}")
+        elif arguments.seconds or step % 1000 == 0:
             await asyncio.sleep(arguments.seconds)
     return arguments.count
 
@@ -151,7 +202,8 @@ async def effect(run: TaskRun, arguments: Effect) -> object:
     async def work(session: AsyncSession) -> str:
         insertion = "INSERT INTO effects (job_id, worker) VALUES (:job_id, :worker) RETURNING id"
         row = await session.scalar(text(insertion), {"job_id": run.job_id, "worker": run.worker_id})
-        await asyncio.sleep(arguments.before)
+        if arguments.held:
+            await released(run)
         return f"effect {row}"
 
     result = await run.commit_once(work)
@@ -160,7 +212,6 @@ async def effect(run: TaskRun, arguments: Effect) -> object:
         attempts = await session.scalar(text(runs), {"job_id": run.job_id})
     if attempts + 1 <= arguments.deaths:
         os.kill(os.getpid(), signal.SIGKILL)
-    await asyncio.sleep(arguments.after)
     return result
 
 
