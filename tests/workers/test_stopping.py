@@ -143,6 +143,14 @@ async def test_a_second_signal_does_not_wait_for_the_grace(start_worker: StartWo
     assert (status.status, status.attempt, status.started_at) == (RunStatus.QUEUED, 0, None)
 
 
+async def test_a_worker_of_which_a_part_fails_ends_and_says_so(start_worker: StartWorker):
+    code, said = await end_of(start_worker("tests.workers.broken_worker"))
+
+    assert code == 1
+    assert "a part of the worker failed" in said
+    assert "RuntimeError: a defect" in said
+
+
 async def test_a_database_without_our_tables_ends_the_start_in_plain_words(
     start_worker: StartWorker, empty_database_url: str
 ):
