@@ -63,6 +63,7 @@ async def test_a_worker_that_is_stopped_while_it_registers_leaves_no_trace(
     os.kill(os.getpid(), signal.SIGTERM)
     await asyncio.wait([starting])
     await process.stop({})
+    await process.redis.aclose(close_connection_pool=True)
 
     assert starting.cancelled()
     assert await queue.live_workers() == ()
