@@ -16,7 +16,7 @@ export PIP_ROOT_USER_ACTION = ignore
 export PIP_NO_INPUT = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check lint types migrations readme newest browser screenshots faults fuzz bench walkthrough \
+.PHONY: help demo up test check lint types migrations readme contracts newest browser screenshots faults fuzz bench walkthrough \
 	audit digests lock clean .venv
 
 help: ## List these commands
@@ -33,7 +33,7 @@ test: .venv ## Run all tests, on real servers of their own
 	@$(RUN) pytest -q -n $(TEST_PROCESSES) --dist loadgroup $(TEST_OPTIONS)
 
 check: lint types migrations ## Everything that must hold before a commit: style, types, imports, tables, tests
-	@$(MAKE) --no-print-directory test TEST_OPTIONS='-m "not readme"'
+	@$(MAKE) --no-print-directory test TEST_OPTIONS='-m "not readme and not contracts"'
 
 readme: .venv ## Run every shell block of the README as printed
 	@$(RUN) pytest -q -m readme $(TEST_OPTIONS) tests/e2e/test_readme_commands.py
@@ -54,7 +54,10 @@ newest: .venv ## Run all tests with the newest redis-py, which arq does not allo
 	@scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && \
 		$(RUN) pip install -q --no-deps --target "$$scratch" redis && export PYTHONPATH="$$scratch" && \
 		.venv/bin/python -c 'import redis; print("redis-py", redis.__version__)' && \
-		$(RUN) pytest -q -n $(TEST_PROCESSES) --dist loadgroup -m "not readme and not locked" $(TEST_OPTIONS)
+		$(RUN) pytest -q -n $(TEST_PROCESSES) --dist loadgroup -m "not readme and not contracts and not locked" $(TEST_OPTIONS)
+
+contracts: .venv .contracts/complete tests/npm/node_modules/.package-lock.json ## Make clients of the API's description and use one; needs Node.js
+	@$(RUN) pytest -q -m contracts tests/contracts $(TEST_OPTIONS)
 
 browser: .venv ## Open every page of the monitor in Debian's Chromium, on real processes
 	@$(RUN) pytest -q tests/browser $(TEST_OPTIONS)
@@ -100,8 +103,18 @@ lock: .venv ## Choose the newest dependencies anew and write the locks
 		echo hatchling | "$$scratch/bin/uv" pip compile -q --universal --generate-hashes --python-version 3.11 \
 			--constraint requirements.lock --no-emit-index-url --no-emit-find-links - -o docker/build.lock
 
+# The generator of Python clients, apart from what FlexiPrice itself needs.
+.contracts/complete: tests/contracts/requirements.lock
+	@rm -rf .contracts
+	@$(RUN) pip install -q --require-hashes --target .contracts -r tests/contracts/requirements.lock
+	@touch .contracts/complete
+
+tests/npm/node_modules/.package-lock.json: tests/npm/package-lock.json tests/npm/.npmrc
+	@cd tests/npm && npm ci --silent
+	@touch tests/npm/node_modules/.package-lock.json
+
 clean: ## Remove the set-up and all caches; the data under .flexiprice/ stays
-	@rm -rf .venv .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf .venv .contracts tests/npm/node_modules .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	@find flexiprice workers api tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv: .venv/complete ## Set up: a virtual environment with the locked dependencies and FlexiPrice

@@ -18,7 +18,7 @@ from flexiprice.services.audited import audited
 
 _READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 # Operations that are asked for like a change and make none.
-_CHANGES_NOTHING: Final = frozenset({"preview"})
+_CHANGES_NOTHING: Final = frozenset({"preview_discounts"})
 _LONGEST_TARGET: Final = 500
 
 

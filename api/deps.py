@@ -11,6 +11,7 @@ from api.audit import change_in
 from api.transactions import Transactions
 from flexiprice.db.work import Work
 from flexiprice.domain.catalogue import MAX_BATCH_ID, CategoryName, Sku, StoreCode
+from flexiprice.jobs.client import MAX_JOB_ID_LENGTH
 from flexiprice.resources import Resources
 from flexiprice.services.audit import record_audit
 
@@ -60,10 +61,20 @@ Transaction = Annotated[Opening, Depends(_transactions)]
 # The same for what goes through whole tables, and may take as long as that takes.
 BulkTransaction = Annotated[Opening, Depends(_bulk_transactions)]
 
-StorePath = Annotated[StoreCode, Path(examples=["main"])]
-SkuPath = Annotated[Sku, Path(examples=["BREAD-RYE-1"])]
-BatchPath = Annotated[int, Path(ge=1, le=MAX_BATCH_ID, examples=[4711])]
-VersionPath = Annotated[int, Path(ge=1, le=_MAX_VERSION, examples=[3])]
+TaskPath = Annotated[
+    str,
+    Path(
+        max_length=MAX_JOB_ID_LENGTH,
+        description="The task, by its id.",
+        examples=["0b9f5e3c6a7d4f21a8c94e5d6f7a8b9c"],
+    ),
+]
+StorePath = Annotated[StoreCode, Path(description="Code of the store.", examples=["main"])]
+SkuPath = Annotated[Sku, Path(description="The product's code.", examples=["BREAD-RYE-1"])]
+BatchPath = Annotated[
+    int, Path(ge=1, le=MAX_BATCH_ID, description="The batch, by its number.", examples=[4711])
+]
+VersionPath = Annotated[int, Path(ge=1, le=_MAX_VERSION, description="Number of the version.", examples=[3])]
 StoreFilter = Annotated[StoreCode | None, Query(description="Only in the store with this code.")]
 CategoryFilter = Annotated[CategoryName | None, Query(description="Only this category, in any spelling.")]
 ExpiringFilter = Annotated[

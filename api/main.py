@@ -86,6 +86,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         description=openapi.DESCRIPTION,
         openapi_tags=openapi.TAGS,
         lifespan=lifespan,
+        generate_unique_id_function=openapi.operation_id,
         redirect_slashes=False,
         openapi_url="/openapi.json" if settings.docs else None,
         docs_url=None,

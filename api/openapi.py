@@ -5,9 +5,11 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 from pydantic.json_schema import models_json_schema
 
 from api.problems import MEDIA_TYPE
+from api.schemas.glossary import GLOSSARY
 from api.schemas.problem import Problem
 from api.scopes import needed_scope
 
@@ -70,6 +72,19 @@ def problems(*statuses: int) -> Responses:
     }
 
 
+def operation_id(route: APIRoute) -> str:
+    """The id of an operation: what the audit calls its changes, and a generated client its method."""
+    return route.name
+
+
+def _explain(document: dict[str, Any]) -> None:
+    """Says of each property what it means, where its schema does not say it."""
+    for schema in document["components"]["schemas"].values():
+        for name, shown in schema.get("properties", {}).items():
+            if "description" not in shown and name in GLOSSARY:
+                shown["description"] = GLOSSARY[name]
+
+
 def _complete(document: dict[str, Any]) -> None:
     """Adds what follows from the kind of an operation, so that no endpoint needs to say it."""
     for item in document["paths"].values():
@@ -101,5 +116,6 @@ def describe(app: FastAPI) -> dict[str, Any]:
         )
         document["components"]["schemas"].update(schemas["$defs"])
         _complete(document)
+        _explain(document)
         app.openapi_schema = document
     return app.openapi_schema

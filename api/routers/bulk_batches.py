@@ -19,24 +19,30 @@ from flexiprice.services.bulk_batches import BulkSummary, upsert_batches
 
 _MAX_LISTED: Final = 100
 
-_FORMATS: Final = {
+_FORMATS: Final[dict[str, LineFormat | None]] = {
     "application/x-ndjson": LineFormat.NDJSON,
     "application/ndjson": LineFormat.NDJSON,
     "application/jsonl": LineFormat.NDJSON,
     "text/csv": LineFormat.CSV,
+    # As generated clients send what they are given; what it is shows in its first character.
+    "application/octet-stream": None,
 }
 _REQUEST_BODY: Final = {
     "required": True,
     "content": {
-        "application/x-ndjson": {
-            "schema": {"type": "string"},
-            "example": '{"store": "main", "sku": "BREAD-RYE-1", "lot": "L-0815", '
-            '"expiry_date": "2025-04-02", "quantity": 24}\n'
-            '{"sku": "MILK-1L", "expiry_date": "2025-04-05", "quantity": 60}\n',
-        },
-        "text/csv": {
-            "schema": {"type": "string"},
-            "example": "store,sku,lot,expiry_date,quantity\nmain,BREAD-RYE-1,L-0815,2025-04-02,24\n",
+        # Generators of clients know this one; those of lines they leave out, and the operation with them.
+        "application/octet-stream": {
+            "schema": {"type": "string", "format": "binary"},
+            "examples": {
+                "NDJSON": {
+                    "value": '{"store": "main", "sku": "BREAD-RYE-1", "lot": "L-0815", '
+                    '"expiry_date": "2025-04-02", "quantity": 24}\n'
+                    '{"sku": "MILK-1L", "expiry_date": "2025-04-05", "quantity": 60}\n',
+                },
+                "CSV": {
+                    "value": "store,sku,lot,expiry_date,quantity\nmain,BREAD-RYE-1,L-0815,2025-04-02,24\n",
+                },
+            },
         },
     },
 }
@@ -69,6 +75,9 @@ async def put_batches(
     `store` and `lot`); a batch is known by store, SKU, lot and expiry date. What the lines do not
     mention stays. A bad line is reported with its number and reason and the good ones are kept, unless
     `atomic=true`. Of several lines about one batch all but the first are bad.
+
+    The body may be sent as `text/csv`, as `application/x-ndjson`, or as `application/octet-stream`, which is
+    NDJSON where its first character is `{`.
     """
     line_format = _format_of(request)
     async with transaction() as session:
@@ -93,14 +102,14 @@ async def put_batches(
 
 
 async def _upsert(
-    session: AsyncSession, request: Request, line_format: LineFormat, *, atomic: bool
+    session: AsyncSession, request: Request, line_format: LineFormat | None, *, atomic: bool
 ) -> BulkSummary:
     return await upsert_batches(
         session, request.stream(), line_format, atomic=atomic, max_changed=MAX_NAMED_BATCHES + 1
     )
 
 
-def _format_of(request: Request) -> LineFormat:
+def _format_of(request: Request) -> LineFormat | None:
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type not in _FORMATS:
         raise HTTPException(415, "send lines as `Content-Type: application/x-ndjson` or `text/csv`")

@@ -16,7 +16,7 @@ from flexiprice.jobs.dead_letters import MAX_LISTED, list_dead_letters
 router = APIRouter(prefix="/tasks/dead-letters", tags=["tasks"], route_class=ApiRoute)
 
 
-@router.get("", responses=problems(401, 503))
+@router.get("", name="list_dead_letters", responses=problems(401, 503))
 async def get_dead_letters(
     resources: OpenResources,
     limit: Annotated[int, Query(ge=1, le=MAX_LISTED, description="At most so many.")] = 100,

@@ -1,6 +1,8 @@
 """`/admin/discounts`: those in force, their history, and what a recompute would change."""
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Query
 
 from api.deps import (
     BatchPath,
@@ -22,6 +24,8 @@ from flexiprice.services.discounts import DiscountOrder
 from flexiprice.services.preview import preview_recompute
 from flexiprice.services.stores import require_store_id
 
+Order = Annotated[DiscountOrder, Query(description="By batch, or the steepest first.")]
+
 router = APIRouter(prefix="/discounts", tags=["discounts"], route_class=ApiRoute)
 
 
@@ -32,7 +36,7 @@ async def list_discounts(
     store: StoreFilter = None,
     category: CategoryFilter = None,
     expiring_within: ExpiringFilter = None,
-    order: DiscountOrder = DiscountOrder.BATCH,
+    order: Order = DiscountOrder.BATCH,
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> Page[DiscountShown]:
@@ -54,7 +58,7 @@ async def list_discounts(
 
 
 @router.get("/{batch_id}/history", responses=problems(401, 404, 503))
-async def list_history(
+async def list_discount_history(
     transaction: Transaction, batch_id: BatchPath, cursor: Cursor = None, limit: Limit = 100
 ) -> Page[DecisionShown]:
     """Lists what happened to a batch's discount and why, the latest first; also when the batch is gone."""
@@ -71,7 +75,7 @@ async def list_history(
 
 
 @router.post("/preview", responses=problems(401, 404, 503))
-async def preview(
+async def preview_discounts(
     resources: OpenResources, transaction: BulkTransaction, body: PreviewRequest | None = None
 ) -> PreviewShown:
     """Shows what a recompute would open, change and close, by the active or a posted policy.

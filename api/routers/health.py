@@ -28,7 +28,7 @@ _log = get_logger(__name__)
 
 
 @router.get("/live")
-async def read_liveness() -> Liveness:
+async def get_liveness() -> Liveness:
     """Whether the process answers; it asks nothing else."""
     return Liveness()
 
@@ -36,7 +36,7 @@ async def read_liveness() -> Liveness:
 @router.get(
     "/ready", responses={503: {"model": Readiness, "description": "Something that is needed is not there."}}
 )
-async def read_readiness(resources: OpenResources, request: Request, response: Response) -> Readiness:
+async def get_readiness(resources: OpenResources, request: Request, response: Response) -> Readiness:
     """Whether the database takes reads and writes, and its schema, Redis and a worker are there."""
     transactions: Transactions = request.app.state.transactions
 

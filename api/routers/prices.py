@@ -30,7 +30,7 @@ Day = CalendarDate | None
 
 # A SKU may hold a slash.
 @router.get("/{sku:path}/price", responses=problems(404, 503))
-async def read_price(
+async def get_product_price(
     resources: OpenResources, transaction: Transaction, sku: SkuPath, store: InStore = MAIN_STORE
 ) -> ProductPriceShown:
     """What a product costs now in a store, each batch with its own price and why."""
@@ -48,7 +48,7 @@ async def read_price(
 
 
 @router.get("/{sku:path}/price-history", responses=problems(404, 503))
-async def read_price_history(
+async def get_product_price_history(
     *,
     resources: OpenResources,
     transaction: Transaction,

@@ -15,16 +15,16 @@ from flexiprice.settings import Queue
 
 router = APIRouter(prefix="/queues", tags=["queues"], route_class=ApiRoute)
 
-QueuePath = Annotated[Queue, Path(examples=["discounts"])]
+QueuePath = Annotated[Queue, Path(description="Name of the queue.", examples=["discounts"])]
 
 
-@router.get("", responses=problems(401, 503))
+@router.get("", name="list_queues", responses=problems(401, 503))
 async def get_queues(resources: OpenResources) -> list[QueueShown]:
     """Lists the queues, and how much waits and runs in each."""
     return [QueueShown.of_state(state) for state in await list_queues(resources.tasks)]
 
 
-@router.post("/{queue}/pause", responses=problems(401, 503))
+@router.post("/{queue}/pause", name="pause_queue", responses=problems(401, 503))
 async def pause_one_queue(
     resources: OpenResources, audit: Audit, origin: Origin, queue: QueuePath
 ) -> QueueShown:
@@ -34,7 +34,7 @@ async def pause_one_queue(
     return QueueShown.of_state(await get_queue(resources.tasks, queue))
 
 
-@router.post("/{queue}/resume", responses=problems(401, 503))
+@router.post("/{queue}/resume", name="resume_queue", responses=problems(401, 503))
 async def resume_one_queue(resources: OpenResources, audit: Audit, queue: QueuePath) -> QueueShown:
     """Lets workers take from a queue again, at once. A repeat changes nothing."""
     async with audit() as details:

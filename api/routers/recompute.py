@@ -5,11 +5,11 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 
 from api.audit import Origin, change_in
 from api.audit_writer import AuditWriter
-from api.deps import BulkTransaction, OpenResources
+from api.deps import BulkTransaction, OpenResources, TaskPath
 from api.openapi import problems
 from api.paths import status_url
 from api.routes import ApiRoute
@@ -17,7 +17,6 @@ from api.schemas.discounts import FinishedRecompute, RecomputeResult
 from api.schemas.tasks import StartedTask, TaskStatus
 from flexiprice.db.database_clock import database_now
 from flexiprice.errors import NotFound
-from flexiprice.jobs.client import MAX_JOB_ID_LENGTH
 from flexiprice.jobs.declarations import RECOMPUTE_ALL_DISCOUNTS
 from flexiprice.jobs.status import RunStatus
 from flexiprice.services.recompute import recompute_all_discounts
@@ -98,7 +97,7 @@ async def trigger_recompute(
 @router.get("/task-status/{task_id}", responses=problems(401, 404, 503))
 async def get_task_status(
     resources: OpenResources,
-    task_id: Annotated[str, Path(max_length=MAX_JOB_ID_LENGTH)],
+    task_id: TaskPath,
     wait: Annotated[
         float, Query(ge=0, le=30, description="Wait so many seconds at most for the task to end.")
     ] = 0,

@@ -7,14 +7,13 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Query
 from pydantic import TypeAdapter
 
-from api.deps import Transaction
+from api.deps import TaskPath, Transaction
 from api.openapi import problems
 from api.paging import BY_INSTANT, Cursor, Instant, Limit, Page, Places
 from api.routes import ApiRoute
 from api.schemas.runs import ChangeShown, RunDetailsShown, RunShown, TaskFigures
 from flexiprice.db.database_clock import database_now
 from flexiprice.domain.run import RunState
-from flexiprice.jobs.client import MAX_JOB_ID_LENGTH
 from flexiprice.services import runs
 from flexiprice.services.audit import list_audit
 from flexiprice.services.run_statistics import get_run_statistics
@@ -33,7 +32,9 @@ async def list_runs(
     transaction: Transaction,
     task: Annotated[_Text, Query(description="Only of this task.")] = None,
     queue: Annotated[Queue | None, Query(description="Only from this queue.")] = None,
-    state: Annotated[list[RunState] | None, Query(max_length=10, description="Only in one of these.")] = None,
+    status: Annotated[
+        list[RunState] | None, Query(max_length=10, description="Only with one of these.")
+    ] = None,
     worker_id: Annotated[_Text, Query(description="Only on this worker.")] = None,
     since: Annotated[Instant | None, Query(description="Only that began then or later.")] = None,
     until: Annotated[Instant | None, Query(description="Only that began before.")] = None,
@@ -45,7 +46,7 @@ async def list_runs(
     wanted = runs.RunFilter(
         task=task,
         queue=None if queue is None else queue.value,
-        states=tuple(state or ()),
+        states=tuple(status or ()),
         worker_id=worker_id,
         since=since,
         until=until,
@@ -57,14 +58,16 @@ async def list_runs(
 
 
 @router.get("/runs/{run_id}", responses=problems(401, 404, 503))
-async def get_run(transaction: Transaction, run_id: Annotated[UUID, Path()]) -> RunDetailsShown:
+async def get_run(
+    transaction: Transaction, run_id: Annotated[UUID, Path(description="The run, by its id.")]
+) -> RunDetailsShown:
     """Reads a run, with the traceback of the exception with which it ended."""
     async with transaction() as session:
         return RunDetailsShown.of_details(await runs.get_run(session, run_id))
 
 
 @router.get("/stats", responses=problems(401, 503))
-async def get_statistics(
+async def get_task_statistics(
     transaction: Transaction,
     task: Annotated[_Text, Query(description="Only of this task.")] = None,
     hours: Annotated[float, Query(ge=0.01, le=8760, description="How far to look back.")] = 24,
@@ -77,9 +80,7 @@ async def get_statistics(
 
 
 @router.get("/{task_id}/runs", responses=problems(401, 503))
-async def list_attempts(
-    transaction: Transaction, task_id: Annotated[str, Path(max_length=MAX_JOB_ID_LENGTH)]
-) -> list[RunDetailsShown]:
+async def list_task_runs(transaction: Transaction, task_id: TaskPath) -> list[RunDetailsShown]:
     """Lists the runs of one task, the latest first: one for each try."""
     if not task_id.isprintable():
         return []
@@ -88,7 +89,7 @@ async def list_attempts(
 
 
 @audit_router.get("", responses=problems(401, 503))
-async def list_changes(
+async def list_audit_entries(
     *,
     transaction: Transaction,
     actor: Annotated[_Text, Query(description="Only by this one.")] = None,

@@ -22,16 +22,18 @@ from flexiprice.jobs.status import RunStatus
 
 router = APIRouter(prefix="/schedules", tags=["schedules"], route_class=ApiRoute)
 
-SchedulePath = Annotated[str, Path(max_length=200, examples=["recompute_all_discounts"])]
+SchedulePath = Annotated[
+    str, Path(max_length=200, description="Name of the schedule.", examples=["recompute_all_discounts"])
+]
 
 
-@router.get("", responses=problems(401, 503))
+@router.get("", name="list_schedules", responses=problems(401, 503))
 async def get_schedules(resources: OpenResources) -> list[ScheduleShown]:
     """Lists the schedules as live workers tick them, when each ticks next, and which are paused."""
     return [ScheduleShown.of_state(state) for state in await list_schedules(resources.tasks)]
 
 
-@router.post("/{name}/pause", responses=problems(401, 404, 503))
+@router.post("/{name}/pause", name="pause_schedule", responses=problems(401, 404, 503))
 async def pause_one_schedule(
     resources: OpenResources, audit: Audit, origin: Origin, name: SchedulePath
 ) -> ScheduleShown:
@@ -42,7 +44,7 @@ async def pause_one_schedule(
     return await _shown(resources, name)
 
 
-@router.post("/{name}/resume", responses=problems(401, 404, 503))
+@router.post("/{name}/resume", name="resume_schedule", responses=problems(401, 404, 503))
 async def resume_one_schedule(resources: OpenResources, audit: Audit, name: SchedulePath) -> ScheduleShown:
     """Lets a schedule tick again; the ticks that passed meanwhile do not run."""
     get_schedule(name)
@@ -51,7 +53,7 @@ async def resume_one_schedule(resources: OpenResources, audit: Audit, name: Sche
     return await _shown(resources, name)
 
 
-@router.post("/{name}/run", status_code=202, responses=problems(401, 404, 503))
+@router.post("/{name}/run", name="run_schedule", status_code=202, responses=problems(401, 404, 503))
 async def run_one_schedule(
     *,
     resources: OpenResources,

@@ -3,11 +3,11 @@
 from datetime import timedelta
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from api.audit import Audit, Origin
-from api.deps import OpenResources
+from api.deps import OpenResources, TaskPath
 from api.event_stream import EVENT_STREAM, status_events
 from api.key_check import KeyCheck
 from api.openapi import Responses, problems
@@ -27,7 +27,6 @@ from api.schemas.operations import (
 from api.schemas.tasks import StartedTask
 from api.scopes import holder_in
 from flexiprice.errors import Conflict, NotFound, QueueFull
-from flexiprice.jobs.client import MAX_JOB_ID_LENGTH
 from flexiprice.jobs.inspection import (
     MAX_LISTED_JOBS,
     get_declared_task,
@@ -43,20 +42,19 @@ from flexiprice.settings import Queue
 
 router = APIRouter(prefix="/tasks", tags=["tasks"], route_class=ApiRoute)
 
-TaskPath = Annotated[str, Path(max_length=MAX_JOB_ID_LENGTH, examples=["0b9f5e3c6a7d4f21a8c94e5d6f7a8b9c"])]
 _NOT_CONFIRMED: Final[Responses] = {
     202: {"model": RevokedTask, "description": "It was told to stop; nobody has confirmed it."}
 }
 
 
 @router.get("/active", responses=problems(401, 503))
-async def get_active_tasks(resources: OpenResources) -> list[TaskDetails]:
+async def list_active_tasks(resources: OpenResources) -> list[TaskDetails]:
     """Lists the tasks that run now, those that have run longest first."""
     return [TaskDetails.of_job(job) for job in await list_active(resources.tasks)]
 
 
 @router.get("/scheduled", responses=problems(401, 503))
-async def get_scheduled_tasks(
+async def list_scheduled_tasks(
     resources: OpenResources,
     limit: Annotated[
         int, Query(ge=1, le=MAX_LISTED_JOBS, description="At most so many deferred tasks.")
@@ -80,7 +78,7 @@ async def get_scheduled_tasks(
 
 
 @router.get("/registered", responses=problems(401, 503))
-async def get_registered_tasks(resources: OpenResources) -> list[RegisteredTask]:
+async def list_registered_tasks(resources: OpenResources) -> list[RegisteredTask]:
     """Lists the tasks that live workers declare, and which workers do."""
     registered = await list_registered(resources.tasks)
     return [RegisteredTask(task=task, worker_ids=list(workers)) for task, workers in registered.items()]
@@ -149,7 +147,7 @@ async def purge_tasks(
 
 
 @router.get("/{task_id}", responses=problems(401, 404, 503))
-async def get_task_details(resources: OpenResources, task_id: TaskPath) -> TaskDetails:
+async def get_task(resources: OpenResources, task_id: TaskPath) -> TaskDetails:
     """What is known of a task, and what had it enqueued."""
     try:
         return TaskDetails.of_job(await resources.tasks.status(task_id))
@@ -162,7 +160,9 @@ async def get_task_details(resources: OpenResources, task_id: TaskPath) -> TaskD
     response_class=StreamingResponse,
     responses={**problems(401, 404, 503), 200: EVENT_STREAM},
 )
-async def get_task_events(resources: OpenResources, request: Request, task_id: TaskPath) -> StreamingResponse:
+async def stream_task_events(
+    resources: OpenResources, request: Request, task_id: TaskPath
+) -> StreamingResponse:
     """Streams what is known of a task, at once and whenever that changes, until it has ended.
 
     Server-Sent Events: each `status` event holds the task as `/admin/tasks/{task_id}` shows it; the one in

@@ -14,14 +14,16 @@ from flexiprice.jobs.fleet import WorkerCommand
 
 router = APIRouter(prefix="/workers", tags=["workers"], route_class=ApiRoute)
 
-WorkerPath = Annotated[str, Path(max_length=200, examples=["shop-1-4711-0a1b2c"])]
+WorkerPath = Annotated[
+    str, Path(max_length=200, description="The worker, by its id.", examples=["shop-1-4711-0a1b2c"])
+]
 _NOT_CONFIRMED: Final[Responses] = {
     202: {"model": CommandedWorker, "description": "It has not answered, and the order was withdrawn."}
 }
 
 
 @router.get("", responses=problems(401, 503))
-async def get_workers(resources: OpenResources) -> list[WorkerShown]:
+async def list_workers(resources: OpenResources) -> list[WorkerShown]:
     """Lists the live workers, as each says of itself every second."""
     return [WorkerShown.of_worker(worker) for worker in await resources.tasks.live_workers()]
 

@@ -47,7 +47,7 @@ class StoreChange(Given):
 class StoreShown(Shown):
     """A store; its dates are those of its time zone."""
 
-    code: str = Field(examples=["main"])
+    code: str = Field(description="Short name of the store.", examples=["main"])
     time_zone: str = Field(examples=["Europe/Berlin"])
     created_at: datetime
 
@@ -153,7 +153,9 @@ class BatchChange(Given):
     lot: Lot = LEFT_OUT
     expiry_date: CalendarDate = LEFT_OUT
     quantity: Annotated[Quantity, WHOLE] = LEFT_OUT
-    quantity_delta: Annotated[QuantityDelta, WHOLE] = LEFT_OUT
+    quantity_delta: Annotated[QuantityDelta, WHOLE, Field(description="Units to add to the stock.")] = (
+        LEFT_OUT
+    )
 
     @model_validator(mode="after")
     def _counts_once(self) -> Self:
@@ -205,9 +207,9 @@ class BulkReport(Shown):
     )
 
     read: int = Field(description="Lines that were not empty.")
-    created: int
+    created: int = Field(description="Batches that did not exist.")
     updated: int = Field(description="Batches whose quantity differed.")
-    unchanged: int
+    unchanged: int = Field(description="Batches that had that quantity already.")
     rejected: int = Field(description="Lines that were left out.")
     errors: Annotated[list[FieldError], Field(description="What is wrong with the rejected lines.")]
     errors_truncated: bool = Field(description="Whether there are more errors than are listed.")

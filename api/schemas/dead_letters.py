@@ -40,7 +40,7 @@ class DeadLetterShown(Shown):
     )
 
     task_id: str = Field(validation_alias="job_id", description="Of a bad entry, its name in Redis.")
-    reason: DeadLetterReason
+    reason: DeadLetterReason = Field(description="Why it needs a person.")
     task: str | None
     queue: Queue | None
     error_code: str

@@ -37,7 +37,7 @@ class QueueShown(Shown):
     queue: Queue
     waiting: int = Field(description="Tasks that are due and that nobody runs yet.")
     deferred: int = Field(description="Tasks that are not due yet, or that wait for another try.")
-    running: int
+    running: int = Field(description="Tasks that workers run now.")
     oldest_waiting_seconds: float | None
     paused: bool
     paused_at: datetime | None
@@ -91,7 +91,7 @@ class ScheduleShown(Shown):
         }
     )
 
-    name: str
+    name: str = Field(description="Name of the schedule.")
     task: str
     queue: Queue
     crontab: str
@@ -149,7 +149,7 @@ class WorkerShown(Shown):
                     "tasks": ["recompute_all_discounts"],
                     "version": "0.1.0",
                     "concurrency": 10,
-                    "state": "running",
+                    "status": "running",
                     "started_at": "2025-03-31T08:00:00Z",
                     "seen_at": "2025-03-31T09:00:00Z",
                     "running": [],
@@ -170,15 +170,15 @@ class WorkerShown(Shown):
     pid: int
     queues: list[Queue]
     tasks: list[str]
-    version: str
+    version: str = Field(description="Version of FlexiPrice that it runs.")
     concurrency: int
-    state: WorkerState
+    status: WorkerState = Field(validation_alias="state")
     started_at: datetime
     seen_at: datetime
-    running: list[RunningShown]
+    running: list[RunningShown] = Field(description="Tasks that it runs now.")
     succeeded: int = Field(description="Runs that have succeeded since its start.")
-    failed: int
-    retried: int
+    failed: int = Field(description="Runs that have failed since its start.")
+    retried: int = Field(description="Runs that are tried again since its start.")
     memory_bytes: int
     cpu: float = Field(description="Processor time lately, as a part of one core.")
     loop_lag_seconds: float = Field(description="How late its event loop was at worst lately.")

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class Liveness(BaseModel):
@@ -23,8 +23,8 @@ class ReadinessStatus(StrEnum):
 class Check(BaseModel):
     """One thing that is needed: whether it is there, and what to do where it is not."""
 
-    ok: bool
-    detail: str
+    ok: bool = Field(description="Whether it is there.")
+    detail: str = Field(description="What was found, and what to do where it is not there.")
 
 
 class Readiness(BaseModel):

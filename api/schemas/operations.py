@@ -173,7 +173,7 @@ class TaskDetails(TaskStatus):
 class NextTick(Shown):
     """When a schedule ticks next."""
 
-    name: str
+    name: str = Field(description="Name of the schedule.")
     task: str
     next_tick_at: datetime
     paused: bool

@@ -52,7 +52,7 @@ class PolicyWarning(Shown):
 
     code: str
     message: str
-    rules: list[str]
+    rules: list[str] = Field(description="Names of the rules that it is about.")
     example: str | None = Field(description="A batch on which it shows.")
 
 

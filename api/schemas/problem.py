@@ -32,11 +32,11 @@ class Problem(BaseModel):
         }
     )
 
-    type: str = "about:blank"
-    title: str
-    status: int
-    code: str
-    detail: str
+    type: str = Field(default="about:blank", description="Always `about:blank`: `code` says which it is.")
+    title: str = Field(description="The phrase of the HTTP status.")
+    status: int = Field(description="The HTTP status.")
+    code: str = Field(description="For programs: which of the known errors it is.")
+    detail: str = Field(description="For people: what is wrong, and what to do.")
     request_id: str | None = Field(default=None, description="By which the server's log knows the request.")
     errors: list[FieldError] | None = Field(
         default=None, description="Every value at fault, where it is that."

@@ -21,7 +21,7 @@ _RUN: dict[str, JsonValue] = {
     "queue": "discounts",
     "worker_id": "shop-1-4711-0a1b2c",
     "attempt": 1,
-    "state": "succeeded",
+    "status": "succeeded",
     "trigger": "schedule",
     "parent_task_id": None,
     "request_id": None,
@@ -46,7 +46,7 @@ class RunShown(Shown):
     queue: str | None
     worker_id: str
     attempt: int = Field(description="From 1; 0 where the task ended without being started.")
-    state: RunState
+    status: RunState
     trigger: RunTrigger | None
     parent_task_id: str | None
     request_id: str | None
@@ -66,7 +66,13 @@ class RunShown(Shown):
         if run.error_code is not None:
             error = TaskError(code=run.error_code, message=run.error_message or "")
         return cls.model_validate(
-            {**same, "task_id": run.job_id, "parent_task_id": run.parent_job_id, "error": error}
+            {
+                **same,
+                "task_id": run.job_id,
+                "status": run.state,
+                "parent_task_id": run.parent_job_id,
+                "error": error,
+            }
         )
 
 
@@ -107,7 +113,7 @@ class TaskFigures(Shown):
                 {
                     "task": "recompute_all_discounts",
                     "runs": 24,
-                    "by_state": {"succeeded": 24},
+                    "by_status": {"succeeded": 24},
                     "failure_rate": 0.0,
                     "throughput_per_minute": 0.017,
                     "wait_seconds": {"p50": 0.003, "p95": 0.005, "p99": 0.01},
@@ -119,7 +125,9 @@ class TaskFigures(Shown):
 
     task: str
     runs: int
-    by_state: dict[RunState, int]
+    by_status: dict[RunState, int] = Field(
+        description="Number of runs by how they ended, where there are any."
+    )
     failure_rate: float = Field(description="Of those that succeeded or failed.")
     throughput_per_minute: float
     wait_seconds: DurationsShown | None = Field(description="From when a run was due until it began.")
@@ -131,7 +139,7 @@ class TaskFigures(Shown):
         return cls(
             task=figures.task,
             runs=figures.runs,
-            by_state={state: count for state, count in figures.by_state.items() if count},
+            by_status={status: count for status, count in figures.by_state.items() if count},
             failure_rate=figures.failure_rate,
             throughput_per_minute=round(figures.throughput_per_minute, 4),
             wait_seconds=DurationsShown.of_percentiles(figures.wait),

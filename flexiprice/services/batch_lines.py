@@ -77,13 +77,14 @@ class _LineRefused(Exception):
 
 
 async def read_batch_lines(
-    chunks: AsyncIterable[bytes], line_format: LineFormat
+    chunks: AsyncIterable[bytes], line_format: LineFormat | None
 ) -> AsyncIterator[list[ReadLine]]:
     """Reads lines as they arrive, those of one chunk at a time; empty lines are passed over.
 
     Args:
         chunks: the bytes, UTF-8, in pieces of any size.
-        line_format: how the lines are written; CSV begins with a header of field names.
+        line_format: how the lines are written; CSV begins with a header of field names. None is NDJSON
+            where the first character is `{`, and otherwise CSV.
 
     Raises:
         InvalidInput: the header cannot be used, or there are more lines than `MAX_LINES`.
@@ -94,6 +95,8 @@ async def read_batch_lines(
     async for lines in _split(chunks, splitter):
         read: list[ReadLine] = []
         for number, line in lines:
+            if parse is None and line_format is None and (line or b"").lstrip().startswith(b"{"):
+                parse = _json_line
             if parse is None:
                 parse = _csv_parser(line)
                 continue

@@ -43,7 +43,7 @@ class BulkSummary:
 async def upsert_batches(
     session: AsyncSession,
     chunks: AsyncIterable[bytes],
-    line_format: LineFormat,
+    line_format: LineFormat | None,
     *,
     atomic: bool = False,
     max_changed: int = 10_000,
@@ -57,7 +57,7 @@ async def upsert_batches(
     Args:
         session: in a transaction, which nothing but this should share: it lasts as long as the bytes come.
         chunks: the bytes, in pieces of any size.
-        line_format: how the lines are written.
+        line_format: how the lines are written; None where their first character says it.
         atomic: write nothing at all where a line is bad.
         max_changed: how many of the changed batches to name, at most.
 
@@ -116,7 +116,7 @@ class _Written:
 
 
 async def _stage(
-    session: AsyncSession, chunks: AsyncIterable[bytes], line_format: LineFormat
+    session: AsyncSession, chunks: AsyncIterable[bytes], line_format: LineFormat | None
 ) -> tuple[int, int, list[LineProblem]]:
     read, rejected = 0, 0
     problems: list[LineProblem] = []

@@ -234,12 +234,12 @@ async def test_every_change_leaves_an_entry_and_what_was_refused_leaves_none(cli
     assert await changes(client) == [
         ("delete_product", "BREAD"),
         ("change_product", "BREAD"),
-        ("pause_one_queue", "discounts"),
+        ("pause_queue", "discounts"),
         ("revoke_task", task_id),
         ("run_task", ""),
         ("create_product", ""),
     ]
-    (entry,) = (await client.get(f"{ADMIN}/audit?action=pause_one_queue")).json()["items"]
+    (entry,) = (await client.get(f"{ADMIN}/audit?action=pause_queue")).json()["items"]
     assert (entry["actor"], entry["source"], entry["address"]) == ("bootstrap", "api", "127.0.0.1")
     assert entry["details"] == {"changed": True, "request_id": "r-9"}
 
@@ -272,6 +272,6 @@ async def test_runs_are_listed_by_page_and_by_what_is_asked_for(client):
     assert rest["next_cursor"] is None
     assert run == attempt
     assert (await client.get(f"{TASKS}/runs?task=none")).json()["items"] == []
-    assert (await client.get(f"{TASKS}/runs?state=running&state=failed")).json()["items"] != []
+    assert (await client.get(f"{TASKS}/runs?status=running&status=failed")).json()["items"] != []
     (figures,) = (await client.get(f"{TASKS}/stats")).json()
-    assert (figures["runs"], figures["by_state"]) == (3, {"running": 3})
+    assert (figures["runs"], figures["by_status"]) == (3, {"running": 3})

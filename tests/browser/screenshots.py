@@ -127,10 +127,10 @@ async def changes(stage: Stage) -> None:
     now = datetime.now(UTC)
     done = (
         (230, "bootstrap", AuditSource.API, "activate_policy_version", "4", {"version": 4}),
-        (95, "night-shift", AuditSource.MONITOR, "pause_one_queue", "discounts", {"changed": True}),
-        (92, "night-shift", AuditSource.MONITOR, "resume_one_queue", "discounts", {"changed": True}),
+        (95, "night-shift", AuditSource.MONITOR, "pause_queue", "discounts", {"changed": True}),
+        (92, "night-shift", AuditSource.MONITOR, "resume_queue", "discounts", {"changed": True}),
         (40, "anna@till-2", AuditSource.CLI, "import_file", "stock.csv", {"created": 214, "updated": 31}),
-        (12, "night-shift", AuditSource.MONITOR, "run_one_schedule", "recompute_all_discounts", {}),
+        (12, "night-shift", AuditSource.MONITOR, "run_schedule", "recompute_all_discounts", {}),
     )
     async with stage.resources.sessions.begin() as session:
         made = [

@@ -109,7 +109,7 @@ async def test_a_schedule_is_run_paused_and_resumed(visit: Visit, stage: Stage) 
     await expect(card).to_contain_text("succeeded")
     change = await latest_change(stage)
     ran = await tasks.status(str(change.details["task_id"]))
-    assert (change.action, ran.task, ran.status) == ("run_one_schedule", name, RunStatus.SUCCEEDED)
+    assert (change.action, ran.task, ran.status) == ("run_schedule", name, RunStatus.SUCCEEDED)
 
     await card.get_by_role("button", name="Pause").click()
     await confirm(page, "Pause")

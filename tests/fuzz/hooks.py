@@ -12,7 +12,7 @@ def _years(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return strategy.filter(lambda moment: _FIRST_YEAR <= moment.year <= _LAST_YEAR)
 
 
-@schemathesis.serializer("application/x-ndjson", "text/csv")
+@schemathesis.serializer("application/octet-stream")
 def lines(_: schemathesis.SerializationContext, value: object) -> object:
     """Lines are sent as they were made."""
     return value if isinstance(value, bytes) else str(value).encode(errors="replace")

@@ -112,7 +112,7 @@ class _QueueCard(ui.element):
 
         consequence = "Workers take nothing more from it until it is resumed. What runs goes on."
         if await confirmed(f"Pause {self._queue}?", consequence, verb="Pause"):
-            await carry_out("pause_one_queue", self._queue.value, make)
+            await carry_out("pause_queue", self._queue.value, make)
 
     async def _do_resume(self) -> None:
         tasks = current_monitor().resources.tasks
@@ -121,7 +121,7 @@ class _QueueCard(ui.element):
             details["changed"] = await resume_queue(tasks, self._queue)
             return f"{self._queue} is resumed"
 
-        await carry_out("resume_one_queue", self._queue.value, make)
+        await carry_out("resume_queue", self._queue.value, make)
 
     async def _ask_to_purge(self) -> None:
         tasks = current_monitor().resources.tasks

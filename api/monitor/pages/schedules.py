@@ -127,7 +127,7 @@ class _ScheduleCard(ui.element):
 
         consequence = "What it runs is enqueued now, paused or not. Its ticks stay as they are."
         if await confirmed(f"Run {self._name} now?", consequence, verb="Run now", harmless=True):
-            await carry_out("run_one_schedule", self._name, make)
+            await carry_out("run_schedule", self._name, make)
 
     async def _ask_to_pause(self) -> None:
         tasks, viewer = current_monitor().resources.tasks, current_viewer()
@@ -138,7 +138,7 @@ class _ScheduleCard(ui.element):
 
         consequence = "Its ticks pass without a run, on all workers, until it is resumed."
         if await confirmed(f"Pause {self._name}?", consequence, verb="Pause"):
-            await carry_out("pause_one_schedule", self._name, make)
+            await carry_out("pause_schedule", self._name, make)
 
     async def _do_resume(self) -> None:
         tasks = current_monitor().resources.tasks
@@ -147,7 +147,7 @@ class _ScheduleCard(ui.element):
             details["changed"] = await resume_schedule(tasks, self._name)
             return f"{self._name} is resumed: it runs at its next tick"
 
-        await carry_out("resume_one_schedule", self._name, make)
+        await carry_out("resume_schedule", self._name, make)
 
 
 class _Strip(ui.element):

@@ -23,7 +23,7 @@ async def carry_out(action: str, target: str, make: Making, *, right: Right = Ri
     """Makes a change on the viewer's behalf: checks the right, writes it down, and tells what came of it.
 
     Args:
-        action: as the API names it, such as `pause_one_queue`.
+        action: as the API names it, such as `pause_queue`.
         target: to what: a job's id, a queue's name.
         make: makes it; takes the details for the audit to add to, and returns what to tell the viewer.
         right: what it takes.

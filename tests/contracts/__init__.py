@@ -1,0 +1,1 @@
+"""What others build on: clients made of the API's description."""

@@ -1,0 +1,70 @@
+"""The generators of clients, as `make contracts` installs them, and what they are given."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+_ROOT = Path(__file__).parents[2]
+PYTHON_TOOLS = _ROOT / ".contracts"
+NODE_TOOLS = _ROOT / "tests" / "npm" / "node_modules"
+
+
+def python_environment(*more: Path) -> dict[str, str]:
+    """The environment in which Python finds the generator, its formatter, and what is in other folders."""
+    require(PYTHON_TOOLS / "openapi_python_client")
+    path = os.pathsep.join(map(str, (*more, PYTHON_TOOLS)))
+    return {
+        **os.environ,
+        "PYTHONPATH": path,
+        "PATH": f"{PYTHON_TOOLS / 'bin'}{os.pathsep}{os.environ['PATH']}",
+    }
+
+
+def node_program(name: str) -> list[str]:
+    """The command of a program of npm."""
+    node = shutil.which("node")
+    if node is None:
+        missing("node")
+        raise AssertionError
+    require(NODE_TOOLS / ".bin" / name)
+    return [node, str(NODE_TOOLS / ".bin" / name)]
+
+
+def require(path: Path) -> None:
+    """Skips the test where this is not installed; fails it where it must be."""
+    if not path.exists():
+        missing(path.name)
+
+
+def missing(name: str) -> None:
+    """Skips the test for want of a program; fails it where there must be all."""
+    message = f"{name} is not installed: make contracts"
+    if os.environ.get("CI"):
+        pytest.fail(message)
+    pytest.skip(message)
+
+
+def run(command: list[str], *, cwd: Path, environment: Mapping[str, str] | None = None) -> str:
+    """Runs a program that must succeed; returns all that it said."""
+    done = subprocess.run(
+        command,
+        cwd=cwd,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def python(*arguments: str) -> list[str]:
+    """The command that runs Python with these arguments."""
+    return [sys.executable, *arguments]
