@@ -53,7 +53,15 @@ class DeadLetterShown(Shown):
 class DeadLetterIds(Given):
     """Dead letters by their ids, or all."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"task_ids": [_TASK]}, {"all": True}]})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"task_ids": [_TASK]}, {"all": True}],
+            # What `_either` checks, for clients and fuzzers, which read the description.
+            "if": {"properties": {"all": {"const": True}}, "required": ["all"]},
+            "then": {"properties": {"task_ids": {"maxItems": 0}}},
+            "else": {"properties": {"task_ids": {"minItems": 1}}, "required": ["task_ids"]},
+        }
+    )
 
     task_ids: list[Annotated[str, Field(min_length=1, max_length=500)]] = Field(
         default_factory=list, max_length=MAX_CHANGED
