@@ -18,6 +18,7 @@ from tests.e2e.conftest import Run
 from tests.moved_clock import moved_clock
 from tests.processes import flexiprice, start, wait_for
 
+ARQ = [sys.executable, "-m", "arq", "workers.settings.WorkerSettings"]
 FOUR_DAYS = 4 * 86_400
 HALF_OFF_FROM_FIVE_DAYS: dict[str, object] = {
     "rules": [{"name": "soon", "days_to_expiry": {"max": 5}, "discount": "0.50"}]
@@ -41,7 +42,7 @@ async def milk(engine: AsyncEngine) -> int:
 
 @pytest.fixture
 def worker(wrong_clock: dict[str, str], tmp_path: Path) -> Iterator[None]:
-    program = start([sys.executable, "-m", "arq", "workers.settings.WorkerSettings"], tmp_path, wrong_clock)
+    program = start(ARQ, tmp_path, wrong_clock)
     yield
     program.terminate()
     program.communicate(timeout=60)
@@ -84,6 +85,46 @@ def test_no_workers_clock_decides_a_price(milk: int, worker: None, run: Run) -> 
 def test_no_commands_clock_decides_a_price(milk: int, run: Run, wrong_clock: dict[str, str]) -> None:
     preview = json.loads(run("recompute", "--dry-run", "--json", **wrong_clock).stdout)
     assert [(change["sku"], change["kind"]) for change in preview["changes"]] == [("MILK", "opened")]
+
+
+def test_doctor_tells_of_clocks_and_of_schedules_as_workers_tick_them(
+    run: Run, environment: dict[str, str], wrong_clock: dict[str, str], tmp_path: Path
+) -> None:
+    listed = run("schedule", "list")
+    assert "0 * * * *" in listed.stdout
+    assert "No live worker ticks recompute_all_discounts" in listed.stderr
+    nightly = {"FLEXIPRICE_RECOMPUTE_SCHEDULE": "30 4 * * *", "FLEXIPRICE_TIMEZONE": "Asia/Tokyo"}
+    right = start(ARQ, tmp_path, {**environment, **nightly})
+    try:
+        assert wait_for(lambda: "30 4 * * * Asia/Tokyo" in run("doctor").stdout, 60)
+        doctor = run("doctor")
+        assert doctor.returncode == 0, doctor.stdout
+        assert "PostgreSQL's clock agrees with that of Redis" in doctor.stdout
+        assert "this machine's clock is 4 d ahead of that of Redis" in run("doctor", **wrong_clock).stdout
+        assert "30 4 * * *" in run("schedule", "list").stdout
+
+        wrong = start(ARQ, tmp_path, wrong_clock)
+        try:
+            assert wait_for(lambda: "so it schedules nothing" in run("doctor").stdout, 60)
+            doctor = run("doctor")
+            assert doctor.returncode == 1
+            # It ticks nothing, so its settings do not count.
+            assert "disagree" not in doctor.stdout
+        finally:
+            wrong.terminate()
+            wrong.communicate(timeout=60)
+
+        other = start(ARQ, tmp_path, environment)
+        try:
+            disagreement = "workers disagree on recompute_all_discounts"
+            assert wait_for(lambda: disagreement in run("doctor").stdout, 60)
+            assert "Workers disagree on recompute_all_discounts" in run("schedule", "list").stderr
+        finally:
+            other.terminate()
+            other.communicate(timeout=60)
+    finally:
+        right.terminate()
+        right.communicate(timeout=60)
 
 
 def test_no_apis_clock_decides_a_price(milk: int, api: httpx.Client) -> None:
