@@ -86,6 +86,8 @@ async def test_every_endpoint_that_changes_anything_leaves_one_entry_of_its_name
     await made("post", "/tasks/revoke", json={"task_ids": [retried["new_task_id"]]})
     await made("post", "/tasks/retry", json={"task_ids": [retried["new_task_id"]]})
     await made("post", "/tasks/purge")
+    for what in ("retry", "dismiss"):
+        await made("post", f"/tasks/dead-letters/{what}", json={"all": True})
     for what in ("pause", "resume"):
         await made("post", f"/queues/{{queue}}/{what}", names={"queue": "analytics"})
         await made("post", f"/schedules/{{name}}/{what}", names={"name": RECOMPUTE})
