@@ -56,11 +56,21 @@ def is_watching(arguments: Sequence[str]) -> bool:
     return any(argument == "--watch" or argument.startswith("--watch=") for argument in arguments)
 
 
+def exit_at_once(code: int) -> NoReturn:
+    """Ends this process, once all is closed: a thread of arq's watch would keep it alive."""
+    _flush()
+    os._exit(code)
+
+
 def restart() -> NoReturn:
     """Replaces this process by a new one of the same command.
 
     arq itself would start its worker again without loading the changed code, and without our Redis client.
     """
+    _flush()
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 -- the command that we are
+
+
+def _flush() -> None:
     sys.stdout.flush()
     sys.stderr.flush()
-    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 -- the command that we are

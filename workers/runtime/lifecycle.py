@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import sys
 from collections.abc import Coroutine, Iterable, Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
@@ -20,7 +19,7 @@ from flexiprice.jobs.server_clock import ServerClock, synchronize
 from flexiprice.metrics import Metrics, PoolUse
 from flexiprice.settings import Settings
 from flexiprice.telemetry import get_logger
-from workers.runtime.arq_command import restart
+from workers.runtime.arq_command import exit_at_once, restart
 from workers.runtime.arq_functions import arq_function
 from workers.runtime.clock_watch import ClockWatch, ClockZone
 from workers.runtime.life import Life
@@ -102,6 +101,7 @@ class WorkerProcess:
         self._life: Life | None = None
         self._main: asyncio.Task[Any] | None = None
         self._leaving: asyncio.Task[None] | None = None
+        self._stopping: asyncio.Task[None] | None = None
         self._hurry = asyncio.Event()
         self._told_to_stop = False
         self._commands: set[WorkerCommand] = set()
@@ -160,14 +160,13 @@ class WorkerProcess:
         self._patience.over = True
         await self._closing.aclose()
         _LOGGER.info("worker stopped")
-        if self._failed:
-            raise SystemExit(1)
         if self._watching:
             if self._told_to_stop:
-                # A file has changed too, and arq would start its worker again.
-                raise SystemExit
+                exit_at_once(int(self._failed))
             _LOGGER.info("worker_restarted", reason="a file changed")
             restart()
+        if self._failed:
+            raise SystemExit(1)
         if self._recycling.due and not self._told_to_stop:
             announce_recycling()
 
@@ -286,7 +285,7 @@ class WorkerProcess:
                 await cancelled(self._main)
             if self._watching and self._told_to_stop:
                 # `arq --watch` waits for the next change to a file, and not for its worker to end.
-                asyncio.get_running_loop().call_soon(sys.exit, int(self._failed))
+                self._stopping = asyncio.create_task(self.stop({}), name="stop")
 
     async def _drain(self, life: Life) -> None:
         """Lets running jobs end, or hands them back when that takes too long."""
