@@ -120,7 +120,7 @@ async def test_a_shop_is_filled_priced_read_and_tidied(pooled: Settings) -> None
 
         async def recorded() -> set[str]:
             runs = (await client.get(f"{ADMIN}/tasks/runs?limit=100")).json()["items"]
-            return {run["task"] for run in runs if run["state"] == "succeeded"}
+            return {run["task"] for run in runs if run["status"] == "succeeded"}
 
         async with asyncio.timeout(120):
             while len(await recorded()) < 5:  # noqa: ASYNC110
