@@ -8,6 +8,8 @@ TEST_OPTIONS ?=
 TEST_PROCESSES ?= $(shell getconf _NPROCESSORS_ONLN | awk '{print ($$1 < 3) ? $$1 + 1 : 4}')
 # Which faults; all where none is named.
 FAULTS ?=
+# Options and files of `python -m tests.busy`, such as --rounds 20 tests/e2e/test_supervisor.py
+BUSY ?=
 # Options of `schemathesis run`, such as --max-examples 300 --seed 1.
 FUZZ ?=
 
@@ -16,11 +18,11 @@ export PIP_ROOT_USER_ACTION = ignore
 export PIP_NO_INPUT = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check lint types migrations readme contracts newest browser screenshots faults fuzz bench walkthrough \
-	audit digests lock clean .venv
+.PHONY: help demo up test test-busy check lint types migrations readme contracts newest browser screenshots faults fuzz bench \
+	walkthrough audit digests lock clean .venv
 
 help: ## List these commands
-	@sed -n 's/^\([.a-z]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do \
+	@sed -n 's/^\([.a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do \
 		printf '  make %-11s %s\n' "$$name" "$$text"; done
 
 demo: .venv ## Reprice sample stock on servers of its own, show the result, stop everything
@@ -31,6 +33,9 @@ up: .venv ## Serve the API on port 8000, with worker and servers, until Ctrl-C
 
 test: .venv ## Run all tests, on real servers of their own
 	@$(RUN) pytest -q -n $(TEST_PROCESSES) --dist loadgroup $(TEST_OPTIONS)
+
+test-busy: .venv ## Run the tests that wait for programs again and again while all cores are kept busy
+	@$(RUN) tests.busy $(BUSY)
 
 check: lint types migrations ## Everything that must hold before a commit: style, types, imports, tables, tests
 	@$(MAKE) --no-print-directory test TEST_OPTIONS='-m "not readme and not contracts"'
