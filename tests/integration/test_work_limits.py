@@ -98,12 +98,14 @@ async def test_a_second_migration_waits_for_the_first_however_short_its_lock_tim
     async with engine.connect() as connection:
         await connection.run_sync(take_lock_on, Lock.MIGRATIONS)
         second = asyncio.create_task(asyncio.to_thread(upgrade, database_url))
-        waits = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+        # Longer than its lock timeout: it waits on.
+        waits = text(
+            "SELECT clock_timestamp() - min(waitstart) > interval '200 ms' "
+            "FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        )
         async with engine.connect() as other:
-            while not await other.scalar(waits):  # noqa: ASYNC110 -- the server tells nobody
+            while not await other.scalar(waits):
+                assert not second.done()
                 await asyncio.sleep(0.02)
-            # Longer than its lock timeout: it waits on.
-            await asyncio.sleep(0.2)
-            assert await other.scalar(waits)
         await connection.rollback()
         await second
