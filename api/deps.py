@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import Depends, Path, Query, Request
@@ -9,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.audit import change_in
 from api.transactions import Transactions
+from flexiprice.db.changed_since import changes_complete_until
 from flexiprice.db.work import Work
 from flexiprice.domain.catalogue import MAX_BATCH_ID, CategoryName, Sku, StoreCode
 from flexiprice.jobs.client import MAX_JOB_ID_LENGTH
@@ -27,6 +29,11 @@ async def _resources(request: Request) -> Resources:
 
 
 OpenResources = Annotated[Resources, Depends(_resources)]
+
+
+async def read_as_of(session: AsyncSession, cursor: str | None) -> datetime | None:
+    """Until when changes are complete, for the first page of a list; to be asked before its rows."""
+    return None if cursor is not None else await changes_complete_until(session)
 
 
 Opening = Callable[[], AbstractAsyncContextManager[AsyncSession]]

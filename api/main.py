@@ -32,6 +32,7 @@ from api.routers import (
     recompute,
     runs,
     schedules,
+    start,
     stores,
     tasks,
     workers,
@@ -98,6 +99,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for public in (prices, health):
         app.include_router(public.router, prefix=API)
     app.include_router(metrics.router)
+    app.include_router(start.router)
     if settings.docs:
         add_docs(app)
     app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]

@@ -34,6 +34,22 @@ class Page(BaseModel, Generic[ItemT]):
     next_cursor: str | None = Field(description="Null where the list ends.", examples=["WyJTS1UtMSJd"])
 
 
+class ChangePage(Page[ItemT], Generic[ItemT]):
+    """A page of a list that can be asked for what has changed."""
+
+    as_of: datetime | None = Field(
+        description="Ask for `changed_since` this next time, and nothing is missed that was being written "
+        "while this was read; what changed shortly before may come twice. Only on the first page.",
+        examples=["2025-03-31T08:59:58Z"],
+    )
+
+
+def change_page(page: Page[ItemT], as_of: datetime | None) -> ChangePage[ItemT]:
+    """A page, and from when on to ask for changes."""
+    made: ChangePage[ItemT] = ChangePage(items=page.items, next_cursor=page.next_cursor, as_of=as_of)
+    return made
+
+
 class Places(Generic[PlaceT]):
     """Writes and reads the cursors of one order."""
 
@@ -90,10 +106,17 @@ Instant = Annotated[
         json_schema_extra={"pattern": "^(19[7-9][0-9]|[2-8][0-9]{3}|9[0-8][0-9]{2}|99[0-8][0-9]|999[0-8])-"},
     ),
 ]
+ChangedSince = Annotated[
+    Instant | None,
+    Query(
+        description="Only what changed then or later; `as_of` of the last reading. What is gone is not told."
+    ),
+]
 _Rate = Annotated[Decimal, Field(ge=0, le=1)]
 
 BY_CODE: Final = Places(TypeAdapter[str](StoreCode))
 BY_SKU: Final = Places(TypeAdapter[str](Sku))
+BY_VERSION: Final = Places(TypeAdapter[int](Annotated[int, Field(ge=0, le=2_147_483_647)]))
 BY_ID: Final = Places(TypeAdapter[int](_Id))
 BY_RATE: Final = Places(TypeAdapter[tuple[Decimal, int]](tuple[_Rate, _Id]))
 BY_INSTANT: Final = Places(TypeAdapter[tuple[datetime, int]](tuple[Instant, _Id]))

@@ -4,9 +4,9 @@ from typing import Annotated, cast
 
 from fastapi import APIRouter, Query, Response
 
-from api.deps import BatchPath, CategoryFilter, ExpiringFilter, StoreFilter, Transaction
+from api.deps import BatchPath, CategoryFilter, ExpiringFilter, StoreFilter, Transaction, read_as_of
 from api.openapi import problems
-from api.paging import BY_ID, Cursor, Limit, Page
+from api.paging import BY_ID, ChangedSince, ChangePage, Cursor, Limit, change_page
 from api.paths import ADMIN
 from api.repricing import NOT_NEEDED, Reprice
 from api.routes import ApiRoute
@@ -27,18 +27,26 @@ async def list_batches(
     category: CategoryFilter = None,
     expiring_within: ExpiringFilter = None,
     in_stock: Annotated[bool | None, Query(description="Only with, or only without, stock.")] = None,
+    changed_since: ChangedSince = None,
     cursor: Cursor = None,
     limit: Limit = 100,
-) -> Page[BatchShown]:
+) -> ChangePage[BatchShown]:
     """Lists batches by id."""
     chosen = batches.BatchFilter(
-        store=store, sku=sku, category=category, expiring_within=expiring_within, in_stock=in_stock
+        store=store,
+        sku=sku,
+        category=category,
+        expiring_within=expiring_within,
+        in_stock=in_stock,
+        changed_since=changed_since,
     )
     async with transaction() as session:
+        as_of = await read_as_of(session, cursor)
         found = await batches.list_batches(
             session, chosen, now=await database_now(session), after=BY_ID.read(cursor), limit=limit + 1
         )
-    return BY_ID.page(found, limit, item=BatchShown.of, place=lambda batch: batch.batch_id)
+    page = BY_ID.page(found, limit, item=BatchShown.of, place=lambda batch: batch.batch_id)
+    return change_page(page, as_of)
 
 
 @router.post("", status_code=201, responses=problems(401, 404, 409, 503))

@@ -12,9 +12,10 @@ from api.deps import (
     OpenResources,
     StoreFilter,
     Transaction,
+    read_as_of,
 )
 from api.openapi import problems
-from api.paging import BY_INSTANT, BY_RATE, Cursor, Limit, Page
+from api.paging import BY_INSTANT, BY_RATE, ChangedSince, ChangePage, Cursor, Limit, Page, change_page
 from api.routes import ApiRoute
 from api.schemas.discounts import DecisionShown, DiscountShown, PreviewRequest, PreviewShown
 from flexiprice.db.database_clock import database_now
@@ -36,25 +37,32 @@ async def list_discounts(
     store: StoreFilter = None,
     category: CategoryFilter = None,
     expiring_within: ExpiringFilter = None,
+    changed_since: ChangedSince = None,
     order: Order = DiscountOrder.BATCH,
     cursor: Cursor = None,
     limit: Limit = 100,
-) -> Page[DiscountShown]:
-    """Lists the discounts in force, by batch or the steepest first; what has expired is left out."""
+) -> ChangePage[DiscountShown]:
+    """Lists the discounts in force, by batch or the steepest first; what has expired is left out.
+
+    With `changed_since` it lists those that are in force; that one has closed stands in its batch's history.
+    """
     async with transaction() as session:
+        as_of = await read_as_of(session, cursor)
         found = await discounts.list_open_discounts(
             session,
             now=await database_now(session),
             store=store,
             category=category,
             expiring_within=expiring_within,
+            changed_since=changed_since,
             order=order,
             after=BY_RATE.read(cursor),
             limit=limit + 1,
         )
-    return BY_RATE.page(
+    page = BY_RATE.page(
         found, limit, item=DiscountShown.of, place=lambda discount: (discount.rate, discount.batch_id)
     )
+    return change_page(page, as_of)
 
 
 @router.get("/{batch_id}/history", responses=problems(401, 404, 503))

@@ -5,8 +5,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from api.deps import Transaction, VersionPath
+from api.deps import Transaction, VersionPath, read_as_of
 from api.openapi import problems
+from api.paging import BY_VERSION, ChangedSince, ChangePage, Cursor, Limit, change_page
 from api.paths import ADMIN
 from api.repricing import NOT_NEEDED, Reprice, Repricer
 from api.routes import ApiRoute
@@ -24,10 +25,20 @@ Recompute = Annotated[bool, Query(description="Have all discounts recomputed at 
 
 
 @router.get("", responses=problems(401, 503))
-async def list_policies(transaction: Transaction) -> list[PolicySummary]:
-    """Lists all versions, the newest first."""
+async def list_policies(
+    transaction: Transaction,
+    changed_since: ChangedSince = None,
+    cursor: Cursor = None,
+    limit: Limit = 100,
+) -> ChangePage[PolicySummary]:
+    """Lists the versions, the newest first."""
     async with transaction() as session:
-        return [PolicySummary.of(version) for version in await policies.list_policies(session)]
+        as_of = await read_as_of(session, cursor)
+        found = await policies.list_policies(
+            session, changed_since=changed_since, before=BY_VERSION.read(cursor), limit=limit + 1
+        )
+    page = BY_VERSION.page(found, limit, item=PolicySummary.of, place=lambda version: version.version)
+    return change_page(page, as_of)
 
 
 @router.post("", status_code=201, responses=problems(401, 503))

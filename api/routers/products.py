@@ -5,9 +5,9 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Response
 
-from api.deps import CategoryFilter, SkuPath, Transaction
+from api.deps import CategoryFilter, SkuPath, Transaction, read_as_of
 from api.openapi import problems
-from api.paging import BY_SKU, Cursor, Limit, Page
+from api.paging import BY_SKU, ChangedSince, ChangePage, Cursor, Limit, change_page
 from api.paths import ADMIN
 from api.repricing import MAX_NAMED_BATCHES, NOT_NEEDED, Reprice
 from api.routes import ApiRoute
@@ -27,15 +27,23 @@ async def list_products(
     transaction: Transaction,
     category: CategoryFilter = None,
     search: Search = None,
+    changed_since: ChangedSince = None,
     cursor: Cursor = None,
     limit: Limit = 100,
-) -> Page[ProductShown]:
+) -> ChangePage[ProductShown]:
     """Lists products by SKU."""
     async with transaction() as session:
+        as_of = await read_as_of(session, cursor)
         found = await products.list_products(
-            session, category=category, search=search, after=BY_SKU.read(cursor), limit=limit + 1
+            session,
+            category=category,
+            search=search,
+            changed_since=changed_since,
+            after=BY_SKU.read(cursor),
+            limit=limit + 1,
         )
-    return BY_SKU.page(found, limit, item=ProductShown.of, place=lambda product: product.sku)
+    page = BY_SKU.page(found, limit, item=ProductShown.of, place=lambda product: product.sku)
+    return change_page(page, as_of)
 
 
 @router.post("", status_code=201, responses=problems(401, 409, 503))

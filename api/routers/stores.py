@@ -2,9 +2,9 @@
 
 from fastapi import APIRouter, Response
 
-from api.deps import StorePath, Transaction
+from api.deps import StorePath, Transaction, read_as_of
 from api.openapi import problems
-from api.paging import BY_CODE, Cursor, Limit, Page
+from api.paging import BY_CODE, ChangedSince, ChangePage, Cursor, Limit, change_page
 from api.paths import ADMIN
 from api.repricing import Reprice
 from api.routes import ApiRoute
@@ -16,12 +16,19 @@ router = APIRouter(prefix="/stores", tags=["stores"], route_class=ApiRoute)
 
 @router.get("", responses=problems(401, 503))
 async def list_stores(
-    transaction: Transaction, cursor: Cursor = None, limit: Limit = 100
-) -> Page[StoreShown]:
+    transaction: Transaction,
+    changed_since: ChangedSince = None,
+    cursor: Cursor = None,
+    limit: Limit = 100,
+) -> ChangePage[StoreShown]:
     """Lists stores by code."""
     async with transaction() as session:
-        found = await stores.list_stores(session, after=BY_CODE.read(cursor), limit=limit + 1)
-    return BY_CODE.page(found, limit, item=StoreShown.of, place=lambda store: store.code)
+        as_of = await read_as_of(session, cursor)
+        found = await stores.list_stores(
+            session, changed_since=changed_since, after=BY_CODE.read(cursor), limit=limit + 1
+        )
+    page = BY_CODE.page(found, limit, item=StoreShown.of, place=lambda store: store.code)
+    return change_page(page, as_of)
 
 
 @router.post("", status_code=201, responses=problems(401, 409, 503))

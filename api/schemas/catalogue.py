@@ -50,6 +50,7 @@ class StoreShown(Shown):
     code: str = Field(description="Short name of the store.", examples=["main"])
     time_zone: str = Field(examples=["Europe/Berlin"])
     created_at: datetime
+    updated_at: datetime
 
 
 class ChangedStore(StoreShown):

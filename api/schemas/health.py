@@ -5,6 +5,36 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict, Field
 
 
+class Service(BaseModel):
+    """What answers here; addresses are paths on the same host."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "name": "FlexiPrice",
+                    "version": "0.1.0",
+                    "docs": "/docs",
+                    "openapi": "/openapi.json",
+                    "live": "/api/v1/health/live",
+                    "ready": "/api/v1/health/ready",
+                    "api": "/api/v1",
+                    "admin": "/api/v1/admin",
+                }
+            ]
+        }
+    )
+
+    name: str = Field(description="Name of the product.")
+    version: str = Field(description="Its version.")
+    docs: str | None = Field(description="The documentation for people; null where it is switched off.")
+    openapi: str | None = Field(description="The description for programs; null where it is switched off.")
+    live: str = Field(description="Whether the process answers.")
+    ready: str = Field(description="Whether everything that it needs is there.")
+    api: str = Field(description="Under which all of the API is.")
+    admin: str = Field(description="Under which everything is that needs a key.")
+
+
 class Liveness(BaseModel):
     """The process answers."""
 

@@ -61,6 +61,7 @@ class BatchFilter:
         category: the product's category, in any spelling.
         expiring_within: days from today to the expiry date, at most; leaves out what is expired.
         in_stock: whether there is a unit left.
+        changed_since: only those that changed then or later, or whose product did.
     """
 
     store: str | None = None
@@ -68,6 +69,7 @@ class BatchFilter:
     category: str | None = None
     expiring_within: int | None = None
     in_stock: bool | None = None
+    changed_since: datetime | None = None
 
 
 async def create_batch(
@@ -207,6 +209,9 @@ def _batches(chosen: BatchFilter, now: datetime) -> Select[*_Columns]:
         query = query.where(days_to_expiry.between(0, chosen.expiring_within))
     if chosen.in_stock is not None:
         query = query.where(Batch.quantity > 0 if chosen.in_stock else Batch.quantity == 0)
+    if chosen.changed_since is not None:
+        changed = func.greatest(Batch.updated_at, Product.updated_at)
+        query = query.where(changed >= chosen.changed_since)
     return query
 
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Select, exists, select, tuple_
+from sqlalchemy import Select, exists, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.db.limit_mask import limits_of
@@ -110,6 +110,7 @@ async def list_open_discounts(
     store: str | None = None,
     category: str | None = None,
     expiring_within: int | None = None,
+    changed_since: datetime | None = None,
     order: DiscountOrder = DiscountOrder.BATCH,
     after: tuple[Decimal, int] | None = None,
     limit: int = 100,
@@ -122,6 +123,7 @@ async def list_open_discounts(
         store: only in the store with this code.
         category: only this category, in any spelling.
         expiring_within: only batches with at most so many days to expiry.
+        changed_since: only those that changed then or later, or whose batch or product did.
         order: which come first.
         after: rate and batch id of the last discount already read.
         limit: at most so many.
@@ -164,6 +166,9 @@ async def list_open_discounts(
         query = query.where(Product.category_key == category_key(category))
     if expiring_within is not None:
         query = query.where(days_to_expiry <= expiring_within)
+    if changed_since is not None:
+        changed = func.greatest(Discount.updated_at, Batch.updated_at, Product.updated_at)
+        query = query.where(changed >= changed_since)
     if order is DiscountOrder.STEEPEST:
         query = query.order_by(Discount.rate.desc(), Discount.batch_id)
         if after is not None:

@@ -50,9 +50,27 @@ async def get_active_rules(session: AsyncSession) -> PricingPolicy:
     return _parsed(*(await session.execute(query)).one())
 
 
-async def list_policies(session: AsyncSession) -> list[PolicyVersion]:
-    """Every version, the newest first."""
-    return [_read(stored) for stored in await session.scalars(select(Policy).order_by(Policy.version.desc()))]
+async def list_policies(
+    session: AsyncSession,
+    *,
+    changed_since: datetime | None = None,
+    before: int | None = None,
+    limit: int | None = None,
+) -> list[PolicyVersion]:
+    """Versions, the newest first.
+
+    Args:
+        session: in a transaction.
+        changed_since: only those that were stored, activated or replaced then or later.
+        before: only those before this version.
+        limit: at most so many; None for all.
+    """
+    query = select(Policy).order_by(Policy.version.desc()).limit(limit)
+    if changed_since is not None:
+        query = query.where(Policy.updated_at >= changed_since)
+    if before is not None:
+        query = query.where(Policy.version < before)
+    return [_read(stored) for stored in await session.scalars(query)]
 
 
 async def get_policy(session: AsyncSession, version: int) -> PolicyVersion:

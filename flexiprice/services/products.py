@@ -106,6 +106,7 @@ async def list_products(
     *,
     category: str | None = None,
     search: str | None = None,
+    changed_since: datetime | None = None,
     after: str | None = None,
     limit: int = 100,
 ) -> tuple[ProductRecord, ...]:
@@ -115,6 +116,7 @@ async def list_products(
         session: in a transaction.
         category: only this category, in any spelling.
         search: only products whose SKU or name contains this text, in any case.
+        changed_since: only those that changed then or later.
         after: only those after this SKU.
         limit: at most so many.
     """
@@ -128,6 +130,8 @@ async def list_products(
                 Product.name.icontains(search, autoescape=True),
             )
         )
+    if changed_since is not None:
+        query = query.where(Product.updated_at >= changed_since)
     if after is not None:
         query = query.where(Product.sku > after)
     return tuple(ProductRecord(*row) for row in await session.execute(query))

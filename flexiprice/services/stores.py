@@ -23,9 +23,10 @@ class StoreRecord:
     code: str
     time_zone: str
     created_at: datetime
+    updated_at: datetime
 
 
-_COLUMNS = (Store.code, Store.time_zone, Store.created_at)
+_COLUMNS = (Store.code, Store.time_zone, Store.created_at, Store.updated_at)
 
 
 async def create_store(session: AsyncSession, *, code: str, time_zone: str) -> StoreRecord:
@@ -60,12 +61,18 @@ async def get_store(session: AsyncSession, code: str) -> StoreRecord:
 
 
 async def list_stores(
-    session: AsyncSession, *, after: str | None = None, limit: int = 100
+    session: AsyncSession,
+    *,
+    changed_since: datetime | None = None,
+    after: str | None = None,
+    limit: int = 100,
 ) -> tuple[StoreRecord, ...]:
-    """Stores by code, those after the code `after`, at most `limit`."""
+    """Stores by code, those after the code `after` and changed at or after an instant, at most `limit`."""
     query = select(*_COLUMNS).order_by(Store.code).limit(limit)
     if after is not None:
         query = query.where(Store.code > after)
+    if changed_since is not None:
+        query = query.where(Store.updated_at >= changed_since)
     return tuple(StoreRecord(*row) for row in await session.execute(query))
 
 

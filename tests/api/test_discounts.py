@@ -157,7 +157,7 @@ async def test_a_preview_shows_what_would_change_and_changes_nothing(client):
         await client.post(f"{ADMIN}/discounts/preview", json={"policy": gentler, "category": "Dairy"})
     ).json()
     assert elsewhere["changes"] == []
-    assert (await client.get(f"{ADMIN}/discounts")).json() == before
+    assert (await client.get(f"{ADMIN}/discounts")).json()["items"] == before["items"]
 
 
 async def test_previews_of_very_different_policies_follow_each_other(client):

@@ -1,5 +1,7 @@
 """Whether the service lives and is ready."""
 
+from importlib.metadata import version
+
 from flexiprice.settings import load_settings
 from tests.api.catalogue import ADMIN
 from tests.api.conftest import serve
@@ -88,3 +90,17 @@ async def broken(client) -> set[str]:
     for particular in ("secret-word", "nobody", "127.0.0.1"):
         assert particular not in response.text
     return {name for name, check in response.json()["checks"].items() if not check["ok"]}
+
+
+async def test_the_root_says_what_this_is_and_every_address_that_it_names_answers(reader, shared_settings):
+    start = (await reader.get("/", headers={"X-API-Key": ""})).json()
+    assert (start["name"], start["version"]) == ("FlexiPrice", version("flexiprice"))
+    for name in ("docs", "openapi", "live"):
+        assert (await reader.get(start[name])).status_code == 200, name
+    assert (await reader.get(start["ready"])).status_code in {200, 503}
+    paths = reader.app.openapi()["paths"]
+    assert all(path == "/" or path.startswith(start["api"]) for path in paths)
+    assert any(path.startswith(start["admin"]) for path in paths)
+    async with serve(shared_settings.model_copy(update={"docs": False})) as client:
+        start = (await client.get("/")).json()
+        assert (start["docs"], start["openapi"]) == (None, None)

@@ -33,6 +33,7 @@ OPERATION_IDS = """
     get_product_price_history
     get_readiness
     get_run
+    get_service
     get_store
     get_task
     get_task_statistics
@@ -98,7 +99,7 @@ async def test_every_operation_has_a_tag_a_summary_a_description_and_its_problem
         assert operation["tags"], name
         assert operation["summary"], name
         assert operation["description"], name
-        if "/health/" in name:
+        if "/health/" in name or name == "get /":
             continue
         problems = {status for status in operation["responses"] if status >= "4"}
         assert {"422", "503"} <= problems, name

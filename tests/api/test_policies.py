@@ -19,7 +19,7 @@ async def test_a_version_is_created_activated_and_rolled_back(client):
     task = (await client.get(activated["repricing"]["status_url"])).json()
     assert task["task"] == "recompute_all_discounts"
     assert (await client.get(f"{ADMIN}/policies/active")).json()["version"] == 2
-    listed = (await client.get(f"{ADMIN}/policies")).json()
+    listed = (await client.get(f"{ADMIN}/policies")).json()["items"]
     assert [(version["version"], version["active"]) for version in listed] == [(2, True), (1, False)]
 
     back = (await client.post(f"{ADMIN}/policies/roll-back?recompute=false")).json()
@@ -42,7 +42,7 @@ async def test_a_policy_with_errors_is_refused_with_each_of_them(reader):
     assert (response.status_code, response.json()["code"]) == (422, "invalid_policy")
     fields = [error["field"] for error in response.json()["errors"]]
     assert fields == ["max_discount", "rules[0].days", "rules[1].discount"]
-    assert len((await reader.get(f"{ADMIN}/policies")).json()) == 1
+    assert len((await reader.get(f"{ADMIN}/policies")).json()["items"]) == 1
 
 
 async def test_a_rule_that_can_never_decide_is_an_error_and_a_doubtful_one_a_warning(client):
