@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -18,6 +17,7 @@ from flexiprice.embedded.server_process import free_port
 from flexiprice.embedded.wheels import valkey_program
 from flexiprice.errors import InvalidSettings
 from flexiprice.jobs.broker_info import read_broker_info
+from flexiprice.jobs.server_clock import ServerClock
 from flexiprice.resources import open_job_broker
 from flexiprice.settings import Settings, load_settings
 from tests.api.catalogue import ADMIN, activate_policy, create_batch, create_product
@@ -175,7 +175,7 @@ async def until_ready(client: httpx.AsyncClient) -> None:
 
 async def _everything_is_read(settings: Settings) -> None:
     async with open_job_broker(settings, program="flexiprice-tests") as broker:
-        fleet = await read_fleet(broker.tasks, now=datetime.now(UTC))
+        fleet = await read_fleet(broker.tasks, ServerClock())
         assert len(fleet.workers) == 1
         with pytest.raises(InvalidSettings, match=r"may not run INFO; grant it: ACL SETUSER .* \+info"):
             await read_broker_info(broker.redis)
