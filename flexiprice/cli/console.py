@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from flexiprice.cli.json_words import in_api_words
 from flexiprice.cli.terminal import TerminalConsole, echo, printable
 from flexiprice.domain.limits import Limit
 from flexiprice.errors import InvalidInput
@@ -36,8 +37,8 @@ def remarks() -> Console:
 
 
 def print_json(value: object) -> None:
-    """Writes a result as JSON: amounts as strings, instants in ISO 8601."""
-    echo(to_json(value, indent=2).decode())
+    """Writes a result as JSON, in the API's words: amounts as strings, instants in ISO 8601."""
+    echo(to_json(in_api_words(value), indent=2).decode())
 
 
 def new_table(*columns: str, title: str | None = None, numbers: Sequence[str] = ()) -> Table:

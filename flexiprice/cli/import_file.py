@@ -147,7 +147,7 @@ def import_file(
         raise _with_suggestions(error) from None
     job = reprice(settings) if _changes(report) and not dry_run else None
     if as_json:
-        print_json({"report": report, "dry_run": dry_run, "recompute_job_id": job.job_id if job else None})
+        print_json({"report": report, "dry_run": dry_run, "recompute_task_id": job.job_id if job else None})
     else:
         show_import(report, dry_run=dry_run, errors=errors, warnings=warnings, job=job)
     if report.bad:

@@ -189,7 +189,7 @@ async def _activate(session: AsyncSession, version: int) -> PolicyVersion:
 def _show_change(settings: Settings, version: PolicyVersion, *, as_json: bool) -> None:
     job = reprice(settings) if version.active else None
     if as_json:
-        print_json(_described(version) | {"recompute_job_id": job.job_id if job else None})
+        print_json(_described(version) | {"recompute_task_id": job.job_id if job else None})
         return
     if not version.active:
         output().print(

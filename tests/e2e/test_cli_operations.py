@@ -42,19 +42,19 @@ def test_a_task_is_enqueued_deferred_revoked_and_tried_again(
     job = told("run", RECOMPUTE, "days_threshold=14", "--defer-by", "2h", "--expires", "1d")
     assert (job["task"], job["queue"], job["created"]) == (RECOMPUTE, "discounts", True)
     (deferred,) = told("scheduled")["deferred"]
-    assert (deferred["job_id"], deferred["origin"]["trigger"]) == (job["job_id"], "cli")
+    assert (deferred["task_id"], deferred["trigger"]) == (job["task_id"], "cli")
 
-    (revoked,) = told("revoke", job["job_id"])
-    again = command("revoke", job["job_id"], "unknown")
-    (retried,) = told("retry", job["job_id"])
+    (revoked,) = told("revoke", job["task_id"])
+    again = command("revoke", job["task_id"], "unknown")
+    (retried,) = told("retry", job["task_id"])
 
     assert revoked["outcome"] == "prevented"
     assert again.exit_code == 1
     assert "it had ended before it could be called off (revoked)" in again.stdout
     assert "unknown: there is no such job" in again.stdout
-    child = told("status", retried["new_job_id"])
-    assert (child["status"], child["origin"]["parent_job_id"]) == ("queued", job["job_id"])
-    assert command("retry", child["job_id"]).exit_code == 1
+    child = told("status", retried["new_task_id"])
+    assert (child["status"], child["parent_task_id"]) == ("queued", job["task_id"])
+    assert command("retry", child["task_id"]).exit_code == 1
 
 
 def test_tasks_that_need_a_person_are_listed_retried_and_dismissed(
@@ -69,12 +69,12 @@ def test_tasks_that_need_a_person_are_listed_retried_and_dismissed(
 
     (letter,) = told("dead-letters", "list")
     shown = command("dead-letters", "list").stdout
-    refused = command("dead-letters", "retry", letter["job_id"])
+    refused = command("dead-letters", "retry", letter["task_id"])
 
-    assert (letter["job_id"], letter["reason"]) == (keys.PAUSED_QUEUES, "bad_entry")
+    assert (letter["task_id"], letter["reason"]) == (keys.PAUSED_QUEUES, "bad_entry")
     assert "bad_entry" in shown
     assert refused.exit_code == 1
-    assert told("dead-letters", "dismiss", letter["job_id"]) == {"dismissed": 1}
+    assert told("dead-letters", "dismiss", letter["task_id"]) == {"dismissed": 1}
     assert told("dead-letters", "list") == []
 
 
@@ -128,7 +128,7 @@ def test_schedules_are_listed_paused_resumed_and_run(command: Command, told: Cal
     assert "paused" in command("scheduled").stdout
     assert not told("schedule", "pause", RECOMPUTE)["changed"]
     ran = told("schedule", "run", RECOMPUTE)
-    assert told("status", ran["job_id"])["origin"]["trigger"] == "schedule_by_hand"
+    assert told("status", ran["task_id"])["trigger"] == "schedule_by_hand"
     assert told("schedule", "resume", RECOMPUTE)["changed"]
 
 
@@ -159,7 +159,7 @@ def test_what_runs_is_shown_and_stopped(
 
     (worker,) = told("workers")
     (active,) = told("active")
-    assert (active["job_id"], active["worker_id"]) == (job_id, worker["worker_id"])
+    assert (active["task_id"], active["worker_id"]) == (job_id, worker["worker_id"])
     assert job_id in command("active").stdout
     assert told("registered")["sleep"] == [worker["worker_id"]]
     assert told("stats")["workers"][0]["worker_id"] == worker["worker_id"]

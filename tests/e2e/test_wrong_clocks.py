@@ -77,7 +77,7 @@ def test_no_workers_clock_decides_a_price(milk: int, worker: None, run: Run) -> 
     snapshots = json.loads(run("history", "MILK", "--json").stdout)["snapshots"]
     assert snapshots == []
     ran = json.loads(run("schedule", "run", "update_price_history", "--json").stdout)
-    told = json.loads(run("status", ran["job_id"], "--wait", "--json").stdout)
+    told = json.loads(run("status", ran["task_id"], "--wait", "--json").stdout)
     assert told["result"]["recorded"] == 1
     assert slot_of(before) <= datetime.fromisoformat(told["result"]["slot_at"]) <= slot_of(datetime.now(UTC))
 

@@ -1,0 +1,64 @@
+"""The JSON of commands has the API's words for the fields of records, and leaves data as it is."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from api.schemas.fleet import RunningShown, WorkerShown
+from api.schemas.operations import RetriedTask, RevokedTask, TaskDetails
+from api.schemas.runs import RunShown
+from flexiprice.cli.json_words import in_api_words
+from flexiprice.domain.run import RunTrigger
+from flexiprice.jobs.fleet import LiveWorker, RunningJob
+from flexiprice.jobs.origin import JobOrigin
+from flexiprice.jobs.retrying import Retried, RetryOutcome
+from flexiprice.jobs.revoking import Revoked, RevokeOutcome
+from flexiprice.jobs.status import JobStatus, RunStatus
+from flexiprice.settings import Queue
+
+NOW = datetime(2025, 3, 31, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Run:
+    job_id: str = "a"
+    state: str = "failed"
+    arguments: dict[str, object] = field(default_factory=lambda: {"job_id": 1, "state": [{"state": 2}]})
+
+
+def test_fields_of_records_are_renamed_and_keys_of_data_are_not():
+    data = {"job_id": 1, "state": [{"state": 2}]}
+    assert in_api_words([Run()]) == [{"task_id": "a", "status": "failed", "arguments": data}]
+    assert in_api_words({"state": Run(), "more": (1, "x", None)}) == {
+        "state": {"task_id": "a", "status": "failed", "arguments": data},
+        "more": [1, "x", None],
+    }
+
+
+def test_a_task_a_worker_and_what_came_of_a_change_have_the_keys_of_the_api():
+    origin = JobOrigin(trigger=RunTrigger.CLI, parent_job_id="p", actor="night")
+    job = JobStatus(
+        job_id="a", task="t", queue=Queue.DISCOUNTS, status=RunStatus.QUEUED, ready=False, origin=origin
+    )
+    running = RunningJob(job_id="a", task="t", queue=Queue.DISCOUNTS, attempt=1, started_at=NOW)
+    worker = LiveWorker(
+        worker_id="w",
+        host="h",
+        pid=1,
+        queues=(),
+        tasks=(),
+        version="1",
+        concurrency=1,
+        started_at=NOW,
+        seen_at=NOW,
+    )
+    for record, schema in (
+        (job, TaskDetails),
+        (running, RunningShown),
+        (worker, WorkerShown),
+        (Revoked(job_id="a", outcome=RevokeOutcome.ENDED, message="", status=None), RevokedTask),
+        (Retried(job_id="a", outcome=RetryOutcome.ENQUEUED, new_job_id="b", message=""), RetriedTask),
+    ):
+        shown = in_api_words(record)
+        assert shown.keys() >= schema.model_fields.keys(), schema
+        assert not {"job_id", "state", "origin"} & shown.keys()
+    assert {"task_id", "status"} <= RunShown.model_fields.keys()
