@@ -176,6 +176,6 @@ class Live:
 
 
 def _unserved(fleet: Fleet, before: Snapshot) -> dict[Queue, datetime | None]:
-    served = {queue for worker in fleet.workers for queue in worker.queues}
+    served = {queue for worker in fleet.workers if worker.takes_jobs for queue in worker.queues}
     found_at = None if before.fleet is None else fleet.at
     return {queue: before.unserved_since.get(queue, found_at) for queue in Queue if queue not in served}

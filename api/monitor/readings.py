@@ -10,7 +10,7 @@ from flexiprice.jobs.broker_info import BrokerRisk, find_broker_info, probe_writ
 from flexiprice.jobs.client import TaskQueue
 from flexiprice.jobs.dead_letters import DeadLetterCounts, count_dead_letters
 from flexiprice.jobs.fleet import LiveWorker
-from flexiprice.jobs.inspection import list_active
+from flexiprice.jobs.inspection import UndeclaredTask, list_active, list_undeclared
 from flexiprice.jobs.queues import QueueState, list_queues
 from flexiprice.jobs.redis import redis_errors
 from flexiprice.jobs.schedules import ScheduleState, list_schedules
@@ -62,6 +62,7 @@ class Fleet:
         schedules: all of them.
         active: the jobs that run, those that have run longest first.
         dead_letters: how many tasks need a person, and why.
+        undeclared: tasks of waiting jobs that no live worker declares.
         evicts: the policy by which Redis drops keys when memory is short; None where it drops none, or its
             user may not ask.
     """
@@ -72,6 +73,7 @@ class Fleet:
     schedules: tuple[ScheduleState, ...]
     active: tuple[JobStatus, ...]
     dead_letters: DeadLetterCounts = field(default_factory=DeadLetterCounts)
+    undeclared: tuple[UndeclaredTask, ...] = ()
     evicts: str | None = None
 
 
@@ -115,8 +117,8 @@ class Snapshot:
         fleet: what Redis said last, which is of an earlier moment while it is away; None before it ever did.
         history: likewise what PostgreSQL said last.
         queue_points: how full the queues were over the last minutes, the oldest first, one a step.
-        unserved_since: queues that no worker takes from, by when that was first found; None where it was so
-            when this process looked for the first time, and may have been for long.
+        unserved_since: queues that no worker takes from, or only draining ones, by when that was first
+            found; None where it was so when this process looked for the first time.
     """
 
     at: datetime
@@ -150,12 +152,14 @@ async def read_fleet(tasks: TaskQueue, clock: ServerClock) -> Fleet:
     with redis_errors():
         await synchronize(tasks.redis, clock)
     workers = await tasks.live_workers()
+    queues = await list_queues(tasks)
     return Fleet(
         at=clock(),
         workers=workers,
-        queues=await list_queues(tasks),
+        queues=queues,
         schedules=await list_schedules(tasks, now=clock(), workers=workers),
         active=await list_active(tasks),
         dead_letters=await count_dead_letters(tasks.redis),
+        undeclared=await list_undeclared(tasks, workers, queues),
         evicts=broker.eviction_policy if broker is not None and evicts else None,
     )

@@ -1,19 +1,24 @@
 """Whether all is well, and if not, what is wrong, since when, and what to do: pure."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import IntEnum
 from typing import Final
 
+from api.monitor.findings import Finding, Level
 from api.monitor.readings import Fleet, Reach, Snapshot
 from flexiprice.domain.run import RunState
 from flexiprice.jobs.dead_letter_notes import DeadLetterReason
 from flexiprice.jobs.dead_letters import DeadLetterCounts
+from flexiprice.jobs.fleet import LiveWorker
+from flexiprice.jobs.inspection import UndeclaredTask
 from flexiprice.jobs.queues import QueueState
 from flexiprice.jobs.schedules import ScheduleState
 from flexiprice.jobs.server_clock import DRIFT_WARNING, drift_in_words
+from flexiprice.plurals import counted
 from flexiprice.services.run_trends import TrendBucket
+from flexiprice.settings import Queue
+
+__all__ = ["Finding", "Level", "late_since", "verdict"]
 
 # Workers tick to the second; what is later than this was missed by all of them.
 LATE_AFTER: Final = timedelta(seconds=15)
@@ -29,39 +34,6 @@ FAILURE_RATE: Final = 0.05
 LOOP_LAG_SECONDS: Final = 1.0
 
 
-class Level(IntEnum):
-    """How bad something is."""
-
-    GOOD = 0
-    NOTE = 1
-    WARNING = 2
-    BAD = 3
-
-    @property
-    def icon(self) -> str:
-        """The sign that goes with it, so that it is not told by colour alone."""
-        return ("check_circle", "info", "warning", "error")[self]
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something that is not as it should be.
-
-    Attributes:
-        level: how bad it is.
-        what: what it is, in a few words.
-        since: since when; None where nobody can know.
-        advice: what to do about it.
-        link: the page that shows more of it.
-    """
-
-    level: Level
-    what: str
-    since: datetime | None
-    advice: str
-    link: str
-
-
 def verdict(now: Snapshot) -> tuple[Finding, ...]:
     """What is wrong, the worst first, and of those the one that began first; nothing where all is well."""
     findings = [
@@ -73,7 +45,8 @@ def verdict(now: Snapshot) -> tuple[Finding, ...]:
         findings += [
             *_broker(now.fleet),
             *_workers(now, now.fleet),
-            *(finding for queue in now.fleet.queues for finding in _queue(now, queue)),
+            *(finding for queue in now.fleet.queues for finding in _queue(now, now.fleet, queue)),
+            *map(_undeclared, now.fleet.undeclared),
             *_dead_letters(now.fleet.dead_letters),
             *(finding for schedule in now.fleet.schedules for finding in _schedule(now, schedule)),
         ]
@@ -109,9 +82,9 @@ def _workers(now: Snapshot, fleet: Fleet) -> Iterator[Finding]:
         advice = "Start one: flexiprice worker"
         yield Finding(Level.BAD, "No worker is running", since, advice, "/workers")
         return
+    draining = [worker for worker in fleet.workers if not worker.takes_jobs]
     for queue, since in unserved.items():
-        advice = f"Start one: flexiprice worker --queues {queue}"
-        yield Finding(Level.BAD, f"No worker takes from {queue}", since, advice, "/workers")
+        yield _unserved(queue, since, [each for each in draining if queue in each.queues])
     for worker in fleet.workers:
         if worker.loop_lag_seconds > LOOP_LAG_SECONDS:
             what = (
@@ -137,15 +110,40 @@ def _workers(now: Snapshot, fleet: Fleet) -> Iterator[Finding]:
         )
 
 
-def _queue(now: Snapshot, queue: QueueState) -> Iterator[Finding]:
+def _unserved(queue: Queue, since: datetime | None, draining: list[LiveWorker]) -> Finding:
+    advice = f"Start one: flexiprice worker --queues {queue}"
+    if not draining:
+        return Finding(Level.BAD, f"No worker takes from {queue}", since, advice, "/workers")
+    names = ", ".join(f"{worker.host}:{worker.pid}" for worker in draining)
+    what = f"No worker takes from {queue}: {names} {'drains' if len(draining) == 1 else 'drain'}"
+    advice = f"It takes no more jobs, and ends. Start another: flexiprice worker --queues {queue}"
+    return Finding(Level.BAD, what, since, advice, "/workers")
+
+
+def _undeclared(found: UndeclaredTask) -> Finding:
+    what = f"No worker declares {found.task}: {counted(found.waiting, 'job', 'wait')} in {found.queue}"
+    advice = (
+        "Start or restart a worker of the version that has it. Its jobs fail once they have waited for "
+        "FLEXIPRICE_UNKNOWN_TASK_PATIENCE."
+    )
+    return Finding(Level.WARNING, what, found.since, advice, "/workers")
+
+
+def _queue(now: Snapshot, fleet: Fleet, queue: QueueState) -> Iterator[Finding]:
     if queue.paused_at is not None:
         what = f"Queue {queue.queue} is paused by {queue.paused_by or 'somebody'}"
         level = Level.WARNING if queue.waiting else Level.NOTE
         yield Finding(
-            level, what, queue.paused_at, f"{queue.waiting} jobs wait. Resume it when done.", "/queues"
+            level,
+            what,
+            queue.paused_at,
+            f"{counted(queue.waiting, 'job', 'wait')}. Resume it when done.",
+            "/queues",
         )
         return
-    if queue.queue in now.unserved_since:
+    undeclared = sum(task.waiting for task in fleet.undeclared if task.queue is queue.queue)
+    # Of jobs that no worker may take, more workers of the same version take none either.
+    if queue.queue in now.unserved_since or (undeclared and queue.waiting <= undeclared):
         return
     oldest = queue.oldest_waiting or timedelta(0)
     before = [
@@ -154,7 +152,7 @@ def _queue(now: Snapshot, queue: QueueState) -> Iterator[Finding]:
     grown = queue.waiting - before[-1] if before else 0
     advice = "Start more workers, or raise FLEXIPRICE_WORKER_CONCURRENCY."
     if oldest > BEHIND_AFTER:
-        what = f"Queue {queue.queue} is behind: {queue.waiting} jobs wait"
+        what = f"Queue {queue.queue} is behind: {counted(queue.waiting, 'job', 'wait')}"
         yield Finding(Level.WARNING, what, now.at - oldest, advice, "/queues")
     elif grown >= GROWTH and grown >= queue.waiting / 3:
         what = f"Queue {queue.queue} grows: {grown} more jobs wait than {_minutes(GROWTH_WINDOW)} ago"
@@ -168,6 +166,12 @@ def _dead_letters(found: DeadLetterCounts) -> Iterator[Finding]:
     unseen = found.total - found.by_reason.get(DeadLetterReason.FAILED, 0)
     what = "1 task needs a person" if found.total == 1 else f"{found.total:,} tasks need a person"
     advice = "They were given up, cannot be read or run, or failed for good: retry or dismiss them."
+    unknown = found.by_reason.get(DeadLetterReason.UNKNOWN_TASK, 0)
+    if unknown:
+        advice = (
+            f"No worker declared the task of {unknown:,}: start or restart a worker of the version that "
+            "has it before you retry. Retry or dismiss the others."
+        )
     level = Level.BAD if unseen else Level.WARNING
     yield Finding(level, what, found.oldest_at, advice, "/dead-letters")
 

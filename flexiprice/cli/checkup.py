@@ -1,6 +1,5 @@
 """What `flexiprice doctor` looks at, and what it advises."""
 
-from collections.abc import Sequence
 from datetime import timedelta
 
 from arq.connections import ArqRedis
@@ -8,13 +7,19 @@ from arq.utils import to_unix_ms
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from flexiprice.cli.checkup_queues import (
+    check_dead_letters,
+    check_default_queue,
+    check_queues,
+    check_undeclared,
+    check_workers,
+)
 from flexiprice.cli.checkup_time import (
     check_own_clock,
     check_schedules,
     check_server_clocks,
     check_worker_clocks,
 )
-from flexiprice.cli.console import instant
 from flexiprice.cli.findings import Finding, Health
 from flexiprice.db.database_clock import database_now
 from flexiprice.db.engine import database_errors
@@ -29,14 +34,15 @@ from flexiprice.jobs.broker_info import (
     probe_writes,
     read_broker_version,
 )
-from flexiprice.jobs.dead_letters import DeadLetterCounts, count_dead_letters
+from flexiprice.jobs.dead_letters import count_dead_letters
 from flexiprice.jobs.default_queue import count_unrouted
-from flexiprice.jobs.fleet import LiveWorker
+from flexiprice.jobs.inspection import list_undeclared
+from flexiprice.jobs.queues import list_queues
 from flexiprice.jobs.redis import redis_errors
 from flexiprice.jobs.schedules import list_schedules
 from flexiprice.jobs.server_clock import redis_now
 from flexiprice.resources import open_database, open_job_broker
-from flexiprice.settings import Queue, Settings, unknown_variables
+from flexiprice.settings import Settings, unknown_variables
 
 OLDEST_POSTGRESQL = 15
 _PROGRAM = "flexiprice-doctor"
@@ -86,6 +92,8 @@ async def check_redis(settings: Settings) -> list[Finding]:
         async with open_job_broker(settings, program=_PROGRAM) as broker:
             findings = await _check_broker(broker.redis)
             workers = await broker.tasks.live_workers()
+            queues = await list_queues(broker.tasks)
+            undeclared = await list_undeclared(broker.tasks, workers, queues)
             dead_letters = await count_dead_letters(broker.redis)
             schedules = await list_schedules(broker.tasks, workers=workers)
             with redis_errors():
@@ -102,11 +110,13 @@ async def check_redis(settings: Settings) -> list[Finding]:
     return [
         *findings,
         *clock,
-        *_check_workers(workers),
+        *check_workers(workers),
+        *check_queues(queues),
+        *check_undeclared(undeclared),
         *check_worker_clocks(workers),
         *check_schedules(schedules, workers),
-        _check_dead_letters(dead_letters),
-        *_check_default_queue(unrouted),
+        check_dead_letters(dead_letters),
+        *check_default_queue(unrouted),
     ]
 
 
@@ -188,48 +198,6 @@ async def _check_broker(redis: ArqRedis) -> list[Finding]:
             )
         )
     return findings
-
-
-def _check_workers(workers: Sequence[LiveWorker]) -> list[Finding]:
-    if not workers:
-        return [Finding(Health.FAILED, "workers", "none is alive", "run `flexiprice worker`")]
-    findings = [
-        Finding(
-            Health.OK,
-            "workers",
-            f"{worker.host} pid {worker.pid} consumes {', '.join(worker.queues)} "
-            f"since {instant(worker.started_at)}",
-        )
-        for worker in workers
-    ]
-    consumed = {queue for worker in workers for queue in worker.queues}
-    findings.extend(
-        Finding(
-            Health.FAILED,
-            "workers",
-            f"none consumes the queue {queue.value}",
-            f"run `flexiprice worker --queues {queue.value}`, or a worker for all queues",
-        )
-        for queue in Queue
-        if queue not in consumed
-    )
-    return findings
-
-
-def _check_dead_letters(found: DeadLetterCounts) -> Finding:
-    if not found.total:
-        return Finding(Health.OK, "tasks", "none needs a person")
-    each = ", ".join(f"{count:,} {reason}" for reason, count in found.by_reason.items() if count)
-    advice = "look at them with `flexiprice dead-letters list`, then retry or dismiss them"
-    return Finding(Health.WARNING, "tasks", f"{found.total:,} need a person ({each})", advice)
-
-
-def _check_default_queue(unrouted: int) -> list[Finding]:
-    if not unrouted:
-        return []
-    jobs = "1 job waits" if unrouted == 1 else f"{unrouted:,} jobs wait"
-    advice = "a worker routes them within a second: start one, or look whether their queues are full"
-    return [Finding(Health.WARNING, "tasks", f"{jobs} in arq's default queue, arq:queue", advice)]
 
 
 async def check_everything(settings: Settings) -> list[Finding]:

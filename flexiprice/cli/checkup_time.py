@@ -67,7 +67,12 @@ def check_worker_clocks(workers: Sequence[LiveWorker]) -> Iterator[Finding]:
 
 def check_schedules(states: Sequence[ScheduleState], workers: Sequence[LiveWorker]) -> Iterator[Finding]:
     """Whether a worker ticks each schedule, and all workers by the same line."""
-    ticked = {queue for worker in workers if not worker.refuses_schedules for queue in worker.queues}
+    ticked = {
+        queue
+        for worker in workers
+        if worker.takes_jobs and not worker.refuses_schedules
+        for queue in worker.queues
+    }
     for state in states:
         source = "" if state.is_published else ", by the settings of this terminal"
         detail = f"{state.name} ({state.lines[0]}{source}) is due {instant(state.next_tick_at)}"
@@ -75,6 +80,12 @@ def check_schedules(states: Sequence[ScheduleState], workers: Sequence[LiveWorke
         if state.queue not in ticked:
             advice = f"it runs by itself only while a worker consumes {state.queue.value}"
             yield Finding(Health.FAILED, "schedules", detail, advice)
+        elif state.paused_at is not None:
+            detail = (
+                f"{state.name} is paused since {instant(state.paused_at)} by {state.paused_by or 'somebody'}"
+            )
+            advice = f"its ticks pass unused; when done: flexiprice schedule resume {state.name}"
+            yield Finding(Health.WARNING, "schedules", detail, advice)
         elif state.disagreement is not None:
             detail = f"workers disagree on {state.name}: {state.disagreement}"
             advice = "give all workers the same schedules and FLEXIPRICE_TIMEZONE"

@@ -199,7 +199,8 @@ async def _giving_up_without_worker(
 
 
 async def _has_worker(tasks: TaskQueue, queue: Queue | None) -> bool:
-    return any(queue is None or queue in worker.queues for worker in await tasks.live_workers())
+    workers = [worker for worker in await tasks.live_workers() if worker.takes_jobs]
+    return any(queue is None or queue in worker.queues for worker in workers)
 
 
 def exit_where_not_succeeded(status: JobStatus) -> None:
@@ -215,7 +216,7 @@ def exit_where_not_succeeded(status: JobStatus) -> None:
 
 async def _remark_on_absent_worker(tasks: TaskQueue, queue: Queue) -> None:
     workers = await tasks.live_workers()
-    if any(queue in worker.queues for worker in workers):
+    if any(worker.takes_jobs and queue in worker.queues for worker in workers):
         return
-    absent = f"No worker consumes the queue {queue.value}" if workers else "No worker is running"
+    absent = f"No worker takes from the queue {queue.value}" if workers else "No worker is running"
     remarks().print(f"[yellow]{absent}:[/] the job waits until one does. Start one with `flexiprice worker`.")

@@ -112,6 +112,11 @@ class LiveWorker:
     schedules: tuple[PublishedSchedule, ...] = ()
 
     @property
+    def takes_jobs(self) -> bool:
+        """It takes jobs, and does not only finish those that it runs."""
+        return self.state is WorkerState.RUNNING
+
+    @property
     def refuses_schedules(self) -> bool:
         """Its clock is so wrong that it ticks no schedule."""
         return abs(self.clock_drift_seconds) > DRIFT_LIMIT.total_seconds()

@@ -1,12 +1,16 @@
 """What happens right now: the jobs that run, and those that are to."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from flexiprice.errors import InvalidInput
 from flexiprice.jobs import keys
 from flexiprice.jobs.client import TaskQueue
 from flexiprice.jobs.declarations import TaskArguments, TaskDeclaration
-from flexiprice.jobs.queues import get_queue
+from flexiprice.jobs.fleet import LiveWorker
+from flexiprice.jobs.queues import QueueState, get_queue
 from flexiprice.jobs.redis import redis_errors
 from flexiprice.jobs.status import JobStatus, RunStatus
 from flexiprice.jobs.tasks import get_task
@@ -98,6 +102,56 @@ async def _due_in(tasks: TaskQueue, queue: Queue, limit: int) -> list[tuple[floa
         found += [(due, job_id) for (job_id, due), owner in zip(jobs, owners, strict=True) if owner is None]
         looked_at += len(jobs)
     return found[:limit]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UndeclaredTask:
+    """A task that no live worker declares, although jobs of it wait.
+
+    Attributes:
+        task: its name.
+        queue: where its jobs wait.
+        waiting: how many of them were found.
+        since: when the first of them was enqueued; None where nobody knows.
+    """
+
+    task: str
+    queue: Queue
+    waiting: int
+    since: datetime | None
+
+
+async def list_undeclared(
+    tasks: TaskQueue, workers: Sequence[LiveWorker], queues: Sequence[QueueState]
+) -> tuple[UndeclaredTask, ...]:
+    """The tasks of waiting jobs that no live worker declares, as far as the oldest jobs tell.
+
+    Workers pass over such a job at first, so it waits beside workers that are free.
+
+    Args:
+        tasks: the queue's access.
+        workers: those that live; without any, nothing is found, as then all jobs wait.
+        queues: all of them; where no job waits, Redis is not asked again.
+
+    Raises:
+        RedisUnavailable: Redis does not answer.
+    """
+    declared = {name for worker in workers for name in worker.tasks}
+    if not declared or not any(queue.waiting for queue in queues):
+        return ()
+    found = dict[tuple[str, Queue], list[JobStatus]]()
+    for status in await list_waiting(tasks):
+        if status.task is not None and status.queue is not None and status.task not in declared:
+            found.setdefault((status.task, status.queue), []).append(status)
+    return tuple(
+        UndeclaredTask(
+            task=task,
+            queue=queue,
+            waiting=len(jobs),
+            since=min((job.enqueued_at for job in jobs if job.enqueued_at is not None), default=None),
+        )
+        for (task, queue), jobs in sorted(found.items())
+    )
 
 
 async def list_registered(tasks: TaskQueue) -> dict[str, tuple[str, ...]]:

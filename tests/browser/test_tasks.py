@@ -130,6 +130,7 @@ async def test_many_tasks_are_called_off_and_tried_again_at_once(visit: Visit, s
     page = await visit.open("/tasks?status=failed")
     await row_of(page, failed.job_id).get_by_role("checkbox", name="Choose fail").click()
     await page.get_by_role("button", name="Retry:").click()
+    await confirm(page, "Retry")
     await expect(page.get_by_text("fail is enqueued again")).to_be_visible()
     async with stage.resources.sessions() as session:
         [change, *_] = await list_audit(session, action="retry_tasks")

@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 
 from api.monitor.history import STEP, History
+from api.monitor.live import _unserved  # pyright: ignore[reportPrivateUsage]
 from api.monitor.readings import Fleet, QueuePoint, Reach, Snapshot
 from api.monitor.verdict import Finding, Level, late_since, verdict
 from flexiprice.domain.run import RunState, RunTrigger
 from flexiprice.jobs.dead_letter_notes import DeadLetterReason
 from flexiprice.jobs.dead_letters import DeadLetterCounts
-from flexiprice.jobs.fleet import LiveWorker
+from flexiprice.jobs.fleet import LiveWorker, WorkerState
+from flexiprice.jobs.inspection import UndeclaredTask
 from flexiprice.jobs.queues import QueueState
 from flexiprice.jobs.schedules import ScheduleLine, ScheduleState
 from flexiprice.services.run_pulse import ScheduleRun
@@ -196,6 +198,43 @@ def test_a_queue_without_a_worker_is_told_with_the_command_that_serves_it() -> N
     assert "flexiprice worker --queues analytics" in finding.advice
 
 
+def test_a_queue_whose_only_worker_drains_is_not_called_served() -> None:
+    drains = fleet(workers=(worker(state=WorkerState.DRAINING),))
+    finding = only(snapshot(fleet=drains, unserved_since={Queue.ANALYTICS: NOON}))
+    assert (finding.level, finding.since) == (Level.BAD, NOON)
+    assert finding.what == "No worker takes from analytics: till-1:77 drains"
+    assert "flexiprice worker --queues analytics" in finding.advice
+
+
+def test_a_queue_is_unserved_from_when_its_only_worker_began_to_drain() -> None:
+    before = snapshot()
+    assert _unserved(fleet(), before) == {}
+    drains = fleet(workers=(worker(state=WorkerState.DRAINING),))
+    assert _unserved(drains, before) == dict.fromkeys(Queue, NOW)
+    beside = fleet(workers=(worker(state=WorkerState.DRAINING), worker()))
+    assert _unserved(beside, before) == {}
+
+
+def test_jobs_of_a_task_that_no_worker_declares_call_for_another_worker_and_not_for_more() -> None:
+    unknown = UndeclaredTask(task="count_stock", queue=Queue.DISCOUNTS, waiting=1, since=NOON)
+    waiting = queue(waiting=1, oldest_waiting=9 * MINUTE)
+    finding = only(snapshot(fleet=fleet(queues=(waiting,), undeclared=(unknown,))))
+    assert finding.what == "No worker declares count_stock: 1 job waits in discounts"
+    assert finding.since == NOON
+    assert "start or restart a worker of the version that has it" in finding.advice.lower()
+    others = replace(waiting, waiting=9)
+    found = verdict(snapshot(fleet=fleet(queues=(others,), undeclared=(unknown,))))
+    assert found[0].what == "Queue discounts is behind: 9 jobs wait"
+
+
+def test_a_task_given_up_as_unknown_is_not_advised_to_be_retried_at_once() -> None:
+    letters = DeadLetterCounts(by_reason={DeadLetterReason.UNKNOWN_TASK: 1}, oldest_at=NOON)
+    assert (
+        "a worker of the version that has it before you retry"
+        in only(snapshot(fleet=fleet(dead_letters=letters))).advice
+    )
+
+
 @pytest.mark.parametrize(("oldest", "found"), [(MINUTE, 0), (2 * MINUTE, 1)])
 def test_a_queue_is_behind_where_its_first_job_waits_for_more_than_a_minute(
     oldest: timedelta, found: int
@@ -223,6 +262,7 @@ def test_what_is_paused_is_told_and_by_whom_and_is_worse_where_jobs_wait() -> No
     assert (finding.level, finding.what) == (Level.NOTE, "Queue discounts is paused by night shift")
     finding = only(snapshot(fleet=fleet(queues=(queue(waiting=1, oldest_waiting=9 * MINUTE, **paused),))))
     assert finding.level is Level.WARNING
+    assert finding.advice.startswith("1 job waits.")
     finding = only(snapshot(fleet=fleet(schedules=(schedule(**paused),))))
     assert finding.what == "Schedule recompute is paused by night shift"
 

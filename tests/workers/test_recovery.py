@@ -12,14 +12,16 @@ from arq.connections import ArqRedis
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from flexiprice.cli.checkup import Health, check_everything
+from flexiprice.cli.checkup import Health, check_everything, check_redis
 from flexiprice.jobs import keys
 from flexiprice.jobs.client import TaskQueue
 from flexiprice.jobs.dead_letter_notes import DeadLetterReason
 from flexiprice.jobs.dead_letters import list_dead_letters
 from flexiprice.jobs.ending import cancelled
 from flexiprice.jobs.fleet_snapshot import take_snapshot
+from flexiprice.jobs.inspection import list_undeclared
 from flexiprice.jobs.losses import MAX_LONE_LOSSES
+from flexiprice.jobs.queues import list_queues
 from flexiprice.jobs.status import JobError, RunStatus
 from flexiprice.settings import Settings, load_settings
 from tests.workers.conftest import (
@@ -324,10 +326,15 @@ async def test_a_job_of_an_unknown_task_is_left_for_a_worker_that_knows_it(
         other = await queue.enqueue(SLEEP)
         assert (await queue.wait(other.job_id, WAIT)).status is RunStatus.SUCCEEDED
         left = await queue.status(job.job_id)
+        workers, queues = await queue.live_workers(), await list_queues(queue)
+        (undeclared,) = await list_undeclared(queue, workers, queues)
+        told = [each.detail for each in await check_redis(patient) if "declares" in each.detail]
         await redis.hset(keys.record_key(job.job_id), "task", "effect")
         assert (await queue.wait(job.job_id, WAIT)).status is RunStatus.SUCCEEDED
 
     assert left.status is RunStatus.QUEUED
+    assert (undeclared.task, undeclared.waiting, undeclared.since) == ("of_tomorrow", 1, left.enqueued_at)
+    assert [line.partition(" in ")[0] for line in told] == ["no worker declares of_tomorrow: 1 job waits"]
 
 
 async def test_a_job_that_no_worker_knows_fails_when_patience_is_over(

@@ -23,7 +23,11 @@ async def retry_together(job_ids: Sequence[str]) -> bool:
         details["new_task_ids"] = {answer.job_id: answer.new_job_id for answer in answers}
         return _told([answer.message for answer in answers])
 
-    return await carry_out("retry_tasks", ", ".join(job_ids), retry)
+    question = f"Retry {len(job_ids)} tasks?" if len(job_ids) > 1 else "Retry this task?"
+    effect = "Each that has ended is enqueued again, with its arguments, and does its work once more."
+    return await confirmed(question, effect, verb="Retry", harmless=True) and await carry_out(
+        "retry_tasks", ", ".join(job_ids), retry
+    )
 
 
 async def revoke_together(job_ids: Sequence[str]) -> bool:

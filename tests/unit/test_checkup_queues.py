@@ -1,0 +1,48 @@
+"""What `doctor` says of workers that drain, of what is paused, and of tasks that no worker declares."""
+
+from dataclasses import replace
+
+from flexiprice.cli.checkup_queues import check_dead_letters, check_queues, check_undeclared, check_workers
+from flexiprice.cli.checkup_time import check_schedules
+from flexiprice.cli.findings import Health
+from flexiprice.jobs.dead_letter_notes import DeadLetterReason
+from flexiprice.jobs.dead_letters import DeadLetterCounts
+from flexiprice.jobs.fleet import WorkerState
+from flexiprice.jobs.inspection import UndeclaredTask
+from flexiprice.settings import Queue
+from tests.unit.test_monitor_verdict import NOON, queue, schedule, worker
+
+
+def test_a_queue_whose_only_worker_drains_fails_and_one_beside_it_is_enough() -> None:
+    draining = worker(state=WorkerState.DRAINING)
+    found = list(check_workers([draining]))
+    assert [finding.health for finding in found] == [Health.WARNING, *[Health.FAILED] * len(Queue)]
+    assert "drains: it takes no more jobs, and 0 jobs run" in found[0].detail
+    assert found[1].detail.startswith("none takes from the queue")
+    assert "till-1 pid 77, draining" in found[1].detail
+    assert {finding.health for finding in check_workers([draining, worker()])} == {Health.OK, Health.WARNING}
+    (ticks,) = check_schedules([schedule()], [draining])
+    assert ticks.health is Health.FAILED
+
+
+def test_what_is_paused_is_a_warning_that_says_since_when_by_whom_and_what_to_do() -> None:
+    assert list(check_queues([queue()])) == []
+    (finding,) = check_queues([queue(paused_at=NOON, paused_by="night shift", waiting=1)])
+    assert finding.health is Health.WARNING
+    assert "by night shift; 1 job waits" in finding.detail
+    assert finding.advice.endswith("discounts")
+    (paused,) = check_schedules([schedule(paused_at=NOON, paused_by="night shift")], [worker()])
+    assert paused.health is Health.WARNING
+    assert "is paused since" in paused.detail
+
+
+def test_a_task_that_no_worker_declares_calls_for_the_version_that_has_it() -> None:
+    unknown = UndeclaredTask(task="count_stock", queue=Queue.DISCOUNTS, waiting=2, since=None)
+    (finding,) = check_undeclared([unknown])
+    assert finding.detail == "no worker declares count_stock: 2 jobs wait in discounts"
+    assert finding.advice == "start or restart a worker of the version that has it"
+    (since,) = check_undeclared([replace(unknown, since=NOON)])
+    assert " since " in since.detail
+    given_up = check_dead_letters(DeadLetterCounts(by_reason={DeadLetterReason.UNKNOWN_TASK: 1}))
+    assert given_up.detail.startswith("1 needs a person")
+    assert "the version that has it" in given_up.advice
