@@ -61,9 +61,10 @@ class LoopWatch:
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._due = 0.0
-        # The latest beat that came too late: when it was due, and its lag.
-        self._late = (0.0, 0.0)
+        # When the next beat is due, and the processor's time that the process had used when it was asked for.
+        self._next = (0.0, 0.0)
+        # The latest beat that came too late: when it was due, its lag, and the processor's time until then.
+        self._late = (0.0, 0.0, 0.0)
         # When the beat was due that a block kept from coming, as opposed to a pause of the process.
         self._blocked_since = 0.0
 
@@ -75,7 +76,7 @@ class LoopWatch:
     @property
     def lag(self) -> timedelta:
         """The largest lag of the last seconds, that of a block which lasts included."""
-        overdue = time.monotonic() - self._due if self._thread is not None else 0.0
+        overdue = time.monotonic() - self._next[0] if self._thread is not None else 0.0
         return timedelta(seconds=max(overdue, 0.0, *self._lags))
 
     def was_blocked(self, *, within: timedelta) -> bool:
@@ -83,9 +84,10 @@ class LoopWatch:
 
         False where it stood still because the process was paused from outside.
         """
-        due, lag = self._late
-        end = time.monotonic() if self._due == self._blocked_since else due + lag
-        known = self._blocked_since > 0 and self._blocked_since in {due, self._due}
+        due, lag, _ = self._late
+        next_due, _ = self._next
+        end = time.monotonic() if next_due == self._blocked_since else due + lag
+        known = self._blocked_since > 0 and self._blocked_since in {due, next_due}
         return known and time.monotonic() - end <= within.total_seconds()
 
     def start(self) -> None:
@@ -93,7 +95,7 @@ class LoopWatch:
         loop = asyncio.get_running_loop()
         self._stopped.clear()
         self._lags.clear()
-        self._late = (0.0, 0.0)
+        self._late = (0.0, 0.0, 0.0)
         self._blocked_since = 0.0
         self._schedule(loop)
         self._thread = threading.Thread(
@@ -111,32 +113,34 @@ class LoopWatch:
             self._thread = None
 
     def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._due = time.monotonic() + self._every
+        self._next = (time.monotonic() + self._every, time.process_time())
         self._timer = loop.call_later(self._every, self._beat, loop)
 
     def _beat(self, loop: asyncio.AbstractEventLoop) -> None:
-        lag = max(0.0, time.monotonic() - self._due)
+        due, used_before = self._next
+        lag = max(0.0, time.monotonic() - due)
         self._lags.append(lag)
         if lag >= self._threshold:
-            self._late = (self._due, lag)
+            self._late = (due, lag, time.process_time() - used_before)
         self._schedule(loop)
         self._on_lag(lag)
 
     def _watch(self, loop: asyncio.AbstractEventLoop, loop_thread: int) -> None:
         told_of = 0.0
         while True:
-            due = self._due
+            due, used_before = self._next
             deadline = due + self._threshold if due > told_of else time.monotonic() + self._every
-            processor_seconds = time.process_time()
             if self._stopped.wait(max(0.0, deadline - time.monotonic())):
                 return
-            now, over = time.monotonic(), self._due != due
-            blocked_since, seconds = self._late if over else (due, now - due)
+            now, over = time.monotonic(), self._next[0] != due
+            # Counted from the beat before: when this thread comes to look, the block may be over.
+            still = (due, now - due, time.process_time() - used_before)
+            blocked_since, seconds, processor_seconds = self._late if over else still
             if seconds < self._threshold or blocked_since <= told_of:
                 continue
             told_of = blocked_since
             if over or now - deadline > self._threshold / 2:
-                blocked = self._say_what_held_everything(seconds, time.process_time() - processor_seconds)
+                blocked = self._say_what_held_everything(seconds, processor_seconds)
             else:
                 blocked = True
                 self._say_who_blocks(loop, loop_thread, seconds)
