@@ -48,7 +48,11 @@ async def test_a_new_batch_is_priced_at_once(client, settings):
     await activate_policy(client)
     async with running(settings, tasks_in(tasks)):
         batch = await create_batch(client)
-        status = (await client.get(f"{batch['repricing']['status_url']}?wait=30", timeout=60)).json()
+        status = {"ready": False}
+        async with asyncio.timeout(120):
+            while not status["ready"]:
+                url = f"{batch['repricing']['status_url']}?wait=30"
+                status = (await client.get(url, timeout=60)).json()
     assert status["result"]["opened"] == 1
     assert (await client.get("/api/v1/products/BREAD/price")).json()["lowest_price"] == "2.00"
 

@@ -45,6 +45,8 @@ def pooled(settings: Settings, tmp_path: Path) -> Iterator[Settings]:
             database_url=url,
             redis_url=settings.require_redis_url(),
             database_prepared_statements=False,
+            # More than there are sessions, and room for all reads of a test at once.
+            database_pool_size=30,
             recompute_shards=4,
             recompute_shards_from=0,
         )
@@ -133,7 +135,10 @@ async def test_a_shop_is_filled_priced_read_and_tidied(pooled: Settings) -> None
 
 
 async def _succeeded(client, task_id: str) -> dict:
-    status = (await client.get(f"{ADMIN}/discounts/task-status/{task_id}?wait=20")).json()
+    status = {"ready": False}
+    async with asyncio.timeout(WAIT.total_seconds()):
+        while not status["ready"]:
+            status = (await client.get(f"{ADMIN}/discounts/task-status/{task_id}?wait=30")).json()
     assert status["status"] == RunStatus.SUCCEEDED, status
     return status["result"]
 
