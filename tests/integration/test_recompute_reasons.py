@@ -5,7 +5,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.db.tables import Batch, Discount, PriceDecision, Product, Store
@@ -73,7 +73,9 @@ async def test_a_discount_and_its_line_in_the_ledger_hold_all_that_was_decided_o
     }
     in_force, line = await row(session, Discount), await row(session, PriceDecision)
     del in_force["fingerprint"], line["id"]
-    assert in_force == decided | {"opened_at": NOON, "changed_at": NOON}
+    # When the row was written, by the database's clock, and not the instant that it was priced for.
+    written_at = await session.scalar(select(func.now()))
+    assert in_force == decided | {"opened_at": NOON, "changed_at": NOON, "updated_at": written_at}
     assert line == decided | {
         "decided_at": NOON,
         "kind": DecisionKind.OPENED,
