@@ -1,7 +1,7 @@
 """Jobs as commands handle them: enqueued, followed until they end, shown."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
 from datetime import timedelta
 from typing import Final, cast
@@ -17,6 +17,7 @@ from flexiprice.errors import NotFound, RedisUnavailable
 from flexiprice.jobs.client import EnqueuedJob, TaskQueue
 from flexiprice.jobs.declarations import RECOMPUTE_ALL_DISCOUNTS, TaskArguments, TaskDeclaration
 from flexiprice.jobs.ending import cancelled
+from flexiprice.jobs.fleet import LiveWorker
 from flexiprice.jobs.status import JobStatus, RunStatus
 from flexiprice.resources import JobBroker, Resources
 from flexiprice.settings import Queue, Settings
@@ -183,7 +184,8 @@ async def _giving_up_without_worker(
                 await asyncio.sleep(_LOOK_FOR_A_WORKER_EVERY)
                 status = await tasks.status(job_id)
                 waits = status.status in {RunStatus.QUEUED, RunStatus.RETRYING}
-                alone = alone + 1 if waits and not await _has_worker(tasks, status.queue) else 0
+                served = _takes_from(await tasks.live_workers(), status.queue)
+                alone = 0 if served or not waits else alone + 1
             remarks().print("[yellow]Waiting ends:[/] no live worker consumes the job's queue.")
             timeout.reschedule(asyncio.get_running_loop().time())
 
@@ -198,9 +200,9 @@ async def _giving_up_without_worker(
             await cancelled(watching)
 
 
-async def _has_worker(tasks: TaskQueue, queue: Queue | None) -> bool:
-    workers = [worker for worker in await tasks.live_workers() if worker.takes_jobs]
-    return any(queue is None or queue in worker.queues for worker in workers)
+def _takes_from(workers: Iterable[LiveWorker], queue: Queue | None) -> bool:
+    """Whether any of the workers takes jobs from a queue; None stands for one that nobody knows."""
+    return any(worker.takes_jobs and (queue is None or queue in worker.queues) for worker in workers)
 
 
 def exit_where_not_succeeded(status: JobStatus) -> None:
@@ -216,7 +218,7 @@ def exit_where_not_succeeded(status: JobStatus) -> None:
 
 async def _remark_on_absent_worker(tasks: TaskQueue, queue: Queue) -> None:
     workers = await tasks.live_workers()
-    if any(worker.takes_jobs and queue in worker.queues for worker in workers):
+    if _takes_from(workers, queue):
         return
     absent = f"No worker takes from the queue {queue.value}" if workers else "No worker is running"
     remarks().print(f"[yellow]{absent}:[/] the job waits until one does. Start one with `flexiprice worker`.")
