@@ -12,11 +12,14 @@ from itertools import count
 
 import pytest
 import structlog
+from arq.connections import ArqRedis
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from flexiprice.db.engine import create_engine
 from flexiprice.db.migrate import upgrade
 from flexiprice.embedded.servers import ServerUrls
+from flexiprice.jobs.client import TaskQueue
+from flexiprice.jobs.redis import create_redis
 from flexiprice.settings import PREFIX, Settings, load_settings
 from tests import servers
 
@@ -110,6 +113,22 @@ def environment(settings: Settings) -> dict[str, str]:
         "FLEXIPRICE_DATABASE_URL": settings.require_database_url(),
         "FLEXIPRICE_REDIS_URL": settings.require_redis_url(),
     }
+
+
+@pytest.fixture
+async def redis(settings: Settings) -> AsyncIterator[ArqRedis]:
+    """A client with our codec."""
+    client = create_redis(settings, client_name="flexiprice-tests")
+    yield client
+    await client.aclose(close_connection_pool=True)
+
+
+@pytest.fixture
+async def queue(redis: ArqRedis, settings: Settings) -> AsyncIterator[TaskQueue]:
+    """The producers' side."""
+    tasks = TaskQueue(redis, settings)
+    yield tasks
+    await tasks.aclose()
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import ast
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,7 +13,6 @@ import pytest
 from flexiprice.jobs import keys
 from flexiprice.jobs.client import TaskQueue
 from flexiprice.jobs.declarations import CLEANUP_EXPIRED_DISCOUNTS, RECOMPUTE_BATCHES, UPDATE_PRICE_HISTORY
-from flexiprice.jobs.redis import create_redis
 from flexiprice.jobs.status import RunStatus
 from flexiprice.settings import Queue, Settings
 from tests.processes import wait_for
@@ -47,15 +46,6 @@ def arq(environment: dict[str, str], tmp_path: Path) -> Iterator[Arq]:
     for program in started:
         program.kill()
         program.wait(timeout=10)
-
-
-@pytest.fixture
-async def queue(settings: Settings) -> AsyncIterator[TaskQueue]:
-    client = create_redis(settings, client_name="flexiprice-tests")
-    tasks = TaskQueue(client, settings)
-    yield tasks
-    await tasks.aclose()
-    await client.aclose(close_connection_pool=True)
 
 
 async def test_check_says_whether_a_worker_lives(arq: Arq, queue: TaskQueue):

@@ -2,31 +2,18 @@
 
 import json
 import signal
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
-import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from flexiprice.domain.run import RunState
 from flexiprice.jobs.client import TaskQueue
 from flexiprice.jobs.declarations import RECOMPUTE_ALL_DISCOUNTS, RECOMPUTE_BATCHES
-from flexiprice.jobs.redis import create_redis
 from flexiprice.jobs.status import RunStatus
 from flexiprice.services.runs import RecordedRun, list_runs
-from flexiprice.settings import Settings
 from tests.processes import flexiprice, start
 from tests.workers.conftest import until
-
-
-@pytest.fixture
-async def queue(settings: Settings) -> AsyncIterator[TaskQueue]:
-    client = create_redis(settings, client_name="flexiprice-tests")
-    tasks = TaskQueue(client, settings)
-    yield tasks
-    await tasks.aclose()
-    await client.aclose(close_connection_pool=True)
 
 
 async def test_real_jobs_are_done_by_one_worker_after_another_each_with_its_share(

@@ -17,10 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from flexiprice.db.tables import Batch, Discount, PriceDecision, PriceSnapshot
 from flexiprice.jobs.client import TaskQueue
 from flexiprice.jobs.declarations import RECOMPUTE_ALL_DISCOUNTS, RECOMPUTE_BATCHES
-from flexiprice.jobs.redis import create_redis
 from flexiprice.jobs.status import JobStatus, RunStatus
 from flexiprice.services.sample_catalogue import load_sample_catalogue
-from flexiprice.settings import Settings
 
 WAIT = timedelta(seconds=120)
 LIST_SCHEDULES = """
@@ -52,15 +50,6 @@ def start_worker(environment: dict[str, str], tmp_path: Path) -> Iterator[StartW
     for worker in started:
         worker.kill()
         worker.communicate(timeout=120)
-
-
-@pytest.fixture
-async def queue(settings: Settings) -> AsyncIterator[TaskQueue]:
-    client = create_redis(settings, client_name="flexiprice-tests")
-    tasks = TaskQueue(client, settings)
-    yield tasks
-    await tasks.aclose()
-    await client.aclose(close_connection_pool=True)
 
 
 @pytest.fixture

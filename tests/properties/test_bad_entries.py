@@ -2,7 +2,6 @@
 
 import math
 import random
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -18,7 +17,6 @@ from flexiprice.jobs.dead_letters import count_dead_letters, list_dead_letters
 from flexiprice.jobs.fleet_snapshot import take_snapshot
 from flexiprice.jobs.inspection import list_active, list_deferred, list_registered, list_waiting
 from flexiprice.jobs.queues import list_queues
-from flexiprice.jobs.redis import create_redis
 from flexiprice.jobs.revoking import purge, revoke_jobs
 from flexiprice.jobs.schedules import list_schedules, pause_schedule, resume_schedule
 from flexiprice.jobs.status import RunStatus
@@ -136,22 +134,6 @@ async def read_everything(queue: TaskQueue) -> None:
     await list_dead_letters(queue.redis)
     await queue.find_statuses([JOB, "other"])
     await find_arguments(queue, [JOB, "other"])
-
-
-@pytest.fixture
-async def redis(settings: Settings) -> AsyncIterator[ArqRedis]:
-    """A client of ours."""
-    client = create_redis(settings, client_name="flexiprice-tests")
-    yield client
-    await client.aclose(close_connection_pool=True)
-
-
-@pytest.fixture
-async def queue(redis: ArqRedis, settings: Settings) -> AsyncIterator[TaskQueue]:
-    """The producers' side."""
-    tasks = TaskQueue(redis, settings)
-    yield tasks
-    await tasks.aclose()
 
 
 async def test_no_key_of_any_type_keeps_a_list_from_being_read_or_a_change_from_being_made(

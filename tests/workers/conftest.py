@@ -10,14 +10,12 @@ from pathlib import Path
 from types import MappingProxyType
 
 import pytest
-from arq.connections import ArqRedis
 from arq.worker import Worker
 
 from flexiprice.jobs.client import TaskQueue
 from flexiprice.jobs.declarations import TaskArguments
 from flexiprice.jobs.ending import cancelled
 from flexiprice.jobs.fleet import WorkerState
-from flexiprice.jobs.redis import create_redis
 from flexiprice.jobs.status import RunStatus
 from flexiprice.settings import Settings, load_settings
 from tests import servers
@@ -41,22 +39,6 @@ def workers_database_url(postgres_url: str, template_database: str) -> Iterator[
 def settings(workers_database_url: str, redis_url: str) -> Settings:
     """The toy tasks have no effects in the database, so it need not be each test's own."""
     return load_settings(env_files=(), database_url=workers_database_url, redis_url=redis_url)
-
-
-@pytest.fixture
-async def redis(settings: Settings) -> AsyncIterator[ArqRedis]:
-    """A client with our codec."""
-    client = create_redis(settings, client_name="flexiprice-tests")
-    yield client
-    await client.aclose(close_connection_pool=True)
-
-
-@pytest.fixture
-async def queue(redis: ArqRedis, settings: Settings) -> AsyncIterator[TaskQueue]:
-    """The producers' side."""
-    tasks = TaskQueue(redis, settings)
-    yield tasks
-    await tasks.aclose()
 
 
 async def until(condition: Callable[[], Awaitable[object]], seconds: float = 120) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -17,7 +17,7 @@ from flexiprice.embedded.valkey import EmbeddedValkey
 from flexiprice.jobs import client
 from flexiprice.jobs.client import TaskQueue
 from flexiprice.jobs.declarations import NoArguments, TaskDeclaration
-from flexiprice.jobs.redis import create_redis, create_redis_of
+from flexiprice.jobs.redis import create_redis_of
 from flexiprice.jobs.status import RunStatus
 from flexiprice.settings import Queue, Settings, load_settings
 from tests.workers import toy_tasks
@@ -63,15 +63,6 @@ def settings(workers_database_url: str, own_redis: OwnRedis) -> Settings:
     return load_settings(env_files=(), database_url=workers_database_url, redis_url=own_redis.url)
 
 
-@pytest.fixture
-async def patient_queue(settings: Settings) -> AsyncIterator[TaskQueue]:
-    redis = create_redis(settings, client_name="flexiprice-tests")
-    queue = TaskQueue(redis, settings)
-    yield queue
-    await queue.aclose()
-    await redis.aclose(close_connection_pool=True)
-
-
 async def until_said(logs: Sequence[Mapping[str, Any]], event: str) -> None:
     """Returns when an event is in the log."""
 
@@ -82,7 +73,7 @@ async def until_said(logs: Sequence[Mapping[str, Any]], event: str) -> None:
 
 
 async def test_a_restart_of_redis_ends_no_worker_and_loses_no_job(
-    own_redis: OwnRedis, settings: Settings, patient_queue: TaskQueue
+    own_redis: OwnRedis, settings: Settings, queue: TaskQueue
 ):
     redis_is_away, ended = asyncio.Event(), asyncio.Event()
 
@@ -92,10 +83,10 @@ async def test_a_restart_of_redis_ends_no_worker_and_loses_no_job(
         ended.set()
 
     async with running(settings, [until_away, *tasks_in(toy_tasks)]):
-        ends_while_away = await patient_queue.enqueue(until_away.declaration)
-        due_while_away = await patient_queue.enqueue(SLEEP, defer_by=timedelta(seconds=0.6))
+        ends_while_away = await queue.enqueue(until_away.declaration)
+        due_while_away = await queue.enqueue(SLEEP, defer_by=timedelta(seconds=0.6))
         due_at = asyncio.get_running_loop().time() + 0.6
-        await until_running(patient_queue, ends_while_away.job_id)
+        await until_running(queue, ends_while_away.job_id)
 
         await asyncio.to_thread(own_redis.stop)
         redis_is_away.set()
@@ -104,22 +95,22 @@ async def test_a_restart_of_redis_ends_no_worker_and_loses_no_job(
         await asyncio.sleep(max(0.0, due_at - asyncio.get_running_loop().time()))
         await asyncio.to_thread(own_redis.start)
 
-        statuses = [await patient_queue.wait(job.job_id, WAIT) for job in (ends_while_away, due_while_away)]
-        later = await patient_queue.enqueue(ADD, arguments={"left": 1})
-        assert (await patient_queue.wait(later.job_id, WAIT)).result == Decimal(2)
+        statuses = [await queue.wait(job.job_id, WAIT) for job in (ends_while_away, due_while_away)]
+        later = await queue.enqueue(ADD, arguments={"left": 1})
+        assert (await queue.wait(later.job_id, WAIT)).result == Decimal(2)
     assert [(status.status, status.attempt) for status in statuses] == [(RunStatus.SUCCEEDED, 1)] * 2
 
 
 async def test_a_restart_of_redis_leaves_workers_and_waiters_listening(
-    own_redis: OwnRedis, settings: Settings, patient_queue: TaskQueue, monkeypatch: pytest.MonkeyPatch
+    own_redis: OwnRedis, settings: Settings, queue: TaskQueue, monkeypatch: pytest.MonkeyPatch
 ):
     async with running(settings):
-        before = await patient_queue.enqueue(ADD, arguments={"left": 1})
-        await patient_queue.wait(before.job_id, WAIT)
+        before = await queue.enqueue(ADD, arguments={"left": 1})
+        await queue.wait(before.job_id, WAIT)
         await asyncio.to_thread(own_redis.stop)
         await asyncio.to_thread(own_redis.start)
-        after = await patient_queue.enqueue(ADD, arguments={"left": 1})
-        await patient_queue.wait(after.job_id, WAIT)
+        after = await queue.enqueue(ADD, arguments={"left": 1})
+        await queue.wait(after.job_id, WAIT)
         # From now on nobody looks by himself: what is not told takes longer than the test.
         for module, name in ((client, "_LOOK_EVERY"), (consumer, "_LOOK_EVERY")):
             monkeypatch.setattr(module, name, 3600)
@@ -127,24 +118,22 @@ async def test_a_restart_of_redis_leaves_workers_and_waiters_listening(
 
         async with asyncio.timeout(WAIT.total_seconds()):
             for _ in range(5):
-                job = await patient_queue.enqueue(ADD, arguments={"left": 1})
-                assert (await patient_queue.wait(job.job_id, timedelta(hours=1))).result == Decimal(2)
+                job = await queue.enqueue(ADD, arguments={"left": 1})
+                assert (await queue.wait(job.job_id, timedelta(hours=1))).result == Decimal(2)
 
 
-async def test_a_frozen_redis_is_waited_for(
-    own_redis: OwnRedis, settings: Settings, patient_queue: TaskQueue
-):
+async def test_a_frozen_redis_is_waited_for(own_redis: OwnRedis, settings: Settings, queue: TaskQueue):
     with capture_logs() as logs:
         async with running(settings):
-            job = await patient_queue.enqueue(SLEEP, arguments={"seconds": 0.3})
-            await until_running(patient_queue, job.job_id)
+            job = await queue.enqueue(SLEEP, arguments={"seconds": 0.3})
+            await until_running(queue, job.job_id)
             own_redis.signal(signal.SIGSTOP)
             await until_said(logs, "Redis is away; waiting for it")
             own_redis.signal(signal.SIGCONT)
 
-            assert (await patient_queue.wait(job.job_id, WAIT)).status is RunStatus.SUCCEEDED
-            later = await patient_queue.enqueue(ADD, arguments={"left": 1})
-            assert (await patient_queue.wait(later.job_id, WAIT)).result == Decimal(2)
+            assert (await queue.wait(job.job_id, WAIT)).status is RunStatus.SUCCEEDED
+            later = await queue.enqueue(ADD, arguments={"left": 1})
+            assert (await queue.wait(later.job_id, WAIT)).result == Decimal(2)
 
 
 async def test_a_long_outage_is_said_once_and_so_is_its_end(capsys: pytest.CaptureFixture[str]):
@@ -177,7 +166,7 @@ async def test_patience_ends_with_the_worker():
 
 
 async def test_a_worker_waits_for_a_redis_that_starts_after_it(
-    own_redis: OwnRedis, settings: Settings, patient_queue: TaskQueue
+    own_redis: OwnRedis, settings: Settings, queue: TaskQueue
 ):
     await asyncio.to_thread(own_redis.stop)
 
@@ -190,8 +179,8 @@ async def test_a_worker_waits_for_a_redis_that_starts_after_it(
         starting = asyncio.create_task(start_later())
         async with running(settings):
             await starting
-            job = await patient_queue.enqueue(ADD, arguments={"left": 1})
-            assert (await patient_queue.wait(job.job_id, WAIT)).result == Decimal(2)
+            job = await queue.enqueue(ADD, arguments={"left": 1})
+            assert (await queue.wait(job.job_id, WAIT)).result == Decimal(2)
 
 
 async def test_a_redis_that_never_starts_ends_the_start_in_plain_words(unused_tcp_port: int):

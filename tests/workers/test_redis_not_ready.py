@@ -4,7 +4,7 @@ import asyncio
 import shutil
 import signal
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,7 +12,6 @@ import pytest
 
 from flexiprice.embedded.wheels import valkey_program
 from flexiprice.jobs.client import TaskQueue
-from flexiprice.jobs.redis import create_redis
 from flexiprice.jobs.status import RunStatus
 from flexiprice.settings import Settings, load_settings
 from tests.redis_not_ready import UnreadyRedis, unready_server
@@ -39,15 +38,6 @@ def unready_redis(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Un
 @pytest.fixture
 def settings(workers_database_url: str, unready_redis: UnreadyRedis) -> Settings:
     return load_settings(env_files=(), database_url=workers_database_url, redis_url=unready_redis.url)
-
-
-@pytest.fixture
-async def queue(settings: Settings) -> AsyncIterator[TaskQueue]:
-    client = create_redis(settings, client_name="flexiprice-tests")
-    tasks = TaskQueue(client, settings)
-    yield tasks
-    await tasks.aclose()
-    await client.aclose(close_connection_pool=True)
 
 
 async def until_refused_often(unready_redis: UnreadyRedis, kind: str) -> None:
