@@ -48,11 +48,16 @@ async def cleanup(shop: Shop, *, rounds: int) -> Comparison:
     expiring = "SELECT batch_id FROM discounts WHERE expiry_date <= CAST(:today AS date)"
     await shop.execute(*keep_rows(expiring), today=shop.now.date())
 
+    async def reopen() -> None:
+        await shop.recompute()
+        # Opened and closed again and again, a batch would leave more dead entries in the index each time.
+        await shop.outside_transaction("VACUUM discounts")
+
     async def floor() -> float:
         scanned = await timed(shop.execute(SCAN_AND_JOIN, today=shop.now.date()))
         writes = (DELETE_DISCOUNTS, insert_decisions("closed"))
         wrote = await timed(shop.execute(*writes, today=shop.now.date(), now=shop.now))
-        await shop.recompute()
+        await reopen()
         return scanned + wrote
 
     async def clean_up() -> None:
@@ -61,7 +66,7 @@ async def cleanup(shop: Shop, *, rounds: int) -> Comparison:
 
     async def ours() -> float:
         taken = await timed(clean_up())
-        await shop.recompute()
+        await reopen()
         return taken
 
     compared = await Comparison("cleanup", shop.batches, _LIMIT).measure(rounds, ours=ours, floor=floor)
