@@ -7,18 +7,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.domain.prior_price import PRIOR_PRICE_WINDOW
 
-# Most nights nothing is that old, and no discount has to be looked at to know it.
+_HAS_OLD = text(
+    """
+    SELECT EXISTS (SELECT FROM base_prices WHERE valid_from <= CAST(:instant AS timestamptz))
+        OR EXISTS (SELECT FROM deleted_batches WHERE deleted_at <= CAST(:instant AS timestamptz))
+    """
+)
 # The last row of a deleted product holds no price.
 _DELETE = text(
     """
-    WITH due AS MATERIALIZED (
-        SELECT EXISTS (SELECT FROM base_prices WHERE valid_from <= CAST(:instant AS timestamptz))
-            OR EXISTS (SELECT FROM deleted_batches WHERE deleted_at <= CAST(:instant AS timestamptz)) AS found
-    ), retention AS MATERIALIZED (
+    WITH retention AS MATERIALIZED (
         SELECT least(CAST(:instant AS timestamptz), min(opened_at) - CAST(:window AS interval)) AS instant
         FROM discounts
-        WHERE (SELECT found FROM due)
-        HAVING (SELECT found FROM due)
     ), deleted AS (
         DELETE FROM base_prices AS ended
         USING retention
@@ -46,5 +46,8 @@ async def drop_base_prices_before(session: AsyncSession, *, instant: datetime) -
     Keeps what is in force, and whatever the prior price of an open discount may be found in: the 30 days
     before it opened, however long ago that was.
     """
+    # Most nights nothing is that old, and no discount has to be looked at to know it.
+    if not (await session.execute(_HAS_OLD, {"instant": instant})).scalar_one():
+        return 0
     deleted = await session.execute(_DELETE, {"instant": instant, "window": PRIOR_PRICE_WINDOW})
     return int(deleted.scalar_one())
