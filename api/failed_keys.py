@@ -5,10 +5,10 @@ from collections import OrderedDict
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final
 
-from arq.connections import ArqRedis
 from redis.exceptions import RedisError
 
 from flexiprice.errors import TooManyWrongKeys
+from flexiprice.jobs.arq import ArqRedis
 from flexiprice.jobs.keys import failed_keys_key
 from flexiprice.jobs.redis import UNAVAILABLE
 from flexiprice.jobs.redis_replies import sentence_of

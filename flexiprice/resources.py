@@ -6,12 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
-from arq.connections import ArqRedis
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from flexiprice.db.engine import create_engine
 from flexiprice.db.work import Work
 from flexiprice.errors import RedisUnavailable
+from flexiprice.jobs.arq import ArqRedis
 from flexiprice.jobs.client import TaskQueue
 from flexiprice.jobs.redis import create_redis, redis_errors
 from flexiprice.settings import Settings

@@ -2,8 +2,6 @@
 
 from datetime import timedelta
 
-from arq.connections import ArqRedis
-from arq.utils import to_unix_ms
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -27,6 +25,7 @@ from flexiprice.db.migrate import is_current
 from flexiprice.db.partitions import count_missing_partitions
 from flexiprice.db.probe import limit_waits, require_writable
 from flexiprice.errors import DatabaseUnavailable, FlexiPriceError, InvalidSettings, RedisUnavailable
+from flexiprice.jobs.arq import ArqRedis, to_unix_ms
 from flexiprice.jobs.broker_info import (
     BrokerRisk,
     find_broker_info,

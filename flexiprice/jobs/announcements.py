@@ -5,11 +5,11 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager, suppress
 from typing import Any, Final, cast
 
-from arq.connections import ArqRedis
 from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
 from flexiprice.jobs import keys
+from flexiprice.jobs.arq import ArqRedis
 from flexiprice.jobs.ending import cancelled
 from flexiprice.jobs.redis import UNAVAILABLE
 from flexiprice.jobs.redis_replies import sentence_of

@@ -3,9 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from arq.jobs import DeserializationError, deserialize_job_raw, deserialize_result
-
 from flexiprice.jobs import codec, keys
+from flexiprice.jobs.arq import DeserializationError, deserialize_job_raw, deserialize_result
 from flexiprice.jobs.client import TaskQueue
 from flexiprice.jobs.masking import masked
 from flexiprice.jobs.redis import redis_errors

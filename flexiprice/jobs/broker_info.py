@@ -11,10 +11,9 @@ from enum import StrEnum
 from time import perf_counter
 from typing import Any, Final, cast
 
-from arq.connections import ArqRedis
-
 from flexiprice.errors import InvalidSettings
 from flexiprice.jobs import keys
+from flexiprice.jobs.arq import ArqRedis
 from flexiprice.jobs.redis import redis_errors
 from flexiprice.jobs.redis_replies import RedisRefusal
 from flexiprice.jobs.traces import text

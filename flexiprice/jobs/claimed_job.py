@@ -5,10 +5,8 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Final, cast
 
-from arq.connections import ArqRedis
-from arq.utils import to_unix_ms
-
 from flexiprice.jobs import keys
+from flexiprice.jobs.arq import ArqRedis, to_unix_ms
 from flexiprice.jobs.bad_entries import DROP_FIELD
 from flexiprice.jobs.keys import whole_number
 from flexiprice.jobs.traces import text

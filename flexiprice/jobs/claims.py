@@ -10,11 +10,8 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Final, cast
 
-from arq.connections import ArqRedis
-from arq.constants import in_progress_key_prefix, job_key_prefix, retry_key_prefix
-from arq.utils import to_ms
-
 from flexiprice.jobs import keys
+from flexiprice.jobs.arq import ArqRedis, in_progress_key_prefix, job_key_prefix, retry_key_prefix, to_ms
 from flexiprice.jobs.claim_scripts import CLAIM, LOOKED_AT
 from flexiprice.jobs.claimed_job import ClaimedJob
 from flexiprice.jobs.dead_letter_notes import NO_DEAD_LETTER, DeadLetterNote

@@ -7,13 +7,11 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import uuid4
 
-from arq.connections import ArqRedis
-from arq.utils import to_unix_ms
-
 from flexiprice.domain.run import RunTrigger
 from flexiprice.errors import NotFound
 from flexiprice.jobs import keys
 from flexiprice.jobs.announcements import Announcements
+from flexiprice.jobs.arq import ArqRedis, to_unix_ms
 from flexiprice.jobs.declarations import TaskArguments, TaskDeclaration
 from flexiprice.jobs.enqueueing import (
     MAX_JOB_ID_LENGTH,

@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, cast
 
-from arq.connections import ArqRedis
-
 from flexiprice.errors import CorruptMessage, FlexiPriceError
 from flexiprice.jobs import codec, keys
+from flexiprice.jobs.arq import ArqRedis
 from flexiprice.jobs.bad_entries import BadEntry, named, read_bad_entry, shown_name
 from flexiprice.jobs.client import TaskQueue
 from flexiprice.jobs.dead_letter_notes import DeadLetterReason

@@ -9,10 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, cast
 
-from arq.connections import ArqRedis
-from arq.jobs import DeserializationError, deserialize_job_raw
-
 from flexiprice.jobs import codec, keys
+from flexiprice.jobs.arq import ArqRedis, DeserializationError, deserialize_job_raw
 from flexiprice.jobs.bad_entries import GUARDED_CALLS, shown_name
 from flexiprice.jobs.enqueueing import can_be_job_id
 from flexiprice.jobs.redis import redis_errors

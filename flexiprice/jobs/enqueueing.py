@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, cast
 
-from arq.connections import ArqRedis
-from arq.jobs import serialize_job
-from arq.utils import timestamp_ms, to_ms
 from redis.typing import EncodableT
 
 from flexiprice.errors import Conflict, InvalidInput, QueueFull
 from flexiprice.jobs import codec, keys
+from flexiprice.jobs.arq import ArqRedis, serialize_job, timestamp_ms, to_ms
 from flexiprice.jobs.origin import JobOrigin
 from flexiprice.jobs.redis import redis_errors
 from flexiprice.jobs.scripts import ENQUEUE

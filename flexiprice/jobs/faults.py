@@ -9,10 +9,8 @@ import traceback
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from arq.jobs import DeserializationError, SerializationError
-from arq.worker import JobExecutionFailed
-
 from flexiprice.errors import FlexiPriceError, RemoteError
+from flexiprice.jobs.arq import DeserializationError, JobExecutionFailed, SerializationError
 from flexiprice.telemetry import without_secrets
 
 _MESSAGE_LIMIT: Final = 2_000

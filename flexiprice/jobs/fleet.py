@@ -10,12 +10,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, cast
 
-from arq.connections import ArqRedis
-from arq.utils import to_ms
 from pydantic import TypeAdapter, ValidationError
 
 from flexiprice.errors import CorruptMessage
 from flexiprice.jobs import codec, keys
+from flexiprice.jobs.arq import ArqRedis, to_ms
 from flexiprice.jobs.fleet_scripts import HEARTBEAT, WITHDRAW
 from flexiprice.jobs.loss_scripts import EXONERATION_KEPT
 from flexiprice.jobs.redis import redis_errors

@@ -7,7 +7,7 @@ and `arq:in-progress:<id>` while it runs. What arq forgets and a status must tel
 from datetime import UTC, datetime
 from typing import Final
 
-from arq.constants import (
+from flexiprice.jobs.arq import (
     abort_jobs_ss,
     default_queue_name,
     in_progress_key_prefix,
@@ -15,7 +15,6 @@ from arq.constants import (
     result_key_prefix,
     retry_key_prefix,
 )
-
 from flexiprice.settings import Queue
 
 # arq's default queue, into which plain arq clients enqueue; workers route its jobs to their tasks' queues.

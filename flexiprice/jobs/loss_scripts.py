@@ -9,9 +9,8 @@ one; after another loss, or one alone, it is for good.
 from datetime import timedelta
 from typing import Final
 
-from arq.utils import to_ms
-
 from flexiprice.jobs import keys
+from flexiprice.jobs.arq import to_ms
 from flexiprice.jobs.bad_entries import GUARDED_CALLS
 
 ALONE_AT_FIRST: Final = timedelta(seconds=3)

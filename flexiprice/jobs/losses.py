@@ -11,10 +11,8 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Final, cast
 
-from arq.connections import ArqRedis
-from arq.utils import to_ms
-
 from flexiprice.jobs import keys
+from flexiprice.jobs.arq import ArqRedis, to_ms
 from flexiprice.jobs.claimed_job import ClaimedJob
 from flexiprice.jobs.loss_scripts import EXONERATE, EXONERATION_KEPT
 

@@ -6,9 +6,8 @@ part ended is kept in a hash, in the step that ends it and once only; the last t
 
 from typing import Final
 
-from arq.constants import default_queue_name, job_key_prefix
-
 from flexiprice.jobs import keys
+from flexiprice.jobs.arq import default_queue_name, job_key_prefix
 from flexiprice.jobs.bad_entries import GUARDED_CALLS
 
 _NAMES: Final = {

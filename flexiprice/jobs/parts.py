@@ -5,10 +5,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final, cast
 
-from arq.connections import ArqRedis
-from arq.utils import to_unix_ms
-
 from flexiprice.jobs import keys
+from flexiprice.jobs.arq import ArqRedis, to_unix_ms
 from flexiprice.jobs.part_scripts import BEGIN_PARTS
 from flexiprice.jobs.redis import redis_errors
 from flexiprice.jobs.status import JobStatus, JobTraces, read_status

@@ -5,7 +5,6 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar, cast
 
-from arq.connections import ArqRedis
 from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from redis.asyncio.retry import Retry
@@ -17,6 +16,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from flexiprice.errors import InvalidSettings, RedisUnavailable
 from flexiprice.jobs import codec
+from flexiprice.jobs.arq import ArqRedis
 from flexiprice.jobs.redis_replies import (
     CLUSTER_REFUSED,
     SENTINEL_REFUSED,

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
-from arq.connections import ArqRedis
 from redis.asyncio.client import Pipeline
 from redis.exceptions import ResponseError
 
+from flexiprice.jobs.arq import ArqRedis
 from flexiprice.jobs.bad_entries import SET_ASIDE, shown_name
 from flexiprice.telemetry import get_logger
 

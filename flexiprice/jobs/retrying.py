@@ -5,11 +5,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from arq.jobs import DeserializationError, JobDef, deserialize_job, deserialize_result
-
 from flexiprice.domain.run import RunTrigger
 from flexiprice.errors import QueueFull
 from flexiprice.jobs import codec, keys
+from flexiprice.jobs.arq import DeserializationError, JobDef, deserialize_job, deserialize_result
 from flexiprice.jobs.client import Call, TaskQueue, can_be_job_id
 from flexiprice.jobs.dead_letters import find_body, remove_dead_letters
 from flexiprice.jobs.origin import JobOrigin

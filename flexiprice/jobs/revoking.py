@@ -9,13 +9,12 @@ from enum import StrEnum
 from typing import Any, Final, cast
 from uuid import uuid4
 
-from arq.jobs import DeserializationError, deserialize_job_raw, serialize_result
-from arq.utils import to_ms, to_unix_ms
 from redis.typing import EncodableT
 
 from flexiprice.domain.run import RunState
 from flexiprice.errors import JobRevoked, NotFound
 from flexiprice.jobs import codec, keys
+from flexiprice.jobs.arq import DeserializationError, deserialize_job_raw, serialize_result, to_ms, to_unix_ms
 from flexiprice.jobs.client import TaskQueue, can_be_job_id
 from flexiprice.jobs.ending import cancelled
 from flexiprice.jobs.operation_scripts import REVOKE

@@ -7,9 +7,6 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from arq.jobs import DeserializationError, JobResult, deserialize_result
-from arq.worker import JobExecutionFailed
-
 from flexiprice.errors import (
     CorruptMessage,
     FlexiPriceError,
@@ -19,6 +16,7 @@ from flexiprice.errors import (
     TimeLimitExceeded,
 )
 from flexiprice.jobs import codec
+from flexiprice.jobs.arq import DeserializationError, JobExecutionFailed, JobResult, deserialize_result
 from flexiprice.jobs.keys import find_instant
 from flexiprice.jobs.origin import UNKNOWN_ORIGIN, JobOrigin
 from flexiprice.jobs.progress import Progress, read_progress

@@ -3,11 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from arq.connections import ArqRedis
-from arq.jobs import DeserializationError, deserialize_job
-from arq.utils import to_unix_ms
-
 from flexiprice.jobs import codec, keys
+from flexiprice.jobs.arq import ArqRedis, DeserializationError, deserialize_job, to_unix_ms
 from flexiprice.jobs.redis import redis_errors
 from flexiprice.jobs.status import JobTraces
 from flexiprice.settings import Queue

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from typing import Any, Final, cast
 from uuid import UUID
 
-from arq.connections import ArqRedis
-
 from flexiprice.domain.run import RunState
 from flexiprice.errors import CorruptMessage
 from flexiprice.jobs import codec, keys
+from flexiprice.jobs.arq import ArqRedis
 from flexiprice.jobs.fleet_scripts import ALL_TOLD
 from flexiprice.settings import Queue
 

@@ -5,8 +5,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NoReturn
 
-from arq.connections import RedisSettings
-
+from flexiprice.jobs.arq import RedisSettings
 from flexiprice.jobs.redis_url import connection_options, sentinel_options
 from flexiprice.settings import Settings
 

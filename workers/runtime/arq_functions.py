@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from arq.worker import Function
-
+from flexiprice.jobs.arq import Function
 from flexiprice.jobs.declarations import TaskArguments
 from flexiprice.settings import Settings
 from workers.runtime.task import Task

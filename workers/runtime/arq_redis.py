@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
-from arq.connections import ArqRedis
 from redis.asyncio.client import Pipeline
 from redis.exceptions import NoScriptError
 
+from flexiprice.jobs.arq import ArqRedis
 from flexiprice.jobs.redis_replies import RedisRefusal
 from flexiprice.jobs.repairing import RepairingRedis
 from workers.runtime.patience import AWAY, Patience, refuse

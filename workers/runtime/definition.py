@@ -5,11 +5,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from arq.jobs import DeserializationError, deserialize_job_raw, serialize_result
-from arq.utils import to_unix_ms
-
 from flexiprice.domain.run import RunState
 from flexiprice.jobs import codec, keys
+from flexiprice.jobs.arq import DeserializationError, deserialize_job_raw, serialize_result, to_unix_ms
 from flexiprice.jobs.claimed_job import ClaimedJob
 from flexiprice.jobs.origin import JobOrigin
 from flexiprice.jobs.untold_runs import UntoldRun

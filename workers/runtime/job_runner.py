@@ -4,12 +4,10 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from arq.jobs import DeserializationError
-from arq.worker import JobExecutionFailed
-
 from flexiprice.domain.run import RunState
 from flexiprice.errors import CorruptMessage, InvalidInput
 from flexiprice.jobs import codec
+from flexiprice.jobs.arq import DeserializationError, JobExecutionFailed
 from flexiprice.jobs.claimed_job import ClaimedJob
 from flexiprice.jobs.claims import JobClaims
 from flexiprice.jobs.dead_letter_notes import (

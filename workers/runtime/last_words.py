@@ -7,9 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from arq.connections import ArqRedis
-from arq.jobs import DeserializationError, JobResult, deserialize_job, deserialize_result
-from arq.utils import to_unix_ms
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
@@ -17,6 +14,14 @@ from flexiprice.db.database_clock import database_now
 from flexiprice.db.engine import database_errors
 from flexiprice.errors import DatabaseUnavailable, RemoteError
 from flexiprice.jobs import codec, keys
+from flexiprice.jobs.arq import (
+    ArqRedis,
+    DeserializationError,
+    JobResult,
+    deserialize_job,
+    deserialize_result,
+    to_unix_ms,
+)
 from flexiprice.jobs.faults import TRACEBACK_NOTE
 from flexiprice.jobs.masking import masked_text
 from flexiprice.jobs.origin import JobOrigin

@@ -6,10 +6,10 @@ from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import Final
 
-from arq.connections import ArqRedis
 from redis.exceptions import RedisError
 
 from flexiprice.jobs import keys
+from flexiprice.jobs.arq import ArqRedis
 from flexiprice.jobs.ending import cancelled
 from flexiprice.jobs.progress import Progress, write_progress
 from flexiprice.jobs.redis import UNAVAILABLE

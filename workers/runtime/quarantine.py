@@ -3,9 +3,8 @@
 from collections.abc import Awaitable
 from typing import Final, cast
 
-from arq.connections import ArqRedis
-
 from flexiprice.jobs import keys
+from flexiprice.jobs.arq import ArqRedis
 from flexiprice.jobs.claimed_job import ClaimedJob
 from flexiprice.telemetry import get_logger
 

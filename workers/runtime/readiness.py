@@ -3,7 +3,6 @@
 import asyncio
 from typing import Final
 
-from arq.connections import ArqRedis
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from flexiprice.db.database_clock import database_now
@@ -11,6 +10,7 @@ from flexiprice.db.engine import database_errors
 from flexiprice.db.migrate import is_current
 from flexiprice.db.partitions import ensure_partitions
 from flexiprice.errors import DatabaseUnavailable, InvalidSettings
+from flexiprice.jobs.arq import ArqRedis
 from flexiprice.jobs.broker_info import BrokerRisk, find_broker_info, probe_publishing
 from flexiprice.telemetry import get_logger
 from workers.runtime.patience import Patience

@@ -4,14 +4,13 @@ import asyncio
 from datetime import datetime, timedelta
 from typing import Final
 
-from arq.connections import ArqRedis
-from arq.utils import to_unix_ms
 from sqlalchemy.exc import DBAPIError
 
 from flexiprice.db.engine import database_errors
 from flexiprice.domain.run import RunState
 from flexiprice.errors import DatabaseUnavailable, WorkerLost
 from flexiprice.jobs import keys
+from flexiprice.jobs.arq import ArqRedis, to_unix_ms
 from flexiprice.jobs.claimed_job import ClaimedJob, jobs_running_on
 from flexiprice.jobs.claims import JobClaims
 from flexiprice.jobs.dead_letter_notes import DeadLetterNote, DeadLetterReason

@@ -5,10 +5,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from arq.connections import ArqRedis
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from flexiprice.jobs.announcements import Announcements
+from flexiprice.jobs.arq import ArqRedis
 from flexiprice.jobs.client import TaskQueue
 from flexiprice.jobs.fleet_snapshot import take_snapshot
 from flexiprice.jobs.server_clock import ServerClock

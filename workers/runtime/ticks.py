@@ -5,11 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, cast
 
-from arq.cron import CronJob
-from arq.jobs import Job
-from arq.utils import to_unix_ms
-
 from flexiprice.jobs import keys
+from flexiprice.jobs.arq import CronJob, Job, to_unix_ms
 from flexiprice.jobs.client import EnqueuedJob, TaskQueue
 from flexiprice.jobs.declarations import Schedule
 from flexiprice.jobs.fleet import PublishedSchedule
