@@ -11,13 +11,9 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import parse_qsl, quote, urlencode
 
+from flexiprice.url_credentials import ENCODING, require_encoded_credentials
+
 _EXAMPLE: Final = "must look like postgresql://user:password@host:5432/database"
-_ESCAPE: Final = (
-    "a user or password with one of #, /, ?, @ or % must write it as %23, %2F, %3F, %40 or %25 in the URL"
-)
-_SHAPE: Final = re.compile(r"(?P<authority>[^/?]*)(?P<path>/[^?]*)?(?:\?(?P<query>.*))?", re.DOTALL)
-_HOST: Final = re.compile(r"(?:\[[0-9a-f:.]+\]|[^:\[\]]*)(?::[0-9]{1,5})?", re.IGNORECASE | re.ASCII)
-_NO_ESCAPE: Final = re.compile(r"%(?![0-9a-fA-F]{2})")
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,40}", re.ASCII)
 
 FILES: Final = ("sslrootcert", "sslcert", "sslkey", "sslcrl", "passfile")
@@ -91,18 +87,13 @@ def read_database_url(url: str) -> DatabaseAddress:
     scheme, separator, rest = url.partition("://")
     if scheme not in {"postgresql", "postgres", "postgresql+asyncpg"} or not separator or not rest:
         raise ValueError(_EXAMPLE)
-    parts = _SHAPE.fullmatch(rest)
-    if parts is None or "#" in rest:
-        raise ValueError(_ESCAPE)
-    authority, path, query = parts["authority"], parts["path"] or "", parts["query"] or ""
-    if authority.count("@") > 1 or "@" in path or "@" in query or _NO_ESCAPE.search(rest):
-        raise ValueError(_ESCAPE)
-    if not all(_HOST.fullmatch(host) for host in authority.rpartition("@")[2].split(",")):
-        raise ValueError(f"{_EXAMPLE}; {_ESCAPE}")
+    require_encoded_credentials(url)
+    before_query, _, query = rest.partition("?")
+    authority, slash, path = before_query.partition("/")
     given = _parameters(query)
     kept = {name: value for name, value in given.items() if name in _OF_THE_DRIVER}
     return DatabaseAddress(
-        url=f"postgresql://{authority}{path}{'?' if kept else ''}{urlencode(kept, quote_via=quote)}",
+        url=f"postgresql://{authority}{slash}{path}{'?' if kept else ''}{urlencode(kept, quote_via=quote)}",
         session={_OF_THE_SESSION[name]: value for name, value in given.items() if name in _OF_THE_SESSION},
         connect_timeout=_seconds(given.get("connect_timeout", "")),
         behind_pooler=given.get("pgbouncer", "").lower() == "true",
@@ -124,7 +115,7 @@ def _parameters(query: str) -> Mapping[str, str]:
 
 def _refusal(name: str) -> str:
     if not _NAME.fullmatch(name):
-        return f"there is something behind the ? that is no parameter; {_ESCAPE}"
+        return f"there is something behind the ? that is no parameter; {ENCODING}"
     instead = _INSTEAD.get(
         name, "leave it out; what the server knows as a setting is options=-c%20name%3Dvalue"
     )

@@ -12,15 +12,13 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import NoDecode
 
 from flexiprice.database_url import read_database_url
+from flexiprice.url_credentials import require_encoded_credentials
 
 # ISO 4217 currencies whose minor unit is not a hundredth.
 _NOT_TWO_DECIMALS: Final = frozenset(
     "BHD BIF CLP CLF DJF GNF IQD ISK JOD JPY KMF KRW KWD LYD OMR "
     "PYG RWF TND UGX UYI UYW VND VUV XAF XOF XPF".split()
 )
-# What a URL names between user and path: hosts with their ports, by comma.
-_HOSTS: Final = re.compile(r"(?:(?:\[[0-9A-Fa-f:.]+\]|[^:\[\],@\s]+)(?::[0-9]{1,5})?(?:,|$))+", re.ASCII)
-_BROKEN_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _DATABASE_PATH: Final = re.compile(r"/?|/[0-9]{1,9}/?", re.ASCII)
 _ORIGIN: Final = re.compile(
     r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?", re.IGNORECASE | re.ASCII
@@ -49,29 +47,6 @@ def _redis_url(url: SecretStr) -> SecretStr:
     if text.startswith(("redis://", "rediss://")) and not _DATABASE_PATH.fullmatch(path):
         raise ValueError("the database after the host must be a number: redis://host:6379/0")
     return url
-
-
-def require_encoded_credentials(url: str, *, has_host: bool = True) -> None:
-    """Makes sure that no character of user or password ends them early, as `#` in `user:sec#ret@host` does.
-
-    Args:
-        url: with its scheme.
-        has_host: whether a host follows user and password; a path follows at once where none does.
-
-    Raises:
-        ValueError: one does; the message tells no part of the URL.
-    """
-    rest = url.partition("://")[2]
-    authority = re.split("[/?#]", rest, maxsplit=1)[0]
-    user_info, at_sign, hosts = authority.rpartition("@")
-    beyond = rest[len(authority) :]
-    is_odd = bool(hosts and not _HOSTS.fullmatch(hosts)) if has_host else bool(hosts)
-    is_cut = not at_sign and "@" in beyond and (has_host or "@" in beyond.partition("?")[2])
-    if is_odd or is_cut or "#" in rest or set("@[]") & set(user_info) or _BROKEN_ESCAPE.search(rest):
-        raise ValueError(
-            "cannot be read as a URL: in user, password and options, "
-            "#, /, ?, @ and % must be written %23, %2F, %3F, %40 and %25"
-        )
 
 
 def _long_enough(key: SecretStr) -> SecretStr:

@@ -69,7 +69,7 @@ def test_a_password_with_such_a_mark_says_how_to_write_it_and_tells_no_part_of_i
     with pytest.raises(InvalidSettings) as refused:
         load_settings(env_files=(), database_url=f"postgresql://shop:{password}@db.internal/shop")
     told = str(refused.value)
-    assert "%23, %2F, %3F, %40 or %25" in told
+    assert "%23, %2F, %3F, %40 and %25" in told
     assert not [part for part in ("sec", "ret", "db.internal", "shop") if part in told], told
 
 
