@@ -7,6 +7,8 @@ from fastapi import FastAPI, Request, Response
 from starlette.responses import HTMLResponse
 from starlette.staticfiles import StaticFiles
 
+from api.paths import address
+
 PATH: Final = "/docs"
 _PAGE: Final = """<!DOCTYPE html>
 <html lang="en">
@@ -46,11 +48,11 @@ def add_docs(app: FastAPI) -> None:
     """Adds the page and its files; they are those of Swagger UI, out of a wheel."""
 
     async def page(request: Request) -> Response:
-        root = str(request.scope.get("root_path", ""))
+        root = address(request, "")
         return HTMLResponse(_PAGE.format(root=root), headers={"Content-Security-Policy": _POLICY})
 
     async def start(request: Request) -> Response:
-        where = json.dumps(f"{request.scope.get('root_path', '')}{app.openapi_url}")
+        where = json.dumps(address(request, str(app.openapi_url)))
         return Response(_START % where, media_type="text/javascript")
 
     app.add_api_route(PATH, page, include_in_schema=False)

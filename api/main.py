@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from typing import Final
 
 from fastapi import APIRouter, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
@@ -40,6 +41,7 @@ from api.routers import (
 from api.security import LOOPBACK_IS_OPEN, KeyGuard, key_documentation
 from api.security_headers import SecurityHeaders
 from api.transactions import Transactions
+from api.url_prefix import UrlPrefix
 from flexiprice.db.pool_use import pool_use
 from flexiprice.errors import InvalidSettings
 from flexiprice.metrics import Metrics
@@ -47,6 +49,8 @@ from flexiprice.resources import open_resources, require_usable_redis
 from flexiprice.settings import Settings, load_settings
 from flexiprice.telemetry import configure_logging, get_logger
 
+# Of all paths that this program serves.
+_FIRST_SEGMENTS: Final = frozenset({"api", "docs", "openapi.json", "metrics"})
 _log = get_logger(__name__)
 
 
@@ -129,6 +133,7 @@ def _surround(app: FastAPI, settings: Settings) -> None:
     app.add_middleware(SecurityHeaders, private_prefix=ADMIN)
     if settings.trusted_proxies:
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))
+    app.add_middleware(UrlPrefix, prefix=settings.url_prefix, own=_FIRST_SEGMENTS)
 
 
 def _admin() -> APIRouter:

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
 
+from api.paths import route_path
 from api.schemas.problem import FieldError, Problem
 from flexiprice.db.sqlstate import BAD_VALUE, sqlstate_of
 from flexiprice.errors import FlexiPriceError, InvalidPolicy, TooManyWrongKeys
@@ -112,7 +113,7 @@ async def _answer(request: Request, error: Exception) -> Response:
 
 def _methods_at(request: Request) -> set[str]:
     app: FastAPI = request.app
-    path = str(request.scope["path"]).removeprefix(str(request.scope.get("root_path", "")))
+    path = route_path(request.scope)
     # A path that is documented as it is has its own methods, though another's placeholder would match it.
     if (documented := app.openapi()["paths"].get(path)) is not None:
         return {method.upper() for method in documented}

@@ -10,6 +10,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.paths import route_path
 from api.problems import unexpected_problem
 from api.scopes import holder_in
 from flexiprice.telemetry import get_logger
@@ -60,7 +61,8 @@ class RequestContext:
                 await unexpected_problem()(scope, receive, send_with_id)
             finally:
                 milliseconds = round((time.perf_counter() - began_at) * 1000, 1)
-                quiet = scope["path"].endswith("/health/live") or scope["path"].startswith(self._quiet)
+                path = route_path(scope)
+                quiet = path.endswith("/health/live") or path.startswith(self._quiet)
                 level = _log.debug if quiet else _log.info
                 level(
                     "request",

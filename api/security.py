@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as AsgiScope
 
 from api.key_check import KeyCheck
+from api.paths import route_path
 from api.problems import ProblemResponse, problem_of
 from api.scopes import set_holder
 from flexiprice.domain.access import Scope
@@ -64,7 +65,7 @@ class KeyGuard:
         await self._app(scope, receive, send)
 
     def _guards(self, scope: AsgiScope) -> bool:
-        path = str(scope["path"]).removeprefix(str(scope.get("root_path", "")))
+        path = route_path(scope)
         return any(path == prefix or path.startswith(f"{prefix}/") for prefix in self._prefixes)
 
     async def _refusal(self, scope: AsgiScope) -> ProblemResponse | None:

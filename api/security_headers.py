@@ -4,6 +4,8 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.paths import route_path
+
 _Headers = tuple[tuple[bytes, bytes], ...]
 _ALWAYS: Final[_Headers] = (
     # An answer is not a page: if a browser shows it as one, nothing in it is loaded or run.
@@ -30,7 +32,7 @@ class SecurityHeaders:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        path = str(scope["path"]).removeprefix(str(scope.get("root_path", "")))
+        path = route_path(scope)
         added = _ALWAYS
         if scope.get("scheme") == "https":
             added += _BY_TLS

@@ -20,6 +20,7 @@ _NOT_TWO_DECIMALS: Final = frozenset(
     "PYG RWF TND UGX UYI UYW VND VUV XAF XOF XPF".split()
 )
 _DATABASE_PATH: Final = re.compile(r"/?|/[0-9]{1,9}/?", re.ASCII)
+_URL_PREFIX: Final = re.compile(r"(?:/[A-Za-z0-9._~-]+)*", re.ASCII)
 _ORIGIN: Final = re.compile(
     r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?", re.IGNORECASE | re.ASCII
 )
@@ -114,6 +115,13 @@ def _origin(text: str) -> str:
     return text.lower()
 
 
+def _url_prefix(text: str) -> str:
+    prefix = text.rstrip("/")
+    if not _URL_PREFIX.fullmatch(prefix) or any(part in {".", ".."} for part in prefix.split("/")):
+        raise ValueError("must be a path of letters, digits, -, _, . and ~, such as /shop or /tools/prices")
+    return prefix
+
+
 ApiKey = Annotated[SecretStr, AfterValidator(_long_enough)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
 RedisUrl = Annotated[SecretStr, AfterValidator(_redis_url)]
@@ -123,3 +131,4 @@ Currency = Annotated[str, BeforeValidator(upper), Field(pattern=r"^[A-Z]{3}$"), 
 Duration = Annotated[timedelta, BeforeValidator(_seconds)]
 Networks = Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], NoDecode, BeforeValidator(split)]
 Origins = Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(split)]
+UrlPrefix = Annotated[str, AfterValidator(_url_prefix)]

@@ -27,6 +27,7 @@ from flexiprice.setting_values import (
     Origins,
     RedisUrl,
     TimeZoneName,
+    UrlPrefix,
     split,
     upper,
 )
@@ -108,6 +109,11 @@ class Settings(BaseSettings):
         default=(),
         description="addresses or networks of reverse proxies, by comma, whose `X-Forwarded-For` and "
         "`X-Forwarded-Proto` are believed",
+    )
+    url_prefix: UrlPrefix = Field(
+        default="",
+        description="path under which a reverse proxy serves API or monitor, such as `/shop`; whether the "
+        "proxy strips it or passes it on",
     )
     cors_origins: Origins = Field(
         default=(),

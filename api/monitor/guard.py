@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.monitor.leash import while_let_in
 from api.monitor.monitor import Monitor
 from api.monitor.viewer import Viewer
+from api.paths import route_path
 from api.scopes import set_holder
 from flexiprice.services.key_ring import KeyHolder
 from flexiprice.telemetry import get_logger
@@ -18,6 +19,7 @@ LOGIN: Final = "/login"
 # What may be seen before the login: the login itself, how it looks, and whether the process lives.
 _OPEN: Final = frozenset({LOGIN, "/health/live", "/favicon.ico"})
 _OPEN_FOLDER: Final = "/assets/"
+_READS: Final = ("GET", "HEAD")
 # Where an open page goes on receiving, by web socket or by requests that are held.
 _LASTING: Final = "/_nicegui_ws"
 _CONTENT: Final = (
@@ -48,6 +50,10 @@ HEADERS: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
+_FOREIGN: Final = (
+    "A page of another site may not use this. If this is the monitor's own page, the proxy before it does "
+    "not hand on its name: nginx does with `proxy_set_header Host $http_host;`."
+)
 _log = get_logger(__name__)
 
 
@@ -67,7 +73,7 @@ class Guard:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers.update(HEADERS)
-                if scope["path"] == LOGIN:
+                if route_path(scope) == LOGIN:
                     headers["Content-Security-Policy"] = _LOGIN_CONTENT
             await send(message)
 
@@ -75,7 +81,7 @@ class Guard:
         if refusal is None:
             viewer: Viewer | None = scope["state"]["viewer"]
             monitor: Monitor = scope["state"]["monitor"]
-            if viewer is not None and str(scope["path"]).startswith(_LASTING):
+            if viewer is not None and route_path(scope).startswith(_LASTING):
                 await while_let_in(self._app, monitor.access, viewer, scope, receive, send_with_headers)
             else:
                 await self._app(scope, receive, send_with_headers)
@@ -86,11 +92,13 @@ class Guard:
             await refusal(scope, receive, send_with_headers)
 
     async def _refusal(self, scope: Scope) -> Response | None:
-        path = str(scope["path"])
+        path = route_path(scope)
         monitor: Monitor = scope["state"]["monitor"]
-        if _is_foreign(Headers(scope=scope)) and (scope["type"] == "websocket" or scope["method"] != "GET"):
+        if _is_foreign(Headers(scope=scope)) and (
+            scope["type"] == "websocket" or scope["method"] not in _READS
+        ):
             _log.warning("refused_foreign_page", path=path)
-            return PlainTextResponse("A page of another site may not use this.", status_code=403)
+            return PlainTextResponse(_FOREIGN, status_code=403)
         viewer = await monitor.access.viewer_of(scope)
         scope["state"]["viewer"] = viewer
         if viewer is not None:
@@ -98,7 +106,7 @@ class Guard:
             set_holder(scope, KeyHolder(viewer.name, ()))
         if viewer is not None or path in _OPEN or path.startswith(_OPEN_FOLDER):
             return None
-        if scope["type"] == "http" and scope["method"] == "GET" and not path.startswith("/_nicegui"):
+        if scope["type"] == "http" and scope["method"] in _READS and not path.startswith("/_nicegui"):
             query = bytes(scope.get("query_string", b"")).decode("latin-1")
             wanted = f"{path}?{query}" if query else path
             suffix = "" if wanted == "/" else f"?next={quote(wanted, safe='')}"

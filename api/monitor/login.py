@@ -11,6 +11,7 @@ from api.monitor.access import COOKIE, SESSION_SECONDS
 from api.monitor.guard import LOGIN
 from api.monitor.monitor import Monitor
 from api.monitor.viewer import Viewer
+from api.paths import address
 from api.security import address_of
 from flexiprice.errors import DatabaseUnavailable, TooManyWrongKeys
 from flexiprice.telemetry import get_logger
@@ -32,7 +33,7 @@ async def show_login(request: Request, next: str = "/", token: str = "") -> Resp
     if token and viewer is None:
         return await _sign_in(request, token, next)
     if viewer is not None:
-        return RedirectResponse(_own(next), status_code=303)
+        return RedirectResponse(address(request, _own(next)), status_code=303)
     return _page(request, next)
 
 
@@ -44,11 +45,11 @@ async def log_in(
 ) -> Response:
     """Lets in whoever has a key."""
     monitor: Monitor = request.state.monitor
-    address = address_of(request.scope)
+    client = address_of(request.scope)
     if not key.strip():
         return _page(request, next, error="Enter a key.", status=401)
     try:
-        opened = await monitor.access.log_in(key, address=address)
+        opened = await monitor.access.log_in(key, address=client)
     except TooManyWrongKeys as refused:
         wait = str(refused.seconds)
         error = f"Too many wrong keys from your address. Try again in {wait} s."
@@ -56,7 +57,7 @@ async def log_in(
     except DatabaseUnavailable:
         return _page(request, next, error=_DATABASE_AWAY, status=503)
     if opened is None:
-        _log.warning("login_refused", address=address)
+        _log.warning("login_refused", address=client)
         error = "That is not a key of this installation that may look (scope read)."
         return _page(request, next, error=error, status=401)
     return _let_in(request, *opened, next)
@@ -78,11 +79,13 @@ async def _sign_in(request: Request, token: str, next_path: str) -> Response:
 
 def _let_in(request: Request, viewer: Viewer, session_id: str, next_path: str) -> Response:
     _log.info("logged_in", address=address_of(request.scope), viewer=viewer.name)
-    response = RedirectResponse(_own(next_path), status_code=303, headers={"Cache-Control": "no-store"})
+    headers = {"Cache-Control": "no-store"}
+    response = RedirectResponse(address(request, _own(next_path)), status_code=303, headers=headers)
     response.set_cookie(
         COOKIE,
         session_id,
         max_age=SESSION_SECONDS,
+        path=address(request, "/"),
         httponly=True,
         samesite="lax",
         secure=request.url.scheme == "https",
@@ -98,8 +101,8 @@ async def log_out(request: Request) -> Response:
     if viewer is not None:
         await monitor.access.log_out(viewer)
         _log.info("logged_out", viewer=viewer.name)
-    response = RedirectResponse(LOGIN, status_code=303)
-    response.delete_cookie(COOKIE)
+    response = RedirectResponse(address(request, LOGIN), status_code=303)
+    response.delete_cookie(COOKIE, path=address(request, "/"))
     return response
 
 
@@ -111,7 +114,7 @@ def _page(
     status: int = 200,
     headers: dict[str, str] | None = None,
 ) -> Response:
-    context = {"next": _own(next_path), "error": error}
+    context = {"next": _own(next_path), "error": error, "root": address(request, "")}
     return _TEMPLATES.TemplateResponse(
         request,
         "login.html",

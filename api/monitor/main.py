@@ -23,10 +23,11 @@ from api.monitor.guard import LOGIN, Guard
 from api.monitor.live import Live
 from api.monitor.login import LOGOUT
 from api.monitor.monitor import Monitor
-from api.monitor.shell import show_not_found
+from api.monitor.shell import SECTIONS, show_not_found
 from api.request_context import RequestContext
 from api.security import LOOPBACK_IS_OPEN
 from api.small_bodies import SmallBodies
+from api.url_prefix import UrlPrefix
 from flexiprice.errors import InvalidSettings
 from flexiprice.jobs.ending import cancelled
 from flexiprice.resources import open_resources, require_usable_redis
@@ -37,6 +38,11 @@ _log = get_logger(__name__)
 
 ASSETS: Final = Path(__file__).parent / "static"
 _PAGES: Final = Path(__file__).parent / "pages"
+# Of all paths that this program serves.
+_FIRST_SEGMENTS: Final = frozenset(
+    {"assets", "health", "favicon.ico", "_nicegui", "_nicegui_ws"}
+    | {path.lstrip("/") for path in (LOGIN, LOGOUT, *(section.path for section in SECTIONS[1:]))}
+)
 # A page loads dozens of them.
 _QUIET: Final = ("/_nicegui/", "/assets/", "/favicon.ico")
 # A tab that slept for so long goes on where it was; after that it loads the page anew by itself.
@@ -82,9 +88,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(RequestContext, quiet=_QUIET)
     if settings.trusted_proxies:
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))
+    app.add_middleware(UrlPrefix, prefix=settings.url_prefix, own=_FIRST_SEGMENTS)
     app.include_router(login.router)
     app.mount("/assets", StaticFiles(directory=ASSETS))
-    app.add_api_route("/health/live", _live, methods=["GET"])
+    app.add_api_route("/health/live", _live, methods=["GET", "HEAD"])
     for module in sorted(_PAGES.glob("[a-z]*.py")):
         import_module(f"api.monitor.pages.{module.stem}")
     nicegui_app.exception_handler(404)(show_not_found)

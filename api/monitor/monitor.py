@@ -8,6 +8,7 @@ from nicegui import ui
 from api.monitor.access import Access
 from api.monitor.live import Live
 from api.monitor.viewer import Viewer
+from api.paths import address
 from flexiprice.domain.run import RunTrigger
 from flexiprice.jobs.origin import JobOrigin
 from flexiprice.resources import Resources
@@ -36,6 +37,11 @@ def current_monitor() -> Monitor:
 def current_viewer() -> Viewer:
     """Who looks at the page that is being built or acted on."""
     return cast("Viewer", ui.context.client.request.state.viewer)
+
+
+def own_address(path: str) -> str:
+    """Where a path of the monitor is for the browser of the page that is being built or acted on."""
+    return address(ui.context.client.request, path)
 
 
 def current_origin() -> JobOrigin:

@@ -10,8 +10,9 @@ from fastapi import Request, Response
 from nicegui import Client, ui
 
 from api.monitor.guard import LOGIN
-from api.monitor.monitor import current_monitor, current_viewer
+from api.monitor.monitor import current_monitor, current_viewer, own_address
 from api.monitor.parts.instants import tell_the_time
+from api.monitor.parts.links import Link, add_style_sheet
 from api.monitor.parts.states import Failure, Placeholder
 from api.monitor.parts.text import Text
 from api.monitor.readings import Snapshot
@@ -123,13 +124,14 @@ def follow(render: Callable[[Snapshot], None]) -> None:
 
 
 def _frame(section: str) -> None:
-    ui.add_head_html('<link rel="stylesheet" href="/assets/monitor.css">')
+    add_style_sheet("monitor")
     tell_the_time(current_monitor().live.now())
     # Before everything that is built here, so that it is the first thing the keyboard reaches.
     ui.add_body_html('<a class="skip" href="#content">Skip to the content</a>')
     with ui.left_drawer(value=None, bordered=True).props("breakpoint=900 width=216").classes("nav") as drawer:
-        with ui.element("a").props("href=/").classes("brand"):
-            ui.element("img").props("src=/assets/favicon.svg alt= width=28 height=28")
+        with Link("/", classes="brand"):
+            icon = own_address("/assets/favicon.svg")
+            ui.element("img").props(f"src={icon} alt= width=28 height=28")
             ui.label("FlexiPrice")
         with ui.element("nav").props("aria-label=Pages"):
             for entry in SECTIONS:
@@ -148,7 +150,7 @@ def _frame(section: str) -> None:
 
 
 def _link(entry: Section, *, is_current: bool) -> None:
-    with ui.element("a").props(f"href={entry.path}").classes("nav-link") as link:
+    with Link(entry.path, classes="nav-link") as link:
         if is_current:
             link.props("aria-current=page")
         ui.icon(entry.icon).props("aria-hidden=true")
@@ -156,7 +158,7 @@ def _link(entry: Section, *, is_current: bool) -> None:
 
 
 def _state_line() -> None:
-    with ui.element("a").props("href=/ role=status aria-live=polite").classes("state-line") as line:
+    with Link("/", classes="state-line").props("role=status aria-live=polite") as line:
         icon = ui.icon("").props("aria-hidden=true")
         label = ui.label().classes("state-text")
     shown: list[object] = []
@@ -194,7 +196,9 @@ def _theme_choice() -> None:
     def choose(theme: str) -> None:
         icon, dark.value = _THEMES[theme]
         button.props(f"icon={icon}")
-        ui.run_javascript(f'document.cookie = "{_THEME}={theme}; path=/; max-age=31536000; samesite=lax"')
+        ui.run_javascript(
+            f'document.cookie = "{_THEME}={theme}; path={own_address("/")}; max-age=31536000; samesite=lax"'
+        )
 
     with (
         ui.button(icon=_THEMES[chosen][0]).props("flat round dense aria-label='Light or dark'") as button,
@@ -214,5 +218,5 @@ def _who() -> None:
     with button, ui.menu(), ui.element("div").classes("who-menu"):
         ui.label(viewer.name).classes("who-name")
         ui.label(rights).classes("quiet")
-        with ui.element("form").props("method=post action=/logout"):
+        with ui.element("form").props(f"method=post action={own_address('/logout')}"):
             Text("button", "Log out", classes="plain-button").props("type=submit")

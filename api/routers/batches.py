@@ -2,12 +2,12 @@
 
 from typing import Annotated, cast
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from api.deps import BatchPath, CategoryFilter, ExpiringFilter, StoreFilter, Transaction, read_as_of
 from api.openapi import problems
 from api.paging import BY_ID, ChangedSince, ChangePage, Cursor, Limit, change_page
-from api.paths import ADMIN
+from api.paths import ADMIN, address
 from api.repricing import NOT_NEEDED, Reprice
 from api.routes import ApiRoute
 from api.schemas.catalogue import BatchChange, BatchShown, ChangedBatch, NewBatch
@@ -51,7 +51,7 @@ async def list_batches(
 
 @router.post("", status_code=201, responses=problems(401, 404, 409, 503))
 async def create_batch(
-    transaction: Transaction, reprice: Reprice, response: Response, body: NewBatch
+    transaction: Transaction, reprice: Reprice, request: Request, response: Response, body: NewBatch
 ) -> ChangedBatch:
     """Creates a batch, which is priced at once."""
     async with transaction() as session:
@@ -64,7 +64,7 @@ async def create_batch(
             quantity=body.quantity,
             now=await database_now(session),
         )
-    response.headers["Location"] = f"{ADMIN}/batches/{batch.batch_id}"
+    response.headers["Location"] = address(request, f"{ADMIN}/batches/{batch.batch_id}")
     return await _priced(batch, reprice)
 
 

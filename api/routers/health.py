@@ -27,12 +27,14 @@ _PATIENCE_SECONDS: Final = 3.0
 _log = get_logger(__name__)
 
 
+@router.head("/live", include_in_schema=False)
 @router.get("/live")
 async def get_liveness() -> Liveness:
     """Whether the process answers; it asks nothing else."""
     return Liveness()
 
 
+@router.head("/ready", include_in_schema=False)
 @router.get(
     "/ready", responses={503: {"model": Readiness, "description": "Something that is needed is not there."}}
 )

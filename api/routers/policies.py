@@ -3,12 +3,12 @@
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from api.deps import Transaction, VersionPath, read_as_of
 from api.openapi import problems
 from api.paging import BY_VERSION, ChangedSince, ChangePage, Cursor, Limit, change_page
-from api.paths import ADMIN
+from api.paths import ADMIN, address
 from api.repricing import NOT_NEEDED, Reprice, Repricer
 from api.routes import ApiRoute
 from api.schemas.policies import ActivatedPolicy, CreatedPolicy, NewPolicy, PolicyShown, PolicySummary
@@ -42,7 +42,9 @@ async def list_policies(
 
 
 @router.post("", status_code=201, responses=problems(401, 503))
-async def create_policy(transaction: Transaction, response: Response, body: NewPolicy) -> CreatedPolicy:
+async def create_policy(
+    transaction: Transaction, request: Request, response: Response, body: NewPolicy
+) -> CreatedPolicy:
     """Stores a policy as the next version, if the linter finds no error; it is not active yet."""
     policy = parse_policy(body.policy)
     # A policy of thousands of rules takes seconds, in which others want to be served.
@@ -52,7 +54,7 @@ async def create_policy(transaction: Transaction, response: Response, body: NewP
         raise InvalidPolicy([Problem(", ".join(error.rules), error.message) for error in errors])
     async with transaction() as session:
         version = await policies.create_policy(session, policy, comment=body.comment)
-    response.headers["Location"] = f"{ADMIN}/policies/{version.version}"
+    response.headers["Location"] = address(request, f"{ADMIN}/policies/{version.version}")
     return CreatedPolicy.of_linted(version, findings)
 
 

@@ -3,12 +3,12 @@
 from typing import Annotated, cast
 from urllib.parse import quote
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from api.deps import CategoryFilter, SkuPath, Transaction, read_as_of
 from api.openapi import problems
 from api.paging import BY_SKU, ChangedSince, ChangePage, Cursor, Limit, change_page
-from api.paths import ADMIN
+from api.paths import ADMIN, address
 from api.repricing import MAX_NAMED_BATCHES, NOT_NEEDED, Reprice
 from api.routes import ApiRoute
 from api.schemas.catalogue import ChangedProduct, NewProduct, ProductChange, ProductShown
@@ -47,7 +47,9 @@ async def list_products(
 
 
 @router.post("", status_code=201, responses=problems(401, 409, 503))
-async def create_product(transaction: Transaction, response: Response, body: NewProduct) -> ProductShown:
+async def create_product(
+    transaction: Transaction, request: Request, response: Response, body: NewProduct
+) -> ProductShown:
     """Creates a product."""
     async with transaction() as session:
         product = await products.create_product(
@@ -58,7 +60,7 @@ async def create_product(transaction: Transaction, response: Response, body: New
             base_price=body.base_price,
             unit_cost=body.unit_cost,
         )
-    response.headers["Location"] = f"{ADMIN}/products/{quote(product.sku, safe='')}"
+    response.headers["Location"] = address(request, f"{ADMIN}/products/{quote(product.sku, safe='')}")
     return ProductShown.of(product)
 
 

@@ -1,11 +1,11 @@
 """`/admin/stores`."""
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 
 from api.deps import StorePath, Transaction, read_as_of
 from api.openapi import problems
 from api.paging import BY_CODE, ChangedSince, ChangePage, Cursor, Limit, change_page
-from api.paths import ADMIN
+from api.paths import ADMIN, address
 from api.repricing import Reprice
 from api.routes import ApiRoute
 from api.schemas.catalogue import ChangedStore, NewStore, StoreChange, StoreShown
@@ -32,11 +32,13 @@ async def list_stores(
 
 
 @router.post("", status_code=201, responses=problems(401, 409, 503))
-async def create_store(transaction: Transaction, response: Response, body: NewStore) -> StoreShown:
+async def create_store(
+    transaction: Transaction, request: Request, response: Response, body: NewStore
+) -> StoreShown:
     """Creates a store."""
     async with transaction() as session:
         store = await stores.create_store(session, code=body.code, time_zone=body.time_zone)
-    response.headers["Location"] = f"{ADMIN}/stores/{store.code}"
+    response.headers["Location"] = address(request, f"{ADMIN}/stores/{store.code}")
     return StoreShown.of(store)
 
 

@@ -21,6 +21,8 @@ from flexiprice.resources import open_job_broker
 from flexiprice.settings import load_settings
 
 _PATIENCE_SECONDS: Final = 5.0
+_LOOPBACKS: Final = ("127.0.0.1", "::1")
+_EVERY_ADDRESS: Final = ("0.0.0.0", "::", "")  # noqa: S104 -- nothing listens here
 _FIRST_PROCESS: Final = Path("/proc/1/cmdline")
 
 
@@ -56,6 +58,12 @@ def healthcheck(
             min=1, max=65535, help="Where the API or the monitor listens. [default: as it was started]"
         ),
     ] = None,
+    host: Annotated[
+        str | None,
+        typer.Option(
+            help="Address that is asked. [default: as it was started; 127.0.0.1 and ::1]", show_default=False
+        ),
+    ] = None,
 ) -> None:
     """Say whether the API, the monitor or the worker on this host does its work; exit code 1 if not.
 
@@ -63,9 +71,10 @@ def healthcheck(
     """
     try:
         if program is None:
-            program, started_on = recognise(_FIRST_PROCESS.read_text().split("\0"))
-            port = port or started_on
-        said = asyncio.run(_worker_here()) if program is Program.WORKER else _answer(program, port)
+            command = _FIRST_PROCESS.read_text().split("\0")
+            program, started_on = recognise(command)
+            port, host = port or started_on, host or listening_host(command)
+        said = asyncio.run(_worker_here()) if program is Program.WORKER else _answer(program, host, port)
     except (OSError, HTTPException, FlexiPriceError) as error:
         typer.echo(str(error) or type(error).__name__, err=True)
         raise typer.Exit(1) from None
@@ -85,18 +94,39 @@ def recognise(command: Sequence[str]) -> tuple[Program, int | None]:
     return found, int(named.group(1)) if named else None
 
 
-def _answer(program: Program, port: int | None) -> str:
+def listening_host(command: Sequence[str]) -> str | None:
+    """The address that a command line has its program listen on; None where it names none, or all."""
+    named = re.search(r"--host[ =](\S+)", " ".join(command))
+    host = named.group(1).strip("[]") if named else None
+    return None if host in _EVERY_ADDRESS else host
+
+
+def _answer(program: Program, host: str | None, port: int | None) -> str:
     usual_port, path = _SERVED[program]
-    # Not httpx, which takes longer to load than everything here takes to run.
-    connection = HTTPConnection("127.0.0.1", port or usual_port, timeout=_PATIENCE_SECONDS)
-    try:
-        connection.request("GET", path)
-        status = connection.getresponse().status
-    finally:
-        connection.close()
+    refused: OSError | None = None
+    # A program that listens on `::` need not listen on IPv4, nor one on 127.0.0.1 on IPv6.
+    for asked in (host,) if host else _LOOPBACKS:
+        try:
+            status = _status(asked, port or usual_port, path)
+        except OSError as error:
+            refused = refused or error
+            continue
+        break
+    else:
+        raise refused or OSError("no address to ask")
     if status != HTTPStatus.OK:
         raise ServerFailed(f"the {program} answers {status} on {path}")
     return f"the {program} answers"
+
+
+def _status(host: str, port: int, path: str) -> int:
+    # Not httpx, which takes longer to load than everything here takes to run.
+    connection = HTTPConnection(host, port, timeout=_PATIENCE_SECONDS)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    finally:
+        connection.close()
 
 
 async def _worker_here() -> str:

@@ -92,7 +92,7 @@ def running_programs(
         monitor_port: port on which the monitor listens; None for no monitor.
     """
     logs.mkdir(parents=True, exist_ok=True)
-    place = f"http://[{host}]" if ":" in host else f"http://{host}"
+    place = f"http://{_reached_at(host)}"
     variables = {
         **environment,
         f"{PREFIX}DATABASE_URL": settings.require_database_url(),
@@ -130,6 +130,12 @@ def running_programs(
         yield RunningPrograms(api, worker, monitor, http, f"{place}:{port}", f"{place}:{monitor_port}")
 
 
+def _reached_at(host: str) -> str:
+    """A listening address as it stands in a URL that a browser opens."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 -- nothing listens here
+    return f"[{host}]" if ":" in host else host
+
+
 def require_free_port(host: str, port: int, *, option: str = "--port") -> None:
     """Makes sure that a server can listen there, or names the option that chooses another port.
 
@@ -139,6 +145,9 @@ def require_free_port(host: str, port: int, *, option: str = "--port") -> None:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family is socket.AF_INET6:
+            # As the servers do, so that another's IPv4 port is not in the way.
+            probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         try:
             probe.bind((host, port))
         except OSError as error:

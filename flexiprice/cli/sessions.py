@@ -39,7 +39,9 @@ def sign_in_address(settings: Settings, monitor: str) -> str:
         await record_audit(session, [cli_change("offer_sign_in", BOOTSTRAP, {"until": until.isoformat()})])
         return token
 
-    return f"{monitor.rstrip('/')}/login?token={in_transaction(settings, use)}"
+    prefix = settings.url_prefix
+    place = monitor.rstrip("/").removesuffix(prefix) + prefix
+    return f"{place}/login?token={in_transaction(settings, use)}"
 
 
 def sign_in(

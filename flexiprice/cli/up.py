@@ -145,7 +145,7 @@ def _show_where_everything_is(
     *,
     asked_for_monitor: bool,
 ) -> None:
-    address = programs.address
+    address = f"{programs.address}{settings.url_prefix}"
     embedded = {process.name for process in servers.processes}
     mine = f" · embedded, data in {_DATA_DIR}/"
     places = {

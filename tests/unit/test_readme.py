@@ -19,7 +19,7 @@ def settings_table() -> str:
 
 def _shown(value: object) -> str:
     match value:
-        case None | ():
+        case None | () | "":
             return ""
         case timedelta():
             return f"`{value.total_seconds():g}` (s)"

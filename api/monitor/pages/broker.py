@@ -9,7 +9,7 @@ from nicegui import ui
 from api.monitor.monitor import current_monitor
 from api.monitor.parts.figures import count, percent, size
 from api.monitor.parts.instants import Instant, duration
-from api.monitor.parts.links import Link
+from api.monitor.parts.links import Link, add_style_sheet
 from api.monitor.parts.rows import cell, number_cell, text_cell
 from api.monitor.parts.states import Failure
 from api.monitor.parts.tables import card_title, table
@@ -63,7 +63,7 @@ class _BrokerView:
 
     def __init__(self) -> None:
         self._shown: dict[str, object] = {}
-        ui.add_head_html('<link rel="stylesheet" href="/assets/prices.css">')
+        add_style_sheet("prices")
         with ui.element("div").classes("grid"):
             with ui.element("section").classes("card"):
                 self._broker_name = card_title("Redis")

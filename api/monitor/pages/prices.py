@@ -12,7 +12,7 @@ from api.monitor.monitor import current_monitor
 from api.monitor.parts.amounts import amount, brief
 from api.monitor.parts.figures import count, percent
 from api.monitor.parts.heat_map import HeatMap
-from api.monitor.parts.links import Link
+from api.monitor.parts.links import Link, add_style_sheet
 from api.monitor.parts.policy_card import PolicyCard
 from api.monitor.parts.product_prices import ProductPrices
 from api.monitor.parts.recompute_card import RecomputeCard
@@ -64,8 +64,8 @@ class _PricesView:
         self._quantity = max(1, min(quantity, 1_000_000))
         self._read: PriceReading | None = None
         self._currency = current_monitor().resources.settings.currency
-        ui.add_head_html('<link rel="stylesheet" href="/assets/tasks.css">')
-        ui.add_head_html('<link rel="stylesheet" href="/assets/prices.css">')
+        add_style_sheet("tasks")
+        add_style_sheet("prices")
         self._failure = Failure()
         self._figures = ui.element("section").classes("card price-figures").props('aria-label="At a glance"')
         RecomputeCard(ended=partial(self.refresh, max_age=0))

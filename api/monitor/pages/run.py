@@ -12,7 +12,7 @@ from api.monitor.parts.changes import allow, carry_out
 from api.monitor.parts.confirmation import confirmed
 from api.monitor.parts.documents import Document
 from api.monitor.parts.instants import Instant, duration
-from api.monitor.parts.links import Link, job_path, small_button
+from api.monitor.parts.links import Link, add_style_sheet, job_path, small_button
 from api.monitor.parts.states import Failure, Placeholder
 from api.monitor.parts.tables import card_title, table
 from api.monitor.parts.text import Text
@@ -42,7 +42,7 @@ class _RunView:
     def __init__(self, job_id: str) -> None:
         self._job_id = job_id
         self._shown: TaskStory | None = None
-        ui.add_head_html('<link rel="stylesheet" href="/assets/tasks.css">')
+        add_style_sheet("tasks")
         self._failure = Failure()
         with ui.element("div").classes("run-head"):
             self._name = Text("h2", classes="run-name")

@@ -12,7 +12,7 @@ from api.monitor.parts.badges import Badge
 from api.monitor.parts.charts import ACCENT, ACTIVE, BAD, GOOD, QUIET, VIOLET
 from api.monitor.parts.figures import count, percent
 from api.monitor.parts.instants import Instant, duration
-from api.monitor.parts.links import Link, job_path
+from api.monitor.parts.links import Link, add_style_sheet, job_path
 from api.monitor.parts.plots import Curve, Plot, moments, names
 from api.monitor.parts.rows import cell, number_cell
 from api.monitor.parts.states import Failure, Placeholder
@@ -60,7 +60,7 @@ class _StatisticsView:
     def __init__(self, window: str, task: str) -> None:
         self._window, self._task = window, task
         self._shown: object = None
-        ui.add_head_html('<link rel="stylesheet" href="/assets/tasks.css">')
+        add_style_sheet("tasks")
         self._failure = Failure()
         self._build_choice()
         with ui.element("section").classes("card"):

@@ -6,10 +6,10 @@ from typing import Final
 
 from nicegui import ui
 
-from api.monitor.monitor import current_monitor
+from api.monitor.monitor import current_monitor, own_address
 from api.monitor.parts.changes import allow
 from api.monitor.parts.figures import count
-from api.monitor.parts.links import small_button
+from api.monitor.parts.links import add_style_sheet, small_button
 from api.monitor.parts.states import Failure, Placeholder
 from api.monitor.parts.task_changes import retry_together, revoke_together
 from api.monitor.parts.task_filters import TaskFilters
@@ -73,7 +73,7 @@ class _TasksView:
 
     def build(self, columns: Sequence[str]) -> None:
         """Makes the elements."""
-        ui.add_head_html('<link rel="stylesheet" href="/assets/tasks.css">')
+        add_style_sheet("tasks")
         self._failure = Failure()
         self._filters = TaskFilters(self._query, self._go)
         with ui.element("section").classes("card tasks-card").props("aria-label=Tasks"):
@@ -147,7 +147,7 @@ class _TasksView:
 
     async def _go(self, query: TaskQuery) -> None:
         self._query = query
-        ui.navigate.history.replace(query.url)
+        ui.navigate.history.replace(own_address(query.url))
         self._table.choose_none()
         self._table.show_order(query.order, descending=query.descending)
         self._filters.show(query)
@@ -166,7 +166,8 @@ class _TasksView:
 
     def _show_columns(self, names: Sequence[str]) -> None:
         self._table.show_columns(names)
-        cookie = f"{_COLUMNS_COOKIE}={'.'.join(names)}; path=/tasks; max-age=31536000; samesite=lax"
+        cookie = f"{_COLUMNS_COOKIE}={'.'.join(names)}; path={own_address('/tasks')}; max-age=31536000"
+        cookie += "; samesite=lax"
         ui.run_javascript(f"document.cookie = {cookie!r}")
 
     def _show_hidden(self, waiting: Mapping[RunStatus, int]) -> None:

@@ -6,6 +6,7 @@ from urllib.parse import quote
 from nicegui import ui
 from nicegui.element import Element
 
+from api.monitor.monitor import own_address
 from api.monitor.parts.text import Text
 
 
@@ -30,9 +31,16 @@ class Link(Element):
     def lead_to(self, path: str) -> None:
         """Makes it lead elsewhere."""
         # Not by a string of properties, which a quote in an id would break.
-        if self.props.get("href") != path:
-            self.props["href"] = path
+        address = own_address(path)
+        if self.props.get("href") != address:
+            self.props["href"] = address
             self.update()
+
+
+def add_style_sheet(name: str) -> None:
+    """Has the page that is being built use a style sheet of ours."""
+    address = own_address(f"/assets/{name}.css")
+    ui.add_head_html(f'<link rel="stylesheet" href="{address}">')
 
 
 def job_path(job_id: str) -> str:

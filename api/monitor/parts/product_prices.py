@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from nicegui import ui
 
-from api.monitor.monitor import current_monitor
+from api.monitor.monitor import current_monitor, own_address
 from api.monitor.parts.amounts import amount, off
 from api.monitor.parts.charts import QUIET
 from api.monitor.parts.figures import count
@@ -45,7 +45,8 @@ class ProductPrices(ui.element):
         with self:
             with ui.element("div").classes("card-head"):
                 Text("h2", "Prices of a product")
-                with ui.element("form").props('method=get action="/prices#product"').classes("actions"):
+                with ui.element("form").props("method=get").classes("actions") as form:
+                    form.props["action"] = own_address("/prices#product")
                     field = ui.element("input").props(
                         'type=search name=search aria-label="SKU or name" maxlength=100'
                     )

@@ -6,6 +6,7 @@ from typing import Any, Final, cast
 from nicegui import ui
 from nicegui.events import GenericEventArguments
 
+from api.monitor.monitor import own_address
 from api.monitor.parts.instants import Instant
 from flexiprice.services.run_pages import RunOrder
 
@@ -46,8 +47,10 @@ _STATE: Final = """
 ><div :style="{width: props.row.fraction * 100 + '%'}"></div></div>
 <div v-if="props.row.progress" class="task-progress">{{ props.row.progress }}</div>
 """
+# Where the pages of tasks are, which depends on the prefix under which the monitor is served.
+_TASKS: Final = "{TASKS}"
 _TASK: Final = """
-<a :href="'/tasks/' + encodeURIComponent(props.row.job_id)" class="task-link">{{ props.row.task }}</a>
+<a :href="'{TASKS}' + encodeURIComponent(props.row.job_id)" class="task-link">{{ props.row.task }}</a>
 """
 _STARTED: Final = f"""
 <{_INSTANT_TAG} v-if="props.row.started !== null" :at="props.row.started" mode="clock"></{_INSTANT_TAG}>
@@ -110,13 +113,15 @@ class TaskTable:
             'no-data-label=" " table-class=task-table aria-label=Tasks'
         )
         self._element.classes("tasks")
+        tasks = own_address("/tasks/")
         for name, cell in _CELLS.items():
+            cell = cell.replace(_TASKS, tasks)  # noqa: PLW2901 -- as it is for this page
             self._element.add_slot(f"body-cell-{name}", f'<q-td :props="props">{cell}</q-td>')
         for name in SORTED_BY:
             self._element.add_slot(f"header-cell-{name}", _HEADING)
         self._element.add_slot("header-selection", _choice("'Choose all'"))
         self._element.add_slot("body-selection", _choice("'Choose ' + props.row.task"))
-        self._element.add_slot("item", _CARD)
+        self._element.add_slot("item", _CARD.replace(_TASKS, tasks))
 
         def pressed(event: GenericEventArguments) -> None:
             order = SORTED_BY.get(str(event.args))
