@@ -115,11 +115,12 @@ def _methods_at(request: Request) -> set[str]:
     app: FastAPI = request.app
     path = route_path(request.scope)
     # A path that is documented as it is has its own methods, though another's placeholder would match it.
-    if (documented := app.openapi()["paths"].get(path)) is not None:
-        return {method.upper() for method in documented}
-    return {
+    # HEAD is documented nowhere.
+    documented = app.openapi()["paths"].get(path)
+    asked = HTTPMethod if documented is None else [HTTPMethod.HEAD]
+    return {method.upper() for method in documented or ()} | {
         method.value
-        for method in HTTPMethod
+        for method in asked
         if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in app.routes)
     }
 

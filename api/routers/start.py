@@ -6,25 +6,25 @@ from fastapi import APIRouter, Request
 
 from api.deps import OpenResources
 from api.docs_page import PATH as DOCS
-from api.paths import ADMIN, API
+from api.paths import ADMIN, API, address
 from api.routes import ApiRoute
 from api.schemas.health import Service
 
 router = APIRouter(tags=["health"], route_class=ApiRoute)
 
 
+@router.head("/", include_in_schema=False)
 @router.get("/")
 async def get_service(resources: OpenResources, request: Request) -> Service:
     """Says what this is, and where its documentation, its health and its API are."""
-    root = str(request.scope.get("root_path", ""))
     documented = resources.settings.docs
     return Service(
         name="FlexiPrice",
         version=version("flexiprice"),
-        docs=f"{root}{DOCS}" if documented else None,
-        openapi=f"{root}/openapi.json" if documented else None,
-        live=f"{root}{API}/health/live",
-        ready=f"{root}{API}/health/ready",
-        api=f"{root}{API}",
-        admin=f"{root}{ADMIN}",
+        docs=address(request, DOCS) if documented else None,
+        openapi=address(request, "/openapi.json") if documented else None,
+        live=address(request, f"{API}/health/live"),
+        ready=address(request, f"{API}/health/ready"),
+        api=address(request, API),
+        admin=address(request, ADMIN),
     )

@@ -5,7 +5,7 @@ from httpx import ASGITransport, AsyncClient
 
 from api.main import create_app
 from flexiprice.errors import InvalidSettings
-from tests.api.conftest import BOOTSTRAP_KEY, WITH_KEY, serve
+from tests.api.conftest import WITH_KEY, serve
 
 ADMIN = "/api/v1/admin"
 STORE = {"code": "north", "time_zone": "Europe/Berlin"}
@@ -24,6 +24,8 @@ async def test_every_address_carries_the_configured_prefix(settings, sent):
         started = await client.post(f"{sent}{ADMIN}/discounts/trigger-recompute")
         assert started.status_code == 202, started.text
         assert started.json()["status_url"].startswith(f"/shop{ADMIN}/discounts/task-status/")
+        start = (await client.get(f"{sent}/")).json()
+        assert all(start[name].startswith("/shop/") for name in ("docs", "openapi", "live", "api", "admin"))
         docs = await client.get(f"{sent}/docs")
         assert 'href="/shop/docs/files/swagger-ui.css"' in docs.text
         described = (await client.get(f"{sent}/openapi.json")).json()
@@ -60,8 +62,10 @@ def test_a_prefix_that_is_a_path_of_ours_is_refused(settings):
             create_app(prefixed(settings, prefix)).build_middleware_stack()
 
 
-@pytest.mark.parametrize("path", ["/api/v1/health/live", "/api/v1/health/ready"])
+@pytest.mark.parametrize("path", ["/", "/api/v1/health/live", "/api/v1/health/ready"])
 async def test_head_is_answered_on_health_as_get_is(reader, path):
     got, headed = await reader.get(path), await reader.head(path)
     assert headed.status_code == got.status_code
-    assert BOOTSTRAP_KEY not in headed.headers.values()
+    assert headed.headers["content-type"] == got.headers["content-type"]
+    refused = await reader.post(path)
+    assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD")
