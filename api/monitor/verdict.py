@@ -132,14 +132,9 @@ def _undeclared(found: UndeclaredTask) -> Finding:
 def _queue(now: Snapshot, fleet: Fleet, queue: QueueState) -> Iterator[Finding]:
     if queue.paused_at is not None:
         what = f"Queue {queue.queue} is paused by {queue.paused_by or 'somebody'}"
-        level = Level.WARNING if queue.waiting else Level.NOTE
-        yield Finding(
-            level,
-            what,
-            queue.paused_at,
-            f"{counted(queue.waiting, 'job', 'wait')}. Resume it when done.",
-            "/queues",
-        )
+        # Though nothing waits yet: whatever comes will, and nobody who enqueues it is told.
+        advice = f"{counted(queue.waiting, 'job', 'wait')}. Resume it when done."
+        yield Finding(Level.WARNING, what, queue.paused_at, advice, "/queues")
         return
     undeclared = sum(task.waiting for task in fleet.undeclared if task.queue is queue.queue)
     # Of jobs that no worker may take, more workers of the same version take none either.

@@ -31,6 +31,8 @@ def test_what_is_paused_is_a_warning_that_says_since_when_by_whom_and_what_to_do
     assert finding.health is Health.WARNING
     assert "by night shift; 1 job waits" in finding.detail
     assert finding.advice.endswith("discounts")
+    (empty,) = check_queues([queue(paused_at=NOON)])
+    assert empty.health is Health.WARNING
     (paused,) = check_schedules([schedule(paused_at=NOON, paused_by="night shift")], [worker()])
     assert paused.health is Health.WARNING
     assert "is paused since" in paused.detail

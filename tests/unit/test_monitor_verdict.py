@@ -256,15 +256,19 @@ def test_a_queue_grows_where_it_holds_many_more_jobs_than_a_while_ago(
     assert len(verdict(snapshot(fleet=fleet(queues=(state,)), queue_points=points))) == found
 
 
-def test_what_is_paused_is_told_and_by_whom_and_is_worse_where_jobs_wait() -> None:
+def test_what_is_paused_is_told_and_by_whom() -> None:
     paused = {"paused_at": NOON, "paused_by": "night shift"}
-    finding = only(snapshot(fleet=fleet(queues=(queue(**paused),))))
-    assert (finding.level, finding.what) == (Level.NOTE, "Queue discounts is paused by night shift")
     finding = only(snapshot(fleet=fleet(queues=(queue(waiting=1, oldest_waiting=9 * MINUTE, **paused),))))
-    assert finding.level is Level.WARNING
+    assert (finding.level, finding.what) == (Level.WARNING, "Queue discounts is paused by night shift")
     assert finding.advice.startswith("1 job waits.")
     finding = only(snapshot(fleet=fleet(schedules=(schedule(**paused),))))
     assert finding.what == "Schedule recompute is paused by night shift"
+
+
+def test_a_paused_queue_in_which_nothing_waits_yet_is_a_warning_too() -> None:
+    finding = only(snapshot(fleet=fleet(queues=(queue(paused_at=NOON, paused_by="night shift"),))))
+    assert (finding.level, finding.since) == (Level.WARNING, NOON)
+    assert finding.advice.startswith("0 jobs wait.")
 
 
 def test_a_schedule_is_late_from_the_tick_that_nobody_took() -> None:
@@ -333,8 +337,8 @@ def test_a_worker_that_stalls_and_workers_of_two_versions_are_told() -> None:
 def test_the_worst_comes_first_and_of_those_the_one_that_began_first() -> None:
     paused = queue(Queue.ANALYTICS, paused_at=NOON - 60 * MINUTE)
     late = schedule(last_tick_at=NOON - 180 * MINUTE)
-    behind = queue(waiting=7, oldest_waiting=2 * MINUTE)
+    waits = schedule(paused_at=NOON - 600 * MINUTE)
     slow = Reach(seconds=1.0, slow_since=NOON - 90 * MINUTE)
-    found = verdict(snapshot(database=slow, fleet=fleet(queues=(paused, behind), schedules=(late,))))
+    found = verdict(snapshot(database=slow, fleet=fleet(queues=(paused,), schedules=(waits, late))))
     assert [finding.level for finding in found] == [Level.BAD, Level.WARNING, Level.WARNING, Level.NOTE]
     assert found[1].what.startswith("PostgreSQL is slow")
