@@ -1,6 +1,6 @@
 """What PostgreSQL says of the last minutes, read piece by piece so that looking costs it little."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -9,10 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from flexiprice.db.engine import database_errors
 from flexiprice.domain.run import RunState
-from flexiprice.jobs.declarations import SCHEDULES
 from flexiprice.services.run_pulse import ScheduleRun, count_ended, list_schedule_runs
 from flexiprice.services.run_trends import TrendBucket, get_run_trend
 from flexiprice.services.runs import RecordedRun, RunFilter, list_runs
+from flexiprice.services.task_failures import FailingTask, list_failing_tasks
 
 STEP: Final = timedelta(seconds=5)
 WINDOW: Final = timedelta(minutes=15)
@@ -35,6 +35,7 @@ class History:
         ended: jobs that left each queue for good in the last minute.
         schedule_runs: the latest runs of each schedule's task, the oldest first.
         failures: the runs that failed last, the latest first.
+        failing: the tasks that fail, each by its own runs.
     """
 
     at: datetime
@@ -42,6 +43,7 @@ class History:
     ended: Mapping[str, int]
     schedule_runs: Mapping[str, tuple[ScheduleRun, ...]]
     failures: tuple[RecordedRun, ...]
+    failing: tuple[FailingTask, ...] = ()
 
 
 class HistoryReader:
@@ -53,10 +55,16 @@ class HistoryReader:
         self._steps: dict[datetime, TrendBucket] = {}
         self._all_read_at: datetime | None = None
         self._ended: Mapping[str, int] = {}
-        self._ended_read_at: datetime | None = None
+        self._failing: tuple[FailingTask, ...] = ()
+        self._rates_read_at: datetime | None = None
 
-    async def read(self, now: datetime) -> History:
+    async def read(self, now: datetime, *, tasks: Collection[str], scheduled: Collection[str]) -> History:
         """Reads how things stand.
+
+        Args:
+            now: the instant.
+            tasks: names of the tasks that are judged by their runs.
+            scheduled: names of those that run by themselves.
 
         Raises:
             DatabaseUnavailable: PostgreSQL does not answer.
@@ -64,12 +72,12 @@ class HistoryReader:
         with database_errors():
             async with self._sessions() as session:
                 trend = await self._trend(session, now)
-                if _is_over(self._ended_read_at, now, _RATES_EVERY):
+                if _is_over(self._rates_read_at, now, _RATES_EVERY):
                     since = now - RATE_WINDOW
                     self._ended = await count_ended(session, since=since, longest=self._longest_run)
-                    self._ended_read_at = now
-                tasks = [schedule.task.name for schedule in SCHEDULES]
-                schedule_runs = await list_schedule_runs(session, tasks, limit=_SCHEDULE_RUNS)
+                    self._failing = await list_failing_tasks(session, tasks, scheduled=scheduled)
+                    self._rates_read_at = now
+                schedule_runs = await list_schedule_runs(session, scheduled, limit=_SCHEDULE_RUNS)
                 wanted = RunFilter(states=(RunState.FAILED, RunState.LOST))
                 failures = await list_runs(session, wanted, limit=_FAILURES)
         return History(
@@ -78,6 +86,7 @@ class HistoryReader:
             ended=self._ended,
             schedule_runs=schedule_runs,
             failures=failures,
+            failing=self._failing,
         )
 
     async def _trend(self, session: AsyncSession, now: datetime) -> tuple[TrendBucket, ...]:

@@ -13,7 +13,9 @@ from sqlalchemy.exc import DBAPIError
 from api.monitor.history import STEP, WINDOW, HistoryReader
 from api.monitor.readings import Fleet, QueuePoint, Reach, Snapshot, read_fleet, step_of
 from flexiprice.errors import FlexiPriceError, InvalidSettings
+from flexiprice.jobs.declarations import SCHEDULES
 from flexiprice.jobs.server_clock import ServerClock
+from flexiprice.jobs.tasks import task_names
 from flexiprice.resources import Resources
 from flexiprice.settings import Queue
 from flexiprice.telemetry import get_logger
@@ -137,7 +139,14 @@ class Live:
         # At once, so that news of one does not wait for the other where that is away.
         (fleet, redis), (history, database) = await asyncio.gather(
             self._timed(read_fleet(self._resources.tasks, self._clock), before.redis),
-            self._timed(self._history.read(now), before.database),
+            self._timed(
+                self._history.read(
+                    now,
+                    tasks=task_names(before.fleet.workers if before.fleet else ()),
+                    scheduled=_scheduled(before.fleet),
+                ),
+                before.database,
+            ),
         )
         if fleet is not None:
             point, points = QueuePoint.of(fleet), self._queue_points
@@ -173,6 +182,12 @@ class Live:
             _log.exception("not_read")
             return None, before.after_silence(self._clock(), f"{type(error).__name__}: see the log")
         return value, before.after_answer(self._clock(), time.monotonic() - began)
+
+
+def _scheduled(fleet: Fleet | None) -> set[str]:
+    """Names of the tasks that run by themselves."""
+    schedules = fleet.schedules if fleet else ()
+    return {schedule.task.name for schedule in SCHEDULES} | {state.task for state in schedules}
 
 
 def _unserved(fleet: Fleet, before: Snapshot) -> dict[Queue, datetime | None]:

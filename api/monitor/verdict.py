@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from api.monitor.findings import Finding, Level
 from api.monitor.readings import Fleet, Reach, Snapshot
+from api.monitor.task_query import WINDOWS, TaskQuery
 from flexiprice.domain.run import RunState
 from flexiprice.jobs.dead_letter_notes import DeadLetterReason
 from flexiprice.jobs.dead_letters import DeadLetterCounts
@@ -16,6 +18,7 @@ from flexiprice.jobs.schedules import ScheduleState
 from flexiprice.jobs.server_clock import DRIFT_WARNING, drift_in_words
 from flexiprice.plurals import counted
 from flexiprice.services.run_trends import TrendBucket
+from flexiprice.services.task_failures import FailingTask
 from flexiprice.settings import Queue
 
 __all__ = ["Finding", "Level", "late_since", "verdict"]
@@ -32,6 +35,7 @@ FAILURE_WINDOW: Final = timedelta(minutes=5)
 FAILURES: Final = 3
 FAILURE_RATE: Final = 0.05
 LOOP_LAG_SECONDS: Final = 1.0
+_REACHES: Final = ("24h", "7d", "30d")
 
 
 def verdict(now: Snapshot) -> tuple[Finding, ...]:
@@ -48,9 +52,10 @@ def verdict(now: Snapshot) -> tuple[Finding, ...]:
             *(finding for queue in now.fleet.queues for finding in _queue(now, now.fleet, queue)),
             *map(_undeclared, now.fleet.undeclared),
             *_dead_letters(now.fleet.dead_letters),
-            *(finding for schedule in now.fleet.schedules for finding in _schedule(now, schedule)),
+            *(finding for schedule in now.fleet.schedules for finding in _schedule(schedule)),
         ]
     if now.database.away_since is None and now.history is not None:
+        findings += map(partial(_failing, now), now.history.failing)
         findings += _failures(now, now.history.trend)
     return tuple(sorted(findings, key=lambda finding: (-finding.level, finding.since or now.at)))
 
@@ -177,7 +182,7 @@ def late_since(schedule: ScheduleState) -> datetime | None:
     return due_at if due_at is not None and schedule.read_at - due_at > LATE_AFTER else None
 
 
-def _schedule(now: Snapshot, schedule: ScheduleState) -> Iterator[Finding]:
+def _schedule(schedule: ScheduleState) -> Iterator[Finding]:
     late = late_since(schedule)
     if late is not None:
         advice = "No worker ticks it: start one that takes from its queue, or run it by hand."
@@ -191,13 +196,20 @@ def _schedule(now: Snapshot, schedule: ScheduleState) -> Iterator[Finding]:
         yield Finding(
             Level.NOTE, what, schedule.paused_at, "Its ticks pass unused. Resume it when done.", "/schedules"
         )
-    runs = now.history.schedule_runs.get(schedule.task, ()) if now.history else ()
-    ended = [run for run in runs if run.state in {RunState.SUCCEEDED, RunState.FAILED, RunState.LOST}]
-    if ended and ended[-1].state is not RunState.SUCCEEDED:
-        last = ended[-1]
-        what = f"{schedule.task} failed when it last ran"
-        advice = last.error_message or "Its page shows the traceback."
-        yield Finding(Level.WARNING, what, last.finished_at, advice, f"/tasks/{last.job_id}")
+
+
+def _failing(now: Snapshot, task: FailingTask) -> Finding:
+    advice = f"Its last error: {task.error}" if task.error else "Its runs tell why."
+    level = Level.BAD if task.is_broken else Level.WARNING
+    # The page shows a day unless it is asked for more.
+    reach = next((name for name in _REACHES if now.at - task.since < WINDOWS[name]), None)
+    runs = TaskQuery(
+        task=task.task,
+        statuses=tuple(state.value for state in task.states),
+        window=reach or _REACHES[0],
+        since=None if reach else task.since,
+    )
+    return Finding(level, str(task), task.since, advice, runs.url)
 
 
 def _failures(now: Snapshot, trend: tuple[TrendBucket, ...]) -> Iterator[Finding]:

@@ -12,6 +12,7 @@ from flexiprice.cli.checkup_queues import (
     check_undeclared,
     check_workers,
 )
+from flexiprice.cli.checkup_runs import check_runs
 from flexiprice.cli.checkup_time import (
     check_own_clock,
     check_schedules,
@@ -206,5 +207,6 @@ async def check_everything(settings: Settings) -> list[Finding]:
         *check_access(settings),
         *await check_database(settings),
         *await check_redis(settings),
+        *await check_runs(settings),
         *await check_server_clocks(settings),
     ]

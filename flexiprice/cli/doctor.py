@@ -13,7 +13,7 @@ _SIGNS = {Health.OK: "[green]✓[/]", Health.WARNING: "[yellow]![/]", Health.FAI
 
 
 def doctor(*, as_json: JsonOption = False) -> None:
-    """Check settings, database, migrations, Redis, workers, schedules and dead letters; say what to do.
+    """Check settings, servers, tables, workers, schedules, runs and dead letters; say what to do.
 
     The exit code is 1 where something that is needed failed; warnings do not count.
     """

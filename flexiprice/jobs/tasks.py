@@ -1,11 +1,12 @@
 """The tasks that may be enqueued by name."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, cast
 
 from flexiprice.errors import InvalidInput
 from flexiprice.jobs import declarations
 from flexiprice.jobs.declarations import TaskArguments, TaskDeclaration
+from flexiprice.jobs.fleet import LiveWorker
 
 TASKS: Final[Sequence[TaskDeclaration[TaskArguments]]] = tuple(
     cast("TaskDeclaration[TaskArguments]", declared)
@@ -25,3 +26,8 @@ def get_task(name: str) -> TaskDeclaration[TaskArguments]:
             return task
     known = ", ".join(task.name for task in TASKS)
     raise InvalidInput(f"there is no task {name!r}; there are {known}", field="task")
+
+
+def task_names(workers: Iterable[LiveWorker] = ()) -> set[str]:
+    """Names of the tasks of this program, and of those that workers have beside them."""
+    return {task.name for task in TASKS}.union(*(worker.tasks for worker in workers))

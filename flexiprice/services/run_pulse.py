@@ -1,13 +1,14 @@
 """The runs of the last minutes, for those who watch: what ended of late, and what came of each schedule."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import ARRAY, Text, func, literal, select, true
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from flexiprice.db.latest_runs import select_latest_runs
 from flexiprice.db.operations_tables import TaskRun
 from flexiprice.domain.run import RunState, RunTrigger
 
@@ -63,7 +64,7 @@ async def count_ended(session: AsyncSession, *, since: datetime, longest: timede
 
 
 async def list_schedule_runs(
-    session: AsyncSession, tasks: Sequence[str], *, limit: int = 50
+    session: AsyncSession, tasks: Collection[str], *, limit: int = 50
 ) -> Mapping[str, tuple[ScheduleRun, ...]]:
     """The latest runs that schedules led to, by the name of their task, the oldest first, by one query.
 
@@ -72,23 +73,18 @@ async def list_schedule_runs(
         tasks: names of the tasks.
         limit: at most so many of each, up to `MAX_SCHEDULE_RUNS`.
     """
-    names = func.unnest(literal(list(tasks), ARRAY(Text))).table_valued("name").render_derived("wanted")
-    latest = (
-        select(
-            TaskRun.job_id,
-            TaskRun.state,
-            TaskRun.trigger,
-            func.coalesce(TaskRun.due_at, TaskRun.enqueued_at).label("due_at"),
-            TaskRun.started_at,
-            TaskRun.finished_at,
-            TaskRun.error_message,
-        )
-        .where(TaskRun.task == names.c.name, TaskRun.trigger.in_(_OF_A_SCHEDULE))
-        .order_by(TaskRun.started_at.desc(), TaskRun.run_id.desc())
-        .limit(min(limit, MAX_SCHEDULE_RUNS))
-        .lateral("latest")
+    columns = (
+        TaskRun.job_id,
+        TaskRun.state,
+        TaskRun.trigger,
+        func.coalesce(TaskRun.due_at, TaskRun.enqueued_at).label("due_at"),
+        TaskRun.started_at,
+        TaskRun.finished_at,
+        TaskRun.error_message,
     )
-    query = select(names.c.name, latest).select_from(names.join(latest, true()))
+    query = select_latest_runs(
+        tasks, columns, TaskRun.trigger.in_(_OF_A_SCHEDULE), limit=min(limit, MAX_SCHEDULE_RUNS)
+    )
     found: dict[str, list[ScheduleRun]] = {task: [] for task in tasks}
     for row in (await session.execute(query)).mappings():
         fields = dict(row)

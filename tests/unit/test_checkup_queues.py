@@ -1,8 +1,9 @@
-"""What `doctor` says of workers that drain, of what is paused, and of tasks that no worker declares."""
+"""What `doctor` says of workers that drain, of what is paused, of tasks that fail or that nobody declares."""
 
 from dataclasses import replace
 
 from flexiprice.cli.checkup_queues import check_dead_letters, check_queues, check_undeclared, check_workers
+from flexiprice.cli.checkup_runs import check_failing
 from flexiprice.cli.checkup_time import check_schedules
 from flexiprice.cli.findings import Health
 from flexiprice.jobs.dead_letter_notes import DeadLetterReason
@@ -10,7 +11,7 @@ from flexiprice.jobs.dead_letters import DeadLetterCounts
 from flexiprice.jobs.fleet import WorkerState
 from flexiprice.jobs.inspection import UndeclaredTask
 from flexiprice.settings import Queue
-from tests.unit.test_monitor_verdict import NOON, queue, schedule, worker
+from tests.unit.test_monitor_verdict import NOON, NOW, failing, queue, schedule, worker
 
 
 def test_a_queue_whose_only_worker_drains_fails_and_one_beside_it_is_enough() -> None:
@@ -48,3 +49,15 @@ def test_a_task_that_no_worker_declares_calls_for_the_version_that_has_it() -> N
     given_up = check_dead_letters(DeadLetterCounts(by_reason={DeadLetterReason.UNKNOWN_TASK: 1}))
     assert given_up.detail.startswith("1 needs a person")
     assert "the version that has it" in given_up.advice
+
+
+def test_a_task_that_fails_is_told_with_its_error_and_fails_where_it_should_run_by_itself() -> None:
+    (finding,) = check_failing([failing()], now=NOW)
+    assert finding.health is Health.WARNING
+    assert finding.detail.startswith("recompute_batches failed the last 3 times it ran, since ")
+    assert finding.detail.endswith(": there is no such batch")
+    assert finding.advice == "flexiprice runs --task recompute_batches --status failed --since 1d"
+    (broken,) = check_failing([failing(scheduled=True)], now=NOW)
+    assert broken.health is Health.FAILED
+    (well,) = check_failing([], now=NOW)
+    assert (well.health, well.detail) == (Health.OK, "no task fails")

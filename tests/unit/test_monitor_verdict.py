@@ -4,22 +4,24 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 
 from api.monitor.history import STEP, History
 from api.monitor.live import _unserved  # pyright: ignore[reportPrivateUsage]
 from api.monitor.readings import Fleet, QueuePoint, Reach, Snapshot
+from api.monitor.task_query import read_task_query
 from api.monitor.verdict import Finding, Level, late_since, verdict
-from flexiprice.domain.run import RunState, RunTrigger
+from flexiprice.domain.run import RunState
 from flexiprice.jobs.dead_letter_notes import DeadLetterReason
 from flexiprice.jobs.dead_letters import DeadLetterCounts
 from flexiprice.jobs.fleet import LiveWorker, WorkerState
 from flexiprice.jobs.inspection import UndeclaredTask
 from flexiprice.jobs.queues import QueueState
 from flexiprice.jobs.schedules import ScheduleLine, ScheduleState
-from flexiprice.services.run_pulse import ScheduleRun
 from flexiprice.services.run_trends import TrendBucket
+from flexiprice.services.task_failures import FailingTask
 from flexiprice.settings import Queue
 
 NOW = datetime(2026, 3, 1, 12, 0, 30, tzinfo=UTC)
@@ -78,15 +80,16 @@ def buckets(counts: Mapping[RunState, int], *, began: timedelta) -> TrendBucket:
     return TrendBucket(starts_at=NOW - began, by_state=by_state, p50=None, p95=None)
 
 
-def a_run(state: RunState, **differences: Any) -> ScheduleRun:
-    plain = ScheduleRun(
-        job_id="recompute:1",
-        state=state,
-        trigger=RunTrigger.SCHEDULE,
-        due_at=NOON,
-        started_at=NOON,
-        finished_at=NOON + STEP,
-        error_message="the disk is full" if state is RunState.FAILED else None,
+def failing(**differences: Any) -> FailingTask:
+    plain = FailingTask(
+        task="recompute_batches",
+        scheduled=False,
+        failed=3,
+        runs=10,
+        in_a_row=3,
+        since=NOON,
+        error="there is no such batch",
+        states=(RunState.FAILED,),
     )
     return replace(plain, **differences)
 
@@ -300,12 +303,33 @@ def test_a_workers_clock_that_is_wrong_is_told(drift: float, level: Level | None
     assert all(f"{abs(drift):.1f} s" in finding.what for finding in findings)
 
 
-def test_a_schedule_whose_last_run_failed_is_told_with_the_reason_until_it_succeeds() -> None:
-    failed = history(schedule_runs={"recompute_all_discounts": (a_run(RunState.FAILED),)})
-    finding = only(snapshot(history=failed))
-    assert (finding.level, finding.advice) == (Level.WARNING, "the disk is full")
-    runs = (a_run(RunState.FAILED), a_run(RunState.SUCCEEDED), a_run(RunState.RUNNING, finished_at=None))
-    assert verdict(snapshot(history=history(schedule_runs={"recompute_all_discounts": runs}))) == ()
+def test_a_task_that_fails_is_told_with_its_error_and_a_link_to_its_failed_runs() -> None:
+    finding = only(snapshot(history=history(failing=(failing(),))))
+    assert finding == Finding(
+        Level.WARNING,
+        "recompute_batches failed the last 3 times it ran",
+        NOON,
+        "Its last error: there is no such batch",
+        "/tasks?task=recompute_batches&status=failed",
+    )
+    assert only(snapshot(history=history(failing=(failing(scheduled=True),)))).level is Level.BAD
+    once = only(snapshot(history=history(failing=(failing(scheduled=True, in_a_row=1, failed=1),))))
+    assert (once.level, once.what) == (Level.WARNING, "recompute_batches failed when it last ran")
+
+
+@pytest.mark.parametrize(
+    ("age", "link"),
+    [
+        (timedelta(days=2), "&window=7d"),
+        (timedelta(days=20), "&window=30d"),
+        (timedelta(days=90), f"&since={NOW - timedelta(days=90):%Y-%m-%dT%H}%3A00%3A30Z"),
+    ],
+)
+def test_the_link_to_failed_runs_looks_back_as_far_as_they_are(age: timedelta, link: str) -> None:
+    finding = only(snapshot(history=history(failing=(failing(since=NOW - age),))))
+    assert finding.link == "/tasks?task=recompute_batches&status=failed" + link
+    query = read_task_query(dict(parse_qsl(finding.link.partition("?")[2])))
+    assert (query.run_filter(NOW).since or NOW) <= NOW - age
 
 
 @pytest.mark.parametrize(
