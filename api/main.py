@@ -19,6 +19,7 @@ from api.loop_lag import measuring_loop_lag
 from api.paths import ADMIN, API
 from api.problems import install_problem_handlers
 from api.request_context import REQUEST_ID_HEADER, RequestContext
+from api.request_metrics import MeasuredRequests
 from api.routers import (
     batches,
     bulk_batches,
@@ -40,6 +41,7 @@ from api.routers import (
 )
 from api.security import LOOPBACK_IS_OPEN, KeyGuard, key_documentation
 from api.security_headers import SecurityHeaders
+from api.shop_figures import ShopFigures
 from api.transactions import Transactions
 from api.url_prefix import UrlPrefix
 from flexiprice.db.pool_use import pool_use
@@ -76,6 +78,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             environment = [*bootstrap_key(settings), *metrics.metrics_key(settings)]
             app.state.key_check = KeyCheck(environment, resources.sessions, failed_keys)
             app.state.metrics = Metrics()
+            app.state.metrics.expect_requests()
+            app.state.shop_figures = ShopFigures(app.state.transactions)
             app.state.metrics.watch_database_pool(lambda: pool_use(resources.engine))
             if settings.open_loopback:
                 _log.warning("loopback_is_open", reason=LOOPBACK_IS_OPEN)
@@ -130,6 +134,7 @@ def _surround(app: FastAPI, settings: Settings) -> None:
         )
     app.add_middleware(LingeringClose)
     app.add_middleware(RequestContext)
+    app.add_middleware(MeasuredRequests)
     app.add_middleware(SecurityHeaders, private_prefix=ADMIN)
     if settings.trusted_proxies:
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))

@@ -1,7 +1,7 @@
-"""What Prometheus is told: measured by this process, or read from Redis for a scrape."""
+"""What Prometheus is told: measured by this process, or read for a scrape (see `snapshots`)."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
@@ -11,50 +11,14 @@ from prometheus_client.metrics_core import GaugeMetricFamily
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
+from flexiprice.snapshots import DatabaseSnapshot, Snapshot, by_label
+
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 
 # From a job of one batch to a recompute that runs into its time limit.
 _TASK_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 1800)
+_REQUEST_BUCKETS: Final = (0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _LAG_BUCKETS: Final = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueueSnapshot:
-    """A queue at one moment.
-
-    Attributes:
-        waiting: jobs that are due and that nobody runs yet.
-        deferred: jobs that are not due yet.
-        running: jobs that a worker runs.
-        oldest_waiting: how long the first of the waiting jobs has been due.
-    """
-
-    waiting: int
-    deferred: int
-    running: int
-    oldest_waiting: timedelta = timedelta(0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FleetSnapshot:
-    """What Redis knows of all workers at one moment.
-
-    Attributes:
-        workers_alive: workers whose lease has not lapsed.
-        queues: by name.
-        schedule_lag: by schedule, how long its first tick that nobody has taken has been overdue; zero
-            where it is on time, paused, or has never ticked.
-        dead_letters: by reason, how many tasks need a person.
-        clock_drift: the largest distance of a live worker's clock from that of Redis.
-        schedule_disagreements: schedules that live workers tick by different crontab lines or zones.
-    """
-
-    workers_alive: int
-    queues: Mapping[str, QueueSnapshot] = field(default_factory=dict[str, QueueSnapshot])
-    schedule_lag: Mapping[str, timedelta] = field(default_factory=dict[str, timedelta])
-    dead_letters: Mapping[str, int] = field(default_factory=dict[str, int])
-    clock_drift: timedelta = timedelta(0)
-    schedule_disagreements: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +80,13 @@ class Metrics:
         self._loop_blocks = Counter(
             "flexiprice_event_loop_blocks", "Times that the event loop stood still.", registry=self.registry
         )
+        self._requests = Histogram(
+            "flexiprice_api_request_duration_seconds",
+            "Time from a request to the beginning of its answer, waits that it asked for included.",
+            ["status"],
+            buckets=_REQUEST_BUCKETS,
+            registry=self.registry,
+        )
 
     def expect(self, tasks: Iterable[str], statuses: Iterable[str]) -> None:
         """Shows tasks that have not run yet as zeroes, so that the first failure is seen as a rise."""
@@ -126,6 +97,15 @@ class Metrics:
             self._wait_time.labels(task)
             for status in endings:
                 self._runs.labels(task, status)
+
+    def expect_requests(self) -> None:
+        """Shows answers of every class as zeroes, so that the first error is seen as a rise."""
+        for leading in range(2, 6):
+            self._requests.labels(f"{leading}xx")
+
+    def record_request(self, *, status: int, seconds: float) -> None:
+        """Notes that the API began to answer a request, so long after it came."""
+        self._requests.labels(f"{status // 100}xx").observe(seconds)
 
     def record_start(self, task: str, *, waited: timedelta) -> None:
         """Notes that a run begins, so long after its job was due."""
@@ -166,15 +146,18 @@ class Metrics:
         """Shows a pool of database connections; it is read anew for each scrape, on any thread."""
         self.registry.register(ReadOnScrape(lambda: _pool_families(read())))
 
-    def render(self, snapshot: FleetSnapshot | None = None) -> bytes:
+    def watch_database(self, takes_work: Callable[[], bool]) -> None:
+        """Shows whether PostgreSQL takes work; it is asked anew for each scrape, on any thread."""
+        self.registry.register(ReadOnScrape(lambda: DatabaseSnapshot(takes_work()).families()))
+
+    def render(self, *snapshots: Snapshot | None) -> bytes:
         """Everything in Prometheus's text format, as `CONTENT_TYPE` says.
 
         Args:
-            snapshot: what Redis knows; None where it cannot be asked, and then its metrics are absent.
+            *snapshots: what others know; None for who cannot be asked, whose metrics are absent then.
         """
-        return generate_latest(self.registry) + generate_latest(
-            ReadOnScrape(lambda: snapshot_families(snapshot))
-        )
+        read = [ReadOnScrape(snapshot.families) for snapshot in snapshots if snapshot is not None]
+        return b"".join(map(generate_latest, [self.registry, *read]))
 
 
 class ReadOnScrape(Collector):
@@ -189,57 +172,9 @@ class ReadOnScrape(Collector):
         return self._read()
 
 
-def snapshot_families(snapshot: FleetSnapshot | None) -> Iterator[GaugeMetricFamily]:
-    """A snapshot as metrics; none where there is no snapshot."""
-    if snapshot is None:
-        return
-    queues = snapshot.queues.items()
-    yield GaugeMetricFamily(
-        "flexiprice_workers_alive", "Workers whose lease has not lapsed.", value=snapshot.workers_alive
-    )
-    yield GaugeMetricFamily(
-        "flexiprice_worker_clock_drift_seconds",
-        "The largest distance of a live worker's clock from that of Redis; beyond 60 it schedules nothing.",
-        value=snapshot.clock_drift.total_seconds(),
-    )
-    yield GaugeMetricFamily(
-        "flexiprice_schedule_disagreements",
-        "Schedules that live workers tick by different crontab lines or time zones.",
-        value=snapshot.schedule_disagreements,
-    )
-    yield _by("queue", "flexiprice_queue_depth", "Jobs that wait.", {n: q.waiting for n, q in queues})
-    yield _by("queue", "flexiprice_queue_deferred", "Jobs not yet due.", {n: q.deferred for n, q in queues})
-    yield _by("queue", "flexiprice_queue_running", "Jobs that run.", {n: q.running for n, q in queues})
-    yield _by(
-        "queue",
-        "flexiprice_queue_oldest_waiting_seconds",
-        "How long the first of the waiting jobs has been due.",
-        {name: queue.oldest_waiting.total_seconds() for name, queue in queues},
-    )
-    yield _by(
-        "schedule",
-        "flexiprice_schedule_lag_seconds",
-        "How long the first tick that nobody has taken has been overdue.",
-        {name: lag.total_seconds() for name, lag in snapshot.schedule_lag.items()},
-    )
-    yield _by(
-        "reason",
-        "flexiprice_dead_letters",
-        "Tasks that ended without their work being done and wait for a person to retry or dismiss them.",
-        snapshot.dead_letters,
-    )
-
-
 def _pool_families(use: PoolUse) -> Iterator[GaugeMetricFamily]:
     connections = {"in_use": use.in_use, "idle": use.idle}
-    yield _by("state", "flexiprice_database_connections", "Open connections of this process.", connections)
+    yield by_label("state", "flexiprice_database_connections", "Connections that are open.", connections)
     yield GaugeMetricFamily(
         "flexiprice_database_connections_max", "Connections that this process may open.", value=use.size
     )
-
-
-def _by(label: str, name: str, documentation: str, values: Mapping[str, float]) -> GaugeMetricFamily:
-    family = GaugeMetricFamily(name, documentation, labels=[label])
-    for value_of_label, value in values.items():
-        family.add_metric([value_of_label], value)
-    return family

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from flexiprice.jobs.broker_info import BrokerRisk, find_broker_info
 from flexiprice.jobs.client import TaskQueue
 from flexiprice.jobs.dead_letters import count_dead_letters
 from flexiprice.jobs.declarations import SCHEDULES, Schedule
+from flexiprice.jobs.fleet import LiveWorker
 from flexiprice.jobs.queues import QueueState, list_queues
 from flexiprice.jobs.schedules import ScheduleState, list_schedules
-from flexiprice.metrics import FleetSnapshot, QueueSnapshot
+from flexiprice.snapshots import FleetSnapshot, QueueSnapshot
 
 
 async def take_snapshot(
@@ -23,21 +25,24 @@ async def take_snapshot(
     queues = await list_queues(tasks)
     states = await list_schedules(tasks, now=now, workers=workers, schedules=schedules)
     dead_letters = await count_dead_letters(tasks.redis)
+    broker = await find_broker_info(tasks.redis)
     return FleetSnapshot(
         workers_alive=len(workers),
-        queues={state.queue.value: _queue(state) for state in queues},
+        queues={state.queue.value: _queue(state, workers) for state in queues},
         clock_drift=timedelta(seconds=max((abs(each.clock_drift_seconds) for each in workers), default=0.0)),
         schedule_disagreements=sum(state.disagreement is not None for state in states),
         schedule_lag={state.name: _lag(state) for state in states},
         dead_letters={reason.value: count for reason, count in dead_letters.by_reason.items()},
+        redis_risks={risk.value: risk in broker.risks for risk in BrokerRisk} if broker else {},
     )
 
 
-def _queue(state: QueueState) -> QueueSnapshot:
+def _queue(state: QueueState, workers: Sequence[LiveWorker]) -> QueueSnapshot:
     return QueueSnapshot(
         waiting=state.waiting,
         deferred=state.deferred,
         running=state.running,
+        workers=sum(worker.takes_jobs and state.queue in worker.queues for worker in workers),
         oldest_waiting=state.oldest_waiting or timedelta(0),
     )
 

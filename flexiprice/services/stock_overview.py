@@ -111,6 +111,19 @@ async def list_reduced_stock(session: AsyncSession, *, now: datetime) -> tuple[R
     return tuple(ReducedStock(*row) for row in await session.execute(query))
 
 
+async def count_discounts(session: AsyncSession, *, now: datetime) -> tuple[int, int]:
+    """How many discounts are in force, and of how many of them the batch has expired, by one pass.
+
+    A batch counts as expired on the day after its last in the store where that comes latest: to know each
+    batch's own store, all batches would have to be read.
+    """
+    stores = store_days(now)
+    earliest = select(func.min(stores.c.day)).scalar_subquery()
+    expired = func.count().filter(Discount.expiry_date < earliest)
+    counted = (await session.execute(select(func.count(), expired).select_from(Discount))).one()
+    return counted[0], counted[1]
+
+
 async def list_expiring_stock(
     session: AsyncSession,
     *,

@@ -11,9 +11,13 @@ from flexiprice.domain.access import Scope
 from flexiprice.jobs.declarations import CLEANUP_EXPIRED_DISCOUNTS
 from flexiprice.resources import open_database
 from flexiprice.services.api_keys import create_api_key
+from flexiprice.services.recompute import recompute_all_discounts
+from flexiprice.services.run_recording import record_runs
 from flexiprice.settings import Settings, load_settings
 from tests.api.catalogue import ADMIN
 from tests.api.conftest import serve
+from tests.builders import a_batch, a_product, an_active_policy
+from tests.integration.run_records import NOON, SECOND, ended, started
 from tests.workers.conftest import until
 
 METRICS_KEY = "the-key-of-the-metrics"
@@ -60,6 +64,63 @@ async def test_without_redis_it_tells_the_rest(client_without_redis: AsyncClient
     read = await scrape(client_without_redis)
     assert ("flexiprice_database_connections_max", "") in read
     assert ("flexiprice_workers_alive", "") not in read
+
+
+async def test_without_the_database_it_tells_that_and_the_rest(client_without_database: AsyncClient) -> None:
+    read = await scrape(client_without_database)
+    assert read["flexiprice_database_takes_work", ""] == 0
+    assert ("flexiprice_discounts_open", "") not in read
+    assert read["flexiprice_workers_alive", ""] == 0
+
+
+async def test_it_tells_of_prices_and_when_they_were_last_made(client: AsyncClient) -> None:
+    app = client.app
+    async with app.state.resources.sessions.begin() as session:
+        await an_active_policy(session)
+        await a_batch(
+            session, await a_product(session, base_price="4.00"), expiry_date=datetime.now(UTC).date()
+        )
+        await recompute_all_discounts(session, now=datetime.now(UTC), days_threshold=30)
+        await record_runs(session, [ended(started())])
+    read = await scrape(client)
+    assert read["flexiprice_discounts_open", ""] == 1
+    assert read["flexiprice_discounts_expired", ""] == 0
+    assert read["flexiprice_database_takes_work", ""] == 1
+    ended_at = read["flexiprice_task_last_success_timestamp_seconds", "recompute_all_discounts"]
+    assert ended_at == (NOON + 2 * SECOND).timestamp()
+
+
+async def test_it_counts_what_it_answered_but_not_who_only_looks_how_it_is(reader: AsyncClient) -> None:
+    for path in ("/api/v1/prices/absent", "/api/v1/health/live", "/api/v1/health/ready", f"{ADMIN}/stores"):
+        await reader.get(path)
+    read = await scrape(reader)
+    name = "flexiprice_api_request_duration_seconds_count"
+    assert {status: read[name, status] for status in ("2xx", "3xx", "4xx", "5xx")} == {
+        "2xx": 1,
+        "3xx": 0,
+        "4xx": 1,
+        "5xx": 0,
+    }
+
+
+async def test_a_path_prefix_changes_nothing_about_what_is_counted(shared_settings: Settings) -> None:
+    async with serve(shared_settings.model_copy(update={"url_prefix": "/shop"})) as client:
+        await client.get("/shop/api/v1/health/live")
+        await client.get("/shop/metrics")
+        read = await scrape(client)
+    assert read["flexiprice_api_request_duration_seconds_count", "2xx"] == 0
+
+
+async def test_an_exception_that_nobody_expected_counts_as_an_answer_of_500(
+    reader: AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("flexiprice.services.stores.list_stores", broken)
+    assert (await reader.get(f"{ADMIN}/stores")).status_code == 500
+    read = await scrape(reader)
+    assert read["flexiprice_api_request_duration_seconds_count", "5xx"] == 1
 
 
 async def test_it_tells_how_late_its_own_event_loop_is(scraper: AsyncClient) -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.domain.run import RunState, RunTrigger
-from flexiprice.services.run_pulse import count_ended, list_schedule_runs
+from flexiprice.services.run_pulse import count_ended, list_last_successes, list_schedule_runs
 from flexiprice.services.run_recording import record_runs
 from tests.integration.run_records import NOON, SECOND, ended, started
 from tests.integration.statements import statements_of
@@ -61,4 +61,25 @@ async def test_the_latest_runs_of_each_schedule_come_the_oldest_first_by_one_que
     }
     by_hand = found["recompute_all_discounts"][1]
     assert (by_hand.trigger, by_hand.due_at) == (RunTrigger.SCHEDULE_BY_HAND, NOON)
+    assert len(statements) == 1
+
+
+async def test_a_task_last_succeeded_when_its_latest_such_run_ended_whatever_caused_it(
+    session: AsyncSession,
+) -> None:
+    later = started(started_at=NOON + _MINUTE, trigger=RunTrigger.API)
+    await record_runs(
+        session,
+        [
+            ended(started()),
+            ended(later, finished_at=NOON + 3 * _MINUTE),
+            ended(started(started_at=NOON + 5 * _MINUTE), RunState.FAILED),
+            started(started_at=NOON + 6 * _MINUTE),
+            ended(started(task="cleanup_expired_discounts"), RunState.FAILED),
+        ],
+    )
+    tasks = ["recompute_all_discounts", "cleanup_expired_discounts", "update_price_history"]
+    async with statements_of(session) as statements:
+        found = await list_last_successes(session, tasks)
+    assert found == {"recompute_all_discounts": NOON + 3 * _MINUTE}
     assert len(statements) == 1

@@ -13,6 +13,7 @@ from flexiprice.services.stock_overview import (
     ExpiringStock,
     ReducedStock,
     ValueAtRisk,
+    count_discounts,
     list_expiring_stock,
     list_reduced_stock,
     value_at_risk,
@@ -124,3 +125,14 @@ async def test_a_category_has_one_name_in_every_row_query_and_store(session: Asy
     assert [each.category for each in promised.totals] == ["Pantry"]
     for spelling in ("pantry", "PANTRY", "Pantry "):
         assert await list_expiring_stock(session, now=NOON, category=spelling) == stock
+
+
+async def test_discounts_are_counted_and_as_expired_only_when_every_store_is_a_day_further(
+    shop: AsyncSession,
+) -> None:
+    open_, expired = await count_discounts(shop, now=NOON)
+    assert (open_, expired) == (3, 0)
+    assert await count_discounts(shop, now=NOON + _ONE) == (3, 3)
+    # There the day of yesterday's bread is not over.
+    await a_store(shop, "far-west", "Etc/GMT+12")
+    assert await count_discounts(shop, now=NOON - timedelta(hours=6) + _ONE) == (3, 0)

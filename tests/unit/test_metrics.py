@@ -1,20 +1,21 @@
 """Metrics: what happened, in names and units that Prometheus's own rules ask for."""
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from flexiprice.metrics import FleetSnapshot, Metrics, PoolUse, QueueSnapshot
+from flexiprice.metrics import Metrics, PoolUse
+from flexiprice.snapshots import DatabaseSnapshot, FleetSnapshot, QueueSnapshot, ShopSnapshot, Snapshot
 
 SECOND = timedelta(seconds=1)
 
 
-def families(metrics: Metrics, snapshot: FleetSnapshot | None = None) -> list[Metric]:
+def families(metrics: Metrics, *snapshots: Snapshot | None) -> list[Metric]:
     """What a Prometheus server reads."""
-    return list(text_string_to_metric_families(metrics.render(snapshot).decode()))
+    return list(text_string_to_metric_families(metrics.render(*snapshots).decode()))
 
 
 def value(read: Iterable[Metric], name: str, **labels: str) -> float | None:
@@ -79,19 +80,54 @@ def test_a_snapshot_of_redis_is_told_with_the_rest() -> None:
     snapshot = FleetSnapshot(
         workers_alive=2,
         queues={
-            "discounts": QueueSnapshot(waiting=5, deferred=1, running=3, oldest_waiting=90 * SECOND),
+            "discounts": QueueSnapshot(
+                waiting=5, deferred=1, running=3, workers=2, oldest_waiting=90 * SECOND
+            ),
             "analytics": QueueSnapshot(waiting=0, deferred=0, running=0),
         },
         schedule_lag={"update_price_history": 30 * SECOND},
+        redis_risks={"evicts": True, "nearly_full": False},
     )
     read = families(Metrics(), snapshot)
     assert value(read, "flexiprice_workers_alive") == 2
+    assert value(read, "flexiprice_queue_workers", queue="discounts") == 2
+    assert value(read, "flexiprice_queue_workers", queue="analytics") == 0
+    assert value(read, "flexiprice_redis_risk", risk="evicts") == 1
+    assert value(read, "flexiprice_redis_risk", risk="nearly_full") == 0
     assert value(read, "flexiprice_queue_depth", queue="discounts") == 5
     assert value(read, "flexiprice_queue_deferred", queue="discounts") == 1
     assert value(read, "flexiprice_queue_running", queue="discounts") == 3
     assert value(read, "flexiprice_queue_oldest_waiting_seconds", queue="discounts") == 90
     assert value(read, "flexiprice_queue_oldest_waiting_seconds", queue="analytics") == 0
     assert value(read, "flexiprice_schedule_lag_seconds", schedule="update_price_history") == 30
+
+
+def test_a_snapshot_of_the_shop_tells_its_discounts_and_when_each_task_last_succeeded() -> None:
+    noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    shop = ShopSnapshot(discounts=7, expired_discounts=2, last_success={"cleanup": noon})
+    read = families(Metrics(), None, shop)
+    assert value(read, "flexiprice_discounts_open") == 7
+    assert value(read, "flexiprice_discounts_expired") == 2
+    ended = value(read, "flexiprice_task_last_success_timestamp_seconds", task="cleanup")
+    assert ended == noon.timestamp()
+
+
+def test_a_worker_tells_whether_the_database_takes_work_as_it_is_at_each_scrape() -> None:
+    metrics, refused = Metrics(), list[str]()
+    metrics.watch_database(lambda: not refused)
+    assert value(families(metrics), "flexiprice_database_takes_work") == 1
+    refused.append("the disk is full")
+    assert value(families(metrics), "flexiprice_database_takes_work") == 0
+
+
+def test_requests_are_counted_by_the_class_of_their_answer_from_zero_on() -> None:
+    metrics = Metrics()
+    metrics.expect_requests()
+    metrics.record_request(status=503, seconds=0.2)
+    read = families(metrics)
+    assert value(read, "flexiprice_api_request_duration_seconds_count", status="5xx") == 1
+    assert value(read, "flexiprice_api_request_duration_seconds_sum", status="5xx") == 0.2
+    assert value(read, "flexiprice_api_request_duration_seconds_count", status="2xx") == 0
 
 
 def test_without_a_snapshot_its_metrics_are_absent_and_not_zero() -> None:
@@ -123,7 +159,14 @@ def test_two_processes_worth_of_metrics_do_not_mix() -> None:
 
 
 @pytest.mark.parametrize(
-    "family", families(Metrics(), FleetSnapshot(workers_alive=0)), ids=lambda family: family.name
+    "family",
+    families(
+        Metrics(),
+        FleetSnapshot(workers_alive=0),
+        ShopSnapshot(discounts=0, expired_discounts=0, last_success={}),
+        DatabaseSnapshot(takes_work=True),
+    ),
+    ids=lambda family: family.name,
 )
 def test_every_metric_is_named_as_prometheus_asks(family: Metric) -> None:
     assert family.name.startswith(("flexiprice_", "process_"))

@@ -36,8 +36,9 @@ async def test_no_job_is_tried_in_vain_while_a_restore_has_the_tables(
     settings: Settings, queue: TaskQueue, capsys: pytest.CaptureFixture[str]
 ) -> None:
     url = settings.require_database_url()
-    async with running(settings):
+    async with running(settings) as worker:
         await until_live(queue)
+        assert b"flexiprice_database_takes_work 1.0" in worker.metrics.render()
         await execute(url, "ALTER TABLE stores RENAME TO stores_of_before")
         first = await queue.enqueue(COUNT_STORES)
 
@@ -45,6 +46,7 @@ async def test_no_job_is_tried_in_vain_while_a_restore_has_the_tables(
             return (await queue.status(first.job_id)).status is RunStatus.RETRYING
 
         await until(met)
+        assert b"flexiprice_database_takes_work 0.0" in worker.metrics.render()
         later = [(await queue.enqueue(COUNT_STORES)).job_id for _ in range(20)]
         await execute(url, "ALTER TABLE stores_of_before RENAME TO stores")
         ended = [await queue.wait(job_id, WAIT) for job_id in (first.job_id, *later)]

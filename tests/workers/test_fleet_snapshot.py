@@ -1,4 +1,4 @@
-"""How late a schedule is, as Prometheus is told."""
+"""How schedules, queues and Redis are, as Prometheus is told."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -7,8 +7,10 @@ from arq.utils import to_unix_ms
 
 from flexiprice.jobs import keys
 from flexiprice.jobs.client import TaskQueue
+from flexiprice.jobs.fleet import LiveWorker, WorkerState, announce
 from flexiprice.jobs.fleet_snapshot import take_snapshot
 from flexiprice.jobs.schedules import pause_schedule
+from flexiprice.settings import Queue
 
 # The recompute ticks every full hour.
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -33,3 +35,41 @@ async def test_a_paused_schedule_is_not_late(queue: TaskQueue, redis: ArqRedis) 
     await redis.hset(keys.schedule_key(HOURLY), "last_tick", str(to_unix_ms(NOON)))
     await pause_schedule(queue, HOURLY, by="a person")
     assert await lag(queue, NOON + timedelta(hours=5)) == timedelta(0)
+
+
+async def test_a_queue_has_the_workers_that_live_consume_it_and_do_not_drain(
+    queue: TaskQueue, redis: ArqRedis
+) -> None:
+    def worker(name: str, *queues: Queue, state: WorkerState = WorkerState.RUNNING) -> LiveWorker:
+        return LiveWorker(
+            worker_id=name,
+            host="till",
+            pid=77,
+            queues=queues,
+            tasks=(),
+            version="0",
+            concurrency=1,
+            started_at=NOON,
+            seen_at=NOON,
+            state=state,
+        )
+
+    await announce(redis, worker("both", Queue.DISCOUNTS, Queue.ANALYTICS), joining=True)
+    await announce(redis, worker("one", Queue.DISCOUNTS), joining=True)
+    leaving = worker("leaving", Queue.MAINTENANCE, state=WorkerState.DRAINING)
+    await announce(redis, leaving, joining=True)
+    snapshot = await take_snapshot(queue)
+    assert snapshot.workers_alive == 3
+    workers = {name: of_one.workers for name, of_one in snapshot.queues.items()}
+    assert workers == {"discounts": 2, "analytics": 1, "maintenance": 0}
+
+
+async def test_redis_tells_what_about_it_puts_jobs_at_risk(queue: TaskQueue, redis: ArqRedis) -> None:
+    before = (await redis.config_get("maxmemory-policy"))["maxmemory-policy"]
+    try:
+        await redis.config_set("maxmemory-policy", "allkeys-lru")
+        assert (await take_snapshot(queue)).redis_risks["evicts"]
+        await redis.config_set("maxmemory-policy", "noeviction")
+        assert not (await take_snapshot(queue)).redis_risks["evicts"]
+    finally:
+        await redis.config_set("maxmemory-policy", before)

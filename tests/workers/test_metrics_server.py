@@ -11,7 +11,8 @@ import pytest
 from pydantic import SecretStr
 
 from flexiprice.errors import InvalidSettings
-from flexiprice.metrics import FleetSnapshot, Metrics
+from flexiprice.metrics import Metrics
+from flexiprice.snapshots import FleetSnapshot
 from workers.runtime.metrics_server import serving_metrics
 
 KEYS = (SecretStr("the key of the API"), SecretStr("the kéy of Prometheus"))

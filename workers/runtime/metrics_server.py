@@ -12,8 +12,9 @@ from prometheus_client.metrics_core import GaugeMetricFamily
 from pydantic import SecretStr
 
 from flexiprice.errors import InvalidSettings
-from flexiprice.metrics import FleetSnapshot, Metrics, ReadOnScrape, snapshot_families
+from flexiprice.metrics import Metrics, ReadOnScrape
 from flexiprice.settings import PREFIX
+from flexiprice.snapshots import FleetSnapshot
 from flexiprice.telemetry import get_logger
 
 if TYPE_CHECKING:
@@ -62,11 +63,11 @@ async def serving_metrics(
     def read() -> Iterator[GaugeMetricFamily]:
         answer = asyncio.run_coroutine_threadsafe(ask(), loop)
         try:
-            return snapshot_families(answer.result(_SNAPSHOT_SECONDS))
+            return answer.result(_SNAPSHOT_SECONDS).families()
         except Exception as error:  # noqa: BLE001 -- a scrape tells what can be told
             answer.cancel()
             _LOGGER.debug("metrics without those of Redis", error=str(error) or type(error).__name__)
-            return snapshot_families(None)
+            return iter(())
 
     try:
         # Of nothing at first: it serves at once, and what guards it is put in a moment later.

@@ -13,9 +13,10 @@ from flexiprice.jobs.client import TaskQueue
 from flexiprice.jobs.fleet_snapshot import take_snapshot
 from flexiprice.jobs.server_clock import ServerClock
 from flexiprice.jobs.untold_runs import UntoldRuns
-from flexiprice.metrics import FleetSnapshot, Metrics
+from flexiprice.metrics import Metrics
 from flexiprice.resources import open_database, open_job_broker
 from flexiprice.settings import Settings
+from flexiprice.snapshots import FleetSnapshot
 from workers.runtime.clock_watch import ClockWatch
 from workers.runtime.database_gate import DatabaseGate
 from workers.runtime.history import RunHistory
@@ -97,6 +98,7 @@ async def open_surroundings(
         database = await opened(open_database(own, program=PROGRAM))
         gate = DatabaseGate(database.sessions)
         closing.push_async_callback(gate.aclose)
+        metrics.watch_database(lambda: gate.is_open)
         broker = await opened(open_job_broker(settings, program=PROGRAM))
         history = RunHistory(database.sessions, metrics, untold=UntoldRuns(broker.redis))
         history.start()

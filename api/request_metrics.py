@@ -1,0 +1,36 @@
+"""How many requests the API answered, how, and after how long: told to the metrics."""
+
+import time
+from typing import Final
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.paths import API, route_path
+from flexiprice.metrics import Metrics
+
+# Those who only look how the program is come for ever, and would hide what becomes of all others.
+_UNCOUNTED: Final = ("/metrics", f"{API}/health/")
+
+
+class MeasuredRequests:
+    """Measures all requests but those for health and metrics."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Surrounds all requests."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handles one request, as ASGI has it."""
+        if scope["type"] != "http" or route_path(scope).startswith(_UNCOUNTED):
+            await self._app(scope, receive, send)
+            return
+        metrics: Metrics = scope["app"].state.metrics
+        began_at = time.perf_counter()
+
+        async def send_measured(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                seconds = time.perf_counter() - began_at
+                metrics.record_request(status=int(message["status"]), seconds=seconds)
+            await send(message)
+
+        await self._app(scope, receive, send_measured)
