@@ -1,4 +1,4 @@
-"""The generators of clients, as `make contracts` installs them, and what they are given."""
+"""The programs of others that judge what we hand to them, and what they are given."""
 
 import os
 import shutil
@@ -41,9 +41,18 @@ def require(path: Path) -> None:
         missing(path.name)
 
 
-def missing(name: str) -> None:
+def promtool() -> str:
+    """The program of Prometheus that checks rules and tries them."""
+    found = shutil.which("promtool")
+    if found is None:
+        missing("promtool", install="apt-get install prometheus")
+        raise AssertionError
+    return found
+
+
+def missing(name: str, *, install: str = "make contracts") -> None:
     """Skips the test for want of a program; fails it where there must be all."""
-    message = f"{name} is not installed: make contracts"
+    message = f"{name} is not installed: {install}"
     if os.environ.get("CI"):
         pytest.fail(message)
     pytest.skip(message)

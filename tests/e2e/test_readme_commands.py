@@ -10,9 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import typer
 
-from flexiprice.cli.main import app
+from tests.command_line import require_command
 from tests.processes import flexiprice, processes_in, read_until, start
 from tests.readme import ShellBlock, shell_blocks
 
@@ -95,16 +94,3 @@ def test_a_block_that_cannot_run_here_names_files_that_exist(block: ShellBlock) 
             place, _, path = word.partition("/")
             if place in {"source", "docker"} and path:
                 assert (ROOT / (path if place == "source" else word)).exists(), word
-
-
-def require_command(words: list[str]) -> None:
-    """Fails where our command line knows no such command, or the command no such option."""
-    command = typer.main.get_command(app)
-    rest = list(words)
-    while rest and not rest[0].startswith("-") and (below := getattr(command, "commands", None)):
-        assert rest[0] in below, f"flexiprice has no command {rest[0]!r}: {words}"
-        command = below[rest.pop(0)]
-    options = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
-    for word in rest:
-        if word.startswith("-"):
-            assert word.partition("=")[0] in options | {"--help", "-h"}, f"{words}: no option {word}"

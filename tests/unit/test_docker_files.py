@@ -255,8 +255,9 @@ class TestCompose:
 
     def test_prometheus_asks_the_ports_that_are_served_with_the_key_that_they_know(self) -> None:
         services = compose_file({**GIVEN, "FLEXIPRICE_METRICS_KEY": METRICS_KEY})["services"]
-        assert "./prometheus.yaml:/etc/prometheus/prometheus.yml:ro" in services["prometheus"]["volumes"]
-        jobs = yaml.safe_load((DOCKER / "prometheus.yaml").read_text())["scrape_configs"]
+        assert "./prometheus:/etc/prometheus/flexiprice:ro" in services["prometheus"]["volumes"]
+        assert "--config.file=/etc/prometheus/flexiprice/prometheus.yaml" in services["prometheus"]["command"]
+        jobs = yaml.safe_load((DOCKER / "prometheus/prometheus.yaml").read_text())["scrape_configs"]
         api, workers = (jobs[0]["static_configs"][0]["targets"][0], jobs[1]["dns_sd_configs"][0])
         assert api == f"api:{services['api']['command'][-1]}"
         (file,) = {job["authorization"]["credentials_file"] for job in jobs}

@@ -1,0 +1,124 @@
+"""Alert rules name nothing that the API and a worker do not tell: metrics, labels, values of labels."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pytest
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
+
+from flexiprice.jobs.declarations import RECOMPUTE_ALL_DISCOUNTS
+from flexiprice.settings import Settings
+from tests.api.conftest import serve
+from tests.builders import an_active_policy
+from tests.command_line import require_command
+from tests.e2e.compose_file import DOCKER
+from tests.workers.conftest import running
+from workers import tasks
+from workers.runtime.task import tasks_in
+
+# Prometheus itself adds these to every series that it reads, and this one series.
+ITS_OWN_LABELS = {"job", "instance"}
+ITS_OWN_SERIES = "up"
+SELECTOR = re.compile(r"\b(?P<name>up|(?:flexiprice|process)_\w+)\b(?:\{(?P<matchers>[^}]*)\})?")
+MATCHER = re.compile(r'(?P<label>\w+)(?P<how>=~|!=|!~|=)"(?P<value>[^"]*)"')
+GROUPING = re.compile(r"\b(?:by|on|without|ignoring) \((?P<labels>[^)]*)\)")
+RULES = [
+    rule
+    for group in yaml.safe_load((DOCKER / "prometheus/alerts.yaml").read_text())["groups"]
+    for rule in group["rules"]
+]
+
+
+@dataclass(frozen=True)
+class Query:
+    """What Prometheus is asked, and the labels of the answer that people are shown."""
+
+    place: str
+    expression: str
+    shown_labels: frozenset[str] = frozenset()
+
+    def selectors(self) -> Iterator[tuple[str, list[tuple[str, str, str]]]]:
+        """Names of series with label, operator and value of each matcher."""
+        for found in SELECTOR.finditer(self.expression):
+            yield found["name"], MATCHER.findall(found["matchers"] or "")
+
+    def labels(self) -> set[str]:
+        """The labels by which it groups, and those that are shown."""
+        grouped = {
+            label for found in GROUPING.findall(self.expression) for label in re.findall(r"\w+", found)
+        }
+        return grouped | self.shown_labels
+
+
+def of_rules() -> Iterator[Query]:
+    for rule in RULES:
+        said = " ".join(rule["annotations"].values())
+        yield Query(rule["alert"], rule["expr"], frozenset(re.findall(r"\$labels\.(\w+)", said)))
+
+
+@pytest.fixture
+async def told(settings: Settings) -> list[Sample]:
+    """What a worker tells after a recompute, and the API when the history has its run."""
+    texts: list[str] = []
+    async with serve(settings) as client:
+        resources = client.app.state.resources
+        async with running(settings, tasks_in(tasks)) as worker:
+            async with resources.sessions.begin() as session:
+                await an_active_policy(session)
+            job = await resources.tasks.enqueue(RECOMPUTE_ALL_DISCOUNTS, arguments={"days_threshold": 30})
+            assert (await resources.tasks.wait(job.job_id, timedelta(seconds=60))).ready
+            texts.append(worker.metrics.render().decode())
+        texts.append((await client.get("/metrics")).text)
+    families = [family for text in texts for family in text_string_to_metric_families(text)]
+    return [sample for family in families for sample in family.samples]
+
+
+def fits(sample: Sample, matchers: list[tuple[str, str, str]]) -> bool:
+    for label, how, value in matchers:
+        if label in ITS_OWN_LABELS or value.startswith("$"):
+            continue
+        given = sample.labels.get(label, "")
+        is_it = given == value if how in {"=", "!="} else re.fullmatch(value, given) is not None
+        if is_it is how.startswith("!"):
+            return False
+    return True
+
+
+async def test_every_series_that_is_asked_for_is_told_with_its_labels(told: list[Sample]) -> None:
+    asked = [*of_rules()]
+    assert len(asked) >= len(RULES)
+    for query in asked:
+        selectors = list(query.selectors())
+        assert selectors, query
+        labels = set(ITS_OWN_LABELS)
+        for name, matchers in selectors:
+            found = [sample for sample in told if sample.name == name and fits(sample, matchers)]
+            assert found or name == ITS_OWN_SERIES, f"{query.place}: nobody tells {name} {matchers}"
+            labels.update(*(sample.labels for sample in found))
+        assert query.labels() <= labels, query
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])
+def test_each_alert_says_in_words_what_is_wrong_and_which_command_helps(rule: dict) -> None:
+    said = rule["annotations"]
+    assert rule["labels"]["severity"] in {"critical", "warning"}
+    assert rule["for"]
+    assert len(said["summary"]) < 90
+    commands = [text.split() for text in re.findall(r"`flexiprice ([^`]+)`", said["description"])]
+    assert commands, "what is to be typed"
+    for words in commands:
+        require_command(words)
+
+
+def test_a_metric_that_nobody_tells_would_be_found() -> None:
+    query = Query("a rule", 'sum by (queue) (flexiprice_queue_length{queue="x",shop!~"a|b"}) > up')
+    assert list(query.selectors()) == [
+        ("flexiprice_queue_length", [("queue", "=", "x"), ("shop", "!~", "a|b")]),
+        ("up", []),
+    ]
+    assert query.labels() == {"queue"}
+    assert not fits(Sample("flexiprice_queue_length", {"queue": "y"}, 1.0), [("queue", "=", "x")])
