@@ -92,22 +92,14 @@ async def list_schedule_runs(
     return {task: tuple(sorted(runs, key=_began)) for task, runs in found.items()}
 
 
-async def list_last_successes(session: AsyncSession, tasks: Sequence[str]) -> Mapping[str, datetime]:
+async def list_last_successes(session: AsyncSession, tasks: Collection[str]) -> Mapping[str, datetime]:
     """When the latest run that succeeded ended, of those tasks that ever succeeded, by one query.
 
     Args:
         session: in a transaction.
         tasks: names of the tasks.
     """
-    names = func.unnest(literal(list(tasks), ARRAY(Text))).table_valued("name").render_derived("wanted")
-    latest = (
-        select(TaskRun.finished_at)
-        .where(TaskRun.task == names.c.name, TaskRun.state == RunState.SUCCEEDED)
-        .order_by(TaskRun.started_at.desc(), TaskRun.run_id.desc())
-        .limit(1)
-        .lateral("latest")
-    )
-    query = select(names.c.name, latest.c.finished_at).select_from(names.join(latest, true()))
+    query = select_latest_runs(tasks, (TaskRun.finished_at,), TaskRun.state == RunState.SUCCEEDED, limit=1)
     found = await session.execute(query)
     return {task: finished_at for task, finished_at in found if finished_at is not None}
 
