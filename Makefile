@@ -64,7 +64,7 @@ newest: .venv ## Run all tests with the newest redis-py, which arq does not allo
 contracts: .venv .contracts/complete tests/npm/node_modules/.package-lock.json ## Make clients of the API's description and use one; needs Node.js
 	@$(RUN) pytest -q -m contracts tests/contracts $(TEST_OPTIONS)
 
-browser: .venv ## Open every page of the monitor in Debian's Chromium, on real processes
+browser: .venv tests/npm/node_modules/.package-lock.json ## Open every page of the monitor in Debian's Chromium, on real processes
 	@$(RUN) pytest -q tests/browser $(TEST_OPTIONS)
 
 screenshots: .venv ## Take the README's pictures of the monitor anew

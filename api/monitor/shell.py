@@ -131,7 +131,8 @@ def _frame(section: str) -> None:
     with ui.left_drawer(value=None, bordered=True).props("breakpoint=900 width=216").classes("nav") as drawer:
         with Link("/", classes="brand"):
             icon = own_address("/assets/favicon.svg")
-            ui.element("img").props(f"src={icon} alt= width=28 height=28")
+            # An empty text, said as an attribute: the name stands beside it.
+            ui.element("img").props(f'src={icon} alt="" width=28 height=28 role=presentation')
             ui.label("FlexiPrice")
         with ui.element("nav").props("aria-label=Pages"):
             for entry in SECTIONS:
@@ -158,9 +159,10 @@ def _link(entry: Section, *, is_current: bool) -> None:
 
 
 def _state_line() -> None:
-    with Link("/", classes="state-line").props("role=status aria-live=polite") as line:
+    with Link("/", classes="state-line") as line:
         icon = ui.icon("").props("aria-hidden=true")
-        label = ui.label().classes("state-text")
+        # The role is of the text alone: a link that had it would be no link to a screen reader, and nameless.
+        label = ui.label().props("role=status").classes("state-text")
     shown: list[object] = []
     access, viewer = current_monitor().access, current_viewer()
 

@@ -12,6 +12,7 @@ from api.monitor.parts.instants import Instant
 from api.monitor.parts.links import Link
 from api.monitor.parts.rows import cell, text_cell
 from api.monitor.parts.states import Failure, Placeholder
+from api.monitor.parts.tables import TableFrame
 from api.monitor.parts.text import Text
 from api.monitor.shell import page
 from flexiprice.db.engine import database_errors
@@ -36,7 +37,7 @@ async def audit(who: str = "", what: str = "", to: str = "", shown: int = _PAGE)
             Text("button", "Filter", classes="plain-button").props("type=submit")
             if any(filters.values()):
                 Link("/audit", "Show all")
-        frame = ui.element("div").classes("table-frame")
+        frame = TableFrame()
     told: list[int] = [-1]
     sessions = current_monitor().resources.sessions
 

@@ -12,7 +12,7 @@ from api.monitor.parts.instants import Instant, duration
 from api.monitor.parts.links import Link, add_style_sheet
 from api.monitor.parts.rows import cell, number_cell, text_cell
 from api.monitor.parts.states import Failure
-from api.monitor.parts.tables import card_title, table
+from api.monitor.parts.tables import TableFrame, card_title, table
 from api.monitor.parts.text import Text
 from api.monitor.patience import answered
 from api.monitor.shell import page
@@ -72,17 +72,17 @@ class _BrokerView:
                 self._broker = _Facts()
             with ui.element("section").classes("card"):
                 card_title("Queues")
-                self._queues = ui.element("div").classes("table-frame")
+                self._queues = TableFrame()
             with ui.element("section").classes("card"):
                 self._database_name = card_title("PostgreSQL")
                 self._database_failure = Failure()
                 self._database = _Facts()
         with ui.element("section").classes("card"):
             card_title("Connections to the database")
-            self._programs = ui.element("div").classes("table-frame")
+            self._programs = TableFrame()
         with ui.element("section").classes("card"):
             card_title("Tables")
-            self._tables = ui.element("div").classes("table-frame")
+            self._tables = TableFrame()
 
     async def refresh(self) -> None:
         """Reads anew, where the last answers do not hold any longer."""

@@ -18,7 +18,7 @@ from api.monitor.parts.product_prices import ProductPrices
 from api.monitor.parts.recompute_card import RecomputeCard
 from api.monitor.parts.rows import number_cell, text_cell
 from api.monitor.parts.states import Failure, Placeholder
-from api.monitor.parts.tables import card_title, table
+from api.monitor.parts.tables import TableFrame, card_title, table
 from api.monitor.parts.text import Text
 from api.monitor.patience import FOR_MUCH, answered
 from api.monitor.price_readings import HORIZON, PriceReading, read_prices
@@ -79,7 +79,7 @@ class _PricesView:
         with ui.element("div").classes("grid charts"):
             with ui.element("section").classes("card"):
                 card_title("Open discounts")
-                self._reduced = ui.element("div").classes("table-frame")
+                self._reduced = TableFrame()
             self._policy = PolicyCard(
                 category=self._category,
                 quantity=self._quantity,

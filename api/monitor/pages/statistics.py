@@ -16,7 +16,7 @@ from api.monitor.parts.links import Link, add_style_sheet, job_path
 from api.monitor.parts.plots import Curve, Plot, moments, names
 from api.monitor.parts.rows import cell, number_cell
 from api.monitor.parts.states import Failure, Placeholder
-from api.monitor.parts.tables import card_title, table
+from api.monitor.parts.tables import TableFrame, card_title, table
 from api.monitor.parts.text import Text
 from api.monitor.patience import FOR_MUCH, answered
 from api.monitor.shell import page
@@ -65,7 +65,7 @@ class _StatisticsView:
         self._build_choice()
         with ui.element("section").classes("card"):
             card_title("By task")
-            self._tasks = ui.element("div").classes("table-frame")
+            self._tasks = TableFrame()
         with ui.element("div").classes("grid charts"):
             with ui.element("section").classes("card"):
                 card_title("Runs over time")
@@ -81,7 +81,7 @@ class _StatisticsView:
                 self._took_spread = Plot(label="How many runs took how long")
         with ui.element("section").classes("card"):
             card_title("Slowest runs")
-            self._slowest = ui.element("div").classes("table-frame")
+            self._slowest = TableFrame()
 
     async def refresh(self) -> None:
         """Reads anew, where the last answer does not hold any longer."""

@@ -28,7 +28,7 @@ class HeatMap(Element):
             hottest: what is as warm as can be.
         """
         super().__init__("div")
-        self.classes("table-frame")
+        self.classes("table-frame").props("tabindex=0 role=group aria-label=Table")
         with self, ui.element("table").classes("rows heat-map"):
             with ui.element("thead"), ui.element("tr"):
                 Text("th", corner).props("scope=col")

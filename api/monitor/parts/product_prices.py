@@ -15,7 +15,7 @@ from api.monitor.parts.instants import Instant
 from api.monitor.parts.links import Link
 from api.monitor.parts.plots import Curve, Plot, time_line
 from api.monitor.parts.rows import cell, number_cell, text_cell
-from api.monitor.parts.tables import table
+from api.monitor.parts.tables import TableFrame, table
 from api.monitor.parts.text import Text
 from api.monitor.price_readings import STEPS_SHOWN, find_products, read_product
 from flexiprice.domain.decision import DecisionKind
@@ -126,7 +126,7 @@ def _show(found: ProductSteps, history: PriceHistory, now: datetime) -> None:
     oldest = found.steps[-1].decided_at
     since = oldest - (now - oldest) * 0.05
     plot.show([*_batches(found.steps, since, now), _base(found, since, now)], x_axis=time_line(since, now))
-    with ui.element("div").classes("table-frame spaced"), table(_COLUMNS):
+    with TableFrame().classes("spaced"), table(_COLUMNS):
         for step in found.steps[:_LISTED_STEPS]:
             _row(step)
     if len(found.steps) > _LISTED_STEPS:

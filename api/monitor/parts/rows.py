@@ -25,7 +25,7 @@ class Rows(Element, Generic[Item]):
             empty: makes what stands there while there are no rows.
         """
         super().__init__("div")
-        self.classes("table-frame")
+        self.classes("table-frame").props("tabindex=0 role=group aria-label=Table")
         self._make_row = make_row
         self._shown: dict[str, tuple[Element, Callable[[Item], None]]] = {}
         with self:

@@ -8,6 +8,14 @@ from nicegui import ui
 from api.monitor.parts.text import Text
 
 
+class TableFrame(ui.element):
+    """A frame in which a table that is too wide scrolls sideways, by the keyboard too."""
+
+    def __init__(self) -> None:
+        super().__init__("div")
+        self.classes("table-frame").props("tabindex=0 role=group aria-label=Table")
+
+
 @contextmanager
 def table(columns: Sequence[str], *, stacking: bool = True) -> Generator[None]:
     """A table whose rows are made inside the context.
