@@ -64,7 +64,7 @@ newest: .venv ## Run all tests with the newest redis-py, which arq does not allo
 contracts: .venv .contracts/complete tests/npm/node_modules/.package-lock.json ## Make clients of the API's description and use one; needs Node.js
 	@$(RUN) pytest -q -m contracts tests/contracts $(TEST_OPTIONS)
 
-browser: .venv tests/npm/node_modules/.package-lock.json ## Open every page of the monitor in Debian's Chromium, on real processes
+browser: .venv tests/npm/node_modules/.package-lock.json ## Open every page of the monitor in Debian's Chromium, on real processes; needs Node.js
 	@$(RUN) pytest -q tests/browser $(TEST_OPTIONS)
 
 screenshots: .venv ## Take the README's pictures of the monitor anew
@@ -115,6 +115,7 @@ lock: .venv ## Choose the newest dependencies anew and write the locks
 	@touch .contracts/complete
 
 tests/npm/node_modules/.package-lock.json: tests/npm/package-lock.json tests/npm/.npmrc
+	@command -v npm >/dev/null || { echo 'npm is missing: install Node.js (Debian: nodejs and npm)' >&2; exit 1; }
 	@cd tests/npm && npm ci --silent
 	@touch tests/npm/node_modules/.package-lock.json
 

@@ -72,7 +72,7 @@ def page(
         async def framed(*args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
             await current_monitor().live.first()
             _frame(section or path)
-            with ui.element("main").props("id=content tabindex=-1").classes("page"):
+            with _content():
                 Text("h1", title)
                 await _built(build(*args, **kwargs))
 
@@ -86,7 +86,7 @@ async def show_not_found(request: Request, _: Exception) -> Response:
     """Answers for a page that there is not."""
     with Client(ui.page("", title="Not found · FlexiPrice"), request=request) as client:
         _frame("")
-        with ui.element("main").props("id=content tabindex=-1").classes("page"):
+        with _content():
             Text("h1", "Not found")
             with ui.element("section").classes("card"):
                 Placeholder("There is no such page", "The link may be of another version.", icon="search_off")
@@ -102,6 +102,11 @@ async def _built(building: Awaitable[None]) -> None:
         # Whatever else is on the page still says how things stand.
         _log.exception("page_not_built")
         Failure().show("This page could not be made. The monitor's log says why; load it anew to try again.")
+
+
+def _content() -> ui.element:
+    # No `main`: Quasar puts one around every page, and of those there is to be one.
+    return ui.element("div").props("id=content tabindex=-1").classes("page")
 
 
 def follow(render: Callable[[Snapshot], None]) -> None:

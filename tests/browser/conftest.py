@@ -15,6 +15,7 @@ from redis import Redis
 from flexiprice.embedded.servers import ServerUrls
 from tests import servers
 from tests.browser.browser import CHROMIUM, Visit, chromium, visiting
+from tests.browser.shop import Shop, open_shop
 from tests.browser.stage import READ_KEY, Stage, stage_on
 
 _HERE = Path(__file__).parent
@@ -82,6 +83,28 @@ async def stage(
         yield stage
     # Nothing of those who looked was kept on the server.
     assert not (folder / ".nicegui").exists()
+
+
+@pytest.fixture(scope="session")
+def shop_database_url(postgres_url: str, template_database: str) -> Iterator[str]:
+    """The database of the shop."""
+    with servers.database(postgres_url, servers.unique("shop"), template=template_database) as url:
+        yield url
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def shop(
+    installed_browser: None,
+    shop_database_url: str,
+    server_urls: ServerUrls,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[Shop]:
+    """A stage of its own on which every page has much to show; tests look at it and leave it as it is."""
+    redis_url = servers.with_database(server_urls.redis_url, "10")
+    async with stage_on(shop_database_url, redis_url, tmp_path_factory.mktemp("shop")) as stage:
+        yield await open_shop(stage)
+    with Redis.from_url(redis_url) as redis:
+        redis.flushdb()
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

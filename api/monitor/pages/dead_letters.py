@@ -21,7 +21,7 @@ from flexiprice.jobs.dead_letters import MAX_LISTED, DeadLetter, list_dead_lette
 from flexiprice.jobs.retrying import RetryOutcome
 
 _READ_EVERY_SECONDS: Final = 1.0
-_COLUMNS: Final = ("Task", "Reason", "Since", "Why", "")
+_COLUMNS: Final = ("Task", "Reason", "Since", "Why", "Actions")
 _REASONS: Final = {
     DeadLetterReason.GIVEN_UP: "given up",
     DeadLetterReason.CORRUPT: "unreadable",

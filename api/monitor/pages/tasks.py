@@ -95,7 +95,7 @@ class _TasksView:
                     icon="filter_alt_off",
                 )
             self._hidden = Text("p", classes="quiet hidden-rows")
-            with ui.element("nav").classes("pager").props("aria-label=Pages of runs"):
+            with ui.element("nav").classes("pager").props("aria-label='Pages of runs'"):
                 size = ui.select(
                     {size: f"{size} a page" for size in SIZES},
                     value=self._query.size,

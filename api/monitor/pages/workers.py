@@ -31,7 +31,7 @@ _COLUMNS = (
     "CPU>",
     "Memory>",
     "Uptime",
-    "",
+    "Actions",
 )
 _CONSEQUENCES = {
     WorkerCommand.DRAIN: "It takes no more tasks, ends those that it runs, however long they take, and ends.",

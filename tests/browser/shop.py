@@ -1,0 +1,186 @@
+"""A shop that has been open for days, so that every page of the monitor has something to show.
+
+Runs before today and what people did are made up; stock, prices and all else really happen.
+"""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import text
+
+from flexiprice.cli.sample import load_sample
+from flexiprice.domain.audit import AuditSource
+from flexiprice.domain.run import RunState, RunTrigger
+from flexiprice.jobs.dead_letters import list_dead_letters
+from flexiprice.jobs.declarations import RECOMPUTE_ALL_DISCOUNTS
+from flexiprice.jobs.queues import pause_queue
+from flexiprice.jobs.schedules import pause_schedule
+from flexiprice.jobs.status import RunStatus
+from flexiprice.services.audit import Change, record_audit
+from flexiprice.services.run_recording import RunRecord, record_runs
+from flexiprice.settings import Queue
+from tests.browser.stage import Stage, until
+from tests.builders import a_store
+from tests.workers.toy_tasks import FAIL, HOLD, SLEEP
+
+SKU = "DEMO-DAI-01"
+"""A product whose price is reduced in every store."""
+_BRANCHES = ("north", "south", "station", "harbour", "airport")
+_DEAD_LETTERS = 60
+_CHANGES = 80
+_FAILURES = (
+    (
+        "database_unavailable",
+        "the database ended the connection, or is starting or stopping; try again",
+        "flexiprice.errors.DatabaseUnavailable: the database ended the connection",
+    ),
+    (
+        "internal_error",
+        "the task failed unexpectedly (DiskFullError); the worker's log says more",
+        "asyncpg.exceptions.DiskFullError: could not extend file: No space left on device",
+    ),
+)
+_TRACEBACK = """\
+Traceback (most recent call last):
+  File "workers/runtime/execution.py", line 61, in run
+    result = await task.body(run, arguments)
+  File "workers/tasks.py", line 31, in recompute
+    return await recompute_discounts(session, days_threshold=arguments.days_threshold, now=now)
+{cause}
+"""
+_TASKS = {
+    "recompute_all_discounts": ("discounts", timedelta(hours=1), 1.1),
+    "cleanup_expired_discounts": ("maintenance", timedelta(days=1), 0.4),
+    "update_price_history": ("analytics", timedelta(hours=6), 0.7),
+}
+
+
+def past_runs(now: datetime, chance: random.Random) -> Iterator[RunRecord]:
+    """Three days of schedules, and a quarter of an hour of what the tills asked for."""
+    for task, (queue, every, seconds) in _TASKS.items():
+        tick = now - (now - datetime(2000, 1, 1, tzinfo=UTC)) % every
+        for _ in range(min(50, timedelta(days=9) // every)):
+            yield _a_run(chance, task, queue, tick, seconds, RunTrigger.SCHEDULE)
+            tick -= every
+    at = now - timedelta(minutes=15)
+    while (at := at + timedelta(seconds=chance.expovariate(1.4))) < now - timedelta(seconds=5):
+        task = chance.choices(("recompute_all_discounts", "update_price_history"), (4, 1))[0]
+        yield _a_run(chance, task, _TASKS[task][0], at, 0.3, RunTrigger.API)
+
+
+def _a_run(
+    chance: random.Random, task: str, queue: str, at: datetime, seconds: float, trigger: RunTrigger
+) -> RunRecord:
+    """One that took about so long; a few have failed, or were tried again."""
+    state = chance.choices((RunState.SUCCEEDED, RunState.FAILED, RunState.RETRYING), (97, 2, 1))[0]
+    failure = chance.choice(_FAILURES)
+    code, message, cause = (None, None, None) if state is RunState.SUCCEEDED else failure
+    number = UUID(int=chance.getrandbits(128), version=4)
+    began = at + timedelta(milliseconds=chance.uniform(2, 40))
+    scheduled = trigger is RunTrigger.SCHEDULE
+    return RunRecord(
+        run_id=number,
+        task=task,
+        job_id=f"{task}:{at:%Y-%m-%dT%H:%M:%SZ}" if scheduled else number.hex,
+        worker_id=f"shop-{chance.randint(1, 3)}:{chance.randint(700, 900)}:3fa9c1d2",
+        attempt=1,
+        state=state,
+        started_at=began,
+        finished_at=began + timedelta(seconds=seconds * chance.lognormvariate(-0.3, 0.5)),
+        queue=queue,
+        trigger=trigger,
+        arguments={"days_threshold": 30} if task == "recompute_all_discounts" else {},
+        enqueued_at=at,
+        due_at=at if scheduled else None,
+        error_code=code,
+        error_message=message,
+        traceback=None if cause is None else _TRACEBACK.format(cause=cause),
+    )
+
+
+async def changes(stage: Stage) -> None:
+    """What people did today."""
+    now = datetime.now(UTC)
+    done = (
+        (230, "bootstrap", AuditSource.API, "activate_policy_version", "4", {"version": 4}),
+        (95, "night-shift", AuditSource.MONITOR, "pause_queue", "discounts", {"changed": True}),
+        (92, "night-shift", AuditSource.MONITOR, "resume_queue", "discounts", {"changed": True}),
+        (40, "anna@till-2", AuditSource.CLI, "import_file", "stock.csv", {"created": 214, "updated": 31}),
+        (12, "night-shift", AuditSource.MONITOR, "run_schedule", "recompute_all_discounts", {}),
+    )
+    async with stage.resources.sessions.begin() as session:
+        made = [
+            Change(
+                at=now - timedelta(minutes=ago),
+                actor=actor,
+                source=source,
+                action=action,
+                target=target,
+                address=None if source is AuditSource.CLI else "10.4.0.17",
+                details=details,
+            )
+            for ago, actor, source, action, target, details in done
+        ]
+        await record_audit(session, made)
+
+
+@dataclass(frozen=True)
+class Shop:
+    """Where to find what was put into a shop.
+
+    Attributes:
+        stage: the monitor and its workers.
+        failed: the id of a task that failed.
+        running: the id of a task that runs until the stage ends.
+    """
+
+    stage: Stage
+    failed: str
+    running: str
+
+
+async def open_shop(stage: Stage) -> Shop:
+    """Fills a stage: reduced stock in many stores, days of runs, dead letters, changes, what is paused."""
+    resources, now = stage.resources, datetime.now(UTC)
+    tasks = resources.tasks
+    stage.start_worker(worker_queues="discounts")
+    stage.start_worker(worker_queues="maintenance,analytics")
+    await load_sample(resources.settings)
+    async with resources.sessions.begin() as session:
+        for branch in _BRANCHES:
+            await a_store(session, branch, "Europe/Berlin")
+        await session.execute(_STOCK_BRANCHES)
+        await record_runs(session, list(past_runs(now, random.Random(4))))
+    for _ in range(_CHANGES // 5):
+        await changes(stage)
+    failing = [await tasks.enqueue(FAIL, arguments={"kind": "ours"}) for _ in range(_DEAD_LETTERS)]
+    recompute = await tasks.enqueue(RECOMPUTE_ALL_DISCOUNTS)
+    await tasks.enqueue(SLEEP, defer_by=timedelta(hours=1))
+    running = await tasks.enqueue(HOLD)
+
+    async def worked() -> bool:
+        letters = await list_dead_letters(resources.redis)
+        states = await tasks.statuses([recompute.job_id, running.job_id])
+        return len(letters) == _DEAD_LETTERS and [state.status for state in states] == [
+            RunStatus.SUCCEEDED,
+            RunStatus.RUNNING,
+        ]
+
+    await until(worked)
+    await stage.until_workers(3)
+    await pause_queue(tasks, Queue.ANALYTICS, now=now, by="night-shift")
+    await pause_schedule(tasks, "update_price_history", by="night-shift")
+    return Shop(stage, failing[0].job_id, running.job_id)
+
+
+_STOCK_BRANCHES = text(
+    """
+    INSERT INTO batches (store_id, product_id, lot, quantity, expiry_date)
+    SELECT stores.id, batches.product_id, batches.lot, batches.quantity, batches.expiry_date
+    FROM batches, stores
+    WHERE stores.code <> 'main'
+    """
+)
