@@ -21,7 +21,7 @@ from flexiprice.jobs.revoking import purge, revoke_jobs
 from flexiprice.jobs.schedules import list_schedules, pause_schedule, resume_schedule
 from flexiprice.jobs.status import RunStatus
 from flexiprice.settings import Queue, Settings
-from tests.workers.conftest import running
+from tests.workers.conftest import running, until
 from tests.workers.toy_tasks import SLEEP, SLEEP_ELSEWHERE
 
 JOB: Final = "hit"
@@ -211,6 +211,29 @@ async def test_a_job_id_that_is_no_text_is_set_aside_named_and_counted_until_it_
     assert (await count_dead_letters(redis)).by_reason[DeadLetterReason.BAD_ENTRY] == 1
     assert await dismiss(queue, [letter.job_id]) == 1
     assert await list_dead_letters(redis) == ()
+
+
+@pytest.mark.parametrize("worker_id", [b"", b"x" * 46, b"caf\xe9", b"a\nb"])
+async def test_what_cannot_be_a_workers_id_is_taken_off_the_lists_of_workers_and_named(
+    worker_id: bytes, queue: TaskQueue, redis: ArqRedis, settings: Settings
+):
+    lists = (keys.LOST_WORKERS, keys.UNTOLD_WORKERS)
+    for name in lists:
+        await redis.zadd(name, {worker_id: 1})
+    async with running(settings):
+        await wait_until_gone(redis, *lists)
+        job = await queue.enqueue(SLEEP)
+        assert (await queue.wait(job.job_id, WAIT)).status is RunStatus.SUCCEEDED
+
+    letters = await list_dead_letters(redis)
+    assert [letter.message for letter in letters] == ["set aside in Redis: no worker is called so"] * 2
+
+
+async def wait_until_gone(redis: ArqRedis, *names: str) -> None:
+    async def gone() -> bool:
+        return not await redis.exists(*names)
+
+    await until(gone)
 
 
 async def test_a_key_of_another_type_is_kept_for_a_person_under_another_name(
