@@ -1,9 +1,11 @@
-"""Alert rules name nothing that the API and a worker do not tell: metrics, labels, values of labels."""
+"""Alert rules and the dashboard name no series, label or value that the API and a worker do not tell."""
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import combinations
 
 import pytest
 import yaml
@@ -31,6 +33,8 @@ RULES = [
     for group in yaml.safe_load((DOCKER / "prometheus/alerts.yaml").read_text())["groups"]
     for rule in group["rules"]
 ]
+DASHBOARD = json.loads((DOCKER / "grafana/dashboards/flexiprice.json").read_text())
+PANELS = DASHBOARD["panels"]
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,13 @@ def of_rules() -> Iterator[Query]:
     for rule in RULES:
         said = " ".join(rule["annotations"].values())
         yield Query(rule["alert"], rule["expr"], frozenset(re.findall(r"\$labels\.(\w+)", said)))
+
+
+def of_dashboard() -> Iterator[Query]:
+    for panel in PANELS:
+        for target in panel["targets"]:
+            shown = re.findall(r"{{(\w+)}}", target["legendFormat"])
+            yield Query(panel["title"], target["expr"], frozenset(shown))
 
 
 @pytest.fixture
@@ -89,8 +100,8 @@ def fits(sample: Sample, matchers: list[tuple[str, str, str]]) -> bool:
 
 
 async def test_every_series_that_is_asked_for_is_told_with_its_labels(told: list[Sample]) -> None:
-    asked = [*of_rules()]
-    assert len(asked) >= len(RULES)
+    asked = [*of_rules(), *of_dashboard()]
+    assert len(asked) >= len(RULES) + len(PANELS)
     for query in asked:
         selectors = list(query.selectors())
         assert selectors, query
@@ -112,6 +123,39 @@ def test_each_alert_says_in_words_what_is_wrong_and_which_command_helps(rule: di
     assert commands, "what is to be typed"
     for words in commands:
         require_command(words)
+
+
+def test_the_dashboard_asks_whichever_prometheus_is_chosen() -> None:
+    (variable,) = DASHBOARD["templating"]["list"]
+    assert (variable["type"], variable["query"]) == ("datasource", "prometheus")
+    source = {"type": "prometheus", "uid": f"${{{variable['name']}}}"}
+    assert [panel["datasource"] for panel in PANELS] == [source] * len(PANELS)
+
+
+@pytest.mark.parametrize("panel", PANELS, ids=lambda panel: panel["title"])
+def test_a_panel_explains_itself_and_shows_its_numbers_in_their_unit(panel: dict) -> None:
+    assert panel["description"]
+    unit = panel["fieldConfig"]["defaults"]["unit"]
+    for target in panel["targets"]:
+        asked = target["expr"]
+        if asked.startswith("60 * sum by (status) (rate("):
+            expected = "cpm"
+        elif "_seconds_count" in asked:
+            expected = "percentunit" if " / " in asked else "reqps"
+        else:
+            (name, *_) = (name for name, _ in Query("", asked).selectors())
+            kinds = {"_bytes": "bytes", "_seconds": "s", "_seconds_bucket": "s", "_takes_work": "bool_yes_no"}
+            expected = next((kind for ending, kind in kinds.items() if name.endswith(ending)), "short")
+        assert unit == expected, asked
+
+
+def test_no_panel_lies_upon_another() -> None:
+    assert len({panel["id"] for panel in PANELS}) == len(PANELS)
+    for one, other in combinations([panel["gridPos"] for panel in PANELS], 2):
+        beside = one["x"] + one["w"] <= other["x"] or other["x"] + other["w"] <= one["x"]
+        below = one["y"] + one["h"] <= other["y"] or other["y"] + other["h"] <= one["y"]
+        assert beside or below, (one, other)
+    assert all(panel["gridPos"]["x"] + panel["gridPos"]["w"] <= 24 for panel in PANELS)
 
 
 def test_a_metric_that_nobody_tells_would_be_found() -> None:

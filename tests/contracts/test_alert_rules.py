@@ -234,6 +234,19 @@ def test_it_fires_on_its_trouble_when_it_has_lasted_and_on_nothing_less(case: Ca
     run([promtool(), "test", "rules", str(trial)], cwd=tmp_path)
 
 
+def test_prometheus_understands_every_query_of_the_dashboard(tmp_path: Path) -> None:
+    panels = json.loads((DOCKER / "grafana/dashboards/flexiprice.json").read_text())["panels"]
+    asked = [target["expr"] for panel in panels for target in panel["targets"]]
+    # What Grafana puts there: a span of time.
+    rules = [
+        {"record": f"panel:{number}", "expr": expression.replace("$__rate_interval", "1m")}
+        for number, expression in enumerate(asked)
+    ]
+    (tmp_path / "queries.yaml").write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": rules}]}))
+    told = run([promtool(), "check", "rules", "queries.yaml"], cwd=tmp_path)
+    assert f"SUCCESS: {len(asked)} rules found" in told
+
+
 def test_prometheus_can_read_its_configuration_and_the_rules() -> None:
     # The rest of the check asks for the file of the key, which only the container has.
     run([promtool(), "check", "config", "--syntax-only", "prometheus.yaml"], cwd=FOLDER)

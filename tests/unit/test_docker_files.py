@@ -188,6 +188,7 @@ class TestCompose:
             *GIVEN,
             "FLEXIPRICE_MONITOR_READ_KEY",
             "FLEXIPRICE_METRICS_KEY",
+            "GRAFANA_PASSWORD",
         }
 
     def test_every_flexiprice_variable_is_a_setting(self) -> None:
@@ -217,7 +218,7 @@ class TestCompose:
     def test_ports_are_for_this_machine_only_unless_it_is_said_otherwise(self) -> None:
         services = compose_file(GIVEN)["services"]
         published = {name: service["ports"] for name, service in services.items() if "ports" in service}
-        assert published.keys() == {"api", "monitor", "prometheus"}
+        assert published.keys() == {"api", "monitor", "prometheus", "grafana"}
         assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
 
     def test_a_worker_is_given_the_time_that_it_takes_to_stop(self) -> None:
@@ -247,6 +248,7 @@ class TestCompose:
             "POSTGRES_IMAGE": "postgres@sha256:abc",
             "REDIS_IMAGE": "redis@sha256:abc",
             "PROMETHEUS_IMAGE": "prom/prometheus@sha256:abc",
+            "GRAFANA_IMAGE": "grafana/grafana@sha256:abc",
         }
         services = compose_file({**GIVEN, **pinned})["services"]
         images = {service["image"] for service in services.values()} - {"flexiprice:local"}
@@ -268,3 +270,43 @@ class TestCompose:
             assert services[service]["environment"]["FLEXIPRICE_METRICS_KEY"] == METRICS_KEY
         assert workers["names"] == ["worker"]
         assert str(workers["port"]) == services["worker"]["environment"]["FLEXIPRICE_WORKER_METRICS_PORT"]
+
+    def test_grafana_finds_prometheus_and_the_dashboard_where_they_are(self) -> None:
+        services = compose_file(GIVEN)["services"]
+        grafana, prometheus = services["grafana"], services["prometheus"]
+        assert set(grafana["profiles"]) <= set(prometheus["profiles"])
+        (folder,) = (place.split(":")[1] for place in grafana["volumes"] if place.startswith("./grafana:"))
+        provisioning = grafana["environment"]["GF_PATHS_PROVISIONING"]
+        assert (DOCKER / "grafana" / Path(provisioning).relative_to(folder)).is_dir()
+        (source,) = provisioned("datasources/prometheus.yaml")["datasources"]
+        assert source["url"] == f"http://prometheus:{prometheus['ports'][0].rpartition(':')[2]}"
+        scraped = yaml.safe_load((DOCKER / "prometheus/prometheus.yaml").read_text())["global"]
+        assert source["jsonData"]["timeInterval"] == scraped["scrape_interval"]
+        (provider,) = provisioned("dashboards/flexiprice.yaml")["providers"]
+        dashboards = DOCKER / "grafana" / Path(provider["options"]["path"]).relative_to(folder)
+        home = Path(grafana["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"])
+        assert (DOCKER / "grafana" / home.relative_to(folder)) in set(dashboards.iterdir())
+
+    @pytest.mark.parametrize("password", ["", "a-password-of-this-test"])
+    def test_grafana_starts_with_a_password_of_ours_only(self, password: str, tmp_path: Path) -> None:
+        shell, option, script = compose_file(GIVEN)["services"]["grafana"]["entrypoint"]
+        started = tmp_path / "run.sh"
+        started.write_text("#!/bin/sh\necho started\n")
+        started.chmod(0o700)
+        said = subprocess.run(
+            # Compose reads two dollars as one.
+            [shell, option, script.replace("$$", "$").replace("/run.sh", str(started))],
+            env={"GF_SECURITY_ADMIN_PASSWORD": password},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=30,
+        )
+        assert (said.returncode == 0) is bool(password)
+        assert said.stdout == ("started\n" if password else "")
+        assert ("set GRAFANA_PASSWORD in docker/.env" in said.stderr) is not bool(password)
+
+
+def provisioned(name: str) -> dict[str, Any]:
+    document: dict[str, Any] = yaml.safe_load((DOCKER / "grafana/provisioning" / name).read_text())
+    return document

@@ -101,7 +101,7 @@ def walk_through_containers(engine: Engine, root: Path) -> None:
         raise Failed(f"{error}\n{state}\n{logs}") from error
     finally:
         fleet.compose("--profile", "*", "down", "--volumes", "--remove-orphans")
-    untested("the published images of PostgreSQL, Redis and Prometheus; BuildKit; ARM")
+    untested("the published images of PostgreSQL, Redis, Prometheus and Grafana; BuildKit; ARM")
 
 
 def _look_into_the_image(engine: Engine) -> None:
