@@ -100,8 +100,8 @@ async def list_last_successes(session: AsyncSession, tasks: Collection[str]) -> 
         tasks: names of the tasks.
     """
     query = select_latest_runs(tasks, (TaskRun.finished_at,), TaskRun.state == RunState.SUCCEEDED, limit=1)
-    found = await session.execute(query)
-    return {task: finished_at for task, finished_at in found if finished_at is not None}
+    found = (await session.execute(query)).mappings()
+    return {row["name"]: row["finished_at"] for row in found if row["finished_at"] is not None}
 
 
 def _began(run: ScheduleRun) -> tuple[datetime, str]:
