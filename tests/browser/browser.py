@@ -19,6 +19,10 @@ OPTIONS = (
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
 
+_DRAWN = """() => document.fonts.status === 'loaded'
+    && document.getAnimations().every(each => each.playState !== 'running')
+    && [...document.querySelectorAll('div[role=img]')].every(chart => chart.querySelector('canvas'))"""
+
 
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Browser]:
@@ -60,6 +64,15 @@ class Visit:
         except Overdue as error:
             raise AssertionError(f"{self.page.url} is not in touch: {self.complaints}") from error
         return self.page
+
+    async def until_drawn(self) -> None:
+        """Returns when letters and charts are drawn, and nothing moves."""
+        await self.page.wait_for_function(_DRAWN)
+
+    async def height(self) -> int:
+        """How high the document is, in pixels."""
+        height: int = await self.page.evaluate("document.documentElement.scrollHeight")
+        return height
 
     async def width(self) -> int:
         """How wide the document is, in pixels."""

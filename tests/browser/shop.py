@@ -28,6 +28,25 @@ from tests.workers.toy_tasks import FAIL, HOLD, SLEEP
 
 SKU = "DEMO-DAI-01"
 """A product whose price is reduced in every store."""
+# What there must be on a page before it is judged: a page that has nothing to show proves little.
+PAGES = {
+    "/": "Last failures",
+    "/tasks": "recompute_all_discounts",
+    "/tasks?status=failed": "there is no such batch",
+    "/tasks/{failed}": "Traceback",
+    "/tasks/{running}": "running",
+    "/tasks/no-such-task": "no-such-task",
+    "/dead-letters": "there is no such batch",
+    "/workers": "heartbeat",
+    "/queues": "Paused by night-shift",
+    "/schedules": "paused by night-shift",
+    "/statistics": "Slowest runs",
+    "/prices": "Given away",
+    f"/prices?sku={SKU}#product": "lowest price of the last 30 days",
+    "/prices?search=yoghurt#product": "Strawberry yoghurt",
+    "/broker": "flexiprice-worker",
+    "/audit": "import file",
+}
 _BRANCHES = ("north", "south", "station", "harbour", "airport")
 _DEAD_LETTERS = 60
 _CHANGES = 80

@@ -6,35 +6,13 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from tests.browser.browser import Visit, visiting
-from tests.browser.shop import SKU, Shop
+from tests.browser.shop import PAGES, Shop
 from tests.contracts.tools import NODE_TOOLS, require
 
 _AXE = NODE_TOOLS / "axe-core" / "axe.min.js"
 _WIDTHS = {"desk": {"width": 1280, "height": 800}, "phone": {"width": 390, "height": 844}}
-# What there must be on a page before it is judged: a page that has nothing to show proves little.
-_PAGES = {
-    "/": "Last failures",
-    "/tasks": "recompute_all_discounts",
-    "/tasks?status=failed": "there is no such batch",
-    "/tasks/{failed}": "Traceback",
-    "/tasks/{running}": "running",
-    "/tasks/no-such-task": "no-such-task",
-    "/dead-letters": "there is no such batch",
-    "/workers": "heartbeat",
-    "/queues": "Paused by night-shift",
-    "/schedules": "paused by night-shift",
-    "/statistics": "Slowest runs",
-    "/prices": "Given away",
-    f"/prices?sku={SKU}#product": "lowest price of the last 30 days",
-    "/prices?search=milk#product": "Whole milk",
-    "/broker": "flexiprice-worker",
-    "/audit": "import file",
-}
 _NOT_FOUND = "Failed to load resource: the server responded with a status of 404 (Not Found)"
 _UNAUTHORIZED = "Failed to load resource: the server responded with a status of 401 (Unauthorized)"
-_DRAWN = """() => document.fonts.status === 'loaded'
-    && document.getAnimations().every(each => each.playState !== 'running')
-    && [...document.querySelectorAll('div[role=img]')].every(chart => chart.querySelector('canvas'))"""
 _JUDGE = """async () => {
     const found = await axe.run(document, { resultTypes: ['violations'] });
     return found.violations.map(({ id, impact, help, nodes }) => ({
@@ -45,7 +23,7 @@ _JUDGE = """async () => {
 
 async def _faults(visit: Visit) -> list[str]:
     """What axe finds on the page, of whatever weight."""
-    await visit.page.wait_for_function(_DRAWN)
+    await visit.until_drawn()
     # By the debugger, which no content security policy hinders.
     await visit.page.evaluate(_AXE.read_text())
     found: list[dict[str, Any]] = await visit.page.evaluate(_JUDGE)
@@ -63,7 +41,7 @@ def window(request: pytest.FixtureRequest) -> dict[str, Any]:
 async def test_axe_finds_nothing_on_any_page(browser: Browser, shop: Shop, window: dict[str, Any]) -> None:
     faults: list[str] = []
     async with visiting(browser, shop.stage, **window) as visit:
-        for path, shown in _PAGES.items():
+        for path, shown in PAGES.items():
             await visit.open(path.format(failed=shop.failed, running=shop.running))
             await expect(visit.page.locator("#content")).to_contain_text(shown)
             faults += await _faults(visit)

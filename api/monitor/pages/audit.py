@@ -12,7 +12,7 @@ from api.monitor.parts.instants import Instant
 from api.monitor.parts.links import Link
 from api.monitor.parts.rows import cell, text_cell
 from api.monitor.parts.states import Failure, Placeholder
-from api.monitor.parts.tables import TableFrame
+from api.monitor.parts.tables import MANY, TableFrame
 from api.monitor.parts.text import Text
 from api.monitor.shell import page
 from flexiprice.db.engine import database_errors
@@ -37,7 +37,7 @@ async def audit(who: str = "", what: str = "", to: str = "", shown: int = _PAGE)
             Text("button", "Filter", classes="plain-button").props("type=submit")
             if any(filters.values()):
                 Link("/audit", "Show all")
-        frame = TableFrame()
+        frame = TableFrame("Changes", folded_to=MANY)
     told: list[int] = [-1]
     sessions = current_monitor().resources.sessions
 
@@ -65,23 +65,20 @@ async def audit(who: str = "", what: str = "", to: str = "", shown: int = _PAGE)
     ui.timer(_READ_EVERY_SECONDS, refresh, immediate=False)
 
 
-def _show(frame: ui.element, entries: Sequence[RecordedChange], filters: dict[str, str], shown: int) -> None:
-    frame.clear()
-    with frame:
-        if not entries:
+def _show(frame: TableFrame, entries: Sequence[RecordedChange], filters: dict[str, str], shown: int) -> None:
+    if not entries:
+        frame.clear()
+        with frame:
             Placeholder(
                 "Nothing was changed" if not any(filters.values()) else "No change meets the filter",
                 "Whatever a person does here, through the API or by a command is written down.",
                 icon="history",
             )
-            return
-        with ui.element("table").classes("rows stacking"):
-            with ui.element("thead"), ui.element("tr"):
-                for column in _COLUMNS:
-                    Text("th", column).props("scope=col")
-            with ui.element("tbody"):
-                for entry in entries[:shown]:
-                    _row(entry)
+        return
+    with frame.table(_COLUMNS):
+        for entry in entries[:shown]:
+            _row(entry)
+    with frame:
         if len(entries) > shown and shown < 500:
             query = urlencode({name: value for name, value in filters.items() if value} | {"shown": 500})
             Link(f"/audit?{query}", "Show older entries", classes="more")

@@ -12,7 +12,7 @@ from api.monitor.parts.instants import Instant, duration
 from api.monitor.parts.links import Link, add_style_sheet
 from api.monitor.parts.rows import cell, number_cell, text_cell
 from api.monitor.parts.states import Failure
-from api.monitor.parts.tables import TableFrame, card_title, table
+from api.monitor.parts.tables import TableFrame, card_title
 from api.monitor.parts.text import Text
 from api.monitor.patience import answered
 from api.monitor.shell import page
@@ -72,17 +72,17 @@ class _BrokerView:
                 self._broker = _Facts()
             with ui.element("section").classes("card"):
                 card_title("Queues")
-                self._queues = TableFrame()
+                self._queues = TableFrame("Queues")
             with ui.element("section").classes("card"):
                 self._database_name = card_title("PostgreSQL")
                 self._database_failure = Failure()
                 self._database = _Facts()
         with ui.element("section").classes("card"):
             card_title("Connections to the database")
-            self._programs = TableFrame()
+            self._programs = TableFrame("Connections to the database")
         with ui.element("section").classes("card"):
             card_title("Tables")
-            self._tables = TableFrame()
+            self._tables = TableFrame("Tables")
 
     async def refresh(self) -> None:
         """Reads anew, where the last answers do not hold any longer."""
@@ -142,8 +142,7 @@ class _BrokerView:
         )
 
     def _show_queues(self, queues: Sequence[QueueState]) -> None:
-        self._queues.clear()
-        with self._queues, table(("Queue", "Waiting>", "Deferred>", "Running>"), stacking=False):
+        with self._queues.table(("Queue", "Waiting>", "Deferred>", "Running>"), stacking=False):
             for queue in queues:
                 with ui.element("tr"):
                     with cell("Queue"):
@@ -173,8 +172,7 @@ class _BrokerView:
             self._show_programs(database.programs)
 
     def _show_programs(self, programs: Sequence[ProgramConnections]) -> None:
-        self._programs.clear()
-        with self._programs, table(_PROGRAM_COLUMNS):
+        with self._programs.table(_PROGRAM_COLUMNS):
             for program in programs:
                 with ui.element("tr"):
                     text_cell("Program").text = program.program
@@ -185,8 +183,7 @@ class _BrokerView:
                     number_cell("Longest").text = duration(program.longest_transaction)
 
     def _show_tables(self, tables: Sequence[TableSize]) -> None:
-        self._tables.clear()
-        with self._tables, table(("Table", "Rows, about>", "Size>", "Indexes>", "Dead rows>", "Vacuumed")):
+        with self._tables.table(("Table", "Rows, about>", "Size>", "Indexes>", "Dead rows>", "Vacuumed")):
             for group in grouped(tables):
                 _table_row(group)
 

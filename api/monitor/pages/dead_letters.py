@@ -12,6 +12,7 @@ from api.monitor.parts.instants import Instant
 from api.monitor.parts.links import Link, job_path, small_button
 from api.monitor.parts.rows import Rows, cell, text_cell
 from api.monitor.parts.states import Failure, Placeholder
+from api.monitor.parts.tables import MANY
 from api.monitor.parts.text import Text
 from api.monitor.shell import page
 from flexiprice.errors import FlexiPriceError
@@ -41,7 +42,7 @@ async def dead_letters() -> None:
             with ui.element("div").classes("actions"):
                 allow(small_button("Retry all", "dead letters", _ask_to_retry_all))
                 allow(small_button("Dismiss all", "dead letters", _ask_to_dismiss_all))
-        rows = Rows[DeadLetter](_COLUMNS, _make_row, _empty)
+        rows = Rows[DeadLetter]("Dead letters", _COLUMNS, _make_row, _empty, folded_to=MANY)
     monitor = current_monitor()
 
     async def refresh() -> None:

@@ -46,11 +46,13 @@ async def overview() -> None:
         }
     with ui.element("div").classes("grid"):
         with _card("Workers", "/workers"):
-            workers = Rows(("Worker", "State", "Runs>", "CPU>"), _worker, _no_worker)
+            workers = Rows("Workers", ("Worker", "State", "Runs>", "CPU>"), _worker, _no_worker)
         with _card("Next ticks", "/schedules"):
-            ticks = Rows(("Schedule", "Next>"), _tick, lambda: Placeholder("No schedule is known"))
+            ticks = Rows(
+                "Next ticks", ("Schedule", "Next>"), _tick, lambda: Placeholder("No schedule is known")
+            )
     with _card("Last failures", "/tasks?status=failed"):
-        failures = Rows(("Began", "Task", "Why", "Attempt>"), _failure, _no_failure)
+        failures = Rows("Last failures", ("Began", "Task", "Why", "Attempt>"), _failure, _no_failure)
 
     def render(now: Snapshot) -> None:
         findings.show(verdict(now))

@@ -18,7 +18,7 @@ from api.monitor.parts.product_prices import ProductPrices
 from api.monitor.parts.recompute_card import RecomputeCard
 from api.monitor.parts.rows import number_cell, text_cell
 from api.monitor.parts.states import Failure, Placeholder
-from api.monitor.parts.tables import TableFrame, card_title, table
+from api.monitor.parts.tables import TableFrame, card_title
 from api.monitor.parts.text import Text
 from api.monitor.patience import FOR_MUCH, answered
 from api.monitor.price_readings import HORIZON, PriceReading, read_prices
@@ -79,7 +79,7 @@ class _PricesView:
         with ui.element("div").classes("grid charts"):
             with ui.element("section").classes("card"):
                 card_title("Open discounts")
-                self._reduced = TableFrame()
+                self._reduced = TableFrame("Open discounts")
             self._policy = PolicyCard(
                 category=self._category,
                 quantity=self._quantity,
@@ -159,6 +159,7 @@ class _PricesView:
             by_units = self._measure == "units"
             shown = ordered[:_MOST_ROWS]
             HeatMap(
+                "Stock by days to expiry",
                 _BY[self._by].removeprefix("By ").capitalize(),
                 ["today", *(str(day) for day in range(1, HORIZON + 1))],
                 {
@@ -187,16 +188,17 @@ class _PricesView:
         return float(stock.value_now), brief(stock.value_now), hint
 
     def _show_reduced(self, reduced: Sequence[ReducedStock]) -> None:
-        self._reduced.clear()
-        with self._reduced:
-            if not reduced:
+        if not reduced:
+            self._reduced.clear()
+            with self._reduced:
                 Placeholder("No discount is open", "Nothing is near enough to its expiry date.", icon="sell")
-                return
-            with table(_REDUCED):
-                for each in reduced[:_MOST_ROWS]:
-                    _reduced_row(each)
+            return
+        with self._reduced.table(_REDUCED):
+            for each in reduced[:_MOST_ROWS]:
+                _reduced_row(each)
+        with self._reduced:
             if len(reduced) > _MOST_ROWS:
-                Text("p", f"{len(reduced) - _MOST_ROWS} more hold less.", classes="quiet")
+                Text("p", f"{len(reduced) - _MOST_ROWS} more hold less.", classes="quiet more")
 
 
 def _figure(value: str, name: str) -> None:

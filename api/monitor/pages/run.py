@@ -14,7 +14,7 @@ from api.monitor.parts.documents import Document
 from api.monitor.parts.instants import Instant, duration
 from api.monitor.parts.links import Link, add_style_sheet, job_path, small_button
 from api.monitor.parts.states import Failure, Placeholder
-from api.monitor.parts.tables import TableFrame, card_title, table
+from api.monitor.parts.tables import TableFrame, card_title
 from api.monitor.parts.text import Text
 from api.monitor.shell import page
 from api.monitor.task_rows import progress_made, progress_text
@@ -218,7 +218,7 @@ def _runs(title: str, runs: Iterable[RecordedRun], *, linked: bool) -> None:
     with ui.element("section").classes("card"):
         card_title(title)
         columns = ("Status", "Task" if linked else "Try", "Worker", "Started", "Ran", "Error")
-        with TableFrame(), table(columns):
+        with TableFrame(title).table(columns):
             for each in runs:
                 _run_row(each, linked=linked)
 

@@ -16,7 +16,7 @@ from api.monitor.parts.links import Link, add_style_sheet, job_path
 from api.monitor.parts.plots import Curve, Plot, moments, names
 from api.monitor.parts.rows import cell, number_cell
 from api.monitor.parts.states import Failure, Placeholder
-from api.monitor.parts.tables import TableFrame, card_title, table
+from api.monitor.parts.tables import TableFrame, card_title
 from api.monitor.parts.text import Text
 from api.monitor.patience import FOR_MUCH, answered
 from api.monitor.shell import page
@@ -65,7 +65,7 @@ class _StatisticsView:
         self._build_choice()
         with ui.element("section").classes("card"):
             card_title("By task")
-            self._tasks = TableFrame()
+            self._tasks = TableFrame("By task")
         with ui.element("div").classes("grid charts"):
             with ui.element("section").classes("card"):
                 card_title("Runs over time")
@@ -81,7 +81,7 @@ class _StatisticsView:
                 self._took_spread = Plot(label="How many runs took how long")
         with ui.element("section").classes("card"):
             card_title("Slowest runs")
-            self._slowest = TableFrame()
+            self._slowest = TableFrame("Slowest runs")
 
     async def refresh(self) -> None:
         """Reads anew, where the last answer does not hold any longer."""
@@ -103,9 +103,7 @@ class _StatisticsView:
         self._show_trend(read.trend)
         _show_spread(self._waits_spread, read.spread, read.spread.waits, VIOLET)
         _show_spread(self._took_spread, read.spread, read.spread.durations, ACTIVE)
-        self._slowest.clear()
-        with self._slowest:
-            _slowest_table(read.slowest)
+        _show_slowest(self._slowest, read.slowest)
 
     def _build_choice(self) -> None:
         with ui.element("nav").classes("status-chips statistics-choice").props("aria-label=Window"):
@@ -119,20 +117,20 @@ class _StatisticsView:
                 )
 
     def _show_tasks(self, tasks: Sequence[TaskStatistics]) -> None:
-        self._tasks.clear()
-        with self._tasks:
-            if not tasks:
+        if not tasks:
+            self._tasks.clear()
+            with self._tasks:
                 Placeholder(
                     "Nothing has run in this time",
                     "Look further back, or run something:",
                     command="flexiprice run recompute_all_discounts",
                     icon="query_stats",
                 )
-                return
-            # Too many figures for a card each: where it is narrow, the table scrolls in its frame.
-            with table(_COLUMNS, stacking=False):
-                for each in tasks:
-                    self._task_row(each)
+            return
+        # Too many figures for a card each: where it is narrow, the table scrolls in its frame.
+        with self._tasks.table(_COLUMNS, stacking=False):
+            for each in tasks:
+                self._task_row(each)
 
     def _task_row(self, each: TaskStatistics) -> None:
         failed = each.by_state[RunState.FAILED]
@@ -178,11 +176,13 @@ def _show_spread(plot: Plot, spread: RunHistograms, classes: Sequence[int], colo
     plot.show([bars], x_axis=names(ends[first : last + 1]))
 
 
-def _slowest_table(runs: Sequence[RecordedRun]) -> None:
+def _show_slowest(frame: TableFrame, runs: Sequence[RecordedRun]) -> None:
     if not runs:
-        Text("p", "Nothing has ended in this time.", classes="quiet")
+        frame.clear()
+        with frame:
+            Text("p", "Nothing has ended in this time.", classes="quiet")
         return
-    with table(("Status", "Task", "Started", "Worker", "Ran>")):
+    with frame.table(("Status", "Task", "Started", "Worker", "Ran>")):
         for run in runs:
             with ui.element("tr"):
                 with cell("Status"):

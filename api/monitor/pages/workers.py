@@ -47,7 +47,7 @@ async def workers() -> None:
     """Shows the live workers, as each says of itself every second."""
     failure = Failure()
     with ui.element("section").classes("card"):
-        table = Rows(_COLUMNS, _row, _nobody)
+        table = Rows("Workers", _COLUMNS, _row, _nobody)
     note = "A worker that has not been heard for three seconds is taken for lost, and leaves this list."
     Text("p", note, classes="footnote")
 

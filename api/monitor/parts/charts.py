@@ -72,7 +72,9 @@ class TimeChart(ui.echart):
         """
         super().__init__(_options(lines, unit))
         self._shown: list[object] = []
-        self.style(f"height: {height}px; width: 100%").props(f'role=img aria-label="{label}"')
+        self.classes("time-chart").style(f"height: {height}px; width: 100%").props(
+            f'role=img aria-label="{label}"'
+        )
 
     def show(self, at: Sequence[datetime], values: Sequence[Sequence[float | None]]) -> None:
         """Shows other figures.

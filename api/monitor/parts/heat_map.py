@@ -3,16 +3,17 @@
 from collections.abc import Mapping, Sequence
 
 from nicegui import ui
-from nicegui.element import Element
 
+from api.monitor.parts.tables import FEW, TableFrame
 from api.monitor.parts.text import Text
 
 
-class HeatMap(Element):
+class HeatMap(TableFrame):
     """A heat map, as a table that can be read without its colours."""
 
     def __init__(
         self,
+        label: str,
         corner: str,
         columns: Sequence[str],
         rows: Mapping[str, Sequence[tuple[float, str, str]]],
@@ -22,13 +23,13 @@ class HeatMap(Element):
         """Shows a heat map.
 
         Args:
+            label: what the table shows, for those who do not see it.
             corner: what the rows are.
             columns: headings.
             rows: by heading: for each column how warm it is, what it says, and what it says on hover.
             hottest: what is as warm as can be.
         """
-        super().__init__("div")
-        self.classes("table-frame").props("tabindex=0 role=group aria-label=Table")
+        super().__init__(label, folded_to=FEW)
         with self, ui.element("table").classes("rows heat-map"):
             with ui.element("thead"), ui.element("tr"):
                 Text("th", corner).props("scope=col")
@@ -40,6 +41,7 @@ class HeatMap(Element):
                         Text("th", heading).props("scope=row")
                         for warmth, text, hint in cells:
                             _cell(warmth / hottest if hottest else 0.0, text, hint)
+        self.more.tell(len(rows))
 
 
 def _cell(warmth: float, text: str, hint: str) -> None:

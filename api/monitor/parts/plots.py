@@ -64,7 +64,7 @@ class Plot(ui.echart):
         if noted:
             self._base["tooltip"] |= {"trigger": "item", ":formatter": _NOTE}
         super().__init__(self._base | {"series": []})
-        self.style(f"height: {height}px; width: 100%").props(f'role=img aria-label="{label}"')
+        self.classes("plot").style(f"height: {height}px; width: 100%").props(f'role=img aria-label="{label}"')
 
     def show(self, curves: Sequence[Curve], *, x_axis: dict[str, Any]) -> None:
         """Shows curves over an axis, made by `names`, `moments` or `time_line`."""

@@ -60,6 +60,7 @@ class PolicyCard(ui.element):
         self._table.clear()
         with self._table:
             HeatMap(
+                "What the policy takes off, by category and days to expiry",
                 "Category",
                 ["last day", *(str(day) for day in range(1, _TABLE_DAYS + 1))],
                 {_name_of(curve): _cells(curve) for curve in (*own, fallback)},

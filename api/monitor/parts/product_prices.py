@@ -15,7 +15,7 @@ from api.monitor.parts.instants import Instant
 from api.monitor.parts.links import Link
 from api.monitor.parts.plots import Curve, Plot, time_line
 from api.monitor.parts.rows import cell, number_cell, text_cell
-from api.monitor.parts.tables import TableFrame, table
+from api.monitor.parts.tables import TableFrame
 from api.monitor.parts.text import Text
 from api.monitor.price_readings import STEPS_SHOWN, find_products, read_product
 from flexiprice.domain.decision import DecisionKind
@@ -110,10 +110,10 @@ def _show(found: ProductSteps, history: PriceHistory, now: datetime) -> None:
     )
     if history.reduction is not None:
         with ui.element("p"):
-            Text("span", "Reduced since")
+            Text("span", "Reduced since ")
             Instant(history.reduction.began_at)
             prior = amount(history.reduction.prior_price)
-            Text("span", f"prior price, the lowest of the 30 days before: {prior} {currency}")
+            Text("span", f"; prior price, the lowest of the 30 days before: {prior} {currency}")
     if not found.steps:
         Text("p", f"No price of it changed in the last {STEPS_SHOWN.days} days.", classes="quiet")
         return
@@ -126,7 +126,7 @@ def _show(found: ProductSteps, history: PriceHistory, now: datetime) -> None:
     oldest = found.steps[-1].decided_at
     since = oldest - (now - oldest) * 0.05
     plot.show([*_batches(found.steps, since, now), _base(found, since, now)], x_axis=time_line(since, now))
-    with TableFrame().classes("spaced"), table(_COLUMNS):
+    with TableFrame("Price changes").classes("spaced").table(_COLUMNS):
         for step in found.steps[:_LISTED_STEPS]:
             _row(step)
     if len(found.steps) > _LISTED_STEPS:

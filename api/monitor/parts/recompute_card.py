@@ -12,7 +12,7 @@ from api.monitor.parts.changes import allow, carry_out
 from api.monitor.parts.figures import count
 from api.monitor.parts.links import Link, job_path, small_button
 from api.monitor.parts.rows import cell, number_cell, text_cell
-from api.monitor.parts.tables import TableFrame, table
+from api.monitor.parts.tables import TableFrame
 from api.monitor.parts.text import Text
 from api.monitor.price_readings import read_preview
 from api.monitor.viewer import Right
@@ -148,10 +148,10 @@ def _show_preview(preview: RecomputePreview) -> None:
     )
     if not changes:
         return
-    with TableFrame().classes("spaced"), table(_TOTALS):
+    with TableFrame("Changes by category").classes("spaced").table(_TOTALS):
         for totals in preview.totals:
             _totals_row(totals)
-    with TableFrame().classes("spaced"), table(_CHANGES):
+    with TableFrame("Changes by batch").classes("spaced").table(_CHANGES):
         for change in preview.changes:
             _change_row(change)
     if preview.truncated:

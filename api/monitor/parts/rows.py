@@ -7,35 +7,41 @@ from typing import Generic, TypeVar
 from nicegui import ui
 from nicegui.element import Element
 
+from api.monitor.parts.tables import FEW, TableFrame, headings
 from api.monitor.parts.text import Text
 
 Item = TypeVar("Item")
 MakeRow = Callable[[Item], Callable[[Item], None]]
 
 
-class Rows(Element, Generic[Item]):
+class Rows(TableFrame, Generic[Item]):
     """A table whose rows come, change and go with what they show; narrow, each row becomes a small card."""
 
-    def __init__(self, columns: Sequence[str], make_row: MakeRow[Item], empty: Callable[[], Element]) -> None:
+    def __init__(
+        self,
+        label: str,
+        columns: Sequence[str],
+        make_row: MakeRow[Item],
+        empty: Callable[[], Element],
+        *,
+        folded_to: int = FEW,
+    ) -> None:
         """Makes an empty table.
 
         Args:
+            label: what the table shows, for those who do not see it.
             columns: headings; those that end with `>` are of numbers, and stand at the right.
             make_row: makes the cells of a row for an item, by `cell`, and returns what updates them.
             empty: makes what stands there while there are no rows.
+            folded_to: how many rows are shown at first where the page is narrow.
         """
-        super().__init__("div")
-        self.classes("table-frame").props("tabindex=0 role=group aria-label=Table")
+        super().__init__(label, folded_to=folded_to)
         self._make_row = make_row
         self._shown: dict[str, tuple[Element, Callable[[Item], None]]] = {}
         with self:
             self._table = ui.element("table").classes("rows stacking")
             with self._table:
-                with ui.element("thead"), ui.element("tr"):
-                    for column in columns:
-                        Text("th", column.rstrip(">"), classes="right" if column.endswith(">") else "").props(
-                            "scope=col"
-                        )
+                headings(columns)
                 self._body = ui.element("tbody")
             self._empty = empty()
         self._table.set_visibility(False)
@@ -55,6 +61,7 @@ class Rows(Element, Generic[Item]):
             self._shown = {key: self._shown[key] for key in items}
             for index, (row, _) in enumerate(self._shown.values()):
                 row.move(target_index=index)
+        self.more.tell(len(items))
         if self._table.visible != bool(items):
             self._table.set_visibility(bool(items))
             self._empty.set_visibility(not items)

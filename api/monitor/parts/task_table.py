@@ -8,6 +8,7 @@ from nicegui.events import GenericEventArguments
 
 from api.monitor.monitor import own_address
 from api.monitor.parts.instants import Instant
+from api.monitor.parts.tables import MANY, MoreRows
 from flexiprice.services.run_pages import RunOrder
 
 Row = dict[str, Any]
@@ -113,6 +114,7 @@ class TaskTable:
             'no-data-label=" " table-class=task-table aria-label=Tasks'
         )
         self._element.classes("tasks")
+        self._more = MoreRows(self._element, folded_to=MANY)
         tasks = own_address("/tasks/")
         for name, cell in _CELLS.items():
             cell = cell.replace(_TASKS, tasks)  # noqa: PLW2901 -- as it is for this page
@@ -145,6 +147,7 @@ class TaskTable:
         """Shows other rows, if they are others."""
         if rows != self._element.rows:
             self._element.rows = rows
+            self._more.tell(len(rows))
 
     def show_order(self, order: RunOrder, *, descending: bool) -> None:
         """Shows by what the rows are sorted."""
