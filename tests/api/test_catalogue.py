@@ -325,7 +325,8 @@ async def test_deleting_a_batch_closes_its_discount_in_the_ledger(client):
 async def test_deleting_a_batch_beside_a_recompute_breaks_neither(client):
     await create_product(client)
     await activate_policy(client)
-    batches = [await create_batch(client, lot=str(number)) for number in range(8)]
+    # No more than the endpoint's share of the connections: what waits for a turn may be asked to come again.
+    batches = [await create_batch(client, lot=str(number)) for number in range(5)]
     deleted, *_ = await asyncio.gather(
         asyncio.gather(*(client.delete(f"{ADMIN}/batches/{batch['batch_id']}") for batch in batches)),
         *(recompute(client) for _ in range(3)),
