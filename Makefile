@@ -18,7 +18,7 @@ export PIP_ROOT_USER_ACTION = ignore
 export PIP_NO_INPUT = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-busy check lint types migrations readme contracts newest browser screenshots faults fuzz bench \
+.PHONY: help demo up test test-busy check lint types migrations reference readme contracts newest browser screenshots faults fuzz bench \
 	walkthrough audit digests lock clean .venv
 
 help: ## List these commands
@@ -54,6 +54,9 @@ types: .venv
 
 migrations: .venv
 	@$(RUN) tests.alembic_check
+
+reference: .venv ## Write the manual's pages of settings, commands and metrics anew from the code
+	@$(RUN) tests.docs.reference
 
 newest: .venv ## Run all tests with the newest redis-py, which arq does not allow yet, and say what breaks
 	@scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && \

@@ -18,6 +18,7 @@ from flexiprice.cli.history import history
 from flexiprice.cli.import_file import import_file
 from flexiprice.cli.inspection import active, queues, registered, scheduled, workers
 from flexiprice.cli.intervention import pause_one_queue, purge_queues, resume_one_queue, retry, revoke
+from flexiprice.cli.manual import show_help
 from flexiprice.cli.migrate import migrate
 from flexiprice.cli.monitor import monitor
 from flexiprice.cli.prices import prices
@@ -49,6 +50,7 @@ app = typer.Typer(
 _TRY_OUT = "Try it out"
 app.command(rich_help_panel=_TRY_OUT)(demo)
 app.command(rich_help_panel=_TRY_OUT)(up)
+app.command("help", rich_help_panel=_TRY_OUT)(show_help)
 
 _STOCK_AND_PRICES = "Stock and prices"
 app.command("import", rich_help_panel=_STOCK_AND_PRICES)(import_file)
