@@ -28,7 +28,7 @@ from tests.browser.browser import chromium, visiting
 from tests.browser.shop import changes, past_runs
 from tests.browser.stage import ROOT, Stage, stage_on
 
-IMAGES = ROOT / ".github/images"
+IMAGES = ROOT / "flexiprice/docs/images"
 PAGES = ("", "tasks", "workers", "queues", "schedules", "statistics", "prices", "broker", "audit")
 # A table is seen in a few of its rows.
 HEIGHTS = {"tasks": 560, "audit": 480, "queues": 500, "workers": 500}
