@@ -41,6 +41,7 @@ from flexiprice.jobs.queues import list_queues
 from flexiprice.jobs.redis import redis_errors
 from flexiprice.jobs.schedules import list_schedules
 from flexiprice.jobs.server_clock import redis_now
+from flexiprice.plurals import counted
 from flexiprice.resources import open_database, open_job_broker
 from flexiprice.settings import Settings, unknown_variables
 
@@ -158,7 +159,7 @@ async def _check_tables(session: AsyncSession) -> list[Finding]:
         partitions = Finding(
             Health.FAILED,
             "partitions",
-            f"{missing} of this month and the next two are missing",
+            f"{counted(missing, 'partition')} missing for this month and the next two",
             "run `flexiprice migrate`; a running worker makes them every night",
         )
     else:

@@ -25,6 +25,7 @@ from flexiprice.embedded.servers import embedded_servers, scratch_folder
 from flexiprice.errors import ServerFailed
 from flexiprice.jobs.declarations import UPDATE_PRICE_HISTORY
 from flexiprice.jobs.status import RunStatus
+from flexiprice.plurals import counted
 from flexiprice.resources import open_resources
 from flexiprice.settings import PREFIX, Settings, load_settings
 
@@ -66,7 +67,8 @@ def _run(stack: ExitStack, console: Console) -> None:
     with _step(console, "Load the sample catalogue"):
         sample = asyncio.run(load_sample(settings))
     console.print(
-        f"    {sample.products} products in {sample.categories} categories, {sample.batches} batches",
+        f"    {counted(sample.products, 'product')} in "
+        f"{counted(sample.categories, 'category', plural='categories')}, {counted(sample.batches, 'batch')}",
         style="dim",
     )
     with _step(console, "Start the API and an arq worker"):

@@ -12,6 +12,7 @@ from flexiprice.cli.console import JsonOption, instant, new_table, output, plain
 from flexiprice.cli.price_chart import draw_steps
 from flexiprice.db.database_clock import database_now
 from flexiprice.db.tables import MAIN_STORE
+from flexiprice.plurals import counted
 from flexiprice.services.price_history import PriceHistory, get_price_history
 
 _WIDEST = 120
@@ -57,7 +58,7 @@ def _show(found: PriceHistory, *, now: datetime, days: int, currency: str) -> No
             )
         console.print(table)
     else:
-        console.print(f"No price of the last {days} days is known.")
+        console.print(f"No price of the last {counted(days, 'day')} is known.")
     console.print(f"Lowest price of the last 30 days: [bold]{found.lowest_30_days:,.2f}[/]")
     if found.reduction is not None:
         console.print(

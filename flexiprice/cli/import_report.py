@@ -4,6 +4,7 @@ from pathlib import Path
 
 from flexiprice.cli.console import new_table, output, plain
 from flexiprice.jobs.client import EnqueuedJob
+from flexiprice.plurals import counted
 from flexiprice.services.imports.report import ImportReport
 
 _SHOWN = 20
@@ -57,7 +58,7 @@ def _show_warnings(report: ImportReport, warnings: Path | None) -> None:
         # Not folded: an option in it is there to be copied.
         console.print(f"  {', '.join(place)}: {plain(warning.message)}", soft_wrap=True)
     if warnings is not None:
-        console.print(f"All {report.warning_count} warnings are in {plain(warnings)}.")
+        console.print(f"Written to {plain(warnings)}: {counted(report.warning_count, 'warning')}.")
     elif report.warning_count > _SHOWN:
         console.print(f"… and {report.warning_count - _SHOWN} more; --warnings FILE writes them all.")
 
@@ -70,6 +71,6 @@ def _show_bad_rows(report: ImportReport, errors: Path | None) -> None:
             table.add_row("" if position else str(row.line), plain(problem.column), plain(problem.reason))
     console.print(table)
     if errors is not None:
-        console.print(f"All {report.bad} bad rows are in {plain(errors)}.")
+        console.print(f"Written to {plain(errors)}: {counted(report.bad, 'bad row')}.")
     elif report.bad > _SHOWN:
         console.print(f"… and {report.bad - _SHOWN} more; --errors FILE writes them all.")

@@ -11,6 +11,7 @@ from flexiprice.cli.console import JsonOption, output, plain, print_json
 from flexiprice.jobs.queues import list_queues, pause_queue, resume_queue
 from flexiprice.jobs.retrying import Retried, RetryOutcome, retry_jobs
 from flexiprice.jobs.revoking import RevokeOutcome, purge, revoke_jobs
+from flexiprice.plurals import counted
 from flexiprice.settings import Queue
 
 JobIds = Annotated[list[str], typer.Argument(help="Ids of jobs.", metavar="TASK_ID...")]
@@ -81,7 +82,9 @@ def purge_queues(
     if not yes:
         states = with_jobs(settings, lambda broker: list_queues(broker.tasks))
         waiting = sum(state.waiting + state.deferred for state in states if state.queue in wanted)
-        typer.confirm(f"Call off {waiting:,} waiting jobs in {', '.join(wanted)}?", abort=True, err=True)
+        typer.confirm(
+            f"Call off {counted(waiting, 'waiting job')} in {', '.join(wanted)}?", abort=True, err=True
+        )
     purged = change(
         settings,
         "purge_tasks",
@@ -93,7 +96,7 @@ def purge_queues(
         print_json({"purged": sum(purged.values()), "by_queue": purged})
     else:
         each = ", ".join(f"{name}: {count:,}" for name, count in purged.items())
-        output().print(f"{sum(purged.values()):,} jobs were called off ({each}).")
+        output().print(f"Called off {counted(sum(purged.values()), 'job')} ({each}).")
 
 
 def pause_one_queue(*, name: QueueName, as_json: JsonOption = False) -> None:

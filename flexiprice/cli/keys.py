@@ -14,6 +14,7 @@ from flexiprice.cli.durations import duration
 from flexiprice.cli.sessions import end, sessions, sign_in
 from flexiprice.db.database_clock import database_now
 from flexiprice.domain.access import Scope
+from flexiprice.plurals import noun_for
 from flexiprice.services.api_keys import (
     IssuedKey,
     RecordedKey,
@@ -164,7 +165,7 @@ def _show_issued(issued: IssuedKey, *, as_json: bool) -> None:
 
 
 def _may(scopes: Sequence[Scope]) -> str:
-    return f"has the scope{'s' if len(scopes) > 1 else ''} {', '.join(scopes)}"
+    return f"has the {noun_for(len(scopes), 'scope')} {', '.join(scopes)}"
 
 
 def _state(key: RecordedKey, now: datetime) -> str:

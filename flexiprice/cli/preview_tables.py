@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from flexiprice.cli.console import new_table, output, percent, plain, why
 from flexiprice.domain.decision import CloseReason, DecisionKind
+from flexiprice.plurals import counted
 from flexiprice.services.preview import PreviewChange, RecomputePreview
 
 _SIGNS = {
@@ -19,15 +20,14 @@ def show_preview(preview: RecomputePreview, *, currency: str) -> None:
     if preview.changes:
         _show_changes(preview)
         if preview.truncated:
-            console.print(
-                f"Only the {len(preview.changes)} steepest are shown; --limit shows more.", style="dim"
-            )
+            steepest = counted(len(preview.changes), "change")
+            console.print(f"There are more than the steepest {steepest}; --limit shows them.", style="dim")
         _show_totals(preview, currency)
     summary = preview.summary
     console.print(
         f"[bold]{summary.opened}[/] would open, [bold]{summary.changed}[/] change, "
         f"[bold]{summary.closed}[/] close; "
-        f"{summary.unchanged} of {summary.considered} batches stay as they are. Nothing was written."
+        f"{summary.unchanged:,} of {counted(summary.considered, 'batch')} would stay. Nothing was written."
     )
 
 

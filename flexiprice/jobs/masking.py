@@ -9,6 +9,7 @@ from typing import Any, Final, cast
 
 from pydantic_core import to_jsonable_python
 
+from flexiprice.plurals import counted
 from flexiprice.telemetry import without_secrets
 
 MAX_ARGUMENTS_BYTES: Final = 4_096
@@ -125,4 +126,6 @@ def _is_secret(name: str) -> bool:
 
 
 def _cut(text: str, length: int) -> str:
-    return text if len(text) <= length else f"{text[:length]}… {len(text) - length:,} more characters"
+    return (
+        text if len(text) <= length else f"{text[:length]}… {counted(len(text) - length, 'more character')}"
+    )

@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from flexiprice.db.tables import MAIN_STORE
 from flexiprice.domain.catalogue import MAX_QUANTITY, CalendarDate, Lot, Quantity, Sku, StoreCode
 from flexiprice.errors import InvalidInput
+from flexiprice.plurals import counted
 
 MAX_LINES = 1_000_000
 MAX_LINE_BYTES = 65_536
@@ -149,7 +150,7 @@ def _csv_parser(header: bytes | None) -> _Parse:
     def parse(line: str) -> BatchLine:
         cells = _cells(line, delimiter)
         if len(cells) != len(columns):
-            raise _LineRefused(f"has {len(cells)} cells, but the header has {len(columns)}")
+            raise _LineRefused(f"has {counted(len(cells), 'cell')}, but the header has {len(columns)}")
         # An empty cell says nothing, so that the default stands.
         given: dict[str, object] = {
             column: cell for column, cell in zip(columns, cells, strict=True) if cell.strip()

@@ -105,7 +105,7 @@ def test_a_broken_quote_is_named_and_the_next_line_read() -> None:
 
 def test_rows_of_another_length_are_named() -> None:
     short, long, padded = records(b"sku,name\nA1\nA2,Oats,extra\nA3,Rye,,\n")
-    assert short.fault == "has 1 cells where the header has 2"
+    assert short.fault == "has 1 cell where the header has 2"
     assert long.fault == "has 3 cells where the header has 2"
     assert dict(padded.cells) == {"sku": "A3", "name": "Rye"}
 

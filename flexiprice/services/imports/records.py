@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import cast
 
 from flexiprice.errors import InvalidInput
+from flexiprice.plurals import counted
 from flexiprice.services.imports.lines import MAX_LINE_LENGTH, Line
 
 DELIMITERS = ",;\t|"
@@ -167,7 +168,7 @@ def _csv_records(rows: Iterator[_Row], header: tuple[str, ...]) -> Iterator[Reco
         while len(cells) > width and not cells[-1].strip():
             cells.pop()
         if fault is None and len(cells) != width:
-            fault = f"has {len(cells)} cells where the header has {width}"
+            fault = f"has {counted(len(cells), 'cell')} where the header has {width}"
         yield (
             Record(row.line, fault=fault)
             if fault
