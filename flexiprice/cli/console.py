@@ -1,5 +1,6 @@
 """What commands write: tables for people, JSON for programs, remarks beside either."""
 
+import os
 import sys
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -17,10 +18,9 @@ from rich.table import Table
 
 from flexiprice.cli.json_words import in_api_words
 from flexiprice.cli.terminal import TerminalConsole, echo, printable
-from flexiprice.domain.limits import Limit
 from flexiprice.errors import InvalidInput
 
-# A table that is read by another program, or from a file, is not to be folded to a terminal's width.
+# A table that is read by another program, or from a file, is as wide as COLUMNS says, or wide.
 _UNFOLDED = 200
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for other programs.")]
@@ -28,7 +28,8 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for other 
 
 def output() -> Console:
     """Where results go."""
-    return TerminalConsole(width=None if sys.stdout.isatty() else _UNFOLDED, highlight=False)
+    knows_width = sys.stdout.isatty() or "COLUMNS" in os.environ
+    return TerminalConsole(width=None if knows_width else _UNFOLDED, highlight=False)
 
 
 def remarks() -> Console:
@@ -57,13 +58,6 @@ def plain(text: object) -> str:
 def percent(rate: Decimal | None) -> str:
     """A rate as people read it: 0.255 is 25.5%."""
     return "" if rate is None else f"{(rate * 100).quantize(Decimal('0.1')):f}%".replace(".0%", "%")
-
-
-def why(rule: str | None, limits: Sequence[Limit]) -> str:
-    """What made a price: the rule, and what limited it."""
-    return plain(
-        ", ".join(part for part in (rule, *(limit.value.replace("_", " ") for limit in limits)) if part)
-    )
 
 
 def instant(moment: datetime | None) -> str:

@@ -5,17 +5,15 @@ import os
 import time
 from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, cast
 
 import httpx
-from rich import box
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from flexiprice.cli.local_key import with_local_key
+from flexiprice.cli.price_tables import PriceRow, price_table, reasons
 from flexiprice.cli.programs import ended_by_signals, running_programs
 from flexiprice.cli.sample import load_sample
 from flexiprice.cli.terminal import TerminalConsole
@@ -140,25 +138,23 @@ def _show_steepest(console: Console, http: httpx.Client, currency: str) -> None:
     ]
     if not discounts:
         raise ServerFailed("the recompute opened no discount")
-    table = Table(title=f"The steepest price cuts ({currency})", box=box.SIMPLE_HEAD, title_justify="left")
-    for heading in ("product", "batch"):
-        table.add_column(heading)
-    for heading in ("days left", "stock", "was", "now", "off"):
-        table.add_column(heading, justify="right")
-    table.add_column("why")
-    for discount in discounts:
-        why = ", ".join(filter(None, [discount["rule"], *discount["limits"]]))
-        table.add_row(
-            escape(discount["product"]),
-            escape(discount["lot"] or str(discount["batch_id"])),
-            str(discount["days_to_expiry"]),
-            str(discount["quantity"]),
-            discount["base_price"],
-            f"[bold green]{discount['price']}[/]",
-            f"{Decimal(discount['rate']):.0%}",
-            escape(why.replace("_", " ")),
+    rows = [
+        PriceRow(
+            store=discount["store"],
+            sku=discount["sku"],
+            product=discount["product"],
+            lot=discount["lot"],
+            expiry_date=date.fromisoformat(discount["expiry_date"]),
+            days_to_expiry=discount["days_to_expiry"],
+            quantity=discount["quantity"],
+            was=Decimal(discount["base_price"]),
+            now=Decimal(discount["price"]),
+            rate=Decimal(discount["rate"]),
+            why=reasons(discount["rule"], discount["limits"]),
         )
-    console.print(table)
+        for discount in discounts
+    ]
+    console.print(price_table(rows, width=console.width, title=f"The steepest price cuts ({currency})"))
 
 
 @contextmanager

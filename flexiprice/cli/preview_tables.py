@@ -1,16 +1,17 @@
 """A preview of a recompute as a person reads it: what opens, changes and closes, and the totals."""
 
-from decimal import Decimal
+from rich.text import Text
 
-from flexiprice.cli.console import new_table, output, percent, plain, why
+from flexiprice.cli.console import new_table, output, plain
+from flexiprice.cli.price_tables import PriceRow, amount, price_table, reasons
 from flexiprice.domain.decision import CloseReason, DecisionKind
 from flexiprice.plurals import counted
 from flexiprice.services.preview import PreviewChange, RecomputePreview
 
 _SIGNS = {
-    DecisionKind.OPENED: "[green]+ open[/]",
-    DecisionKind.CHANGED: "[yellow]~ change[/]",
-    DecisionKind.CLOSED: "[red]- close[/]",
+    DecisionKind.OPENED: Text("+ open", style="green"),
+    DecisionKind.CHANGED: Text("~ change", style="yellow"),
+    DecisionKind.CLOSED: Text("- close", style="red"),
 }
 
 
@@ -18,7 +19,7 @@ def show_preview(preview: RecomputePreview, *, currency: str) -> None:
     """Writes the changes and the totals of each category."""
     console = output()
     if preview.changes:
-        _show_changes(preview)
+        _show_changes(preview, currency)
         if preview.truncated:
             steepest = counted(len(preview.changes), "change")
             console.print(f"There are more than the steepest {steepest}; --limit shows them.", style="dim")
@@ -31,27 +32,26 @@ def show_preview(preview: RecomputePreview, *, currency: str) -> None:
     )
 
 
-def _show_changes(preview: RecomputePreview) -> None:
-    table = new_table(
-        "", "store", "sku", "product", "lot", "expires", "days", "stock", "was", "now", "off", "why",
-        numbers=("days", "stock", "was", "now", "off"),
-    )  # fmt: skip
-    for change in preview.changes:
-        table.add_row(
-            _SIGNS[change.kind],
-            plain(change.store),
-            plain(change.sku),
-            plain(change.product),
-            plain(change.lot),
-            str(change.expiry_date),
-            str(change.days_to_expiry),
-            str(change.quantity),
-            _amount(change.previous_price if change.previous_price is not None else change.base_price),
-            _amount(change.base_price if change.close_reason is CloseReason.NO_DISCOUNT else change.price),
-            percent(change.rate),
-            _reason(change),
+def _show_changes(preview: RecomputePreview, currency: str) -> None:
+    rows = [
+        PriceRow(
+            sign=_SIGNS[change.kind],
+            store=change.store,
+            sku=change.sku,
+            product=change.product,
+            lot=change.lot,
+            expiry_date=change.expiry_date,
+            days_to_expiry=change.days_to_expiry,
+            quantity=change.quantity,
+            was=change.previous_price if change.previous_price is not None else change.base_price,
+            now=change.base_price if change.close_reason is CloseReason.NO_DISCOUNT else change.price,
+            rate=change.rate,
+            why=_reason(change),
         )
-    output().print(table)
+        for change in preview.changes
+    ]
+    console = output()
+    console.print(price_table(rows, width=console.width, title=f"What would change ({currency})"))
 
 
 def _show_totals(preview: RecomputePreview, currency: str) -> None:
@@ -66,18 +66,14 @@ def _show_totals(preview: RecomputePreview, currency: str) -> None:
             str(total.opened),
             str(total.changed),
             str(total.closed),
-            _amount(total.stock_value_before),
-            _amount(total.stock_value_after),
-            _amount(total.stock_value_after - total.stock_value_before),
+            amount(total.stock_value_before),
+            amount(total.stock_value_after),
+            amount(total.stock_value_after - total.stock_value_before),
         )
     output().print(table)
-
-
-def _amount(amount: Decimal | None) -> str:
-    return "" if amount is None else f"{amount:,.2f}"
 
 
 def _reason(change: PreviewChange) -> str:
     if change.close_reason is not None:
         return change.close_reason.value.replace("_", " ")
-    return why(change.rule, change.limits)
+    return reasons(change.rule, change.limits)

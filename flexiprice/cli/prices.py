@@ -6,8 +6,9 @@ import typer
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.cli.connections import command_settings, in_transaction
-from flexiprice.cli.console import JsonOption, new_table, output, percent, plain, print_json, why
+from flexiprice.cli.console import JsonOption, output, print_json
 from flexiprice.cli.options import CategoryOption, LimitOption, StoreOption
+from flexiprice.cli.price_tables import PriceRow, price_table, reasons
 from flexiprice.db.database_clock import database_now
 from flexiprice.services.discounts import DiscountOrder, OpenDiscount, list_open_discounts
 
@@ -52,23 +53,21 @@ def prices(
 
 
 def _show(discounts: tuple[OpenDiscount, ...], currency: str) -> None:
-    now = f"now ({currency})"
-    table = new_table(
-        "store", "sku", "product", "lot", "expires", "days", "stock", "was", now, "off", "why",
-        numbers=("days", "stock", "was", now, "off"),
-    )  # fmt: skip
-    for discount in discounts:
-        table.add_row(
-            plain(discount.store),
-            plain(discount.sku),
-            plain(discount.product),
-            plain(discount.lot),
-            str(discount.expiry_date),
-            str(discount.days_to_expiry),
-            str(discount.quantity),
-            f"{discount.base_price:,.2f}",
-            f"[bold green]{discount.price:,.2f}[/]",
-            percent(discount.rate),
-            why(discount.rule, discount.limits),
+    rows = [
+        PriceRow(
+            store=discount.store,
+            sku=discount.sku,
+            product=discount.product,
+            lot=discount.lot,
+            expiry_date=discount.expiry_date,
+            days_to_expiry=discount.days_to_expiry,
+            quantity=discount.quantity,
+            was=discount.base_price,
+            now=discount.price,
+            rate=discount.rate,
+            why=reasons(discount.rule, discount.limits),
         )
-    output().print(table)
+        for discount in discounts
+    ]
+    console = output()
+    console.print(price_table(rows, width=console.width, title=f"Discounts in force ({currency})"))

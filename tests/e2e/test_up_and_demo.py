@@ -74,7 +74,7 @@ def test_the_demo_reprices_real_batches_whatever_servers_are_configured_and_leav
     said, _ = demo.communicate(timeout=120)
     assert demo.returncode == 0, said
     assert "opened" in said
-    for heading in ("product", "batch", "days left", "stock", "was", "now", "why"):
+    for heading in ("sku", "product", "lot", "expires", "days", "stock", "was", "now", "why"):
         assert heading in said
     assert "recorded" in said
     assert [path.name for path in folder.iterdir()] == [".env"]

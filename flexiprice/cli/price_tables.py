@@ -1,0 +1,81 @@
+"""The columns of tables of prices: what each batch cost, costs, and why."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+
+from rich.table import Table
+from rich.text import Text
+
+from flexiprice.cli.console import percent
+from flexiprice.cli.fitted_table import FittedColumn, fitted_table
+from flexiprice.domain.limits import Limit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceRow:
+    """A batch with its price; `sign` says what would become of it, where that is the question."""
+
+    store: str
+    sku: str
+    product: str
+    lot: str
+    expiry_date: date
+    days_to_expiry: int
+    quantity: int
+    was: Decimal | None
+    now: Decimal | None
+    rate: Decimal | None
+    why: str
+    sign: Text = field(default_factory=Text)
+
+
+def price_table(rows: Sequence[PriceRow], *, width: int, title: str) -> Table:
+    """A table of prices that fits the terminal, one line a batch."""
+    several_stores = len({row.store for row in rows}) > 1
+    columns = (
+        FittedColumn(heading=""),
+        FittedColumn(
+            heading="store", shortest=6, readable=8, spare=True, dropped=None if several_stores else 1
+        ),
+        FittedColumn(heading="sku", shortest=13, readable=13),
+        FittedColumn(heading="product", shortest=12, readable=24),
+        FittedColumn(heading="lot", shortest=6, readable=8, spare=True, dropped=3),
+        # The days left say it too.
+        FittedColumn(heading="expires", spare=True, dropped=2),
+        FittedColumn(heading="days", number=True),
+        FittedColumn(heading="stock", number=True, dropped=4),
+        FittedColumn(heading="was", number=True, dropped=6),
+        FittedColumn(heading="now", number=True, style="bold green"),
+        FittedColumn(heading="off", number=True),
+        FittedColumn(heading="why", shortest=10, readable=20, dropped=5),
+    )
+    return fitted_table(columns, [_cells(row) for row in rows], width=width, title=title)
+
+
+def amount(value: Decimal | None) -> str:
+    """An amount of money, its thousands grouped; nothing for None."""
+    return "" if value is None else f"{value:,.2f}"
+
+
+def reasons(rule: str | None, limits: Sequence[Limit | str]) -> str:
+    """What made a price: the rule, and what limited it."""
+    return ", ".join(part for part in (rule, *(str(limit).replace("_", " ") for limit in limits)) if part)
+
+
+def _cells(row: PriceRow) -> tuple[str | Text, ...]:
+    return (
+        row.sign,
+        row.store,
+        row.sku,
+        row.product,
+        row.lot,
+        str(row.expiry_date),
+        str(row.days_to_expiry),
+        str(row.quantity),
+        amount(row.was),
+        amount(row.now),
+        percent(row.rate),
+        row.why,
+    )
