@@ -21,6 +21,7 @@ from flexiprice.cli.intervention import pause_one_queue, purge_queues, resume_on
 from flexiprice.cli.manual import show_help
 from flexiprice.cli.migrate import migrate
 from flexiprice.cli.monitor import monitor
+from flexiprice.cli.policy_faults import fault_lines
 from flexiprice.cli.prices import prices
 from flexiprice.cli.recompute import recompute
 from flexiprice.cli.run_history import runs, stats
@@ -30,7 +31,7 @@ from flexiprice.cli.status import status
 from flexiprice.cli.systemd import systemd
 from flexiprice.cli.terminal import echo
 from flexiprice.cli.up import up
-from flexiprice.errors import FlexiPriceError, InvalidSettings
+from flexiprice.errors import FlexiPriceError, InvalidPolicy, InvalidSettings
 from flexiprice.settings import PREFIX
 from flexiprice.telemetry import without_secrets
 
@@ -111,13 +112,20 @@ def flexiprice(
 
 
 def main() -> None:
-    """Runs the command line; an error is one plain sentence, and a traceback only where DEBUG asks for it."""
+    """Runs the command line; an error is one plain sentence, and a traceback only where DEBUG asks for it.
+
+    Of a policy each fault has a line.
+    """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             # An old terminal's encoding may lack a character; that must not end the command.
             stream.reconfigure(errors="replace")
     try:
         app()
+    except InvalidPolicy as error:
+        for line in fault_lines(error):
+            echo(line, err=True, color=typer.colors.RED)
+        sys.exit(_FAILED)
     except FlexiPriceError as error:
         echo(error.message, err=True, color=typer.colors.RED)
         sys.exit(_MISUSED if isinstance(error, InvalidSettings) else _FAILED)

@@ -7,9 +7,10 @@ import typer
 from rich.console import Console
 
 from flexiprice.cli.console import plain, remarks
-from flexiprice.domain.policy import PricingPolicy
+from flexiprice.cli.policy_faults import advice_on
+from flexiprice.domain.policy import PolicyProblem, PricingPolicy
 from flexiprice.domain.policy_lint import PolicyFinding, Severity, lint_policy
-from flexiprice.errors import InvalidInput, InvalidPolicy, Problem
+from flexiprice.errors import InvalidInput, InvalidPolicy
 from flexiprice.policies.lint import lint_policy_text
 from flexiprice.policies.text import MAX_TEXT_LENGTH, parse_policy_text
 
@@ -41,7 +42,12 @@ def read_sound_policy(file: BinaryIO) -> PricingPolicy:
     findings = lint_policy(policy)
     errors = [finding for finding in findings if finding.severity is Severity.ERROR]
     if errors:
-        raise InvalidPolicy([Problem(", ".join(error.rules), error.message) for error in errors])
+        raise InvalidPolicy(
+            [
+                PolicyProblem(", ".join(error.rules), error.message, error.code, error.rules)
+                for error in errors
+            ]
+        )
     if findings:
         show_findings(findings, remarks())
     return policy
@@ -52,9 +58,11 @@ def show_findings(findings: Sequence[PolicyFinding], console: Console) -> None:
     if not findings:
         console.print("[green]✓[/] The policy is sound.")
     for finding in sorted(findings, key=lambda finding: finding.severity is not Severity.ERROR):
+        advice = advice_on(finding.code, finding.message.partition(": ")[0])
+        told = f"{finding.message}; {advice}" if advice else finding.message
         rules = f" [bold]{plain(', '.join(finding.rules))}[/]:" if finding.rules else ""
         console.print(
-            f"[{_COLOURS[finding.severity]}]{finding.severity.value}[/]{rules} {plain(finding.message)}",
+            f"[{_COLOURS[finding.severity]}]{finding.severity.value}[/]{rules} {plain(told)}",
             soft_wrap=True,
         )
         if finding.example:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
-from flexiprice.db.tables import Discount
+from flexiprice.db.tables import Discount, Policy
 from flexiprice.services.price_history import slot_of, update_price_history
 from flexiprice.services.recompute import recompute_all_discounts
 from tests.e2e.conftest import Run
@@ -119,6 +119,21 @@ def test_a_policy_is_linted_tried_out_and_rolled_back(stocked: Run, tmp_path: Pa
     assert json.loads(stocked("policy", "rollback", "--json").stdout)["version"] == 1
     listed = json.loads(stocked("policy", "list", "--json").stdout)
     assert [(version["version"], version["active"]) for version in listed] == [(2, False), (1, True)]
+
+
+async def test_a_stored_version_that_this_program_cannot_read_is_not_activated(
+    run: Run, engine: AsyncEngine
+) -> None:
+    async with AsyncSession(engine) as session, session.begin():
+        document = {"max_discont": "0.5", "floor_fraction": 25}
+        await session.execute(insert(Policy).values(version=2, document=document, comment=""))
+    refused = run("policy", "activate", "2")
+    assert refused.returncode == 1
+    assert refused.stderr.splitlines() == [
+        "The policy cannot be used: 2 faults.",
+        "  floor_fraction: should be less than or equal to 1; write a fraction from 0 to 1, such as 0.25",
+        "  max_discont: unknown key; did you mean max_discount?",
+    ]
 
 
 async def test_the_history_of_a_product_is_drawn_and_told(stocked: Run, engine: AsyncEngine) -> None:
