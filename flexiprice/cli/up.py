@@ -45,6 +45,9 @@ def up(
         int, typer.Option(min=0, max=65535, help="Port on which the monitor listens; 0 for no monitor.")
     ] = DEFAULT_PORT,
     sample: Annotated[bool, typer.Option("--sample", help="Load the sample catalogue and price it.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Show all that the programs log, not only what is wrong.")
+    ] = False,
 ) -> None:
     """Serve the API, a worker and the monitor on this machine until Ctrl-C.
 
@@ -84,13 +87,19 @@ def up(
                 if sample:
                     with_jobs(settings, _recompute)
             _show_where_everything_is(
-                console, settings, servers, programs, key_file, asked_for_monitor=bool(monitor_port)
+                console,
+                settings,
+                servers,
+                programs,
+                key_file,
+                asked_for_monitor=bool(monitor_port),
+                verbose=verbose,
             )
             logs = zip(("api    ", "worker ", "monitor"), programs.processes, strict=False)
             _follow(
                 console,
                 [*programs.processes, *servers.processes],
-                [FollowedLog(name, process.log) for name, process in logs],
+                [FollowedLog(name, process.log, everything=verbose) for name, process in logs],
             )
         except KeyboardInterrupt:
             console.print("Stopping …", style="dim")
@@ -144,6 +153,7 @@ def _show_where_everything_is(
     key_file: Path | None,
     *,
     asked_for_monitor: bool,
+    verbose: bool,
 ) -> None:
     address = f"{programs.address}{settings.url_prefix}"
     embedded = {process.name for process in servers.processes}
@@ -155,7 +165,7 @@ def _show_where_everything_is(
         "Worker": f"queues {', '.join(settings.worker_queues)}",
         "PostgreSQL": _place(servers.database_url) + (mine if "PostgreSQL" in embedded else ""),
         "Redis": _place(servers.redis_url) + (mine if "Valkey" in embedded else ""),
-        "Logs": f"{_DATA_DIR}/log/, and below",
+        "Logs": f"{_DATA_DIR}/log/{'' if verbose else '; warnings and errors below too'}",
     }
     console.print("FlexiPrice is up.", style="bold green")
     for name, place in places.items():

@@ -170,6 +170,33 @@ def test_up_prices_the_sample_serves_the_monitor_and_says_so_when_a_program_ends
     assert "Traceback" not in said
 
 
+def test_after_its_banner_up_tells_of_what_is_wrong_and_nothing_else(folder: Path, port: int) -> None:
+    program = start_up(folder, port)
+    read_until(program, "Ctrl-C")
+    with api_at(port, key_in(folder)) as api:
+        task_id = api.post("/admin/discounts/trigger-recompute").json()["task_id"]
+        ended = api.get(f"/admin/discounts/task-status/{task_id}", params={"wait": 30}).json()
+        assert ended["status"] == "succeeded"
+        assert api.get("/products/NOTHING/price").status_code == 404
+    with api_at(port, "a-wrong-key") as stranger:
+        assert wait_for(lambda: stranger.get("/admin/stores").status_code == 429)
+    said = read_until(program, "too_many_wrong_keys")
+    assert len(said.splitlines()) == 1, said
+    assert said.startswith("api")
+    logged = "".join(path.read_text() for path in (folder / ".flexiprice/log").iterdir())
+    assert "/api/v1/products/NOTHING/price" in logged, "the files have all of it"
+    assert end(program).split() == ["Stopping", "…", "Stopped."]
+
+
+def test_a_verbose_up_shows_what_its_programs_log(folder: Path, port: int) -> None:
+    program = start_up(folder, port, "--verbose")
+    read_until(program, "Ctrl-C")
+    with api_at(port) as anybody:
+        assert anybody.get("/products/NOTHING/price").status_code == 404
+    assert "[info     ] request" in read_until(program, "/api/v1/products/NOTHING/price")
+    end(program)
+
+
 def test_up_brings_only_the_server_that_is_not_configured(folder: Path, port: int) -> None:
     with temporary_servers(database_url="postgresql://not-needed/db") as given:
         program = start_up(folder, port, FLEXIPRICE_REDIS_URL=given.redis_url)
