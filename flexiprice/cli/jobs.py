@@ -99,6 +99,17 @@ def reprice(settings: Settings) -> EnqueuedJob | None:
         return None
 
 
+def repricing(job: EnqueuedJob | None, *, needed: bool = True) -> dict[str, object]:
+    """What `reprice` came to, in JSON as the API has it beside each change.
+
+    Args:
+        job: what it returned.
+        needed: whether anything was changed that is priced.
+    """
+    waits = "postponed" if needed else "not_needed"
+    return {"status": waits if job is None else "queued", "task_id": job.job_id if job else None}
+
+
 async def follow(tasks: TaskQueue, job_id: str, patience: Patience) -> JobStatus:
     """Waits until a job has ended, or patience is over, showing meanwhile where it is.
 

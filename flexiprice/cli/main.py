@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from flexiprice.cli import dead_letters, keys, policy, schedule, worker
+from flexiprice.cli import dead_letters, keys, policy, schedule, stores, worker
 from flexiprice.cli.audit_trail import audit
 from flexiprice.cli.cleanup import cleanup
 from flexiprice.cli.demo import demo
@@ -59,6 +59,7 @@ app.command(rich_help_panel=_STOCK_AND_PRICES)(recompute)
 app.command(rich_help_panel=_STOCK_AND_PRICES)(prices)
 app.command(rich_help_panel=_STOCK_AND_PRICES)(history)
 app.add_typer(policy.app, rich_help_panel=_STOCK_AND_PRICES)
+app.add_typer(stores.app, rich_help_panel=_STOCK_AND_PRICES)
 app.command(rich_help_panel=_STOCK_AND_PRICES)(cleanup)
 
 _RUN_IT = "Run it"

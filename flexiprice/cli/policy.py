@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from flexiprice.cli.audit import cli_change
 from flexiprice.cli.connections import command_settings, in_transaction
 from flexiprice.cli.console import JsonOption, instant, new_table, output, plain, print_json
-from flexiprice.cli.jobs import reprice
+from flexiprice.cli.jobs import reprice, repricing
 from flexiprice.cli.options import CategoryOption, DaysThresholdOption, LimitOption, OnOption, StoreOption
 from flexiprice.cli.policy_findings import PolicyFile, lint_file, read_sound_policy, show_findings
 from flexiprice.cli.policy_yaml import policy_yaml
@@ -189,7 +189,7 @@ async def _activate(session: AsyncSession, version: int) -> PolicyVersion:
 def _show_change(settings: Settings, version: PolicyVersion, *, as_json: bool) -> None:
     job = reprice(settings) if version.active else None
     if as_json:
-        print_json(_described(version) | {"recompute_task_id": job.job_id if job else None})
+        print_json(_described(version) | {"repricing": repricing(job, needed=version.active)})
         return
     if not version.active:
         output().print(

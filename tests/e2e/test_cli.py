@@ -55,7 +55,7 @@ def test_a_shop_is_set_up_priced_and_checked_from_the_command_line(
     policy.write_text(HALF_ON_THE_LAST_DAYS)
     created = json.loads(stocked("policy", "create", str(policy), "--activate", "--json").stdout)
     assert (created["version"], created["active"]) == (2, True)
-    followed = stocked("status", created["recompute_task_id"], "--wait", "--json")
+    followed = stocked("status", created["repricing"]["task_id"], "--wait", "--json")
     assert json.loads(followed.stdout)["status"] == "succeeded"
 
     recomputed = stocked("recompute", "--days-threshold", "10", "--wait")
