@@ -2,10 +2,10 @@
 
 import os
 import stat
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Annotated, BinaryIO, cast
+from typing import Annotated, BinaryIO
 
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
@@ -15,14 +15,13 @@ from flexiprice.cli.connections import command_settings, with_database
 from flexiprice.cli.console import JsonOption, print_json, remarks
 from flexiprice.cli.import_files import bad_rows_file, refuse_same_file, warnings_file
 from flexiprice.cli.import_report import show_import
-from flexiprice.cli.jobs import reprice
+from flexiprice.cli.jobs import reprice, repricing
 from flexiprice.db.tables import MAIN_STORE
 from flexiprice.db.work import Work
-from flexiprice.errors import InvalidInput
 from flexiprice.resources import Database
 from flexiprice.services.audit import record_audit
 from flexiprice.services.imports.cells import printable
-from flexiprice.services.imports.columns import ImportField, map_option, parse_column_map
+from flexiprice.services.imports.columns import parse_column_map
 from flexiprice.services.imports.dates import DEFAULT_DATE_FORMATS, Timestamps
 from flexiprice.services.imports.importer import FileLayout, import_catalogue
 from flexiprice.services.imports.records import FileFormat
@@ -120,7 +119,7 @@ def import_file(
         currency=settings.currency,
         default_store=store,
         encoding=encoding,
-        delimiter="\t" if delimiter == "\\t" else delimiter,
+        delimiter=delimiter,
         file_format=file_format,
     )
 
@@ -133,7 +132,9 @@ def import_file(
                 tell = stack.enter_context(bad_rows_file(errors)) if errors else None
                 warn = stack.enter_context(warnings_file(warnings)) if warnings else None
                 chunks = stack.enter_context(_progress(file))
-                report = await import_catalogue(session, chunks, layout, on_bad_row=tell, on_warning=warn)
+                report = (
+                    await import_catalogue(session, chunks, layout, on_bad_row=tell, on_warning=warn)
+                ).report
             if dry_run:
                 await transaction.rollback()
             elif _changes(report):
@@ -141,13 +142,11 @@ def import_file(
                 await record_audit(session, [cli_change("import_file", name, _counts(report))])
             return report
 
-    try:
-        report = with_database(settings, use, work=Work.RECOMPUTE)
-    except InvalidInput as error:
-        raise _with_suggestions(error) from None
-    job = reprice(settings) if _changes(report) and not dry_run else None
+    report = with_database(settings, use, work=Work.RECOMPUTE)
+    needed = _changes(report) and not dry_run
+    job = reprice(settings) if needed else None
     if as_json:
-        print_json({"report": report, "dry_run": dry_run, "recompute_task_id": job.job_id if job else None})
+        print_json({"report": report, "dry_run": dry_run, "repricing": repricing(job, needed=needed)})
     else:
         show_import(report, dry_run=dry_run, errors=errors, warnings=warnings, job=job)
     if report.bad:
@@ -185,11 +184,3 @@ def _progress(file: BinaryIO) -> Generator[Iterator[bytes]]:
                 yield chunk
 
         yield chunks()
-
-
-def _with_suggestions(error: InvalidInput) -> InvalidInput:
-    suggestions = cast("Mapping[str, str] | None", error.details.get("suggestions"))
-    if not suggestions:
-        return error
-    options = " ".join(map_option(ImportField(field), column) for field, column in suggestions.items())
-    return InvalidInput(f"{error.message}\nTry: {options}")

@@ -63,7 +63,7 @@ def test_sound_rows_go_in_and_bad_ones_are_shown_and_written_to_a_file(
     assert "--date-format %m/%d/%Y" in unread.stdout
     again = json.loads(run("import", str(file), *MAPPED, *MONTH_FIRST, "--json", **dollars).stdout)
     assert again["report"]["batches_unchanged"] == 2
-    assert again["recompute_task_id"] is None
+    assert again["repricing"] == {"status": "not_needed", "task_id": None}
 
 
 def test_a_rehearsal_writes_nothing_and_standard_input_is_a_file_too(run: Run) -> None:

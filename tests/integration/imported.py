@@ -20,7 +20,7 @@ def pieces(content: bytes) -> Iterator[bytes]:
 
 async def load(session: AsyncSession, content: bytes | str, layout: FileLayout | None = None) -> ImportReport:
     raw = content.encode() if isinstance(content, str) else content
-    return await import_catalogue(session, pieces(raw), layout)
+    return (await import_catalogue(session, pieces(raw), layout)).report
 
 
 async def load_rows(session: AsyncSession, *rows: str) -> ImportReport:

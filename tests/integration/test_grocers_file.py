@@ -94,7 +94,7 @@ NOT_DISCOUNTED = {
 
 async def import_file(session: AsyncSession) -> ImportReport:
     with FILE.open("rb") as file:
-        return await import_catalogue(session, iter(lambda: file.read(4096), b""), LAYOUT)
+        return (await import_catalogue(session, iter(lambda: file.read(4096), b""), LAYOUT)).report
 
 
 async def test_every_good_row_is_imported_and_the_one_bad_row_is_named(session: AsyncSession) -> None:

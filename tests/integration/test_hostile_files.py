@@ -55,7 +55,7 @@ async def test_what_is_stored_is_what_the_report_says_and_of_a_refused_file_noth
     async with session.begin_nested() as rehearsal:
         before = (await session.execute(counts)).one()
         try:
-            report = await import_catalogue(session, [content])
+            report = (await import_catalogue(session, [content])).report
         except InvalidInput as error:
             said, stored = error.message, (0, 0)
         else:

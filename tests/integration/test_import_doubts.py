@@ -118,7 +118,8 @@ async def test_codes_that_a_spreadsheet_spoiled_are_mended_with_a_warning_or_ref
 async def test_warnings_are_counted_and_only_the_first_are_kept(session: AsyncSession) -> None:
     told: list[DataWarning] = []
     rows = [f"'{number},Rice,Pantry,2,,5,2030-01-01,," for number in range(MAX_WARNINGS_KEPT + 200)]
-    report = await import_catalogue(session, [(HEADER + "\n".join(rows)).encode()], on_warning=told.append)
+    content = (HEADER + "\n".join(rows)).encode()
+    report = (await import_catalogue(session, [content], on_warning=told.append)).report
     assert (report.warning_count, len(report.warnings)) == (MAX_WARNINGS_KEPT + 200, MAX_WARNINGS_KEPT)
     assert [warning.line for warning in told] == list(range(2, len(rows) + 2))
 

@@ -136,7 +136,7 @@ async def test_ndjson_is_imported_like_csv(session: AsyncSession) -> None:
         '{"sku":"A","name":"Rice","category":"Pantry","base_price":2.10,"quantity":5,"expiry_date":"2030-01-01"}\n'
         '{"sku":"B","name":"Oats","category":"Pantry","base_price":"3","unit_cost":1.5,"quantity":1,'
         '"expiry_date":"2030-01-02","lot":"L7"}\n'
-        '{"sku":"C"}\n'
+        '{"sku":"C","base_price":1}\n'
         "nonsense\n",
     )
     assert (report.imported, [row.line for row in report.bad_rows]) == (2, [3, 4])
@@ -171,7 +171,7 @@ async def test_every_bad_row_is_told_however_many_the_report_keeps(session: Asyn
     told: list[BadRow] = []
     rows = [f"S{number},Rice,Pantry,free,,5,2030-01-01,," for number in range(MAX_BAD_ROWS_KEPT + 500)]
     content = (HEADER + "\n".join([*rows, "A,Rice,Pantry,2,,5,2030-01-01,,"])).encode()
-    report = await import_catalogue(session, [content], on_bad_row=told.append)
+    report = (await import_catalogue(session, [content], on_bad_row=told.append)).report
     assert (report.imported, report.bad, len(report.bad_rows)) == (1, len(rows), MAX_BAD_ROWS_KEPT)
     assert [row.line for row in told] == list(range(2, len(rows) + 2))
 

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from flexiprice.domain.catalogue import MAX_QUANTITY, BasePrice, CategoryName, Lot, ProductName, Sku, UnitCost
 from flexiprice.services.imports.currencies import currencies_of
+from flexiprice.services.imports.spelling import Option, Spelling
 
 T = TypeVar("T")
 
@@ -45,7 +46,16 @@ _GROUPING = str.maketrans("", "", " '\u2019\u00a0\u202f")
 
 
 class CellRefused(ValueError):
-    """The cell cannot be used; the message says why, as the end of a sentence about the column."""
+    """The cell cannot be used; `told` says why, as the end of a sentence about the column."""
+
+    def __init__(self, *parts: str | Option) -> None:
+        """Takes the reason, in which options stand as such."""
+        super().__init__(Spelling.COMMAND.write(*parts))
+        self._parts = parts
+
+    def told(self, spelling: Spelling) -> str:
+        """The reason, with options as they are written where the file came in."""
+        return spelling.write(*self._parts)
 
 
 def printable(text: str) -> str:
@@ -109,8 +119,8 @@ def read_quantity(cell: str, *, decimal_comma: bool) -> int:
     if number is None or number != number.to_integral_value():
         other = _read_number(text, decimal_comma=not decimal_comma) if len(text) <= LONGEST_NUMBER else None
         is_whole = other is not None and other == other.to_integral_value()
-        hint = _other_style(other, decimal_comma=decimal_comma) if is_whole else ""
-        raise CellRefused(f"{shown(text)} is not a whole number, zero or more{hint}")
+        hint = _other_style(other, decimal_comma=decimal_comma) if is_whole else ()
+        raise CellRefused(f"{shown(text)} is not a whole number, zero or more", *hint)
     if number > MAX_QUANTITY:
         raise CellRefused(f"{shown(text)} is more than {MAX_QUANTITY}")
     return int(number)
@@ -130,7 +140,7 @@ def _read_amount(cell: str, *, decimal_comma: bool, currency: str) -> Decimal:
         style = "a decimal comma" if decimal_comma else "a decimal point"
         other = _read_number(match["number"], decimal_comma=not decimal_comma)
         hint = _other_style(other, decimal_comma=decimal_comma)
-        raise CellRefused(f"{shown(text)} is not a price with {style}{hint}")
+        raise CellRefused(f"{shown(text)} is not a price with {style}", *hint)
     return amount
 
 
@@ -156,28 +166,29 @@ def _read_number(text: str, *, decimal_comma: bool) -> Decimal | None:
     return Decimal(plain.replace(",", ""))
 
 
-def _other_style(number: Decimal | None, *, decimal_comma: bool) -> str:
+def _other_style(number: Decimal | None, *, decimal_comma: bool) -> tuple[str | Option, ...]:
     if number is None:
-        return ""
+        return ()
+    option = Option("decimal_comma")
     told = f"{number:.2f}" if number != number.to_integral_value() else f"{number:.0f}"
     if decimal_comma:
-        return f"; where the point is the decimal sign, it is {told} without --decimal-comma"
-    return f"; where the comma is the decimal sign, --decimal-comma reads it as {told}"
+        return f"; where the point is the decimal sign, it is {told} without ", option
+    return "; where the comma is the decimal sign, ", option, f" reads it as {told}"
 
 
 def _checked(adapter: TypeAdapter[T], cell: str, value: object) -> T:
     if not cell.isascii() and _UNDECODABLE.search(cell):
-        raise CellRefused(f"{shown(cell)} is not text in the file's encoding{_other_encoding(cell)}")
+        raise CellRefused(f"{shown(cell)} is not text in the file's encoding", *_other_encoding(cell))
     try:
         return adapter.validate_python(value)
     except ValidationError as error:
         raise CellRefused(f"{shown(cell.strip())} {error.errors(include_url=False)[0]['msg']}") from None
 
 
-def _other_encoding(cell: str) -> str:
+def _other_encoding(cell: str) -> tuple[str | Option, ...]:
     # What Excel saves as plain CSV where letters are Latin; its bytes come back from the surrogates.
     try:
         read = cell.encode("utf-8", "surrogateescape").decode("cp1252")
     except UnicodeError:
-        return ""
-    return f"; --encoding cp1252 reads it as {shown(read)}"
+        return ()
+    return "; ", Option("encoding", "cp1252"), f" reads it as {shown(read)}"

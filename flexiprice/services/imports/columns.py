@@ -1,7 +1,6 @@
 """Which column of a file holds what. Only names that say it match by themselves; the rest is suggested."""
 
 import re
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -9,6 +8,7 @@ from enum import StrEnum
 
 from flexiprice.errors import InvalidInput
 from flexiprice.services.imports.cells import shown
+from flexiprice.services.imports.spelling import Option
 
 
 class ImportField(StrEnum):
@@ -27,6 +27,8 @@ class ImportField(StrEnum):
 
 OPTIONAL = frozenset({ImportField.UNIT_COST, ImportField.STORE, ImportField.LOT})
 REQUIRED = tuple(field for field in ImportField if field not in OPTIONAL)
+# What says of a product all that there is to say. A file that says none of it tells of stock alone.
+DESCRIBING = (ImportField.NAME, ImportField.CATEGORY, ImportField.BASE_PRICE, ImportField.UNIT_COST)
 
 # How other systems call the optional columns. One of these is read where no other column could be meant:
 # without it, all stock would silently go to one store or into one lot.
@@ -96,7 +98,7 @@ def parse_column_map(pairs: Iterable[str]) -> dict[ImportField, str]:
         field = ImportField(name)
         if field in columns:
             raise InvalidInput(f"{field} is mapped twice", field="map")
-        if not column and field not in OPTIONAL:
+        if not column and field not in OPTIONAL and field not in DESCRIBING:
             raise InvalidInput(f"{field} is required, so a column must hold it", field="map")
         columns[field] = column
     return columns
@@ -121,14 +123,22 @@ def match_columns(names: Sequence[str], mapping: ColumnMap) -> ColumnMatch:
 
 
 def find_lookalikes(match: ColumnMatch, mapping: ColumnMap) -> dict[ImportField, tuple[str, ...]]:
-    """Unused columns that may be meant for an optional field that is read from no column."""
+    """Unused columns that may be meant for a field that is read from no column and need not be."""
     free = _by_normal_name(match.unused)
-    missing = [field for field in ImportField if field in OPTIONAL - match.columns.keys() - mapping.keys()]
+    dispensable = OPTIONAL.union(DESCRIBING) if is_about_stock_alone(match.columns) else OPTIONAL
+    missing = [field for field in ImportField if field in dispensable - match.columns.keys() - mapping.keys()]
     return {field: found for field in missing if (found := _like(field, free))}
+
+
+def is_about_stock_alone(columns: ColumnMap) -> bool:
+    """Whether a record with these columns says nothing of its product but which one it is."""
+    return columns.keys().isdisjoint(DESCRIBING)
 
 
 def match_header(names: Sequence[str], mapping: ColumnMap) -> ColumnMatch:
     """Matches a header, which must offer every column that is needed.
+
+    All that describes products may be missing, where no other column could be meant for it.
 
     Raises:
         InvalidInput: a mapped or a required column is missing, or stands there twice. The details
@@ -143,6 +153,11 @@ def match_header(names: Sequence[str], mapping: ColumnMap) -> ColumnMatch:
             raise _same_columns(field, same)
     match = match_columns(names, mapping)
     missing = [field for field in REQUIRED if field not in match.columns]
+    told_alone = is_about_stock_alone(match.columns) and find_lookalikes(match, mapping).keys().isdisjoint(
+        DESCRIBING
+    )
+    if told_alone:
+        missing = [field for field in missing if field not in DESCRIBING]
     if missing:
         raise _missing_columns(missing, match.unused, names)
     for field, column in match.columns.items():
@@ -162,9 +177,9 @@ def suggest(fields: Iterable[ImportField], names: Sequence[str]) -> dict[ImportF
     return suggestions
 
 
-def map_option(field: ImportField, column: str) -> str:
-    """The option of `flexiprice import` that reads a field from a column, as it is typed in a shell."""
-    return f"--map {shlex.quote(f'{field.value}={column}')}"
+def map_option(field: ImportField, column: str) -> Option:
+    """The option that reads a field from a column."""
+    return Option("map", f"{field.value}={column}")
 
 
 def _column_of(field: ImportField, by_name: Mapping[str, list[str]]) -> str:
@@ -207,8 +222,9 @@ def _missing_columns(
     missing: Sequence[ImportField], unused: Sequence[str], names: Sequence[str]
 ) -> InvalidInput:
     near = suggest(missing, unused)
+    of_stock = "; stock alone is told without any of them" if set(missing) <= set(DESCRIBING) else ""
     return InvalidInput(
-        f"the file has no column for {', '.join(missing)}; it has {_listed(names)}",
+        f"the file has no column for {', '.join(missing)}; it has {_listed(names)}{of_stock}",
         field="map",
         suggestions={field.value: column for field, column in near.items()},
     )

@@ -69,6 +69,7 @@ _COLLECT_DISPUTED = text(
             bool_or(unit_cost_given) <> bool_and(unit_cost_given) AS cost_partly_given,
             max(unit_cost) AS cost
         FROM pg_temp.import_rows
+        WHERE name IS NOT NULL
         GROUP BY sku
     ) AS products
     WHERE base_price OR unit_cost OR category OR name OR cost_partly_given
@@ -99,7 +100,7 @@ _TAKE_OUT_CONTRADICTORY = text(
             first_value(staged.category_key) OVER of_product AS first_key
         FROM pg_temp.import_rows AS staged
         JOIN pg_temp.import_disputed AS disputed USING (sku)
-        WHERE disputed.base_price OR disputed.unit_cost OR disputed.category
+        WHERE staged.name IS NOT NULL AND (disputed.base_price OR disputed.unit_cost OR disputed.category)
         WINDOW of_product AS (PARTITION BY sku ORDER BY staged.line),
             by_cost AS (PARTITION BY sku ORDER BY staged.unit_cost_given DESC, staged.line)
     ),
@@ -145,7 +146,7 @@ _RENAMED = text(
             SELECT DISTINCT ON (sku) line, sku, staged.name
             FROM pg_temp.import_rows AS staged
             JOIN pg_temp.import_disputed AS disputed USING (sku)
-            WHERE disputed.name
+            WHERE disputed.name AND staged.name IS NOT NULL
             ORDER BY sku, line DESC
         ) AS last
         JOIN pg_temp.import_rows AS staged ON staged.sku = last.sku AND staged.name <> last.name

@@ -12,6 +12,7 @@ from flexiprice.domain.catalogue import CalendarDate
 from flexiprice.errors import InvalidInput
 from flexiprice.services.imports.cells import LONGEST_NUMBER, CellRefused, shown
 from flexiprice.services.imports.date_formats import DateFormat, WrittenDate, read_written_date
+from flexiprice.services.imports.spelling import Option
 
 # Year first, so that day and month cannot be mistaken for each other.
 DEFAULT_DATE_FORMATS = ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d")
@@ -68,7 +69,7 @@ class DateReader:
         text = cell.strip()
         found = self._written_in(text) if len(text) <= LONGEST_NUMBER else ()
         if not found:
-            raise CellRefused(f"{shown(text)} is not a date {self._expected}{self._hint(text)}")
+            raise CellRefused(f"{shown(text)} is not a date {self._expected}", *self._hint(text))
         written, *others = found
         if others:
             # To believe the first would be to guess which of day and month comes first.
@@ -89,8 +90,11 @@ class DateReader:
                 return written.local_day(zone)
             case Timestamps.REFUSE:
                 raise CellRefused(
-                    f"{shown(text)} has a time of day: --timestamps local takes the date in the store's time "
-                    "zone, --timestamps written the date as it stands"
+                    f"{shown(text)} has a time of day: ",
+                    Option("timestamps", "local"),
+                    " takes the date in the store's time zone, ",
+                    Option("timestamps", "written"),
+                    " the date as it stands",
                 )
 
     def _read_all(self, text: str) -> tuple[WrittenDate, ...]:
@@ -101,13 +105,13 @@ class DateReader:
                 found.setdefault(written.day, written)
         return tuple(found.values())
 
-    def _hint(self, text: str) -> str:
+    def _hint(self, text: str) -> tuple[str | Option, ...]:
         """Which option reads a date that is refused, as the end of the sentence."""
         if _SIX_DIGITS.fullmatch(text) and _GS1 not in self._patterns:
-            return f"; six digits are read as year, month and day (GS1) with --date-format {_GS1}"
+            return "; six digits are read as year, month and day (GS1) with ", Option("date_format", _GS1)
         numbers = _NUMBERS.fullmatch(text)
         if numbers is None or not self._is_default:
-            return ""
+            return ()
         first, separator, second, last = numbers.groups()
         if len(first) == len("2024"):
             candidates = ["%Y-%m-%d".replace("-", separator)]
@@ -118,4 +122,7 @@ class DateReader:
             ]
         readers = (DateFormat(pattern, padded_only=False) for pattern in candidates)
         fitting = [each.pattern for each in readers if each.read(text) is not None]
-        return f"; --date-format {' or '.join(fitting)} reads it" if fitting and second else ""
+        if not fitting or not second:
+            return ()
+        others = "".join(f" or {pattern}" for pattern in fitting[1:])
+        return "; ", Option("date_format", fitting[0]), f"{others} reads it"

@@ -1,8 +1,10 @@
 """The import itself: a file's records, row by row into staging, then all at once into the tables."""
 
+import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
@@ -10,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.db.tables import MAIN_STORE, Store
 from flexiprice.errors import InvalidInput
+from flexiprice.services.constraints import conflict_where_needed
 from flexiprice.services.imports.column_matcher import ColumnMatcher
 from flexiprice.services.imports.columns import ImportField, plain_name
 from flexiprice.services.imports.contradictions import take_out_contradictory, tell_renamed
@@ -18,14 +21,15 @@ from flexiprice.services.imports.lines import text_lines
 from flexiprice.services.imports.records import FileFormat, Record, open_records
 from flexiprice.services.imports.report import ImportReport
 from flexiprice.services.imports.rows import BadRow, CatalogueRow, DataWarning, ImportStore, RowReader
+from flexiprice.services.imports.spelling import Spelling
 from flexiprice.services.imports.staging import (
     analyze_staging,
     create_staging,
     merge_batches,
     merge_products,
     stage_rows,
-    take_out_repeated,
 )
+from flexiprice.services.imports.unusable import take_out_repeated, take_out_unknown
 
 MAX_BAD_ROWS_KEPT = 1000
 MAX_WARNINGS_KEPT = 1000
@@ -46,6 +50,7 @@ class FileLayout:
         encoding: of its text.
         delimiter: between the cells of a CSV file.
         file_format: CSV or NDJSON.
+        spelling: how options are written in what is told of the file.
     """
 
     columns: Mapping[ImportField, str] = field(default_factory=dict[ImportField, str])
@@ -57,6 +62,15 @@ class FileLayout:
     encoding: str = "utf-8"
     delimiter: str | None = None
     file_format: FileFormat | None = None
+    spelling: Spelling = Spelling.COMMAND
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an import did, and which batches it wrote: all of them, or the first."""
+
+    report: ImportReport
+    changed_batches: tuple[int, ...]
 
 
 async def import_catalogue(
@@ -66,14 +80,15 @@ async def import_catalogue(
     *,
     on_bad_row: Callable[[BadRow], None] | None = None,
     on_warning: Callable[[DataWarning], None] | None = None,
-) -> ImportReport:
+    most_named: int = 0,
+) -> Imported:
     """Puts the products and batches of a file into the tables: the sound rows all, the bad ones not.
 
     A product is known by its SKU, a batch by store, SKU, lot and expiry date. What exists is brought
     up to the file, what the file does not mention stays. Rows that give one product different prices,
     costs or categories are all bad; of several names the last holds, with a warning. Of several rows
     about one batch all but the first are bad. A file that does not speak of unit costs leaves the known
-    ones alone. Nothing is priced here.
+    ones alone; one that tells of stock alone is for products that exist. Nothing is priced here.
 
     Args:
         session: inside a transaction; rolled back, it was a rehearsal.
@@ -81,17 +96,19 @@ async def import_catalogue(
         layout: how the file is written.
         on_bad_row: told of every bad row; the report keeps only the first `MAX_BAD_ROWS_KEPT`.
         on_warning: told of every warning; the report keeps only the first `MAX_WARNINGS_KEPT`.
+        most_named: how many of the batches that were written to name, at most.
 
     Raises:
         InvalidInput: the file as a whole, its header or its layout cannot be used.
+        Conflict: a product was deleted meanwhile.
     """
     started = time.perf_counter()
     layout = layout or FileLayout()
     dates = DateReader(layout.date_formats, layout.timestamps)
-    lines = text_lines(chunks, encoding=layout.encoding)
+    lines = text_lines(chunks, encoding=layout.encoding, spelling=layout.spelling)
     file = open_records(lines, delimiter=layout.delimiter, file_format=layout.file_format)
     tally = _Tally(on_bad_row, on_warning)
-    matcher = ColumnMatcher(file, layout.columns, tally.warn)
+    matcher = ColumnMatcher(file, layout.columns, tally.warn, layout.spelling)
     reader = RowReader(
         stores=await _stores(session, layout.default_store),
         default_store=layout.default_store,
@@ -99,6 +116,7 @@ async def import_catalogue(
         decimal_comma=layout.decimal_comma,
         currency=layout.currency,
         warn=tally.warn,
+        spelling=layout.spelling,
     )
     await create_staging(session)
     await _stage(session, _rows(file.records, matcher, reader), tally)
@@ -112,8 +130,11 @@ async def import_catalogue(
         tally.warn(warning)
         renamed += 1
     products = await merge_products(session)
-    batches = await merge_batches(session)
-    return ImportReport(
+    async for unknown in take_out_unknown(session, matcher.seen[ImportField.SKU]):
+        tally.take_back(unknown)
+    with conflict_where_needed("a product was deleted while the file was imported; send it again"):
+        batches, changed = await merge_batches(session, most_named=most_named)
+    report = ImportReport(
         read=tally.staged + tally.bad,
         imported=tally.staged,
         bad=tally.bad,
@@ -131,6 +152,7 @@ async def import_catalogue(
         unused_columns=tuple(map(plain_name, matcher.unused)),
         duration_seconds=round(time.perf_counter() - started, 3),
     )
+    return Imported(report, changed)
 
 
 class _Tally:
@@ -175,18 +197,17 @@ def _rows(
         yield reader.read(record, matcher.columns_of(record))
 
 
-async def _stage(session: AsyncSession, rows: Iterable[CatalogueRow | BadRow], tally: _Tally) -> None:
-    sound: list[CatalogueRow] = []
-    for row in rows:
-        if isinstance(row, BadRow):
-            tally.leave_out(row)
-            continue
-        tally.staged += 1
-        sound.append(row)
-        if len(sound) == _ROWS_PER_STATEMENT:
-            await stage_rows(session, sound)
-            sound = []
-    await stage_rows(session, sound)
+async def _stage(session: AsyncSession, rows: Iterator[CatalogueRow | BadRow], tally: _Tally) -> None:
+    # Read beside the event loop, in which a server answers others meanwhile.
+    while some := await asyncio.to_thread(list, islice(rows, _ROWS_PER_STATEMENT)):
+        sound: list[CatalogueRow] = []
+        for row in some:
+            if isinstance(row, BadRow):
+                tally.leave_out(row)
+            else:
+                sound.append(row)
+        tally.staged += len(sound)
+        await stage_rows(session, sound)
 
 
 async def _stores(session: AsyncSession, default: str) -> dict[str, ImportStore]:

@@ -8,6 +8,7 @@ from itertools import chain
 
 from flexiprice.errors import InvalidInput
 from flexiprice.services.imports.cells import shown
+from flexiprice.services.imports.spelling import Option, Spelling
 
 MAX_LINE_LENGTH = 65_536
 
@@ -29,7 +30,9 @@ class Line:
     too_long: bool = False
 
 
-def text_lines(chunks: Iterable[bytes], *, encoding: str = "utf-8") -> Iterator[Line]:
+def text_lines(
+    chunks: Iterable[bytes], *, encoding: str = "utf-8", spelling: Spelling = Spelling.COMMAND
+) -> Iterator[Line]:
     r"""Splits a file into its lines, whichever of `\n`, `\r\n` and `\r` ends them.
 
     Bytes that are not text in the encoding become lone surrogates, so that the cell they stand in can
@@ -38,6 +41,7 @@ def text_lines(chunks: Iterable[bytes], *, encoding: str = "utf-8") -> Iterator[
     Args:
         chunks: the file's bytes in pieces of any size.
         encoding: a name that Python knows; `utf-8` may begin with a byte order mark.
+        spelling: how options are written in an error.
 
     Raises:
         InvalidInput: the file is no text at all, or the encoding is unknown.
@@ -47,7 +51,7 @@ def text_lines(chunks: Iterable[bytes], *, encoding: str = "utf-8") -> Iterator[
     first = b""
     while len(first) < _LONGEST_SIGNATURE and (chunk := next(incoming, None)) is not None:
         first += chunk
-    _refuse_other_kinds(first, encoding)
+    _refuse_other_kinds(first, encoding, spelling)
     number, pending, too_long = 0, "", False
     for piece in chain([first], incoming, [None]):
         text = pending + _decode(decoder, piece, encoding)
@@ -81,11 +85,13 @@ def _decode(decoder: io.IncrementalNewlineDecoder, chunk: bytes | None, encoding
         raise InvalidInput(f"the file is not {encoding} text: {error}", field="encoding") from error
 
 
-def _refuse_other_kinds(start: bytes, encoding: str) -> None:
+def _refuse_other_kinds(start: bytes, encoding: str, spelling: Spelling) -> None:
     for signature, meaning in _NOT_TEXT.items():
         if start.startswith(signature):
             raise InvalidInput(f"the file is {meaning}")
     if start.startswith(_UTF_16) and codecs.lookup(encoding).name == "utf-8":
+        option = Option("encoding", "utf-16")
         raise InvalidInput(
-            "the file is UTF-16 text: give --encoding utf-16, or save it as UTF-8", field="encoding"
+            spelling.write("the file is UTF-16 text: give ", option, ", or save it as UTF-8"),
+            field="encoding",
         )

@@ -64,7 +64,7 @@ def open_records(
     Args:
         lines: the file's lines.
         delimiter: what stands between the cells of a CSV file; by default whichever of comma,
-            semicolon, tab and bar stands most often in the header.
+            semicolon, tab and bar stands most often in the header. A tab may be written as a backslash and t.
         file_format: how the file is written; by default NDJSON where its first character is `{`.
 
     Raises:
@@ -79,7 +79,7 @@ def open_records(
     source.put_back([first])
     if file_format is FileFormat.NDJSON:
         return RecordFile(None, _json_records(source))
-    delimiter = delimiter or max(DELIMITERS, key=first.text.count)
+    delimiter = "\t" if delimiter == "\\t" else delimiter or max(DELIMITERS, key=first.text.count)
     if len(delimiter) != 1 or delimiter in '"\r\n':
         raise InvalidInput("the delimiter must be one character, and no quote", field="delimiter")
     rows = _csv_rows(source, delimiter)

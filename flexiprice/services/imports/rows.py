@@ -22,9 +22,10 @@ from flexiprice.services.imports.cells import (
     read_sku,
     shown,
 )
-from flexiprice.services.imports.columns import OPTIONAL, ColumnMap, ImportField
+from flexiprice.services.imports.columns import OPTIONAL, ColumnMap, ImportField, is_about_stock_alone
 from flexiprice.services.imports.dates import DateReader
 from flexiprice.services.imports.records import Record
+from flexiprice.services.imports.spelling import Spelling
 from flexiprice.services.imports.spoiled import SpoiledText, meant_code, meant_text
 
 T = TypeVar("T")
@@ -73,15 +74,16 @@ class ImportStore:
 class CatalogueRow:
     """A sound row: a product, and a batch of it.
 
-    `unit_cost_given` is False where the file does not speak of costs, and then a known cost stays.
+    What describes the product is None in a row that tells of stock alone. `unit_cost_given` is False where
+    the file does not speak of costs, and then a known cost stays.
     """
 
     line: int
     sku: str
-    name: str
-    category: str
-    category_key: str
-    base_price: Decimal
+    name: str | None
+    category: str | None
+    category_key: str | None
+    base_price: Decimal | None
     unit_cost: Decimal | None
     unit_cost_given: bool
     store_id: int
@@ -106,6 +108,7 @@ class RowReader:
         decimal_comma: bool,
         currency: str,
         warn: Callable[[DataWarning], None],
+        spelling: Spelling = Spelling.COMMAND,
     ) -> None:
         """Takes the stores by code, the one of rows that name none, and who is told of warnings.
 
@@ -117,6 +120,7 @@ class RowReader:
         self._decimal_comma = decimal_comma
         self._currency = currency
         self._warn = warn
+        self._spelling = spelling
         # The same cells come again and again.
         self._price = lru_cache(maxsize=4096)(self._read_price)
         self._cost = lru_cache(maxsize=4096)(self._read_cost)
@@ -126,12 +130,15 @@ class RowReader:
         """The row that a record holds, or all that is wrong with it."""
         if record.fault is not None:
             return BadRow(record.line, (CellProblem(None, record.fault),))
-        cells = _Cells(record, columns, self._warn)
+        cells = _Cells(record, columns, self._warn, self._spelling)
         sku = cells.read(ImportField.SKU, read_sku)
-        name = cells.read(ImportField.NAME, read_name)
-        category = cells.read(ImportField.CATEGORY, self._category)
-        base_price = cells.read(ImportField.BASE_PRICE, self._price)
-        unit_cost = cells.read(ImportField.UNIT_COST, self._cost)
+        name, base_price, unit_cost = None, None, None
+        category: tuple[str, str] | None = None
+        if not is_about_stock_alone(columns):
+            name = cells.read(ImportField.NAME, read_name)
+            category = cells.read(ImportField.CATEGORY, self._category)
+            base_price = cells.read(ImportField.BASE_PRICE, self._price)
+            unit_cost = cells.read(ImportField.UNIT_COST, self._cost)
         store = cells.read(ImportField.STORE, self._store, empty=self._default_store)
         lot = cells.read(ImportField.LOT, read_lot, empty="")
         quantity = cells.read(ImportField.QUANTITY, self._quantity)
@@ -140,9 +147,6 @@ class RowReader:
         if (
             cells.problems
             or sku is None
-            or name is None
-            or category is None
-            or base_price is None
             or store is None
             or lot is None
             or quantity is None
@@ -153,8 +157,8 @@ class RowReader:
             line=record.line,
             sku=sku,
             name=name,
-            category=category[0],
-            category_key=category[1],
+            category=category[0] if category else None,
+            category_key=category[1] if category else None,
             base_price=base_price,
             unit_cost=unit_cost,
             unit_cost_given=columns.get(ImportField.UNIT_COST) in record.cells,
@@ -191,11 +195,14 @@ def _read_category(cell: str) -> tuple[str, str]:
 class _Cells:
     """Reads the cells of one record, and keeps what is wrong with them."""
 
-    def __init__(self, record: Record, columns: ColumnMap, warn: Callable[[DataWarning], None]) -> None:
+    def __init__(
+        self, record: Record, columns: ColumnMap, warn: Callable[[DataWarning], None], spelling: Spelling
+    ) -> None:
         self._record = record
         self._cells = record.cells
         self._columns = columns
         self._warn = warn
+        self._spelling = spelling
         self.problems: list[CellProblem] = []
 
     def read(self, field: ImportField, reader: Callable[[str], T], *, empty: str | None = None) -> T | None:
@@ -214,7 +221,8 @@ class _Cells:
         try:
             return reader(text if text.isalnum() else self._meant(field, column, text))
         except (CellRefused, SpoiledText) as refusal:
-            self.problems.append(CellProblem(column or field.value, str(refusal)))
+            told = refusal.told(self._spelling) if isinstance(refusal, CellRefused) else str(refusal)
+            self.problems.append(CellProblem(column or field.value, told))
             return None
 
     def _meant(self, field: ImportField, column: str | None, text: str) -> str:

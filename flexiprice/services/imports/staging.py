@@ -1,6 +1,6 @@
 """The sound rows of an import, held in a temporary table until a few statements merge them."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import (
@@ -19,7 +19,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.db.locks import Lock, take_lock
-from flexiprice.services.imports.rows import BadRow, CatalogueRow, CellProblem
+from flexiprice.services.imports.rows import CatalogueRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,36 +51,33 @@ async def analyze_staging(session: AsyncSession) -> None:
     await session.execute(text("ANALYZE pg_temp.import_rows"))
 
 
-async def take_out_repeated(session: AsyncSession) -> AsyncIterator[BadRow]:
-    """Takes out all rows of a batch but the first, and tells which.
-
-    To add their quantities up, or to believe the last one, would be a guess at what they mean.
-    """
-    repeated = await session.stream(_TAKE_OUT_REPEATED)
-    async for line, first_line in repeated:
-        reason = f"is the same batch as line {first_line}: give each a lot of its own, or make them one row"
-        yield BadRow(line, (CellProblem(None, reason),))
-
-
 async def merge_products(session: AsyncSession) -> MergeCounts:
     """Writes the products that are new or differ from what is there."""
     await session.execute(_DESCRIBE_PRODUCTS)
     await session.execute(text("ANALYZE pg_temp.import_products"))
-    return await _merge(session, _COUNT_PRODUCTS, _UPDATE_PRODUCTS, _INSERT_PRODUCTS)
+    counts, _ = await _merge(session, _COUNT_PRODUCTS, _UPDATE_PRODUCTS, _INSERT_PRODUCTS)
+    return counts
 
 
-async def merge_batches(session: AsyncSession) -> MergeCounts:
-    """Writes the batches that are new or differ from what is there; their products exist by now."""
-    return await _merge(session, _COUNT_BATCHES, _UPDATE_BATCHES, _INSERT_BATCHES)
+async def merge_batches(session: AsyncSession, *, most_named: int) -> tuple[MergeCounts, tuple[int, ...]]:
+    """Writes the batches that are new or differ from what is there; their products exist by now.
+
+    Returns:
+        The counts, and the ids of the batches that were written, of very many the first.
+    """
+    counts, changed = await _merge(
+        session, _COUNT_BATCHES, _UPDATE_BATCHES, _INSERT_BATCHES, most_named=most_named
+    )
+    return counts, changed[:most_named]
 
 
 async def _merge(
-    session: AsyncSession, count: TextClause, update: TextClause, insert: TextClause
-) -> MergeCounts:
+    session: AsyncSession, count: TextClause, update: TextClause, insert: TextClause, *, most_named: int = 0
+) -> tuple[MergeCounts, tuple[int, ...]]:
     total = int((await session.execute(count)).scalar_one())
-    updated = int((await session.execute(update)).scalar_one())
-    new = int((await session.execute(insert)).scalar_one())
-    return MergeCounts(new, updated, total - updated - new)
+    updated, changed = (await session.execute(update, {"most": most_named})).one()
+    new, added = (await session.execute(insert, {"most": most_named})).one()
+    return MergeCounts(new, updated, total - updated - new), (*(changed or ()), *(added or ()))
 
 
 _ARRAYS: tuple[BindParameter[object], ...] = (
@@ -120,27 +117,13 @@ _STAGE = text(
     """
 ).bindparams(*_ARRAYS)
 
-_TAKE_OUT_REPEATED = text(
-    """
-    WITH numbered AS (
-        SELECT line, first_value(line) OVER (
-            PARTITION BY store_id, sku, lot, expiry_date ORDER BY line
-        ) AS first_line
-        FROM pg_temp.import_rows
-    )
-    DELETE FROM pg_temp.import_rows AS repeated
-    USING numbered
-    WHERE repeated.line = numbered.line AND numbered.line <> numbered.first_line
-    RETURNING repeated.line, numbered.first_line
-    """
-)
-
 # Rows of one product differ in nothing but its name by now, and the last one says it.
 _DESCRIBE_PRODUCTS = text(
     """
     CREATE TEMPORARY TABLE import_products ON COMMIT DROP AS
     SELECT DISTINCT ON (sku) sku, name, category, category_key, base_price, unit_cost, unit_cost_given
     FROM pg_temp.import_rows
+    WHERE name IS NOT NULL
     ORDER BY sku, line DESC
     """
 )
@@ -167,9 +150,9 @@ _UPDATE_PRODUCTS = text(
                     (described.name, described.category, described.category_key, described.base_price)
                 OR (unit_cost_given AND products.unit_cost IS DISTINCT FROM described.unit_cost)
             )
-        RETURNING 1
+        RETURNING products.id
     )
-    SELECT count(*) FROM written
+    SELECT count(*), (array_agg(id))[1:CAST(:most AS integer)] FROM written
     """
 )
 
@@ -188,9 +171,9 @@ _INSERT_PRODUCTS = text(
             base_price = EXCLUDED.base_price,
             unit_cost = EXCLUDED.unit_cost,
             updated_at = now()
-        RETURNING 1
+        RETURNING id
     )
-    SELECT count(*) FROM written
+    SELECT count(*), (array_agg(id))[1:CAST(:most AS integer)] FROM written
     """
 )
 
@@ -208,9 +191,9 @@ _UPDATE_BATCHES = text(
             AND batches.lot = staged.lot
             AND batches.expiry_date = staged.expiry_date
             AND batches.quantity <> staged.quantity
-        RETURNING 1
+        RETURNING batches.id
     )
-    SELECT count(*) FROM written
+    SELECT count(*), (array_agg(id))[1:CAST(:most AS integer)] FROM written
     """
 )
 
@@ -231,8 +214,8 @@ _INSERT_BATCHES = text(
         ORDER BY staged.line
         ON CONFLICT (store_id, product_id, lot, expiry_date) DO UPDATE
         SET quantity = EXCLUDED.quantity, updated_at = now()
-        RETURNING 1
+        RETURNING id
     )
-    SELECT count(*) FROM written
+    SELECT count(*), (array_agg(id))[1:CAST(:most AS integer)] FROM written
     """
 )
