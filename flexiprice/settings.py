@@ -127,7 +127,8 @@ class Settings(BaseSettings):
         default=268_435_456,
         ge=1024,
         le=17_179_869_184,
-        description="size at most of the body of `PUT /admin/batches`, which is read as it comes",
+        description="size at most of the body of `PUT /admin/batches`; beyond 1 MiB it waits in a temporary "
+        "file",
     )
     body_timeout: Duration = Field(
         default=timedelta(seconds=30),

@@ -1,32 +1,25 @@
-"""`PUT /admin/batches`: the stock of many batches at once."""
+"""`PUT /admin/batches`: a file of batches, read as `flexiprice import` reads it."""
 
-from typing import Annotated, Final
+from collections.abc import Iterator
+from typing import Annotated, BinaryIO, Final
 
 from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
-from starlette.exceptions import HTTPException
 
 from api.audit import note, note_no_change
 from api.deps import BulkTransaction
 from api.openapi import problems
 from api.problems import ProblemResponse
-from api.repricing import MAX_NAMED_BATCHES, Reprice
+from api.repricing import MAX_NAMED_BATCHES, NOT_NEEDED, Reprice
 from api.routes import ApiRoute
-from api.schemas.catalogue import BulkReport
+from api.schemas.imports import BatchesImported, ImportReportShown
 from api.schemas.problem import FieldError
-from flexiprice.services.batch_lines import LineFormat
-from flexiprice.services.bulk_batches import BulkSummary, upsert_batches
+from api.upload import Layout, spooled
+from flexiprice.services.imports.importer import FileLayout, Imported, import_catalogue
+from flexiprice.services.imports.report import ImportReport
 
 _MAX_LISTED: Final = 100
-
-_FORMATS: Final[dict[str, LineFormat | None]] = {
-    "application/x-ndjson": LineFormat.NDJSON,
-    "application/ndjson": LineFormat.NDJSON,
-    "application/jsonl": LineFormat.NDJSON,
-    "text/csv": LineFormat.CSV,
-    # As generated clients send what they are given; what it is shows in its first character.
-    "application/octet-stream": None,
-}
+_CHUNK: Final = 1 << 16
 _REQUEST_BODY: Final = {
     "required": True,
     "content": {
@@ -42,6 +35,10 @@ _REQUEST_BODY: Final = {
                 "CSV": {
                     "value": "store,sku,lot,expiry_date,quantity\nmain,BREAD-RYE-1,L-0815,2025-04-02,24\n",
                 },
+                "CSV with products": {
+                    "value": "sku,name,category,base_price,expiry_date,quantity\n"
+                    "BREAD-RYE-1,Rye bread 1 kg,Bakery,3.49,2025-04-02,24\n",
+                },
             },
         },
     },
@@ -49,7 +46,7 @@ _REQUEST_BODY: Final = {
 
 
 class _BulkRoute(ApiRoute):
-    """Its bodies are read as they come and never held, so they may be long."""
+    """Its bodies wait in a file and are never held, so they may be long."""
 
     takes_uploads = True
 
@@ -59,7 +56,7 @@ router = APIRouter(prefix="/batches", tags=["batches"], route_class=_BulkRoute)
 
 @router.put(
     "",
-    response_model=BulkReport,
+    response_model=BatchesImported,
     openapi_extra={"requestBody": _REQUEST_BODY},
     responses=problems(401, 409, 413, 415, 503),
 )
@@ -67,59 +64,63 @@ async def put_batches(
     transaction: BulkTransaction,
     reprice: Reprice,
     request: Request,
-    atomic: Annotated[bool, Query(description="Write nothing at all where a line is bad.")] = False,
-) -> BulkReport | Response:
-    """Sets the quantities of many batches, and creates those that do not exist.
+    layout: Layout,
+    atomic: Annotated[bool, Query(description="Write nothing at all where a row is bad.")] = False,
+    dry_run: Annotated[bool, Query(description="Read and check everything, write nothing.")] = False,
+) -> BatchesImported | Response:
+    """Imports a file of batches as `flexiprice import` does, and answers with the same report.
 
-    One batch a line, NDJSON or CSV with a header (`sku`, `expiry_date`, `quantity`, and where needed
-    `store` and `lot`); a batch is known by store, SKU, lot and expiry date. What the lines do not
-    mention stays. A bad line is reported with its number and reason and the good ones are kept, unless
-    `atomic=true`. Of several lines about one batch all but the first are bad.
+    One batch a row, CSV with a header or NDJSON: `sku`, `expiry_date` and `quantity`, and where needed
+    `store` and `lot`, by which a batch is known. Rows may describe their products too (`name`, `category`,
+    `base_price`, perhaps `unit_cost`), which then are created or updated; otherwise the products must exist.
+    What the file does not mention stays.
+
+    Columns of these names are found by themselves, others by `map`. A bad row is reported with its line, its
+    column and the parameter that helps, and the good ones are kept, unless `atomic=true`. Of several rows
+    about one batch all but the first are bad.
 
     The body may be sent as `text/csv`, as `application/x-ndjson`, or as `application/octet-stream`, which is
     NDJSON where its first character is `{`.
     """
-    line_format = _format_of(request)
-    async with transaction() as session:
-        summary = await _upsert(session, request, line_format, atomic=atomic)
-        if summary.applied and (summary.created or summary.updated):
-            note(request, created=summary.created, updated=summary.updated)
+    async with spooled(request) as file, transaction() as session:
+        imported = await _import(session, file, layout, atomic=atomic, dry_run=dry_run)
+        report = imported.report
+        written = not dry_run and not (atomic and report.bad) and bool(report.written)
+        if written:
+            note(request, **report.written)
         else:
             note_no_change(request)
-    if not summary.applied:
-        detail = f"{summary.rejected} of {summary.read} lines are bad, so nothing was written"
-        return ProblemResponse(422, "invalid_input", detail, errors=_errors_of(summary))
-    return BulkReport(
-        read=summary.read,
-        created=summary.created,
-        updated=summary.updated,
-        unchanged=summary.unchanged,
-        rejected=summary.rejected,
-        errors=_errors_of(summary),
-        errors_truncated=len(summary.problems) > _MAX_LISTED,
-        repricing=await reprice.reprice(summary.changed_batches),
-    )
+    if atomic and report.bad:
+        detail = f"{report.bad} of {report.read} rows are bad, so nothing was written"
+        return ProblemResponse(422, "invalid_input", detail, errors=_errors_of(report))
+    repricing = NOT_NEEDED
+    if written and report.products_updated:
+        # Of a product that changed, batches are priced anew that the file does not mention.
+        repricing = await reprice.reprice_all()
+    elif written:
+        repricing = await reprice.reprice(imported.changed_batches)
+    return BatchesImported(report=ImportReportShown.of(report), dry_run=dry_run, repricing=repricing)
 
 
-async def _upsert(
-    session: AsyncSession, request: Request, line_format: LineFormat | None, *, atomic: bool
-) -> BulkSummary:
-    return await upsert_batches(
-        session, request.stream(), line_format, atomic=atomic, max_changed=MAX_NAMED_BATCHES + 1
-    )
+async def _import(
+    session: AsyncSession, file: BinaryIO, layout: FileLayout, *, atomic: bool, dry_run: bool
+) -> Imported:
+    async with session.begin_nested() as step:
+        imported = await import_catalogue(session, _chunks(file), layout, most_named=MAX_NAMED_BATCHES + 1)
+        if dry_run or (atomic and imported.report.bad):
+            await step.rollback()
+    return imported
 
 
-def _format_of(request: Request) -> LineFormat | None:
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type not in _FORMATS:
-        raise HTTPException(415, "send lines as `Content-Type: application/x-ndjson` or `text/csv`")
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise HTTPException(415, "send the lines as they are, without a Content-Encoding")
-    return _FORMATS[media_type]
+def _chunks(file: BinaryIO) -> Iterator[bytes]:
+    while chunk := file.read(_CHUNK):
+        yield chunk
 
 
-def _errors_of(summary: BulkSummary) -> list[FieldError]:
-    return [
-        FieldError(line=problem.line, field=problem.field, reason=problem.reason)
-        for problem in summary.problems[:_MAX_LISTED]
+def _errors_of(report: ImportReport) -> list[FieldError]:
+    found = [
+        FieldError(line=row.line, field=problem.column, reason=problem.reason)
+        for row in report.bad_rows
+        for problem in row.problems
     ]
+    return found[:_MAX_LISTED]

@@ -6,7 +6,6 @@ from typing import Annotated, Self
 from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from api.schemas.problem import FieldError
 from api.schemas.tasks import Repricing
 from api.schemas.values import LEFT_OUT, WHOLE, Amount, Given, Shown
 from flexiprice.db.tables import MAIN_STORE
@@ -184,34 +183,4 @@ class BatchShown(Shown):
 class ChangedBatch(BatchShown):
     """A batch after a change."""
 
-    repricing: Repricing
-
-
-class BulkReport(Shown):
-    """What became of the lines of a bulk upload."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "read": 1200,
-                    "created": 80,
-                    "updated": 1100,
-                    "unchanged": 19,
-                    "rejected": 1,
-                    "errors": [{"line": 17, "field": "sku", "reason": "there is no product with SKU 'X-1'"}],
-                    "errors_truncated": False,
-                    "repricing": {"status": "queued", "task_id": "0b9f5e3c", "status_url": "/api/v1/…"},
-                }
-            ]
-        }
-    )
-
-    read: int = Field(description="Lines that were not empty.")
-    created: int = Field(description="Batches that did not exist.")
-    updated: int = Field(description="Batches whose quantity differed.")
-    unchanged: int = Field(description="Batches that had that quantity already.")
-    rejected: int = Field(description="Lines that were left out.")
-    errors: Annotated[list[FieldError], Field(description="What is wrong with the rejected lines.")]
-    errors_truncated: bool = Field(description="Whether there are more errors than are listed.")
     repricing: Repricing

@@ -137,13 +137,13 @@ def import_file(
                 ).report
             if dry_run:
                 await transaction.rollback()
-            elif _changes(report):
+            elif report.written:
                 name = printable(getattr(file, "name", ""))
-                await record_audit(session, [cli_change("import_file", name, _counts(report))])
+                await record_audit(session, [cli_change("import_file", name, report.written)])
             return report
 
     report = with_database(settings, use, work=Work.RECOMPUTE)
-    needed = _changes(report) and not dry_run
+    needed = bool(report.written) and not dry_run
     job = reprice(settings) if needed else None
     if as_json:
         print_json({"report": report, "dry_run": dry_run, "repricing": repricing(job, needed=needed)})
@@ -151,15 +151,6 @@ def import_file(
         show_import(report, dry_run=dry_run, errors=errors, warnings=warnings, job=job)
     if report.bad:
         raise typer.Exit(SOME_ROWS_BAD if report.imported else 1)
-
-
-def _counts(report: ImportReport) -> dict[str, int]:
-    names = ("products_new", "products_updated", "batches_new", "batches_updated")
-    return {name: getattr(report, name) for name in names}
-
-
-def _changes(report: ImportReport) -> bool:
-    return any(_counts(report).values())
 
 
 @contextmanager

@@ -22,7 +22,7 @@ async def test_without_redis_prices_are_served_and_changes_are_kept_for_the_next
     body = f'{{"sku": "BREAD", "expiry_date": "{day(1)}", "quantity": 3}}'
     headers = {"Content-Type": "application/x-ndjson"}
     report = (await client.put(f"{ADMIN}/batches", content=body, headers=headers)).json()
-    assert (report["updated"], report["repricing"]["status"]) == (1, "postponed")
+    assert (report["report"]["batches_updated"], report["repricing"]["status"]) == (1, "postponed")
     await activate_policy(client)
     await recompute(client)
     assert (await client.get("/api/v1/products/BREAD/price")).json()["lowest_price"] == "3.00"

@@ -53,7 +53,7 @@ def test_a_python_client_is_made_without_a_warning_and_used(
     assert told["batch"]["repricing"] == "queued"
     assert told["price"] == told["price_of_batch"]
     assert told["task"] == {"name": "recompute_all_discounts", "status": "succeeded", "same_id": True}
-    assert told["uploaded"] == {"read": 1, "created": 1, "rejected": 0}
+    assert told["uploaded"] == {"read": 2, "new": 1, "bad": [3, "expiry_date"], "repricing": "queued"}
     assert told["refused"] == "invalid_input"
 
 

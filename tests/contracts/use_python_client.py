@@ -37,9 +37,20 @@ price = get_product_price.sync(sku, client=client)
 told["price"] = price.lowest_price
 told["price_of_batch"] = min((each.price for each in price.batches), key=float)
 
-line = {"sku": sku, "lot": "sent-as-a-line", "expiry_date": str(tomorrow), "quantity": 3}
-report = put_batches.sync(client=client, body=File(payload=f"{json.dumps(line)}\n".encode()))
-told["uploaded"] = {"read": report.read, "created": report.created, "rejected": report.rejected}
+lines = f"Article;expiry_date;quantity;lot\n{sku};{tomorrow:%d.%m.%Y};3;sent-as-a-row\n{sku};soon;3;bad\n"
+answer = put_batches.sync(
+    client=client,
+    body=File(payload=lines.encode()),
+    map_=["sku=Article"],
+    date_format=["%d.%m.%Y"],
+)
+(bad,) = answer.report.bad_rows
+told["uploaded"] = {
+    "read": answer.report.read,
+    "new": answer.report.batches_new,
+    "bad": [bad.line, bad.problems[0].column],
+    "repricing": answer.repricing.status.value,
+}
 
 problem = create_batch.sync(client=client, body=NewBatch(sku=sku, expiry_date=tomorrow, quantity=-1))
 assert isinstance(problem, Problem)

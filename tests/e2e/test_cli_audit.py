@@ -19,7 +19,7 @@ RECOMPUTE = RECOMPUTE_ALL_DISCOUNTS.name
 POLICY = "rules:\n  - {name: half, days_to_expiry: {max: 3}, discount: 0.5}\n"
 READ_ONLY = {
     *("prices", "history", "doctor", "healthcheck", "systemd", "status", "active", "scheduled", "registered"),
-    *("workers", "stats", "runs", "queues", "audit", "keys list", "keys sessions"),
+    *("workers", "stats", "runs", "queues", "audit", "keys list", "keys sessions", "stores list"),
     *("schedule list", "dead-letters list"),
     *("policy show", "policy list", "policy lint", "policy preview"),
 }
@@ -69,6 +69,8 @@ def test_every_command_that_changes_anything_leaves_an_entry_of_who_did_what(
     policy.write_text(POLICY)
 
     made("import", str(stock), action="import_file", target=str(stock))
+    made("stores create", "berlin", action="create_store", target="berlin")
+    made("stores set-time-zone", "berlin", "Europe/Berlin", action="change_store", target="berlin")
     made("policy create", str(policy), action="create_policy", target="2")
     made("policy activate", "2", action="activate_policy", target="2")
     made("policy rollback", action="roll_back_policy", target="1")

@@ -128,7 +128,7 @@ async def test_a_shop_is_filled_priced_read_and_tidied(pooled: Settings) -> None
             while len(await recorded()) < 5:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
 
-    assert report["created"] == recomputed["considered"] == recomputed["changed"] == 200
+    assert report["report"]["batches_new"] == recomputed["considered"] == recomputed["changed"] == 200
     assert in_request.json()["result"]["unchanged"] == 200
     assert {answer.status_code for answer in reads} == {200}
     assert (price["lowest_price"], gone.status_code) == ("3.00", 204)

@@ -130,7 +130,7 @@ async def import_catalogue(
         tally.warn(warning)
         renamed += 1
     products = await merge_products(session)
-    async for unknown in take_out_unknown(session, matcher.seen[ImportField.SKU]):
+    async for unknown in take_out_unknown(session, matcher.seen.get(ImportField.SKU)):
         tally.take_back(unknown)
     with conflict_where_needed("a product was deleted while the file was imported; send it again"):
         batches, changed = await merge_batches(session, most_named=most_named)

@@ -39,3 +39,14 @@ class ImportReport:
     columns: Mapping[str, str]
     unused_columns: tuple[str, ...]
     duration_seconds: float
+
+    @property
+    def written(self) -> Mapping[str, int]:
+        """How many rows of the tables were written, by kind; empty where none was."""
+        counts = {
+            "products_new": self.products_new,
+            "products_updated": self.products_updated,
+            "batches_new": self.batches_new,
+            "batches_updated": self.batches_updated,
+        }
+        return counts if any(counts.values()) else {}

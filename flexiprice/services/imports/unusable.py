@@ -20,12 +20,12 @@ async def take_out_repeated(session: AsyncSession) -> AsyncIterator[BadRow]:
         yield BadRow(line, (CellProblem(None, reason),))
 
 
-async def take_out_unknown(session: AsyncSession, sku_column: str) -> AsyncIterator[BadRow]:
+async def take_out_unknown(session: AsyncSession, sku_column: str | None) -> AsyncIterator[BadRow]:
     """Takes out all rows of stock alone whose product does not exist, and tells which.
 
     Args:
         session: in which the products of the other rows are written already.
-        sku_column: what the file calls the column of the SKU.
+        sku_column: what the file calls the column of the SKU; None where no row could be read.
     """
     unknown = await session.stream(_TAKE_OUT_UNKNOWN)
     async for line, sku in unknown:
