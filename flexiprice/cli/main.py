@@ -13,6 +13,7 @@ from flexiprice.cli.audit_trail import audit
 from flexiprice.cli.cleanup import cleanup
 from flexiprice.cli.demo import demo
 from flexiprice.cli.doctor import doctor
+from flexiprice.cli.examples import show_examples
 from flexiprice.cli.healthcheck import healthcheck
 from flexiprice.cli.history import history
 from flexiprice.cli.import_file import import_file
@@ -90,6 +91,7 @@ app.command("pause-queue", rich_help_panel=_TASKS)(pause_one_queue)
 app.command("resume-queue", rich_help_panel=_TASKS)(resume_one_queue)
 app.add_typer(schedule.app, rich_help_panel=_TASKS)
 app.command(rich_help_panel=_TASKS)(audit)
+show_examples(app)
 
 
 def _show_version(wanted: bool) -> None:
