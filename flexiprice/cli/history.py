@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.cli.connections import command_settings, in_transaction
 from flexiprice.cli.console import JsonOption, instant, new_table, output, plain, print_json
+from flexiprice.cli.json_words import record_in_api_words
 from flexiprice.cli.price_chart import draw_steps
 from flexiprice.db.database_clock import database_now
 from flexiprice.db.tables import MAIN_STORE
@@ -39,7 +40,7 @@ def history(
 
     now, found = in_transaction(settings, use)
     if as_json:
-        print_json(found)
+        print_json(record_in_api_words(found) | {"currency": settings.currency})
     else:
         _show(found, now=now, days=days, currency=settings.currency)
 

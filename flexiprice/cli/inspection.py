@@ -67,7 +67,7 @@ def scheduled(
     deferred, schedules = with_jobs(command_settings(), use)
     schedules = tuple(sorted(schedules, key=lambda schedule: schedule.next_tick_at))
     if as_json:
-        print_json({"deferred": deferred, "schedules": schedules})
+        print_json({"deferred": deferred, "ticks": [_tick(schedule) for schedule in schedules]})
         return
     ticks = new_table("schedule", "next tick", "crontab", "")
     for schedule in schedules:
@@ -83,11 +83,20 @@ def scheduled(
     output().print(table)
 
 
+def _tick(schedule: ScheduleState) -> dict[str, object]:
+    return {
+        "name": schedule.name,
+        "task": schedule.task,
+        "next_tick_at": schedule.next_tick_at,
+        "paused": schedule.paused_at is not None,
+    }
+
+
 def registered(*, as_json: JsonOption = False) -> None:
     """Show the tasks that live workers declare, and which workers do."""
     found = with_jobs(command_settings(), lambda broker: list_registered(broker.tasks))
     if as_json:
-        print_json(found)
+        print_json([{"task": task, "worker_ids": worker_ids} for task, worker_ids in found.items()])
         return
     table = new_table("task", "workers")
     for task, worker_ids in found.items():

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from flexiprice.cli.audit import change, cli_origin
 from flexiprice.cli.connections import with_jobs
 from flexiprice.cli.console import instant, output, plain, print_json, remarks
+from flexiprice.cli.json_words import record_in_api_words
 from flexiprice.cli.patience import Patience
 from flexiprice.errors import NotFound, RedisUnavailable
 from flexiprice.jobs.client import EnqueuedJob, TaskQueue
@@ -63,16 +64,18 @@ def show_job(settings: Settings, job: EnqueuedJob, *, patience: Patience, as_jso
         RedisUnavailable: Redis does not answer.
     """
 
-    async def use(broker: JobBroker) -> JobStatus | None:
+    async def use(broker: JobBroker) -> JobStatus:
         await _remark_on_absent_worker(broker.tasks, job.queue)
-        return await follow(broker.tasks, job.job_id, patience) if patience.waits else None
+        if patience.waits:
+            return await follow(broker.tasks, job.job_id, patience)
+        return await broker.tasks.status(job.job_id)
 
     status = with_jobs(settings, use)
-    if status is not None:
+    if patience.waits:
         show_status(status, as_json=as_json)
         exit_where_not_succeeded(status)
     elif as_json:
-        print_json(job)
+        print_json(record_in_api_words(job) | {"status": status.status})
     else:
         output().print(f"{job.task} is enqueued. To see what comes of it: flexiprice status {job.job_id}")
 

@@ -3,10 +3,15 @@
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import fields, is_dataclass
+from datetime import timedelta
 from types import MappingProxyType
 from typing import Final, cast
 
 from flexiprice.jobs.origin import JobOrigin
+from flexiprice.jobs.queues import QueueState
+from flexiprice.jobs.schedules import ScheduleState
+from flexiprice.services.run_statistics import TaskStatistics
+from flexiprice.services.runs import RecordedRun
 
 _WORDS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -16,6 +21,9 @@ _WORDS: Final[Mapping[str, str]] = MappingProxyType(
         "running_job_ids": "running_task_ids",
         "state": "status",
         "by_state": "by_status",
+        "oldest_waiting": "oldest_waiting_seconds",
+        "wait": "wait_seconds",
+        "duration": "run_seconds",
     }
 )
 
@@ -26,7 +34,9 @@ def in_api_words(value: object) -> object:
     Keys of mappings are data, such as the arguments of a task, and are left alone.
     """
     if is_dataclass(value) and not isinstance(value, type):
-        return _record(value)
+        return record_in_api_words(value)
+    if isinstance(value, timedelta):
+        return round(value.total_seconds(), 6)
     if isinstance(value, Mapping):
         entries = cast("Mapping[object, object]", value)
         return {key: in_api_words(entry) for key, entry in entries.items()}
@@ -35,13 +45,31 @@ def in_api_words(value: object) -> object:
     return value
 
 
-def _record(record: object) -> dict[str, object]:
+def record_in_api_words(record: object) -> dict[str, object]:
+    """As `in_api_words`, of a dataclass."""
     shown: dict[str, object] = {}
     for field in fields(record):  # type: ignore[arg-type]
         value = getattr(record, field.name)
         if isinstance(value, JobOrigin):
             # The API has what caused a task beside the rest.
-            shown |= _record(value)
+            shown |= record_in_api_words(value)
         else:
             shown[_WORDS.get(field.name, field.name)] = in_api_words(value)
-    return shown
+    return shown | _told_too(record, shown)
+
+
+def _told_too(record: object, shown: dict[str, object]) -> dict[str, object]:
+    """What the API tells of a record that is no field of it."""
+    match record:
+        case QueueState():
+            return {"paused": record.paused_at is not None}
+        case ScheduleState():
+            source = "workers" if record.is_published else "settings"
+            return {"source": source, "disagreement": record.disagreement}
+        case TaskStatistics():
+            return {"failure_rate": record.failure_rate}
+        case RecordedRun():
+            code, message = shown.pop("error_code"), shown.pop("error_message")
+            return {"error": None if code is None else {"code": code, "message": message or ""}}
+        case _:
+            return {}

@@ -7,6 +7,7 @@ import typer
 from flexiprice.cli.audit import change, cli_origin, operator
 from flexiprice.cli.connections import command_settings, with_jobs
 from flexiprice.cli.console import JsonOption, instant, new_table, output, plain, print_json, remarks
+from flexiprice.cli.json_words import record_in_api_words
 from flexiprice.jobs.schedules import (
     get_schedule,
     list_schedules,
@@ -14,6 +15,7 @@ from flexiprice.jobs.schedules import (
     resume_schedule,
     run_schedule,
 )
+from flexiprice.jobs.status import RunStatus
 
 app = typer.Typer(name="schedule", help="List, pause, resume and run the schedules.", no_args_is_help=True)
 ScheduleName = Annotated[str, typer.Argument(help="Name of the schedule.", metavar="NAME")]
@@ -86,7 +88,7 @@ def run(*, name: ScheduleName, as_json: JsonOption = False) -> None:
         told=lambda job: {"task_id": job.job_id},
     )
     if as_json:
-        print_json(job)
+        print_json(record_in_api_words(job) | {"status": RunStatus.QUEUED})
     else:
         output().print(
             f"{job.task} is enqueued. To see what comes of it: flexiprice status {plain(job.job_id)}"
@@ -95,6 +97,6 @@ def run(*, name: ScheduleName, as_json: JsonOption = False) -> None:
 
 def _show(name: str, changed: bool, state: str, *, as_json: bool) -> None:
     if as_json:
-        print_json({"schedule": name, "changed": changed})
+        print_json({"name": name, "changed": changed})
     else:
         output().print(f"{plain(name)} is {state}{'.' if changed else ', as it was before.'}")

@@ -36,11 +36,10 @@ def _command(worker_id: str, command: WorkerCommand, *, as_json: bool) -> None:
         lambda resources: command_worker(resources.tasks, worker_id, command),
         told=lambda confirmed: {"confirmed": confirmed},
     )
+    message = "takes no more jobs, and ends" if confirmed else "does not answer; the order has been withdrawn"
     if as_json:
-        print_json({"worker_id": worker_id, "confirmed": confirmed})
-    elif confirmed:
-        output().print(f"{plain(worker_id)} takes no more jobs, and ends.")
+        print_json({"worker_id": worker_id, "confirmed": confirmed, "message": message})
     else:
-        output().print(f"{plain(worker_id)} does not answer; the order has been withdrawn.")
+        output().print(f"{plain(worker_id)} {message}.")
     if not confirmed:
         raise typer.Exit(1)

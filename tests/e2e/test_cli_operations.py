@@ -161,7 +161,7 @@ def test_what_runs_is_shown_and_stopped(
     (active,) = told("active")
     assert (active["task_id"], active["worker_id"]) == (job_id, worker["worker_id"])
     assert job_id in command("active").stdout
-    assert told("registered")["sleep"] == [worker["worker_id"]]
+    assert {"task": "sleep", "worker_ids": [worker["worker_id"]]} in told("registered")
     assert told("stats")["workers"][0]["worker_id"] == worker["worker_id"]
     (revoked,) = told("revoke", job_id)
     assert (revoked["outcome"], told("active")) == ("cancelled", [])
