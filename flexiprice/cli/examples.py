@@ -10,6 +10,7 @@ from typer.models import CommandInfo
 
 EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
+        "help": ("flexiprice help", "flexiprice help cli"),
         "demo": ("flexiprice demo",),
         "up": ("flexiprice up --sample", "flexiprice up --port 8080 --verbose"),
         "import": (

@@ -19,7 +19,7 @@ RECOMPUTE = RECOMPUTE_ALL_DISCOUNTS.name
 POLICY = "rules:\n  - {name: half, days_to_expiry: {max: 3}, discount: 0.5}\n"
 READ_ONLY = {
     *("prices", "history", "doctor", "healthcheck", "systemd", "status", "active", "scheduled", "registered"),
-    *("workers", "stats", "runs", "queues", "audit", "keys list", "keys sessions", "stores list"),
+    *("workers", "stats", "runs", "queues", "audit", "keys list", "keys sessions", "stores list", "help"),
     *("schedule list", "dead-letters list"),
     *("policy show", "policy list", "policy lint", "policy preview"),
 }
