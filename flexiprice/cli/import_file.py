@@ -98,7 +98,8 @@ def import_file(
     Every sound row is imported; each bad one is named with its line, column and reason. Rows are known by
     store, SKU, lot and expiry date: importing again updates, and what the file does not mention stays. Of
     several rows about one batch the first is taken and the others are bad; rows that give one product two
-    prices, costs or categories are all bad. A file without `unit_cost` leaves known costs alone.
+    prices, costs or categories are all bad. A file without `unit_cost` leaves known costs alone. One that
+    has no name, category or price at all tells of stock alone, and its products must exist.
 
     Day and month are never guessed: without `--date-format` only dates that begin with the year are read,
     and a date about which two given formats disagree makes its row bad. A date is read only where writing
