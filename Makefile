@@ -18,7 +18,7 @@ export PIP_ROOT_USER_ACTION = ignore
 export PIP_NO_INPUT = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-busy check lint types migrations reference readme contracts newest browser screenshots faults fuzz bench \
+.PHONY: help demo up test test-busy check lint types migrations reference readme contracts docs newest browser screenshots faults fuzz bench \
 	walkthrough audit digests lock clean .venv
 
 help: ## List these commands
@@ -66,6 +66,9 @@ newest: .venv ## Run all tests with the newest redis-py, which arq does not allo
 
 contracts: .venv .contracts/complete tests/npm/node_modules/.package-lock.json ## Make clients of the API's description and use one; needs Node.js
 	@$(RUN) pytest -q -m contracts tests/contracts $(TEST_OPTIONS)
+
+docs: .venv .docs/complete ## Build the manual as a site in .site/, and see that no link in it is broken
+	@PYTHONPATH=.docs:. NO_MKDOCS_2_WARNING=1 $(RUN) mkdocs build --strict -f .github/mkdocs.yml
 
 browser: .venv tests/npm/node_modules/.package-lock.json ## Open every page of the monitor in Debian's Chromium, on real processes; needs Node.js
 	@$(RUN) pytest -q tests/browser $(TEST_OPTIONS)
@@ -117,13 +120,19 @@ lock: .venv ## Choose the newest dependencies anew and write the locks
 	@$(RUN) pip install -q --require-hashes --target .contracts -r tests/contracts/requirements.lock
 	@touch .contracts/complete
 
+# The builder of the site, which FlexiPrice does without.
+.docs/complete: tests/docs/requirements.lock
+	@rm -rf .docs
+	@$(RUN) pip install -q --require-hashes --target .docs -r tests/docs/requirements.lock
+	@touch .docs/complete
+
 tests/npm/node_modules/.package-lock.json: tests/npm/package-lock.json tests/npm/.npmrc
 	@command -v npm >/dev/null || { echo 'npm is missing: install Node.js (Debian: nodejs and npm)' >&2; exit 1; }
 	@cd tests/npm && npm ci --silent
 	@touch tests/npm/node_modules/.package-lock.json
 
 clean: ## Remove the set-up and all caches; the data under .flexiprice/ stays
-	@rm -rf .venv .contracts tests/npm/node_modules .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf .venv .contracts .docs .site tests/npm/node_modules .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	@find flexiprice workers api tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv: .venv/complete ## Set up: a virtual environment with the locked dependencies and FlexiPrice

@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[2]
         "docker/requirements.lock",
         "docker/build.lock",
         "tests/contracts/requirements.lock",
+        "tests/docs/requirements.lock",
     ],
 )
 def test_each_package_of_python_has_a_version_and_hashes_and_no_address(name):
