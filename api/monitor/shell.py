@@ -12,7 +12,7 @@ from nicegui import Client, ui
 from api.monitor.guard import LOGIN
 from api.monitor.monitor import current_monitor, current_viewer, own_address
 from api.monitor.parts.instants import tell_the_time
-from api.monitor.parts.links import Link, add_style_sheet
+from api.monitor.parts.links import Form, Link, add_style_sheet
 from api.monitor.parts.states import Failure, Placeholder
 from api.monitor.parts.text import Text
 from api.monitor.readings import Snapshot
@@ -225,5 +225,5 @@ def _who() -> None:
     with button, ui.menu(), ui.element("div").classes("who-menu"):
         ui.label(viewer.name).classes("who-name")
         ui.label(rights).classes("quiet")
-        with ui.element("form").props(f"method=post action={own_address('/logout')}"):
+        with Form("/logout", method="post"):
             Text("button", "Log out", classes="plain-button").props("type=submit")

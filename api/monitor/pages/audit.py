@@ -9,7 +9,7 @@ from nicegui import ui
 
 from api.monitor.monitor import current_monitor
 from api.monitor.parts.instants import Instant
-from api.monitor.parts.links import Link
+from api.monitor.parts.links import Form, Link
 from api.monitor.parts.rows import cell, text_cell
 from api.monitor.parts.states import Failure, Placeholder
 from api.monitor.parts.tables import MANY, TableFrame
@@ -31,7 +31,7 @@ async def audit(who: str = "", what: str = "", to: str = "", shown: int = _PAGE)
     shown = max(_PAGE, min(shown, 500))
     failure = Failure()
     with ui.element("section").classes("card"):
-        with ui.element("form").props("method=get action=/audit").classes("filters"):
+        with Form("/audit", classes="filters"):
             for name, label in {"who": "Who", "what": "What", "to": "To"}.items():
                 _field(name, label, filters[name])
             Text("button", "Filter", classes="plain-button").props("type=submit")

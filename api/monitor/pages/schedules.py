@@ -67,7 +67,7 @@ class _ScheduleCard(ui.element):
                     with ui.element("div").classes("quiet small"):
                         self._next_at = Instant(None)
                 with _column("Last run"):
-                    with Link("#") as self._last_link:
+                    with Link("/tasks") as self._last_link:
                         self._last = Badge("never")
                     with ui.element("div").classes("quiet small"):
                         self._last_at = Instant(None, "ago")

@@ -1,6 +1,7 @@
-"""Links and buttons."""
+"""Links, forms and buttons."""
 
 from collections.abc import Awaitable, Callable
+from typing import Literal
 from urllib.parse import quote
 
 from nicegui import ui
@@ -35,6 +36,17 @@ class Link(Element):
         if self.props.get("href") != address:
             self.props["href"] = address
             self.update()
+
+
+class Form(Element):
+    """A form that the browser sends to a page of ours; what is made inside it are its fields."""
+
+    def __init__(self, path: str, *, method: Literal["get", "post"] = "get", classes: str = "") -> None:
+        """Makes a form; `classes` are of the style sheet."""
+        super().__init__("form")
+        self.classes(classes)
+        self.props["method"] = method
+        self.props["action"] = own_address(path)
 
 
 def add_style_sheet(name: str) -> None:

@@ -9,6 +9,7 @@ from nicegui import ui
 from api.monitor.parts.amounts import off
 from api.monitor.parts.charts import ACCENT, QUIET
 from api.monitor.parts.heat_map import HeatMap
+from api.monitor.parts.links import Form
 from api.monitor.parts.plots import Curve, Plot, names
 from api.monitor.parts.text import Text
 from flexiprice.domain.discount_curve import DiscountCurve, discount_curves
@@ -37,7 +38,7 @@ class PolicyCard(ui.element):
         with self:
             with ui.element("div").classes("card-head"):
                 self._name = Text("h2", "What the policy takes off")
-                self._choice = ui.element("form").props("method=get action=/prices").classes("actions")
+                self._choice = Form("/prices", classes="actions")
             self._curve = Plot(label="Discount by days to expiry", height=220, percent=True)
             self._table = ui.element("div").classes("spaced")
 

@@ -7,12 +7,12 @@ from urllib.parse import urlencode
 
 from nicegui import ui
 
-from api.monitor.monitor import current_monitor, own_address
+from api.monitor.monitor import current_monitor
 from api.monitor.parts.amounts import amount, off
 from api.monitor.parts.charts import QUIET
 from api.monitor.parts.figures import count
 from api.monitor.parts.instants import Instant
-from api.monitor.parts.links import Link
+from api.monitor.parts.links import Form, Link
 from api.monitor.parts.plots import Curve, Plot, time_line
 from api.monitor.parts.rows import cell, number_cell, text_cell
 from api.monitor.parts.tables import TableFrame
@@ -45,8 +45,7 @@ class ProductPrices(ui.element):
         with self:
             with ui.element("div").classes("card-head"):
                 Text("h2", "Prices of a product")
-                with ui.element("form").props("method=get").classes("actions") as form:
-                    form.props["action"] = own_address("/prices#product")
+                with Form("/prices#product", classes="actions"):
                     field = ui.element("input").props(
                         'type=search name=search aria-label="SKU or name" maxlength=100'
                     )
