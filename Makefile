@@ -64,7 +64,7 @@ newest: .venv ## Run all tests with the newest redis-py, which arq does not allo
 		.venv/bin/python -c 'import redis; print("redis-py", redis.__version__)' && \
 		$(RUN) pytest -q -n $(TEST_PROCESSES) --dist loadgroup -m "not readme and not contracts and not locked" $(TEST_OPTIONS)
 
-contracts: .venv .contracts/complete tests/npm/node_modules/.package-lock.json ## Make clients of the API's description and use one; needs Node.js
+contracts: .venv .contracts/complete tests/npm/node_modules/.package-lock.json ## Try it with programs of others: generated clients, promtool, nginx
 	@$(RUN) pytest -q -m contracts tests/contracts $(TEST_OPTIONS)
 
 docs: .venv .docs/complete ## Build the manual as a site in .site/, and see that no link in it is broken

@@ -5,13 +5,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from playwright.async_api import Browser, Page, async_playwright
 from playwright.async_api import TimeoutError as Overdue
 
-from tests.browser.stage import FULL_KEY, Stage
+from tests.browser.stage import FULL_KEY
 
 CHROMIUM = Path(os.environ.get("FLEXIPRICE_TEST_CHROMIUM", "/usr/bin/chromium"))
 OPTIONS = (
@@ -22,6 +22,14 @@ OPTIONS = (
 _DRAWN = """() => document.fonts.status === 'loaded'
     && document.getAnimations().every(each => each.playState !== 'running')
     && [...document.querySelectorAll('div[role=img]')].every(chart => chart.querySelector('canvas'))"""
+
+
+class Served(Protocol):
+    """Whatever shows the monitor."""
+
+    @property
+    def address(self) -> str:
+        """Where it is, without a path that ends in a slash."""
 
 
 @asynccontextmanager
@@ -97,7 +105,7 @@ class Visit:
 
 @asynccontextmanager
 async def visiting(
-    browser: Browser, stage: Stage, *, key: str | None = FULL_KEY, **context: Any
+    browser: Browser, stage: Served, *, key: str | None = FULL_KEY, **context: Any
 ) -> AsyncIterator[Visit]:
     """A window of somebody who has logged in, and afterwards the certainty that nothing was amiss.
 

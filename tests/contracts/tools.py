@@ -35,10 +35,10 @@ def node_program(name: str) -> list[str]:
     return [node, str(NODE_TOOLS / ".bin" / name)]
 
 
-def require(path: Path) -> None:
+def require(path: Path, *, install: str = "make contracts") -> None:
     """Skips the test where this is not installed; fails it where it must be."""
     if not path.exists():
-        missing(path.name)
+        missing(path.name, install=install)
 
 
 def promtool() -> str:
