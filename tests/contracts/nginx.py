@@ -1,4 +1,4 @@
-"""Debian's nginx before FlexiPrice, as the README sets it up."""
+"""Debian's nginx before FlexiPrice, as the manual sets it up."""
 
 import os
 import re
@@ -10,11 +10,12 @@ from pathlib import Path
 from signal import SIGTERM
 from socket import create_connection
 
+import flexiprice
 from flexiprice.embedded.server_process import ServerProcess, free_port
 from tests.contracts.programs import Programs
-from tests.readme import README
 
 NGINX = Path("/usr/sbin/nginx")
+PAGE = Path(flexiprice.__file__).parent / "docs" / "operate" / "security.md"
 _BLOCK = re.compile(r"^```nginx\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _LOCATION = re.compile(r"^ *location .*\n", re.MULTILINE)
 # A plain `proxy_pass` adds none of them, and says that its own address is the host.
@@ -56,9 +57,9 @@ class Proxy:
     tells: bool
 
 
-def readme_configuration(prefix: Prefix, *, tells: bool) -> str:
-    """The README's configuration for one way with the prefix, without what nginx tells if it is not to."""
-    whole, stripping = _BLOCK.findall(README.read_text())
+def documented_configuration(prefix: Prefix, *, tells: bool) -> str:
+    """The manual's configuration for one way with the prefix, without what nginx tells if it is not to."""
+    whole, stripping = _BLOCK.findall(PAGE.read_text())
     passing = "".join(_LOCATION.findall(whole))
     assert passing in whole
     assert passing.count("location") == stripping.count("location") == 4
@@ -71,7 +72,7 @@ def nginx_before(programs: Programs, folder: Path, prefix: Prefix, *, tells: boo
     """Runs nginx while the context lasts."""
     folder.mkdir()
     port = free_port(folder / "port")
-    block = readme_configuration(prefix, tells=tells)
+    block = documented_configuration(prefix, tells=tells)
     for usual, ours in {
         "listen 80;": f"listen 127.0.0.1:{port};",
         "http://127.0.0.1:8000": programs.api,

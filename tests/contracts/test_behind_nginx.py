@@ -1,4 +1,4 @@
-"""Behind nginx, as the README sets it up: everything is under the path, and nothing opens without a key."""
+"""Behind nginx, as the manual sets it up: everything is under the path, and nothing opens without a key."""
 
 import re
 from collections.abc import Iterator

@@ -25,7 +25,7 @@ LEADING = "els => els.map(e => e.getAttribute('href') || e.getAttribute('action'
 
 @pytest.fixture(params=Prefix)
 def proxy(request: pytest.FixtureRequest, programs: Programs, tmp_path: Path) -> Iterator[Proxy]:
-    """nginx as the README sets it up."""
+    """nginx as the manual sets it up."""
     require(CHROMIUM, install="apt-get install chromium")
     with nginx_before(programs, tmp_path / "nginx", request.param, tells=True) as running:
         yield running
