@@ -106,9 +106,9 @@ lock: .venv ## Choose the newest dependencies anew and write the locks
 	@scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && \
 		$(RUN) pip install -q --target "$$scratch" uv && \
 		"$$scratch/bin/uv" pip compile -q --universal --upgrade --generate-hashes --python-version 3.11 \
-			--extra embedded --extra monitor --group dev --no-emit-index-url --no-emit-find-links \
+			--extra embedded --extra monitor --extra otel --group dev --no-emit-index-url --no-emit-find-links \
 			pyproject.toml -o requirements.lock && \
-		"$$scratch/bin/uv" pip compile -q --universal --generate-hashes --python-version 3.11 --extra monitor \
+		"$$scratch/bin/uv" pip compile -q --universal --generate-hashes --python-version 3.11 --extra monitor --extra otel \
 			--constraint requirements.lock --no-annotate --no-emit-index-url --no-emit-find-links \
 			pyproject.toml -o docker/requirements.lock && \
 		echo hatchling | "$$scratch/bin/uv" pip compile -q --universal --generate-hashes --python-version 3.11 \

@@ -42,6 +42,7 @@ from api.routers import (
 from api.security import LOOPBACK_IS_OPEN, KeyGuard, key_documentation
 from api.security_headers import SecurityHeaders
 from api.shop_figures import ShopFigures
+from api.traced_requests import TracedRequests
 from api.transactions import Transactions
 from api.url_prefix import UrlPrefix
 from flexiprice.db.pool_use import pool_use
@@ -50,6 +51,7 @@ from flexiprice.metrics import Metrics
 from flexiprice.resources import open_resources, require_usable_redis
 from flexiprice.settings import Settings, load_settings
 from flexiprice.telemetry import configure_logging, get_logger
+from flexiprice.tracing import is_wanted, tracing
 
 # Of all paths that this program serves.
 _FIRST_SEGMENTS: Final = frozenset({"api", "docs", "openapi.json", "metrics"})
@@ -71,7 +73,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None, None]:
-        async with open_resources(settings, program="flexiprice-api") as resources:
+        async with (
+            tracing("flexiprice-api"),
+            open_resources(settings, program="flexiprice-api") as resources,
+        ):
             app.state.resources = resources
             app.state.transactions = Transactions(resources.engine, connections=settings.database_pool_size)
             failed_keys = FailedKeys(resources.redis, limit=settings.failed_key_limit)
@@ -97,6 +102,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=lifespan,
         generate_unique_id_function=openapi.operation_id,
         redirect_slashes=False,
+        # FastAPI's own spans hold whole addresses, and its logs what exceptions say.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         openapi_url="/openapi.json" if settings.docs else None,
         docs_url=None,
         redoc_url=None,
@@ -135,6 +142,8 @@ def _surround(app: FastAPI, settings: Settings) -> None:
     app.add_middleware(LingeringClose)
     app.add_middleware(RequestContext)
     app.add_middleware(MeasuredRequests)
+    if is_wanted():
+        app.add_middleware(TracedRequests)
     app.add_middleware(SecurityHeaders, private_prefix=ADMIN)
     if settings.trusted_proxies:
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))

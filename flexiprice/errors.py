@@ -209,3 +209,8 @@ class RemoteError(FlexiPriceError):
         self.traceback = traceback
         # What it is called where it was raised, if that was one of ours.
         self.remote_code = code or self.code
+
+
+def code_of(error: BaseException) -> str:
+    """Name of an error's kind, without what it says: its code, or its class where it is none of ours."""
+    return error.code if isinstance(error, FlexiPriceError) else type(error).__name__

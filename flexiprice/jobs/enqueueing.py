@@ -1,6 +1,7 @@
 """Putting a job into its queue: checked, bounded, and in one round trip."""
 
 import hashlib
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, cast
@@ -10,11 +11,12 @@ from redis.typing import EncodableT
 from flexiprice.errors import Conflict, InvalidInput, QueueFull
 from flexiprice.jobs import codec, keys
 from flexiprice.jobs.arq import ArqRedis, serialize_job, timestamp_ms, to_ms
-from flexiprice.jobs.origin import JobOrigin
+from flexiprice.jobs.origin import TRACE_FIELD, JobOrigin
 from flexiprice.jobs.redis import redis_errors
 from flexiprice.jobs.scripts import ENQUEUE
 from flexiprice.jobs.traces import text
 from flexiprice.settings import Queue
+from flexiprice.tracing import Span, SpanKind, span
 
 MAX_JOB_ID_LENGTH: Final = 200
 # Of a job's arguments as they are sent: room for the ten thousand batches that a job may name.
@@ -116,13 +118,23 @@ class Enqueuer:
             self._limit if schedule is None else "",
             *origin.fields(),
         ]
-        with redis_errors():
-            outcome, owner = cast("tuple[int, bytes]", await self._enqueue(job_keys, job_facts))
-        if outcome < 0:
-            raise QueueFull(f"the queue {call.queue} is full ({self._limit:,} jobs); try again later")
-        if not outcome and owner and text(owner) != fingerprint:
-            raise Conflict(f"job {job_id} is in use for another task or with other arguments", job_id=job_id)
+        with _traced(call, job_id) as traced:
+            if traced.traceparent is not None:
+                job_facts += [TRACE_FIELD, traced.traceparent]
+            with redis_errors():
+                outcome, owner = cast("tuple[int, bytes]", await self._enqueue(job_keys, job_facts))
+            if outcome < 0:
+                raise QueueFull(f"the queue {call.queue} is full ({self._limit:,} jobs); try again later")
+            if not outcome and owner and text(owner) != fingerprint:
+                raise Conflict(
+                    f"job {job_id} is in use for another task or with other arguments", job_id=job_id
+                )
         return EnqueuedJob(job_id=job_id, task=call.task, queue=call.queue, created=outcome > 0)
+
+
+def _traced(call: Call, job_id: str) -> AbstractContextManager[Span]:
+    facts = {"messaging.destination.name": call.queue.value, "messaging.message.id": job_id}
+    return span(SpanKind.PRODUCER, f"enqueue {call.task}", **facts)
 
 
 def can_be_job_id(job_id: str) -> bool:

@@ -84,12 +84,13 @@ def record_key(job_id: str) -> str:
     """A hash of what is known of a job beside what arq keeps.
 
     task, queue, fingerprint, enqueued (ms), started (ms), worker; trigger, parent, request, actor: what
-    had it enqueued; progress; body: of one that may expire; losses: how many workers were lost while they
-    ran it; lone_losses: how many of those died while they ran nothing else; suspect: until when (ms) it runs
-    alone because of a loss, or `always`; loss:<worker>: how that worker was lost; drain_by, drain_until (ms),
-    drain_again (ms), drains: which worker lets its jobs end to run it, until when, when another may, and how
-    often one did; unknown_since (ms): nobody who looked knew its task; ended: the run that was the last to
-    end; parts: how many it has, where it has any.
+    had it enqueued; trace: the traceparent of the span that did, where it was traced; progress; body: of one
+    that may expire; losses: how many workers were lost while they ran it; lone_losses: how many of those
+    died while they ran nothing else; suspect: until when (ms) it runs alone because of a loss, or `always`;
+    loss:<worker>: how that worker was lost; drain_by, drain_until (ms), drain_again (ms), drains: which
+    worker lets its jobs end to run it, until when, when another may, and how often one did; unknown_since
+    (ms): nobody who looked knew its task; ended: the run that was the last to end; parts: how many it has,
+    where it has any.
     """
     return f"flexiprice:job:{job_id}"
 

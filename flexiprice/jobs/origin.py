@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 
 from flexiprice.domain.run import RunTrigger
 
 _LONGEST = 200
+# Of a job's record: the traceparent of the span that enqueued it.
+TRACE_FIELD: Final = "trace"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

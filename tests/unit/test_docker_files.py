@@ -148,9 +148,10 @@ class TestTheLocks:
         assert {name: tested.get(name) for name in shipped} == shipped, "make lock"
 
     @pytest.mark.locked
-    def test_what_is_shipped_is_what_the_programs_and_the_monitor_need_and_nothing_else(self) -> None:
+    def test_what_is_shipped_is_what_programs_monitor_and_traces_need_and_nothing_else(self) -> None:
         project = PROJECT["project"]
-        needed = all_needed(project["dependencies"] + project["optional-dependencies"]["monitor"])
+        extras = project["optional-dependencies"]
+        needed = all_needed(project["dependencies"] + extras["monitor"] + extras["otel"])
         # For other systems and older Pythons; they are not installed here.
         elsewhere = {"colorama", "async-timeout"}
         assert set(locked(DOCKER / "requirements.lock")) - elsewhere == needed - elsewhere, "make lock"
@@ -189,6 +190,8 @@ class TestCompose:
             "FLEXIPRICE_MONITOR_READ_KEY",
             "FLEXIPRICE_METRICS_KEY",
             "GRAFANA_PASSWORD",
+            "OTEL_EXPORTER_OTLP_ENDPOINT",
+            "OTEL_EXPORTER_OTLP_HEADERS",
         }
 
     def test_every_flexiprice_variable_is_a_setting(self) -> None:

@@ -12,9 +12,11 @@ from structlog.contextvars import bound_contextvars
 
 from flexiprice.db.engine import database_errors
 from flexiprice.domain.run import RunState
-from flexiprice.errors import FlexiPriceError, TransientError, WorkerFenced
+from flexiprice.errors import FlexiPriceError, TransientError, WorkerFenced, code_of
 from flexiprice.jobs.declarations import TaskArguments
+from flexiprice.jobs.origin import TRACE_FIELD
 from flexiprice.telemetry import get_logger
+from flexiprice.tracing import SpanKind, span
 from workers.runtime.limits import run_with_limits
 from workers.runtime.parts import PartsOpen
 from workers.runtime.task import Task, TaskRun
@@ -47,16 +49,29 @@ _WAITS: Final = Outcome(state=RunState.HANDED_BACK, waits_for_parts=True)
 
 
 async def run_task(
-    task: Task[TaskArguments], run: TaskRun, arguments: Mapping[str, object], *, request_id: str | None
+    task: Task[TaskArguments], run: TaskRun, arguments: Mapping[str, object], *, record: Mapping[str, str]
 ) -> Outcome:
-    """Runs a task once.
+    """Runs a task once, in a span below that which enqueued it.
 
     Args:
         task: what to run.
         run: what its body is given.
         arguments: by name, as they were sent.
-        request_id: the API request that wants it, for the log.
+        record: the job's, which tells of the API request that wants it and of the span that enqueued it.
     """
+    facts: dict[str, str | int] = {"messaging.message.id": run.job_id, "flexiprice.attempt": run.attempt}
+    parent = record.get(TRACE_FIELD)
+    with span(SpanKind.CONSUMER, f"run {task.declaration.name}", parent=parent, **facts) as traced:
+        outcome = await _run_once(task, run, arguments, request_id=record.get("request"))
+        traced.tell("flexiprice.status", outcome.state.value)
+        if outcome.error is not None:
+            traced.fail(code_of(outcome.error))
+    return outcome
+
+
+async def _run_once(
+    task: Task[TaskArguments], run: TaskRun, arguments: Mapping[str, object], *, request_id: str | None
+) -> Outcome:
     declaration, settings = task.declaration, run.resources.settings
     bound = {"task": declaration.name, "job_id": run.job_id, "attempt": run.attempt, "worker": run.worker_id}
     if request_id is not None:
@@ -93,8 +108,7 @@ async def run_task(
 
 
 def _judged(error: Exception, task: Task[TaskArguments], attempt: int, seconds: float) -> Outcome:
-    code = error.code if isinstance(error, FlexiPriceError) else type(error).__name__
-    facts = {"seconds": seconds, "code": code, "error": str(error)}
+    facts = {"seconds": seconds, "code": code_of(error), "error": str(error)}
     if isinstance(error, WorkerFenced):
         _LOGGER.warning("task was not committed: the worker counts as lost", **facts)
         return Outcome(state=RunState.LOST, error=error)

@@ -183,7 +183,7 @@ class JobRunner:
             outcome = CANCELLED
             if held.ending is None:
                 held.in_body = True
-                outcome = await run_task(task, run, call.arguments, request_id=job.record.get("request"))
+                outcome = await run_task(task, run, call.arguments, record=job.record)
                 held.in_body = False
                 self._database_gate.heed(outcome.error)
                 _forget_cancellation()

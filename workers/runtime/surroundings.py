@@ -17,6 +17,7 @@ from flexiprice.metrics import Metrics
 from flexiprice.resources import open_database, open_job_broker
 from flexiprice.settings import Settings
 from flexiprice.snapshots import FleetSnapshot
+from flexiprice.tracing import tracing
 from workers.runtime.clock_watch import ClockWatch
 from workers.runtime.database_gate import DatabaseGate
 from workers.runtime.history import RunHistory
@@ -94,6 +95,7 @@ async def open_surroundings(
     """
     async with AsyncExitStack() as closing:
         opened = closing.enter_async_context
+        await opened(tracing(PROGRAM))
         own = settings.model_copy(update={"database_pool_size": _OWN_CONNECTIONS})
         database = await opened(open_database(own, program=PROGRAM))
         gate = DatabaseGate(database.sessions)

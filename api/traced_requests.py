@@ -1,0 +1,50 @@
+"""A span for each request, below that of the client where it sends one."""
+
+from typing import Final
+
+from fastapi.routing import APIRoute
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.openapi import operation_id
+from api.paths import API, route_path
+from api.request_context import REQUEST_ID_HEADER
+from flexiprice.tracing import SpanKind, span
+
+# Asked for all the time, by whoever only looks how the program is.
+_UNTRACED: Final = ("/metrics", f"{API}/health/")
+
+
+class TracedRequests:
+    """Traces all requests but those for health and metrics."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Surrounds all requests."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handles one request, as ASGI has it."""
+        if scope["type"] != "http" or route_path(scope).startswith(_UNTRACED):
+            await self._app(scope, receive, send)
+            return
+        method, parent = str(scope["method"]), Headers(scope=scope).get("traceparent")
+        with span(SpanKind.SERVER, method, parent=parent, **{"http.request.method": method}) as traced:
+
+            async def send_traced(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    status = int(message["status"])
+                    traced.tell("http.response.status_code", status)
+                    traced.tell("flexiprice.request_id", Headers(raw=message["headers"])[REQUEST_ID_HEADER])
+                    if status >= 500:
+                        traced.fail(str(status))
+                await send(message)
+
+            try:
+                await self._app(scope, receive, send_traced)
+            finally:
+                # Known only now. A path or a query names products, and a key where somebody put one there.
+                route = scope.get("route")
+                if isinstance(route, APIRoute):
+                    operation = operation_id(route)
+                    traced.name(f"{method} {operation}")
+                    traced.tell("flexiprice.operation", operation)
