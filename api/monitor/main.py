@@ -23,11 +23,13 @@ from api.monitor.guard import LOGIN, Guard
 from api.monitor.live import Live
 from api.monitor.login import LOGOUT
 from api.monitor.monitor import Monitor
+from api.monitor.parts.manual import HELP
 from api.monitor.shell import SECTIONS, show_not_found
 from api.request_context import RequestContext
 from api.security import LOOPBACK_IS_OPEN
 from api.small_bodies import SmallBodies
 from api.url_prefix import UrlPrefix
+from flexiprice.docs.pages import IMAGES
 from flexiprice.errors import InvalidSettings
 from flexiprice.jobs.ending import cancelled
 from flexiprice.resources import open_resources, require_usable_redis
@@ -91,6 +93,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(UrlPrefix, prefix=settings.url_prefix, own=_FIRST_SEGMENTS)
     app.include_router(login.router)
     app.mount("/assets", StaticFiles(directory=ASSETS))
+    app.mount(f"{HELP}/{IMAGES.name}", StaticFiles(directory=IMAGES, check_dir=False))
     app.add_api_route("/health/live", _live, methods=["GET", "HEAD"])
     for module in sorted(_PAGES.glob("[a-z]*.py")):
         import_module(f"api.monitor.pages.{module.stem}")

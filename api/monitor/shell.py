@@ -53,6 +53,7 @@ SECTIONS: Final = (
     Section("/prices", "Prices", "sell"),
     Section("/broker", "Broker & database", "storage"),
     Section("/audit", "Audit", "history"),
+    Section("/help", "Help", "help_outline"),
 )
 
 

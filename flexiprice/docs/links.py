@@ -33,10 +33,15 @@ def resolve(page: Page, target: str) -> PageLink | None:
     address, _, anchor = target.partition("#")
     if not address:
         return PageLink(page.path, unquote(anchor))
-    if ":" in address or address.startswith("/") or not address.endswith(_SUFFIX):
+    if not address.endswith(_SUFFIX):
         return None
-    path = posixpath.normpath(posixpath.join(page.section, unquote(address)))
-    return None if path.startswith("..") else PageLink(path.removesuffix(_SUFFIX), unquote(anchor))
+    path = _inside(page, address)
+    return None if path is None else PageLink(path.removesuffix(_SUFFIX), unquote(anchor))
+
+
+def resolve_image(page: Page, target: str) -> str | None:
+    """Returns the path of a picture in the folder of the manual, or None where it is elsewhere."""
+    return _inside(page, target)
 
 
 def anchor_of(heading: str) -> str:
@@ -60,3 +65,10 @@ def with_topics(page: Page) -> str:
             is_code = not is_code
         lines.append(line if is_code else _LINK.sub(to_topic, line))
     return "\n".join(lines)
+
+
+def _inside(page: Page, target: str) -> str | None:
+    if ":" in target or target.startswith("/"):
+        return None
+    path = posixpath.normpath(posixpath.join(page.section, unquote(target)))
+    return None if path.startswith("..") else path

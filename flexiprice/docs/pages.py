@@ -7,11 +7,13 @@ from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import Final
 
 from flexiprice.errors import NotFound
 
 INDEX: Final = "index"
+IMAGES: Final = Path(__file__).parent / "images"
 # Folders of the manual in reading order; further ones follow by name.
 SECTIONS: Final = {
     "": "Start here",

@@ -1,0 +1,48 @@
+"""The manual, of the version that runs."""
+
+from itertools import groupby
+
+from nicegui import ui
+
+from api.monitor.monitor import own_address
+from api.monitor.parts.links import Link, add_style_sheet
+from api.monitor.parts.manual import HELP, help_path, manual_html
+from api.monitor.parts.tables import card_title
+from api.monitor.parts.text import Text
+from api.monitor.shell import page
+from flexiprice.docs.pages import INDEX, Page, all_pages, find_page, get_page, section_title
+
+# The text is there only after the browser has looked for the anchor of the address.
+_TO_ANCHOR = "document.getElementById(decodeURIComponent(location.hash.slice(1)))?.scrollIntoView()"
+
+
+@page(HELP, "Help")
+async def contents() -> None:
+    """Shows the index, and lists all pages."""
+    _show(get_page(INDEX))
+
+
+@page(f"{HELP}/{{topic:path}}", "Help", section=HELP)
+async def topic(topic: str) -> None:
+    """Shows one page."""
+    found = find_page(topic)
+    ui.page_title(f"{found.title} · Help · FlexiPrice")
+    _show(found)
+
+
+def _show(shown: Page) -> None:
+    add_style_sheet("manual")
+    with ui.element("div").classes("manual-columns"):
+        with ui.element("section").classes("card manual"):
+            # Markdown of our own package, in which HTML is text.
+            ui.html(manual_html(shown, own_address), sanitize=False)
+        with ui.element("aside").classes("card manual-pages"):
+            card_title("All pages")
+            with ui.element("nav").props('aria-label="Pages of the manual"'):
+                for section, pages in groupby(all_pages(), key=lambda each: each.section):
+                    Text("h3", section_title(section))
+                    for each in pages:
+                        link = Link(help_path(each), each.title)
+                        if each == shown:
+                            link.props("aria-current=page")
+    ui.run_javascript(_TO_ANCHOR)

@@ -1,0 +1,69 @@
+"""Pages of the manual as HTML: their links lead to the monitor's own pages, and no HTML in them is obeyed."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from flexiprice.docs.links import anchor_of, resolve, resolve_image
+from flexiprice.docs.pages import Page
+
+HELP: Final = "/help"
+# HTML in a page is shown as text; a link by `javascript:` or the like is none.
+_MARKDOWN: Final = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+# Keyboards must reach what scrolls.
+_SCROLLS: Final = 'tabindex="0" role="group"'
+
+
+def help_path(page: Page) -> str:
+    """Where the monitor shows a page."""
+    return f"{HELP}/{page.path}"
+
+
+def manual_html(page: Page, address: Callable[[str], str]) -> str:
+    """Returns the page as HTML.
+
+    Args:
+        page: its headings are lowered by one, as the monitor's page has one of its own.
+        address: makes of a path of the monitor what the browser asks for.
+    """
+    tokens = _MARKDOWN.parse(page.text)
+    seen: dict[str, int] = {}
+    for token, following in zip(tokens, [*tokens[1:], None], strict=True):
+        if token.type == "heading_open" and following is not None:
+            anchor = anchor_of(following.content)
+            seen[anchor] = number = seen.get(anchor, -1) + 1
+            token.attrSet("id", f"{anchor}-{number}" if number else anchor)
+        if token.type in {"heading_open", "heading_close"}:
+            token.tag = f"h{min(int(token.tag[1]) + 1, 6)}"
+        for child in token.children or ():
+            _lead(page, child, address)
+    html: str = _MARKDOWN.renderer.render(list(_scrolling(tokens)), _MARKDOWN.options, {})
+    return html
+
+
+def _lead(page: Page, token: Token, address: Callable[[str], str]) -> None:
+    if token.type == "link_open":
+        link = resolve(page, str(token.attrGet("href")))
+        if link is not None:
+            token.attrSet("href", address(f"{HELP}/{link.path}") + (f"#{link.anchor}" if link.anchor else ""))
+    elif token.type == "image":
+        image = resolve_image(page, str(token.attrGet("src")))
+        if image is not None:
+            token.attrSet("src", address(f"{HELP}/{image}"))
+
+
+def _scrolling(tokens: Sequence[Token]) -> Iterable[Token]:
+    for token in tokens:
+        if token.type == "table_open":
+            yield _markup(f'<div class="table-frame" {_SCROLLS} aria-label="Table">')
+        if token.type in {"fence", "code_block"}:
+            yield _markup(f'<div class="document" {_SCROLLS} aria-label="Code">')
+        yield token
+        if token.type in {"table_close", "fence", "code_block"}:
+            yield _markup("</div>")
+
+
+def _markup(html: str) -> Token:
+    return Token("html_block", "", 0, content=html)
