@@ -1,4 +1,4 @@
-"""What the page of prices reads."""
+"""What the page of prices reads, and the stock in a few numbers for the overview."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,12 +7,14 @@ from typing import Final
 
 from flexiprice.db.database_clock import database_now
 from flexiprice.db.engine import database_errors
+from flexiprice.domain.policy_reach import horizon_of
 from flexiprice.resources import Resources
 from flexiprice.services.policies import PolicyVersion, get_active_policy
 from flexiprice.services.preview import RecomputePreview, preview_recompute
 from flexiprice.services.price_history import PriceHistory, get_price_history
 from flexiprice.services.price_steps import ProductSteps, get_price_steps
 from flexiprice.services.products import ProductRecord, list_products
+from flexiprice.services.stock_figures import StockFigures, list_stock_figures
 from flexiprice.services.stock_overview import (
     ExpiringStock,
     ReducedStock,
@@ -59,6 +61,38 @@ async def read_prices(resources: Resources) -> PriceReading:
                 expiring=await list_expiring_stock(session, now=now, horizon=HORIZON),
                 policy=await get_active_policy(session),
                 stores=await list_stores(session),
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StockReading:
+    """The stock in a few numbers.
+
+    Attributes:
+        horizon: days to expiry that count as a risk.
+        policy_version: of the policy that has this horizon.
+        stores: the figures of each store that has stock, the one with most at risk first.
+    """
+
+    horizon: int
+    policy_version: int
+    stores: tuple[StockFigures, ...]
+
+
+async def read_stock(resources: Resources) -> StockReading:
+    """Reads the stock in a few numbers; what expires while the active policy reduces is at risk.
+
+    Raises:
+        DatabaseUnavailable: PostgreSQL does not answer.
+    """
+    with database_errors():
+        async with resources.sessions() as session:
+            active = await get_active_policy(session)
+            horizon = horizon_of(active.policy, at_most=resources.settings.days_threshold)
+            return StockReading(
+                horizon=horizon,
+                policy_version=active.version,
+                stores=await list_stock_figures(session, now=await database_now(session), horizon=horizon),
             )
 
 

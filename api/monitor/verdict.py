@@ -21,7 +21,7 @@ from flexiprice.services.run_trends import TrendBucket
 from flexiprice.services.task_failures import FailingTask
 from flexiprice.settings import Queue
 
-__all__ = ["Finding", "Level", "late_since", "verdict"]
+__all__ = ["Finding", "Level", "late_or_failing", "late_since", "verdict"]
 
 # Workers tick to the second; what is later than this was missed by all of them.
 LATE_AFTER: Final = timedelta(seconds=15)
@@ -180,6 +180,15 @@ def late_since(schedule: ScheduleState) -> datetime | None:
     """When a schedule should have ticked that has not; None where it is on time, paused, or never ticked."""
     due_at = schedule.untaken_since
     return due_at if due_at is not None and schedule.read_at - due_at > LATE_AFTER else None
+
+
+def late_or_failing(now: Snapshot) -> frozenset[str] | None:
+    """Names of the tasks whose schedules are late or that fail; None where nobody knows now."""
+    away = now.redis.away_since is not None or now.database.away_since is not None
+    if away or now.fleet is None or now.history is None:
+        return None
+    late = {schedule.task for schedule in now.fleet.schedules if late_since(schedule) is not None}
+    return frozenset(late | {task.task for task in now.history.failing})
 
 
 def _schedule(schedule: ScheduleState) -> Iterator[Finding]:

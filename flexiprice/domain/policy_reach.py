@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from flexiprice.domain.policy import MAX_QUANTITY, PricingRule, first_largest
+from flexiprice.domain.policy import MAX_QUANTITY, PricingPolicy, PricingRule, first_largest
 from flexiprice.domain.ranges import Range
 
 # Further away than any date that a batch can have.
@@ -60,6 +60,18 @@ def covers(wide: PricingRule, narrow: PricingRule) -> bool:
 def overlap(one: PricingRule, other: PricingRule) -> bool:
     """Whether there are batches that both rules are for."""
     return one.days_to_expiry.overlaps(other.days_to_expiry) and one.quantity.overlaps(other.quantity)
+
+
+def horizon_of(policy: PricingPolicy, *, at_most: int) -> int:
+    """The most days to expiry at which a rule takes anything off; 0 where none does.
+
+    Args:
+        policy: the rules.
+        at_most: how far a recompute looks, where a rule has no end or a later one.
+    """
+    reductions = (rule for _, rule in policy.placed_rules() if rule.discount > 0)
+    last_days = (rule.days_to_expiry.max for rule in reductions)
+    return max((at_most if day is None else min(day, at_most) for day in last_days), default=0)
 
 
 class Decider:

@@ -1,4 +1,4 @@
-"""The overview: whether all is well, how much is going on, and what comes next."""
+"""The overview: a few numbers, whether all is well, how much is going on, and what comes next."""
 
 from collections.abc import Callable
 from typing import Final
@@ -8,6 +8,7 @@ from nicegui import ui
 from api.monitor.parts.badges import Badge
 from api.monitor.parts.charts import ACCENT, ACTIVE, BAD, GOOD, QUIET, VIOLET, WARNING, Line, TimeChart
 from api.monitor.parts.figures import percent
+from api.monitor.parts.headline import Headline
 from api.monitor.parts.instants import Instant
 from api.monitor.parts.links import Link, job_path
 from api.monitor.parts.rows import Rows, cell, number_cell, text_cell
@@ -16,7 +17,7 @@ from api.monitor.parts.text import Text
 from api.monitor.readings import Snapshot
 from api.monitor.series import OUTCOMES, ages, depths, run_times, throughput
 from api.monitor.shell import follow, page
-from api.monitor.verdict import Finding, verdict
+from api.monitor.verdict import Finding, late_or_failing, late_since, verdict
 from flexiprice.jobs.fleet import LiveWorker
 from flexiprice.jobs.schedules import ScheduleState
 from flexiprice.services.runs import RecordedRun
@@ -29,6 +30,7 @@ _QUEUE_COLOURS: Final = (ACCENT, ACTIVE, VIOLET)
 @page("/", "Overview")
 async def overview() -> None:
     """Shows how everything stands."""
+    headline = Headline()
     findings = _Findings()
     with ui.element("div").classes("grid two"):
         outcomes = [
@@ -56,6 +58,9 @@ async def overview() -> None:
 
     def render(now: Snapshot) -> None:
         findings.show(verdict(now))
+        wrong = late_or_failing(now)
+        is_late = any(late_since(state) for state in now.fleet.schedules) if now.fleet else False
+        headline.show_tasks(wrong, "/schedules" if wrong and is_late else "/tasks?status=failed,lost")
         for series, chart in charts.items():
             chart.show(series(now).at, series(now).values)
         fleet, history = now.fleet, now.history
