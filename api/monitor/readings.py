@@ -13,7 +13,8 @@ from flexiprice.jobs.fleet import LiveWorker
 from flexiprice.jobs.inspection import UndeclaredTask, list_active, list_undeclared
 from flexiprice.jobs.queues import QueueState, list_queues
 from flexiprice.jobs.redis import redis_errors
-from flexiprice.jobs.schedules import ScheduleState, list_schedules
+from flexiprice.jobs.schedule_state import ScheduleState
+from flexiprice.jobs.schedules import list_schedules
 from flexiprice.jobs.server_clock import ServerClock, synchronize
 from flexiprice.jobs.status import JobStatus
 from flexiprice.settings import Queue

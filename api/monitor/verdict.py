@@ -14,7 +14,7 @@ from flexiprice.jobs.dead_letters import DeadLetterCounts
 from flexiprice.jobs.fleet import LiveWorker
 from flexiprice.jobs.inspection import UndeclaredTask
 from flexiprice.jobs.queues import QueueState
-from flexiprice.jobs.schedules import ScheduleState
+from flexiprice.jobs.schedule_state import ScheduleState
 from flexiprice.jobs.server_clock import DRIFT_WARNING, drift_in_words
 from flexiprice.plurals import counted
 from flexiprice.services.run_trends import TrendBucket

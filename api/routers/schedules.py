@@ -11,10 +11,11 @@ from api.paths import status_url
 from api.routes import ApiRoute
 from api.schemas.fleet import ScheduleShown
 from api.schemas.tasks import StartedTask
+from flexiprice.errors import NotFound
 from flexiprice.jobs.schedules import (
-    get_schedule,
     list_schedules,
     pause_schedule,
+    require_schedule,
     resume_schedule,
     run_schedule,
 )
@@ -38,7 +39,7 @@ async def pause_one_schedule(
     resources: OpenResources, audit: Audit, origin: Origin, name: SchedulePath
 ) -> ScheduleShown:
     """Lets the ticks of a schedule pass without a run, on all workers, until it is resumed."""
-    get_schedule(name)
+    await require_schedule(resources.tasks, name)
     async with audit() as details:
         details["changed"] = await pause_schedule(resources.tasks, name, by=origin.actor or "")
     return await _shown(resources, name)
@@ -47,7 +48,7 @@ async def pause_one_schedule(
 @router.post("/{name}/resume", name="resume_schedule", responses=problems(401, 404, 503))
 async def resume_one_schedule(resources: OpenResources, audit: Audit, name: SchedulePath) -> ScheduleShown:
     """Lets a schedule tick again; the ticks that passed meanwhile do not run."""
-    get_schedule(name)
+    await require_schedule(resources.tasks, name)
     async with audit() as details:
         details["changed"] = await resume_schedule(resources.tasks, name)
     return await _shown(resources, name)
@@ -64,7 +65,7 @@ async def run_one_schedule(
     name: SchedulePath,
 ) -> StartedTask:
     """Enqueues now what a schedule runs, paused or not; its ticks stay as they are."""
-    get_schedule(name)
+    await require_schedule(resources.tasks, name)
     async with audit() as details:
         job = await run_schedule(resources.tasks, name, origin=origin)
         details["task_id"] = job.job_id
@@ -74,5 +75,7 @@ async def run_one_schedule(
 
 
 async def _shown(resources: OpenResources, name: str) -> ScheduleShown:
-    states = await list_schedules(resources.tasks, schedules=(get_schedule(name),))
-    return ScheduleShown.of_state(states[0])
+    states = {state.name: state for state in await list_schedules(resources.tasks)}
+    if name not in states:
+        raise NotFound(f"the workers that had the schedule {name!r} are gone", field="schedule")
+    return ScheduleShown.of_state(states[name])

@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field
 from api.schemas.values import Shown
 from flexiprice.jobs.fleet import LiveWorker, WorkerState
 from flexiprice.jobs.queues import QueueState
-from flexiprice.jobs.schedules import ScheduleState
+from flexiprice.jobs.schedule_state import ScheduleState
 from flexiprice.settings import Queue
 
 _WORKER = "shop-1-4711-0a1b2c"

@@ -12,7 +12,7 @@ from flexiprice.db.engine import database_errors
 from flexiprice.errors import FlexiPriceError
 from flexiprice.jobs.fleet import LiveWorker
 from flexiprice.jobs.redis import redis_errors
-from flexiprice.jobs.schedules import ScheduleState
+from flexiprice.jobs.schedule_state import ScheduleState
 from flexiprice.jobs.server_clock import DRIFT_WARNING, ServerClock, drift_in_words, synchronize
 from flexiprice.resources import open_resources
 from flexiprice.settings import Settings

@@ -13,7 +13,8 @@ from flexiprice.jobs.inspection import MAX_LISTED_JOBS, list_active, list_deferr
 from flexiprice.jobs.progress import Progress
 from flexiprice.jobs.queues import list_queues
 from flexiprice.jobs.redis import redis_errors
-from flexiprice.jobs.schedules import ScheduleState, list_schedules
+from flexiprice.jobs.schedule_state import ScheduleState
+from flexiprice.jobs.schedules import list_schedules
 from flexiprice.jobs.server_clock import redis_now
 from flexiprice.jobs.status import JobStatus
 from flexiprice.resources import JobBroker

@@ -9,7 +9,7 @@ from typing import Final, cast
 
 from flexiprice.jobs.origin import JobOrigin
 from flexiprice.jobs.queues import QueueState
-from flexiprice.jobs.schedules import ScheduleState
+from flexiprice.jobs.schedule_state import ScheduleState
 from flexiprice.services.run_statistics import TaskStatistics
 from flexiprice.services.runs import RecordedRun
 

@@ -57,11 +57,21 @@ class RunningJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedSchedule:
-    """When a worker ticks a schedule: its name, its crontab line, and the zone whose clock the line means."""
+    """A schedule that a worker ticks, as its own version and settings have it.
+
+    Attributes:
+        name: of the schedule.
+        crontab: when it ticks.
+        time_zone: the zone whose clock the crontab line means.
+        task: what it runs; None where a worker of an older version does not say.
+        queue: where the jobs of that task wait; likewise.
+    """
 
     name: str
     crontab: str
     time_zone: str
+    task: str | None = None
+    queue: Queue | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,15 +6,16 @@ from datetime import datetime, timedelta
 from flexiprice.jobs.broker_info import BrokerRisk, find_broker_info
 from flexiprice.jobs.client import TaskQueue
 from flexiprice.jobs.dead_letters import count_dead_letters
-from flexiprice.jobs.declarations import SCHEDULES, Schedule
+from flexiprice.jobs.declarations import Schedule
 from flexiprice.jobs.fleet import LiveWorker
 from flexiprice.jobs.queues import QueueState, list_queues
-from flexiprice.jobs.schedules import ScheduleState, list_schedules
+from flexiprice.jobs.schedule_state import ScheduleState
+from flexiprice.jobs.schedules import list_schedules
 from flexiprice.snapshots import FleetSnapshot, QueueSnapshot
 
 
 async def take_snapshot(
-    tasks: TaskQueue, *, now: datetime | None = None, schedules: Sequence[Schedule] = SCHEDULES
+    tasks: TaskQueue, *, now: datetime | None = None, schedules: Sequence[Schedule] | None = None
 ) -> FleetSnapshot:
     """Asks Redis how things stand.
 

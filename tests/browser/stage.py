@@ -40,10 +40,10 @@ class Stage:
     monitor: "subprocess.Popen[bytes] | None" = None
     workers: list["subprocess.Popen[bytes]"] = field(default_factory=list)
 
-    def start_worker(self, **variables: str) -> "subprocess.Popen[bytes]":
+    def start_worker(self, module: str = "shop_worker", **variables: str) -> "subprocess.Popen[bytes]":
         """Starts a worker; further settings are its variables without their prefix."""
         named = {f"FLEXIPRICE_{name.upper()}": value for name, value in variables.items()}
-        command = ("arq", "tests.browser.shop_worker.WorkerSettings")
+        command = ("arq", f"tests.browser.{module}.WorkerSettings")
         worker = self._start(f"worker-{len(self.workers)}", command, ROOT, named)
         self.workers.append(worker)
         return worker

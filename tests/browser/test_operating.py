@@ -3,15 +3,18 @@
 import re
 import signal
 from datetime import UTC, datetime
+from uuid import uuid4
 
 import pytest
 from playwright.async_api import Browser, Page, expect
 
 from flexiprice.domain.audit import AuditSource
+from flexiprice.domain.run import RunState, RunTrigger
 from flexiprice.jobs.queues import get_queue, pause_queue, resume_queue
 from flexiprice.jobs.schedules import get_schedule, list_schedules
 from flexiprice.jobs.status import RunStatus
 from flexiprice.services.audit import RecordedChange, list_audit
+from flexiprice.services.run_recording import RunRecord, record_runs
 from flexiprice.settings import Queue
 from tests.browser.browser import Visit, visiting
 from tests.browser.stage import Stage
@@ -118,6 +121,44 @@ async def test_a_schedule_is_run_paused_and_resumed(visit: Visit, stage: Stage) 
     assert state.paused_by == "bootstrap"
     await card.get_by_role("button", name="Resume").click()
     await expect(card.get_by_role("button", name="Pause")).to_be_visible()
+
+
+async def test_a_schedule_that_only_a_worker_has_comes_and_goes_with_it(visit: Visit, stage: Stage) -> None:
+    tasks = stage.resources.tasks
+    page = await visit.open("/schedules")
+    card = page.locator("#count_stock")
+    await expect(page.locator("#update_price_history")).to_contain_text("ticked by")
+    await expect(card).to_have_count(0)
+
+    now = datetime.now(UTC)
+    ran = RunRecord(
+        run_id=uuid4(),
+        task=SLEEP_ELSEWHERE.name,
+        job_id=f"count-{uuid4().hex}",
+        worker_id="somebody",
+        attempt=1,
+        state=RunState.SUCCEEDED,
+        trigger=RunTrigger.SCHEDULE,
+        started_at=now,
+        finished_at=now,
+    )
+    async with stage.resources.sessions.begin() as session:
+        await record_runs(session, [ran])
+    night = stage.start_worker("night_worker", cleanup_schedule="30 4 * * *")
+    await expect(card).to_contain_text("At 04:30")
+    (worker,) = [each for each in await tasks.live_workers() if each.pid == night.pid]
+    await expect(card).to_contain_text(f"ticked by {worker.worker_id}")
+    await expect(card.locator(".mark")).to_have_attribute("href", f"/tasks/{ran.job_id}")
+    await expect(card.get_by_role("button", name="Run now")).to_be_disabled()
+    await card.get_by_role("button", name="Pause").click()
+    await confirm(page, "Pause")
+    await expect(card).to_contain_text("paused by bootstrap")
+    await card.get_by_role("button", name="Resume").click()
+    await expect(card).not_to_contain_text("paused by bootstrap")
+
+    night.send_signal(signal.SIGTERM)
+    assert night.wait(timeout=120) == 0
+    await expect(card).to_have_count(0)
 
 
 async def test_a_worker_that_is_drained_leaves_the_list(visit: Visit, stage: Stage) -> None:

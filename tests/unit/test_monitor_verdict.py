@@ -19,7 +19,7 @@ from flexiprice.jobs.dead_letters import DeadLetterCounts
 from flexiprice.jobs.fleet import LiveWorker, WorkerState
 from flexiprice.jobs.inspection import UndeclaredTask
 from flexiprice.jobs.queues import QueueState
-from flexiprice.jobs.schedules import ScheduleLine, ScheduleState
+from flexiprice.jobs.schedule_state import ScheduleLine, ScheduleState
 from flexiprice.services.run_trends import TrendBucket
 from flexiprice.services.task_failures import FailingTask
 from flexiprice.settings import Queue

@@ -2,19 +2,24 @@
 
 import json
 import signal
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from arq.connections import ArqRedis
 from arq.utils import to_unix_ms
 
+from flexiprice.errors import InvalidInput, NotFound
 from flexiprice.jobs import keys
 from flexiprice.jobs.client import TaskQueue
 from flexiprice.jobs.declarations import RECOMPUTE_ALL_DISCOUNTS, SCHEDULES
 from flexiprice.jobs.fleet import LiveWorker, PublishedSchedule, announce
 from flexiprice.jobs.fleet_snapshot import take_snapshot
-from flexiprice.jobs.schedules import list_schedules
-from flexiprice.settings import Settings
+from flexiprice.jobs.origin import JobOrigin
+from flexiprice.jobs.schedule_state import ScheduleLine
+from flexiprice.jobs.schedules import list_schedules, pause_schedule, resume_schedule, run_schedule
+from flexiprice.settings import Queue, Settings
 from tests.moved_clock import moved_clock
 from tests.workers.conftest import StartWorker, end_of, until, until_live
 from tests.workers.toy_tasks import SLEEP
@@ -160,6 +165,44 @@ async def test_workers_that_tick_a_schedule_differently_are_named(queue: TaskQue
     assert (await take_snapshot(queue)).schedule_disagreements == 1
 
 
+NIGHTLY = PublishedSchedule(
+    name="count_stock", crontab="30 4 * * *", time_zone="UTC", task="count", queue=Queue.ANALYTICS
+)
+
+
+async def test_a_schedule_that_only_workers_have_is_listed_with_them_paused_and_resumed(
+    queue: TaskQueue, redis: ArqRedis
+):
+    await announce(redis, a_worker("one", (NIGHTLY,)), joining=True)
+
+    (*ours, theirs) = await list_schedules(queue)
+    assert [state.name for state in ours] == [schedule.name for schedule in SCHEDULES]
+    assert (theirs.name, theirs.task, theirs.queue) == ("count_stock", "count", Queue.ANALYTICS)
+    assert theirs.lines == (ScheduleLine(crontab="30 4 * * *", time_zone="UTC", worker_ids=("one",)),)
+    assert "count_stock" in (await take_snapshot(queue)).schedule_lag
+
+    assert await pause_schedule(queue, "count_stock", by="ada")
+    (*_, theirs) = await list_schedules(queue)
+    assert theirs.paused_by == "ada"
+    assert await resume_schedule(queue, "count_stock")
+    # With which arguments it runs, only those workers know.
+    with pytest.raises(InvalidInput, match="workers have the schedule 'count_stock', but this program"):
+        await run_schedule(queue, "count_stock", origin=JobOrigin())
+    with pytest.raises(NotFound, match="update_price_history, count_stock"):
+        await pause_schedule(queue, "weekly", by="ada")
+
+
+async def test_a_schedule_is_left_out_where_its_workers_do_not_say_what_it_runs_or_tick_nothing(
+    queue: TaskQueue, redis: ArqRedis
+):
+    of_an_older_version = replace(NIGHTLY, name="count_waste", task=None, queue=None)
+    await announce(redis, a_worker("old", (of_an_older_version,)), joining=True)
+    a_day_ahead = replace(a_worker("two", (NIGHTLY,)), clock_drift_seconds=86_400.0)
+    await announce(redis, a_day_ahead, joining=True)
+
+    assert len(await list_schedules(queue)) == len(SCHEDULES)
+
+
 async def test_a_worker_publishes_the_schedules_that_it_ticks(start_worker: StartWorker, queue: TaskQueue):
     start_worker(
         "tests.workers.scheduling_worker", recompute_schedule=EVERY_MINUTE, timezone="America/New_York"
@@ -170,3 +213,7 @@ async def test_a_worker_publishes_the_schedules_that_it_ticks(start_worker: Star
 
     assert str(state.lines[0]) == "* * * * * America/New_York"
     assert state.is_published
+    (worker,) = await queue.live_workers()
+    assert [(each.name, each.task, each.queue) for each in worker.schedules] == [
+        (each.name, each.task.name, each.task.queue) for each in SCHEDULES
+    ]

@@ -55,7 +55,13 @@ class ScheduledTask(CronJob):
 
     def published(self) -> PublishedSchedule:
         """What the worker tells others of it."""
-        return PublishedSchedule(name=self.schedule.name, crontab=self.crontab, time_zone=self.time_zone)
+        return PublishedSchedule(
+            name=self.schedule.name,
+            crontab=self.crontab,
+            time_zone=self.time_zone,
+            task=self.schedule.task.name,
+            queue=self.schedule.task.queue,
+        )
 
     def latest_missed(self, after: datetime) -> datetime | None:
         """The latest tick after an instant that is past, and not too old to be run."""

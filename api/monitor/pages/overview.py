@@ -19,7 +19,7 @@ from api.monitor.series import OUTCOMES, ages, depths, run_times, throughput
 from api.monitor.shell import follow, page
 from api.monitor.verdict import Finding, late_or_failing, late_since, verdict
 from flexiprice.jobs.fleet import LiveWorker
-from flexiprice.jobs.schedules import ScheduleState
+from flexiprice.jobs.schedule_state import ScheduleState
 from flexiprice.services.runs import RecordedRun
 from flexiprice.settings import Queue
 

@@ -19,9 +19,11 @@ from api.monitor.shell import follow, page
 from api.monitor.verdict import late_since
 from flexiprice.domain.run import RunState
 from flexiprice.jobs.declarations import SCHEDULES
-from flexiprice.jobs.schedules import ScheduleState, pause_schedule, resume_schedule, run_schedule
+from flexiprice.jobs.schedule_state import ScheduleState
+from flexiprice.jobs.schedules import STARTED_BEFORE, pause_schedule, resume_schedule, run_schedule
 from flexiprice.services.run_pulse import ScheduleRun
 
+_OURS: Final = frozenset(schedule.name for schedule in SCHEDULES)
 _STRIP: Final = 50
 # In the strip, beside the colour.
 _SIGNS: Final = {RunState.FAILED: "×", RunState.LOST: "×", RunState.RUNNING: "…", RunState.RETRYING: "↻"}
@@ -31,12 +33,21 @@ _SIGNS: Final = {RunState.FAILED: "×", RunState.LOST: "×", RunState.RUNNING: "
 async def schedules() -> None:
     """Shows each schedule, and what came of its latest runs."""
     failure = Failure()
-    cards = {schedule.name: _ScheduleCard(schedule.name) for schedule in SCHEDULES}
+    place = ui.element("div")
+    with place:
+        cards = {schedule.name: _ScheduleCard(schedule.name) for schedule in SCHEDULES}
 
     def render(now: Snapshot) -> None:
         away = now.redis.away_since is not None
         failure.show("Redis does not answer: this is how the schedules stood last." if away else None)
-        for state in now.fleet.schedules if now.fleet else ():
+        states = now.fleet.schedules if now.fleet else ()
+        for name in cards.keys() - {state.name for state in states} - _OURS if states else ():
+            # The workers that had it are gone, and nobody knows when it would tick.
+            cards.pop(name).delete()
+        for state in states:
+            if state.name not in cards:
+                with place:
+                    cards[state.name] = _ScheduleCard(state.name)
             runs = now.history.schedule_runs.get(state.task, ()) if now.history else ()
             cards[state.name].show(now.at, state, runs)
 
@@ -56,6 +67,9 @@ class _ScheduleCard(ui.element):
                 self._badge = Badge("on time")
                 with ui.element("div").classes("actions"):
                     self._run = allow(small_button("Run now", name, self._ask_to_run))
+                    if name not in _OURS:
+                        self._run.disable()
+                        self._run.tooltip(f"Only workers have it: {STARTED_BEFORE}.")
                     self._pause = allow(small_button("Pause", name, self._ask_to_pause))
                     self._resume = allow(small_button("Resume", name, self._do_resume))
             with ui.element("div").classes("columns"):
@@ -86,8 +100,10 @@ class _ScheduleCard(ui.element):
             if element.visible != visible:
                 element.set_visibility(visible)
         self._words.text = CronSim(state.crontab, now).explain()
-        source = "" if state.is_published else " · by the monitor's settings: no worker ticks it"
-        self._crontab.text = f"{state.crontab} · {state.time_zone}{source}"
+        source = "by the monitor's settings: no worker ticks it"
+        if state.is_published:
+            source = f"ticked by {', '.join(worker for line in state.lines for worker in line.worker_ids)}"
+        self._crontab.text = f"{state.crontab} · {state.time_zone} · {source}"
         self._next.show(None if paused else state.next_tick_at)
         self._next_at.show(None if paused else state.next_tick_at)
         last = runs[-1] if runs else None

@@ -1,0 +1,31 @@
+"""A worker with a schedule of its own, of which the monitor's process knows nothing."""
+
+from datetime import UTC
+
+from flexiprice.jobs.declarations import Schedule
+from flexiprice.settings import load_settings
+from flexiprice.telemetry import configure_logging
+from tests.workers import toy_tasks
+from workers import tasks
+from workers.runtime.lifecycle import WorkerProcess
+from workers.runtime.task import tasks_in
+
+SETTINGS = load_settings(env_files=())
+COUNT_STOCK = Schedule(name="count_stock", task=toy_tasks.SLEEP_ELSEWHERE, setting="cleanup_schedule")
+PROCESS = WorkerProcess(SETTINGS, (*tasks_in(tasks), *tasks_in(toy_tasks)), schedules=(COUNT_STOCK,))
+
+
+async def start(ctx: dict[object, object]) -> None:
+    configure_logging(SETTINGS)
+    await PROCESS.start(ctx)
+
+
+class WorkerSettings:
+    functions = PROCESS.functions
+    cron_jobs = PROCESS.cron_jobs
+    redis_pool = PROCESS.redis
+    queue_name = "arq:queue:ticks"
+    poll_delay = 1.0
+    timezone = UTC
+    on_startup = start
+    on_shutdown = PROCESS.stop
