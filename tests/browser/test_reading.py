@@ -112,6 +112,10 @@ async def test_a_recompute_is_previewed_started_followed_and_seen(
     await expect(stock.get_by_role("row").nth(1)).to_contain_text(re.compile(r"Bakery\s*12"))
     await expect(page.locator(".price-figures")).to_contain_text("12 units expire today or tomorrow")
 
+    await recompute.get_by_role("link", name="Show the task").click()
+    await page.wait_for_url(f"**/tasks/{task_id}")
+    await expect(page.locator(".run-head")).to_contain_text("succeeded")
+
     page = await visit.open("/prices")
     product = page.locator("#product")
     await product.get_by_role("searchbox").fill(_SKU.lower())

@@ -130,6 +130,11 @@ async def test_many_tasks_are_called_off_and_tried_again_at_once(visit: Visit, s
     page = await visit.open("/tasks?status=failed")
     await row_of(page, failed.job_id).get_by_role("checkbox", name="Choose fail").click()
     await page.get_by_role("button", name="Retry:").click()
+    await confirm(page, "Cancel")
+    await expect(page.get_by_role("alertdialog")).to_have_count(0)
+    async with stage.resources.sessions() as session:
+        assert failed.job_id not in {each.target for each in await list_audit(session, action="retry_tasks")}
+    await page.get_by_role("button", name="Retry:").click()
     await confirm(page, "Retry")
     await expect(page.get_by_text("fail is enqueued again")).to_be_visible()
     async with stage.resources.sessions() as session:
