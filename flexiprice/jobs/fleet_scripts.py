@@ -42,11 +42,11 @@ if may_declare ~= '' and before and now - before <= lease / 2 then
   end
 end
 
-local function some_of(list)
+local function some_of(list, nobody)
   local ids = {}
   for _, id in ipairs(call('ZRANGE', list, 0, told_at_once - 1)) do
     -- As `worker_fence.session_name` has it: of others no database session can be ended.
-    if string.find(id, '^[%w%p ]+$') and #id <= 45 then
+    if id == nobody or (string.find(id, '^[%w%p ]+$') and #id <= 45) then
       ids[#ids + 1] = id
     else
       call('ZREM', list, id)
@@ -55,7 +55,8 @@ local function some_of(list)
   end
   return ids
 end
-return {1, call('GET', command), some_of(lost_workers), some_of(untold_workers),
+-- Runs of jobs that no worker ever had, such as those revoked while they waited, are noted under an empty id.
+return {1, call('GET', command), some_of(lost_workers), some_of(untold_workers, ''),
   string.format('%d.%06d', time[1], time[2])}
 """
 )
