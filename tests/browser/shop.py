@@ -47,6 +47,13 @@ PAGES = {
     "/broker": "flexiprice-worker",
     "/audit": "import file",
 }
+MANUAL = {
+    "/help": "All pages",
+    "/help/reference/settings": "FLEXIPRICE_DATABASE_URL",
+    "/help/reference/cli": "flexiprice import",
+    "/help/no-such-page": "The manual has no page",
+}
+"""Pages that are as long as their text."""
 _BRANCHES = ("north", "south", "station", "harbour", "airport")
 _DEAD_LETTERS = 60
 _CHANGES = 80

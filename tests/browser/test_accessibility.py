@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from tests.browser.browser import Visit, visiting
-from tests.browser.shop import PAGES, Shop
+from tests.browser.shop import MANUAL, PAGES, Shop
 from tests.contracts.tools import NODE_TOOLS, require
 
 _AXE = NODE_TOOLS / "axe-core" / "axe.min.js"
@@ -41,7 +41,7 @@ def window(request: pytest.FixtureRequest) -> dict[str, Any]:
 async def test_axe_finds_nothing_on_any_page(browser: Browser, shop: Shop, window: dict[str, Any]) -> None:
     faults: list[str] = []
     async with visiting(browser, shop.stage, **window) as visit:
-        for path, shown in PAGES.items():
+        for path, shown in (PAGES | MANUAL).items():
             await visit.open(path.format(failed=shop.failed, running=shop.running))
             await expect(visit.page.locator("#content")).to_contain_text(shown)
             faults += await _faults(visit)

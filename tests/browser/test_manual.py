@@ -1,10 +1,24 @@
-"""The manual in the monitor: opened where the address says, not shown to strangers."""
+"""The manual in the monitor: found in the navigation, linked among its pages, not shown to strangers."""
 
 import httpx
-from playwright.async_api import expect
+from playwright.async_api import Browser, expect
 
-from tests.browser.browser import Visit
+from flexiprice.docs.pages import all_pages
+from tests.browser.browser import Visit, visiting
 from tests.browser.stage import Stage
+
+
+async def test_help_lists_every_page_and_a_page_leads_to_others(visit: Visit) -> None:
+    page = await visit.open("/queues")
+    await page.get_by_role("navigation", name="Pages", exact=True).get_by_role("link", name="Help").click()
+    contents = page.get_by_role("navigation", name="Pages of the manual")
+    await expect(contents.get_by_role("link")).to_have_text([each.title for each in all_pages()])
+    await contents.get_by_role("link", name="Metrics", exact=True).click()
+    await expect(page).to_have_url(f"{visit.address}/help/reference/metrics")
+    await expect(page).to_have_title("Metrics · Help · FlexiPrice")
+    await page.get_by_role("link", name="FLEXIPRICE_METRICS_KEY", exact=True).click()
+    await expect(page).to_have_url(f"{visit.address}/help/reference/settings#servers-and-access")
+    await expect(page.get_by_role("cell", name="FLEXIPRICE_METRICS_KEY", exact=True)).to_be_visible()
 
 
 async def test_a_page_is_opened_at_the_heading_that_the_address_names(visit: Visit) -> None:
@@ -16,6 +30,13 @@ async def test_a_page_is_opened_at_the_heading_that_the_address_names(visit: Vis
 async def test_a_page_that_there_is_not_names_the_nearest(visit: Visit) -> None:
     page = await visit.open("/help/setings")
     await expect(page.get_by_role("alert")).to_contain_text("reference/settings")
+
+
+async def test_a_long_page_is_no_wider_than_a_phone(browser: Browser, stage: Stage) -> None:
+    async with visiting(browser, stage, viewport={"width": 390, "height": 844}) as visit:
+        await visit.open("/help/reference/cli")
+        await visit.until_drawn()
+        assert await visit.width() == 390
 
 
 async def test_the_manual_is_shown_only_to_who_has_logged_in(stage: Stage) -> None:

@@ -1,5 +1,6 @@
 """The manual, of the version that runs."""
 
+import json
 from itertools import groupby
 
 from nicegui import ui
@@ -26,8 +27,14 @@ async def contents() -> None:
 async def topic(topic: str) -> None:
     """Shows one page."""
     found = find_page(topic)
-    ui.page_title(f"{found.title} · Help · FlexiPrice")
+    _name_window(f"{found.title} · Help")
     _show(found)
+
+
+def _name_window(title: str) -> None:
+    ui.page_title(f"{title} · FlexiPrice")
+    # The frame, made before, has the window named with its sign as soon as the browser is in touch.
+    ui.run_javascript(f"document.title = document.title.replace('Help', {json.dumps(title)})")
 
 
 def _show(shown: Page) -> None:
@@ -36,7 +43,7 @@ def _show(shown: Page) -> None:
         with ui.element("section").classes("card manual"):
             # Markdown of our own package, in which HTML is text.
             ui.html(manual_html(shown, own_address), sanitize=False)
-        with ui.element("aside").classes("card manual-pages"):
+        with ui.element("section").classes("card manual-pages"):
             card_title("All pages")
             with ui.element("nav").props('aria-label="Pages of the manual"'):
                 for section, pages in groupby(all_pages(), key=lambda each: each.section):
