@@ -29,6 +29,8 @@ _TEST_VARIABLES = {servers.OTHER_POSTGRES, servers.OTHER_REDIS}
 # What the developer's shell holds must not decide how a test ends.
 for _name in [name for name in os.environ if name.startswith(PREFIX) and name not in _TEST_VARIABLES]:
     del os.environ[_name]
+# Nor the width of a terminal, which pytest-xdist sets.
+os.environ.pop("COLUMNS", None)
 
 # Nor what it has programs in the background ignore, which those that a test starts would ignore too.
 for _signal, _handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
