@@ -1,15 +1,17 @@
 """Who is behind a request, and what it changes: for the audit, and for the jobs that it enqueues."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Annotated, Final
+from dataclasses import replace
+from typing import Annotated, Final, Protocol
 
 import structlog
 from fastapi import Depends, Request
 
 from api.scopes import holder_in
-from flexiprice.domain.audit import AuditSource
+from flexiprice.domain.audit import NOBODY, AuditSource
 from flexiprice.domain.run import RunTrigger
+from flexiprice.errors import FlexiPriceError
 from flexiprice.jobs.masking import masked
 from flexiprice.jobs.origin import JobOrigin
 from flexiprice.resources import Resources
@@ -22,29 +24,49 @@ _CHANGES_NOTHING: Final = frozenset({"preview_discounts"})
 _LONGEST_TARGET: Final = 500
 
 
-def change_in(request: Request) -> Change | None:
+def change_in(request: Request, target: str = "") -> Change | None:
     """What a request changes, if it succeeds; None where it only reads."""
-    action = str(getattr(request.scope.get("route"), "name", "")) or request.method.lower()
-    nothing = request.method in _READING or action in _CHANGES_NOTHING
-    if nothing or getattr(request.state, "changes_nothing", False):
+    if not asks_for_change(request) or getattr(request.state, "changes_nothing", False):
         return None
-    details: dict[str, object] = masked(dict(request.query_params))
-    details |= getattr(request.state, "change_details", {})
+    change = asked_for(request, target)
+    return replace(change, details={**masked(dict(request.query_params)), **change.details})
+
+
+def asked_for(request: Request, target: str = "") -> Change:
+    """What a request asks for, by whom and from where, with what the endpoint has noted of it so far."""
+    details: dict[str, object] = dict(getattr(request.state, "change_details", {}))
+    target = target or str(details.get("target", "")) or target_of(request)
+    details.pop("target", None)
     request_id = structlog.contextvars.get_contextvars().get("request_id")
     if request_id:
         details["request_id"] = request_id
     return Change(
         actor=actor_of(request),
         source=AuditSource.API,
-        action=action[:100],
-        target="/".join(str(value) for value in request.path_params.values())[:_LONGEST_TARGET],
+        action=action_of(request),
+        target=target[:_LONGEST_TARGET],
         address=request.client.host[:200] if request.client else None,
         details=details,
     )
 
 
+def asks_for_change(request: Request) -> bool:
+    """Whether a request would change something."""
+    return request.method not in _READING and action_of(request) not in _CHANGES_NOTHING
+
+
+def action_of(request: Request) -> str:
+    """What a request asks for: the name of its operation."""
+    return (str(getattr(request.scope.get("route"), "name", "")) or request.method.lower())[:100]
+
+
+def target_of(request: Request) -> str:
+    """What the path of a request names."""
+    return "/".join(map(str, request.path_params.values()))[:_LONGEST_TARGET]
+
+
 def note(request: Request, **details: object) -> None:
-    """Adds to what is written down of the change that a request makes."""
+    """Adds to what is written down of the change that a request makes; `target` names what it changes."""
     request.state.change_details = {**getattr(request.state, "change_details", {}), **details}
 
 
@@ -56,7 +78,7 @@ def note_no_change(request: Request) -> None:
 def actor_of(request: Request) -> str:
     """Who asks: the name of the key."""
     holder = holder_in(request.scope)
-    return "nobody" if holder is None else holder.name
+    return NOBODY if holder is None else holder.name
 
 
 async def _origin(request: Request) -> JobOrigin:
@@ -64,19 +86,33 @@ async def _origin(request: Request) -> JobOrigin:
     return JobOrigin(trigger=RunTrigger.API, request_id=request_id, actor=actor_of(request))
 
 
-Audited = Callable[[], AbstractAsyncContextManager[dict[str, object]]]
+class Audited(Protocol):
+    """Opens the surroundings of a change that is not made in the database."""
+
+    def __call__(self, target: str = "") -> AbstractAsyncContextManager[dict[str, object]]:
+        """Writes the change down.
+
+        Args:
+            target: natural name of what is changed; by default what the path names.
+        """
+        ...
 
 
 async def _audited(request: Request) -> Audited:
     @asynccontextmanager
-    async def making() -> AsyncGenerator[dict[str, object], None]:
+    async def making(target: str = "") -> AsyncGenerator[dict[str, object], None]:
         resources: Resources = request.app.state.resources
-        change = change_in(request)
+        change = change_in(request, target)
         if change is None:
             yield {}
             return
         async with audited(resources.sessions, change) as details:
-            yield details
+            try:
+                yield details
+            except FlexiPriceError:
+                # For the entry that tells what came of it.
+                note(request, **{**details, "target": change.target})
+                raise
 
     return making
 

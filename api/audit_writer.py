@@ -7,7 +7,6 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from flexiprice.jobs.ending import cancelled
 from flexiprice.services.audit import Change
 from flexiprice.services.audited import record_made
 
@@ -23,6 +22,7 @@ class AuditWriter:
         self._sessions = sessions
         self._made: list[Change] = []
         self._told = asyncio.Event()
+        self._is_ending = False
 
     def tell(self, change: Change) -> None:
         """Has a change written down."""
@@ -30,12 +30,17 @@ class AuditWriter:
         self._told.set()
 
     async def main(self) -> None:
-        """Writes until it is cancelled."""
-        while True:
+        """Writes until it is told to end, and then what is left."""
+        while not self._is_ending:
             await self._told.wait()
             await asyncio.sleep(_GATHER_SECONDS)
             self._told.clear()
             await self.write()
+
+    def end(self) -> None:
+        """Has `main` end."""
+        self._is_ending = True
+        self._told.set()
 
     async def write(self) -> None:
         """Writes what it was told so far; where the database does not take it, the log does."""
@@ -53,5 +58,6 @@ async def writing_audit(sessions: async_sessionmaker[AsyncSession]) -> AsyncGene
     try:
         yield writer
     finally:
-        await cancelled(writing)
-        await writer.write()
+        # Never cancelled: in the middle of a statement that would lose what is being written.
+        writer.end()
+        await writing

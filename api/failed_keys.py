@@ -48,7 +48,7 @@ class FailedKeys:
             TooManyWrongKeys: it is one too many.
         """
         self._refuse_beyond(address, most=self._limit - 1)
-        name = _counted_as(address)
+        name = counted_as(address)
         # At once: another guess that comes while Redis is asked must find this one counted.
         self._keep(name, 1, time.monotonic() + _WINDOW_SECONDS)
         try:
@@ -72,7 +72,7 @@ class FailedKeys:
             self._counted.popitem(last=False)
 
     def _refuse_beyond(self, address: str, *, most: int) -> None:
-        count, until = self._counted.get(_counted_as(address), (0, 0.0))
+        count, until = self._counted.get(counted_as(address), (0, 0.0))
         left = until - time.monotonic()
         if count > most and left > 0:
             raise TooManyWrongKeys(int(left) + 1)
@@ -87,7 +87,8 @@ class FailedKeys:
         return int(count), max(1, int(seconds))
 
 
-def _counted_as(address: str) -> str:
+def counted_as(address: str) -> str:
+    """The address or network by which a client is counted."""
     try:
         parsed = ip_address(address)
     except ValueError:

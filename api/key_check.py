@@ -14,10 +14,17 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from api.failed_keys import FailedKeys
 from flexiprice.db.engine import database_errors
-from flexiprice.domain.access import Scope
+from flexiprice.domain.access import KeyFault, Scope
 from flexiprice.errors import DatabaseUnavailable
 from flexiprice.services.api_keys import BOOTSTRAP
-from flexiprice.services.key_ring import KeyHolder, KeyRing, looks_like_ours, note_key_use, read_key_ring
+from flexiprice.services.key_ring import (
+    KeyHolder,
+    KeyRing,
+    UselessKey,
+    looks_like_ours,
+    note_key_use,
+    read_key_ring,
+)
 from flexiprice.settings import Settings
 from flexiprice.telemetry import get_logger
 
@@ -90,6 +97,16 @@ class KeyCheck:
         if holder is None:
             await self._failed_keys.note(address)
         return holder
+
+    def explain(self, presented: str) -> KeyHolder | UselessKey:
+        """Whose key one is that was just looked at, or why it is nobody's.
+
+        It is for the audit, never for whoever presented the key.
+        """
+        # To look at a key of ours has read the ring; no other is in it.
+        if self._ring is None or not looks_like_ours(presented):
+            return self._of_environment(presented) or UselessKey(KeyFault.UNKNOWN)
+        return self._ring.explain(presented, now=self._now(self._ring))
 
     async def ring(self, *, newer_than: float | None = None) -> KeyRing:
         """The keys of the database, as they were some seconds ago at most.

@@ -10,12 +10,14 @@ from fastapi.middleware.cors import CORSMiddleware
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from api import openapi
+from api.audit_refusals import counting_refusals
 from api.audit_writer import writing_audit
 from api.docs_page import add_docs
 from api.failed_keys import FailedKeys
 from api.key_check import KeyCheck, bootstrap_key
 from api.lingering import LingeringClose
 from api.loop_lag import measuring_loop_lag
+from api.noted_refusals import NotedRefusals
 from api.paths import ADMIN, API
 from api.problems import install_problem_handlers
 from api.request_context import REQUEST_ID_HEADER, RequestContext
@@ -91,6 +93,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             async with (
                 measuring_loop_lag(app.state.metrics),
                 writing_audit(resources.sessions) as app.state.audit_writer,
+                counting_refusals(app.state.audit_writer) as app.state.refusals,
             ):
                 yield
 
@@ -139,6 +142,7 @@ def _surround(app: FastAPI, settings: Settings) -> None:
             ],
             expose_headers=[REQUEST_ID_HEADER, "Retry-After", "Location"],
         )
+    app.add_middleware(NotedRefusals, prefixes=(ADMIN, metrics.PATH))
     app.add_middleware(LingeringClose)
     app.add_middleware(RequestContext)
     app.add_middleware(MeasuredRequests)

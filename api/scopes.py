@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import Scope as AsgiScope
 
 from flexiprice.domain.access import Scope, allows
-from flexiprice.services.key_ring import KeyHolder
+from flexiprice.services.key_ring import KeyHolder, UselessKey
 
 _READING: Final = frozenset({"GET", "HEAD"})
 
@@ -67,6 +67,17 @@ def holder_in(scope: AsgiScope) -> KeyHolder | None:
 def set_holder(scope: AsgiScope, holder: KeyHolder) -> None:
     """Writes down in a request whose key it came with."""
     scope.setdefault("state", {})["key_holder"] = holder
+
+
+def useless_key_in(scope: AsgiScope) -> UselessKey | None:
+    """Why the key that a request came with opens nothing; None where one opened, or none was asked for."""
+    useless = scope.get("state", {}).get("useless_key")
+    return useless if isinstance(useless, UselessKey) else None
+
+
+def set_useless_key(scope: AsgiScope, useless: UselessKey) -> None:
+    """Writes down in a request why its key opens nothing."""
+    scope.setdefault("state", {})["useless_key"] = useless
 
 
 def require_scope(scope: AsgiScope, needed: Scope | None) -> None:

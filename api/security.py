@@ -15,10 +15,10 @@ from starlette.types import Scope as AsgiScope
 from api.key_check import KeyCheck
 from api.paths import route_path
 from api.problems import ProblemResponse, problem_of
-from api.scopes import set_holder
-from flexiprice.domain.access import Scope
+from api.scopes import set_holder, set_useless_key
+from flexiprice.domain.access import KeyFault, Scope
 from flexiprice.errors import FlexiPriceError
-from flexiprice.services.key_ring import KeyHolder
+from flexiprice.services.key_ring import KeyHolder, UselessKey
 
 # What proxies add. It never lets anybody in; it only shows that the peer is not the client.
 _FORWARDING: Final = ("forwarded", "via", "x-real-ip", "x-client-ip", "true-client-ip", "cf-connecting-ip")
@@ -69,29 +69,33 @@ class KeyGuard:
         return any(path == prefix or path.startswith(f"{prefix}/") for prefix in self._prefixes)
 
     async def _refusal(self, scope: AsgiScope) -> ProblemResponse | None:
-        presented = _keys_in(Headers(scope=scope))
-        if len(presented) > 1:
+        keys = _keys_in(Headers(scope=scope))
+        if len(keys) > 1:
             return ProblemResponse(400, "bad_request", _ONE_KEY)
-        if not presented:
+        if not keys:
             if self._open_loopback and is_from_this_machine(scope):
                 set_holder(scope, LOOPBACK)
                 return None
-            return _unauthorized()
+            return _unauthorized(scope, UselessKey(KeyFault.MISSING))
         key_check: KeyCheck = scope["app"].state.key_check
+        presented = keys.pop()
         try:
-            holder = await key_check.holder_of(presented.pop(), address=address_of(scope))
+            holder = await key_check.holder_of(presented, address=address_of(scope))
         except (FlexiPriceError, DBAPIError) as error:
             problem = problem_of(error)
             if problem is None:
                 raise
             return problem
         if holder is None:
-            return _unauthorized()
+            return _unauthorized(scope, key_check.explain(presented))
         set_holder(scope, holder)
         return None
 
 
-def _unauthorized() -> ProblemResponse:
+def _unauthorized(scope: AsgiScope, why: UselessKey | KeyHolder) -> ProblemResponse:
+    # The client is told the same whatever it is, so that nobody learns of keys by trying.
+    if isinstance(why, UselessKey):
+        set_useless_key(scope, why)
     return ProblemResponse(401, "unauthorized", _KEY_REQUIRED, headers={"WWW-Authenticate": "Bearer"})
 
 

@@ -15,7 +15,7 @@ from api.monitor.viewer import ON_THIS_MACHINE, Viewer
 from api.security import is_from_this_machine
 from flexiprice.db.engine import database_errors
 from flexiprice.domain.access import Scope, allows
-from flexiprice.services.key_ring import KeyHolder, read_key_ring
+from flexiprice.services.key_ring import KeyHolder, UselessKey, read_key_ring
 from flexiprice.services.monitor_sessions import (
     LONGEST,
     StoredSession,
@@ -92,6 +92,10 @@ class Access:
         if holder is None or not allows(holder.scopes, Scope.READ):
             return None
         return await self._open(holder)
+
+    def explain(self, presented: str) -> KeyHolder | UselessKey:
+        """Whose key one is that was just refused, or why it is nobody's; for the audit alone."""
+        return self._key_check.explain(presented.strip())
 
     async def sign_in(self, token: str) -> tuple[Viewer, str] | None:
         """Opens a session with an address that signs in once; None where it does so no longer.

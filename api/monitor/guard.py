@@ -12,6 +12,9 @@ from api.monitor.monitor import Monitor
 from api.monitor.viewer import Viewer
 from api.paths import route_path
 from api.scopes import set_holder
+from api.security import address_of
+from flexiprice.domain.audit import NOBODY, AuditOutcome, AuditSource
+from flexiprice.services.audit import Change
 from flexiprice.services.key_ring import KeyHolder
 from flexiprice.telemetry import get_logger
 
@@ -98,6 +101,7 @@ class Guard:
             scope["type"] == "websocket" or scope["method"] not in _READS
         ):
             _log.warning("refused_foreign_page", path=path)
+            monitor.refusals.note(_refused(scope, path), "a page of another site asked for it")
             return PlainTextResponse(_FOREIGN, status_code=403)
         viewer = await monitor.access.viewer_of(scope)
         scope["state"]["viewer"] = viewer
@@ -111,7 +115,19 @@ class Guard:
             wanted = f"{path}?{query}" if query else path
             suffix = "" if wanted == "/" else f"?next={quote(wanted, safe='')}"
             return RedirectResponse(f"{scope.get('root_path', '')}{LOGIN}{suffix}", status_code=303)
+        monitor.refusals.note(_refused(scope, path), "not signed in, or no longer")
         return PlainTextResponse("Log in first.", status_code=401)
+
+
+def _refused(scope: Scope, path: str) -> Change:
+    return Change(
+        actor=NOBODY,
+        source=AuditSource.MONITOR,
+        action="use_monitor",
+        target=f"{scope.get('method', 'socket')} {path}",
+        address=address_of(scope) or None,
+        outcome=AuditOutcome.REFUSED,
+    )
 
 
 def _is_foreign(headers: Headers) -> bool:

@@ -1,5 +1,6 @@
 """Signing in, by a page or an address. The page is plain HTML, so that password managers know it."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -13,7 +14,10 @@ from api.monitor.monitor import Monitor
 from api.monitor.viewer import Viewer
 from api.paths import address
 from api.security import address_of
+from flexiprice.domain.audit import NOBODY, AuditOutcome, AuditSource
 from flexiprice.errors import DatabaseUnavailable, TooManyWrongKeys
+from flexiprice.services.audit import Change
+from flexiprice.services.key_ring import KeyHolder
 from flexiprice.telemetry import get_logger
 
 router = APIRouter(include_in_schema=False)
@@ -51,6 +55,7 @@ async def log_in(
     try:
         opened = await monitor.access.log_in(key, address=client)
     except TooManyWrongKeys as refused:
+        _note_refusal(request, "too many wrong keys from this address")
         wait = str(refused.seconds)
         error = f"Too many wrong keys from your address. Try again in {wait} s."
         return _page(request, next, error=error, status=429, headers={"Retry-After": wait})
@@ -58,6 +63,7 @@ async def log_in(
         return _page(request, next, error=_DATABASE_AWAY, status=503)
     if opened is None:
         _log.warning("login_refused", address=client)
+        _note_refused_key(request, key)
         error = "That is not a key of this installation that may look (scope read)."
         return _page(request, next, error=error, status=401)
     return _let_in(request, *opened, next)
@@ -71,10 +77,36 @@ async def _sign_in(request: Request, token: str, next_path: str) -> Response:
         return _page(request, next_path, error=_DATABASE_AWAY, status=503)
     if opened is None:
         _log.warning("login_refused", address=address_of(request.scope), by="address")
+        _note_refusal(request, "the address for signing in was used, or has ended")
         error = "This address has signed somebody in, or has ended: `flexiprice keys sign-in` makes another."
         return _page(request, next_path, error=error, status=401)
     # To an address without the token, so that none stays in the browser's history.
     return _let_in(request, *opened, next_path)
+
+
+def _note_refused_key(request: Request, key: str) -> None:
+    monitor: Monitor = request.state.monitor
+    known = monitor.access.explain(key)
+    if isinstance(known, KeyHolder):
+        _note_refusal(request, "the key has not the scope read", actor=known.name)
+    else:
+        _note_refusal(request, str(known), details=known.details)
+
+
+def _note_refusal(
+    request: Request, reason: str, *, actor: str = NOBODY, details: Mapping[str, object] | None = None
+) -> None:
+    monitor: Monitor = request.state.monitor
+    change = Change(
+        actor=actor,
+        source=AuditSource.MONITOR,
+        action="sign_in",
+        target="monitor",
+        address=address_of(request.scope) or None,
+        outcome=AuditOutcome.REFUSED,
+        details=details or {},
+    )
+    monitor.refusals.note(change, reason)
 
 
 def _let_in(request: Request, viewer: Viewer, session_id: str, next_path: str) -> Response:

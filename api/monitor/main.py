@@ -14,6 +14,8 @@ from nicegui import app as nicegui_app
 from nicegui import ui
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from api.audit_refusals import counting_refusals
+from api.audit_writer import writing_audit
 from api.failed_keys import FailedKeys
 from api.key_check import KeyCheck
 from api.lingering import LingeringClose
@@ -75,8 +77,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             live = Live(resources)
             background = [asyncio.create_task(live.run()), asyncio.create_task(access.sessions.watch())]
             try:
-                # Reaches every request as `request.state.monitor`, those of the mounted NiceGUI too.
-                yield {"monitor": Monitor(resources, live, access)}
+                async with (
+                    writing_audit(resources.sessions) as writer,
+                    counting_refusals(writer) as refusals,
+                ):
+                    # Reaches every request as `request.state.monitor`, those of the mounted NiceGUI too.
+                    yield {"monitor": Monitor(resources, live, access, refusals)}
             finally:
                 for task in background:
                     await cancelled(task)

@@ -5,6 +5,7 @@ from typing import cast
 
 from nicegui import ui
 
+from api.audit_refusals import Refusals
 from api.monitor.access import Access
 from api.monitor.live import Live
 from api.monitor.viewer import Viewer
@@ -22,11 +23,13 @@ class Monitor:
         resources: the ways to PostgreSQL and Redis.
         live: what is read of them all the time, once for all who look.
         access: who is let in.
+        refusals: counts who is refused, for the audit.
     """
 
     resources: Resources
     live: Live
     access: Access
+    refusals: Refusals
 
 
 def current_monitor() -> Monitor:

@@ -15,6 +15,7 @@ from api.routes import ApiRoute
 from api.schemas.imports import BatchesImported, ImportReportShown
 from api.schemas.problem import FieldError
 from api.upload import Layout, spooled
+from flexiprice.plurals import counted
 from flexiprice.services.imports.importer import FileLayout, Imported, import_catalogue
 from flexiprice.services.imports.report import ImportReport
 
@@ -87,7 +88,7 @@ async def put_batches(
         report = imported.report
         written = not dry_run and not (atomic and report.bad) and bool(report.written)
         if written:
-            note(request, **report.written)
+            note(request, target=_target(report), read=report.read, bad=report.bad, **report.written)
         else:
             note_no_change(request)
     if atomic and report.bad:
@@ -100,6 +101,13 @@ async def put_batches(
     elif written:
         repricing = await reprice.reprice(imported.changed_batches)
     return BatchesImported(report=ImportReportShown.of(report), dry_run=dry_run, repricing=repricing)
+
+
+def _target(report: ImportReport) -> str:
+    batches = report.batches_new + report.batches_updated
+    if not batches:
+        return counted(report.products_updated, "product")
+    return f"{batches:,} {'batch' if batches == 1 else 'batches'}"
 
 
 async def _import(

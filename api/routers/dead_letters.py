@@ -34,7 +34,7 @@ async def retry_dead_letters(
 
     Of all, up to a thousand are enqueued at once, and none that cannot be retried.
     """
-    async with audit() as details:
+    async with audit(", ".join(body.wanted or ["all"])) as details:
         answers = await retry_letters(resources.tasks, body.wanted, origin=origin)
         details["new_task_ids"] = {answer.job_id: answer.new_job_id for answer in answers}
     return [RetriedTask.of(answer) for answer in answers]
@@ -43,7 +43,7 @@ async def retry_dead_letters(
 @router.post("/dismiss", responses=problems(401, 503))
 async def dismiss_dead_letters(resources: OpenResources, audit: Audit, body: DeadLetterIds) -> Dismissed:
     """Takes tasks off the list for good; the run history keeps them."""
-    async with audit() as details:
+    async with audit(", ".join(body.wanted or ["all"])) as details:
         dismissed = await dismiss(resources.tasks, body.wanted)
         details["dismissed"] = dismissed
     return Dismissed(dismissed=dismissed)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request, Response
 
-from api.audit import Origin, change_in
+from api.audit import Origin, change_in, note
 from api.audit_writer import AuditWriter
 from api.deps import BulkTransaction, OpenResources, TaskPath
 from api.openapi import problems
@@ -71,6 +71,7 @@ async def trigger_recompute(
     threshold = days_threshold or resources.settings.days_threshold
     if not async_task:
         async with transaction() as session:
+            note(request, target=RECOMPUTE_ALL_DISCOUNTS.name)
             now = await database_now(session)
             summary = await recompute_all_discounts(session, now=now, days_threshold=threshold)
         finished = FinishedRecompute(status=RunStatus.SUCCEEDED, result=RecomputeResult.of(summary))
@@ -82,7 +83,7 @@ async def trigger_recompute(
         origin=origin,
     )
     status = RunStatus.QUEUED
-    change = change_in(request)
+    change = change_in(request, RECOMPUTE_ALL_DISCOUNTS.name)
     if job.created and change is not None:
         # Whoever triggers does not wait for the database, nor need it to be there.
         writer: AuditWriter = request.app.state.audit_writer

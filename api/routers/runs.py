@@ -13,6 +13,7 @@ from api.paging import BY_INSTANT, Cursor, Instant, Limit, Page, Places
 from api.routes import ApiRoute
 from api.schemas.runs import ChangeShown, RunDetailsShown, RunShown, TaskFigures
 from flexiprice.db.database_clock import database_now
+from flexiprice.domain.audit import AuditOutcome
 from flexiprice.domain.run import RunState
 from flexiprice.services import runs
 from flexiprice.services.audit import list_audit
@@ -94,7 +95,9 @@ async def list_audit_entries(
     transaction: Transaction,
     actor: Annotated[_Text, Query(description="Only by this one.")] = None,
     action: Annotated[_Text, Query(description="Only of this kind.")] = None,
-    target: Annotated[_Text, Query(description="Only to this.")] = None,
+    target: Annotated[_Text, Query(description="Only to what has this in its name, in any case.")] = None,
+    outcome: Annotated[AuditOutcome | None, Query(description="Only with this outcome.")] = None,
+    address: Annotated[_Text, Query(description="Only from this address or machine.")] = None,
     since: Annotated[Instant | None, Query(description="Only then or later.")] = None,
     until: Annotated[Instant | None, Query(description="Only before.")] = None,
     cursor: Cursor = None,
@@ -107,6 +110,8 @@ async def list_audit_entries(
             actor=actor,
             action=action,
             target=target,
+            outcome=outcome,
+            address=address,
             since=since,
             until=until,
             after=BY_INSTANT.read(cursor),

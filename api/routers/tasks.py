@@ -95,7 +95,7 @@ async def run_task(
 ) -> StartedTask:
     """Enqueues a task by its name."""
     task = await get_declared_task(resources.tasks, body.task)
-    async with audit() as details:
+    async with audit(task.name) as details:
         job = await resources.tasks.enqueue(
             task,
             arguments=body.arguments,
@@ -116,7 +116,7 @@ async def revoke_tasks(resources: OpenResources, audit: Audit, body: TaskIds) ->
 
     It waits some seconds for those that run to stop.
     """
-    async with audit() as details:
+    async with audit(", ".join(body.task_ids)) as details:
         answers = await revoke_jobs(resources.tasks, body.task_ids)
         details["outcomes"] = {answer.job_id: answer.outcome.value for answer in answers}
     return [RevokedTask.of(answer) for answer in answers]
@@ -127,7 +127,7 @@ async def retry_tasks(
     resources: OpenResources, audit: Audit, origin: Origin, body: TaskIds
 ) -> list[RetriedTask]:
     """Enqueues anew, with the same arguments, tasks that have ended; each new one names its parent."""
-    async with audit() as details:
+    async with audit(", ".join(body.task_ids)) as details:
         answers = await retry_jobs(resources.tasks, body.task_ids, origin=origin)
         details["new_task_ids"] = {answer.job_id: answer.new_job_id for answer in answers}
     return [RetriedTask.of(answer) for answer in answers]
@@ -140,8 +140,9 @@ async def purge_tasks(
     queue: Annotated[Queue | None, Query(description="Only this queue.")] = None,
 ) -> Purged:
     """Calls off every task that waits, deferred ones included; those that run go on."""
-    async with audit() as details:
-        purged = await purge(resources.tasks, tuple(Queue) if queue is None else (queue,))
+    queues = tuple(Queue) if queue is None else (queue,)
+    async with audit(", ".join(queues)) as details:
+        purged = await purge(resources.tasks, queues)
         details["purged"] = {name.value: count for name, count in purged.items()}
     return Purged(purged=sum(purged.values()), by_queue=purged)
 

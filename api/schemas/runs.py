@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, JsonValue
 
 from api.schemas.tasks import TaskError
 from api.schemas.values import Shown
-from flexiprice.domain.audit import AuditSource
+from flexiprice.domain.audit import AuditOutcome, AuditSource
 from flexiprice.domain.run import RunState, RunTrigger
 from flexiprice.services.audit import RecordedChange
 from flexiprice.services.run_statistics import Percentiles, TaskStatistics
@@ -147,6 +147,15 @@ class TaskFigures(Shown):
         )
 
 
+class ChangedField(Shown):
+    """The value of a field before and after a change."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"old": "5.00", "new": "4.00"}]})
+
+    old: str | int | float | bool | None = Field(description="Null where there was none. Amounts are text.")
+    new: str | int | float | bool | None = Field(description="Null where there is none. Amounts are text.")
+
+
 class ChangeShown(Shown):
     """Something that was changed, and by whom."""
 
@@ -161,20 +170,28 @@ class ChangeShown(Shown):
                     "action": "pause_queue",
                     "target": "discounts",
                     "address": "10.0.0.7",
+                    "outcome": "done",
+                    "changes": {"paused": {"old": False, "new": True}},
                     "details": {},
+                    "sentence": "pause queue discounts: paused no → yes",
                 }
             ]
         }
     )
 
-    entry_id: int
-    at: datetime
-    actor: str
-    source: AuditSource
-    action: str
-    target: str
-    address: str | None
-    details: dict[str, Any]
+    entry_id: int = Field(description="Orders the entries of one instant.")
+    at: datetime = Field(description="When, by PostgreSQL's clock.")
+    actor: str = Field(description="Name of the key, or the user of the machine who typed the command.")
+    source: AuditSource = Field(description="The way in.")
+    action: str = Field(description="What was asked for, as the operation is called.")
+    target: str = Field(description="Natural name: a SKU, a store's code, a policy's version, a queue.")
+    address: str | None = Field(description="The client's address; of a command, the machine's name.")
+    outcome: AuditOutcome = Field(
+        description="`refused` was not made, and `details.reason` says why; of `failed` it is not known."
+    )
+    changes: dict[str, ChangedField] = Field(description="Each field that changed.")
+    details: dict[str, Any] = Field(description="What else there is to know; secrets are hidden.")
+    sentence: str = Field(description="What the entry tells, for people to read.")
 
     @classmethod
     def of_change(cls, change: RecordedChange) -> Self:

@@ -1,20 +1,27 @@
 """Who types a command: what a change leaves in the audit, and what a job says of its origin."""
 
-import getpass
+import os
+import pwd
 import socket
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, Final, TypeVar
 
-from flexiprice.cli.connections import with_resources
+from flexiprice.cli.connections import with_database, with_resources
+from flexiprice.cli.terminal import printable
 from flexiprice.domain.audit import AuditSource
 from flexiprice.domain.run import RunTrigger
+from flexiprice.errors import DatabaseBusy, DatabaseUnavailable, FlexiPriceError, InvalidSettings
 from flexiprice.jobs.origin import JobOrigin
+from flexiprice.jobs.redis import redis_errors
 from flexiprice.resources import Resources
 from flexiprice.services.audit import Change
-from flexiprice.services.audited import audited
+from flexiprice.services.audited import audited, record_unmade
 from flexiprice.settings import Settings
 
 T = TypeVar("T")
+_LONGEST_ACCOUNT: Final = 200
 
 
 def cli_origin() -> JobOrigin:
@@ -23,12 +30,29 @@ def cli_origin() -> JobOrigin:
 
 
 def operator() -> str:
-    """The user of this machine who types the command."""
+    """Account of the operating system that types the command, whatever `LOGNAME` and `USER` say."""
+    uid = os.getuid()
     try:
-        return getpass.getuser()[:200]
-    except (OSError, KeyError):
+        return pwd.getpwuid(uid).pw_name[:_LONGEST_ACCOUNT]
+    except KeyError:
         # A container may run under a number that has no name.
-        return "unknown user"
+        return f"uid {uid}"
+
+
+@contextmanager
+def refusals_written_down(settings: Settings, action: str, target: str = "") -> Generator[None]:
+    """Writes down, in a transaction of its own, that a change was refused or failed, and why.
+
+    `change` does so by itself. What PostgreSQL has not answered to is not written: there is nowhere to.
+    """
+    try:
+        yield
+    except FlexiPriceError as error:
+        if isinstance(error, InvalidSettings | DatabaseUnavailable) and not isinstance(error, DatabaseBusy):
+            raise
+        record = partial(record_unmade, change=cli_change(action, target), error=error)
+        with_database(settings, lambda database: record(database.sessions))
+        raise
 
 
 def cli_change(action: str, target: str = "", details: Mapping[str, object] | None = None) -> Change:
@@ -39,8 +63,14 @@ def cli_change(action: str, target: str = "", details: Mapping[str, object] | No
         action=action,
         target=target[:500],
         address=socket.gethostname()[:200],
-        details=details or {},
+        details={**_behind_sudo(), **(details or {})},
     )
+
+
+def _behind_sudo() -> dict[str, str]:
+    # Anybody can set this variable, so it stands beside the account and never in its place.
+    name = printable(os.environ.get("SUDO_USER", ""))[:_LONGEST_ACCOUNT]
+    return {"sudo_user": name} if name else {}
 
 
 def change(
@@ -66,7 +96,8 @@ def change(
 
     async def use(resources: Resources) -> T:
         async with audited(resources.sessions, cli_change(action, target)) as details:
-            made = await make(resources)
+            with redis_errors():
+                made = await make(resources)
             if told is not None:
                 details.update(told(made))
         return made

@@ -3,14 +3,15 @@
 import os
 import stat
 from collections.abc import Generator, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from flexiprice.cli.audit import cli_change
+from flexiprice.cli.audit import cli_change, refusals_written_down
 from flexiprice.cli.connections import command_settings, with_database
 from flexiprice.cli.console import JsonOption, print_json, remarks
 from flexiprice.cli.import_files import bad_rows_file, refuse_same_file, warnings_file
@@ -18,8 +19,10 @@ from flexiprice.cli.import_report import show_import
 from flexiprice.cli.jobs import reprice, repricing
 from flexiprice.db.tables import MAIN_STORE
 from flexiprice.db.work import Work
+from flexiprice.domain.audit import AuditOutcome
+from flexiprice.plurals import counted
 from flexiprice.resources import Database
-from flexiprice.services.audit import record_audit
+from flexiprice.services.audit import Change, record_audit
 from flexiprice.services.imports.cells import printable
 from flexiprice.services.imports.columns import parse_column_map
 from flexiprice.services.imports.dates import DEFAULT_DATE_FORMATS, Timestamps
@@ -125,6 +128,7 @@ def import_file(
     )
 
     refuse_same_file(file, errors, warnings)
+    name = printable(getattr(file, "name", ""))
 
     async def use(database: Database) -> ImportReport:
         async with database.sessions() as session, session.begin() as transaction:
@@ -138,12 +142,13 @@ def import_file(
                 ).report
             if dry_run:
                 await transaction.rollback()
-            elif report.written:
-                name = printable(getattr(file, "name", ""))
-                await record_audit(session, [cli_change("import_file", name, report.written)])
+            elif (entry := _entry(name, report)) is not None:
+                await record_audit(session, [entry])
             return report
 
-    report = with_database(settings, use, work=Work.RECOMPUTE)
+    # A dry run changes nothing, whatever comes of it.
+    with nullcontext() if dry_run else refusals_written_down(settings, "import_file", name):
+        report = with_database(settings, use, work=Work.RECOMPUTE)
     needed = bool(report.written) and not dry_run
     job = reprice(settings) if needed else None
     if as_json:
@@ -152,6 +157,15 @@ def import_file(
         show_import(report, dry_run=dry_run, errors=errors, warnings=warnings, job=job)
     if report.bad:
         raise typer.Exit(SOME_ROWS_BAD if report.imported else 1)
+
+
+def _entry(name: str, report: ImportReport) -> Change | None:
+    if report.written:
+        return cli_change("import_file", name, {**report.written, "bad_rows": report.bad})
+    if report.bad and not report.imported:
+        reason = f"none of {counted(report.read, 'row')} is sound"
+        return replace(cli_change("import_file", name, {"reason": reason}), outcome=AuditOutcome.REFUSED)
+    return None
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from flexiprice.cli.audit import cli_change
+from flexiprice.cli.audit import cli_change, refusals_written_down
 from flexiprice.cli.connections import command_settings, in_transaction
 from flexiprice.cli.console import JsonOption, instant, new_table, output, plain, print_json, remarks
 from flexiprice.cli.durations import duration
@@ -60,11 +60,13 @@ def create(
         issued = await create_api_key(
             session, name=name, scopes=scope, now=now, expires_at=_after(now, expires_in)
         )
-        details = {"scopes": list(issued.record.scopes), "expires_at": _text(issued.record.expires_at)}
-        await record_audit(session, [cli_change("create_api_key", name, details)])
+        await record_audit(session, [cli_change("create_api_key", name)])
         return issued
 
-    _show_issued(in_transaction(command_settings(), use), as_json=as_json)
+    settings = command_settings()
+    with refusals_written_down(settings, "create_api_key", name):
+        issued = in_transaction(settings, use)
+    _show_issued(issued, as_json=as_json)
 
 
 @app.command("list")
@@ -119,14 +121,13 @@ def rotate(
         issued = await rotate_api_key(
             session, name, now=now, overlap=overlap, expires_at=_after(now, expires_in)
         )
-        details = {
-            "old_secret_until": _text(issued.record.previous_until),
-            "expires_at": _text(issued.record.expires_at),
-        }
-        await record_audit(session, [cli_change("rotate_api_key", name, details)])
+        await record_audit(session, [cli_change("rotate_api_key", name)])
         return issued
 
-    _show_issued(in_transaction(command_settings(), use), as_json=as_json)
+    settings = command_settings()
+    with refusals_written_down(settings, "rotate_api_key", name):
+        issued = in_transaction(settings, use)
+    _show_issued(issued, as_json=as_json)
 
 
 @app.command()
@@ -138,7 +139,9 @@ def revoke(*, name: NameArgument, as_json: JsonOption = False) -> None:
         await record_audit(session, [cli_change("revoke_api_key", name)])
         return revoked
 
-    revoked = in_transaction(command_settings(), use)
+    settings = command_settings()
+    with refusals_written_down(settings, "revoke_api_key", name):
+        revoked = in_transaction(settings, use)
     if as_json:
         print_json(revoked)
     else:
@@ -180,7 +183,3 @@ def _state(key: RecordedKey, now: datetime) -> str:
 
 def _after(now: datetime, length: timedelta | None) -> datetime | None:
     return None if length is None else now + length
-
-
-def _text(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat()

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from flexiprice.cli.audit import cli_change
+from flexiprice.cli.audit import cli_change, refusals_written_down
 from flexiprice.cli.connections import command_settings, in_transaction
 from flexiprice.cli.console import JsonOption, instant, new_table, output, plain, print_json
 from flexiprice.cli.jobs import reprice, repricing
@@ -20,6 +20,7 @@ from flexiprice.domain.policy_lint import Severity
 from flexiprice.policies.default import default_policy_text
 from flexiprice.services import policies
 from flexiprice.services.audit import record_audit
+from flexiprice.services.imports.cells import printable
 from flexiprice.services.policies import PolicyVersion
 from flexiprice.services.preview import RecomputePreview, preview_recompute
 from flexiprice.settings import Settings
@@ -145,7 +146,6 @@ def create(
     as_json: JsonOption = False,
 ) -> None:
     """Store a policy in a file as the next version, if the linter finds no error."""
-    policy = read_sound_policy(file)
     settings = command_settings()
 
     async def use(session: AsyncSession) -> PolicyVersion:
@@ -153,7 +153,10 @@ def create(
         await record_audit(session, [cli_change("create_policy", str(created.version))])
         return await _activate(session, created.version) if activate else created
 
-    _show_change(settings, in_transaction(settings, use), as_json=as_json)
+    with refusals_written_down(settings, "create_policy", printable(getattr(file, "name", ""))):
+        policy = read_sound_policy(file)
+        version = in_transaction(settings, use)
+    _show_change(settings, version, as_json=as_json)
 
 
 @app.command("activate")
@@ -164,7 +167,9 @@ def activate_version(*, version: VersionArgument, as_json: JsonOption = False) -
     async def use(session: AsyncSession) -> PolicyVersion:
         return await _activate(session, version)
 
-    _show_change(settings, in_transaction(settings, use), as_json=as_json)
+    with refusals_written_down(settings, "activate_policy", str(version)):
+        activated = in_transaction(settings, use)
+    _show_change(settings, activated, as_json=as_json)
 
 
 @app.command()
@@ -177,7 +182,9 @@ def rollback(*, as_json: JsonOption = False) -> None:
         await record_audit(session, [cli_change("roll_back_policy", str(active.version))])
         return active
 
-    _show_change(settings, in_transaction(settings, use), as_json=as_json)
+    with refusals_written_down(settings, "roll_back_policy"):
+        active = in_transaction(settings, use)
+    _show_change(settings, active, as_json=as_json)
 
 
 async def _activate(session: AsyncSession, version: int) -> PolicyVersion:

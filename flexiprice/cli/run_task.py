@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from flexiprice.cli.audit import refusals_written_down
 from flexiprice.cli.connections import command_settings
 from flexiprice.cli.console import JsonOption
 from flexiprice.cli.durations import duration
@@ -42,9 +43,12 @@ def run(
 
     With `--wait` the exit code is 1 where it did not succeed.
     """
+    settings = command_settings()
+    with refusals_written_down(settings, "run_task", task):
+        declared = get_task(task)
     run_job(
-        command_settings(),
-        get_task(task),
+        settings,
+        declared,
         dict(_argument(typed) for typed in arguments or ()),
         defer_by=defer_by,
         expires=expires,

@@ -1,5 +1,7 @@
 """Loads the sample catalogue, dated from today."""
 
+from dataclasses import asdict
+
 from flexiprice.cli.audit import cli_change
 from flexiprice.db.database_clock import database_now
 from flexiprice.db.work import Work
@@ -17,5 +19,5 @@ async def load_sample(settings: Settings) -> SampleSummary:
     ):
         today = (await database_now(session)).date()
         loaded = await load_sample_catalogue(session, today=today)
-        await record_audit(session, [cli_change("load_sample")])
+        await record_audit(session, [cli_change("load_sample", "sample catalogue", asdict(loaded))])
         return loaded

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from flexiprice.cli.audit import change, cli_origin, operator
+from flexiprice.cli.audit import change, cli_origin, operator, refusals_written_down
 from flexiprice.cli.connections import command_settings, with_jobs
 from flexiprice.cli.console import JsonOption, instant, new_table, output, plain, print_json, remarks
 from flexiprice.cli.json_words import record_in_api_words
@@ -16,6 +16,7 @@ from flexiprice.jobs.schedules import (
     run_schedule,
 )
 from flexiprice.jobs.status import RunStatus
+from flexiprice.settings import Settings
 
 app = typer.Typer(name="schedule", help="List, pause, resume and run the schedules.", no_args_is_help=True)
 ScheduleName = Annotated[str, typer.Argument(help="Name of the schedule.", metavar="NAME")]
@@ -51,9 +52,8 @@ def list_all(*, as_json: JsonOption = False) -> None:
 @app.command()
 def pause(*, name: ScheduleName, as_json: JsonOption = False) -> None:
     """Let the ticks of a schedule pass without a run, on all workers, until it is resumed."""
-    get_schedule(name)
     changed = change(
-        command_settings(),
+        _settings_for("pause_schedule", name),
         "pause_schedule",
         name,
         lambda resources: pause_schedule(resources.tasks, name, by=operator()),
@@ -65,9 +65,8 @@ def pause(*, name: ScheduleName, as_json: JsonOption = False) -> None:
 @app.command()
 def resume(*, name: ScheduleName, as_json: JsonOption = False) -> None:
     """Let a schedule tick again; the ticks that passed meanwhile do not run."""
-    get_schedule(name)
     changed = change(
-        command_settings(),
+        _settings_for("resume_schedule", name),
         "resume_schedule",
         name,
         lambda resources: resume_schedule(resources.tasks, name),
@@ -79,9 +78,8 @@ def resume(*, name: ScheduleName, as_json: JsonOption = False) -> None:
 @app.command()
 def run(*, name: ScheduleName, as_json: JsonOption = False) -> None:
     """Enqueue now what a schedule runs, paused or not; its ticks stay as they are."""
-    get_schedule(name)
     job = change(
-        command_settings(),
+        _settings_for("run_schedule", name),
         "run_schedule",
         name,
         lambda resources: run_schedule(resources.tasks, name, origin=cli_origin()),
@@ -93,6 +91,18 @@ def run(*, name: ScheduleName, as_json: JsonOption = False) -> None:
         output().print(
             f"{job.task} is enqueued. To see what comes of it: flexiprice status {plain(job.job_id)}"
         )
+
+
+def _settings_for(action: str, name: str) -> Settings:
+    """The settings, once it is clear that there is such a schedule.
+
+    Raises:
+        NotFound: there is none.
+    """
+    settings = command_settings()
+    with refusals_written_down(settings, action, name):
+        get_schedule(name)
+    return settings
 
 
 def _show(name: str, changed: bool, state: str, *, as_json: bool) -> None:

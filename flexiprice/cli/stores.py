@@ -7,7 +7,7 @@ import typer
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from flexiprice.cli.audit import cli_change
+from flexiprice.cli.audit import cli_change, refusals_written_down
 from flexiprice.cli.connections import command_settings, in_transaction
 from flexiprice.cli.console import JsonOption, new_table, output, plain, print_json
 from flexiprice.cli.jobs import reprice, repricing
@@ -60,14 +60,16 @@ def create(
     as_json: JsonOption = False,
 ) -> None:
     """Add a store, so that stock can be imported for it."""
-    code, time_zone = _valid(_CODE, code, "code"), _valid(_TIME_ZONE, time_zone, "time_zone")
+    settings = command_settings()
+    with refusals_written_down(settings, "create_store", code):
+        code, time_zone = _valid(_CODE, code, "code"), _valid(_TIME_ZONE, time_zone, "time_zone")
 
-    async def use(session: AsyncSession) -> StoreRecord:
-        created = await stores.create_store(session, code=code, time_zone=time_zone)
-        await record_audit(session, [cli_change("create_store", code, {"time_zone": time_zone})])
-        return created
+        async def use(session: AsyncSession) -> StoreRecord:
+            created = await stores.create_store(session, code=code, time_zone=time_zone)
+            await record_audit(session, [cli_change("create_store", code)])
+            return created
 
-    created = in_transaction(command_settings(), use)
+        created = in_transaction(settings, use)
     if as_json:
         print_json(created)
     else:
@@ -82,17 +84,16 @@ def set_time_zone(
     as_json: JsonOption = False,
 ) -> None:
     """Move a store to another time zone: its dates, and with them its prices, may change."""
-    time_zone = _valid(_TIME_ZONE, time_zone, "time_zone")
     settings = command_settings()
+    with refusals_written_down(settings, "change_store", code):
+        time_zone = _valid(_TIME_ZONE, time_zone, "time_zone")
 
-    async def use(session: AsyncSession) -> StoreRecord:
-        before = await stores.get_store(session, code)
-        changed = await stores.change_store(session, code, time_zone=time_zone)
-        details = {"time_zone": {"from": before.time_zone, "to": time_zone}}
-        await record_audit(session, [cli_change("change_store", code, details)])
-        return changed
+        async def use(session: AsyncSession) -> StoreRecord:
+            changed = await stores.change_store(session, code, time_zone=time_zone)
+            await record_audit(session, [cli_change("change_store", code)])
+            return changed
 
-    changed = in_transaction(settings, use)
+        changed = in_transaction(settings, use)
     job = reprice(settings)
     if as_json:
         print_json(asdict(changed) | {"repricing": repricing(job)})

@@ -116,6 +116,7 @@ class AuditEntry(Base):
         CheckConstraint("length(action) BETWEEN 1 AND 100", name="action"),
         CheckConstraint("length(target) <= 500", name="target"),
         CheckConstraint("length(address) <= 200", name="address"),
+        CheckConstraint("outcome IN ('done', 'refused', 'failed')", name="outcome"),
         Index(None, "at", "id"),
     )
 
@@ -127,6 +128,8 @@ class AuditEntry(Base):
     action: Mapped[str]
     target: Mapped[str]
     details: Mapped[dict[str, object]] = mapped_column(JSONB)
+    outcome: Mapped[str] = mapped_column(server_default=text("'done'"))
+    changes: Mapped[dict[str, object]] = mapped_column(JSONB, server_default=text("'{}'::jsonb"))
 
 
 class ApiKey(Base):

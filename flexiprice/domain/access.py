@@ -21,6 +21,21 @@ class Scope(StrEnum):
     ADMIN = "admin"
 
 
+class KeyFault(StrEnum):
+    """Why a key opens nothing. Whoever presents it is told none of this; the audit is.
+
+    A `wrong` key names one of ours and has another secret. A `replaced` one has the secret that a rotated key
+    had before, where that is still known.
+    """
+
+    MISSING = "missing"
+    UNKNOWN = "unknown"
+    WRONG = "wrong"
+    REPLACED = "replaced"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
 def allows(granted: Collection[Scope], needed: Scope) -> bool:
     """Whether a set of scopes has the one that is needed."""
     return needed in granted or Scope.ADMIN in granted

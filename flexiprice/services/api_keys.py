@@ -12,15 +12,21 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.db.operations_tables import ApiKey
 from flexiprice.domain.access import Scope, scope_set
+from flexiprice.domain.audit import MANY, NOBODY, changes_between
 from flexiprice.errors import Conflict, InvalidInput, NotFound
+from flexiprice.services.audit_notes import note_change
 from flexiprice.services.constraints import conflict_where_taken
 from flexiprice.services.key_ring import hash_secret
 
 BOOTSTRAP: Final = "bootstrap"
 """The name under which the holder of the environment's key acts; no other key may have it."""
+# What the audit calls others by: the environment's key, and who has none.
+_RESERVED: Final = (BOOTSTRAP, NOBODY, MANY)
 LONGEST_OVERLAP: Final = timedelta(days=30)
 """For which a rotated key's old secret may open at most."""
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,99}", re.ASCII)
+
+_AUDITED: Final = ("scopes", "expires_at", "previous_until", "rotated_at", "revoked_at")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,10 +84,10 @@ async def create_api_key(
         InvalidInput: the name cannot be used, there is no scope, or the key would have expired already.
         Conflict: a key of this name is in use.
     """
-    if not _NAME.fullmatch(name) or name == BOOTSTRAP:
+    if not _NAME.fullmatch(name) or name in _RESERVED:
         raise InvalidInput(
-            f"name: must be 1 to 100 letters, digits or ._@- and start with one of the former, "
-            f"and not {BOOTSTRAP!r}, which is the environment's key",
+            f"name: must be 1 to 100 letters, digits or ._@- and start with one of the former, and not be "
+            f"{', '.join(_RESERVED)}: so the audit calls the environment's key and clients without one",
             field="name",
         )
     granted = scope_set(scopes)
@@ -100,6 +106,7 @@ async def create_api_key(
     with conflict_where_taken(f"a key named {name!r} is in use: rotate it, revoke it, or take another name"):
         session.add(row)
         await session.flush()
+    note_change(session, name, changes_between(None, _record(row), _AUDITED))
     return _issued(row, secret)
 
 
@@ -137,6 +144,7 @@ async def rotate_api_key(
         raise InvalidInput(f"overlap: must be 0 to {LONGEST_OVERLAP.days} days", field="overlap")
     _check_expiry(expires_at, now)
     row = await _get_in_use(session, name)
+    before = _record(row)
     expires_at = expires_at or row.expires_at
     if expires_at is not None and expires_at <= now:
         raise Conflict(f"the key {name!r} has expired: give it a new expiry with the rotation")
@@ -147,6 +155,7 @@ async def rotate_api_key(
     row.secret_hash = hash_secret(secret)
     row.rotated_at = now
     await session.flush()
+    note_change(session, name, changes_between(before, _record(row), _AUDITED))
     return _issued(row, secret)
 
 
@@ -157,9 +166,12 @@ async def revoke_api_key(session: AsyncSession, name: str, *, now: datetime) -> 
         NotFound: no key of this name is in use.
     """
     row = await _get_in_use(session, name)
+    before = _record(row)
     row.revoked_at = now
     await session.flush()
-    return _record(row)
+    revoked = _record(row)
+    note_change(session, name, changes_between(before, revoked, _AUDITED))
+    return revoked
 
 
 def _new_secret() -> str:

@@ -1,8 +1,9 @@
 """Changes that are made outside the database, written down in it like any other."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Final, cast
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
@@ -10,10 +11,15 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from flexiprice.db.engine import database_errors
 from flexiprice.db.operations_tables import AuditEntry
 from flexiprice.db.probe import limit_waits, require_writable
+from flexiprice.domain.audit import AuditOutcome, AuditSource, FieldChange
 from flexiprice.errors import FlexiPriceError, TransientError
 from flexiprice.services.audit import Change, record_audit
 from flexiprice.telemetry import get_logger
 
+_LONGEST_REASON: Final = 500
+# What `flexiprice.jobs.revoking` says of tasks that it did not stop, and of one that has not confirmed.
+_NOT_CALLED_OFF: Final = frozenset({"ended", "unknown"})
+_ASKED: Final = "asked"
 _LOGGER = get_logger(__name__)
 
 
@@ -23,8 +29,8 @@ async def audited(
 ) -> AsyncGenerator[dict[str, object]]:
     """Writes a change down once it has been made, and lets none be made while nothing can be written.
 
-    A change that was refused is not one. One of which it is not known what came of it is written down
-    with the error.
+    A change that is refused or fails is written down too, with the reason. What the API refuses is counted
+    where it answers, so that nobody can fill the table.
 
     Args:
         sessions: of the database.
@@ -45,19 +51,69 @@ async def audited(
     try:
         yield details
     except FlexiPriceError as error:
-        if isinstance(error, TransientError):
-            await record_made(sessions, [replace(change, details={**details, "error": error.code})])
+        if change.source is not AuditSource.API:
+            await record_unmade(sessions, replace(change, details=details), error)
         raise
-    await record_made(sessions, [replace(change, details=details)])
+    outcome, reason = _came_of(details)
+    details |= {"reason": reason} if reason else {}
+    changes = _switched(change.action, details)
+    await record_made(sessions, [replace(change, details=details, changes=changes, outcome=outcome)])
+
+
+async def record_unmade(
+    sessions: async_sessionmaker[AsyncSession], change: Change, error: FlexiPriceError
+) -> None:
+    """Writes down a change that an error refused, or of which it leaves open what came of it."""
+    outcome = AuditOutcome.FAILED if isinstance(error, TransientError) else AuditOutcome.REFUSED
+    details = {**change.details, "reason": error.message[:_LONGEST_REASON]}
+    await record_made(sessions, [replace(change, details=details, outcome=outcome)])
+
+
+def _came_of(details: Mapping[str, object]) -> tuple[AuditOutcome, str]:
+    """Outcome of what was asked of workers and tasks, and the reason where it is not `done`."""
+    if details.get("confirmed") is False:
+        # It may have obeyed before the order was withdrawn.
+        return AuditOutcome.FAILED, "the worker did not answer; the order has been withdrawn"
+    called_off = _each(details, "outcome")
+    if called_off and called_off <= _NOT_CALLED_OFF:
+        return AuditOutcome.REFUSED, "nothing waited or ran that could be called off"
+    if called_off and called_off <= _NOT_CALLED_OFF | {_ASKED}:
+        return AuditOutcome.FAILED, "calling it off was not confirmed"
+    if _each(details, "new_task_id") == {None}:
+        return AuditOutcome.REFUSED, "none could be enqueued anew"
+    return AuditOutcome.DONE, ""
+
+
+def _each(details: Mapping[str, object], name: str) -> set[object]:
+    """The values that are noted of one task under a name, or of several under its plural."""
+    several = details.get(f"{name}s")
+    if isinstance(several, Mapping):
+        return set(cast("Mapping[str, object]", several).values())
+    return {details[name]} if name in details else set()
+
+
+def _switched(action: str, details: dict[str, object]) -> dict[str, FieldChange]:
+    """Old and new value of what an action switches; Redis says in one step whether it was switched."""
+    paused = action.startswith("pause_")
+    if not (paused or action.startswith("resume_")) or details.get("changed") is not True:
+        return {}
+    return {"paused": FieldChange(not paused, paused)}
 
 
 async def record_made(sessions: async_sessionmaker[AsyncSession], changes: Sequence[Change]) -> None:
-    """Writes down changes that have been made; where that fails, the log says what was changed."""
+    """Writes down changes that have been made; where that fails, the log says what was changed.
+
+    One that cannot be written keeps none of the others from being written.
+    """
     try:
         with database_errors():
             async with sessions.begin() as session:
                 await record_audit(session, changes)
     except Exception as error:  # noqa: BLE001 -- whatever it is, it must not end who writes for all others
+        if len(changes) > 1 and not isinstance(error, TransientError):
+            for change in changes:
+                await record_made(sessions, [change])
+            return
         for change in changes:
             # It has been made and cannot be taken back; the log is the next best place to find it.
             _LOGGER.error(  # noqa: TRY400 -- the change matters, not where writing it failed

@@ -10,9 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.db.store_days import store_days
 from flexiprice.db.tables import Batch, Product
+from flexiprice.domain.audit import changes_between
 from flexiprice.domain.catalogue import MAX_QUANTITY
 from flexiprice.domain.category import category_key
 from flexiprice.errors import Conflict, NotFound
+from flexiprice.services.audit_notes import note_change
 from flexiprice.services.constraints import conflict_where_taken
 from flexiprice.services.recompute import close_discounts_of_deleted
 from flexiprice.services.stores import require_store_id
@@ -72,6 +74,10 @@ class BatchFilter:
     changed_since: datetime | None = None
 
 
+_AUDITED = ("quantity",)
+_NAMED_BY = ("lot", "expiry_date")
+
+
 async def create_batch(
     session: AsyncSession,
     *,
@@ -101,7 +107,9 @@ async def create_batch(
     )
     if batch_id is None:
         raise Conflict(f"store {store!r} already has a batch of {sku!r} with that lot and expiry date")
-    return await get_batch(session, batch_id, now=now)
+    batch = await get_batch(session, batch_id, now=now)
+    _note(session, None, batch)
+    return batch
 
 
 async def get_batch(session: AsyncSession, batch_id: int, *, now: datetime) -> BatchRecord:
@@ -152,6 +160,7 @@ async def change_batch(
     )
     if in_stock is None:
         raise _no_batch(batch_id)
+    known = await get_batch(session, batch_id, now=now)
     values: dict[str, object] = {**changes}
     if "quantity_delta" in changes:
         del values["quantity_delta"]
@@ -161,7 +170,9 @@ async def change_batch(
             await session.execute(
                 update(Batch).where(Batch.id == batch_id).values({**values, "updated_at": func.now()})
             )
-    return await get_batch(session, batch_id, now=now)
+    batch = await get_batch(session, batch_id, now=now)
+    _note(session, known, batch)
+    return batch
 
 
 async def delete_batch(session: AsyncSession, batch_id: int, *, now: datetime) -> None:
@@ -171,9 +182,22 @@ async def delete_batch(session: AsyncSession, batch_id: int, *, now: datetime) -
         NotFound: there is no such batch.
     """
     await close_discounts_of_deleted(session, [batch_id], now)
+    # Locked first, so that nobody changes between what is read and what is deleted.
+    await session.execute(select(Batch.id).where(Batch.id == batch_id).with_for_update())
+    known = await get_batch(session, batch_id, now=now)
     rows = await session.execute(delete(Batch).where(Batch.id == batch_id).returning(Batch.id))
     if rows.one_or_none() is None:
         raise _no_batch(batch_id)
+    _note(session, known, None)
+
+
+def _note(session: AsyncSession, before: BatchRecord | None, after: BatchRecord | None) -> None:
+    batch = before or after
+    if batch is not None:
+        lot = f", lot {batch.lot}" if batch.lot else ""
+        name = f"{batch.sku} in {batch.store}, expires {batch.expiry_date}{lot}"
+        changes = changes_between(before, after, _AUDITED, named_by=_NAMED_BY)
+        note_change(session, name, changes, {"batch_id": batch.batch_id})
 
 
 _Columns = tuple[int, str, str, str, str, str, date, int, int, datetime, datetime]

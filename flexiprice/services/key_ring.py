@@ -8,16 +8,18 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.db.database_clock import database_now
 from flexiprice.db.operations_tables import ApiKey
-from flexiprice.domain.access import Scope, scope_set
+from flexiprice.domain.access import KeyFault, Scope, scope_set
 
 _KEY: Final = re.compile(r"fp_(?P<id>[0-9a-f]{12})_(?P<secret>[0-9a-f]{48})", re.ASCII)
 # Nobody needs to know the second of a key's last use, and a write per request would cost more than it tells.
 _USE_IS_NOTED_EVERY: Final = timedelta(minutes=1)
+# Later, a revoked key is unknown: the ring is read every few seconds and must not grow for ever.
+_REVOKED_IS_KNOWN_FOR: Final = timedelta(days=90)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,37 @@ class KeyHolder:
 
 
 @dataclass(frozen=True, slots=True)
+class UselessKey:
+    """A key that opens nothing, for the audit.
+
+    Attributes:
+        fault: why it does not.
+        name: of the key whose id it has, or once had; None where it names none.
+        since: when it expired or was revoked.
+    """
+
+    fault: KeyFault
+    name: str | None = None
+    since: datetime | None = None
+
+    @property
+    def details(self) -> Mapping[str, object]:
+        """For programs that read the audit."""
+        return {"fault": self.fault.value} | ({} if self.name is None else {"key": self.name})
+
+    def __str__(self) -> str:
+        since = "" if self.since is None else f" on {self.since:%Y-%m-%d at %H:%M} UTC"
+        return {
+            KeyFault.MISSING: "no key was sent",
+            KeyFault.UNKNOWN: "nobody has this key",
+            KeyFault.WRONG: f"not the secret that the key {self.name} has now",
+            KeyFault.REPLACED: f"an old secret of the key {self.name}, which was rotated",
+            KeyFault.EXPIRED: f"the key {self.name} expired{since}",
+            KeyFault.REVOKED: f"the key {self.name} was revoked{since}",
+        }[self.fault]
+
+
+@dataclass(frozen=True, slots=True)
 class _StoredKey:
     holder: KeyHolder
     secret_hash: bytes = field(repr=False)
@@ -45,18 +78,28 @@ class _StoredKey:
     previous_until: datetime | None
     expires_at: datetime | None
     last_used_at: datetime | None
+    revoked_at: datetime | None
 
-    def opens(self, secret_hash: bytes, now: datetime) -> bool:
-        opens = hmac.compare_digest(self.secret_hash, secret_hash)
+    def fault_of(self, secret_hash: bytes, now: datetime) -> UselessKey | None:
+        """Why a secret does not open; None where it does."""
+        name = self.holder.name
+        is_new = hmac.compare_digest(self.secret_hash, secret_hash)
+        is_old = False
         if self.previous_secret_hash is not None and self.previous_until is not None:
-            before = hmac.compare_digest(self.previous_secret_hash, secret_hash)
-            opens |= before and now < self.previous_until
-        return opens and (self.expires_at is None or now < self.expires_at)
+            is_old = hmac.compare_digest(self.previous_secret_hash, secret_hash)
+            is_new |= is_old and now < self.previous_until
+        if not (is_new or is_old):
+            return UselessKey(KeyFault.WRONG, name)
+        if self.revoked_at is not None:
+            return UselessKey(KeyFault.REVOKED, name, self.revoked_at)
+        if self.expires_at is not None and now >= self.expires_at:
+            return UselessKey(KeyFault.EXPIRED, name, self.expires_at)
+        return None if is_new else UselessKey(KeyFault.REPLACED, name, self.previous_until)
 
 
 @dataclass(frozen=True, slots=True)
 class KeyRing:
-    """The keys of the database that are not revoked, as they were at one instant of its clock."""
+    """The keys of the database, as they were at one instant of its clock."""
 
     as_of: datetime
     _keys: Mapping[str, _StoredKey] = field(repr=False)
@@ -74,9 +117,17 @@ class KeyRing:
     def holder_by_hash(self, key_id: str, secret_hash: bytes, *, now: datetime) -> KeyHolder | None:
         """Whose key it is, by the hash of its secret."""
         stored = self._keys.get(key_id)
-        if stored is None or not stored.opens(secret_hash, now):
+        if stored is None or stored.fault_of(secret_hash, now) is not None:
             return None
         return replace(stored.holder, secret_hash=secret_hash)
+
+    def explain(self, presented: str, *, now: datetime) -> KeyHolder | UselessKey:
+        """Whose key this is, or why it is nobody's."""
+        key_id, secret_hash = parts_of(presented) or ("", b"")
+        stored = self._keys.get(key_id)
+        if stored is None:
+            return UselessKey(KeyFault.UNKNOWN)
+        return stored.fault_of(secret_hash, now) or stored.holder
 
     def is_use_to_be_noted(self, key_id: str, *, now: datetime) -> bool:
         """Whether the last use that was noted of a key is a while ago."""
@@ -103,8 +154,9 @@ def hash_secret(secret: str) -> bytes:
 
 
 async def read_key_ring(session: AsyncSession) -> KeyRing:
-    """Reads the keys that are not revoked."""
-    rows = await session.scalars(select(ApiKey).where(ApiKey.revoked_at.is_(None)))
+    """Reads the keys, those that were revoked lately included."""
+    is_known = or_(ApiKey.revoked_at.is_(None), ApiKey.revoked_at > func.now() - _REVOKED_IS_KNOWN_FOR)
+    rows = await session.scalars(select(ApiKey).where(is_known))
     return KeyRing(
         await database_now(session),
         {
@@ -115,6 +167,7 @@ async def read_key_ring(session: AsyncSession) -> KeyRing:
                 previous_until=row.previous_until,
                 expires_at=row.expires_at,
                 last_used_at=row.last_used_at,
+                revoked_at=row.revoked_at,
             )
             for row in rows
         },

@@ -11,9 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.db.locks import Lock, take_lock
 from flexiprice.db.tables import Policy
+from flexiprice.domain.audit import FieldChange
 from flexiprice.domain.characters import refuse_hidden_in_text
 from flexiprice.domain.policy import PricingPolicy, parse_policy
 from flexiprice.errors import Conflict, InvalidInput, NotFound
+from flexiprice.services.audit_notes import note_change
 
 _MAX_COMMENT = 500
 
@@ -101,6 +103,8 @@ async def create_policy(session: AsyncSession, policy: PricingPolicy, *, comment
     newest = await session.scalar(select(func.max(Policy.version)))
     version = (newest or 0) + 1
     await session.execute(insert(Policy).values(version=version, document=policy.document(), comment=comment))
+    changes = {"comment": FieldChange(None, comment)} if comment else {}
+    note_change(session, str(version), changes, {"rules": len(policy.rules)})
     return await get_policy(session, version)
 
 
@@ -115,11 +119,14 @@ async def activate_policy(session: AsyncSession, version: int, *, now: datetime)
     await take_lock(session, Lock.POLICIES)
     found = await get_policy(session, version)
     if found.active:
+        note_change(session, str(version), details={"changed": False})
         return found
+    active = await session.scalar(select(Policy.version).where(Policy.active))
     await session.execute(update(Policy).where(Policy.active).values(active=False))
     await session.execute(
         update(Policy).where(Policy.version == version).values(active=True, activated_at=now)
     )
+    note_change(session, str(version), {"active_version": FieldChange(active, version)})
     return await get_policy(session, version)
 
 

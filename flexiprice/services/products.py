@@ -10,8 +10,10 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.db.tables import Batch, Discount, Product
+from flexiprice.domain.audit import changes_between
 from flexiprice.domain.category import category_key
 from flexiprice.errors import Conflict, NotFound
+from flexiprice.services.audit_notes import note_change
 from flexiprice.services.constraints import conflict_where_needed, conflict_where_taken
 
 
@@ -57,6 +59,9 @@ _COLUMNS = (
 )
 
 
+_AUDITED = ("name", "category", "base_price", "unit_cost")
+
+
 async def create_product(
     session: AsyncSession,
     *,
@@ -86,7 +91,9 @@ async def create_product(
     )
     if (row := rows.one_or_none()) is None:
         raise _taken(sku)
-    return ProductRecord(*row)
+    product = ProductRecord(*row)
+    note_change(session, sku, changes_between(None, product, _AUDITED))
+    return product
 
 
 async def get_product(session: AsyncSession, sku: str) -> ProductRecord:
@@ -150,7 +157,10 @@ async def change_product(session: AsyncSession, sku: str, changes: ProductChange
     if before is None:
         raise _no_product(sku)
     if not changes:
-        return ProductChange(await get_product(session, sku), affects_prices=False)
+        product = await get_product(session, sku)
+        note_change(session, sku)
+        return ProductChange(product, affects_prices=False)
+    known = await get_product(session, sku)
     values: dict[str, object] = {**changes, "updated_at": func.now()}
     if "category" in changes:
         values["category_key"] = category_key(changes["category"])
@@ -159,6 +169,7 @@ async def change_product(session: AsyncSession, sku: str, changes: ProductChange
             update(Product).where(Product.sku == sku).values(values).returning(*inputs)
         )
     product = await get_product(session, changes.get("sku", sku))
+    note_change(session, sku, changes_between(known, product, _AUDITED, named_by=("sku",)))
     return ProductChange(product, affects_prices=after.one() != before)
 
 
@@ -170,9 +181,10 @@ async def delete_product(session: AsyncSession, sku: str) -> None:
         Conflict: it has batches or a price history.
     """
     with conflict_where_needed(f"the product {sku!r} still has batches or a price history"):
-        rows = await session.execute(delete(Product).where(Product.sku == sku).returning(Product.id))
-    if rows.one_or_none() is None:
+        rows = await session.execute(delete(Product).where(Product.sku == sku).returning(*_COLUMNS))
+    if (row := rows.one_or_none()) is None:
         raise _no_product(sku)
+    note_change(session, sku, changes_between(ProductRecord(*row), None, _AUDITED))
 
 
 async def find_priced_batches(session: AsyncSession, sku: str, *, limit: int) -> tuple[int, ...]:

@@ -12,7 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.db.sqlstate import INVALID_PARAMETER_VALUE, sqlstate_of
 from flexiprice.db.tables import MAIN_STORE, Store
+from flexiprice.domain.audit import changes_between
 from flexiprice.errors import Conflict, InvalidInput, NotFound
+from flexiprice.services.audit_notes import note_change
 from flexiprice.services.constraints import conflict_where_needed
 
 
@@ -27,6 +29,7 @@ class StoreRecord:
 
 
 _COLUMNS = (Store.code, Store.time_zone, Store.created_at, Store.updated_at)
+_AUDITED = ("time_zone",)
 
 
 async def create_store(session: AsyncSession, *, code: str, time_zone: str) -> StoreRecord:
@@ -45,7 +48,9 @@ async def create_store(session: AsyncSession, *, code: str, time_zone: str) -> S
         )
     if (row := rows.one_or_none()) is None:
         raise Conflict(f"a store with code {code!r} already exists", field="code")
-    return StoreRecord(*row)
+    store = StoreRecord(*row)
+    note_change(session, code, changes_between(None, store, _AUDITED))
+    return store
 
 
 async def get_store(session: AsyncSession, code: str) -> StoreRecord:
@@ -83,13 +88,17 @@ async def change_store(session: AsyncSession, code: str, *, time_zone: str) -> S
         NotFound: there is no such store.
         InvalidInput: the database does not know the time zone.
     """
+    locked = select(*_COLUMNS).where(Store.code == code).with_for_update(key_share=True)
+    known = (await session.execute(locked)).one_or_none()
+    if known is None:
+        raise _no_store(code)
     with _known_to_the_database(time_zone):
         rows = await session.execute(
             update(Store).where(Store.code == code).values(time_zone=time_zone).returning(*_COLUMNS)
         )
-    if (row := rows.one_or_none()) is None:
-        raise _no_store(code)
-    return StoreRecord(*row)
+    store = StoreRecord(*rows.one())
+    note_change(session, code, changes_between(StoreRecord(*known), store, _AUDITED))
+    return store
 
 
 async def delete_store(session: AsyncSession, code: str) -> None:
@@ -102,9 +111,10 @@ async def delete_store(session: AsyncSession, code: str) -> None:
     if code == MAIN_STORE:
         raise Conflict(f"the store {MAIN_STORE!r} always exists")
     with conflict_where_needed(f"the store {code!r} still has batches or a price history"):
-        rows = await session.execute(delete(Store).where(Store.code == code).returning(Store.id))
-    if rows.one_or_none() is None:
+        rows = await session.execute(delete(Store).where(Store.code == code).returning(*_COLUMNS))
+    if (row := rows.one_or_none()) is None:
         raise _no_store(code)
+    note_change(session, code, changes_between(StoreRecord(*row), None, _AUDITED))
 
 
 async def require_store_id(session: AsyncSession, code: str) -> int:

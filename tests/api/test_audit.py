@@ -1,5 +1,6 @@
 """Whatever changes anything leaves an entry: who, what, from where, when."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -38,6 +39,24 @@ async def two_workers(client, settings: Settings) -> AsyncIterator[list[str]]:
         yield [worker.worker_id for worker in await tasks.live_workers()]
 
 
+def tells_values(method: str, path: str) -> bool:
+    """Whether it changes values; tasks, workers and bulk uploads tell outcomes and counts instead."""
+    kinds = ("/stores", "/products", "/batches", "/policies/", "/queues", "/schedules")
+    is_bulk = (method, path) == ("put", "/batches")
+    return path.startswith(kinds) and not is_bulk and not path.endswith(("/purge", "/run"))
+
+
+def require_facts(entry: dict, method: str, path: str) -> None:
+    """Fails where an entry of an endpoint does not say who, what, from which value to which, and whence."""
+    assert (entry["source"], entry["actor"], entry["outcome"]) == ("api", "bootstrap", "done")
+    assert entry["target"], f"{method} {path} names no target"
+    assert entry["target"] in entry["sentence"]
+    assert entry["address"] == "127.0.0.1"
+    if tells_values(method, path):
+        assert entry["changes"], f"{method} {path} tells no old and new value"
+        assert all(one["old"] != one["new"] for one in entry["changes"].values())
+
+
 async def test_every_endpoint_that_changes_anything_leaves_one_entry_of_its_name(client, settings: Settings):
     walked: set[tuple[str, str]] = set()
 
@@ -54,7 +73,7 @@ async def test_every_endpoint_that_changes_anything_leaves_one_entry_of_its_name
         (entry,) = (await entries(client))[before:]
         operation = client.app.openapi()["paths"][f"{ADMIN}{path}"][method]
         assert operation["operationId"].startswith(entry["action"])
-        assert (entry["source"], entry["actor"]) == ("api", "bootstrap")
+        require_facts(entry, method, path)
         walked.add((method, f"{ADMIN}{path}"))
         return response.json() if response.content else {}
 
@@ -129,3 +148,76 @@ async def test_a_trigger_just_before_the_end_is_written_down(settings: Settings)
         await client.post(f"{ADMIN}/discounts/trigger-recompute")
     async with serve(settings) as client:
         assert [entry["action"] for entry in await entries(client)] == ["trigger_recompute"]
+
+
+async def test_an_entry_names_what_was_changed_from_which_value_to_which(client):
+    await create_product(client, "OMN-1", base_price="5.00")
+    await client.patch(f"{ADMIN}/products/OMN-1", json={"base_price": "4.00"})
+    batch = await create_batch(client, "OMN-1", days=3, lot="L-7", quantity=10)
+    path = f"{ADMIN}/batches/{batch['batch_id']}"
+    await client.patch(path, json={"quantity_delta": -3, "expiry_date": day(4)})
+    assert (await client.delete(path)).status_code == 204
+
+    _, price, _, stock, deleted = await entries(client)
+    assert price["changes"] == {"base_price": {"old": "5.00", "new": "4.00"}}
+    assert price["sentence"] == "price of OMN-1: 5.00 → 4.00"
+    assert stock["changes"] == {
+        "expiry_date": {"old": day(3), "new": day(4)},
+        "quantity": {"old": 10, "new": 7},
+    }
+    assert deleted["target"] == f"OMN-1 in main, expires {day(4)}, lot L-7"
+    assert deleted["details"]["batch_id"] == batch["batch_id"]
+    assert deleted["changes"]["quantity"] == {"old": 7, "new": None}
+
+
+async def test_changes_of_one_price_at_the_same_time_tell_one_unbroken_story(client):
+    await create_product(client, "OMN-1", base_price="5.00")
+    prices = [f"{number}.00" for number in range(6, 10)]
+    answers = await asyncio.gather(
+        *(client.patch(f"{ADMIN}/products/OMN-1", json={"base_price": price}) for price in prices)
+    )
+    assert all(answer.is_success for answer in answers)
+
+    found = (await client.get(f"{ADMIN}/audit", params={"action": "change_product"})).json()["items"]
+    steps = {entry["changes"]["base_price"]["old"]: entry["changes"]["base_price"]["new"] for entry in found}
+    value, walked = "5.00", list[str]()
+    while value in steps:
+        value = steps[value]
+        walked.append(value)
+    assert sorted(walked) == sorted(prices)
+
+
+async def test_a_rollback_tells_from_which_version_to_which(client):
+    policy = (await client.post(f"{ADMIN}/policies", json={"policy": HALF_OFF_SOON})).json()
+    await client.post(f"{ADMIN}/policies/{policy['version']}/activate")
+    await client.post(f"{ADMIN}/policies/roll-back")
+    found = {entry["action"]: entry for entry in await entries(client)}
+    assert found["activate_policy"]["changes"] == {"active_version": {"old": 1, "new": 2}}
+    assert found["roll_back_policy"]["target"] == "1"
+    assert found["roll_back_policy"]["changes"] == {"active_version": {"old": 2, "new": 1}}
+
+
+async def test_a_bulk_upload_leaves_one_entry_with_totals(client):
+    await create_product(client, "OMN-1")
+    good = "".join(f"OMN-1,{day(n)},5\n" for n in range(1, 41))
+    lines = f"sku,expiry_date,quantity\n{good}NO,x,1\n"
+    await client.put(f"{ADMIN}/batches", content=lines, headers={"Content-Type": "text/csv"})
+    [entry] = (await client.get(f"{ADMIN}/audit", params={"action": "put_batches"})).json()["items"]
+    assert entry["target"] == "40 batches"
+    counts = {name: entry["details"][name] for name in ("read", "batches_new", "batches_updated", "bad")}
+    assert counts == {"read": 41, "batches_new": 40, "batches_updated": 0, "bad": 1}
+
+
+async def test_entries_are_found_by_part_of_a_target_by_outcome_and_by_address(client):
+    await create_product(client, "OMN-1")
+    await create_product(client, "BREAD")
+    await create_batch(client, "OMN-1")
+
+    async def found(**wanted) -> list[str]:
+        items = (await client.get(f"{ADMIN}/audit", params=wanted)).json()["items"]
+        return [entry["action"] for entry in items]
+
+    assert await found(target="omn-1") == ["create_batch", "create_product"]
+    assert await found(outcome="failed") == []
+    assert len(await found(outcome="done", address="127.0.0.1")) == 3
+    assert await found(address="10.0.0.1") == []

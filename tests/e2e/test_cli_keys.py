@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from flexiprice.domain.audit import AuditOutcome, FieldChange
 from flexiprice.resources import open_database
-from flexiprice.services.audit import list_audit
+from flexiprice.services.audit import RecordedChange, list_audit
 from flexiprice.services.monitor_sessions import StoredSession, hash_session_id, store_session
 from flexiprice.settings import Settings
 from tests.api.catalogue import ADMIN
@@ -26,16 +27,15 @@ def opened(settings: Settings, key: str) -> int:
     return asyncio.run(ask())
 
 
-def audit(settings: Settings) -> list[tuple[str, str, dict[str, object]]]:
+def audit(settings: Settings) -> list[RecordedChange]:
     """What was done to which key, the first first."""
 
-    async def read() -> list[tuple[str, str, dict[str, object]]]:
+    async def read() -> list[RecordedChange]:
         async with (
             open_database(settings, program="flexiprice-tests") as database,
             database.sessions() as session,
         ):
-            entries = await list_audit(session)
-        return [(entry.action, entry.target, dict(entry.details)) for entry in reversed(entries)]
+            return [*reversed(await list_audit(session, outcome=AuditOutcome.DONE))]
 
     return asyncio.run(read())
 
@@ -64,12 +64,12 @@ def test_a_key_opens_until_it_is_rotated_or_revoked_and_each_step_is_written_dow
     assert "revoked" in command("keys", "list", "--all").stdout
 
     written = audit(settings)
-    assert [(action, target) for action, target, _ in written] == [
+    assert [(entry.action, entry.target) for entry in written] == [
         ("create_api_key", "till"),
         *[("rotate_api_key", "till")] * 2,
         ("revoke_api_key", "till"),
     ]
-    assert written[0][2]["scopes"] == ["read", "prices"]
+    assert written[0].changes["scopes"] == FieldChange(None, "read, prices")
     assert "fp_" not in str(written)
 
 
@@ -116,4 +116,5 @@ def test_an_address_signs_in_and_sessions_are_shown_and_ended(
     assert told("keys", "end-sessions", "till") == {"ended": 1}
     # All of them, the address that nobody has opened included.
     assert told("keys", "end-sessions") == {"ended": 2}
-    assert ("end_sessions", "till", {"ended": 1}) in audit(settings)
+    ended = [(entry.action, entry.target, entry.details["ended"]) for entry in audit(settings)[-2:]]
+    assert ended == [("end_sessions", "till", 1), ("end_sessions", "all", 2)]

@@ -71,9 +71,9 @@ def test_who_created_and_moved_a_store_is_written_down(command: Command, told: T
     assert "is created" in command("stores", "create", "berlin").stdout
     assert "Europe/Berlin now" in command("stores", "set-time-zone", "berlin", "Europe/Berlin").stdout
     entries = told("audit", "--target", "berlin")
-    assert [(entry["action"], entry["details"]) for entry in entries] == [
-        ("change_store", {"time_zone": {"from": "UTC", "to": "Europe/Berlin"}}),
-        ("create_store", {"time_zone": "UTC"}),
+    assert [(entry["action"], entry["changes"]) for entry in entries] == [
+        ("change_store", {"time_zone": {"old": "UTC", "new": "Europe/Berlin"}}),
+        ("create_store", {"time_zone": {"old": None, "new": "UTC"}}),
     ]
 
 

@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from flexiprice.domain.access import Scope, allows
+from flexiprice.db.database_clock import database_now
+from flexiprice.domain.access import KeyFault, Scope, allows
 from flexiprice.errors import Conflict, InvalidInput, NotFound
 from flexiprice.services.api_keys import (
     create_api_key,
@@ -14,7 +15,7 @@ from flexiprice.services.api_keys import (
     revoke_api_key,
     rotate_api_key,
 )
-from flexiprice.services.key_ring import KeyHolder, note_key_use, read_key_ring
+from flexiprice.services.key_ring import KeyHolder, UselessKey, note_key_use, read_key_ring
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -56,6 +57,19 @@ async def test_a_key_expires_and_can_be_revoked_and_then_its_name_is_free(sessio
     assert len(await list_api_keys(session, with_revoked=True)) == 2
 
 
+async def test_why_a_key_was_revoked_is_known_for_90_days(session):
+    issued = await create_api_key(session, name="till", scopes=[Scope.READ], now=NOW)
+    now = await database_now(session)
+    for days, fault in ((89, KeyFault.REVOKED), (91, KeyFault.UNKNOWN)):
+        await session.execute(
+            text("UPDATE api_keys SET created_at = :at, revoked_at = :at"), {"at": now - days * DAY}
+        )
+        session.expire_all()
+        useless = (await read_key_ring(session)).explain(issued.key, now=now)
+        assert isinstance(useless, UselessKey)
+        assert useless.fault is fault
+
+
 async def test_after_a_rotation_the_old_secret_opens_for_the_overlap_alone(session):
     first = await create_api_key(session, name="till", scopes=[Scope.READ], now=NOW)
     second = await rotate_api_key(session, "till", now=NOW, overlap=DAY)
@@ -90,7 +104,9 @@ async def test_the_last_use_is_noted_at_most_once_a_minute(session):
     assert noted == [NOW, NOW, NOW + timedelta(seconds=60)]
 
 
-@pytest.mark.parametrize("name", ["", "bootstrap", " till", "a b", "x" * 101, "é", "a\n", "-x"])
+@pytest.mark.parametrize(
+    "name", ["", "bootstrap", "nobody", "many", " till", "a b", "x" * 101, "é", "a\n", "-x"]
+)
 async def test_a_name_that_would_confuse_is_refused(session, name):
     with pytest.raises(InvalidInput):
         await create_api_key(session, name=name, scopes=[Scope.READ], now=NOW)

@@ -13,7 +13,9 @@ from flexiprice.domain.audit import AuditSource
 from flexiprice.errors import InvalidInput
 from flexiprice.services.audit import Change, list_audit, record_audit
 
-_NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+# Long before anybody else writes into the database that these tests share with others.
+_NOON = datetime(2001, 3, 1, 12, tzinfo=UTC)
+_EVENING = datetime(2001, 3, 1, 20, tzinfo=UTC)
 _MINUTE = timedelta(minutes=1)
 _REVOKED = Change(
     at=_NOON,
@@ -31,14 +33,14 @@ _PURGED = Change(at=_NOON + 2 * _MINUTE, actor="root", source=AuditSource.MONITO
 
 
 async def found(session: AsyncSession, **wanted: Any) -> list[str]:
-    return [entry.action for entry in await list_audit(session, **wanted)]
+    return [entry.action for entry in await list_audit(session, **{"until": _EVENING, **wanted})]
 
 
 async def test_entries_tell_who_changed_what_from_where_and_when_the_latest_first(
     session: AsyncSession,
 ) -> None:
     await record_audit(session, [_REVOKED, _PAUSED])
-    latest, first = await list_audit(session)
+    latest, first = await list_audit(session, until=_EVENING)
     for recorded, change in ((first, _REVOKED), (latest, _PAUSED)):
         for name in Change.__dataclass_fields__:
             assert getattr(recorded, name) == getattr(change, name), name
@@ -59,7 +61,7 @@ async def test_pages_follow_each_other_without_gap_or_repetition_also_within_one
 ) -> None:
     await record_audit(session, [replace(_REVOKED, target=f"job-{number}") for number in range(25)])
     read, after = list[str](), None
-    while page := await list_audit(session, after=after, limit=4):
+    while page := await list_audit(session, until=_EVENING, after=after, limit=4):
         read += [entry.target for entry in page]
         after = (page[-1].at, page[-1].entry_id)
     assert read == [f"job-{number}" for number in reversed(range(25))]
@@ -98,5 +100,6 @@ async def test_a_text_that_is_empty_or_too_long_is_refused_by_name(
 
 
 async def test_nothing_changed_leaves_no_entry(session: AsyncSession) -> None:
+    before = await list_audit(session, limit=1)
     await record_audit(session, [])
-    assert await found(session) == []
+    assert await list_audit(session, limit=1) == before

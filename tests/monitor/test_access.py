@@ -15,6 +15,7 @@ from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
+from api.audit_refusals import Refusals
 from api.failed_keys import FailedKeys
 from api.key_check import KeyCheck
 from api.monitor import login
@@ -26,6 +27,7 @@ from api.monitor.viewer import Right, Viewer
 from flexiprice.domain.access import Scope as KeyScope
 from flexiprice.resources import open_resources
 from flexiprice.settings import load_settings
+from tests.told_writer import ToldWriter
 
 FULL, READ = "the-full-key-of-the-monitor", "a-key-with-which-to-look-only"
 NOWHERE = {"database_url": "postgresql://nobody@127.0.0.1:9/none", "redis_url": "redis://127.0.0.1:9/0"}
@@ -43,14 +45,16 @@ class WithMonitor:
         await self.app(scope, receive, send)
 
 
-async def open_monitor(**settings: Any) -> AsyncIterator[tuple[Monitor, ASGIApp]]:
+async def open_monitor(
+    writer: ToldWriter | None = None, **settings: Any
+) -> AsyncIterator[tuple[Monitor, ASGIApp]]:
     """The guard and the login before a page and a web socket; no server is there."""
     loaded = load_settings(env_files=(), **{**NOWHERE, **settings})
     async with open_resources(loaded, program="flexiprice-tests") as resources:
         failed_keys = FailedKeys(resources.redis, limit=3)
         key_check = KeyCheck(environment_keys(loaded), resources.sessions, failed_keys)
         access = Access(loaded, key_check, resources.sessions)
-        monitor = Monitor(resources, Live(resources), access)
+        monitor = Monitor(resources, Live(resources), access, Refusals(writer or ToldWriter()))
         app = FastAPI()
         app.include_router(login.router)
         app.add_api_route("/tasks", lambda: PlainTextResponse("the page"), methods=["GET", "POST"])

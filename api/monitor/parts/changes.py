@@ -1,13 +1,14 @@
 """Changes that a viewer makes: allowed, carried out, written down, and answered for."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Final
 
 from nicegui import ui
 
 from api.monitor.monitor import current_monitor, current_viewer
 from api.monitor.viewer import WHY_NOT, Right
-from flexiprice.domain.audit import AuditSource
+from flexiprice.domain.audit import AuditOutcome, AuditSource
 from flexiprice.errors import FlexiPriceError
 from flexiprice.services.audit import Change
 from flexiprice.services.audited import audited
@@ -32,10 +33,6 @@ async def carry_out(action: str, target: str, make: Making, *, right: Right = Ri
         Whether it was made.
     """
     viewer = current_viewer()
-    if refusal := why_not(right):
-        _log.warning("change_refused", action=action, target=target, viewer=viewer.name)
-        ui.notify(refusal, type="negative")
-        return False
     change = Change(
         actor=viewer.name,
         source=AuditSource.MONITOR,
@@ -43,6 +40,11 @@ async def carry_out(action: str, target: str, make: Making, *, right: Right = Ri
         target=target[:_LONGEST_TARGET],
         address=ui.context.client.ip[:200] or None,
     )
+    if refusal := why_not(right):
+        _log.warning("change_refused", action=action, target=target, viewer=viewer.name)
+        current_monitor().refusals.note(replace(change, outcome=AuditOutcome.REFUSED), refusal)
+        ui.notify(refusal, type="negative")
+        return False
     try:
         async with audited(current_monitor().resources.sessions, change) as details:
             message = await make(details)

@@ -78,7 +78,10 @@ class RecomputeCard(ui.element):
             started.append(job.job_id)
             return "The recompute is enqueued"
 
-        if not await carry_out("trigger_recompute", "", start, right=Right.PRICE) or not started:
+        if (
+            not await carry_out("trigger_recompute", RECOMPUTE_ALL_DISCOUNTS.name, start, right=Right.PRICE)
+            or not started
+        ):
             return
         self._outcome.clear()
         self._link.lead_to(job_path(started[0]))
