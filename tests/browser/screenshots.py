@@ -31,7 +31,7 @@ from tests.browser.stage import ROOT, Stage, stage_on
 IMAGES = ROOT / "flexiprice/docs/images"
 PAGES = ("", "tasks", "workers", "queues", "schedules", "statistics", "prices", "broker", "audit")
 # A table is seen in a few of its rows.
-HEIGHTS = {"tasks": 560, "audit": 480, "queues": 500, "workers": 500}
+HEIGHTS = {"tasks": 560, "audit": 640, "queues": 500, "workers": 500}
 WORKED_SECONDS = 150
 
 

@@ -5,14 +5,14 @@ Runs before today and what people did are made up; stock, prices and all else re
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import text
 
 from flexiprice.cli.sample import load_sample
-from flexiprice.domain.audit import AuditSource
+from flexiprice.domain.audit import AuditOutcome, AuditSource, FieldChange
 from flexiprice.domain.run import RunState, RunTrigger
 from flexiprice.jobs.dead_letters import list_dead_letters
 from flexiprice.jobs.declarations import RECOMPUTE_ALL_DISCOUNTS
@@ -28,6 +28,15 @@ from tests.workers.toy_tasks import FAIL, HOLD, SLEEP
 
 SKU = "DEMO-DAI-01"
 """A product whose price is reduced in every store."""
+REFUSED = Change(
+    actor="nobody",
+    source=AuditSource.API,
+    action="use_api",
+    target="GET /api/v1/admin/products",
+    address="203.0.113.7",
+    outcome=AuditOutcome.REFUSED,
+    details={"reason": "nobody has this key", "times": 12},
+)
 # What there must be on a page before it is judged: a page that has nothing to show proves little.
 PAGES = {
     "/": "Last failures",
@@ -130,27 +139,31 @@ def _a_run(
 async def changes(stage: Stage) -> None:
     """What people did today."""
     now = datetime.now(UTC)
+    api, cli, monitor = AuditSource.API, AuditSource.CLI, AuditSource.MONITOR
+    paused, cheaper = FieldChange(False, True), FieldChange("5.00", "4.00")
+    active, counts = FieldChange(3, 4), {"batches_new": 214, "batches_updated": 31}
     done = (
-        (230, "bootstrap", AuditSource.API, "activate_policy_version", "4", {"version": 4}),
-        (95, "night-shift", AuditSource.MONITOR, "pause_queue", "discounts", {"changed": True}),
-        (92, "night-shift", AuditSource.MONITOR, "resume_queue", "discounts", {"changed": True}),
-        (40, "anna@till-2", AuditSource.CLI, "import_file", "stock.csv", {"created": 214, "updated": 31}),
-        (12, "night-shift", AuditSource.MONITOR, "run_schedule", "recompute_all_discounts", {}),
+        (230, "bootstrap", api, "activate_policy", "4", {"active_version": active}, {}),
+        (95, "night-shift", monitor, "pause_queue", "discounts", {"paused": paused}, {}),
+        (40, "anna", cli, "import_file", "stock.csv", {}, counts),
+        (60, "till-import", api, "change_product", "BREAD-RYE-1", {"base_price": cheaper}, {}),
+        (12, "night-shift", monitor, "run_schedule", "recompute_all_discounts", {}, {}),
     )
+    made = [
+        Change(
+            at=now - timedelta(minutes=ago),
+            actor=actor,
+            source=source,
+            action=action,
+            target=target,
+            address="back-office" if source is cli else "10.4.0.17",
+            changes=changed,
+            details=details,
+        )
+        for ago, actor, source, action, target, changed, details in done
+    ]
     async with stage.resources.sessions.begin() as session:
-        made = [
-            Change(
-                at=now - timedelta(minutes=ago),
-                actor=actor,
-                source=source,
-                action=action,
-                target=target,
-                address=None if source is AuditSource.CLI else "10.4.0.17",
-                details=details,
-            )
-            for ago, actor, source, action, target, details in done
-        ]
-        await record_audit(session, made)
+        await record_audit(session, [*made, replace(REFUSED, at=now - timedelta(minutes=70))])
 
 
 @dataclass(frozen=True)
@@ -180,7 +193,7 @@ async def open_shop(stage: Stage) -> Shop:
             await a_store(session, branch, "Europe/Berlin")
         await session.execute(_STOCK_BRANCHES)
         await record_runs(session, list(past_runs(now, random.Random(4))))
-    for _ in range(_CHANGES // 5):
+    for _ in range(_CHANGES // 6):
         await changes(stage)
     failing = [await tasks.enqueue(FAIL, arguments={"kind": "ours"}) for _ in range(_DEAD_LETTERS)]
     recompute = await tasks.enqueue(RECOMPUTE_ALL_DISCOUNTS)

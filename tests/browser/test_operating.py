@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from flexiprice.domain.audit import AuditSource
+from flexiprice.domain.audit import AuditOutcome, AuditSource
 from flexiprice.domain.run import RunState, RunTrigger
 from flexiprice.jobs.queues import get_queue, pause_queue, resume_queue
 from flexiprice.jobs.schedules import get_schedule, list_schedules
@@ -38,7 +38,7 @@ DARK = re.compile("body--dark")
 
 async def latest_change(stage: Stage) -> RecordedChange:
     async with stage.resources.sessions() as session:
-        return (await list_audit(session, limit=1))[0]
+        return (await list_audit(session, outcome=AuditOutcome.DONE, limit=1))[0]
 
 
 async def confirm(page: Page, verb: str) -> None:
@@ -211,7 +211,7 @@ async def test_the_audit_is_filtered_by_its_address(visit: Visit, stage: Stage) 
     page = await visit.open("/audit?what=purge_queue&to=maintenance")
     rows = page.locator("tbody tr")
     await expect(rows.first).to_contain_text("purge queue")
-    await page.get_by_label("To").fill("nothing-of-this-name")
+    await page.get_by_label("Target").fill("nothing-of-this-name")
     # What comes live leaves alone what is being typed.
     status = page.get_by_role("status")
     await expect(status).not_to_be_empty()
@@ -219,10 +219,12 @@ async def test_the_audit_is_filtered_by_its_address(visit: Visit, stage: Stage) 
     await pause_queue(stage.resources.tasks, Queue.ANALYTICS, now=datetime.now(UTC), by="somebody")
     await expect(status).not_to_have_text(before)
     await resume_queue(stage.resources.tasks, Queue.ANALYTICS)
-    await expect(page.get_by_label("To")).to_have_value("nothing-of-this-name")
-    await expect(page.get_by_label("What")).to_have_value("purge_queue")
+    await expect(page.get_by_label("Target")).to_have_value("nothing-of-this-name")
+    await expect(page.get_by_label("Action")).to_have_value("purge_queue")
     await page.get_by_role("button", name="Filter").click()
-    await expect(page).to_have_url(f"{stage.address}/audit?who=&what=purge_queue&to=nothing-of-this-name")
+    await expect(page).to_have_url(
+        f"{stage.address}/audit?who=&what=purge_queue&to=nothing-of-this-name&from=&outcome=&since=&until="
+    )
     await expect(page.get_by_text("No change meets the filter")).to_be_visible()
 
 

@@ -1,13 +1,15 @@
 """The audit: who changed what, through which door."""
 
-import json
 from collections.abc import Sequence
-from typing import Final
+from datetime import UTC, datetime
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from nicegui import ui
+from pydantic import TypeAdapter
 
 from api.monitor.monitor import current_monitor
+from api.monitor.parts.badges import Badge
 from api.monitor.parts.instants import Instant
 from api.monitor.parts.links import Form, Link
 from api.monitor.parts.rows import cell, text_cell
@@ -16,41 +18,82 @@ from api.monitor.parts.tables import MANY, TableFrame
 from api.monitor.parts.text import Text
 from api.monitor.shell import page
 from flexiprice.db.engine import database_errors
+from flexiprice.domain.audit import AuditOutcome, AuditSource
 from flexiprice.errors import FlexiPriceError
 from flexiprice.services.audit import RecordedChange, list_audit
 
 _PAGE: Final = 50
 _READ_EVERY_SECONDS: Final = 2.0
-_COLUMNS: Final = ("When", "Who", "Through", "From", "What", "To", "Details")
+_COLUMNS: Final = ("When", "Who", "From", "What", "Outcome")
+# By their names in the address of the page.
+_FILTERS: Final = {
+    "who": "Who",
+    "what": "Action",
+    "to": "Target",
+    "from": "From",
+    "outcome": "Outcome",
+    "since": "Since (UTC)",
+    "until": "Until (UTC)",
+}
+_EXAMPLES: Final = {
+    "what": "change product",
+    "to": "a part of its name",
+    "from": "10.4.0.17",
+    "since": "2026-03-31",
+    "until": "2026-03-31T09:00",
+}
+_DOORS: Final = {
+    AuditSource.API: "API",
+    AuditSource.CLI: "command line",
+    AuditSource.MONITOR: "monitor",
+}
+_INSTANT: Final = TypeAdapter[datetime](datetime)
+_NO_SUCH: Final = (
+    "is not understood: outcomes are done, refused and failed; an instant is 2026-03-31 or 2026-03-31T09:00"
+)
 
 
 @page("/audit", "Audit")
-async def audit(who: str = "", what: str = "", to: str = "", shown: int = _PAGE) -> None:
+async def audit(
+    who: str = "",
+    what: str = "",
+    to: str = "",
+    outcome: str = "",
+    since: str = "",
+    until: str = "",
+    shown: int = _PAGE,
+) -> None:
     """Shows the latest changes that people made, and new ones as they are made."""
-    filters = {"who": who, "what": what, "to": to}
+    address = ui.context.client.request.query_params.get("from", "")
+    filters = dict(zip(_FILTERS, (who, what, to, address, outcome, since, until), strict=True))
+    wanted, unknown = _wanted(filters)
     shown = max(_PAGE, min(shown, 500))
     failure = Failure()
     with ui.element("section").classes("card"):
         with Form("/audit", classes="filters"):
-            for name, label in {"who": "Who", "what": "What", "to": "To"}.items():
-                _field(name, label, filters[name])
+            for name, label in _FILTERS.items():
+                if name == "outcome":
+                    _outcome_field(filters[name])
+                else:
+                    _field(name, label, filters[name])
             Text("button", "Filter", classes="plain-button").props("type=submit")
             if any(filters.values()):
                 Link("/audit", "Show all")
-        frame = TableFrame("Changes", folded_to=MANY)
+        frame = TableFrame("Changes", folded_to=MANY).classes("audit")
     told: list[int] = [-1]
     sessions = current_monitor().resources.sessions
 
     async def read() -> Sequence[RecordedChange]:
         with database_errors():
             async with sessions() as session:
-                return await list_audit(
-                    session, actor=who or None, action=what or None, target=to or None, limit=shown + 1
-                )
+                return await list_audit(session, **wanted, limit=shown + 1)
 
     async def refresh() -> None:
+        if unknown:
+            failure.show(f"{', '.join(unknown)} {_NO_SUCH}")
+            return
         try:
-            key = ("audit", who, what, to, shown)
+            key = ("audit", *filters.values(), shown)
             entries = await current_monitor().live.shared(key, read, max_age=_READ_EVERY_SECONDS)
         except FlexiPriceError as error:
             failure.show(error.message)
@@ -85,20 +128,52 @@ def _show(frame: TableFrame, entries: Sequence[RecordedChange], filters: dict[st
 
 
 def _row(entry: RecordedChange) -> None:
+    words = entry.words
     with ui.element("tr"):
         with cell("When", "nowrap"):
             Instant(entry.at)
-        text_cell("Who").text = entry.actor
-        text_cell("Through").text = entry.source.value
-        text_cell("From", "quiet").text = entry.address or "–"
-        text_cell("What", "strong nowrap").text = entry.action.replace("_", " ")
-        text_cell("To", "breakable").text = entry.target or "–"
-        details = ", ".join(f"{name}: {_plain(value)}" for name, value in entry.details.items())
-        text_cell("Details", "quiet small breakable").text = details or "–"
+        text_cell("Who", "breakable").text = words.who
+        with cell("From", "breakable"):
+            Text("span", _DOORS[entry.source], classes="nowrap")
+            Text("div", entry.address or "", classes="small quiet")
+        with cell("What", "breakable"):
+            Text("div", words.subject, classes="strong")
+            for fact in words.facts:
+                with ui.element("div").classes("fact"):
+                    Text("span", f"{fact.name} ", classes="quiet")
+                    Text("span", fact.value)
+            if words.reason:
+                Text("div", words.reason)
+            if words.further:
+                with ui.element("details").classes("small quiet"):
+                    Text("summary", "Details")
+                    for fact in words.further:
+                        Text("div", f"{fact.name}: {fact.value}")
+        with cell("Outcome", "nowrap"):
+            Badge(entry.outcome)
 
 
-def _plain(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+def _wanted(filters: dict[str, str]) -> tuple[dict[str, Any], list[str]]:
+    """What to ask the database for, and the fields that cannot be understood."""
+    wanted: dict[str, Any] = {
+        "actor": filters["who"] or None,
+        "action": filters["what"].strip().replace(" ", "_") or None,
+        "target": filters["to"] or None,
+        "address": filters["from"] or None,
+    }
+    unknown: list[str] = []
+    for name, read in {"outcome": AuditOutcome, "since": _instant, "until": _instant}.items():
+        if text := filters[name].strip():
+            try:
+                wanted[name] = read(text)
+            except ValueError:
+                unknown.append(_FILTERS[name])
+    return wanted, unknown
+
+
+def _instant(text: str) -> datetime:
+    instant = _INSTANT.validate_python(text)
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
 
 
 def _field(name: str, label: str, value: str) -> None:
@@ -107,3 +182,16 @@ def _field(name: str, label: str, value: str) -> None:
         field = ui.element("input").props(f"name={name} autocomplete=off maxlength=500")
         # As an attribute: as a property it would be set anew, over what is typed, with all that comes live.
         field.props["^value"] = value
+        if name in _EXAMPLES:
+            field.props["placeholder"] = _EXAMPLES[name]
+
+
+def _outcome_field(chosen: str) -> None:
+    with ui.element("label").classes("field"):
+        Text("span", "Outcome")
+        with ui.element("select").props("name=outcome"):
+            for value, text in {"": "any", **{one.value: one.value for one in AuditOutcome}}.items():
+                option = Text("option", text)
+                option.props["value"] = value
+                if value == chosen:
+                    option.props["selected"] = True

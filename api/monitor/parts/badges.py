@@ -10,6 +10,8 @@ from nicegui.element import Element
 _LOOKS: Final = {
     "succeeded": ("check_circle", "good"),
     "running": ("play_circle", "active"),
+    "done": ("check_circle", "good"),
+    "refused": ("block", "warning"),
     "queued": ("schedule", "quiet"),
     "deferred": ("update", "quiet"),
     "retrying": ("replay", "warning"),
