@@ -40,7 +40,7 @@ test-busy: .venv ## Run the tests that wait for programs again and again while a
 check: lint types migrations ## Everything that must hold before a commit: style, types, imports, tables, tests
 	@$(MAKE) --no-print-directory test TEST_OPTIONS='-m "not readme and not contracts"'
 
-readme: .venv ## Run every shell block of the README as printed
+readme: .venv ## Run every shell block of README and manual as printed
 	@$(RUN) pytest -q -m readme $(TEST_OPTIONS) tests/e2e/test_readme_commands.py
 
 lint: .venv
@@ -73,7 +73,7 @@ docs: .venv .docs/complete ## Build the manual as a site in .site/, and see that
 browser: .venv tests/npm/node_modules/.package-lock.json ## Open every page of the monitor in Debian's Chromium, on real processes; needs Node.js
 	@$(RUN) pytest -q tests/browser $(TEST_OPTIONS)
 
-screenshots: .venv ## Take the README's pictures of the monitor anew
+screenshots: .venv ## Take the manual's pictures of the monitor anew
 	@$(RUN) tests.browser.screenshots
 
 faults: .venv ## Kill, stop and freeze workers and servers at work, and show what each fault came to
@@ -88,7 +88,7 @@ bench: .venv ## Measure the database's work, latency, overhead and the API under
 	@$(RUN) tests.benchmarks.api_load
 	@$(RUN) tests.benchmarks.shards --shards-from 50000
 
-walkthrough: .venv ## Follow the README in real containers and on an empty Debian with systemd; needs root and Docker
+walkthrough: .venv ## Follow the manual in real containers and on an empty Debian with systemd; needs root and Docker
 	@$(RUN) tests.walkthrough
 
 digests: ## Print the images of docker/.env by their digests, to be pasted there; needs Docker and the network

@@ -1,4 +1,4 @@
-"""Pictures of every page for the README: `python -m tests.browser.screenshots`.
+"""Pictures of every page for README and manual: `python -m tests.browser.screenshots`.
 
 The shop is the sample catalogue; what ran before today's pictures is made up, all else really happens.
 """

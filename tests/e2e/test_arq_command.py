@@ -16,6 +16,7 @@ from flexiprice.jobs.declarations import CLEANUP_EXPIRED_DISCOUNTS, RECOMPUTE_BA
 from flexiprice.jobs.status import RunStatus
 from flexiprice.settings import Queue, Settings
 from tests.processes import wait_for
+from tests.readme import page
 from tests.workers.conftest import until
 
 ROOT = Path(__file__).parents[2]
@@ -127,12 +128,12 @@ async def test_watch_restarts_the_worker_with_the_changed_code_and_obeys_signals
 async def test_documented_client_works_as_printed(
     arq: Arq, queue: TaskQueue, settings: Settings, capsys: pytest.CaptureFixture[str]
 ):
-    section = (ROOT / "README.md").read_text().partition("### Coming from plain arq")[2]
-    printed = section.partition("```python\n")[2].partition("```")[0]
+    document = page("migrate/from-plain-arq")
+    printed = document.read_text().partition("```python\n")[2].partition("```")[0]
     printed = printed.replace("redis://localhost:6379/0", settings.require_redis_url())
     arq()
 
-    result = eval(compile(printed, "README.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), names := {})
+    result = eval(compile(printed, document, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), names := {})
     await result
     await names["pool"].aclose(close_connection_pool=True)
 

@@ -27,7 +27,7 @@ from tests.redis_servers import RedisServers, redis_servers, until_answering
 from tests.workers.conftest import until, until_live
 
 PROGRAMS = {"valkey": str(valkey_program()), "redis": shutil.which("redis-server")}
-# As the README has it.
+# As `operate/security.md` has it.
 RIGHTS = (
     *("on", ">pw", "resetkeys", "~arq:*", "~flexiprice:*", "resetchannels", "&arq:*", "&flexiprice:*"),
     *("+@all", "-@dangerous", "-@admin"),

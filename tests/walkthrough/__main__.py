@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from flexiprice.cli.programs import ended_by_signals
+from tests.readme import page
 from tests.walkthrough.containers import walk_through_containers
 from tests.walkthrough.engine import Engine
 from tests.walkthrough.server import walk_through_server
@@ -16,7 +17,9 @@ ROOT = Path(__file__).parents[2]
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.walkthrough")
     parser.add_argument("what", nargs="*", choices=["containers", "server", []], default=[])
-    parser.add_argument("--readme", type=Path, default=ROOT / "README.md", help="whose steps are followed")
+    parser.add_argument(
+        "--page", type=Path, default=page("operate/install-systemd"), help="whose steps are followed"
+    )
     parser.add_argument(
         "--folder",
         type=Path,
@@ -34,7 +37,7 @@ def main() -> int:
             if chosen.what in ([], ["containers"]):
                 walk_through_containers(engine, ROOT)
             if chosen.what in ([], ["server"]):
-                walk_through_server(engine, ROOT, chosen.readme, server)
+                walk_through_server(engine, ROOT, chosen.page, server)
     except Failed as error:
         sys.stderr.write(f"{error}\n")
         return 1

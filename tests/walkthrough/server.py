@@ -1,14 +1,14 @@
-"""The README's way from an empty server to a running service, block by block, on a Debian with systemd."""
+"""Follows the manual from an empty server to a running service, block by block, on a Debian with systemd."""
 
 import json
 import re
 from contextlib import suppress
 from pathlib import Path
 
+from tests.readme import shell_blocks
 from tests.walkthrough.engine import Engine
 from tests.walkthrough.steps import Failed, eventually, require, shown, step, untested
 
-HEADING = "## From an empty server to a running service\n"
 CONTAINER = "flexiprice-server"
 READY = "curl --fail --silent http://127.0.0.1:8000/api/v1/health/ready"
 # All but the right to raise limits, which nothing here needs and not every machine has to give.
@@ -47,25 +47,14 @@ class Server:
         return self.sh(f"{settings}; cd /; /opt/flexiprice/venv/bin/flexiprice {words}")
 
 
-def blocks_of(readme: Path) -> list[str]:
-    """The shell blocks of the README's section.
-
-    Raises:
-        Failed: there is no such section.
-    """
-    section = readme.read_text().partition(HEADING)[2].partition("\n## ")[0]
-    blocks = re.findall(r"^```bash\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
-    require(blocks, f"{readme} has no shell blocks under {HEADING.strip()!r}")
-    return blocks
-
-
-def walk_through_server(engine: Engine, root: Path, readme: Path, image: str) -> None:
-    """Follows the README on a new server, and tries on it what a server goes through.
+def walk_through_server(engine: Engine, root: Path, document: Path, image: str) -> None:
+    """Follows a page of the manual on a new server, and tries on it what a server goes through.
 
     Raises:
         Failed: something was not as it has to be.
     """
-    blocks = blocks_of(readme)
+    blocks = [block.text for block in shell_blocks(document)]
+    require(blocks, f"{document} has no shell blocks")
     server = Server(engine)
     engine.docker("rm", "--force", "--volumes", CONTAINER, check=False)
     try:
@@ -102,7 +91,7 @@ def _follow(server: Server, blocks: list[str]) -> None:
     settings = "[ ! -e /etc/flexiprice/environment ] || { set -a; . /etc/flexiprice/environment; set +a; }\n"
     for number, block in enumerate(blocks, 1):
         first = next(line for line in block.splitlines() if not line.startswith("#"))
-        with step(f"README, block {number} of {len(blocks)}: {first} …"):
+        with step(f"Block {number} of {len(blocks)}: {first} …"):
             said = server.sh(f"{resumed}{settings}{kept}{block}")
             if "flexiprice doctor" in block:
                 shown(said)
