@@ -59,7 +59,7 @@ LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidat
 
 
 class Settings(BaseSettings):
-    """Every setting, its default and its meaning; the README's table is made from this class."""
+    """Every setting, its default and its meaning; the manual's table is made from this class."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="ignore", hide_input_in_errors=True

@@ -56,7 +56,7 @@ def check_variables() -> list[Finding]:
     unknown = unknown_variables()
     if not unknown:
         return [Finding(Health.OK, "settings", "every FLEXIPRICE_ variable is known")]
-    advice = "the README lists the settings; is it misspelt?"
+    advice = "`flexiprice help settings` lists the settings; is it misspelt?"
     return [Finding(Health.WARNING, "settings", f"no setting reads {name}", advice) for name in unknown]
 
 

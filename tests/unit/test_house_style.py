@@ -15,7 +15,7 @@ from tests.docs.reference import FOLDER, GENERATED
 ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / ".github" / "CONTRIBUTING.md"
 # Folders and files whose prose has been rewritten. All others follow, one after the other.
-CLEAN = ("flexiprice/docs",)
+CLEAN = ("flexiprice/docs", "README.md", "ARCHITECTURE.md")
 _GENERATED = {FOLDER / path for path in GENERATED}
 _EVENT = re.compile(r"[a-z0-9]+(?:_[a-z0-9]+)*")
 _CODE = re.compile(r"^```.*?^```|`[^`]+`", re.MULTILINE | re.DOTALL)
