@@ -34,6 +34,26 @@ class Series:
     values: Sequence[Sequence[float | None]]
 
 
+def spread(bounds: Sequence[timedelta], classes: Sequence[int]) -> tuple[list[str], list[int]]:
+    """The names of a histogram's classes that hold runs, and of one on either side; and the runs in each.
+
+    With its neighbours, a class that holds all runs is a bar on a scale rather than a chart full of it.
+
+    Args:
+        bounds: where the classes end.
+        classes: runs in each: one more than there are bounds.
+    """
+    filled = [number for number, runs in enumerate(classes) if runs] or [0]
+    shown = slice(max(filled[0] - 1, 0), filled[-1] + 2)
+    names = [*(f"< {_short(bound)}" for bound in bounds), f"≥ {_short(bounds[-1])}"]
+    return names[shown], list(classes[shown])
+
+
+def _short(bound: timedelta) -> str:
+    seconds = bound.total_seconds()
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.0f} s"
+
+
 @lru_cache(maxsize=2)
 def throughput(now: Snapshot) -> Series:
     """Runs per second by how they stand, by when they began; in the order of `OUTCOMES`."""

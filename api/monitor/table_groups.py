@@ -20,6 +20,12 @@ class TableGroup:
     parts: tuple[TableSize, ...]
     is_partitioned: bool
 
+    @property
+    def rows(self) -> int | None:
+        """All rows, about; None where those of a part are not known."""
+        known = [part.rows for part in self.parts if part.rows is not None]
+        return sum(known) if len(known) == len(self.parts) else None
+
 
 def grouped(tables: Sequence[TableSize]) -> list[TableGroup]:
     """Tables and partitions by what they belong to, the largest first."""

@@ -164,7 +164,7 @@ def _dead_letters(found: DeadLetterCounts) -> Iterator[Finding]:
         return
     # What only failed has told its own story; the others were never done, and nobody was told.
     unseen = found.total - found.by_reason.get(DeadLetterReason.FAILED, 0)
-    what = "1 task needs a person" if found.total == 1 else f"{found.total:,} tasks need a person"
+    what = f"{counted(found.total, 'task', 'need')} a person"
     advice = "They were given up, cannot be read or run, or failed for good: retry or dismiss them."
     unknown = found.by_reason.get(DeadLetterReason.UNKNOWN_TASK, 0)
     if unknown:

@@ -15,10 +15,13 @@ _SERVER = text(
     """
 )
 # Of partitions too: the parent of a partitioned table has no size of its own.
+# Of a table that was never analysed PostgreSQL says that it has -1 rows, of one that was vacuumed while
+# it was empty that it has none; what was written since is in the statistics. Where neither tells, it is NULL.
 _TABLES = text(
     """
     SELECT of_table.relname, parent.relname, pg_table_size(of_table.oid), pg_indexes_size(of_table.oid),
-        greatest(of_table.reltuples, 0)::bigint, coalesce(stat.n_dead_tup, 0),
+        CASE WHEN of_table.reltuples >= 0 OR stat.n_live_tup > 0 OR pg_relation_size(of_table.oid) = 0
+            THEN greatest(of_table.reltuples, stat.n_live_tup, 0)::bigint END, coalesce(stat.n_dead_tup, 0),
         greatest(stat.last_vacuum, stat.last_autovacuum)
     FROM pg_class AS of_table
     LEFT JOIN pg_inherits ON pg_inherits.inhrelid = of_table.oid
@@ -52,7 +55,7 @@ async def server_facts(session: AsyncSession) -> Row[*tuple[Any, ...]]:
 
 
 async def table_sizes(session: AsyncSession, *, limit: int) -> Rows:
-    """Name, parent, bytes, bytes of indexes, rows (estimated), dead rows, last vacuum: the largest first."""
+    """Name, parent, bytes, bytes of indexes, rows (about), dead rows, last vacuum: the largest first."""
     return (await session.execute(_TABLES, {"limit": limit})).all()
 
 

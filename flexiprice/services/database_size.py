@@ -22,7 +22,7 @@ class TableSize:
         parent: the table that it is a partition of; None where it is none.
         table_bytes: its rows.
         index_bytes: its indexes.
-        rows: as PostgreSQL estimates them.
+        rows: as PostgreSQL estimates them; None where nobody has counted them yet.
         dead_rows: rows that are gone and whose room is not free yet, likewise.
         vacuumed_at: when that room was last freed; None where it never was.
     """
@@ -31,7 +31,7 @@ class TableSize:
     parent: str | None
     table_bytes: int
     index_bytes: int
-    rows: int
+    rows: int | None
     dead_rows: int
     vacuumed_at: datetime | None
 

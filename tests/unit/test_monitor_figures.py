@@ -6,10 +6,10 @@ import pytest
 
 from api.monitor.history import STEP, WINDOW, History
 from api.monitor.parts.badges import look
-from api.monitor.parts.figures import count, percent, rate, size
+from api.monitor.parts.figures import count, percent, rate, size, things
 from api.monitor.parts.instants import duration
 from api.monitor.readings import QueuePoint, Reach, Snapshot
-from api.monitor.series import OUTCOMES, ages, depths, run_times, throughput
+from api.monitor.series import OUTCOMES, ages, depths, run_times, spread, throughput
 from flexiprice.domain.run import RunState
 from flexiprice.jobs.fleet import WorkerState
 from flexiprice.jobs.status import RunStatus
@@ -24,6 +24,10 @@ THIS_STEP = NOW.replace(second=5)
     ("told", "as_people_read_it"),
     [
         (count(1234567), "1\N{NARROW NO-BREAK SPACE}234\N{NARROW NO-BREAK SPACE}567"),
+        (things(1, "batch"), "1 batch"),
+        (things(0, "batch"), "0 batches"),
+        (things(1, "unit", "expire"), "1 unit expires"),
+        (things(2000, "unit", "expire"), "2\N{NARROW NO-BREAK SPACE}000 units expire"),
         (percent(0), "0%"),
         (percent(0.004), "0.4%"),
         (percent(1.25), "125%"),
@@ -76,3 +80,19 @@ def test_a_queue_is_drawn_at_the_step_in_which_it_was_seen() -> None:
     now = Snapshot(at=NOW, redis=Reach(), database=Reach(), queue_points=(seen,))
     assert depths(now).values[0][-4:] == [None, 7, None, None]
     assert ages(now).values[0][-3] == 90.0
+
+
+@pytest.mark.parametrize(
+    ("classes", "shown"),
+    [
+        ((0, 0, 7, 0), (["< 2 ms", "< 1 s", "≥ 1 s"], [0, 7, 0])),
+        ((7, 0, 0, 0), (["< 1 ms", "< 2 ms"], [7, 0])),
+        ((0, 0, 0, 7), (["< 1 s", "≥ 1 s"], [0, 7])),
+        ((1, 0, 2, 0), (["< 1 ms", "< 2 ms", "< 1 s", "≥ 1 s"], [1, 0, 2, 0])),
+    ],
+)
+def test_a_histogram_shows_the_classes_that_hold_runs_and_their_neighbours(
+    classes: tuple[int, ...], shown: tuple[list[str], list[int]]
+) -> None:
+    bounds = [timedelta(milliseconds=1), timedelta(milliseconds=2), timedelta(seconds=1)]
+    assert spread(bounds, classes) == shown

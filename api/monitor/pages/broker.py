@@ -1,13 +1,13 @@
 """The broker and the database: how large, how busy, and what about them puts anything at risk."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from nicegui import ui
 
 from api.monitor.monitor import current_monitor
-from api.monitor.parts.figures import count, percent, size
+from api.monitor.parts.figures import count, percent, size, things
 from api.monitor.parts.instants import Instant, duration
 from api.monitor.parts.links import Link, add_style_sheet
 from api.monitor.parts.rows import cell, number_cell, text_cell
@@ -163,7 +163,7 @@ class _BrokerView:
                 "Found in memory": "–" if database.memory_share is None else percent(database.memory_share),
                 "Connections": f"{count(database.connections)} of {count(database.max_connections)}",
                 "This monitor's pool": f"{use.in_use} in use, {use.idle} idle, {use.size} at most",
-                "Up": duration(now.replace(second=0, microsecond=0) - database.started_at),
+                "Up": duration(_whole_minutes(now - database.started_at)),
             }
         )
         if self._is_new("tables", database.tables):
@@ -207,6 +207,12 @@ class _Facts(ui.element):
                     self._values[name].text = value
 
 
+def _whole_minutes(length: timedelta) -> timedelta:
+    # Else it would be told anew each second. In the first minute there is nothing to be told of but seconds.
+    minute = timedelta(minutes=1)
+    return length if length < minute else length - length % minute
+
+
 async def _read_database(resources: Resources) -> DatabaseSize:
     with database_errors():
         async with resources.sessions() as session:
@@ -218,18 +224,22 @@ def _table_row(group: TableGroup) -> None:
         with cell("Table"):
             if group.is_partitioned:
                 with ui.element("details"):
-                    Text("summary", f"{group.name} ({len(group.parts)} partitions)")
+                    Text("summary", f"{group.name} ({things(len(group.parts), 'partition')})")
                     for part in group.parts:
                         Text(
                             "div",
-                            f"{part.name}: {count(part.rows)} rows, {size(part.total_bytes)}",
+                            f"{part.name}: {_rows_of(part)}, {size(part.total_bytes)}",
                             classes="quiet",
                         )
             else:
                 Text("span", group.name)
-        number_cell("Rows, about").text = count(sum(part.rows for part in group.parts))
+        number_cell("Rows, about").text = "not counted yet" if group.rows is None else count(group.rows)
         number_cell("Size").text = size(sum(part.total_bytes for part in group.parts))
         number_cell("Indexes").text = size(sum(part.index_bytes for part in group.parts))
         number_cell("Dead rows").text = count(sum(part.dead_rows for part in group.parts))
         with cell("Vacuumed"):
             Instant(max((part.vacuumed_at for part in group.parts if part.vacuumed_at), default=None), "ago")
+
+
+def _rows_of(part: TableSize) -> str:
+    return "rows not counted yet" if part.rows is None else things(part.rows, "row")

@@ -8,6 +8,7 @@ from nicegui import ui
 from api.monitor.monitor import current_monitor, current_origin
 from api.monitor.parts.changes import allow, carry_out
 from api.monitor.parts.confirmation import confirmed
+from api.monitor.parts.figures import things
 from api.monitor.parts.instants import Instant
 from api.monitor.parts.links import Link, job_path, small_button
 from api.monitor.parts.rows import Rows, cell, text_cell
@@ -57,7 +58,7 @@ async def dead_letters() -> None:
             return
         failure.show(None)
         more = f" The latest {MAX_LISTED} are shown." if len(found) >= MAX_LISTED else ""
-        number.text = f"{len(found)} tasks ended without their work being done.{more}" if found else ""
+        number.text = f"{things(len(found), 'task')} ended with work left undone.{more}" if found else ""
         rows.show({f"{letter.reason} {letter.job_id}": letter for letter in found})
 
     await refresh()

@@ -158,9 +158,8 @@ def _tick(schedule: ScheduleState) -> Callable[[ScheduleState], None]:
 
     def update(schedule: ScheduleState) -> None:
         is_paused = schedule.paused_at is not None
-        if paused.visible != is_paused:
-            paused.set_visibility(is_paused)
-            next_tick.set_visibility(not is_paused)
+        paused.set_visibility(is_paused)
+        next_tick.set_visibility(not is_paused)
         next_tick.show(schedule.next_tick_at)
 
     update(schedule)

@@ -10,7 +10,7 @@ from nicegui import ui
 
 from api.monitor.monitor import current_monitor
 from api.monitor.parts.amounts import amount, brief
-from api.monitor.parts.figures import count, percent
+from api.monitor.parts.figures import count, percent, things
 from api.monitor.parts.heat_map import HeatMap
 from api.monitor.parts.links import Link, add_style_sheet
 from api.monitor.parts.policy_card import PolicyCard
@@ -25,6 +25,7 @@ from api.monitor.price_readings import HORIZON, PriceReading, read_prices
 from api.monitor.shell import page
 from flexiprice.db.tables import MAIN_STORE
 from flexiprice.errors import FlexiPriceError
+from flexiprice.plurals import noun_for
 from flexiprice.services.stock_overview import ExpiringStock, ReducedStock, value_at_risk
 
 _REFRESH_SECONDS: Final = 5.0
@@ -130,13 +131,13 @@ class _PricesView:
         now = sum((each.value_now for each in read.reduced), Decimal(0))
         self._figures.clear()
         with self._figures:
-            _figure(count(discounts), "open discounts")
+            _figure(count(discounts), noun_for(discounts, "open discount"))
             _figure(f"{amount(now)} {self._currency}", f"their stock now, of {amount(base)} at base prices")
             for risk in value_at_risk(read.expiring):
                 days = "today or tomorrow" if risk.days == 1 else f"within {risk.days} days"
                 _figure(
                     f"{amount(risk.value_now)} {self._currency}",
-                    f"at risk: {count(risk.units)} units expire {days}",
+                    f"at risk: {things(risk.units, 'unit', 'expire')} {days}",
                 )
 
     def _show_heat(self, stock: Sequence[ExpiringStock]) -> None:
@@ -173,14 +174,18 @@ class _PricesView:
                 ),
             )
             if len(ordered) > _MOST_ROWS:
-                Text("p", f"{len(ordered) - _MOST_ROWS} more hold less.", classes="quiet")
+                Text(
+                    "p",
+                    f"{things(len(ordered) - _MOST_ROWS, 'row')} of less value not listed.",
+                    classes="quiet",
+                )
 
     def _cell(self, stock: ExpiringStock | None, *, by_units: bool) -> tuple[float, str, str]:
         if stock is None:
             return 0.0, "", ""
         hint = (
-            f"{count(stock.batches)} batches, {count(stock.discounts)} of them reduced; {count(stock.units)} "
-            f"units worth {amount(stock.value_now)} {self._currency}, "
+            f"{things(stock.batches, 'batch')}, {count(stock.discounts)} reduced; "
+            f"{things(stock.units, 'unit')} worth {amount(stock.value_now)} {self._currency}, "
             f"{amount(stock.value_at_base)} at base prices"
         )
         if by_units:
@@ -198,7 +203,11 @@ class _PricesView:
                 _reduced_row(each)
         with self._reduced:
             if len(reduced) > _MOST_ROWS:
-                Text("p", f"{len(reduced) - _MOST_ROWS} more hold less.", classes="quiet more")
+                Text(
+                    "p",
+                    f"{things(len(reduced) - _MOST_ROWS, 'group')} of less value not listed.",
+                    classes="quiet more",
+                )
 
 
 def _figure(value: str, name: str) -> None:

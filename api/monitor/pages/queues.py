@@ -11,7 +11,7 @@ from api.monitor.parts.badges import Badge
 from api.monitor.parts.changes import allow, carry_out
 from api.monitor.parts.charts import ACCENT, Line, TimeChart
 from api.monitor.parts.confirmation import confirmed
-from api.monitor.parts.figures import count, rate
+from api.monitor.parts.figures import count, rate, things
 from api.monitor.parts.instants import Instant
 from api.monitor.parts.links import small_button
 from api.monitor.parts.states import Failure
@@ -98,8 +98,9 @@ class _QueueCard(ui.element):
         )
         if workers:
             places = sum(worker.concurrency for worker in served if state.queue in worker.queues)
-            who = "1 worker takes" if workers == 1 else f"{workers} workers take"
-            self._workers.text = f"{who} from it, {places} jobs at once"
+            self._workers.text = (
+                f"{things(workers, 'worker', 'take')} from it, {things(places, 'job')} at once"
+            )
         else:
             self._workers.text = f"Nobody takes from it: flexiprice worker --queues {state.queue}"
 
@@ -129,7 +130,7 @@ class _QueueCard(ui.element):
         async def make(details: dict[str, object]) -> str:
             purged = (await purge(tasks, (self._queue,)))[self._queue]
             details["purged"] = purged
-            return f"{count(purged)} jobs of {self._queue} were called off"
+            return f"{things(purged, 'job')} of {self._queue} {'was' if purged == 1 else 'were'} called off"
 
         consequence = (
             f"Every job that waits in it is called off, deferred ones included: {count(self._waiting)} now. "

@@ -19,6 +19,7 @@ from api.monitor.parts.states import Failure, Placeholder
 from api.monitor.parts.tables import TableFrame, card_title
 from api.monitor.parts.text import Text
 from api.monitor.patience import FOR_MUCH, answered
+from api.monitor.series import spread
 from api.monitor.shell import page
 from api.monitor.statistics_readings import WINDOWS, read_statistics
 from flexiprice.domain.run import RunState
@@ -168,12 +169,9 @@ class _StatisticsView:
         self._durations.show(lines, x_axis=axis)
 
 
-def _show_spread(plot: Plot, spread: RunHistograms, classes: Sequence[int], colour: str) -> None:
-    filled = [number for number, runs in enumerate(classes) if runs]
-    first, last = (filled[0], filled[-1]) if filled else (0, 0)
-    ends = [*(f"< {_short(bound)}" for bound in spread.bounds), f"≥ {_short(spread.bounds[-1])}"]
-    bars = Curve("runs", colour, "bar", classes[first : last + 1])
-    plot.show([bars], x_axis=names(ends[first : last + 1]))
+def _show_spread(plot: Plot, histograms: RunHistograms, classes: Sequence[int], colour: str) -> None:
+    ends, runs = spread(histograms.bounds, classes)
+    plot.show([Curve("runs", colour, "bar", runs)], x_axis=names(ends))
 
 
 def _show_slowest(frame: TableFrame, runs: Sequence[RecordedRun]) -> None:
@@ -208,11 +206,6 @@ def _per_minute(rate: float) -> str:
 
 def _seconds(length: timedelta | None) -> float | None:
     return None if length is None else length.total_seconds()
-
-
-def _short(bound: timedelta) -> str:
-    seconds = bound.total_seconds()
-    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.0f} s"
 
 
 def _url(window: str, task: str) -> str:

@@ -8,7 +8,7 @@ from nicegui import ui
 
 from api.monitor.monitor import current_monitor, own_address
 from api.monitor.parts.changes import allow
-from api.monitor.parts.figures import count
+from api.monitor.parts.figures import things
 from api.monitor.parts.links import add_style_sheet, small_button
 from api.monitor.parts.states import Failure, Placeholder
 from api.monitor.parts.task_changes import retry_together, revoke_together
@@ -174,7 +174,7 @@ class _TasksView:
         wanted = self._query.live_statuses
         shown = sum(row["live"] and row["state"] != RunStatus.RUNNING.value for row in self._page.rows)
         hidden = sum(number for status, number in waiting.items() if status in wanted) - shown
-        text = f"{count(hidden)} more wait" if shown >= LIVE_ROWS and hidden > 0 else ""
+        text = things(hidden, "more task", "wait") if shown >= LIVE_ROWS and hidden > 0 else ""
         if self._hidden.text != text:
             self._hidden.text = text
 

@@ -91,7 +91,14 @@ class TimeChart(ui.echart):
         options["xAxis"]["data"] = [round(instant.timestamp() * 1000) for instant in at]
         for series, of_line in zip(options["series"], values, strict=True):
             series["data"] = list(of_line)
+            if series["type"] == "line":
+                series["showSymbol"] = is_alone(of_line)
         self.update()
+
+
+def is_alone(values: Sequence[object]) -> bool:
+    """Whether there is one value only, which is a point, as it takes two to make a line."""
+    return sum(value is not None for value in values) == 1
 
 
 def _options(lines: Sequence[Line], unit: str) -> dict[str, Any]:
@@ -142,7 +149,13 @@ def _series(line: Line) -> dict[str, Any]:
     }
     if line.kind == "bar":
         return {**series, "stack": "all", "barCategoryGap": "15%"}
-    series |= {"showSymbol": False, "connectNulls": True, "lineStyle": {"width": 2}}
+    series |= {
+        "showSymbol": False,
+        "showAllSymbol": True,
+        "symbol": "circle",
+        "connectNulls": True,
+        "lineStyle": {"width": 2},
+    }
     if line.dashed:
         series["lineStyle"]["type"] = "dashed"
     if line.kind == "area":

@@ -2,12 +2,19 @@
 
 from typing import Final
 
+from flexiprice.plurals import counted
+
 _UNITS: Final = ("B", "kB", "MB", "GB", "TB")
 
 
 def count(number: int) -> str:
     """A number of things, in groups of three digits."""
     return f"{number:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
+def things(number: int, noun: str, verb: str = "") -> str:
+    """A number of things with their name and a verb that agree, as `counted` has them."""
+    return counted(number, noun, verb).replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 
 def percent(fraction: float) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 
 from nicegui import ui
 
-from api.monitor.parts.charts import FONT, GRID, LEGEND, QUIET, TOOLTIP
+from api.monitor.parts.charts import FONT, GRID, LEGEND, QUIET, TOOLTIP, is_alone
 
 _TEXT: Final = {"color": QUIET, "fontSize": 11}
 # A day's name where the instants are more than a day apart, else its clock.
@@ -161,12 +161,16 @@ def _series(curve: Curve) -> dict[str, Any]:
     line: dict[str, Any] = {"width": 2}
     if curve.dashed:
         line["type"] = "dashed"
-    series |= {"showSymbol": len(points) == 1, "lineStyle": line}
+    # Values apart from others would make no line, and not be seen at all.
+    series |= {
+        "showSymbol": is_alone(points),
+        # Not only where the axis has a label.
+        "showAllSymbol": True,
+        "symbol": "circle",
+        "symbolSize": 7,
+        "connectNulls": True,
+        "lineStyle": line,
+    }
     if curve.kind == "step":
-        series |= {
-            "step": "end" if curve.notes else "middle",
-            "showSymbol": bool(curve.notes),
-            "symbol": "circle",
-            "symbolSize": 7,
-        }
+        series |= {"step": "end" if curve.notes else "middle", "showSymbol": bool(curve.notes)}
     return series

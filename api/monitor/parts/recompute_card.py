@@ -9,7 +9,7 @@ from api.monitor.monitor import current_monitor, current_origin
 from api.monitor.parts.amounts import amount, off
 from api.monitor.parts.badges import Badge
 from api.monitor.parts.changes import allow, carry_out
-from api.monitor.parts.figures import count
+from api.monitor.parts.figures import count, things
 from api.monitor.parts.links import Link, job_path, small_button
 from api.monitor.parts.rows import cell, number_cell, text_cell
 from api.monitor.parts.tables import TableFrame
@@ -145,9 +145,9 @@ def _show_preview(preview: RecomputePreview) -> None:
     changes = summary.opened + summary.changed + summary.closed
     Text(
         "p",
-        f"A recompute now would open {count(summary.opened)} discounts, change {count(summary.changed)} and "
-        f"close {count(summary.closed)}; {count(summary.unchanged)} of {count(summary.considered)} batches "
-        "stay as they are. Nothing has been written.",
+        f"A recompute now would open {things(summary.opened, 'discount')}, change {count(summary.changed)} "
+        f"and close {count(summary.closed)}; of {things(summary.considered, 'batch')} "
+        f"{count(summary.unchanged)} would stay as before. Nothing has been written.",
     )
     if not changes:
         return
