@@ -77,19 +77,19 @@ screenshots: .venv ## Take the manual's pictures of the monitor anew
 	@$(RUN) tests.browser.screenshots
 
 faults: .venv ## Kill, stop and freeze workers and servers at work, and show what each fault came to
-	@$(RUN) tests.faults $(FAULTS)
+	@$(RUN) tests.chaos $(FAULTS)
 
 fuzz: .venv ## Send the API thousands of requests made of its own description, and see none of it break
 	@$(RUN) tests.fuzz $(FUZZ)
 
 bench: .venv ## Measure the database's work, latency, overhead and the API under load against their floors
-	@$(RUN) tests.benchmarks
-	@$(RUN) tests.benchmarks.overhead
-	@$(RUN) tests.benchmarks.api_load
-	@$(RUN) tests.benchmarks.shards --shards-from 50000
+	@$(RUN) tests.bench
+	@$(RUN) tests.bench.overhead
+	@$(RUN) tests.bench.api_load
+	@$(RUN) tests.bench.shards --shards-from 50000
 
 walkthrough: .venv ## Follow the manual in real containers and on an empty Debian with systemd; needs root and Docker
-	@$(RUN) tests.walkthrough
+	@$(RUN) tests.install
 
 digests: ## Print the images of docker/.env by their digests, to be pasted there; needs Docker and the network
 	@sed -n 's/^#\([A-Z]*_IMAGE\)=\([a-z].*:.*\)/\1 \2/p' docker/env.example | grep -v '^FLEXIPRICE_' | \

@@ -8,14 +8,14 @@ from typing import Annotated
 from fastapi import Depends, Path, Query, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.audit import change_in
+from api.audit.context import audit_event_for
 from api.transactions import Transactions
+from flexiprice.access.audit_log import record_audit
 from flexiprice.db.changed_since import changes_complete_until
 from flexiprice.db.work import Work
-from flexiprice.domain.catalogue import MAX_BATCH_ID, CategoryName, Sku, StoreCode
-from flexiprice.jobs.client import MAX_JOB_ID_LENGTH
+from flexiprice.domain.catalog import MAX_BATCH_ID, CategoryName, Sku, StoreCode
+from flexiprice.queue.client import MAX_JOB_ID_LENGTH
 from flexiprice.resources import Resources
-from flexiprice.services.audit import record_audit
 
 _READS = frozenset({"GET", "HEAD"})
 _MAX_VERSION = 2_147_483_647
@@ -48,7 +48,7 @@ def _opening(request: Request, work: Work) -> Opening:
         async with transactions.begin(work, endpoint=endpoint) as session:
             yield session
             # In the same transaction, so that there is no change without an entry, nor the reverse.
-            change = change_in(request)
+            change = audit_event_for(request)
             if change is not None:
                 await record_audit(session, [change])
 

@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from api.schemas.operations import TaskDetails
 from flexiprice.errors import FlexiPriceError
-from flexiprice.jobs.client import TaskQueue
-from flexiprice.jobs.ending import cancelled
-from flexiprice.jobs.status import JobStatus
+from flexiprice.queue.client import TaskQueue
+from flexiprice.queue.redis.cancellation import cancelled
+from flexiprice.queue.status import JobInfo
 
 # Sooner than proxies commonly end a connection on which nothing is said.
 _STILL_THERE_EVERY_SECONDS: Final = 15.0
@@ -49,7 +49,7 @@ async def status_events(
         may_go_on: whether whoever listens may still do so; asked again and again.
     """
     said_at = asked_at = time.monotonic()
-    told: asyncio.Queue[JobStatus | Exception | None] = asyncio.Queue(maxsize=1)
+    told: asyncio.Queue[JobInfo | Exception | None] = asyncio.Queue(maxsize=1)
     following = asyncio.create_task(_follow(tasks, task_id, told))
     try:
         while True:
@@ -84,7 +84,7 @@ async def status_events(
         ending.add_done_callback(_ENDING.discard)
 
 
-async def _follow(tasks: TaskQueue, task_id: str, told: asyncio.Queue[JobStatus | Exception | None]) -> None:
+async def _follow(tasks: TaskQueue, task_id: str, told: asyncio.Queue[JobInfo | Exception | None]) -> None:
     try:
         async with aclosing(tasks.follow(task_id)) as changes:
             async for status in changes:

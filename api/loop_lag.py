@@ -5,8 +5,8 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Final
 
-from flexiprice.jobs.ending import cancelled
 from flexiprice.metrics import Metrics
+from flexiprice.queue.redis.cancellation import cancelled
 
 _EVERY_SECONDS: Final = 0.25
 

@@ -10,15 +10,11 @@ from fastapi.middleware.cors import CORSMiddleware
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from api import openapi
-from api.audit_refusals import counting_refusals
-from api.audit_writer import writing_audit
-from api.docs_page import add_docs
-from api.failed_keys import FailedKeys
-from api.key_check import KeyCheck, bootstrap_key
+from api.audit.buffer import writing_audit
+from api.audit.noted_refusals import NotedRefusals
+from api.audit.refusals import counting_refusals
 from api.lingering import LingeringClose
 from api.loop_lag import measuring_loop_lag
-from api.noted_refusals import NotedRefusals
-from api.paths import ADMIN, API
 from api.problems import install_problem_handlers
 from api.request_context import REQUEST_ID_HEADER, RequestContext
 from api.request_metrics import MeasuredRequests
@@ -41,13 +37,17 @@ from api.routers import (
     tasks,
     workers,
 )
-from api.security import LOOPBACK_IS_OPEN, KeyGuard, key_documentation
-from api.security_headers import SecurityHeaders
+from api.security.admin_guard import LOOPBACK_IS_OPEN, KeyGuard, key_documentation
+from api.security.authentication import KeyAuthenticator, bootstrap_key
+from api.security.headers import SecurityHeaders
+from api.security.rate_limit import FailedKeyLimiter
 from api.shop_figures import ShopFigures
+from api.swagger import add_docs
 from api.traced_requests import TracedRequests
 from api.transactions import Transactions
 from api.url_prefix import UrlPrefix
-from flexiprice.db.pool_use import pool_use
+from api.urls import ADMIN, API
+from flexiprice.db.engine import pool_use
 from flexiprice.errors import InvalidSettings
 from flexiprice.metrics import Metrics
 from flexiprice.resources import open_resources, require_usable_redis
@@ -81,9 +81,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         ):
             app.state.resources = resources
             app.state.transactions = Transactions(resources.engine, connections=settings.database_pool_size)
-            failed_keys = FailedKeys(resources.redis, limit=settings.failed_key_limit)
+            failed_keys = FailedKeyLimiter(resources.redis, limit=settings.failed_key_limit)
             environment = [*bootstrap_key(settings), *metrics.metrics_key(settings)]
-            app.state.key_check = KeyCheck(environment, resources.sessions, failed_keys)
+            app.state.key_check = KeyAuthenticator(environment, resources.sessions, failed_keys)
             app.state.metrics = Metrics()
             app.state.metrics.expect_requests()
             app.state.shop_figures = ShopFigures(app.state.transactions)

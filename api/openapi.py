@@ -11,7 +11,7 @@ from pydantic.json_schema import models_json_schema
 from api.problems import MEDIA_TYPE
 from api.schemas.glossary import GLOSSARY
 from api.schemas.problem import Problem
-from api.scopes import needed_scope
+from api.security.scopes import needed_scope
 
 _MEANING: Final = {
     400: "The request has two different API keys.",

@@ -11,7 +11,7 @@ from fastapi import Query
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 
-from flexiprice.domain.catalogue import MAX_BATCH_ID, Sku, StoreCode
+from flexiprice.domain.catalog import MAX_BATCH_ID, Sku, StoreCode
 from flexiprice.errors import InvalidInput
 
 MAX_PAGE: Final = 500

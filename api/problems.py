@@ -14,11 +14,11 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
 
-from api.paths import route_path
 from api.schemas.problem import FieldError, Problem
+from api.urls import route_path
 from flexiprice.db.sqlstate import BAD_VALUE, sqlstate_of
 from flexiprice.errors import FlexiPriceError, InvalidPolicy, TooManyWrongKeys
-from flexiprice.jobs.redis import redis_errors
+from flexiprice.queue.redis.connection import redis_errors
 from flexiprice.telemetry import get_logger
 
 MEDIA_TYPE: Final = "application/problem+json"

@@ -10,9 +10,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.paths import route_path
 from api.problems import unexpected_problem
-from api.scopes import holder_in
+from api.security.scopes import holder_in
+from api.urls import route_path
 from flexiprice.telemetry import get_logger
 
 REQUEST_ID_HEADER: Final = "X-Request-ID"

@@ -5,7 +5,7 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.paths import API, route_path
+from api.urls import API, route_path
 from flexiprice.metrics import Metrics
 
 # Those who only look how the program is come for ever, and would hide what becomes of all others.

@@ -4,10 +4,10 @@ import time
 from typing import Final
 
 from api.transactions import Transactions
-from flexiprice.db.database_clock import database_now
-from flexiprice.jobs.declarations import SCHEDULES
-from flexiprice.services.run_pulse import list_last_successes
-from flexiprice.services.stock_overview import count_discounts
+from flexiprice.db.clock import database_now
+from flexiprice.pricing.stock_value import count_discounts
+from flexiprice.queue.declarations import SCHEDULES
+from flexiprice.runs.recent import list_last_successes
 from flexiprice.snapshots import ShopSnapshot
 
 # Counting the discounts of a large shop takes tens of milliseconds.

@@ -7,8 +7,8 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.openapi import operation_id
-from api.paths import API, route_path
 from api.request_context import REQUEST_ID_HEADER
+from api.urls import API, route_path
 from flexiprice.tracing import SpanKind, span
 
 # Asked for all the time, by whoever only looks how the program is.

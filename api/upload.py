@@ -10,13 +10,13 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
 from api.deps import OpenResources
+from flexiprice.catalog.imports.columns import parse_column_map
+from flexiprice.catalog.imports.dates import DEFAULT_DATE_FORMATS, MAX_DATE_FORMATS, Timestamps
+from flexiprice.catalog.imports.importer import FileLayout
+from flexiprice.catalog.imports.records import FileFormat
+from flexiprice.catalog.imports.spelling import Spelling
 from flexiprice.db.tables import MAIN_STORE
-from flexiprice.domain.catalogue import StoreCode
-from flexiprice.services.imports.columns import parse_column_map
-from flexiprice.services.imports.dates import DEFAULT_DATE_FORMATS, MAX_DATE_FORMATS, Timestamps
-from flexiprice.services.imports.importer import FileLayout
-from flexiprice.services.imports.records import FileFormat
-from flexiprice.services.imports.spelling import Spelling
+from flexiprice.domain.catalog import StoreCode
 
 _FORMATS: Final[dict[str, FileFormat | None]] = {
     "application/x-ndjson": FileFormat.NDJSON,

@@ -6,7 +6,7 @@ from typing import Final
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.paths import route_path
+from api.urls import route_path
 from flexiprice.errors import InvalidSettings
 from flexiprice.settings import PREFIX
 

@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from flexiprice.db.engine import create_engine
 from flexiprice.db.work import Work
 from flexiprice.errors import RedisUnavailable
-from flexiprice.jobs.arq import ArqRedis
-from flexiprice.jobs.client import TaskQueue
-from flexiprice.jobs.redis import create_redis, redis_errors
+from flexiprice.queue.arq import ArqRedis
+from flexiprice.queue.client import TaskQueue
+from flexiprice.queue.redis.connection import create_redis, redis_errors
 from flexiprice.settings import Settings
 
 # A program starts without a Redis that is away; it asks no longer than this whether one is there.

@@ -14,7 +14,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from flexiprice.domain.shard import CELLS
+from flexiprice.domain.shard import BUCKET_COUNT
 from flexiprice.errors import InvalidSettings
 from flexiprice.secret_files import SUFFIX, read_secret_files
 from flexiprice.setting_values import (
@@ -213,7 +213,7 @@ class Settings(BaseSettings):
     recompute_shards: int = Field(
         default=1,
         ge=1,
-        le=CELLS,
+        le=BUCKET_COUNT,
         description="jobs that a large recompute is cut into, for all workers to share; 1 for none",
     )
     recompute_shards_from: int = Field(

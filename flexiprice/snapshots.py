@@ -36,7 +36,7 @@ class QueueSnapshot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FleetSnapshot:
+class WorkersSnapshot:
     """What Redis knows of all workers, and of itself, at one moment.
 
     Attributes:

@@ -27,7 +27,7 @@ FILES = (
     "tests/api/test_http_protocol.py",
     "tests/api/test_operations.py",
     "tests/api/test_outages.py",
-    "tests/faults/test_small_set.py",
+    "tests/chaos/test_small_set.py",
 )
 # It looks from time to time whether whoever started it still lives.
 _COMPUTE = """

@@ -18,10 +18,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from flexiprice.db.engine import create_engine
 from flexiprice.db.migrate import upgrade
 from flexiprice.embedded.servers import ServerUrls
-from flexiprice.jobs.client import TaskQueue
-from flexiprice.jobs.redis import create_redis
+from flexiprice.queue.client import TaskQueue
+from flexiprice.queue.redis.connection import create_redis
 from flexiprice.settings import PREFIX, Settings, load_settings
-from tests import servers
+from tests.support import servers
 
 _NUMBERS = count(1)
 _TEST_VARIABLES = {servers.OTHER_POSTGRES, servers.OTHER_REDIS}

@@ -1,14 +1,14 @@
 """An audit writer for tests of what it is told."""
 
-from api.audit_writer import AuditWriter
-from flexiprice.services.audit import Change
+from api.audit.buffer import AuditWriter
+from flexiprice.access.audit_log import AuditEvent
 
 
 class ToldWriter(AuditWriter):
     """Keeps what it is told, and writes nothing."""
 
     def __init__(self) -> None:
-        self.changes: list[Change] = []
+        self.changes: list[AuditEvent] = []
 
-    def tell(self, change: Change) -> None:
+    def tell(self, change: AuditEvent) -> None:
         self.changes.append(change)

@@ -12,8 +12,8 @@ from flexiprice.settings import Settings, load_settings
 from flexiprice.telemetry import configure_logging, logging_config
 from workers import tasks
 from workers.runtime.arq_command import HEALTH_CHECK_SECONDS, is_watching, redis_settings
-from workers.runtime.lifecycle import WorkerProcess
-from workers.runtime.task import tasks_in
+from workers.runtime.jobs.task import tasks_in
+from workers.runtime.process import WorkerProcess
 
 
 def _settings() -> Settings:

@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from flexiprice.errors import ShardsFailed
-from flexiprice.jobs.declarations import RECOMPUTE_SHARD
-from flexiprice.jobs.status import JobStatus, RunStatus
-from flexiprice.services.recompute import RecomputeSummary, summed
-from workers.runtime.parts import done_in_parts
-from workers.runtime.task import TaskRun
+from flexiprice.pricing.recompute import RecomputeSummary, summed
+from flexiprice.queue.declarations import RECOMPUTE_SHARD
+from flexiprice.queue.status import JobInfo, JobStatus
+from workers.runtime.jobs.subjobs import fan_out
+from workers.runtime.jobs.task import TaskContext
 
 
-async def recompute_in_shards(run: TaskRun, shards: int, *, days_threshold: int) -> RecomputeSummary:
+async def recompute_in_shards(run: TaskContext, shards: int, *, days_threshold: int) -> RecomputeSummary:
     """What all shards did together.
 
     Args:
@@ -26,7 +26,7 @@ async def recompute_in_shards(run: TaskRun, shards: int, *, days_threshold: int)
         {"number": number, "count": shards, "days_threshold": days_threshold}
         for number in range(1, shards + 1)
     ]
-    ended = await done_in_parts(run, RECOMPUTE_SHARD, arguments)
+    ended = await fan_out(run, RECOMPUTE_SHARD, arguments)
     summary = summed(
         [_summary(shard) for shard in ended if _succeeded(shard)], duration_seconds=_lasted(ended)
     )
@@ -40,19 +40,19 @@ async def recompute_in_shards(run: TaskRun, shards: int, *, days_threshold: int)
     return summary
 
 
-def _succeeded(shard: JobStatus) -> bool:
-    return shard.status is RunStatus.SUCCEEDED
+def _succeeded(shard: JobInfo) -> bool:
+    return shard.status is JobStatus.SUCCEEDED
 
 
-def _summary(shard: JobStatus) -> RecomputeSummary:
+def _summary(shard: JobInfo) -> RecomputeSummary:
     return RecomputeSummary(**cast("Mapping[str, Any]", shard.result))
 
 
-def _why(shard: JobStatus) -> str:
+def _why(shard: JobInfo) -> str:
     return shard.status.value if shard.error is None else f"{shard.error.code}: {shard.error.message}"
 
 
-def _lasted(shards: Sequence[JobStatus]) -> float:
+def _lasted(shards: Sequence[JobInfo]) -> float:
     """Seconds from the start of the first to the end of the last."""
     begun = [shard.started_at for shard in shards if shard.started_at]
     done = [shard.finished_at for shard in shards if shard.finished_at]

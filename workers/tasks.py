@@ -5,10 +5,11 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from flexiprice.db.database_clock import database_now
+from flexiprice.db.clock import database_now
 from flexiprice.domain.shard import Shard
 from flexiprice.errors import TooManyChanges
-from flexiprice.jobs.declarations import (
+from flexiprice.pricing import cleanup, price_history, recompute
+from flexiprice.queue.declarations import (
     CLEANUP_EXPIRED_DISCOUNTS,
     RECOMPUTE_ALL_DISCOUNTS,
     RECOMPUTE_BATCHES,
@@ -20,13 +21,13 @@ from flexiprice.jobs.declarations import (
     RecomputeBatchesArguments,
     RecomputeShardArguments,
 )
-from flexiprice.services import cleanup, price_history, recompute, retention
-from workers.runtime.task import TaskRun, task
+from flexiprice.runs import retention
+from workers.runtime.jobs.task import TaskContext, task
 from workers.shards import recompute_in_shards
 
 
 @task(RECOMPUTE_ALL_DISCOUNTS)
-async def recompute_all_discounts(run: TaskRun, arguments: RecomputeAllArguments) -> object:
+async def recompute_all_discounts(run: TaskContext, arguments: RecomputeAllArguments) -> object:
     """Brings every discount up to date; where that is much, in shards that other workers may do."""
     settings, threshold = run.resources.settings, arguments.days_threshold
     if run.parts:
@@ -50,7 +51,7 @@ async def recompute_all_discounts(run: TaskRun, arguments: RecomputeAllArguments
 
 
 @task(RECOMPUTE_SHARD)
-async def recompute_shard(run: TaskRun, arguments: RecomputeShardArguments) -> object:
+async def recompute_shard(run: TaskContext, arguments: RecomputeShardArguments) -> object:
     """Brings the discounts of one shard up to date."""
     shard = Shard(arguments.number, arguments.count)
     return await _commit_once(
@@ -62,7 +63,7 @@ async def recompute_shard(run: TaskRun, arguments: RecomputeShardArguments) -> o
 
 
 @task(RECOMPUTE_BATCHES)
-async def recompute_batches(run: TaskRun, arguments: RecomputeBatchesArguments) -> object:
+async def recompute_batches(run: TaskContext, arguments: RecomputeBatchesArguments) -> object:
     """Prices batches that are new or have changed."""
     return await _commit_once(
         run,
@@ -76,7 +77,7 @@ async def recompute_batches(run: TaskRun, arguments: RecomputeBatchesArguments) 
 
 
 @task(CLEANUP_EXPIRED_DISCOUNTS)
-async def cleanup_expired_discounts(run: TaskRun, _: NoArguments) -> object:
+async def cleanup_expired_discounts(run: TaskContext, _: NoArguments) -> object:
     """Closes what is expired or sold out, and keeps partitions and retention."""
     run.report_progress(0, 2, "forgetting what is past its retention")
     # In a transaction of its own, so that no recompute waits for it.
@@ -98,7 +99,7 @@ async def cleanup_expired_discounts(run: TaskRun, _: NoArguments) -> object:
 
 
 @task(UPDATE_PRICE_HISTORY)
-async def update_price_history(run: TaskRun, arguments: PriceHistoryArguments) -> object:
+async def update_price_history(run: TaskContext, arguments: PriceHistoryArguments) -> object:
     """Records the lowest price of every product in the slot of the tick."""
     return await _commit_once(
         run,
@@ -108,7 +109,9 @@ async def update_price_history(run: TaskRun, arguments: PriceHistoryArguments) -
     )
 
 
-async def _commit_once(run: TaskRun, effect: Callable[[AsyncSession, datetime], Awaitable[object]]) -> object:
+async def _commit_once(
+    run: TaskContext, effect: Callable[[AsyncSession, datetime], Awaitable[object]]
+) -> object:
     """`TaskRun.commit_once`, with the instant by PostgreSQL's clock: no worker's clock decides a price."""
 
     async def at_database_time(session: AsyncSession) -> object:

@@ -8,16 +8,16 @@ from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.templating import Jinja2Templates
 
-from api.monitor.access import COOKIE, SESSION_SECONDS
-from api.monitor.guard import LOGIN
-from api.monitor.monitor import Monitor
-from api.monitor.viewer import Viewer
-from api.paths import address
-from api.security import address_of
+from api.monitor.auth.sessions import COOKIE, SESSION_SECONDS
+from api.monitor.auth.user import Viewer
+from api.monitor.context import MonitorContext
+from api.monitor.middleware import LOGIN
+from api.security.admin_guard import address_of
+from api.urls import address
+from flexiprice.access.audit_log import AuditEvent
+from flexiprice.access.key_ring import KeyHolder
 from flexiprice.domain.audit import NOBODY, AuditOutcome, AuditSource
 from flexiprice.errors import DatabaseUnavailable, TooManyWrongKeys
-from flexiprice.services.audit import Change
-from flexiprice.services.key_ring import KeyHolder
 from flexiprice.telemetry import get_logger
 
 router = APIRouter(include_in_schema=False)
@@ -48,7 +48,7 @@ async def log_in(
     next: Annotated[str, Form()] = "/",  # noqa: A002 -- its name in the form
 ) -> Response:
     """Lets in whoever has a key."""
-    monitor: Monitor = request.state.monitor
+    monitor: MonitorContext = request.state.monitor
     client = address_of(request.scope)
     if not key.strip():
         return _page(request, next, error="Enter a key.", status=401)
@@ -70,7 +70,7 @@ async def log_in(
 
 
 async def _sign_in(request: Request, token: str, next_path: str) -> Response:
-    monitor: Monitor = request.state.monitor
+    monitor: MonitorContext = request.state.monitor
     try:
         opened = await monitor.access.sign_in(token)
     except DatabaseUnavailable:
@@ -85,7 +85,7 @@ async def _sign_in(request: Request, token: str, next_path: str) -> Response:
 
 
 def _note_refused_key(request: Request, key: str) -> None:
-    monitor: Monitor = request.state.monitor
+    monitor: MonitorContext = request.state.monitor
     known = monitor.access.explain(key)
     if isinstance(known, KeyHolder):
         _note_refusal(request, "the key has not the scope read", actor=known.name)
@@ -96,8 +96,8 @@ def _note_refused_key(request: Request, key: str) -> None:
 def _note_refusal(
     request: Request, reason: str, *, actor: str = NOBODY, details: Mapping[str, object] | None = None
 ) -> None:
-    monitor: Monitor = request.state.monitor
-    change = Change(
+    monitor: MonitorContext = request.state.monitor
+    change = AuditEvent(
         actor=actor,
         source=AuditSource.MONITOR,
         action="sign_in",
@@ -128,7 +128,7 @@ def _let_in(request: Request, viewer: Viewer, session_id: str, next_path: str) -
 @router.post(LOGOUT)
 async def log_out(request: Request) -> Response:
     """Ends the session in every window."""
-    monitor: Monitor = request.state.monitor
+    monitor: MonitorContext = request.state.monitor
     viewer: Viewer | None = request.state.viewer
     if viewer is not None:
         await monitor.access.log_out(viewer)

@@ -14,26 +14,26 @@ from nicegui import app as nicegui_app
 from nicegui import ui
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from api.audit_refusals import counting_refusals
-from api.audit_writer import writing_audit
-from api.failed_keys import FailedKeys
-from api.key_check import KeyCheck
+from api.audit.buffer import writing_audit
+from api.audit.refusals import counting_refusals
 from api.lingering import LingeringClose
 from api.monitor import login
-from api.monitor.access import Access, environment_keys
-from api.monitor.guard import LOGIN, Guard
-from api.monitor.live import Live
+from api.monitor.auth.sessions import Access, environment_keys
+from api.monitor.components.manual import HELP
+from api.monitor.context import MonitorContext
+from api.monitor.layout import SECTIONS, show_not_found
 from api.monitor.login import LOGOUT
-from api.monitor.monitor import Monitor
-from api.monitor.parts.manual import HELP
-from api.monitor.shell import SECTIONS, show_not_found
+from api.monitor.middleware import LOGIN, Guard
+from api.monitor.state.live import Live
 from api.request_context import RequestContext
-from api.security import LOOPBACK_IS_OPEN
-from api.small_bodies import SmallBodies
+from api.security.admin_guard import LOOPBACK_IS_OPEN
+from api.security.authentication import KeyAuthenticator
+from api.security.rate_limit import FailedKeyLimiter
+from api.security.small_bodies import SmallBodies
 from api.url_prefix import UrlPrefix
 from flexiprice.docs.pages import IMAGES
 from flexiprice.errors import InvalidSettings
-from flexiprice.jobs.ending import cancelled
+from flexiprice.queue.redis.cancellation import cancelled
 from flexiprice.resources import open_resources, require_usable_redis
 from flexiprice.settings import Settings, load_settings
 from flexiprice.telemetry import configure_logging, get_logger
@@ -67,10 +67,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings.require_redis_url()
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncGenerator[dict[str, Monitor], None]:
+    async def lifespan(_: FastAPI) -> AsyncGenerator[dict[str, MonitorContext], None]:
         async with open_resources(settings, program="flexiprice-monitor") as resources:
-            failed_keys = FailedKeys(resources.redis, limit=settings.failed_key_limit)
-            key_check = KeyCheck(environment_keys(settings), resources.sessions, failed_keys)
+            failed_keys = FailedKeyLimiter(resources.redis, limit=settings.failed_key_limit)
+            key_check = KeyAuthenticator(environment_keys(settings), resources.sessions, failed_keys)
             access = Access(settings, key_check, resources.sessions)
             if settings.open_loopback:
                 _log.warning("loopback_is_open", reason=LOOPBACK_IS_OPEN)
@@ -82,7 +82,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                     counting_refusals(writer) as refusals,
                 ):
                     # Reaches every request as `request.state.monitor`, those of the mounted NiceGUI too.
-                    yield {"monitor": Monitor(resources, live, access, refusals)}
+                    yield {"monitor": MonitorContext(resources, live, access, refusals)}
             finally:
                 for task in background:
                     await cancelled(task)

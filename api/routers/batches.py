@@ -7,15 +7,16 @@ from fastapi import APIRouter, Query, Request, Response
 from api.deps import BatchPath, CategoryFilter, ExpiringFilter, StoreFilter, Transaction, read_as_of
 from api.openapi import problems
 from api.paging import BY_ID, ChangedSince, ChangePage, Cursor, Limit, change_page
-from api.paths import ADMIN, address
-from api.repricing import NOT_NEEDED, Reprice
-from api.routes import ApiRoute
+from api.reprice_after_commit import NOT_NEEDED, Reprice
+from api.route_class import ProblemRoute
 from api.schemas.catalogue import BatchChange, BatchShown, ChangedBatch, NewBatch
-from flexiprice.db.database_clock import database_now
-from flexiprice.domain.catalogue import Sku
-from flexiprice.services import batches
+from api.urls import ADMIN, address
+from flexiprice.catalog import batches
+from flexiprice.db.clock import database_now
+from flexiprice.domain.catalog import Sku
+from flexiprice.pricing import batch_deletion
 
-router = APIRouter(prefix="/batches", tags=["batches"], route_class=ApiRoute)
+router = APIRouter(prefix="/batches", tags=["batches"], route_class=ProblemRoute)
 
 
 @router.get("", responses=problems(401, 404, 503))
@@ -92,7 +93,7 @@ async def change_batch(
 async def delete_batch(transaction: Transaction, batch_id: BatchPath) -> None:
     """Deletes a batch; a discount that is open for it closes, as `deleted` in its history."""
     async with transaction() as session:
-        await batches.delete_batch(session, batch_id, now=await database_now(session))
+        await batch_deletion.delete_batch(session, batch_id, now=await database_now(session))
 
 
 async def _priced(batch: batches.BatchRecord, reprice: Reprice) -> ChangedBatch:

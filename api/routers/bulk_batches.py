@@ -6,18 +6,18 @@ from typing import Annotated, BinaryIO, Final
 from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.audit import note, note_no_change
+from api.audit.context import note, note_no_change
 from api.deps import BulkTransaction
 from api.openapi import problems
 from api.problems import ProblemResponse
-from api.repricing import MAX_NAMED_BATCHES, NOT_NEEDED, Reprice
-from api.routes import ApiRoute
+from api.reprice_after_commit import MAX_NAMED_BATCHES, NOT_NEEDED, Reprice
+from api.route_class import ProblemRoute
 from api.schemas.imports import BatchesImported, ImportReportShown
 from api.schemas.problem import FieldError
 from api.upload import Layout, spooled
+from flexiprice.catalog.imports.importer import FileLayout, Imported, import_catalogue
+from flexiprice.catalog.imports.report import ImportReport
 from flexiprice.plurals import counted
-from flexiprice.services.imports.importer import FileLayout, Imported, import_catalogue
-from flexiprice.services.imports.report import ImportReport
 
 _MAX_LISTED: Final = 100
 _CHUNK: Final = 1 << 16
@@ -46,7 +46,7 @@ _REQUEST_BODY: Final = {
 }
 
 
-class _BulkRoute(ApiRoute):
+class _BulkRoute(ProblemRoute):
     """Its bodies wait in a file and are never held, so they may be long."""
 
     takes_uploads = True

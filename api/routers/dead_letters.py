@@ -4,16 +4,16 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api.audit import Audit, Origin
+from api.audit.context import Audit, Origin
 from api.deps import OpenResources
 from api.openapi import problems
-from api.routes import ApiRoute
+from api.route_class import ProblemRoute
 from api.schemas.dead_letters import DeadLetterIds, DeadLetterShown, Dismissed
 from api.schemas.operations import RetriedTask
-from flexiprice.jobs.dead_letter_changes import dismiss, retry_letters
-from flexiprice.jobs.dead_letters import MAX_LISTED, list_dead_letters
+from flexiprice.queue.admin.dead_letter_actions import dismiss, retry_letters
+from flexiprice.queue.admin.dead_letters import MAX_LISTED, list_dead_letters
 
-router = APIRouter(prefix="/tasks/dead-letters", tags=["tasks"], route_class=ApiRoute)
+router = APIRouter(prefix="/tasks/dead-letters", tags=["tasks"], route_class=ProblemRoute)
 
 
 @router.get("", name="list_dead_letters", responses=problems(401, 503))

@@ -16,18 +16,18 @@ from api.deps import (
 )
 from api.openapi import problems
 from api.paging import BY_INSTANT, BY_RATE, ChangedSince, ChangePage, Cursor, Limit, Page, change_page
-from api.routes import ApiRoute
+from api.route_class import ProblemRoute
 from api.schemas.discounts import DecisionShown, DiscountShown, PreviewRequest, PreviewShown
-from flexiprice.db.database_clock import database_now
+from flexiprice.catalog.stores import require_store_id
+from flexiprice.db.clock import database_now
 from flexiprice.domain.policy import parse_policy
-from flexiprice.services import discounts
-from flexiprice.services.discounts import DiscountOrder
-from flexiprice.services.preview import preview_recompute
-from flexiprice.services.stores import require_store_id
+from flexiprice.pricing import discounts
+from flexiprice.pricing.discounts import DiscountOrder
+from flexiprice.pricing.preview import preview_recompute
 
 Order = Annotated[DiscountOrder, Query(description="By batch, or the steepest first.")]
 
-router = APIRouter(prefix="/discounts", tags=["discounts"], route_class=ApiRoute)
+router = APIRouter(prefix="/discounts", tags=["discounts"], route_class=ProblemRoute)
 
 
 @router.get("", responses=problems(401, 404, 503))

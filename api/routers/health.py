@@ -11,15 +11,15 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.deps import OpenResources
-from api.routes import ApiRoute
+from api.route_class import ProblemRoute
 from api.schemas.health import Check, Liveness, Readiness, ReadinessStatus
 from api.transactions import Transactions
 from flexiprice.db.migrate import is_current
 from flexiprice.errors import DatabaseBusy, FlexiPriceError
-from flexiprice.jobs.broker_info import probe_writes
+from flexiprice.queue.admin.broker_info import probe_writes
 from flexiprice.telemetry import get_logger
 
-router = APIRouter(prefix="/health", tags=["health"], route_class=ApiRoute)
+router = APIRouter(prefix="/health", tags=["health"], route_class=ProblemRoute)
 
 # Whoever asks for readiness asks again soon, and gives up before long.
 _PATIENCE_SECONDS: Final = 3.0

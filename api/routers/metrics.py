@@ -9,15 +9,15 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.deps import OpenResources
-from api.key_check import EnvironmentKey
-from api.scopes import holder_in, require_scope
+from api.security.authentication import EnvironmentKey
+from api.security.scopes import holder_in, require_scope
 from api.shop_figures import ShopFigures
 from api.transactions import Transactions
+from flexiprice.access.key_ring import KeyHolder
 from flexiprice.domain.access import Scope
 from flexiprice.errors import FlexiPriceError
-from flexiprice.jobs.fleet_snapshot import take_snapshot
 from flexiprice.metrics import CONTENT_TYPE, Metrics
-from flexiprice.services.key_ring import KeyHolder
+from flexiprice.queue.admin.metrics_snapshot import take_snapshot
 from flexiprice.settings import Settings
 from flexiprice.snapshots import DatabaseSnapshot
 from flexiprice.telemetry import get_logger

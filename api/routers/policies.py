@@ -8,18 +8,18 @@ from fastapi import APIRouter, Query, Request, Response
 from api.deps import Transaction, VersionPath, read_as_of
 from api.openapi import problems
 from api.paging import BY_VERSION, ChangedSince, ChangePage, Cursor, Limit, change_page
-from api.paths import ADMIN, address
-from api.repricing import NOT_NEEDED, Reprice, Repricer
-from api.routes import ApiRoute
+from api.reprice_after_commit import NOT_NEEDED, Reprice, Repricer
+from api.route_class import ProblemRoute
 from api.schemas.policies import ActivatedPolicy, CreatedPolicy, NewPolicy, PolicyShown, PolicySummary
-from flexiprice.db.database_clock import database_now
+from api.urls import ADMIN, address
+from flexiprice.db.clock import database_now
 from flexiprice.domain.policy import parse_policy
 from flexiprice.domain.policy_lint import Severity, lint_policy
 from flexiprice.errors import InvalidPolicy, Problem
-from flexiprice.services import policies
-from flexiprice.services.policies import PolicyVersion
+from flexiprice.pricing import policy_versions as policies
+from flexiprice.pricing.policy_versions import PolicyVersion
 
-router = APIRouter(prefix="/policies", tags=["policies"], route_class=ApiRoute)
+router = APIRouter(prefix="/policies", tags=["policies"], route_class=ProblemRoute)
 
 Recompute = Annotated[bool, Query(description="Have all discounts recomputed at once.")]
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 
 from api.deps import OpenResources, SkuPath, Transaction
 from api.openapi import problems
-from api.routes import ApiRoute
+from api.route_class import ProblemRoute
 from api.schemas.prices import (
     BasePriceShown,
     BatchPriceShown,
@@ -15,14 +15,14 @@ from api.schemas.prices import (
     ProductPriceShown,
     ReductionShown,
 )
-from flexiprice.db.database_clock import DATABASE_NOW, database_now
+from flexiprice.db.clock import DATABASE_NOW, database_now
 from flexiprice.db.tables import MAIN_STORE
-from flexiprice.domain.catalogue import CalendarDate, StoreCode
+from flexiprice.domain.catalog import CalendarDate, StoreCode
 from flexiprice.errors import InvalidInput
-from flexiprice.services.price_history import get_price_history
-from flexiprice.services.prices import get_price
+from flexiprice.pricing.current_prices import get_price
+from flexiprice.pricing.price_history import get_price_history
 
-router = APIRouter(prefix="/products", tags=["prices"], route_class=ApiRoute)
+router = APIRouter(prefix="/products", tags=["prices"], route_class=ProblemRoute)
 
 InStore = Annotated[StoreCode, Query(description="Code of the store.")]
 Day = CalendarDate | None

@@ -8,14 +8,14 @@ from fastapi import APIRouter, Query, Request, Response
 from api.deps import CategoryFilter, SkuPath, Transaction, read_as_of
 from api.openapi import problems
 from api.paging import BY_SKU, ChangedSince, ChangePage, Cursor, Limit, change_page
-from api.paths import ADMIN, address
-from api.repricing import MAX_NAMED_BATCHES, NOT_NEEDED, Reprice
-from api.routes import ApiRoute
+from api.reprice_after_commit import MAX_NAMED_BATCHES, NOT_NEEDED, Reprice
+from api.route_class import ProblemRoute
 from api.schemas.catalogue import ChangedProduct, NewProduct, ProductChange, ProductShown
-from flexiprice.domain.catalogue import ProductName
-from flexiprice.services import products
+from api.urls import ADMIN, address
+from flexiprice.catalog import products
+from flexiprice.domain.catalog import ProductName
 
-router = APIRouter(prefix="/products", tags=["products"], route_class=ApiRoute)
+router = APIRouter(prefix="/products", tags=["products"], route_class=ProblemRoute)
 
 Search = Annotated[
     ProductName | None, Query(description="Only products whose SKU or name contains this, in any case.")

@@ -4,16 +4,16 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
-from api.audit import Audit, Origin
+from api.audit.context import Audit, Origin
 from api.deps import OpenResources
 from api.openapi import problems
-from api.routes import ApiRoute
-from api.schemas.fleet import Purged, QueueShown
-from flexiprice.jobs.queues import get_queue, list_queues, pause_queue, resume_queue
-from flexiprice.jobs.revoking import purge
+from api.route_class import ProblemRoute
+from api.schemas.workers import Purged, QueueShown
+from flexiprice.queue.admin.queues import get_queue, list_queues, pause_queue, resume_queue
+from flexiprice.queue.admin.revoke import purge
 from flexiprice.settings import Queue
 
-router = APIRouter(prefix="/queues", tags=["queues"], route_class=ApiRoute)
+router = APIRouter(prefix="/queues", tags=["queues"], route_class=ProblemRoute)
 
 QueuePath = Annotated[Queue, Path(description="Name of the queue.", examples=["discounts"])]
 

@@ -7,21 +7,21 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request, Response
 
-from api.audit import Origin, change_in, note
-from api.audit_writer import AuditWriter
+from api.audit.buffer import AuditWriter
+from api.audit.context import Origin, audit_event_for, note
 from api.deps import BulkTransaction, OpenResources, TaskPath
 from api.openapi import problems
-from api.paths import status_url
-from api.routes import ApiRoute
+from api.route_class import ProblemRoute
 from api.schemas.discounts import FinishedRecompute, RecomputeResult
 from api.schemas.tasks import StartedTask, TaskStatus
-from flexiprice.db.database_clock import database_now
+from api.urls import status_url
+from flexiprice.db.clock import database_now
 from flexiprice.errors import NotFound
-from flexiprice.jobs.declarations import RECOMPUTE_ALL_DISCOUNTS
-from flexiprice.jobs.status import RunStatus
-from flexiprice.services.recompute import recompute_all_discounts
+from flexiprice.pricing.recompute import recompute_all_discounts
+from flexiprice.queue.declarations import RECOMPUTE_ALL_DISCOUNTS
+from flexiprice.queue.status import JobStatus
 
-router = APIRouter(prefix="/discounts", tags=["discounts"], route_class=ApiRoute)
+router = APIRouter(prefix="/discounts", tags=["discounts"], route_class=ProblemRoute)
 
 DaysThreshold = Annotated[
     int | None,
@@ -74,7 +74,7 @@ async def trigger_recompute(
             note(request, target=RECOMPUTE_ALL_DISCOUNTS.name)
             now = await database_now(session)
             summary = await recompute_all_discounts(session, now=now, days_threshold=threshold)
-        finished = FinishedRecompute(status=RunStatus.SUCCEEDED, result=RecomputeResult.of(summary))
+        finished = FinishedRecompute(status=JobStatus.SUCCEEDED, result=RecomputeResult.of(summary))
         return Response(finished.model_dump_json(), media_type="application/json")
     job = await resources.tasks.enqueue(
         RECOMPUTE_ALL_DISCOUNTS,
@@ -82,8 +82,8 @@ async def trigger_recompute(
         job_id=None if idempotency_key is None else _job_id_of(idempotency_key),
         origin=origin,
     )
-    status = RunStatus.QUEUED
-    change = change_in(request, RECOMPUTE_ALL_DISCOUNTS.name)
+    status = JobStatus.QUEUED
+    change = audit_event_for(request, RECOMPUTE_ALL_DISCOUNTS.name)
     if job.created and change is not None:
         # Whoever triggers does not wait for the database, nor need it to be there.
         writer: AuditWriter = request.app.state.audit_writer

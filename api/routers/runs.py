@@ -10,18 +10,18 @@ from pydantic import TypeAdapter
 from api.deps import TaskPath, Transaction
 from api.openapi import problems
 from api.paging import BY_INSTANT, Cursor, Instant, Limit, Page, Places
-from api.routes import ApiRoute
+from api.route_class import ProblemRoute
 from api.schemas.runs import ChangeShown, RunDetailsShown, RunShown, TaskFigures
-from flexiprice.db.database_clock import database_now
+from flexiprice.access.audit_log import list_audit
+from flexiprice.db.clock import database_now
 from flexiprice.domain.audit import AuditOutcome
-from flexiprice.domain.run import RunState
-from flexiprice.services import runs
-from flexiprice.services.audit import list_audit
-from flexiprice.services.run_statistics import get_run_statistics
+from flexiprice.domain.run import RunStatus
+from flexiprice.runs import query as runs
+from flexiprice.runs.statistics import get_run_statistics
 from flexiprice.settings import Queue
 
-router = APIRouter(prefix="/tasks", tags=["tasks"], route_class=ApiRoute)
-audit_router = APIRouter(prefix="/audit", tags=["audit"], route_class=ApiRoute)
+router = APIRouter(prefix="/tasks", tags=["tasks"], route_class=ProblemRoute)
+audit_router = APIRouter(prefix="/audit", tags=["audit"], route_class=ProblemRoute)
 
 _BY_START: Final = Places(TypeAdapter[tuple[datetime, UUID]](tuple[Instant, UUID]))
 _Text = Annotated[str | None, Query(min_length=1, max_length=200)]
@@ -34,7 +34,7 @@ async def list_runs(
     task: Annotated[_Text, Query(description="Only of this task.")] = None,
     queue: Annotated[Queue | None, Query(description="Only from this queue.")] = None,
     status: Annotated[
-        list[RunState] | None, Query(max_length=10, description="Only with one of these.")
+        list[RunStatus] | None, Query(max_length=10, description="Only with one of these.")
     ] = None,
     worker_id: Annotated[_Text, Query(description="Only on this worker.")] = None,
     since: Annotated[Instant | None, Query(description="Only that began then or later.")] = None,

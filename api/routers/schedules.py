@@ -4,24 +4,24 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
 
-from api.audit import Audit, Origin
+from api.audit.context import Audit, Origin
 from api.deps import OpenResources
 from api.openapi import problems
-from api.paths import status_url
-from api.routes import ApiRoute
-from api.schemas.fleet import ScheduleShown
+from api.route_class import ProblemRoute
 from api.schemas.tasks import StartedTask
+from api.schemas.workers import ScheduleShown
+from api.urls import status_url
 from flexiprice.errors import NotFound
-from flexiprice.jobs.schedules import (
+from flexiprice.queue.admin.schedules import (
     list_schedules,
     pause_schedule,
     require_schedule,
     resume_schedule,
     run_schedule,
 )
-from flexiprice.jobs.status import RunStatus
+from flexiprice.queue.status import JobStatus
 
-router = APIRouter(prefix="/schedules", tags=["schedules"], route_class=ApiRoute)
+router = APIRouter(prefix="/schedules", tags=["schedules"], route_class=ProblemRoute)
 
 SchedulePath = Annotated[
     str, Path(max_length=200, description="Name of the schedule.", examples=["recompute_all_discounts"])
@@ -71,7 +71,7 @@ async def run_one_schedule(
         details["task_id"] = job.job_id
     url = status_url(request, job.job_id)
     response.headers["Location"] = url
-    return StartedTask(task_id=job.job_id, status=RunStatus.QUEUED, status_url=url)
+    return StartedTask(task_id=job.job_id, status=JobStatus.QUEUED, status_url=url)
 
 
 async def _shown(resources: OpenResources, name: str) -> ScheduleShown:

@@ -5,12 +5,12 @@ from importlib.metadata import version
 from fastapi import APIRouter, Request
 
 from api.deps import OpenResources
-from api.docs_page import PATH as DOCS
-from api.paths import ADMIN, API, address
-from api.routes import ApiRoute
+from api.route_class import ProblemRoute
 from api.schemas.health import Service
+from api.swagger import PATH as DOCS
+from api.urls import ADMIN, API, address
 
-router = APIRouter(tags=["health"], route_class=ApiRoute)
+router = APIRouter(tags=["health"], route_class=ProblemRoute)
 
 
 @router.head("/", include_in_schema=False)

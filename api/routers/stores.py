@@ -5,13 +5,13 @@ from fastapi import APIRouter, Request, Response
 from api.deps import StorePath, Transaction, read_as_of
 from api.openapi import problems
 from api.paging import BY_CODE, ChangedSince, ChangePage, Cursor, Limit, change_page
-from api.paths import ADMIN, address
-from api.repricing import Reprice
-from api.routes import ApiRoute
+from api.reprice_after_commit import Reprice
+from api.route_class import ProblemRoute
 from api.schemas.catalogue import ChangedStore, NewStore, StoreChange, StoreShown
-from flexiprice.services import stores
+from api.urls import ADMIN, address
+from flexiprice.catalog import stores
 
-router = APIRouter(prefix="/stores", tags=["stores"], route_class=ApiRoute)
+router = APIRouter(prefix="/stores", tags=["stores"], route_class=ProblemRoute)
 
 
 @router.get("", responses=problems(401, 503))

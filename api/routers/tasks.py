@@ -6,14 +6,11 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from api.audit import Audit, Origin
+from api.audit.context import Audit, Origin
 from api.deps import OpenResources, TaskPath
 from api.event_stream import EVENT_STREAM, status_events
-from api.key_check import KeyCheck
 from api.openapi import Responses, problems
-from api.paths import status_url
-from api.routes import ApiRoute
-from api.schemas.fleet import Purged
+from api.route_class import ProblemRoute
 from api.schemas.operations import (
     NewTask,
     NextTick,
@@ -25,22 +22,25 @@ from api.schemas.operations import (
     TaskIds,
 )
 from api.schemas.tasks import StartedTask
-from api.scopes import holder_in
+from api.schemas.workers import Purged
+from api.security.authentication import KeyAuthenticator
+from api.security.scopes import holder_in
+from api.urls import status_url
 from flexiprice.errors import Conflict, NotFound, QueueFull
-from flexiprice.jobs.inspection import (
+from flexiprice.queue.admin.inspect import (
     MAX_LISTED_JOBS,
     get_declared_task,
     list_active,
     list_deferred,
     list_registered,
 )
-from flexiprice.jobs.retrying import RetryOutcome, retry_jobs
-from flexiprice.jobs.revoking import RevokeOutcome, purge, revoke_jobs
-from flexiprice.jobs.schedules import list_schedules
-from flexiprice.jobs.status import RunStatus
+from flexiprice.queue.admin.retry import RetryOutcome, retry_jobs
+from flexiprice.queue.admin.revoke import RevokeOutcome, purge, revoke_jobs
+from flexiprice.queue.admin.schedules import list_schedules
+from flexiprice.queue.status import JobStatus
 from flexiprice.settings import Queue
 
-router = APIRouter(prefix="/tasks", tags=["tasks"], route_class=ApiRoute)
+router = APIRouter(prefix="/tasks", tags=["tasks"], route_class=ProblemRoute)
 
 _NOT_CONFIRMED: Final[Responses] = {
     202: {"model": RevokedTask, "description": "It was told to stop; nobody has confirmed it."}
@@ -106,7 +106,7 @@ async def run_task(
         details |= {"task": job.task, "task_id": job.job_id}
     url = status_url(request, job.job_id)
     response.headers["Location"] = url
-    status = RunStatus.DEFERRED if body.defer_by else RunStatus.QUEUED
+    status = JobStatus.DEFERRED if body.defer_by else JobStatus.QUEUED
     return StartedTask(task_id=job.job_id, status=status, status_url=url)
 
 
@@ -169,7 +169,7 @@ async def stream_task_events(
     Server-Sent Events: each `status` event holds the task as `/admin/tasks/{task_id}` shows it; the one in
     which `ready` is true is the last. The stream ends with the key that opened it.
     """
-    key_check: KeyCheck = request.app.state.key_check
+    key_check: KeyAuthenticator = request.app.state.key_check
     holder = holder_in(request.scope)
 
     async def may_go_on() -> bool:

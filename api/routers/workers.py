@@ -4,15 +4,15 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Response
 
-from api.audit import Audit
+from api.audit.context import Audit
 from api.deps import OpenResources
 from api.openapi import Responses, problems
-from api.routes import ApiRoute
-from api.schemas.fleet import CommandedWorker, WorkerShown
-from flexiprice.jobs.commands import command_worker
-from flexiprice.jobs.fleet import WorkerCommand
+from api.route_class import ProblemRoute
+from api.schemas.workers import CommandedWorker, WorkerShown
+from flexiprice.queue.admin.worker_commands import command_worker
+from flexiprice.queue.worker.heartbeat import WorkerCommand
 
-router = APIRouter(prefix="/workers", tags=["workers"], route_class=ApiRoute)
+router = APIRouter(prefix="/workers", tags=["workers"], route_class=ProblemRoute)
 
 WorkerPath = Annotated[
     str, Path(max_length=200, description="The worker, by its id.", examples=["shop-1-4711-0a1b2c"])

@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 from api.schemas.tasks import Repricing
 from api.schemas.values import LEFT_OUT, WHOLE, Amount, Given, Shown
 from flexiprice.db.tables import MAIN_STORE
-from flexiprice.domain.catalogue import (
+from flexiprice.domain.catalog import (
     BasePrice,
     CalendarDate,
     CategoryName,

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from api.schemas.values import Given, Shown
-from flexiprice.jobs.dead_letter_notes import DeadLetterReason
+from flexiprice.queue.worker.dead_letter_records import DeadLetterReason
 from flexiprice.settings import Queue
 
 MAX_CHANGED = 500

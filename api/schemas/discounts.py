@@ -6,10 +6,10 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 
 from api.schemas.values import Amount, Given, Rate, Shown
-from flexiprice.domain.catalogue import CalendarDate, CategoryName, StoreCode
+from flexiprice.domain.catalog import CalendarDate, CategoryName, StoreCode
 from flexiprice.domain.decision import CloseReason, DecisionKind
-from flexiprice.domain.limits import Limit
-from flexiprice.jobs.status import RunStatus
+from flexiprice.domain.quote import Limit
+from flexiprice.queue.status import JobStatus
 
 Rule = Annotated[
     str | None,
@@ -146,7 +146,7 @@ class FinishedRecompute(Shown):
         }
     )
 
-    status: RunStatus
+    status: JobStatus
     result: RecomputeResult
 
 

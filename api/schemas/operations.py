@@ -8,10 +8,10 @@ from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema
 from api.schemas.tasks import TaskStatus
 from api.schemas.values import Given, Shown
 from flexiprice.domain.run import RunTrigger
-from flexiprice.jobs.client import MAX_JOB_ID_LENGTH, can_be_job_id
-from flexiprice.jobs.retrying import RetryOutcome
-from flexiprice.jobs.revoking import RevokeOutcome
-from flexiprice.jobs.status import JobStatus, RunStatus
+from flexiprice.queue.admin.retry import RetryOutcome
+from flexiprice.queue.admin.revoke import RevokeOutcome
+from flexiprice.queue.client import MAX_JOB_ID_LENGTH, can_be_job_id
+from flexiprice.queue.status import JobInfo, JobStatus
 
 MAX_TASK_IDS = 1000
 _TASK = "0b9f5e3c6a7d4f21a8c94e5d6f7a8b9c"
@@ -84,7 +84,7 @@ class RevokedTask(Shown):
     task_id: str = Field(validation_alias="job_id")
     outcome: RevokeOutcome
     message: str
-    status: RunStatus | None
+    status: JobStatus | None
 
 
 class RetriedTask(Shown):
@@ -154,7 +154,7 @@ class TaskDetails(TaskStatus):
     actor: str | None
 
     @classmethod
-    def of_job(cls, job: JobStatus) -> Self:
+    def of_job(cls, job: JobInfo) -> Self:
         """What is shown of a job's status."""
         known = TaskStatus.of_job(job).model_dump()
         return cls.model_validate(

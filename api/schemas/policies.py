@@ -9,7 +9,7 @@ from pydantic.config import JsonDict
 from api.schemas.tasks import Repricing
 from api.schemas.values import Given, Shown
 from flexiprice.domain.policy_lint import PolicyFinding
-from flexiprice.services.policies import PolicyVersion
+from flexiprice.pricing.policy_versions import PolicyVersion
 
 _MAX_WARNINGS = 100
 _DOCUMENT: JsonDict = {

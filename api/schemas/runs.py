@@ -8,11 +8,11 @@ from pydantic import ConfigDict, Field, JsonValue
 
 from api.schemas.tasks import TaskError
 from api.schemas.values import Shown
+from flexiprice.access.audit_log import AuditLogEntry
 from flexiprice.domain.audit import AuditOutcome, AuditSource
-from flexiprice.domain.run import RunState, RunTrigger
-from flexiprice.services.audit import RecordedChange
-from flexiprice.services.run_statistics import Percentiles, TaskStatistics
-from flexiprice.services.runs import RecordedRun, RunDetails
+from flexiprice.domain.run import RunStatus, RunTrigger
+from flexiprice.runs.query import Run, RunDetails
+from flexiprice.runs.statistics import Percentiles, TaskStatistics
 
 _RUN: dict[str, JsonValue] = {
     "run_id": "01960000-0000-7000-8000-000000000001",
@@ -46,7 +46,7 @@ class RunShown(Shown):
     queue: str | None
     worker_id: str
     attempt: int = Field(description="From 1; 0 where the task ended without being started.")
-    status: RunState
+    status: RunStatus
     trigger: RunTrigger | None
     parent_task_id: str | None
     request_id: str | None
@@ -59,7 +59,7 @@ class RunShown(Shown):
     error: TaskError | None
 
     @classmethod
-    def of_run(cls, run: RecordedRun) -> Self:
+    def of_run(cls, run: Run) -> Self:
         """What is shown of a recorded run."""
         same = {name: getattr(run, name) for name in cls.model_fields if hasattr(run, name)}
         error = None
@@ -125,7 +125,7 @@ class TaskFigures(Shown):
 
     task: str
     runs: int
-    by_status: dict[RunState, int] = Field(
+    by_status: dict[RunStatus, int] = Field(
         description="Number of runs by how they ended, where there are any."
     )
     failure_rate: float = Field(description="Of those that succeeded or failed.")
@@ -194,7 +194,7 @@ class ChangeShown(Shown):
     sentence: str = Field(description="What the entry tells, for people to read.")
 
     @classmethod
-    def of_change(cls, change: RecordedChange) -> Self:
+    def of_change(cls, change: AuditLogEntry) -> Self:
         """What is shown of an entry."""
         return cls.model_validate(change)
 

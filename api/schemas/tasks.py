@@ -7,7 +7,7 @@ from typing import Self
 from pydantic import ConfigDict, Field
 
 from api.schemas.values import Shown
-from flexiprice.jobs.status import JobStatus, RunStatus
+from flexiprice.queue.status import JobInfo, JobStatus
 from flexiprice.settings import Queue
 
 _TASK = "0b9f5e3c6a7d4f21a8c94e5d6f7a8b9c"
@@ -22,7 +22,7 @@ class StartedTask(Shown):
     )
 
     task_id: str
-    status: RunStatus
+    status: JobStatus
     status_url: str = Field(description="Where to ask what became of it.")
 
 
@@ -76,7 +76,7 @@ class TaskStatus(Shown):
     task_id: str
     task: str | None
     queue: Queue | None
-    status: RunStatus
+    status: JobStatus
     ready: bool = Field(description="Whether it has ended, one way or the other.")
     result: object = Field(description="What the task returned; null until it has succeeded.")
     error: TaskError | None
@@ -87,7 +87,7 @@ class TaskStatus(Shown):
     attempt: int = Field(description="Number of its latest try; 0 before the first.")
 
     @classmethod
-    def of_job(cls, job: JobStatus) -> Self:
+    def of_job(cls, job: JobInfo) -> Self:
         """What is shown of a job's status."""
         shown = {name: getattr(job, name) for name in cls.model_fields if name != "task_id"}
         return cls.model_validate({**shown, "task_id": job.job_id})

@@ -15,7 +15,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from flexiprice.domain.catalogue import MAX_QUANTITY
+from flexiprice.domain.catalog import MAX_QUANTITY
 
 
 def _two_decimals(amount: Decimal) -> str:

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from flexiprice.db.engine import database_errors
 from flexiprice.db.work import Work
 from flexiprice.errors import DatabaseUnavailable
-from flexiprice.jobs.redis import redis_errors
+from flexiprice.queue.redis.connection import redis_errors
 from flexiprice.resources import (
     Database,
     JobBroker,

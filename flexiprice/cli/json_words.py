@@ -7,11 +7,11 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Final, cast
 
-from flexiprice.jobs.origin import JobOrigin
-from flexiprice.jobs.queues import QueueState
-from flexiprice.jobs.schedule_state import ScheduleState
-from flexiprice.services.run_statistics import TaskStatistics
-from flexiprice.services.runs import RecordedRun
+from flexiprice.queue.admin.queues import QueueState
+from flexiprice.queue.schedule_state import ScheduleState
+from flexiprice.queue.source import JobSource
+from flexiprice.runs.query import Run
+from flexiprice.runs.statistics import TaskStatistics
 
 _WORDS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -50,7 +50,7 @@ def record_in_api_words(record: object) -> dict[str, object]:
     shown: dict[str, object] = {}
     for field in fields(record):  # type: ignore[arg-type]
         value = getattr(record, field.name)
-        if isinstance(value, JobOrigin):
+        if isinstance(value, JobSource):
             # The API has what caused a task beside the rest.
             shown |= record_in_api_words(value)
         else:
@@ -68,7 +68,7 @@ def _told_too(record: object, shown: dict[str, object]) -> dict[str, object]:
             return {"source": source, "disagreement": record.disagreement}
         case TaskStatistics():
             return {"failure_rate": record.failure_rate}
-        case RecordedRun():
+        case Run():
             code, message = shown.pop("error_code"), shown.pop("error_message")
             return {"error": None if code is None else {"code": code, "message": message or ""}}
         case _:

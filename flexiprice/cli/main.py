@@ -8,30 +8,34 @@ from typing import Annotated
 
 import typer
 
-from flexiprice.cli import dead_letters, keys, policy, schedule, stores, worker
-from flexiprice.cli.audit_trail import audit
-from flexiprice.cli.cleanup import cleanup
-from flexiprice.cli.demo import demo
-from flexiprice.cli.doctor import doctor
+from flexiprice.cli.access import keys
+from flexiprice.cli.access.audit_log import audit
+from flexiprice.cli.catalog import stores
+from flexiprice.cli.catalog.import_file import import_file
+from flexiprice.cli.doctor.command import doctor
 from flexiprice.cli.examples import show_examples
-from flexiprice.cli.healthcheck import healthcheck
-from flexiprice.cli.history import history
-from flexiprice.cli.import_file import import_file
-from flexiprice.cli.inspection import active, queues, registered, scheduled, workers
-from flexiprice.cli.intervention import pause_one_queue, purge_queues, resume_one_queue, retry, revoke
 from flexiprice.cli.manual import show_help
 from flexiprice.cli.migrate import migrate
-from flexiprice.cli.monitor import monitor
 from flexiprice.cli.policy_faults import fault_lines
-from flexiprice.cli.prices import prices
-from flexiprice.cli.recompute import recompute
-from flexiprice.cli.run_history import runs, stats
-from flexiprice.cli.run_task import run
-from flexiprice.cli.serve import api
-from flexiprice.cli.status import status
-from flexiprice.cli.systemd import systemd
+from flexiprice.cli.pricing import policy
+from flexiprice.cli.pricing.cleanup import cleanup
+from flexiprice.cli.pricing.history import history
+from flexiprice.cli.pricing.prices import prices
+from flexiprice.cli.pricing.recompute import recompute
+from flexiprice.cli.serve import worker
+from flexiprice.cli.serve.api import api
+from flexiprice.cli.serve.demo import demo
+from flexiprice.cli.serve.healthcheck import healthcheck
+from flexiprice.cli.serve.monitor import monitor
+from flexiprice.cli.serve.systemd import systemd
+from flexiprice.cli.serve.up import up
+from flexiprice.cli.tasks import dead_letters, schedule
+from flexiprice.cli.tasks.control import pause_one_queue, purge_queues, resume_one_queue, retry, revoke
+from flexiprice.cli.tasks.inspect import active, queues, registered, scheduled, workers
+from flexiprice.cli.tasks.run import run
+from flexiprice.cli.tasks.runs import runs, stats
+from flexiprice.cli.tasks.status import status
 from flexiprice.cli.terminal import echo
-from flexiprice.cli.up import up
 from flexiprice.errors import FlexiPriceError, InvalidPolicy, InvalidSettings
 from flexiprice.settings import PREFIX
 from flexiprice.telemetry import without_secrets

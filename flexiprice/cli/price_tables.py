@@ -10,7 +10,7 @@ from rich.text import Text
 
 from flexiprice.cli.console import percent
 from flexiprice.cli.fitted_table import FittedColumn, fitted_table
-from flexiprice.domain.limits import Limit
+from flexiprice.domain.quote import Limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import QueuePool
 
 from flexiprice.database_url import DatabaseAddress, read_database_url
 from flexiprice.db.sqlstate import (
@@ -30,7 +31,17 @@ from flexiprice.db.sqlstate import (
 )
 from flexiprice.db.work import LimitedConnection, Work, for_work, limit_transactions
 from flexiprice.errors import DatabaseBusy, DatabaseUnavailable, InvalidSettings
+from flexiprice.metrics import PoolUse
 from flexiprice.settings import Settings
+
+
+def pool_use(engine: AsyncEngine) -> PoolUse:
+    """The connections that an engine holds right now; may be asked for on any thread."""
+    pool = engine.pool
+    if not isinstance(pool, QueuePool):
+        return PoolUse(in_use=0, idle=0, size=0)
+    return PoolUse(in_use=pool.checkedout(), idle=pool.checkedin(), size=pool.size())
+
 
 # SQLAlchemy's word for a prepared statement whose tables have changed; it prepares anew.
 _PlanOutdated = AsyncAdapt_asyncpg_dbapi.InvalidCachedStatementError

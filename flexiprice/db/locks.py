@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 # Keeps our keys apart from those of other programs in the same database.
 _NAMESPACE = 1_179_406_416
-WATCHFUL = {"client_connection_check_interval": "1s"}
+CLIENT_CHECK = {"client_connection_check_interval": "1s"}
 """What makes the server look every second whether the client of a transaction still lives."""
-_WATCH_THE_CLIENT = select(*(func.set_config(name, value, True) for name, value in WATCHFUL.items()))
+_WATCH_THE_CLIENT = select(*(func.set_config(name, value, True) for name, value in CLIENT_CHECK.items()))
 
 
 class Lock(IntEnum):
@@ -27,34 +27,34 @@ class Lock(IntEnum):
     IMPORTS = 6
 
 
-async def take_lock(session: AsyncSession, lock: Lock) -> None:
+async def acquire(session: AsyncSession, lock: Lock) -> None:
     """Waits until no other transaction holds the lock, and holds it until this one ends.
 
     Meanwhile the server looks every second whether the client still lives: one that was killed must
     neither run on nor keep the lock.
     """
     await session.execute(_WATCH_THE_CLIENT)
-    await take_lock_watched(session, lock)
+    await acquire_checked(session, lock)
 
 
-async def take_lock_watched(session: AsyncSession, lock: Lock) -> None:
-    """`take_lock` where an earlier statement of the transaction has set `WATCHFUL`."""
+async def acquire_checked(session: AsyncSession, lock: Lock) -> None:
+    """`acquire` where an earlier statement of the transaction has set `CLIENT_CHECK`."""
     await session.execute(_exclusive(lock))
 
 
-async def share_lock(session: AsyncSession, lock: Lock) -> None:
-    """Like `take_lock`, beside others that share it; it keeps out who takes it, and the other way round."""
+async def acquire_shared(session: AsyncSession, lock: Lock) -> None:
+    """Like `acquire`, beside others that share it; it keeps out who takes it, and the other way round."""
     await session.execute(_WATCH_THE_CLIENT)
-    await share_lock_watched(session, lock)
+    await acquire_shared_checked(session, lock)
 
 
-async def share_lock_watched(session: AsyncSession, lock: Lock) -> None:
-    """`share_lock` where an earlier statement of the transaction has set `WATCHFUL`."""
+async def acquire_shared_checked(session: AsyncSession, lock: Lock) -> None:
+    """`acquire_shared` where an earlier statement of the transaction has set `CLIENT_CHECK`."""
     await session.execute(select(func.pg_advisory_xact_lock_shared(_NAMESPACE, int(lock))))
 
 
-def take_lock_on(connection: Connection, lock: Lock) -> None:
-    """`take_lock` for what is not asynchronous: migrations."""
+def acquire_sync(connection: Connection, lock: Lock) -> None:
+    """`acquire` for what is not asynchronous: migrations."""
     connection.execute(_exclusive(lock))
 
 

@@ -15,7 +15,7 @@ from flexiprice.db.base_price_tables import BasePrice
 from flexiprice.db.tables import Base, Instant
 from flexiprice.domain.access import Scope
 from flexiprice.domain.audit import AuditSource
-from flexiprice.domain.run import RunState, RunTrigger
+from flexiprice.domain.run import RunStatus, RunTrigger
 
 METADATA = BasePrice.metadata
 """Every table of the database, those of `tables` and `base_price_tables` included."""
@@ -62,7 +62,7 @@ class TaskRun(Base):
     queue: Mapped[str | None]
     worker_id: Mapped[str]
     attempt: Mapped[int] = mapped_column(Integer)
-    state: Mapped[RunState] = mapped_column(_enum(RunState, "run_state"))
+    state: Mapped[RunStatus] = mapped_column(_enum(RunStatus, "run_state"))
     trigger: Mapped[RunTrigger | None] = mapped_column(_enum(RunTrigger, "run_trigger"))
     parent_job_id: Mapped[str | None]
     request_id: Mapped[str | None]
@@ -77,7 +77,7 @@ class TaskRun(Base):
     traceback: Mapped[str | None]
 
 
-class JobReceipt(Base):
+class CompletionRecord(Base):
     """What a job came to, committed together with its effects, so that they happen once.
 
     A job is known by its id and the instant at which it was enqueued: an id may be used again.

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from flexiprice.db.locks import Lock, take_lock_on
+from flexiprice.db.locks import Lock, acquire_sync
 from flexiprice.db.sqlstate import LOCK_NOT_AVAILABLE
 from flexiprice.db.tables import PriceDecision, PriceSnapshot
 from flexiprice.errors import DatabaseBusy
@@ -45,7 +45,7 @@ def ensure_partitions_on(connection: Connection, *, now: datetime) -> int:
     """`ensure_partitions` on a connection that is not asynchronous."""
     if not _missing(connection, now):
         return 0
-    take_lock_on(connection, Lock.PARTITIONS)
+    acquire_sync(connection, Lock.PARTITIONS)
     # Another may have made them while this one waited.
     missing = _missing(connection, now)
     for parent, first in missing:

@@ -3,9 +3,9 @@
 from sqlalchemy import ColumnElement, func, literal_column, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from flexiprice.db.locks import WATCHFUL, Lock, take_lock_watched
+from flexiprice.db.locks import CLIENT_CHECK, Lock, acquire_checked
 
-_SETTINGS = WATCHFUL | {
+_SETTINGS = CLIENT_CHECK | {
     # Most rows that a scan looks at are dropped before they pass from a worker to the leader. The planner
     # cannot know, and thinks that to pass them would cost more than the workers save.
     "parallel_tuple_cost": "0.0001",
@@ -18,7 +18,7 @@ _SETTINGS = WATCHFUL | {
     "jit": "off",
 }
 _FOR_THE_TRANSACTION = True
-KEEP_PLANS: ColumnElement[str] = func.set_config(
+RESTORE_PLAN_CACHE: ColumnElement[str] = func.set_config(
     literal_column("'plan_cache_mode'"), literal_column("'auto'"), true()
 )
 """Ends `force_custom_plan` when it is evaluated.
@@ -26,21 +26,21 @@ KEEP_PLANS: ColumnElement[str] = func.set_config(
 Foreign keys are checked row by row, and would be planned row by row. Where it stands in the statement that
 writes, it comes in time: they are checked when the rest of a statement is done.
 """
-_KEEP_PLANS = select(KEEP_PLANS)
+_KEEP_PLANS = select(RESTORE_PLAN_CACHE)
 _SET = select(*(func.set_config(name, value, _FOR_THE_TRANSACTION) for name, value in _SETTINGS.items()))
 
 
-async def plan_for_bulk(session: AsyncSession) -> None:
+async def use_bulk_plans(session: AsyncSession) -> None:
     """Makes the planner choose parallel workers where they pay, until the transaction ends."""
     await session.execute(_SET)
 
 
-async def keep_plans(session: AsyncSession) -> None:
-    """Ends what `plan_for_bulk` says of plans, before rows are written that have foreign keys."""
+async def restore_plan_cache(session: AsyncSession) -> None:
+    """Ends what `use_bulk_plans` says of plans, before rows are written that have foreign keys."""
     await session.execute(_KEEP_PLANS)
 
 
 async def begin_bulk(session: AsyncSession, lock: Lock) -> None:
-    """`plan_for_bulk` and `locks.take_lock` in fewer steps."""
-    await plan_for_bulk(session)
-    await take_lock_watched(session, lock)
+    """`use_bulk_plans` and `locks.acquire` in fewer steps."""
+    await use_bulk_plans(session)
+    await acquire_checked(session, lock)

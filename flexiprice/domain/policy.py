@@ -21,7 +21,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from flexiprice.domain.category import category_key
 from flexiprice.domain.characters import refuse_hidden_in_name
 from flexiprice.domain.money import CENT, MAX_PRICE
-from flexiprice.domain.ranges import ClosedDocument, Range, at_most
+from flexiprice.domain.ranges import Range, StrictModel, at_most
 from flexiprice.errors import InvalidPolicy, Problem
 
 MAX_DAYS_TO_EXPIRY = 365
@@ -61,7 +61,7 @@ RoundingStep = Annotated[
 PriceChange = Annotated[Decimal, Field(ge=0, le=MAX_PRICE, decimal_places=2)]
 
 
-class PricingRule(ClosedDocument):
+class PricingRule(StrictModel):
     """A discount rate, and the batches it is for.
 
     Attributes:
@@ -84,12 +84,12 @@ class PricingRule(ClosedDocument):
 Rules = Annotated[tuple[PricingRule, ...], Field(max_length=MAX_RULES_PER_SCOPE)]
 
 
-def first_largest(rules: Iterable[PricingRule]) -> list[PricingRule]:
+def by_discount(rules: Iterable[PricingRule]) -> list[PricingRule]:
     """The rules in the order in which they win: the largest discount first, ties as written."""
     return sorted(rules, key=lambda rule: -rule.discount)
 
 
-class CategoryScope(ClosedDocument):
+class CategoryScope(StrictModel):
     """What a category does its own way; what it leaves out it takes from the default scope."""
 
     floor_fraction: Fraction | None = None
@@ -110,7 +110,7 @@ def _with_category_keys(categories: object) -> object:
     return keyed
 
 
-class PricingPolicy(ClosedDocument):
+class PricingPolicy(StrictModel):
     """The rules that turn a batch into a discount.
 
     Attributes:
@@ -142,7 +142,7 @@ class PricingPolicy(ClosedDocument):
     @model_validator(mode="after")
     def _names_are_unambiguous(self) -> Self:
         places: defaultdict[str, list[str]] = defaultdict(list)
-        for place, rule in self.placed_rules():
+        for place, rule in self.rules_with_paths():
             places[rule.name].append(place)
         if sum(map(len, places.values())) > MAX_RULES:
             raise PydanticCustomError(
@@ -158,7 +158,7 @@ class PricingPolicy(ClosedDocument):
             )
         return self
 
-    def placed_rules(self) -> Iterator[tuple[str, PricingRule]]:
+    def rules_with_paths(self) -> Iterator[tuple[str, PricingRule]]:
         """Every rule with its path in the document, the default scope first."""
         for index, rule in enumerate(self.rules):
             yield f"rules[{index}]", rule

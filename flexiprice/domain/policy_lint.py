@@ -6,8 +6,8 @@ from decimal import Decimal
 from enum import StrEnum
 
 from flexiprice.domain.money import CENT
-from flexiprice.domain.policy import PricingPolicy, PricingRule, first_largest
-from flexiprice.domain.policy_reach import Decider, Point, covers, find_point, overlap
+from flexiprice.domain.policy import PricingPolicy, PricingRule, by_discount
+from flexiprice.domain.rule_coverage import Point, RuleMatcher, covers, find_point, overlap
 
 
 class Severity(StrEnum):
@@ -56,7 +56,7 @@ def _scopes(policy: PricingPolicy) -> Iterator[tuple[str | None, Sequence[Pricin
 
 def _dead_rules(policy: PricingPolicy) -> Iterator[PolicyFinding]:
     for _, rules in _scopes(policy):
-        in_order = first_largest(rules)
+        in_order = by_discount(rules)
         for place, rule in enumerate(in_order):
             stronger = in_order[:place]
             if find_point(rule, outside=stronger) is not None:
@@ -80,11 +80,11 @@ def _dead_rules(policy: PricingPolicy) -> Iterator[PolicyFinding]:
 
 
 def _falling_discounts(policy: PricingPolicy) -> Iterator[PolicyFinding]:
-    default = Decider(policy.rules)
+    default = RuleMatcher(policy.rules)
     for key, rules in _scopes(policy):
-        decider = default if key is None else Decider(rules, fallback=default)
+        decider = default if key is None else RuleMatcher(rules, fallback=default)
         seen: set[tuple[str, str | None]] = set()
-        for point in decider.points_of_change():
+        for point in decider.boundaries():
             before, after = decider.decide(point), decider.decide(point.a_day_later)
             if before is None or _rate(before, policy) <= _rate(after, policy):
                 continue
@@ -134,7 +134,7 @@ def _floor_overrides(policy: PricingPolicy) -> Iterator[PolicyFinding]:
 
 
 def _capped_rules(policy: PricingPolicy) -> Iterator[PolicyFinding]:
-    for _, rule in policy.placed_rules():
+    for _, rule in policy.rules_with_paths():
         if rule.discount > policy.max_discount:
             yield PolicyFinding(
                 Severity.WARNING,
@@ -147,7 +147,7 @@ def _capped_rules(policy: PricingPolicy) -> Iterator[PolicyFinding]:
 
 def _rounding_discounts(policy: PricingPolicy) -> Iterator[PolicyFinding]:
     step = policy.rounding_step
-    for _, rule in policy.placed_rules():
+    for _, rule in policy.rules_with_paths():
         if rule.discount == 0 and step > CENT:
             yield PolicyFinding(
                 Severity.WARNING,

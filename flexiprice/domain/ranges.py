@@ -6,13 +6,13 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, mo
 from pydantic_core import PydanticCustomError
 
 
-class ClosedDocument(BaseModel):
+class StrictModel(BaseModel):
     """A part of the document: immutable, and closed to keys it does not know."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Range(ClosedDocument):
+class Range(StrictModel):
     """Whole numbers from `min` to `max`, both included; an end that is left out is open."""
 
     min: Annotated[StrictInt, Field(ge=0)] | None = None

@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 
-class RunState(StrEnum):
+class RunStatus(StrEnum):
     """How a run stands. Each but the first is final: what follows is another run.
 
     `retrying` failed and is tried again; `handed_back` was given up by a worker that had to stop, or until

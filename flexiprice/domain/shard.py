@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-CELLS: Final = 16
+BUCKET_COUNT: Final = 16
 """Into so many cells all batches are dealt, for good; a shard is some of them."""
 
 
@@ -14,7 +14,7 @@ class Shard:
 
     Attributes:
         number: which one, from 1.
-        count: how many there are, up to `CELLS`.
+        count: how many there are, up to `BUCKET_COUNT`.
     """
 
     number: int
@@ -26,18 +26,20 @@ class Shard:
         Raises:
             ValueError: there is no such shard.
         """
-        if not 1 <= self.number <= self.count <= CELLS:
-            raise ValueError(f"there is no shard {self.number} of {self.count}; at most {CELLS} there are")
+        if not 1 <= self.number <= self.count <= BUCKET_COUNT:
+            raise ValueError(
+                f"there is no shard {self.number} of {self.count}; at most {BUCKET_COUNT} there are"
+            )
 
     @property
-    def cells(self) -> Sequence[int]:
+    def buckets(self) -> Sequence[int]:
         """Its cells, ascending."""
-        return range(self.number - 1, CELLS, self.count)
+        return range(self.number - 1, BUCKET_COUNT, self.count)
 
     @property
-    def other_cells(self) -> Sequence[int]:
+    def excluded_buckets(self) -> Sequence[int]:
         """The cells of the others."""
-        return sorted(set(range(CELLS)) - set(self.cells))
+        return sorted(set(range(BUCKET_COUNT)) - set(self.buckets))
 
     def __str__(self) -> str:
         """As people are told of it."""

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import psutil
 
-from flexiprice.embedded.server_process import ServerProcess, free_port, kill_tree, stop_leftover
-from flexiprice.embedded.tether import tethered
-from flexiprice.embedded.wheels import postgres_programs
+from flexiprice.embedded.binaries import postgres_programs
+from flexiprice.embedded.child_process import ServerProcess, free_port, kill_tree, stop_leftover
+from flexiprice.embedded.parent_death import run_with_parent_death_signal
 from flexiprice.errors import ServerFailed
 
 _DATABASE = "flexiprice"
@@ -137,7 +137,7 @@ class EmbeddedPostgres:
         new.rename(self._cluster)
 
     def _run(self, folder: Path, program: str, *arguments: str, script: str = "") -> None:
-        command = tethered(
+        command = run_with_parent_death_signal(
             [str(self._programs / program), *arguments],
             owner=os.getpid(),
             death_signal=signal.SIGKILL,

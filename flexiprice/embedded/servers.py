@@ -10,8 +10,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from flexiprice.embedded.child_process import ServerProcess
 from flexiprice.embedded.postgres import EmbeddedPostgres, stop_leftover_postgres
-from flexiprice.embedded.server_process import ServerProcess
 from flexiprice.embedded.valkey import EmbeddedValkey, stop_leftover_valkey
 from flexiprice.errors import Conflict
 

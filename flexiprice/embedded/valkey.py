@@ -5,8 +5,8 @@ from pathlib import Path
 
 import redis
 
-from flexiprice.embedded.server_process import ServerProcess, free_port, stop_leftover
-from flexiprice.embedded.wheels import valkey_program
+from flexiprice.embedded.binaries import valkey_program
+from flexiprice.embedded.child_process import ServerProcess, free_port, stop_leftover
 
 _LOOPBACK = "127.0.0.1"
 _STOP_SIGNALS = (signal.SIGTERM,)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from flexiprice.jobs.status import RunStatus
+from flexiprice.queue.status import JobStatus
 from flexiprice.resources import Resources
 from flexiprice.settings import Settings
 from tests.api.catalogue import ADMIN, HALF_OFF_SOON, create_batch, create_product, day
@@ -140,7 +140,7 @@ async def test_a_repeat_of_a_trigger_changes_nothing_and_leaves_no_entry(client)
 async def test_a_recompute_is_triggered_though_nothing_can_be_written_down(client_without_database):
     response = await client_without_database.post(f"{ADMIN}/discounts/trigger-recompute")
 
-    assert (response.status_code, response.json()["status"]) == (202, RunStatus.QUEUED)
+    assert (response.status_code, response.json()["status"]) == (202, JobStatus.QUEUED)
 
 
 async def test_a_trigger_just_before_the_end_is_written_down(settings: Settings):

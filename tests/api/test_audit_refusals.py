@@ -7,22 +7,22 @@ from datetime import timedelta
 
 from sqlalchemy import text
 
-from api.audit_refusals import MOST_KINDS, Refusals
-from api.audit_writer import writing_audit
-from flexiprice.db.database_clock import database_now
+from api.audit.buffer import writing_audit
+from api.audit.refusals import MOST_KINDS, Refusals
+from flexiprice.access.api_keys import create_api_key, revoke_api_key, rotate_api_key
+from flexiprice.access.audit_log import AuditEvent, list_audit
+from flexiprice.access.audited import record_event
+from flexiprice.db.clock import database_now
 from flexiprice.domain.access import Scope
 from flexiprice.domain.audit import NOBODY, AuditOutcome, AuditSource
 from flexiprice.resources import Resources
-from flexiprice.services.api_keys import create_api_key, revoke_api_key, rotate_api_key
-from flexiprice.services.audit import Change, list_audit
-from flexiprice.services.audited import record_made
 from flexiprice.settings import Settings
 from tests.api.catalogue import ADMIN, create_product
 from tests.api.conftest import serve
 from tests.told_writer import ToldWriter
 from tests.workers.conftest import until
 
-GUESS = Change(
+GUESS = AuditEvent(
     actor=NOBODY,
     source=AuditSource.API,
     action="use_api",
@@ -177,7 +177,7 @@ def test_what_a_client_sends_disturbs_neither_readers_nor_the_database():
 async def test_an_entry_that_cannot_be_written_keeps_no_other_from_being_written(client):
     bad = replace(GUESS, details={"reason": "\x00"})
     resources: Resources = client.app.state.resources
-    await record_made(resources.sessions, [GUESS, bad, replace(GUESS, target="after it")])
+    await record_event(resources.sessions, [GUESS, bad, replace(GUESS, target="after it")])
     async with a_transaction(client) as session:
         assert [entry.target for entry in await list_audit(session)] == ["after it", GUESS.target]
 

@@ -7,8 +7,8 @@ from datetime import date, timedelta
 import pytest
 from pydantic_core import to_jsonable_python
 
+from flexiprice.catalog.imports.importer import import_catalogue
 from flexiprice.cli.json_words import in_api_words
-from flexiprice.services.imports.importer import import_catalogue
 from tests.api.catalogue import ADMIN, create_batch, create_product, day
 from tests.api.conftest import BOOTSTRAP_KEY, serve
 

@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 
 from flexiprice.domain.run import RunTrigger
-from flexiprice.jobs import keys
-from flexiprice.jobs.client import TaskQueue
-from flexiprice.jobs.origin import JobOrigin
-from flexiprice.jobs.status import RunStatus
+from flexiprice.queue.client import TaskQueue
+from flexiprice.queue.redis import keys
+from flexiprice.queue.source import JobSource
+from flexiprice.queue.status import JobStatus
 from tests.api.catalogue import ADMIN
 from tests.api.test_operations import changes, resources_of
 from tests.workers.conftest import running
@@ -24,7 +24,7 @@ async def fail(settings, queue: TaskQueue, count: int = 1, **options) -> list[st
     jobs = [(await queue.enqueue(FAIL, arguments={"kind": "ours"}, **options)).job_id for _ in range(count)]
     async with running(settings):
         for job_id in jobs:
-            assert (await queue.wait(job_id, WAIT)).status is RunStatus.FAILED
+            assert (await queue.wait(job_id, WAIT)).status is JobStatus.FAILED
     return jobs
 
 
@@ -74,11 +74,11 @@ async def test_dismissed_they_are_gone_and_metrics_count_them_until_then(client,
 
 async def test_what_a_schedule_enqueues_and_what_succeeds_in_the_end_needs_nobody(client, settings):
     queue = resources_of(client).tasks
-    await fail(settings, queue, origin=JobOrigin(trigger=RunTrigger.SCHEDULE))
+    await fail(settings, queue, origin=JobSource(trigger=RunTrigger.SCHEDULE))
     async with running(settings):
         for task, arguments in ((ADD, {"left": 1}), (FLAKY, {"until": 2})):
             job = await queue.enqueue(task, arguments=arguments)
-            assert (await queue.wait(job.job_id, WAIT)).status is RunStatus.SUCCEEDED
+            assert (await queue.wait(job.job_id, WAIT)).status is JobStatus.SUCCEEDED
 
     assert (await client.get(LETTERS)).json() == []
 

@@ -5,10 +5,10 @@ from importlib.metadata import version
 from flexiprice.settings import load_settings
 from tests.api.catalogue import ADMIN
 from tests.api.conftest import serve
-from tests.servers import execute
+from tests.support.servers import execute
 from tests.workers.conftest import running, until
 from workers import tasks
-from workers.runtime.task import tasks_in
+from workers.runtime.jobs.task import tasks_in
 
 READY = "/api/v1/health/ready"
 

@@ -8,9 +8,9 @@ import pytest
 from uvicorn import Config, Server
 from websockets.asyncio.client import connect
 
-from api.http_protocol import BoundedHttpProtocol
 from api.main import create_app
-from flexiprice.cli.serve import API_SERVER
+from api.security.http_protocol import BoundedHttpProtocol
+from flexiprice.cli.serve.api import API_SERVER
 
 REQUEST = b"GET /api/v1/health/live HTTP/1.1\r\nHost: localhost\r\n"
 

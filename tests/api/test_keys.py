@@ -11,11 +11,11 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 from structlog.testing import capture_logs
 
-import api.key_check
-from api.scopes import needed_scope
+import api.security.authentication
+from api.security.scopes import needed_scope
+from flexiprice.access.api_keys import create_api_key, revoke_api_key
 from flexiprice.domain.access import Scope, allows
 from flexiprice.resources import open_database
-from flexiprice.services.api_keys import create_api_key, revoke_api_key
 from tests.api.catalogue import ADMIN, create_product
 from tests.api.conftest import BOOTSTRAP_KEY, serve
 
@@ -84,7 +84,7 @@ async def test_every_endpoint_lets_exactly_those_keys_in_whose_scope_it_document
 @pytest.mark.parametrize("tags", [["new"], [], ["batches", "tasks"]])
 def test_an_endpoint_that_nobody_thought_of_is_not_served_at_all(tags):
     for method in ("GET", "POST"):
-        with pytest.raises(LookupError, match=r"api/scopes\.py"):
+        with pytest.raises(LookupError, match=r"api/security/scopes\.py"):
             needed_scope({method}, tags)
 
 
@@ -105,8 +105,8 @@ async def test_a_revoked_key_is_forgotten_after_seconds(settings, keys, monkeypa
         async with transaction(settings) as session:
             await revoke_api_key(session, "the-read-key", now=NOW)
         assert (await client.get(f"{ADMIN}/stores")).status_code == 200
-        assert 0 < api.key_check.REMEMBERED_SECONDS <= 5
-        monkeypatch.setattr(api.key_check, "REMEMBERED_SECONDS", 0.0)
+        assert 0 < api.security.authentication.REMEMBERED_SECONDS <= 5
+        monkeypatch.setattr(api.security.authentication, "REMEMBERED_SECONDS", 0.0)
         assert (await client.get(f"{ADMIN}/stores")).status_code == 401
 
 

@@ -7,17 +7,17 @@ import pytest
 from httpx import AsyncClient
 from prometheus_client.parser import text_string_to_metric_families
 
+from flexiprice.access.api_keys import create_api_key
 from flexiprice.domain.access import Scope
-from flexiprice.jobs.declarations import CLEANUP_EXPIRED_DISCOUNTS
+from flexiprice.pricing.recompute import recompute_all_discounts
+from flexiprice.queue.declarations import CLEANUP_EXPIRED_DISCOUNTS
 from flexiprice.resources import open_database
-from flexiprice.services.api_keys import create_api_key
-from flexiprice.services.recompute import recompute_all_discounts
-from flexiprice.services.run_recording import record_runs
+from flexiprice.runs.recording import record_runs
 from flexiprice.settings import Settings, load_settings
 from tests.api.catalogue import ADMIN
 from tests.api.conftest import serve
-from tests.builders import a_batch, a_product, an_active_policy
 from tests.integration.run_records import NOON, SECOND, ended, started
+from tests.support.builders import a_batch, a_product, an_active_policy
 from tests.workers.conftest import until
 
 METRICS_KEY = "the-key-of-the-metrics"
@@ -117,7 +117,7 @@ async def test_an_exception_that_nobody_expected_counts_as_an_answer_of_500(
     async def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("flexiprice.services.stores.list_stores", broken)
+    monkeypatch.setattr("flexiprice.catalog.stores.list_stores", broken)
     assert (await reader.get(f"{ADMIN}/stores")).status_code == 500
     read = await scrape(reader)
     assert read["flexiprice_api_request_duration_seconds_count", "5xx"] == 1

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from flexiprice.resources import Resources
-from flexiprice.services.run_recording import record_runs
+from flexiprice.runs.recording import record_runs
 from flexiprice.settings import Settings
 from tests.api.catalogue import ADMIN, create_product
 from tests.api.conftest import serve

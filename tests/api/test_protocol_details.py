@@ -6,7 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from api.event_stream import status_events
-from flexiprice.jobs.declarations import CLEANUP_EXPIRED_DISCOUNTS
+from flexiprice.queue.declarations import CLEANUP_EXPIRED_DISCOUNTS
 from tests.api.catalogue import ADMIN, create_product, day
 
 

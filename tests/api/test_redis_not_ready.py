@@ -10,7 +10,7 @@ from httpx import AsyncClient
 from flexiprice.settings import load_settings
 from tests.api.catalogue import ADMIN
 from tests.api.conftest import serve
-from tests.redis_not_ready import UnreadyRedis, unready_server
+from tests.support.redis_not_ready import UnreadyRedis, unready_server
 
 WRITES = [
     f"{ADMIN}/discounts/trigger-recompute",

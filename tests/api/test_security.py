@@ -10,9 +10,9 @@ from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from api.main import create_app
+from flexiprice.access.api_keys import create_api_key, revoke_api_key
 from flexiprice.domain.access import Scope
 from flexiprice.resources import open_database
-from flexiprice.services.api_keys import create_api_key, revoke_api_key
 from flexiprice.settings import Settings, load_settings
 from tests.api.catalogue import ADMIN
 from tests.api.conftest import serve

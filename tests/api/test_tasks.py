@@ -6,7 +6,7 @@ import time
 from tests.api.catalogue import ADMIN, activate_policy, create_batch, create_product
 from tests.workers.conftest import running
 from workers import tasks
-from workers.runtime.task import tasks_in
+from workers.runtime.jobs.task import tasks_in
 
 TRIGGER = f"{ADMIN}/discounts/trigger-recompute"
 

@@ -10,10 +10,10 @@ import pytest
 from fastapi import FastAPI, Form
 from pydantic import SecretStr
 
-from api.http_protocol import BoundedHttpProtocol
 from api.lingering import LingeringClose
 from api.main import create_app
-from api.small_bodies import MOST_BYTES, SmallBodies
+from api.security.http_protocol import BoundedHttpProtocol
+from api.security.small_bodies import MOST_BYTES, SmallBodies
 from tests.api.catalogue import ADMIN
 from tests.api.conftest import BOOTSTRAP_KEY
 from tests.api.test_http_protocol import listening

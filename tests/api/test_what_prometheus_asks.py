@@ -12,15 +12,15 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-from flexiprice.jobs.declarations import RECOMPUTE_ALL_DISCOUNTS
+from flexiprice.queue.declarations import RECOMPUTE_ALL_DISCOUNTS
 from flexiprice.settings import Settings
 from tests.api.conftest import serve
-from tests.builders import an_active_policy
 from tests.command_line import require_command
 from tests.e2e.compose_file import DOCKER
+from tests.support.builders import an_active_policy
 from tests.workers.conftest import running
 from workers import tasks
-from workers.runtime.task import tasks_in
+from workers.runtime.jobs.task import tasks_in
 
 # Prometheus itself adds these to every series that it reads, and this one series.
 ITS_OWN_LABELS = {"job", "instance"}

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from playwright.async_api import Browser, Page, async_playwright
 from playwright.async_api import TimeoutError as Overdue
 
-from tests.browser.stage import FULL_KEY
+from tests.browser.harness import FULL_KEY
 
 CHROMIUM = Path(os.environ.get("FLEXIPRICE_TEST_CHROMIUM", "/usr/bin/chromium"))
 OPTIONS = (
@@ -105,21 +105,21 @@ class Visit:
 
 @asynccontextmanager
 async def visiting(
-    browser: Browser, stage: Served, *, key: str | None = FULL_KEY, **context: Any
+    browser: Browser, harness: Served, *, key: str | None = FULL_KEY, **context: Any
 ) -> AsyncIterator[Visit]:
     """A window of somebody who has logged in, and afterwards the certainty that nothing was amiss.
 
     Args:
         browser: where.
-        stage: what is shown.
+        harness: what is shown.
         key: with which they have; None for somebody who has not.
         **context: as Playwright has it, such as `viewport`.
     """
     async with await browser.new_context(timezone_id="Europe/Berlin", **context) as window:
         if key is not None:
-            answer = await window.request.post(f"{stage.address}/login", form={"key": key}, max_redirects=0)
+            answer = await window.request.post(f"{harness.address}/login", form={"key": key}, max_redirects=0)
             assert answer.status == 303
-        visit = Visit(await window.new_page(), stage.address)
+        visit = Visit(await window.new_page(), harness.address)
         visit.page.set_default_timeout(60_000)
         yield visit
         visit.expect_nothing_amiss()

@@ -13,10 +13,10 @@ from playwright.async_api import Browser, expect
 from redis import Redis
 
 from flexiprice.embedded.servers import ServerUrls
-from tests import servers
 from tests.browser.browser import CHROMIUM, Visit, chromium, visiting
+from tests.browser.harness import READ_KEY, Harness, open_harness
 from tests.browser.shop import Shop, open_shop
-from tests.browser.stage import READ_KEY, Stage, stage_on
+from tests.support import servers
 
 _HERE = Path(__file__).parent
 # What a page is to show, it shows within a second by itself; a busy machine takes longer.
@@ -71,16 +71,16 @@ def browser_redis_url(server_urls: ServerUrls) -> Iterator[str]:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def stage(
+async def harness(
     installed_browser: None,
     browser_database_url: str,
     browser_redis_url: str,
     tmp_path_factory: pytest.TempPathFactory,
-) -> AsyncIterator[Stage]:
+) -> AsyncIterator[Harness]:
     """The monitor, a worker and servers."""
     folder = tmp_path_factory.mktemp("stage")
-    async with stage_on(browser_database_url, browser_redis_url, folder) as stage:
-        yield stage
+    async with open_harness(browser_database_url, browser_redis_url, folder) as harness:
+        yield harness
     # Nothing of those who looked was kept on the server.
     assert not (folder / ".nicegui").exists()
 
@@ -101,8 +101,8 @@ async def shop(
 ) -> AsyncIterator[Shop]:
     """A stage of its own on which every page has much to show; tests look at it and leave it as it is."""
     redis_url = servers.with_database(server_urls.redis_url, "10")
-    async with stage_on(shop_database_url, redis_url, tmp_path_factory.mktemp("shop")) as stage:
-        yield await open_shop(stage)
+    async with open_harness(shop_database_url, redis_url, tmp_path_factory.mktemp("shop")) as harness:
+        yield await open_shop(harness)
     with Redis.from_url(redis_url) as redis:
         redis.flushdb()
 
@@ -115,14 +115,14 @@ async def browser(installed_browser: None) -> AsyncIterator[Browser]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def visit(browser: Browser, stage: Stage) -> AsyncIterator[Visit]:
+async def visit(browser: Browser, harness: Harness) -> AsyncIterator[Visit]:
     """A window of somebody who has logged in with the full key."""
-    async with visiting(browser, stage) as visit:
+    async with visiting(browser, harness) as visit:
         yield visit
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def onlooker(browser: Browser, stage: Stage) -> AsyncIterator[Visit]:
+async def onlooker(browser: Browser, harness: Harness) -> AsyncIterator[Visit]:
     """A window of somebody who may only look."""
-    async with visiting(browser, stage, key=READ_KEY) as visit:
+    async with visiting(browser, harness, key=READ_KEY) as visit:
         yield visit

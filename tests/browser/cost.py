@@ -11,9 +11,9 @@ import psutil
 
 from flexiprice.db.migrate import upgrade
 from flexiprice.embedded.servers import temporary_servers
-from flexiprice.jobs.client import TaskQueue
+from flexiprice.queue.client import TaskQueue
 from tests.browser.browser import chromium, visiting
-from tests.browser.stage import Stage, stage_on
+from tests.browser.harness import Harness, open_harness
 from tests.workers.toy_tasks import ADD, FAIL, SLEEP
 
 PAGES = ("/", "/", "/", "/tasks", "/tasks", "/workers", "/queues", "/schedules", "/statistics", "/prices")
@@ -35,10 +35,10 @@ async def enqueue_for_ever(tasks: TaskQueue) -> None:
         await asyncio.sleep(max(0.0, began + number / JOBS_PER_SECOND - time.monotonic()))
 
 
-async def measure(stage: Stage, windows: int) -> None:
+async def measure(harness: Harness, windows: int) -> None:
     """Prints what the monitor uses, and what it sends."""
-    assert stage.monitor is not None
-    process = psutil.Process(stage.monitor.pid)
+    assert harness.monitor is not None
+    process = psutil.Process(harness.monitor.pid)
     before, began = process.cpu_times(), time.monotonic()
     await asyncio.sleep(SECONDS)
     after, took = process.cpu_times(), time.monotonic() - began
@@ -50,21 +50,21 @@ async def measure(stage: Stage, windows: int) -> None:
 async def main(database_url: str, redis_url: str, folder: Path) -> None:
     """Measures without a window, with one, and with ten."""
     async with (
-        stage_on(database_url, redis_url, folder) as stage,
+        open_harness(database_url, redis_url, folder) as harness,
         chromium() as browser,
         AsyncExitStack() as stack,
     ):
-        enqueueing = asyncio.create_task(enqueue_for_ever(stage.resources.tasks))
+        enqueueing = asyncio.create_task(enqueue_for_ever(harness.resources.tasks))
         await asyncio.sleep(5)
         open_windows = 0
         for wanted in (0, 1, 10):
             while open_windows < wanted:
-                visit = await stack.enter_async_context(visiting(browser, stage))
+                visit = await stack.enter_async_context(visiting(browser, harness))
                 visit.page.set_default_timeout(60_000)
                 await visit.open(PAGES[open_windows])
                 open_windows += 1
             await asyncio.sleep(5)
-            await measure(stage, wanted)
+            await measure(harness, wanted)
         enqueueing.cancel()
 
 

@@ -2,13 +2,13 @@
 
 from datetime import UTC
 
-from flexiprice.jobs.declarations import Schedule
+from flexiprice.queue.declarations import Schedule
 from flexiprice.settings import load_settings
 from flexiprice.telemetry import configure_logging
 from tests.workers import toy_tasks
 from workers import tasks
-from workers.runtime.lifecycle import WorkerProcess
-from workers.runtime.task import tasks_in
+from workers.runtime.jobs.task import tasks_in
+from workers.runtime.process import WorkerProcess
 
 SETTINGS = load_settings(env_files=())
 COUNT_STOCK = Schedule(name="count_stock", task=toy_tasks.SLEEP_ELSEWHERE, setting="cleanup_schedule")

@@ -11,22 +11,22 @@ from tempfile import TemporaryDirectory
 
 from playwright.async_api import Browser
 
-from flexiprice.cli.sample import load_sample
+from flexiprice.cli.catalog.sample import load_sample
 from flexiprice.db.migrate import upgrade
-from flexiprice.domain.run import RunState
+from flexiprice.domain.run import RunStatus
 from flexiprice.embedded.servers import temporary_servers
-from flexiprice.jobs.declarations import (
+from flexiprice.queue.admin.queues import pause_queue, resume_queue
+from flexiprice.queue.declarations import (
     CLEANUP_EXPIRED_DISCOUNTS,
     RECOMPUTE_ALL_DISCOUNTS,
     UPDATE_PRICE_HISTORY,
 )
-from flexiprice.jobs.queues import pause_queue, resume_queue
-from flexiprice.services.run_recording import record_runs
-from flexiprice.services.runs import RunFilter, list_runs
+from flexiprice.runs.query import RunFilter, list_runs
+from flexiprice.runs.recording import record_runs
 from flexiprice.settings import Queue
 from tests.browser.browser import chromium, visiting
+from tests.browser.harness import ROOT, Harness, open_harness
 from tests.browser.shop import changes, past_runs
-from tests.browser.stage import ROOT, Stage, stage_on
 
 IMAGES = ROOT / "flexiprice/docs/images"
 PAGES = ("", "tasks", "workers", "queues", "schedules", "statistics", "prices", "broker", "audit")
@@ -35,9 +35,9 @@ HEIGHTS = {"tasks": 560, "audit": 640, "queues": 500, "workers": 500}
 WORKED_SECONDS = 150
 
 
-async def work(stage: Stage, chance: random.Random) -> None:
+async def work(harness: Harness, chance: random.Random) -> None:
     """Has real workers do real work for a while, with a queue that is stopped for a moment."""
-    tasks = stage.resources.tasks
+    tasks = harness.resources.tasks
     declared = (RECOMPUTE_ALL_DISCOUNTS, CLEANUP_EXPIRED_DISCOUNTS, UPDATE_PRICE_HISTORY)
     for second in range(WORKED_SECONDS):
         for _ in range(chance.choice((0, 1, 2, 3))):
@@ -52,11 +52,11 @@ async def work(stage: Stage, chance: random.Random) -> None:
 
 
 async def picture(
-    browser: Browser, stage: Stage, path: str, name: str, *, height: int = 800, **window: object
+    browser: Browser, harness: Harness, path: str, name: str, *, height: int = 800, **window: object
 ) -> None:
     """Takes a picture of one page."""
     options = {"viewport": {"width": 1280, "height": height}, **window}
-    async with visiting(browser, stage, **options) as visit:
+    async with visiting(browser, harness, **options) as visit:
         visit.page.set_default_timeout(60_000)
         await visit.open(f"/{path}")
         # Charts are drawn, and what comes every second has come.
@@ -67,24 +67,24 @@ async def picture(
 async def main(database_url: str, redis_url: str, folder: Path) -> None:
     """Makes all pictures."""
     chance = random.Random(4)
-    async with stage_on(database_url, redis_url, folder) as stage:
-        await load_sample(stage.resources.settings)
-        async with stage.resources.sessions.begin() as session:
+    async with open_harness(database_url, redis_url, folder) as harness:
+        await load_sample(harness.resources.settings)
+        async with harness.resources.sessions.begin() as session:
             await record_runs(session, list(past_runs(datetime.now(UTC), chance)))
-        await changes(stage)
-        stage.start_worker(worker_queues="discounts")
-        stage.start_worker(worker_queues="maintenance,analytics")
-        await stage.until_workers(3)
-        working = asyncio.create_task(work(stage, chance))
+        await changes(harness)
+        harness.start_worker(worker_queues="discounts")
+        harness.start_worker(worker_queues="maintenance,analytics")
+        await harness.until_workers(3)
+        working = asyncio.create_task(work(harness, chance))
         await asyncio.sleep(WORKED_SECONDS - 60)
         async with chromium() as browser:
             for page in PAGES:
-                await picture(browser, stage, page, page or "overview", height=HEIGHTS.get(page, 800))
-            async with stage.resources.sessions() as session:
-                (failed,) = await list_runs(session, RunFilter(states=(RunState.FAILED,)), limit=1)
-            await picture(browser, stage, f"tasks/{failed.job_id}", "run")
-            await picture(browser, stage, "", "overview-dark", color_scheme="dark")
-            await picture(browser, stage, "", "overview-phone", viewport={"width": 360, "height": 740})
+                await picture(browser, harness, page, page or "overview", height=HEIGHTS.get(page, 800))
+            async with harness.resources.sessions() as session:
+                (failed,) = await list_runs(session, RunFilter(states=(RunStatus.FAILED,)), limit=1)
+            await picture(browser, harness, f"tasks/{failed.job_id}", "run")
+            await picture(browser, harness, "", "overview-dark", color_scheme="dark")
+            await picture(browser, harness, "", "overview-phone", viewport={"width": 360, "height": 740})
         working.cancel()
 
 

@@ -11,24 +11,24 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from flexiprice.cli.sample import load_sample
+from flexiprice.access.audit_log import AuditEvent, record_audit
+from flexiprice.cli.catalog.sample import load_sample
 from flexiprice.domain.audit import AuditOutcome, AuditSource, FieldChange
-from flexiprice.domain.run import RunState, RunTrigger
-from flexiprice.jobs.dead_letters import list_dead_letters
-from flexiprice.jobs.declarations import RECOMPUTE_ALL_DISCOUNTS
-from flexiprice.jobs.queues import pause_queue
-from flexiprice.jobs.schedules import pause_schedule
-from flexiprice.jobs.status import RunStatus
-from flexiprice.services.audit import Change, record_audit
-from flexiprice.services.run_recording import RunRecord, record_runs
+from flexiprice.domain.run import RunStatus, RunTrigger
+from flexiprice.queue.admin.dead_letters import list_dead_letters
+from flexiprice.queue.admin.queues import pause_queue
+from flexiprice.queue.admin.schedules import pause_schedule
+from flexiprice.queue.declarations import RECOMPUTE_ALL_DISCOUNTS
+from flexiprice.queue.status import JobStatus
+from flexiprice.runs.recording import RunRecord, record_runs
 from flexiprice.settings import Queue
-from tests.browser.stage import Stage, until
-from tests.builders import a_store
+from tests.browser.harness import Harness, until
+from tests.support.builders import a_store
 from tests.workers.toy_tasks import FAIL, HOLD, SLEEP
 
 SKU = "DEMO-DAI-01"
 """A product whose price is reduced in every store."""
-REFUSED = Change(
+REFUSED = AuditEvent(
     actor="nobody",
     source=AuditSource.API,
     action="use_api",
@@ -80,7 +80,7 @@ _FAILURES = (
 )
 _TRACEBACK = """\
 Traceback (most recent call last):
-  File "workers/runtime/execution.py", line 61, in run
+  File "workers/runtime/jobs/execution.py", line 61, in run
     result = await task.body(run, arguments)
   File "workers/tasks.py", line 31, in recompute
     return await recompute_discounts(session, days_threshold=arguments.days_threshold, now=now)
@@ -110,9 +110,9 @@ def _a_run(
     chance: random.Random, task: str, queue: str, at: datetime, seconds: float, trigger: RunTrigger
 ) -> RunRecord:
     """One that took about so long; a few have failed, or were tried again."""
-    state = chance.choices((RunState.SUCCEEDED, RunState.FAILED, RunState.RETRYING), (97, 2, 1))[0]
+    state = chance.choices((RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.RETRYING), (97, 2, 1))[0]
     failure = chance.choice(_FAILURES)
-    code, message, cause = (None, None, None) if state is RunState.SUCCEEDED else failure
+    code, message, cause = (None, None, None) if state is RunStatus.SUCCEEDED else failure
     number = UUID(int=chance.getrandbits(128), version=4)
     began = at + timedelta(milliseconds=chance.uniform(2, 40))
     scheduled = trigger is RunTrigger.SCHEDULE
@@ -136,7 +136,7 @@ def _a_run(
     )
 
 
-async def changes(stage: Stage) -> None:
+async def changes(harness: Harness) -> None:
     """What people did today."""
     now = datetime.now(UTC)
     api, cli, monitor = AuditSource.API, AuditSource.CLI, AuditSource.MONITOR
@@ -150,7 +150,7 @@ async def changes(stage: Stage) -> None:
         (12, "night-shift", monitor, "run_schedule", "recompute_all_discounts", {}, {}),
     )
     made = [
-        Change(
+        AuditEvent(
             at=now - timedelta(minutes=ago),
             actor=actor,
             source=source,
@@ -162,7 +162,7 @@ async def changes(stage: Stage) -> None:
         )
         for ago, actor, source, action, target, changed, details in done
     ]
-    async with stage.resources.sessions.begin() as session:
+    async with harness.resources.sessions.begin() as session:
         await record_audit(session, [*made, replace(REFUSED, at=now - timedelta(minutes=70))])
 
 
@@ -171,22 +171,22 @@ class Shop:
     """Where to find what was put into a shop.
 
     Attributes:
-        stage: the monitor and its workers.
+        harness: the monitor and its workers.
         failed: the id of a task that failed.
         running: the id of a task that runs until the stage ends.
     """
 
-    stage: Stage
+    harness: Harness
     failed: str
     running: str
 
 
-async def open_shop(stage: Stage) -> Shop:
+async def open_shop(harness: Harness) -> Shop:
     """Fills a stage: reduced stock in many stores, days of runs, dead letters, changes, what is paused."""
-    resources, now = stage.resources, datetime.now(UTC)
+    resources, now = harness.resources, datetime.now(UTC)
     tasks = resources.tasks
-    stage.start_worker(worker_queues="discounts")
-    stage.start_worker(worker_queues="maintenance,analytics")
+    harness.start_worker(worker_queues="discounts")
+    harness.start_worker(worker_queues="maintenance,analytics")
     await load_sample(resources.settings)
     async with resources.sessions.begin() as session:
         for branch in _BRANCHES:
@@ -194,7 +194,7 @@ async def open_shop(stage: Stage) -> Shop:
         await session.execute(_STOCK_BRANCHES)
         await record_runs(session, list(past_runs(now, random.Random(4))))
     for _ in range(_CHANGES // 6):
-        await changes(stage)
+        await changes(harness)
     failing = [await tasks.enqueue(FAIL, arguments={"kind": "ours"}) for _ in range(_DEAD_LETTERS)]
     recompute = await tasks.enqueue(RECOMPUTE_ALL_DISCOUNTS)
     await tasks.enqueue(SLEEP, defer_by=timedelta(hours=1))
@@ -204,15 +204,15 @@ async def open_shop(stage: Stage) -> Shop:
         letters = await list_dead_letters(resources.redis)
         states = await tasks.statuses([recompute.job_id, running.job_id])
         return len(letters) == _DEAD_LETTERS and [state.status for state in states] == [
-            RunStatus.SUCCEEDED,
-            RunStatus.RUNNING,
+            JobStatus.SUCCEEDED,
+            JobStatus.RUNNING,
         ]
 
     await until(worked)
-    await stage.until_workers(3)
+    await harness.until_workers(3)
     await pause_queue(tasks, Queue.ANALYTICS, now=now, by="night-shift")
     await pause_schedule(tasks, "update_price_history", by="night-shift")
-    return Shop(stage, failing[0].job_id, running.job_id)
+    return Shop(harness, failing[0].job_id, running.job_id)
 
 
 _STOCK_BRANCHES = text(

@@ -6,8 +6,8 @@ from flexiprice.settings import load_settings
 from flexiprice.telemetry import configure_logging
 from tests.workers import toy_tasks
 from workers import tasks
-from workers.runtime.lifecycle import WorkerProcess
-from workers.runtime.task import tasks_in
+from workers.runtime.jobs.task import tasks_in
+from workers.runtime.process import WorkerProcess
 
 SETTINGS = load_settings(env_files=())
 PROCESS = WorkerProcess(SETTINGS, (*tasks_in(tasks), *tasks_in(toy_tasks)))

@@ -5,19 +5,19 @@ from datetime import UTC, datetime
 import pytest
 from playwright.async_api import Browser, expect
 
+from flexiprice.access.api_keys import create_api_key, revoke_api_key
 from flexiprice.domain.access import Scope
-from flexiprice.services.api_keys import create_api_key, revoke_api_key
 from tests.browser.browser import Visit, visiting
-from tests.browser.stage import FULL_KEY, Stage
+from tests.browser.harness import FULL_KEY, Harness
 
 
 @pytest.mark.small
 async def test_a_wrong_key_is_told_and_a_right_one_leads_to_the_page_that_was_asked_for(
-    browser: Browser, stage: Stage
+    browser: Browser, harness: Harness
 ) -> None:
-    async with visiting(browser, stage, key=None) as visit:
+    async with visiting(browser, harness, key=None) as visit:
         page = visit.page
-        await page.goto(f"{stage.address}/audit?what=purge_queue")
+        await page.goto(f"{harness.address}/audit?what=purge_queue")
         await page.get_by_label("API key").fill("a-key-that-is-nobody's")
         await page.get_by_role("button", name="Log in").click()
         await expect(page.get_by_role("alert")).to_contain_text("not a key of this installation")
@@ -28,7 +28,7 @@ async def test_a_wrong_key_is_told_and_a_right_one_leads_to_the_page_that_was_as
         visit.complaints.clear()
         await page.get_by_label("API key").fill(FULL_KEY)
         await page.get_by_role("button", name="Log in").click()
-        await expect(page).to_have_url(f"{stage.address}/audit?what=purge_queue")
+        await expect(page).to_have_url(f"{harness.address}/audit?what=purge_queue")
         (cookie,) = [
             cookie for cookie in await page.context.cookies() if "flexiprice" in str(cookie.get("name"))
         ]
@@ -48,7 +48,7 @@ async def test_who_may_only_look_sees_everything_and_can_press_nothing(onlooker:
 
 
 async def test_a_change_is_refused_on_the_server_whatever_the_page_lets_press(
-    onlooker: Visit, stage: Stage
+    onlooker: Visit, harness: Harness
 ) -> None:
     page = await onlooker.open("/schedules")
     button = page.get_by_role("button", name="Pause: update_price_history")
@@ -65,26 +65,26 @@ async def test_a_change_is_refused_on_the_server_whatever_the_page_lets_press(
     await expect(page.get_by_role("alertdialog")).to_have_count(0)
 
 
-async def test_logging_out_ends_the_session_in_every_window(visit: Visit, stage: Stage) -> None:
+async def test_logging_out_ends_the_session_in_every_window(visit: Visit, harness: Harness) -> None:
     page = await visit.open("/workers")
-    other = Visit(await page.context.new_page(), stage.address)
+    other = Visit(await page.context.new_page(), harness.address)
     await other.open("/queues")
     await page.get_by_role("button", name="Who is logged in").click()
     await page.get_by_role("button", name="Log out").click()
     await expect(page.get_by_label("API key")).to_be_visible()
     # Within a second, and without anybody touching it.
     await expect(other.page.get_by_label("API key")).to_be_visible()
-    await other.page.goto(f"{stage.address}/queues")
-    await expect(other.page).to_have_url(f"{stage.address}/login?next=%2Fqueues")
+    await other.page.goto(f"{harness.address}/queues")
+    await expect(other.page).to_have_url(f"{harness.address}/login?next=%2Fqueues")
 
 
 async def test_a_page_closes_when_its_key_is_revoked_and_until_then_has_the_rights_of_the_key(
-    browser: Browser, stage: Stage
+    browser: Browser, harness: Harness
 ) -> None:
-    sessions, now = stage.resources.sessions, datetime.now(UTC)
+    sessions, now = harness.resources.sessions, datetime.now(UTC)
     async with sessions.begin() as session:
         issued = await create_api_key(session, name="night-shift", scopes=[Scope.READ, Scope.PRICES], now=now)
-    async with visiting(browser, stage, key=issued.key) as visit:
+    async with visiting(browser, harness, key=issued.key) as visit:
         page = await visit.open("/queues")
         await expect(page.get_by_role("button", name="Purge: analytics")).to_be_disabled()
         await page.get_by_role("button", name="Who is logged in").click()

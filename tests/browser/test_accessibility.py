@@ -40,7 +40,7 @@ def window(request: pytest.FixtureRequest) -> dict[str, Any]:
 
 async def test_axe_finds_nothing_on_any_page(browser: Browser, shop: Shop, window: dict[str, Any]) -> None:
     faults: list[str] = []
-    async with visiting(browser, shop.stage, **window) as visit:
+    async with visiting(browser, shop.harness, **window) as visit:
         for path, shown in (PAGES | MANUAL).items():
             await visit.open(path.format(failed=shop.failed, running=shop.running))
             await expect(visit.page.locator("#content")).to_contain_text(shown)
@@ -51,7 +51,7 @@ async def test_axe_finds_nothing_on_any_page(browser: Browser, shop: Shop, windo
 async def test_axe_finds_nothing_where_there_is_no_page(
     browser: Browser, shop: Shop, window: dict[str, Any]
 ) -> None:
-    async with visiting(browser, shop.stage, **window) as visit:
+    async with visiting(browser, shop.harness, **window) as visit:
         await visit.open("/there-is-no-such-page")
         await expect(visit.page.locator("#content")).to_contain_text("There is no such page")
         assert await _faults(visit) == []
@@ -59,9 +59,9 @@ async def test_axe_finds_nothing_where_there_is_no_page(
 
 
 async def test_axe_finds_nothing_at_the_login(browser: Browser, shop: Shop, window: dict[str, Any]) -> None:
-    async with visiting(browser, shop.stage, key=None, **window) as visit:
+    async with visiting(browser, shop.harness, key=None, **window) as visit:
         page = visit.page
-        await page.goto(f"{shop.stage.address}/login")
+        await page.goto(f"{shop.harness.address}/login")
         assert await _faults(visit) == []
         await page.get_by_label("API key").fill("a-key-that-is-nobody's")
         await page.get_by_role("button", name="Log in").click()

@@ -7,15 +7,16 @@ from decimal import Decimal
 import pytest
 from playwright.async_api import Browser, expect
 
-from flexiprice.db.database_clock import database_now
+from flexiprice.access.audit_log import AuditEvent, record_audit
+from flexiprice.catalog.batches import create_batch
+from flexiprice.catalog.products import change_product, create_product
+from flexiprice.db.clock import database_now
 from flexiprice.domain.audit import AuditOutcome, AuditSource
-from flexiprice.services.audit import Change, record_audit
-from flexiprice.services.batches import create_batch, delete_batch
-from flexiprice.services.products import change_product, create_product
+from flexiprice.pricing.batch_deletion import delete_batch
 from tests.browser.browser import visiting
-from tests.browser.stage import Stage
+from tests.browser.harness import Harness
 
-GUESS = Change(
+GUESS = AuditEvent(
     actor="nobody",
     source=AuditSource.MONITOR,
     action="sign_in",
@@ -26,13 +27,13 @@ GUESS = Change(
 )
 
 
-def by_till(action: str) -> Change:
-    return Change(actor="till-import", source=AuditSource.API, action=action, address="10.4.0.17")
+def by_till(action: str) -> AuditEvent:
+    return AuditEvent(actor="till-import", source=AuditSource.API, action=action, address="10.4.0.17")
 
 
-async def write_entries(stage: Stage, sku: str) -> None:
+async def write_entries(harness: Harness, sku: str) -> None:
     """A price is changed, a batch is deleted, and somebody guesses a key."""
-    async with stage.resources.sessions.begin() as session:
+    async with harness.resources.sessions.begin() as session:
         now = await database_now(session)
         await create_product(session, sku=sku, name="Omelette", category="Deli", base_price=Decimal("5.00"))
         await change_product(session, sku, {"base_price": Decimal("4.00")})
@@ -55,12 +56,12 @@ async def write_entries(stage: Stage, sku: str) -> None:
     ids=["1280-light", "390-dark"],
 )
 async def test_an_entry_tells_who_what_from_which_value_to_which_whence_and_the_outcome(
-    browser: Browser, stage: Stage, window: Mapping[str, object]
+    browser: Browser, harness: Harness, window: Mapping[str, object]
 ) -> None:
     width = window["viewport"]["width"]
     sku = f"OMN-{width}-" + 50 * "X"
-    await write_entries(stage, sku)
-    async with visiting(browser, stage, **window) as visit:
+    await write_entries(harness, sku)
+    async with visiting(browser, harness, **window) as visit:
         page = await visit.open(f"/audit?to={sku.lower()}")
         deleted, price = page.locator("tbody tr").first, page.locator("tbody tr").last
         for told in ("till-import", "API", "10.4.0.17", f"change product {sku}", "5.00 → 4.00", "done"):
@@ -84,9 +85,11 @@ async def test_an_entry_tells_who_what_from_which_value_to_which_whence_and_the_
         await expect(page.locator("tbody")).not_to_contain_text('{"')
 
 
-async def test_entries_are_found_by_target_outcome_address_and_time(browser: Browser, stage: Stage) -> None:
-    await write_entries(stage, "OMN-2")
-    async with visiting(browser, stage) as visit:
+async def test_entries_are_found_by_target_outcome_address_and_time(
+    browser: Browser, harness: Harness
+) -> None:
+    await write_entries(harness, "OMN-2")
+    async with visiting(browser, harness) as visit:
         page = await visit.open("/audit")
         rows = page.locator("tbody tr")
         await page.get_by_label("Outcome").select_option("refused")

@@ -5,7 +5,7 @@ from playwright.async_api import Browser, expect
 
 from flexiprice.docs.pages import all_pages
 from tests.browser.browser import Visit, visiting
-from tests.browser.stage import Stage
+from tests.browser.harness import Harness
 
 
 async def test_help_lists_every_page_and_a_page_leads_to_others(visit: Visit) -> None:
@@ -32,15 +32,15 @@ async def test_a_page_that_there_is_not_names_the_nearest(visit: Visit) -> None:
     await expect(page.get_by_role("alert")).to_contain_text("reference/settings")
 
 
-async def test_a_long_page_is_no_wider_than_a_phone(browser: Browser, stage: Stage) -> None:
-    async with visiting(browser, stage, viewport={"width": 390, "height": 844}) as visit:
+async def test_a_long_page_is_no_wider_than_a_phone(browser: Browser, harness: Harness) -> None:
+    async with visiting(browser, harness, viewport={"width": 390, "height": 844}) as visit:
         await visit.open("/help/reference/cli")
         await visit.until_drawn()
         assert await visit.width() == 390
 
 
-async def test_the_manual_is_shown_only_to_who_has_logged_in(stage: Stage) -> None:
-    async with httpx.AsyncClient(base_url=stage.address) as stranger:
+async def test_the_manual_is_shown_only_to_who_has_logged_in(harness: Harness) -> None:
+    async with httpx.AsyncClient(base_url=harness.address) as stranger:
         for path in ("/help", "/help/reference/settings", "/help/images/monitor-overview.png"):
             refused = await stranger.get(path)
             assert refused.status_code == 303

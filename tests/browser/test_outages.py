@@ -8,8 +8,8 @@ from playwright.async_api import Browser, expect
 
 from flexiprice.db.migrate import upgrade
 from tests.browser.browser import visiting
-from tests.browser.stage import stage_on
-from tests.faults.servers import BreakableServers, breakable_servers
+from tests.browser.harness import open_harness
+from tests.chaos.servers import BreakableServers, breakable_servers
 
 RECOVERY_MS = 40_000
 
@@ -26,8 +26,8 @@ async def test_pages_say_which_server_is_away_and_go_on_when_it_is_back(
 ) -> None:
     servers = migrated_servers
     async with (
-        stage_on(servers.database_url, servers.redis_url, tmp_path) as stage,
-        visiting(browser, stage) as visit,
+        open_harness(servers.database_url, servers.redis_url, tmp_path) as harness,
+        visiting(browser, harness) as visit,
     ):
         page = await visit.open("/queues")
         status = page.get_by_role("status")

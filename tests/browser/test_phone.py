@@ -14,7 +14,7 @@ async def test_no_page_of_a_busy_shop_is_higher_than_three_screens_or_wider_than
     browser: Browser, shop: Shop
 ) -> None:
     heights: dict[str, float] = {}
-    async with visiting(browser, shop.stage, viewport=_PHONE) as visit:
+    async with visiting(browser, shop.harness, viewport=_PHONE) as visit:
         for path, shown in PAGES.items():
             await visit.open(path.format(failed=shop.failed, running=shop.running))
             await expect(visit.page.locator("#content")).to_contain_text(shown)
@@ -31,7 +31,7 @@ async def test_no_page_of_a_busy_shop_is_higher_than_three_screens_or_wider_than
 async def test_a_long_table_is_folded_until_all_of_it_is_asked_for(
     browser: Browser, shop: Shop, path: str, rows: str
 ) -> None:
-    async with visiting(browser, shop.stage, viewport=_PHONE) as visit:
+    async with visiting(browser, shop.harness, viewport=_PHONE) as visit:
         page = await visit.open(path)
         shown = page.locator(rows).filter(visible=True)
         await expect(shown).to_have_count(10)
@@ -42,7 +42,7 @@ async def test_a_long_table_is_folded_until_all_of_it_is_asked_for(
 
 
 async def test_nothing_is_folded_on_a_desk(browser: Browser, shop: Shop) -> None:
-    async with visiting(browser, shop.stage, viewport={"width": 1280, "height": 800}) as visit:
+    async with visiting(browser, shop.harness, viewport={"width": 1280, "height": 800}) as visit:
         page = await visit.open("/dead-letters")
         await expect(page.locator("tbody tr").filter(visible=True)).to_have_count(60)
         await expect(page.get_by_role("button", name="Show all")).to_have_count(0)

@@ -10,14 +10,14 @@ import pytest_asyncio
 from playwright.async_api import Browser, Locator, Page, expect
 from sqlalchemy import delete, text
 
+from flexiprice.access.audit_log import list_audit
 from flexiprice.db.tables import Batch, Discount
-from flexiprice.domain.run import RunState
-from flexiprice.services.audit import list_audit
-from flexiprice.services.run_recording import RunRecord, record_runs
+from flexiprice.domain.run import RunStatus
+from flexiprice.runs.recording import RunRecord, record_runs
 from tests.browser.browser import Visit, visiting
+from tests.browser.harness import Harness
 from tests.browser.shop import Shop
-from tests.browser.stage import Stage
-from tests.builders import a_batch, a_product, an_active_policy, open_price
+from tests.support.builders import a_batch, a_product, an_active_policy, open_price
 
 
 def card(page: Page, title: str) -> Locator:
@@ -26,7 +26,7 @@ def card(page: Page, title: str) -> Locator:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def measured(stage: Stage) -> str:
+async def measured(harness: Harness) -> str:
     """The name of a task that ran ten times in the last hour, failed twice, and took one to ten seconds."""
     task, now = f"measured-{uuid4().hex[:8]}", datetime.now(UTC)
     records = [
@@ -36,7 +36,7 @@ async def measured(stage: Stage) -> str:
             job_id=f"{task}-{number}",
             worker_id="somebody",
             attempt=1,
-            state=RunState.FAILED if number <= 2 else RunState.SUCCEEDED,
+            state=RunStatus.FAILED if number <= 2 else RunStatus.SUCCEEDED,
             started_at=began,
             enqueued_at=began - timedelta(milliseconds=30),
             finished_at=began + timedelta(seconds=number),
@@ -45,7 +45,7 @@ async def measured(stage: Stage) -> str:
         for number in range(1, 11)
         if (began := now - timedelta(minutes=5 * number))
     ]
-    async with stage.resources.sessions.begin() as session:
+    async with harness.resources.sessions.begin() as session:
         await record_runs(session, records)
     return task
 
@@ -77,7 +77,9 @@ _COLOURED = """(canvas, [red, green, blue]) => {
 }"""
 
 
-async def test_runs_that_all_fall_into_one_class_and_one_minute_are_seen(visit: Visit, stage: Stage) -> None:
+async def test_runs_that_all_fall_into_one_class_and_one_minute_are_seen(
+    visit: Visit, harness: Harness
+) -> None:
     task, now = f"even-{uuid4().hex[:8]}", datetime.now(UTC)
     runs = [
         RunRecord(
@@ -86,13 +88,13 @@ async def test_runs_that_all_fall_into_one_class_and_one_minute_are_seen(visit: 
             job_id=f"{task}-{number}",
             worker_id="somebody",
             attempt=1,
-            state=RunState.SUCCEEDED,
+            state=RunStatus.SUCCEEDED,
             started_at=now - timedelta(minutes=5),
             finished_at=now - timedelta(minutes=5) + timedelta(seconds=1.5),
         )
         for number in range(1, 4)
     ]
-    async with stage.resources.sessions.begin() as session:
+    async with harness.resources.sessions.begin() as session:
         await record_runs(session, runs)
     page = await visit.open(f"/statistics?window=1h&task={task}")
     await visit.until_drawn()
@@ -105,21 +107,21 @@ _SKU = f"BREAD-{uuid4().hex[:8]}"
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def bread(stage: Stage) -> AsyncIterator[int]:
+async def bread(harness: Harness) -> AsyncIterator[int]:
     """A batch of bread on its last day, half off by the policy, and not priced yet."""
     today = datetime.now(UTC).date()
-    async with stage.resources.sessions.begin() as session:
+    async with harness.resources.sessions.begin() as session:
         await an_active_policy(session)
         product = await a_product(session, sku=_SKU, base_price="4.00", category="Bakery")
         batch = await a_batch(session, product, expiry_date=today, quantity=12)
     yield batch
-    async with stage.resources.sessions.begin() as session:
+    async with harness.resources.sessions.begin() as session:
         await session.execute(delete(Discount).where(Discount.batch_id == batch))
         await session.execute(delete(Batch).where(Batch.id == batch))
 
 
 async def test_a_recompute_is_previewed_started_followed_and_seen(
-    visit: Visit, stage: Stage, bread: int
+    visit: Visit, harness: Harness, bread: int
 ) -> None:
     page = await visit.open("/prices")
     recompute = card(page, "Recompute")
@@ -127,12 +129,12 @@ async def test_a_recompute_is_previewed_started_followed_and_seen(
     await expect(recompute).to_contain_text("would open 1 discount, change 0 and close 0")
     row = recompute.get_by_role("row").filter(has_text=_SKU)
     await expect(row).to_contain_text(re.compile("opened.*4.00.*2.00.*50%.*last day", re.DOTALL))
-    async with stage.resources.sessions() as session:
+    async with harness.resources.sessions() as session:
         assert await open_price(session, bread) is None
 
     await recompute.get_by_role("button", name="Recompute now").click()
     await expect(recompute).to_contain_text("1 considered, 1 opened, 0 changed, 0 closed, 0 unchanged")
-    async with stage.resources.sessions() as session:
+    async with harness.resources.sessions() as session:
         assert await open_price(session, bread) == Decimal("2.00")
         [change, *_] = await list_audit(session, action="trigger_recompute")
     shows = recompute.get_by_role("link", name="Show the task")
@@ -188,7 +190,7 @@ async def test_a_product_that_there_is_not_is_said_not_to_be(visit: Visit) -> No
 
 
 async def test_a_schedule_that_is_paused_counts_down_to_nothing(browser: Browser, shop: Shop) -> None:
-    async with visiting(browser, shop.stage) as visit:
+    async with visiting(browser, shop.harness) as visit:
         page = await visit.open("/")
         ticks = card(page, "Next ticks").get_by_role("row")
         paused = ticks.filter(has_text="update_price_history")
@@ -197,11 +199,11 @@ async def test_a_schedule_that_is_paused_counts_down_to_nothing(browser: Browser
         await expect(ticks.filter(has_text="recompute_all_discounts").locator("time")).to_be_visible()
 
 
-async def test_broker_and_database_tell_how_they_are(visit: Visit, stage: Stage) -> None:
+async def test_broker_and_database_tell_how_they_are(visit: Visit, harness: Harness) -> None:
     page = await visit.open("/broker")
     await expect(page.get_by_role("heading", name=re.compile(r"^(Valkey|Redis) \d"))).to_be_visible()
     await expect(page.get_by_role("heading", name=re.compile(r"^PostgreSQL \d"))).to_be_visible()
-    async with stage.resources.sessions() as session:
+    async with harness.resources.sessions() as session:
         name = await session.scalar(text("SELECT current_database()"))
     facts = card(page, "Tables")
     await expect(facts).to_contain_text("price_decisions (3 partitions)")

@@ -10,11 +10,11 @@ import pytest_asyncio
 from playwright.async_api import Browser, Locator, Page, expect
 from sqlalchemy import text
 
+from flexiprice.access.audit_log import list_audit
 from flexiprice.domain.run import RunTrigger
-from flexiprice.jobs.status import RunStatus
-from flexiprice.services.audit import list_audit
+from flexiprice.queue.status import JobStatus
 from tests.browser.browser import Visit, visiting
-from tests.browser.stage import Stage, until
+from tests.browser.harness import Harness, until
 from tests.workers.toy_tasks import ADD, FAIL, FLAKY, SLEEP, STEPS, release
 
 _MANY = 100_000
@@ -29,11 +29,11 @@ async def confirm(page: Page, verb: str) -> None:
     await page.get_by_role("alertdialog").get_by_role("button", name=verb).click()
 
 
-async def ended(stage: Stage, job_id: str) -> None:
+async def ended(harness: Harness, job_id: str) -> None:
     """Returns when a job's end is in the history."""
 
     async def recorded() -> bool:
-        async with stage.resources.sessions() as session:
+        async with harness.resources.sessions() as session:
             query = text("SELECT count(*) FROM task_runs WHERE job_id = :job AND finished_at IS NOT NULL")
             return bool(await session.scalar(query, {"job": job_id}))
 
@@ -41,22 +41,22 @@ async def ended(stage: Stage, job_id: str) -> None:
 
 
 @pytest.mark.small
-async def test_a_job_shows_up_progresses_and_ends_without_a_reload(visit: Visit, stage: Stage) -> None:
+async def test_a_job_shows_up_progresses_and_ends_without_a_reload(visit: Visit, harness: Harness) -> None:
     page = await visit.open("/tasks")
-    job = await stage.resources.tasks.enqueue(STEPS, arguments={"count": 4, "held": True})
+    job = await harness.resources.tasks.enqueue(STEPS, arguments={"count": 4, "held": True})
     row = row_of(page, job.job_id)
     await expect(row).to_contain_text("running", timeout=60_000)
     for done, percent in ((1, "25"), (2, "50"), (3, "75")):
         await expect(row).to_contain_text(f"{done} of 4 step")
         await expect(row.get_by_role("progressbar")).to_have_attribute("aria-valuenow", percent)
-        await release(stage.resources.redis, f"{job.job_id}/{done}")
+        await release(harness.resources.redis, f"{job.job_id}/{done}")
     await expect(row).to_contain_text("succeeded", timeout=60_000)
     await expect(row).to_contain_text("count=4")
 
 
 @pytest.mark.small
-async def test_a_task_that_failed_tells_why_and_can_be_tried_again(visit: Visit, stage: Stage) -> None:
-    job = await stage.resources.tasks.enqueue(FAIL, arguments={"kind": "ours"})
+async def test_a_task_that_failed_tells_why_and_can_be_tried_again(visit: Visit, harness: Harness) -> None:
+    job = await harness.resources.tasks.enqueue(FAIL, arguments={"kind": "ours"})
     page = await visit.open(f"/tasks/{job.job_id}")
     await expect(page.locator(".run-head")).to_contain_text("failed")
     await expect(page.locator(".timeline li strong")).to_have_text(["Enqueued", "Try 1 started", "Failed"])
@@ -69,7 +69,7 @@ async def test_a_task_that_failed_tells_why_and_can_be_tried_again(visit: Visit,
     new_id = page.url.rpartition("/")[2]
     await expect(page.locator(".facts")).to_contain_text(f"Parent{job.job_id}")
     await expect(page.locator(".run-head")).to_contain_text("failed")
-    retried = await stage.resources.tasks.status(new_id)
+    retried = await harness.resources.tasks.status(new_id)
     assert (retried.task, retried.origin.trigger, retried.origin.actor) == (
         "fail",
         RunTrigger.RETRY,
@@ -80,8 +80,8 @@ async def test_a_task_that_failed_tells_why_and_can_be_tried_again(visit: Visit,
     await expect(children.get_by_role("link")).to_have_attribute("href", f"/tasks/{new_id}")
 
 
-async def test_a_task_is_followed_and_called_off_on_its_own_page(visit: Visit, stage: Stage) -> None:
-    job = await stage.resources.tasks.enqueue(STEPS, arguments={"count": 200, "seconds": 0.2})
+async def test_a_task_is_followed_and_called_off_on_its_own_page(visit: Visit, harness: Harness) -> None:
+    job = await harness.resources.tasks.enqueue(STEPS, arguments={"count": 200, "seconds": 0.2})
     page = await visit.open(f"/tasks/{job.job_id}")
     await expect(page.locator(".run-progress")).to_contain_text("of 200 step")
     # What somebody reads meanwhile stays where it is.
@@ -95,22 +95,22 @@ async def test_a_task_is_followed_and_called_off_on_its_own_page(visit: Visit, s
     await confirm(page, "Revoke")
     await expect(page.get_by_text("it was running, and has been cancelled")).to_be_visible()
     await expect(page.locator(".run-head")).to_contain_text("revoked")
-    assert (await stage.resources.tasks.status(job.job_id)).status is RunStatus.REVOKED
-    async with stage.resources.sessions() as session:
+    assert (await harness.resources.tasks.status(job.job_id)).status is JobStatus.REVOKED
+    async with harness.resources.sessions() as session:
         [change, *_] = await list_audit(session, action="revoke_task")
     assert (change.target, change.details) == (job.job_id, {"outcome": "cancelled"})
 
 
-async def test_every_try_of_a_task_is_in_its_timeline(visit: Visit, stage: Stage) -> None:
-    job = await stage.resources.tasks.enqueue(FLAKY, arguments={"until": 2})
+async def test_every_try_of_a_task_is_in_its_timeline(visit: Visit, harness: Harness) -> None:
+    job = await harness.resources.tasks.enqueue(FLAKY, arguments={"until": 2})
     page = await visit.open(f"/tasks/{job.job_id}")
     told = ["Enqueued", "Try 1 started", "Failed, to be tried again", "Try 2 started", "Succeeded"]
     await expect(page.locator(".timeline li strong")).to_have_text(told)
     await expect(page.locator(".card").filter(has_text="Tries").locator("tbody tr")).to_have_count(2)
 
 
-async def test_many_tasks_are_called_off_and_tried_again_at_once(visit: Visit, stage: Stage) -> None:
-    tasks = stage.resources.tasks
+async def test_many_tasks_are_called_off_and_tried_again_at_once(visit: Visit, harness: Harness) -> None:
+    tasks = harness.resources.tasks
     jobs = [
         await tasks.enqueue(SLEEP, arguments={"seconds": 60}, defer_by=timedelta(minutes=5)) for _ in range(2)
     ]
@@ -123,31 +123,31 @@ async def test_many_tasks_are_called_off_and_tried_again_at_once(visit: Visit, s
     await expect(page.get_by_text("2: it had not started, and will not run")).to_be_visible()
     for job in jobs:
         await expect(row_of(page, job.job_id)).to_have_count(0)
-        assert (await tasks.status(job.job_id)).status is RunStatus.REVOKED
+        assert (await tasks.status(job.job_id)).status is JobStatus.REVOKED
 
     failed = await tasks.enqueue(FAIL, arguments={"kind": "builtin"})
-    await ended(stage, failed.job_id)
+    await ended(harness, failed.job_id)
     page = await visit.open("/tasks?status=failed")
     await row_of(page, failed.job_id).get_by_role("checkbox", name="Choose fail").click()
     await page.get_by_role("button", name="Retry:").click()
     await confirm(page, "Cancel")
     await expect(page.get_by_role("alertdialog")).to_have_count(0)
-    async with stage.resources.sessions() as session:
+    async with harness.resources.sessions() as session:
         assert failed.job_id not in {each.target for each in await list_audit(session, action="retry_tasks")}
     await page.get_by_role("button", name="Retry:").click()
     await confirm(page, "Retry")
     await expect(page.get_by_text("fail is enqueued again")).to_be_visible()
-    async with stage.resources.sessions() as session:
+    async with harness.resources.sessions() as session:
         [change, *_] = await list_audit(session, action="retry_tasks")
     new_ids = change.details["new_task_ids"]
     assert isinstance(new_ids, dict)
     assert (await tasks.status(new_ids[failed.job_id])).origin.parent_job_id == failed.job_id
 
 
-async def test_tasks_that_need_a_person_are_retried_and_dismissed(visit: Visit, stage: Stage) -> None:
-    jobs = [await stage.resources.tasks.enqueue(FAIL, arguments={"kind": "ours"}) for _ in range(2)]
+async def test_tasks_that_need_a_person_are_retried_and_dismissed(visit: Visit, harness: Harness) -> None:
+    jobs = [await harness.resources.tasks.enqueue(FAIL, arguments={"kind": "ours"}) for _ in range(2)]
     for job in jobs:
-        await ended(stage, job.job_id)
+        await ended(harness, job.job_id)
     page = await visit.open("/dead-letters")
     first, second = (page.get_by_role("row").filter(has_text=job.job_id) for job in jobs)
     await expect(first).to_contain_text("there is no such batch")
@@ -160,12 +160,12 @@ async def test_tasks_that_need_a_person_are_retried_and_dismissed(visit: Visit, 
 
 
 async def test_filters_are_in_the_address_and_a_link_shows_the_same_to_others(
-    visit: Visit, stage: Stage, browser: Browser
+    visit: Visit, harness: Harness, browser: Browser
 ) -> None:
-    wanted = await stage.resources.tasks.enqueue(FAIL, arguments={"kind": "ours"})
-    other = await stage.resources.tasks.enqueue(ADD, arguments={"left": 1})
+    wanted = await harness.resources.tasks.enqueue(FAIL, arguments={"kind": "ours"})
+    other = await harness.resources.tasks.enqueue(ADD, arguments={"left": 1})
     for job in (wanted, other):
-        await ended(stage, job.job_id)
+        await ended(harness, job.job_id)
     page = await visit.open("/tasks")
     await expect(row_of(page, other.job_id)).to_be_visible()
     await page.get_by_role("button", name=re.compile("^failed")).click()
@@ -173,8 +173,8 @@ async def test_filters_are_in_the_address_and_a_link_shows_the_same_to_others(
     await page.get_by_label("In arguments or errors").fill("No Such Batch")
     await page.wait_for_url("**/tasks?status=failed&text=No+Such+Batch")
     await expect(row_of(page, wanted.job_id)).to_be_visible()
-    async with visiting(browser, stage) as another:
-        theirs = await another.open(page.url.removeprefix(stage.address))
+    async with visiting(browser, harness) as another:
+        theirs = await another.open(page.url.removeprefix(harness.address))
         await expect(row_of(theirs, wanted.job_id)).to_be_visible()
         await expect(theirs.get_by_label("In arguments or errors")).to_have_value("No Such Batch")
         chip = theirs.get_by_role("button", name=re.compile("^failed"))
@@ -183,9 +183,9 @@ async def test_filters_are_in_the_address_and_a_link_shows_the_same_to_others(
         await expect(theirs.get_by_text("No task matches")).to_be_visible()
 
 
-async def test_a_time_is_chosen_in_the_viewers_own_time_zone(visit: Visit, stage: Stage) -> None:
-    job = await stage.resources.tasks.enqueue(ADD, arguments={"left": 1})
-    await ended(stage, job.job_id)
+async def test_a_time_is_chosen_in_the_viewers_own_time_zone(visit: Visit, harness: Harness) -> None:
+    job = await harness.resources.tasks.enqueue(ADD, arguments={"left": 1})
+    await ended(harness, job.job_id)
     page = await visit.open("/tasks")
     await page.get_by_label("Time", exact=True).click()
     await page.get_by_role("option", name="From … until …").click()
@@ -198,7 +198,7 @@ async def test_a_time_is_chosen_in_the_viewers_own_time_zone(visit: Visit, stage
     await expect(chosen).to_have_text("31 Jan 13:30:00")
 
 
-async def test_columns_are_chosen_and_remembered(visit: Visit, stage: Stage) -> None:
+async def test_columns_are_chosen_and_remembered(visit: Visit, harness: Harness) -> None:
     page = await visit.open("/tasks")
     heading = page.get_by_role("columnheader", name="Trigger")
     await expect(heading).to_have_count(0)
@@ -209,8 +209,8 @@ async def test_columns_are_chosen_and_remembered(visit: Visit, stage: Stage) -> 
     await expect(heading).to_be_visible()
 
 
-async def test_whoever_may_only_look_can_neither_retry_nor_revoke(onlooker: Visit, stage: Stage) -> None:
-    job = await stage.resources.tasks.enqueue(FAIL, arguments={"kind": "ours"})
+async def test_whoever_may_only_look_can_neither_retry_nor_revoke(onlooker: Visit, harness: Harness) -> None:
+    job = await harness.resources.tasks.enqueue(FAIL, arguments={"kind": "ours"})
     page = await onlooker.open(f"/tasks/{job.job_id}")
     await expect(page.get_by_role("button", name="Retry:")).to_be_disabled()
     page = await onlooker.open("/tasks")
@@ -219,7 +219,7 @@ async def test_whoever_may_only_look_can_neither_retry_nor_revoke(onlooker: Visi
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def crowd(stage: Stage) -> AsyncIterator[str]:
+async def crowd(harness: Harness) -> AsyncIterator[str]:
     """The name of a task that has run a hundred thousand times in the last days."""
     task, now = f"crowd-{uuid4().hex[:8]}", datetime.now(UTC)
     statement = """
@@ -230,16 +230,16 @@ async def crowd(stage: Stage) -> AsyncIterator[str]:
         FROM generate_series(1, :runs) AS n,
             LATERAL (SELECT CAST(:now AS timestamptz) - n * interval '5 seconds') AS t (at)
     """
-    async with stage.resources.sessions.begin() as session:
+    async with harness.resources.sessions.begin() as session:
         await session.execute(text(statement), {"task": task, "runs": _MANY, "now": now})
         await session.execute(text("ANALYZE task_runs"))
     yield task
-    async with stage.resources.sessions.begin() as session:
+    async with harness.resources.sessions.begin() as session:
         await session.execute(text("DELETE FROM task_runs WHERE task = :task"), {"task": task})
 
 
 async def test_a_hundred_thousand_runs_are_paged_and_sorted_quickly(
-    visit: Visit, stage: Stage, crowd: str
+    visit: Visit, harness: Harness, crowd: str
 ) -> None:
     page = await visit.open(f"/tasks?task={crowd}&window=30d")
     rows = page.locator("tbody tr a")

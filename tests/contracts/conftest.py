@@ -6,10 +6,10 @@ import pytest
 from redis import Redis
 
 from flexiprice.embedded.servers import ServerUrls
-from tests import servers
 from tests.contracts.nginx import NGINX
 from tests.contracts.programs import KEY, Programs, Told, programs_under_a_path
 from tests.contracts.tools import require
+from tests.support import servers
 
 
 @pytest.fixture(scope="module")

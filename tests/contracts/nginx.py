@@ -11,7 +11,7 @@ from signal import SIGTERM
 from socket import create_connection
 
 import flexiprice
-from flexiprice.embedded.server_process import ServerProcess, free_port
+from flexiprice.embedded.child_process import ServerProcess, free_port
 from tests.contracts.programs import Programs
 
 NGINX = Path("/usr/sbin/nginx")

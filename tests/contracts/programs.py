@@ -11,12 +11,12 @@ from signal import SIGTERM
 
 import httpx
 
-from flexiprice.cli.monitor import MONITOR_SERVER
-from flexiprice.cli.serve import API_SERVER
-from flexiprice.embedded.server_process import ServerProcess, free_port
+from flexiprice.cli.serve.api import API_SERVER
+from flexiprice.cli.serve.monitor import MONITOR_SERVER
+from flexiprice.embedded.child_process import ServerProcess, free_port
 from flexiprice.embedded.servers import ServerUrls
 from flexiprice.settings import PREFIX
-from tests.processes import wait_for
+from tests.support.processes import wait_for
 
 PATH = "/shop"
 KEY = "the-key-behind-the-proxy"

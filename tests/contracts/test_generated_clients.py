@@ -12,7 +12,7 @@ from api.main import create_app
 from flexiprice.embedded.servers import ServerUrls
 from flexiprice.settings import load_settings
 from tests.contracts.tools import node_program, python, python_environment, run
-from tests.fuzz.stage import KEY, fuzzed_api
+from tests.fuzz.harness import KEY, fuzzed_api
 
 pytestmark = pytest.mark.contracts
 

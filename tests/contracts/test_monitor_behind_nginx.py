@@ -9,12 +9,12 @@ import httpx
 import pytest
 from playwright.async_api import expect
 
-from api.monitor.shell import SECTIONS
+from api.monitor.layout import SECTIONS
 from tests.browser.browser import CHROMIUM, chromium, visiting
 from tests.contracts.nginx import Prefix, Proxy, nginx_before
 from tests.contracts.programs import KEY, PATH, Programs, Told
 from tests.contracts.tools import require
-from tests.processes import flexiprice
+from tests.support.processes import flexiprice
 
 pytestmark = [
     pytest.mark.contracts,

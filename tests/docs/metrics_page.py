@@ -6,7 +6,7 @@ from typing import Any
 from prometheus_client import Metric
 
 from flexiprice.metrics import Metrics, PoolUse
-from flexiprice.snapshots import DatabaseSnapshot, FleetSnapshot, ShopSnapshot
+from flexiprice.snapshots import DatabaseSnapshot, ShopSnapshot, WorkersSnapshot
 
 _HEAD = ("| metric | type | labels | meaning |", "| --- | --- | --- | --- |")
 
@@ -42,7 +42,7 @@ def metrics_page() -> str:
             ),
             "",
             *_HEAD,
-            *_rows(FleetSnapshot(workers_alive=0).families()),
+            *_rows(WorkersSnapshot(workers_alive=0).families()),
             "",
             "## Of the database",
             "",

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from flexiprice.cli.main import app
 from flexiprice.settings import Settings
-from tests.processes import flexiprice, start
+from tests.support.processes import flexiprice, start
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 Command = Callable[..., Result]

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from flexiprice.jobs import keys
-from flexiprice.jobs.client import TaskQueue
-from flexiprice.jobs.declarations import CLEANUP_EXPIRED_DISCOUNTS, RECOMPUTE_BATCHES, UPDATE_PRICE_HISTORY
-from flexiprice.jobs.status import RunStatus
+from flexiprice.queue.client import TaskQueue
+from flexiprice.queue.declarations import CLEANUP_EXPIRED_DISCOUNTS, RECOMPUTE_BATCHES, UPDATE_PRICE_HISTORY
+from flexiprice.queue.redis import keys
+from flexiprice.queue.status import JobStatus
 from flexiprice.settings import Queue, Settings
-from tests.processes import wait_for
-from tests.readme import page
+from tests.support.processes import wait_for
+from tests.support.readme import page
 from tests.workers.conftest import until
 
 ROOT = Path(__file__).parents[2]
@@ -75,7 +75,7 @@ async def test_burst_runs_every_job_of_every_queue_and_ends(arq: Arq, queue: Tas
     assert arq("--burst").wait(timeout=120) == 0
 
     statuses = await queue.statuses([job.job_id for job in jobs])
-    assert {status.status for status in statuses} == {RunStatus.SUCCEEDED}
+    assert {status.status for status in statuses} == {JobStatus.SUCCEEDED}
 
 
 async def test_burst_leaves_a_paused_queue_alone(arq: Arq, queue: TaskQueue):
@@ -87,8 +87,8 @@ async def test_burst_leaves_a_paused_queue_alone(arq: Arq, queue: TaskQueue):
     await queue.redis.hdel(keys.PAUSED_QUEUES, keys.queue_key(Queue.MAINTENANCE))
 
     assert code == 0
-    assert (await queue.status(paused.job_id)).status is RunStatus.QUEUED
-    assert (await queue.status(other.job_id)).status is RunStatus.SUCCEEDED
+    assert (await queue.status(paused.job_id)).status is JobStatus.QUEUED
+    assert (await queue.status(other.job_id)).status is JobStatus.SUCCEEDED
 
 
 async def test_watch_restarts_the_worker_with_the_changed_code_and_obeys_signals(
@@ -120,7 +120,7 @@ async def test_watch_restarts_the_worker_with_the_changed_code_and_obeys_signals
         return (await queue.status(job.job_id)).ready
 
     await until(ended, seconds=60)
-    assert (await queue.status(job.job_id)).status is RunStatus.SUCCEEDED
+    assert (await queue.status(job.job_id)).status is JobStatus.SUCCEEDED
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(timeout=60) == 0
 

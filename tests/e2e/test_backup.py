@@ -12,11 +12,11 @@ from typing import Any
 
 import asyncpg
 
-from flexiprice.embedded.wheels import postgres_programs
+from flexiprice.embedded.binaries import postgres_programs
 from tests.e2e.conftest import Run
-from tests.processes import flexiprice, start
-from tests.readme import page, shell_blocks
-from tests.servers import flush
+from tests.support.processes import flexiprice, start
+from tests.support.readme import page, shell_blocks
+from tests.support.servers import flush
 
 BLOCKS = [block.text for block in shell_blocks(page("operate/upgrade-backup"))]
 BACK_UP = next(block for block in BLOCKS if "\npg_dump " in block)

@@ -14,10 +14,10 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from flexiprice.db.tables import Discount, Policy
-from flexiprice.services.price_history import slot_of, update_price_history
-from flexiprice.services.recompute import recompute_all_discounts
+from flexiprice.pricing.price_history import slot_of, update_price_history
+from flexiprice.pricing.recompute import recompute_all_discounts
 from tests.e2e.conftest import Run
-from tests.processes import flexiprice, start, wait_for
+from tests.support.processes import flexiprice, start, wait_for
 
 HALF_ON_THE_LAST_DAYS = "rules:\n  - {name: half, days_to_expiry: {max: 5}, discount: 0.5}\n"
 NEVER_DECIDES = HALF_ON_THE_LAST_DAYS + "  - {name: dead, days_to_expiry: {max: 1}, discount: 0.3}\n"

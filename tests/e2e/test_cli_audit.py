@@ -13,9 +13,9 @@ import pytest
 import typer
 
 from flexiprice.cli.main import app
-from flexiprice.jobs.declarations import RECOMPUTE_ALL_DISCOUNTS
+from flexiprice.queue.declarations import RECOMPUTE_ALL_DISCOUNTS
 from tests.e2e.conftest import Command
-from tests.processes import wait_for
+from tests.support.processes import wait_for
 
 OPERATOR = pwd.getpwuid(os.getuid()).pw_name
 RECOMPUTE = RECOMPUTE_ALL_DISCOUNTS.name

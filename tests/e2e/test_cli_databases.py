@@ -9,8 +9,8 @@ import pytest
 from click.testing import Result
 
 from flexiprice.settings import Settings, load_settings
-from tests import servers
-from tests.servers import execute
+from tests.support import servers
+from tests.support.servers import execute
 
 Command = Callable[..., Result]
 READS_OR_WRITES = [

@@ -12,11 +12,11 @@ import typer
 from api.main import create_app
 from flexiprice.cli.connections import in_transaction
 from flexiprice.cli.main import app
-from flexiprice.db.database_clock import database_now
-from flexiprice.jobs import keys
-from flexiprice.jobs.client import TaskQueue
-from flexiprice.services.price_history import slot_of, update_price_history
-from flexiprice.services.recompute import recompute_all_discounts
+from flexiprice.db.clock import database_now
+from flexiprice.pricing.price_history import slot_of, update_price_history
+from flexiprice.pricing.recompute import recompute_all_discounts
+from flexiprice.queue.client import TaskQueue
+from flexiprice.queue.redis import keys
 from flexiprice.settings import Settings
 from tests.e2e.conftest import Command
 from tests.e2e.test_cli_operations import on_queue

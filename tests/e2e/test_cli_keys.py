@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from flexiprice.access.audit_log import AuditLogEntry, list_audit
+from flexiprice.access.monitor_sessions import StoredSession, hash_session_id, store_session
 from flexiprice.domain.audit import AuditOutcome, FieldChange
 from flexiprice.resources import open_database
-from flexiprice.services.audit import RecordedChange, list_audit
-from flexiprice.services.monitor_sessions import StoredSession, hash_session_id, store_session
 from flexiprice.settings import Settings
 from tests.api.catalogue import ADMIN
 from tests.api.conftest import serve
@@ -27,10 +27,10 @@ def opened(settings: Settings, key: str) -> int:
     return asyncio.run(ask())
 
 
-def audit(settings: Settings) -> list[RecordedChange]:
+def audit(settings: Settings) -> list[AuditLogEntry]:
     """What was done to which key, the first first."""
 
-    async def read() -> list[RecordedChange]:
+    async def read() -> list[AuditLogEntry]:
         async with (
             open_database(settings, program="flexiprice-tests") as database,
             database.sessions() as session,

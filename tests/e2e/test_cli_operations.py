@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from flexiprice.jobs import keys
-from flexiprice.jobs.client import TaskQueue
-from flexiprice.jobs.redis import create_redis
+from flexiprice.queue.client import TaskQueue
+from flexiprice.queue.redis import keys
+from flexiprice.queue.redis.connection import create_redis
 from flexiprice.settings import Settings
 from tests.e2e.conftest import Command
-from tests.processes import start
+from tests.support.processes import start
 from tests.workers.conftest import until_live, until_running
 from tests.workers.toy_tasks import SLEEP
 

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from flexiprice.cli.connections import in_transaction
-from flexiprice.db.database_clock import database_now
-from flexiprice.services.recompute import recompute_all_discounts
+from flexiprice.db.clock import database_now
+from flexiprice.pricing.recompute import recompute_all_discounts
 from flexiprice.settings import Settings
 from tests.e2e.conftest import Command
 

@@ -17,12 +17,12 @@ import pytest
 import redis
 from dockerfile_parse import DockerfileParser  # type: ignore[import-untyped]
 
-from flexiprice.cli.healthcheck import Program, recognise
-from flexiprice.embedded.wheels import postgres_programs, valkey_program
+from flexiprice.cli.serve.healthcheck import Program, recognise
+from flexiprice.embedded.binaries import postgres_programs, valkey_program
 from flexiprice.errors import ServerFailed
 from flexiprice.settings import Settings
 from tests.e2e.compose_file import DOCKER, compose_file
-from tests.processes import wait_for
+from tests.support.processes import wait_for
 
 GIVEN = {
     "POSTGRES_PASSWORD": "database-password-of-this-test",

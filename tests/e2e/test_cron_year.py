@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from flexiprice.jobs.schedule import next_tick
+from flexiprice.queue.cron import next_tick
 from tests.e2e.cron_oracle import simulate
 
 

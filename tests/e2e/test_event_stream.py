@@ -13,11 +13,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from flexiprice.access.api_keys import create_api_key, revoke_api_key
 from flexiprice.domain.access import Scope
 from flexiprice.resources import open_database
-from flexiprice.services.api_keys import create_api_key, revoke_api_key
 from flexiprice.settings import Settings
-from tests.processes import flexiprice, start, wait_for
+from tests.support.processes import flexiprice, start, wait_for
 
 ADMIN = "/api/v1/admin"
 

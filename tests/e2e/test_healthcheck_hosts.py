@@ -8,7 +8,7 @@ from socket import AF_INET, AF_INET6
 
 import pytest
 
-from flexiprice.cli.healthcheck import listening_host
+from flexiprice.cli.serve.healthcheck import listening_host
 
 
 class _Alive(BaseHTTPRequestHandler):

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.command_line import require_command
-from tests.processes import flexiprice, processes_in, read_until, start
-from tests.readme import ShellBlock, shell_blocks
+from tests.support.processes import flexiprice, processes_in, read_until, start
+from tests.support.readme import ShellBlock, shell_blocks
 
 ROOT = Path(__file__).parents[2]
 RUN = [block for block in shell_blocks() if block.why_not is None]

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
-from flexiprice.domain.run import RunState
-from flexiprice.jobs.client import TaskQueue
-from flexiprice.jobs.declarations import RECOMPUTE_ALL_DISCOUNTS, RECOMPUTE_BATCHES
-from flexiprice.jobs.status import RunStatus
-from flexiprice.services.runs import RecordedRun, list_runs
-from tests.processes import flexiprice, start
+from flexiprice.domain.run import RunStatus
+from flexiprice.queue.client import TaskQueue
+from flexiprice.queue.declarations import RECOMPUTE_ALL_DISCOUNTS, RECOMPUTE_BATCHES
+from flexiprice.queue.status import JobStatus
+from flexiprice.runs.query import Run, list_runs
+from tests.support.processes import flexiprice, start
 from tests.workers.conftest import until
 
 
@@ -29,14 +29,14 @@ async def test_real_jobs_are_done_by_one_worker_after_another_each_with_its_shar
     supervisor = start(flexiprice("worker", "--concurrency", "1"), tmp_path, {**environment, **share})
     try:
         for job in jobs:
-            assert (await queue.wait(job.job_id, timedelta(seconds=120))).status is RunStatus.SUCCEEDED
-        runs: tuple[RecordedRun, ...] = ()
+            assert (await queue.wait(job.job_id, timedelta(seconds=120))).status is JobStatus.SUCCEEDED
+        runs: tuple[Run, ...] = ()
 
         async def recorded() -> bool:
             nonlocal runs
             async with AsyncSession(engine) as session:
                 runs = await list_runs(session)
-            return [run.state for run in runs] == [RunState.SUCCEEDED] * 4
+            return [run.state for run in runs] == [RunStatus.SUCCEEDED] * 4
 
         await until(recorded)
 

@@ -12,18 +12,18 @@ import httpx
 import pytest
 import redis
 
-from api.monitor.readings import read_fleet
-from flexiprice.embedded.server_process import free_port
-from flexiprice.embedded.wheels import valkey_program
+from api.monitor.state.snapshot import read_fleet
+from flexiprice.embedded.binaries import valkey_program
+from flexiprice.embedded.child_process import free_port
 from flexiprice.errors import InvalidSettings
-from flexiprice.jobs.broker_info import read_broker_info
-from flexiprice.jobs.server_clock import ServerClock
+from flexiprice.queue.admin.broker_info import read_broker_info
+from flexiprice.queue.redis.clock import ServerClock
 from flexiprice.resources import open_job_broker
 from flexiprice.settings import Settings, load_settings
 from tests.api.catalogue import ADMIN, activate_policy, create_batch, create_product
 from tests.api.conftest import serve
-from tests.processes import flexiprice, wait_for
-from tests.redis_servers import RedisServers, redis_servers, until_answering
+from tests.support.processes import flexiprice, wait_for
+from tests.support.redis_servers import RedisServers, redis_servers, until_answering
 from tests.workers.conftest import until, until_live
 
 PROGRAMS = {"valkey": str(valkey_program()), "redis": shutil.which("redis-server")}

@@ -10,15 +10,17 @@ from pathlib import Path
 import psutil
 import pytest
 
-from flexiprice.jobs.recycling import announce_recycling
-from tests.processes import read_until, start, wait_for
+from flexiprice.queue.worker.recycling import announce_recycling
+from tests.support.processes import read_until, start, wait_for
 
-SUPERVISOR = "import sys; from flexiprice.cli.supervisor import supervise; sys.exit(supervise(sys.argv[1:]))"
+SUPERVISOR = (
+    "import sys; from flexiprice.cli.serve.supervisor import supervise; sys.exit(supervise(sys.argv[1:]))"
+)
 # Says every signal that it gets, and ends at the one that it is told to end at. It writes past `print`, which
 # a signal that comes during another `print` may not enter again.
 LISTENER = """
 import os, signal, sys, time
-from flexiprice.jobs.recycling import announce_recycling
+from flexiprice.queue.worker.recycling import announce_recycling
 count = 0
 def say(number, _):
     global count
@@ -76,7 +78,7 @@ def test_a_program_that_has_done_its_share_is_started_anew_until_it_ends_otherwi
     program = """
 import sys
 from pathlib import Path
-from flexiprice.jobs.recycling import announce_recycling
+from flexiprice.queue.worker.recycling import announce_recycling
 lives = Path("lives")
 with lives.open("a") as file:
     file.write("x")
@@ -97,7 +99,7 @@ sys.exit(7)
         ("raise SystemExit(3)", 3),
         ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", 128 + signal.SIGKILL),
         # One that crashed after it had said that it was about to end.
-        ("import flexiprice.jobs.recycling as s; s.announce_recycling(); raise SystemExit(4)", 4),
+        ("import flexiprice.queue.worker.recycling as s; s.announce_recycling(); raise SystemExit(4)", 4),
     ],
     ids=["ends", "fails", "is killed", "fails while it is recycled"],
 )
@@ -147,7 +149,7 @@ def test_a_stop_that_comes_while_the_program_is_replaced_is_not_lost(
 ) -> None:
     program = """
 import os, signal
-from flexiprice.jobs.recycling import announce_recycling
+from flexiprice.queue.worker.recycling import announce_recycling
 with open("lives", "a") as lives:
     lives.write("x")
 announce_recycling()

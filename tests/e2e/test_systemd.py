@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from flexiprice.cli.main import app
-from flexiprice.cli.systemd_units import UnitPlan, unit_files
+from flexiprice.cli.serve.systemd_units import UnitPlan, unit_files
 from flexiprice.errors import InvalidSettings
 from tests.e2e.conftest import Run
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import httpx
 
-from flexiprice.cli.programs import running_programs
-from flexiprice.embedded.server_process import free_port
+from flexiprice.cli.serve.process_group import running_programs
+from flexiprice.embedded.child_process import free_port
 from flexiprice.settings import PREFIX, load_settings
 from tests.otlp_receiver import ReceivedSpan, receiving
-from tests.processes import wait_for
+from tests.support.processes import wait_for
 
 KEY = "the-key-that-no-span-may-tell"
 TRACE_ID, CLIENT_SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"

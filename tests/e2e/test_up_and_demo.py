@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from flexiprice.embedded.servers import temporary_servers
-from tests.processes import flexiprice, processes_in, read_until, start, wait_for
+from tests.support.processes import flexiprice, processes_in, read_until, start, wait_for
 
 UP = "FlexiPrice is up."
 
@@ -161,7 +161,7 @@ def test_up_prices_the_sample_serves_the_monitor_and_says_so_when_a_program_ends
     (worker,) = [
         process
         for process in processes_in(folder)
-        if "arq" in process.cmdline() and "flexiprice.cli.supervisor" not in process.cmdline()
+        if "arq" in process.cmdline() and "flexiprice.cli.serve.supervisor" not in process.cmdline()
     ]
     worker.kill()
     said, _ = program.communicate(timeout=120)

@@ -14,11 +14,11 @@ import pytest
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
+from flexiprice.catalog.sample import load_sample_catalog
 from flexiprice.db.tables import Batch, Discount, PriceDecision, PriceSnapshot
-from flexiprice.jobs.client import TaskQueue
-from flexiprice.jobs.declarations import RECOMPUTE_ALL_DISCOUNTS, RECOMPUTE_BATCHES
-from flexiprice.jobs.status import JobStatus, RunStatus
-from flexiprice.services.sample_catalogue import load_sample_catalogue
+from flexiprice.queue.client import TaskQueue
+from flexiprice.queue.declarations import RECOMPUTE_ALL_DISCOUNTS, RECOMPUTE_BATCHES
+from flexiprice.queue.status import JobInfo, JobStatus
 
 WAIT = timedelta(seconds=120)
 LIST_SCHEDULES = """
@@ -57,7 +57,7 @@ async def shop(engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
     """The sample catalogue, for sale today."""
     async with AsyncSession(engine, expire_on_commit=False) as session:
         async with session.begin():
-            await load_sample_catalogue(session, today=datetime.now(tz=UTC).date())
+            await load_sample_catalog(session, today=datetime.now(tz=UTC).date())
         yield session
 
 
@@ -88,7 +88,7 @@ async def test_each_schedule_fires_by_itself_and_does_its_work(
         )
     )
 
-    assert [status.status for status in statuses] == [RunStatus.SUCCEEDED] * 3
+    assert [status.status for status in statuses] == [JobStatus.SUCCEEDED] * 3
     for status in statuses:
         assert status.started_at is not None
         assert status.started_at >= tick_at
@@ -102,7 +102,7 @@ async def test_each_schedule_fires_by_itself_and_does_its_work(
     assert await count(shop, PriceSnapshot) == history["recorded"] > 0
 
 
-async def _of_tick(queue: TaskQueue, schedule: str, tick_at: datetime) -> JobStatus:
+async def _of_tick(queue: TaskQueue, schedule: str, tick_at: datetime) -> JobInfo:
     job_id = f"{schedule}:{tick_at:%Y-%m-%dT%H:%M:%SZ}"
     await asyncio.sleep((tick_at - datetime.now(tz=UTC)).total_seconds())
     return await queue.wait(job_id, WAIT)

@@ -10,13 +10,13 @@ import httpx
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
-from flexiprice.embedded.server_process import free_port
-from flexiprice.services.price_history import slot_of
+from flexiprice.embedded.child_process import free_port
+from flexiprice.pricing.price_history import slot_of
 from tests.api.conftest import BOOTSTRAP_KEY, WITH_KEY
-from tests.builders import a_batch, a_product, an_active_policy
 from tests.e2e.conftest import Run
-from tests.moved_clock import moved_clock
-from tests.processes import flexiprice, start, wait_for
+from tests.support.builders import a_batch, a_product, an_active_policy
+from tests.support.moved_clock import moved_clock
+from tests.support.processes import flexiprice, start, wait_for
 
 ARQ = [sys.executable, "-m", "arq", "workers.settings.WorkerSettings"]
 FOUR_DAYS = 4 * 86_400

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from flexiprice.embedded.servers import scratch_folder
-from tests.fuzz.stage import KEY, FuzzedApi, fuzzed_api
-from tests.servers import test_servers
+from tests.fuzz.harness import KEY, FuzzedApi, fuzzed_api
+from tests.support.servers import test_servers
 
 CONFIG: Final = Path(__file__).with_name("schemathesis.toml")
 _USUAL: Final = ("--max-examples", "100")

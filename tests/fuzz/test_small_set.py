@@ -5,7 +5,7 @@ from pathlib import Path
 
 from flexiprice.embedded.servers import ServerUrls
 from tests.fuzz.__main__ import errors_in, run
-from tests.fuzz.stage import fuzzed_api
+from tests.fuzz.harness import fuzzed_api
 
 
 def test_no_operation_answers_by_an_error_of_ours_or_in_a_way_that_is_not_documented(

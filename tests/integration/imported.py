@@ -6,9 +6,9 @@ from datetime import date
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from flexiprice.catalog.imports.importer import FileLayout, import_catalogue
+from flexiprice.catalog.imports.report import ImportReport
 from flexiprice.db.tables import Batch, Product, Store
-from flexiprice.services.imports.importer import FileLayout, import_catalogue
-from flexiprice.services.imports.report import ImportReport
 
 HEADER = "sku,name,category,base_price,unit_cost,quantity,expiry_date,lot,store\n"
 

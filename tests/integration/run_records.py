@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from flexiprice.domain.run import RunState, RunTrigger
-from flexiprice.services.run_recording import RunRecord
+from flexiprice.domain.run import RunStatus, RunTrigger
+from flexiprice.runs.recording import RunRecord
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -20,7 +20,7 @@ def started(**differences: Any) -> RunRecord:
         job_id=uuid4().hex,
         worker_id="till-1-77-abcdef",
         attempt=1,
-        state=RunState.RUNNING,
+        state=RunStatus.RUNNING,
         started_at=NOON,
         queue="discounts",
         trigger=RunTrigger.SCHEDULE,
@@ -30,7 +30,7 @@ def started(**differences: Any) -> RunRecord:
     return replace(record, **differences)
 
 
-def ended(record: RunRecord, state: RunState = RunState.SUCCEEDED, **differences: Any) -> RunRecord:
+def ended(record: RunRecord, state: RunStatus = RunStatus.SUCCEEDED, **differences: Any) -> RunRecord:
     """The same run at its end, two seconds later."""
     end = {"state": state, "finished_at": record.started_at + 2 * SECOND}
     return replace(record, **{**end, **differences})

@@ -6,16 +6,16 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from flexiprice.db.database_clock import database_now
-from flexiprice.domain.access import KeyFault, Scope, allows
-from flexiprice.errors import Conflict, InvalidInput, NotFound
-from flexiprice.services.api_keys import (
+from flexiprice.access.api_keys import (
     create_api_key,
     list_api_keys,
     revoke_api_key,
     rotate_api_key,
 )
-from flexiprice.services.key_ring import KeyHolder, UselessKey, note_key_use, read_key_ring
+from flexiprice.access.key_ring import KeyHolder, UselessKey, note_key_use, read_key_ring
+from flexiprice.db.clock import database_now
+from flexiprice.domain.access import KeyFault, Scope, allows
+from flexiprice.errors import Conflict, InvalidInput, NotFound
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -9,15 +9,15 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from flexiprice.access.audit_log import AuditEvent, list_audit, record_audit
 from flexiprice.domain.audit import AuditSource
 from flexiprice.errors import InvalidInput
-from flexiprice.services.audit import Change, list_audit, record_audit
 
 # Long before anybody else writes into the database that these tests share with others.
 _NOON = datetime(2001, 3, 1, 12, tzinfo=UTC)
 _EVENING = datetime(2001, 3, 1, 20, tzinfo=UTC)
 _MINUTE = timedelta(minutes=1)
-_REVOKED = Change(
+_REVOKED = AuditEvent(
     at=_NOON,
     actor="admin key",
     source=AuditSource.API,
@@ -26,10 +26,10 @@ _REVOKED = Change(
     target="job-1",
     details={"task": "recompute_all_discounts", "running": True},
 )
-_PAUSED = Change(
+_PAUSED = AuditEvent(
     at=_NOON + _MINUTE, actor="root", source=AuditSource.CLI, action="pause_schedule", target="cleanup"
 )
-_PURGED = Change(at=_NOON + 2 * _MINUTE, actor="root", source=AuditSource.MONITOR, action="purge_queue")
+_PURGED = AuditEvent(at=_NOON + 2 * _MINUTE, actor="root", source=AuditSource.MONITOR, action="purge_queue")
 
 
 async def found(session: AsyncSession, **wanted: Any) -> list[str]:
@@ -42,7 +42,7 @@ async def test_entries_tell_who_changed_what_from_where_and_when_the_latest_firs
     await record_audit(session, [_REVOKED, _PAUSED])
     latest, first = await list_audit(session, until=_EVENING)
     for recorded, change in ((first, _REVOKED), (latest, _PAUSED)):
-        for name in Change.__dataclass_fields__:
+        for name in AuditEvent.__dataclass_fields__:
             assert getattr(recorded, name) == getattr(change, name), name
 
 

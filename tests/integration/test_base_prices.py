@@ -8,13 +8,13 @@ import pytest
 from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
+from flexiprice.catalog.imports.importer import import_catalogue
+from flexiprice.catalog.products import change_product, create_product, delete_product
 from flexiprice.db.base_price_tables import ALL_STORES, BasePrice, DeletedBatch
 from flexiprice.db.migrate import upgrade
 from flexiprice.db.tables import Batch, Product
-from flexiprice.services.imports.importer import import_catalogue
-from flexiprice.services.products import change_product, create_product, delete_product
-from tests.builders import a_batch, a_product
 from tests.integration.test_migrations import alembic, fetch
+from tests.support.builders import a_batch, a_product
 
 _LOCK_WAITERS = """
     SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'

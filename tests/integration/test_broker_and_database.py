@@ -9,13 +9,13 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from flexiprice.db.partitions import ensure_partitions
-from flexiprice.embedded.server_process import free_port
+from flexiprice.db.sizes import get_database_size
+from flexiprice.embedded.child_process import free_port
 from flexiprice.errors import RedisUnavailable
-from flexiprice.jobs.broker_info import BrokerRisk, read_broker_info
-from flexiprice.jobs.redis import create_redis
-from flexiprice.services.database_size import get_database_size
+from flexiprice.queue.admin.broker_info import BrokerRisk, read_broker_info
+from flexiprice.queue.redis.connection import create_redis
 from flexiprice.settings import load_settings
-from tests.builders import a_batch
+from tests.support.builders import a_batch
 
 
 async def test_a_broker_tells_how_it_is_and_what_puts_jobs_at_risk(redis_url: str) -> None:

@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
+from flexiprice.catalog.products import list_products
 from flexiprice.db.changed_since import changes_complete_until
-from flexiprice.services.products import list_products
-from tests.builders import a_batch, a_product
+from tests.support.builders import a_batch, a_product
 
 TABLES = ("stores", "products", "batches", "policies", "discounts")
 LONG_AGO = "timestamptz '2020-01-01 00:00:00+00'"

@@ -10,10 +10,10 @@ from flexiprice.db.base_price_tables import BasePrice
 from flexiprice.db.tables import Batch, Product
 from flexiprice.domain.decision import CloseReason
 from flexiprice.domain.prior_price import Reduction
-from flexiprice.services.cleanup import CleanupSummary, cleanup_expired_discounts
-from flexiprice.services.prices import get_price
-from flexiprice.services.recompute import recompute_all_discounts
-from tests.builders import (
+from flexiprice.pricing.cleanup import CleanupSummary, cleanup_expired_discounts
+from flexiprice.pricing.current_prices import get_price
+from flexiprice.pricing.recompute import recompute_all_discounts
+from tests.support.builders import (
     NOON,
     a_batch,
     a_product,

@@ -5,8 +5,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from flexiprice.services.recompute import recompute_all_discounts
-from tests.builders import NOON, a_batch, a_product, an_active_policy
+from flexiprice.pricing.recompute import recompute_all_discounts
+from tests.support.builders import NOON, a_batch, a_product, an_active_policy
 
 DISCOUNT = {
     "fingerprint": "0", "price": "1", "base_price": "2", "rate": "0.5", "limits": "0", "policy_version": "1",

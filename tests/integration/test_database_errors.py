@@ -11,11 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 from flexiprice.db.engine import create_engine, database_errors
 from flexiprice.db.migrate import is_current, upgrade
 from flexiprice.db.probe import require_tables
-from flexiprice.domain.run import RunState
+from flexiprice.domain.run import RunStatus
 from flexiprice.errors import DatabaseBusy, DatabaseUnavailable, InvalidSettings
-from flexiprice.services.run_recording import RunRecord, mark_runs_lost, record_runs
+from flexiprice.runs.recording import RunRecord, mark_runs_lost, record_runs
 from flexiprice.settings import Settings, load_settings
-from tests.servers import execute
+from tests.support.servers import execute
 
 RUN = RunRecord(
     run_id=UUID(int=7),
@@ -23,7 +23,7 @@ RUN = RunRecord(
     job_id="job",
     worker_id="somebody",
     attempt=1,
-    state=RunState.RUNNING,
+    state=RunStatus.RUNNING,
     started_at=datetime(2026, 3, 1, tzinfo=UTC),
 )
 

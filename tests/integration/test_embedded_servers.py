@@ -14,10 +14,10 @@ import psutil
 import pytest
 import redis
 
-from flexiprice.embedded import wheels
+from flexiprice.embedded import binaries as wheels
 from flexiprice.embedded.servers import embedded_servers, temporary_servers
 from flexiprice.errors import Conflict, MissingExtra, ServerFailed
-from tests.processes import processes_in, wait_for
+from tests.support.processes import processes_in, wait_for
 
 OWNER = """
 import sys, time
@@ -30,9 +30,9 @@ with embedded_servers(Path(sys.argv[1]), durable=True) as urls:
 """
 # The same owner on a system that does not tell a process of its parent's death.
 UNTETHERED_OWNER = f"""
-import flexiprice.embedded.server_process as server_process
+import flexiprice.embedded.child_process as server_process
 
-server_process.tethered = lambda command, owner, death_signal, user="": [
+server_process.run_with_parent_death_signal = lambda command, owner, death_signal, user="": [
     sys.executable, "-c",
     "import sys; from flexiprice.embedded import tether; tether._end_with = lambda *_: None; "
     "tether.main(sys.argv[1:])", str(owner), str(int(death_signal)), user, *command]

@@ -11,12 +11,12 @@ from pathlib import Path
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from flexiprice.catalog.imports.columns import parse_column_map
+from flexiprice.catalog.imports.importer import FileLayout, import_catalogue
+from flexiprice.catalog.imports.report import ImportReport
 from flexiprice.db.tables import Batch, Product
-from flexiprice.policies.text import parse_policy_text
-from flexiprice.services.imports.columns import parse_column_map
-from flexiprice.services.imports.importer import FileLayout, import_catalogue
-from flexiprice.services.imports.report import ImportReport
-from flexiprice.services.preview import preview_recompute
+from flexiprice.pricing.policy_files import parse_policy_text
+from flexiprice.pricing.preview import preview_recompute
 
 FILE = Path(__file__).with_name("grocers_export.csv")
 LAYOUT = FileLayout(

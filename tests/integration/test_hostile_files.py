@@ -6,8 +6,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
+from flexiprice.catalog.imports.importer import import_catalogue
 from flexiprice.errors import InvalidInput
-from flexiprice.services.imports.importer import import_catalogue
 
 HEADER = b"sku,name,category,base_price,unit_cost,quantity,expiry_date,lot,store\n"
 GOOD = b"GOOD-1,Rye bread,Bakery,3.49,1.20,24,2030-01-02,L1,main\n"
@@ -16,13 +16,13 @@ JSON_GOOD = (
     b'"expiry_date": "2030-01-02"}\n'
 )
 # By what each of them attacks: numbers, dates, the database's text, spreadsheets, the reader itself.
-CELLS = [
+BUCKET_COUNT = [
     "9" * 400, "1e999999999", "NaN", "-1", "0x10", "1_0", "٣", "9223372036854775808", "2147483648",
     "0000-00-00", "9999-12-31", "2030-02-30", "infinity", "a\x00b", "\x00", "\ud800", "\u202e", "\u2028",
     "=cmd|' /C calc'!A0", "=HYPERLINK(\"http://x\")", "+1+1", "-2+3", "@SUM(A1)", "\t=1", '"', '""', '"open',
     "'; DROP TABLE batches; --", "%s", "{}", "x" * 70_000, "main", "", "GOOD-1", "A",
 ]  # fmt: skip
-cells = st.sampled_from(CELLS) | st.text(max_size=20)
+cells = st.sampled_from(BUCKET_COUNT) | st.text(max_size=20)
 rows = st.lists(cells, min_size=7, max_size=10).map(
     lambda parts: ",".join(parts).encode("utf-8", "surrogatepass")
 )

@@ -6,11 +6,11 @@ from decimal import Decimal
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from flexiprice.catalog.imports.columns import parse_column_map
+from flexiprice.catalog.imports.dates import Timestamps
+from flexiprice.catalog.imports.importer import MAX_WARNINGS_KEPT, FileLayout, import_catalogue
+from flexiprice.catalog.imports.rows import DataWarning
 from flexiprice.db.tables import Product, Store
-from flexiprice.services.imports.columns import parse_column_map
-from flexiprice.services.imports.dates import Timestamps
-from flexiprice.services.imports.importer import MAX_WARNINGS_KEPT, FileLayout, import_catalogue
-from flexiprice.services.imports.rows import DataWarning
 from tests.integration.imported import HEADER, load, load_rows, reasons, stock
 
 

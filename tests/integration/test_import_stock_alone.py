@@ -4,11 +4,11 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from flexiprice.catalog.imports.columns import parse_column_map
+from flexiprice.catalog.imports.importer import FileLayout, import_catalogue
+from flexiprice.catalog.imports.spelling import Spelling
 from flexiprice.db.tables import Batch, Product
 from flexiprice.errors import InvalidInput
-from flexiprice.services.imports.columns import parse_column_map
-from flexiprice.services.imports.importer import FileLayout, import_catalogue
-from flexiprice.services.imports.spelling import Spelling
 from tests.integration.imported import load, load_rows, reasons, stock
 
 

@@ -8,11 +8,11 @@ import pytest
 from sqlalchemy import func, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
+from flexiprice.catalog.imports.columns import parse_column_map
+from flexiprice.catalog.imports.importer import MAX_BAD_ROWS_KEPT, FileLayout, import_catalogue
+from flexiprice.catalog.imports.rows import BadRow
 from flexiprice.db.tables import Batch, Product, Store
 from flexiprice.errors import InvalidInput
-from flexiprice.services.imports.columns import parse_column_map
-from flexiprice.services.imports.importer import MAX_BAD_ROWS_KEPT, FileLayout, import_catalogue
-from flexiprice.services.imports.rows import BadRow
 from tests.integration.imported import HEADER, load, load_rows, reasons, stock
 
 QUIRKY = b"""\xef\xbb\xbfProduct_ID,Product_Name,Catagory,Stock_Quantity,Unit_Price,Expiration_Date,Status\r

@@ -17,7 +17,7 @@ from flexiprice.db.migrate import head_revision, is_current, upgrade
 from flexiprice.db.partitions import ensure_partitions
 from flexiprice.errors import DatabaseUnavailable
 from flexiprice.settings import load_settings
-from tests.servers import execute
+from tests.support.servers import execute
 
 ROOT = Path(__file__).parents[2]
 

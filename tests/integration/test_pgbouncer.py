@@ -13,17 +13,17 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from flexiprice.db.engine import create_engine
 from flexiprice.errors import DatabaseUnavailable, InvalidSettings, WorkerFenced
-from flexiprice.jobs.declarations import CLEANUP_EXPIRED_DISCOUNTS, UPDATE_PRICE_HISTORY
-from flexiprice.jobs.status import RunStatus
-from flexiprice.services.receipts import begin_task
-from flexiprice.services.worker_fence import fence_worker, register_worker, session_name
+from flexiprice.queue.declarations import CLEANUP_EXPIRED_DISCOUNTS, UPDATE_PRICE_HISTORY
+from flexiprice.queue.status import JobStatus
+from flexiprice.runs.fencing import fence_worker, register_worker, session_name
+from flexiprice.runs.receipts import begin_task
 from flexiprice.settings import Settings, load_settings
 from tests.api.catalogue import ADMIN, activate_policy, create_product, day
 from tests.api.conftest import serve
-from tests.pooler import pgbouncer
+from tests.support.pooler import pgbouncer
 from tests.workers.conftest import running
 from workers import tasks
-from workers.runtime.task import tasks_in
+from workers.runtime.jobs.task import tasks_in
 
 SESSIONS = 3
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -139,7 +139,7 @@ async def _succeeded(client, task_id: str) -> dict:
     async with asyncio.timeout(WAIT.total_seconds()):
         while not status["ready"]:
             status = (await client.get(f"{ADMIN}/discounts/task-status/{task_id}?wait=30")).json()
-    assert status["status"] == RunStatus.SUCCEEDED, status
+    assert status["status"] == JobStatus.SUCCEEDED, status
     return status["result"]
 
 

@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import CreateTableAs, column, select, table, text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
-from flexiprice.db.policy_sql import select_quotes
 from flexiprice.domain.policy import MAX_CATEGORIES, MAX_RULES, PricingPolicy, parse_policy
 from flexiprice.domain.quote import PricedBatch, quote
-from flexiprice.policies.default import default_policy
+from flexiprice.pricing.policy_files import default_policy
+from flexiprice.pricing.sql.policy import select_quotes
 from tests.properties.candidate_rows import COLUMNS, Case, quoted_by_sql
 from tests.properties.random_pricing import DAY
 

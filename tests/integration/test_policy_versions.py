@@ -8,8 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from flexiprice.domain.policy import PricingPolicy, parse_policy
 from flexiprice.errors import Conflict, InvalidInput, NotFound
-from flexiprice.policies.default import default_policy
-from flexiprice.services.policies import (
+from flexiprice.pricing.policy_files import default_policy
+from flexiprice.pricing.policy_versions import (
     activate_policy,
     create_policy,
     get_active_policy,
@@ -17,7 +17,7 @@ from flexiprice.services.policies import (
     list_policies,
     roll_back_policy,
 )
-from tests.builders import NOON
+from tests.support.builders import NOON
 
 LATER = NOON + timedelta(hours=1)
 POLICY = parse_policy({"rules": [{"name": "all", "discount": "0.1234"}]})

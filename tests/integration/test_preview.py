@@ -11,12 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.db.tables import Discount, PriceDecision
 from flexiprice.domain.decision import CloseReason, DecisionKind
-from flexiprice.domain.limits import Limit
 from flexiprice.domain.policy import parse_policy
+from flexiprice.domain.quote import Limit
 from flexiprice.errors import InvalidInput, NotFound
-from flexiprice.services.preview import CategoryTotals, PreviewChange, preview_recompute
-from flexiprice.services.recompute import recompute_all_discounts
-from tests.builders import DAY, NOON, a_batch, a_product, a_store, an_active_policy
+from flexiprice.pricing.preview import CategoryTotals, PreviewChange, preview_recompute
+from flexiprice.pricing.recompute import recompute_all_discounts
+from tests.support.builders import DAY, NOON, a_batch, a_product, a_store, an_active_policy
 
 ONE_DAY = timedelta(days=1)
 POLICY: dict[str, object] = {

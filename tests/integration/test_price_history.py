@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from flexiprice.db.partitions import ensure_partitions
 from flexiprice.db.tables import Batch, Discount, PriceSnapshot, Product, Store
 from flexiprice.errors import NotFound
-from flexiprice.services.price_history import get_price_history, slot_of, update_price_history
+from flexiprice.pricing.price_history import get_price_history, slot_of, update_price_history
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 SIX_HOURS = timedelta(hours=6)

@@ -9,9 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from flexiprice.db.partitions import ensure_partitions
 from flexiprice.domain.decision import CloseReason, DecisionKind
 from flexiprice.errors import NotFound
-from flexiprice.services.price_steps import get_price_steps
-from flexiprice.services.recompute import recompute_all_discounts
-from tests.builders import DAY, NOON, a_batch, a_product, a_store, an_active_policy
+from flexiprice.pricing.price_timeline import get_price_steps
+from flexiprice.pricing.recompute import recompute_all_discounts
+from tests.support.builders import DAY, NOON, a_batch, a_product, a_store, an_active_policy
 
 _ONE = timedelta(days=1)
 _POLICY: dict[str, object] = {

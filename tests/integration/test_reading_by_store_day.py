@@ -5,14 +5,14 @@ from decimal import Decimal
 
 import pytest
 
+from flexiprice.catalog.batches import BatchFilter, create_batch, list_batches
+from flexiprice.catalog.products import create_product
+from flexiprice.catalog.stores import create_store
 from flexiprice.domain.policy import parse_policy
-from flexiprice.services.batches import BatchFilter, create_batch, list_batches
-from flexiprice.services.discounts import DiscountOrder, list_open_discounts
-from flexiprice.services.policies import activate_policy, create_policy
-from flexiprice.services.prices import get_price
-from flexiprice.services.products import create_product
-from flexiprice.services.recompute import recompute_all_discounts
-from flexiprice.services.stores import create_store
+from flexiprice.pricing.current_prices import get_price
+from flexiprice.pricing.discounts import DiscountOrder, list_open_discounts
+from flexiprice.pricing.policy_versions import activate_policy, create_policy
+from flexiprice.pricing.recompute import recompute_all_discounts
 
 NOON = datetime(2025, 3, 9, 12, tzinfo=UTC)
 # 23:30 on the 9th in UTC: the 10th in Tokyo, the 9th in Los Angeles.

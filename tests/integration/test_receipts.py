@@ -8,8 +8,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from flexiprice.errors import JobAlreadyDone, WorkerFenced
-from flexiprice.services.receipts import Receipt, begin_task, find_receipt, purge_receipts, write_receipt
-from flexiprice.services.worker_fence import register_worker
+from flexiprice.runs.fencing import register_worker
+from flexiprice.runs.receipts import Receipt, begin_task, find_receipt, purge_receipts, write_receipt
 from tests.integration.statements import statements_of
 
 _NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

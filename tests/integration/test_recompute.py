@@ -11,14 +11,23 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from flexiprice.db.tables import Batch, Discount, PriceDecision, Product
 from flexiprice.domain.decision import CloseReason, DecisionKind
 from flexiprice.errors import DatabaseUnavailable, InvalidInput
-from flexiprice.services.policies import roll_back_policy
-from flexiprice.services.recompute import (
+from flexiprice.pricing.policy_versions import roll_back_policy
+from flexiprice.pricing.recompute import (
     RecomputeSummary,
     close_discounts_of_deleted,
     recompute_all_discounts,
     recompute_batches,
 )
-from tests.builders import DAY, NOON, a_batch, a_product, a_store, an_active_policy, ledger, open_price
+from tests.support.builders import (
+    DAY,
+    NOON,
+    a_batch,
+    a_product,
+    a_store,
+    an_active_policy,
+    ledger,
+    open_price,
+)
 
 TOMORROW = NOON + timedelta(days=1)
 OVERSTOCK: dict[str, object] = {

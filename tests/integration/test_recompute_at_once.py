@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
-from flexiprice.db.locks import Lock, take_lock
+from flexiprice.db.locks import Lock, acquire
 from flexiprice.db.tables import Batch, Discount, PriceDecision, Product
-from flexiprice.services.recompute import close_discounts_of_deleted, recompute_all_discounts
-from tests.builders import NOON, a_batch, a_product, an_active_policy
+from flexiprice.pricing.recompute import close_discounts_of_deleted, recompute_all_discounts
+from tests.support.builders import NOON, a_batch, a_product, an_active_policy
 
 BATCHES = 40
 OVERSTOCK_TOO: dict[str, object] = {
@@ -117,7 +117,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from flexiprice.db.engine import create_engine
-from flexiprice.services.recompute import recompute_all_discounts
+from flexiprice.pricing.recompute import recompute_all_discounts
 from flexiprice.settings import load_settings
 
 async def main(url, now):
@@ -170,7 +170,7 @@ async def test_stock_that_moves_while_a_recompute_waits_is_seen_by_it(sessions: 
     await recompute(sessions)
     async with sessions() as first:
         await first.begin()
-        await take_lock(first, Lock.DISCOUNTS)
+        await acquire(first, Lock.DISCOUNTS)
         second = asyncio.create_task(recompute(sessions))
         async with sessions() as watching:
             await until_somebody_waits(watching)

@@ -10,10 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.db.tables import Batch, Discount, PriceDecision, Product, Store
 from flexiprice.domain.decision import CloseReason, DecisionKind
-from flexiprice.domain.limits import Limit, limits_from_mask
+from flexiprice.domain.quote import Limit, limits_from_mask
 from flexiprice.errors import InvalidInput
-from flexiprice.services.recompute import MAX_BATCHES_AT_ONCE, recompute_all_discounts, recompute_batches
-from tests.builders import DAY, NOON, a_batch, a_product, an_active_policy, ledger, open_price
+from flexiprice.pricing.recompute import MAX_BATCHES_AT_ONCE, recompute_all_discounts, recompute_batches
+from tests.support.builders import DAY, NOON, a_batch, a_product, an_active_policy, ledger, open_price
 
 ONE_DAY = timedelta(days=1)
 POLICY: dict[str, object] = {

@@ -11,12 +11,12 @@ import pytest
 import redis
 from arq.connections import ArqRedis
 
-from flexiprice.embedded.server_process import free_port
+from flexiprice.embedded.child_process import free_port
 from flexiprice.errors import InvalidSettings, RedisUnavailable
-from flexiprice.jobs.redis import create_redis, redis_errors
+from flexiprice.queue.redis.connection import create_redis, redis_errors
 from flexiprice.settings import load_settings
-from tests.processes import wait_for
-from tests.redis_servers import (
+from tests.support.processes import wait_for
+from tests.support.redis_servers import (
     RedisServers,
     make_certificates,
     redis_servers,

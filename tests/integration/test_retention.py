@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from flexiprice.services.audit import list_audit
-from flexiprice.services.receipts import find_receipt
-from flexiprice.services.retention import RECEIPTS_KEPT, PurgeSummary, purge_operations
-from flexiprice.services.run_recording import record_runs
-from flexiprice.services.runs import list_runs
+from flexiprice.access.audit_log import list_audit
+from flexiprice.runs.query import list_runs
+from flexiprice.runs.receipts import find_receipt
+from flexiprice.runs.recording import record_runs
+from flexiprice.runs.retention import RECEIPTS_KEPT, PurgeSummary, purge_operations
 from tests.integration.run_records import NOON, SECOND, ended, started
 
 _WEEK = timedelta(days=7)

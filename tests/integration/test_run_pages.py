@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from flexiprice.domain.run import RunState
-from flexiprice.services.run_pages import (
+from flexiprice.domain.run import RunStatus
+from flexiprice.runs.pages import (
     RunOrder,
     RunPlace,
     count_runs,
@@ -19,8 +19,8 @@ from flexiprice.services.run_pages import (
     place_of,
     read_run_page,
 )
-from flexiprice.services.run_recording import RunRecord, record_runs
-from flexiprice.services.runs import RecordedRun, RunFilter
+from flexiprice.runs.query import Run, RunFilter
+from flexiprice.runs.recording import RunRecord, record_runs
 from tests.integration.run_records import NOON, SECOND, ended, started
 from tests.integration.statements import blocks_read, statements_of
 
@@ -34,7 +34,7 @@ async def records(session: AsyncSession) -> list[RunRecord]:
     made = [
         ended(
             begun,
-            state=dice.choice([RunState.SUCCEEDED, RunState.FAILED]),
+            state=dice.choice([RunStatus.SUCCEEDED, RunStatus.FAILED]),
             finished_at=begun.started_at + dice.choice([1, 2, 3]) * SECOND,
         )
         for _ in range(27)
@@ -51,7 +51,7 @@ async def records(session: AsyncSession) -> list[RunRecord]:
     return made
 
 
-def sort_key(run: RecordedRun, order: RunOrder) -> tuple[Any, ...]:
+def sort_key(run: Run, order: RunOrder) -> tuple[Any, ...]:
     key = {
         RunOrder.STARTED: 0,
         RunOrder.DURATION: run.ran or timedelta(0),
@@ -88,10 +88,10 @@ async def test_pages_lead_through_all_runs_in_order_and_back_again(
 async def test_a_page_can_be_filtered_and_may_be_empty(
     session: AsyncSession, records: list[RunRecord]
 ) -> None:
-    wanted = RunFilter(task="a", states=[RunState.FAILED])
+    wanted = RunFilter(task="a", states=[RunStatus.FAILED])
     page = await read_run_page(session, wanted, order=RunOrder.DURATION)
     assert page.runs
-    assert all(run.task == "a" and run.state is RunState.FAILED for run in page.runs)
+    assert all(run.task == "a" and run.state is RunStatus.FAILED for run in page.runs)
     nothing = await read_run_page(session, RunFilter(task="z"))
     assert (nothing.runs, nothing.previous, nothing.next) == ((), None, None)
 
@@ -99,12 +99,12 @@ async def test_a_page_can_be_filtered_and_may_be_empty(
 async def test_runs_are_counted_by_state_whatever_state_is_asked_for(
     session: AsyncSession, records: list[RunRecord]
 ) -> None:
-    counts = await count_runs(session, RunFilter(task="b", states=[RunState.RUNNING]))
+    counts = await count_runs(session, RunFilter(task="b", states=[RunStatus.RUNNING]))
     expected = {
-        state: sum(each.task == "b" and each.state is state for each in records) for state in RunState
+        state: sum(each.task == "b" and each.state is state for each in records) for state in RunStatus
     }
     assert counts.by_state == expected
-    assert expected[RunState.RUNNING] == 3
+    assert expected[RunStatus.RUNNING] == 3
     assert counts.complete
 
 
@@ -163,7 +163,7 @@ async def test_a_page_of_a_hundred_thousand_runs_costs_little_or_one_look_at_eac
         (_ANY, {"place": middle, "descending": False}),
         (_ANY, {"place": before, "descending": False}),
         (RunFilter(task="cleanup"), {"place": middle}),
-        (RunFilter(states=[RunState.FAILED]), {}),
+        (RunFilter(states=[RunStatus.FAILED]), {}),
         (_ANY, {"order": RunOrder.TASK}),
     ]:
         assert await cost_of(crowded, wanted, **options) <= 200, (wanted, options)
@@ -175,4 +175,4 @@ async def test_a_page_of_a_hundred_thousand_runs_costs_little_or_one_look_at_eac
         place = place_of(slowest.runs[-1], order)
         assert await cost_of(crowded, _ANY, order=order, place=place) <= table_blocks * 1.1
     counts = await count_runs(crowded, RunFilter(since=NOON - timedelta(days=7)))
-    assert counts.by_state[RunState.FAILED] == 100
+    assert counts.by_state[RunStatus.FAILED] == 100

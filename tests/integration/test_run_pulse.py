@@ -4,9 +4,9 @@ from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from flexiprice.domain.run import RunState, RunTrigger
-from flexiprice.services.run_pulse import count_ended, list_last_successes, list_schedule_runs
-from flexiprice.services.run_recording import record_runs
+from flexiprice.domain.run import RunStatus, RunTrigger
+from flexiprice.runs.recent import count_ended, list_last_successes, list_schedule_runs
+from flexiprice.runs.recording import record_runs
 from tests.integration.run_records import NOON, SECOND, ended, started
 from tests.integration.statements import statements_of
 
@@ -21,12 +21,12 @@ async def test_only_what_left_its_queue_for_good_since_then_is_counted(session: 
         session,
         [
             ended(started()),
-            ended(started(), RunState.FAILED),
-            ended(started(queue="analytics"), RunState.REVOKED),
+            ended(started(), RunStatus.FAILED),
+            ended(started(queue="analytics"), RunStatus.REVOKED),
             ended(long, finished_at=NOON),
             # These are still in their queue, were out of it before, or took longer than is looked for.
-            ended(started(), RunState.RETRYING),
-            ended(started(), RunState.LOST),
+            ended(started(), RunStatus.RETRYING),
+            ended(started(), RunStatus.LOST),
             started(),
             ended(before),
             ended(too_long, finished_at=NOON + SECOND),
@@ -73,9 +73,9 @@ async def test_a_task_last_succeeded_when_its_latest_such_run_ended_whatever_cau
         [
             ended(started()),
             ended(later, finished_at=NOON + 3 * _MINUTE),
-            ended(started(started_at=NOON + 5 * _MINUTE), RunState.FAILED),
+            ended(started(started_at=NOON + 5 * _MINUTE), RunStatus.FAILED),
             started(started_at=NOON + 6 * _MINUTE),
-            ended(started(task="cleanup_expired_discounts"), RunState.FAILED),
+            ended(started(task="cleanup_expired_discounts"), RunStatus.FAILED),
         ],
     )
     tasks = ["recompute_all_discounts", "cleanup_expired_discounts", "update_price_history"]

@@ -8,9 +8,10 @@ from uuid import UUID
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from flexiprice.domain.run import RunState, RunTrigger
+from flexiprice.domain.run import RunStatus, RunTrigger
 from flexiprice.errors import NotFound
-from flexiprice.services.run_recording import (
+from flexiprice.runs.query import RunDetails, get_run, list_runs
+from flexiprice.runs.recording import (
     MAX_MESSAGE_LENGTH,
     MAX_TRACEBACK_LENGTH,
     RunRecord,
@@ -18,11 +19,10 @@ from flexiprice.services.run_recording import (
     purge_runs,
     record_runs,
 )
-from flexiprice.services.runs import RunDetails, get_run, list_runs
 from tests.integration.run_records import NOON, SECOND, ended, started
 from tests.integration.statements import statements_of
 
-_FINAL = sorted(set(RunState) - {RunState.RUNNING, RunState.LOST})
+_FINAL = sorted(set(RunStatus) - {RunStatus.RUNNING, RunStatus.LOST})
 
 
 async def recorded(session: AsyncSession, record: RunRecord) -> RunDetails:
@@ -39,7 +39,7 @@ async def test_a_run_is_recorded_when_it_starts_and_completed_when_it_ends(sessi
     )
     await record_runs(session, [start])
     running = await recorded(session, start)
-    assert (running.state, running.finished_at, running.result) == (RunState.RUNNING, None, None)
+    assert (running.state, running.finished_at, running.result) == (RunStatus.RUNNING, None, None)
     assert running.arguments == {"a": [1, {"b": None}]}
     await record_runs(session, [ended(start, result={"opened": 3, "price": "1.20"})])
     run = await recorded(session, start)
@@ -50,7 +50,7 @@ async def test_a_run_is_recorded_when_it_starts_and_completed_when_it_ends(sessi
         queue="discounts",
         worker_id="till-1-77-abcdef",
         attempt=1,
-        state=RunState.SUCCEEDED,
+        state=RunStatus.SUCCEEDED,
         trigger=RunTrigger.RETRY,
         parent_job_id="older",
         request_id="req-1",
@@ -67,13 +67,13 @@ async def test_a_run_is_recorded_when_it_starts_and_completed_when_it_ends(sessi
 
 
 @pytest.mark.parametrize("final", _FINAL)
-async def test_an_end_stays_whatever_comes_after_it(session: AsyncSession, final: RunState) -> None:
+async def test_an_end_stays_whatever_comes_after_it(session: AsyncSession, final: RunStatus) -> None:
     start = started()
     end = ended(start, final, error_code="boom")
     await record_runs(session, [end])
     await record_runs(session, [start])
     await record_runs(session, [end, start])
-    for other in (*_FINAL, RunState.LOST):
+    for other in (*_FINAL, RunStatus.LOST):
         await record_runs(session, [ended(start, other, error_code="other", result=1)])
     run = await recorded(session, start)
     assert (run.state, run.error_code, run.result) == (final, "boom", None)
@@ -86,12 +86,12 @@ async def test_every_order_and_repetition_of_records_comes_to_the_same_end(sessi
         told = {
             "start": start,
             "end": ended(start, result=7),
-            "lost": ended(start, RunState.LOST, finished_at=NOON + 9 * SECOND),
+            "lost": ended(start, RunStatus.LOST, finished_at=NOON + 9 * SECOND),
         }
         for record in order:
             await record_runs(session, [told[record]])
         run = await recorded(session, start)
-        assert (run.state, run.result, run.finished_at) == (RunState.SUCCEEDED, 7, NOON + 2 * SECOND), order
+        assert (run.state, run.result, run.finished_at) == (RunStatus.SUCCEEDED, 7, NOON + 2 * SECOND), order
 
 
 async def test_many_runs_are_written_by_one_statement(session: AsyncSession) -> None:
@@ -102,12 +102,12 @@ async def test_many_runs_are_written_by_one_statement(session: AsyncSession) -> 
     assert len(statements) == 1
     runs = await list_runs(session, limit=500)
     assert sorted(run.attempt for run in runs) == list(range(1, 301))
-    assert sum(run.state is RunState.SUCCEEDED for run in runs) == 200
+    assert sum(run.state is RunStatus.SUCCEEDED for run in runs) == 200
 
 
-@pytest.mark.parametrize(("state", "finished_at"), [(RunState.RUNNING, NOON), (RunState.FAILED, None)])
+@pytest.mark.parametrize(("state", "finished_at"), [(RunStatus.RUNNING, NOON), (RunStatus.FAILED, None)])
 def test_a_record_has_an_end_exactly_where_the_run_has_ended(
-    state: RunState, finished_at: datetime | None
+    state: RunStatus, finished_at: datetime | None
 ) -> None:
     with pytest.raises(ValueError, match="finished_at"):
         started(state=state, finished_at=finished_at)
@@ -122,7 +122,7 @@ async def test_records_of_one_run_may_share_a_statement_in_any_order(session: As
     first, second = started(), started()
     await record_runs(session, [first, ended(first), ended(second), second])
     for record in (first, second):
-        assert (await recorded(session, record)).state is RunState.SUCCEEDED
+        assert (await recorded(session, record)).state is RunStatus.SUCCEEDED
 
 
 @pytest.mark.parametrize(
@@ -134,18 +134,18 @@ async def test_what_postgresql_cannot_hold_neither_fails_nor_holds_up_the_others
 ) -> None:
     record, plain = started(arguments={odd: [odd, {"deep": odd}]}), started()
     await record_runs(session, [record, plain])
-    failed = ended(record, RunState.FAILED, result=(odd,), error_message=odd, traceback=odd)
+    failed = ended(record, RunStatus.FAILED, result=(odd,), error_message=odd, traceback=odd)
     await record_runs(session, [failed, ended(plain)])
     run = await recorded(session, record)
     assert run.arguments == {kept: [kept, {"deep": kept}]}
     assert (run.result, run.error_message, run.traceback) == ([kept], kept, kept)
-    assert (await recorded(session, plain)).state is RunState.SUCCEEDED
+    assert (await recorded(session, plain)).state is RunStatus.SUCCEEDED
 
 
 async def test_long_texts_keep_the_part_that_matters(session: AsyncSession) -> None:
     start = started(job_id="j" * 300)
     failed = ended(
-        start, RunState.FAILED, error_message="first " + "m" * 5_000, traceback="t" * 50_000 + " the cause"
+        start, RunStatus.FAILED, error_message="first " + "m" * 5_000, traceback="t" * 50_000 + " the cause"
     )
     await record_runs(session, [failed])
     run = await recorded(session, start)
@@ -161,9 +161,9 @@ async def test_only_the_running_runs_of_a_lost_worker_become_lost(session: Async
     await record_runs(session, [running, ended(done), elsewhere])
     assert await mark_runs_lost(session, "till-1-77-abcdef", now=NOON + 5 * SECOND) == 1
     run = await recorded(session, running)
-    assert (run.state, run.finished_at, run.error_code) == (RunState.LOST, NOON + 5 * SECOND, "worker_lost")
-    assert (await recorded(session, done)).state is RunState.SUCCEEDED
-    assert (await recorded(session, elsewhere)).state is RunState.RUNNING
+    assert (run.state, run.finished_at, run.error_code) == (RunStatus.LOST, NOON + 5 * SECOND, "worker_lost")
+    assert (await recorded(session, done)).state is RunStatus.SUCCEEDED
+    assert (await recorded(session, elsewhere)).state is RunStatus.RUNNING
     assert await mark_runs_lost(session, "till-1-77-abcdef", now=NOON + 6 * SECOND) == 0
 
 
@@ -182,7 +182,7 @@ async def test_a_worker_that_was_only_slow_may_still_say_how_its_run_ended(sessi
     await mark_runs_lost(session, start.worker_id, now=NOON + 5 * SECOND)
     await record_runs(session, [ended(start, result=1)])
     run = await recorded(session, start)
-    assert (run.state, run.result, run.error_code, run.error_message) == (RunState.SUCCEEDED, 1, None, None)
+    assert (run.state, run.result, run.error_code, run.error_message) == (RunStatus.SUCCEEDED, 1, None, None)
 
 
 async def test_a_start_that_comes_after_the_loss_adds_what_the_finder_could_not_know(
@@ -190,14 +190,14 @@ async def test_a_start_that_comes_after_the_loss_adds_what_the_finder_could_not_
 ) -> None:
     start = started(request_id="req-9")
     found = replace(
-        ended(start, RunState.LOST), arguments=None, trigger=None, request_id=None, enqueued_at=None
+        ended(start, RunStatus.LOST), arguments=None, trigger=None, request_id=None, enqueued_at=None
     )
     await record_runs(session, [found])
     assert (await recorded(session, start)).arguments is None
     await record_runs(session, [start])
     run = await recorded(session, start)
     assert (run.state, run.arguments, run.trigger) == (
-        RunState.LOST,
+        RunStatus.LOST,
         {"days_threshold": 30},
         RunTrigger.SCHEDULE,
     )

@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from flexiprice.domain.run import RunState
+from flexiprice.domain.run import RunStatus
 from flexiprice.errors import InvalidInput
-from flexiprice.services.run_recording import record_runs
-from flexiprice.services.run_trends import HISTOGRAM_BOUNDS, get_run_histograms, get_run_trend
+from flexiprice.runs.recording import record_runs
+from flexiprice.runs.timeseries import HISTOGRAM_BOUNDS, get_run_histograms, get_run_trend
 from tests.integration.run_records import NOON, SECOND, ended, started
 from tests.integration.statements import statements_of
 
@@ -23,7 +23,7 @@ async def test_a_trend_counts_every_step_of_the_window_by_state_and_those_withou
         session,
         [
             ended(started(started_at=NOON)),
-            ended(started(started_at=NOON + 59 * SECOND), RunState.FAILED),
+            ended(started(started_at=NOON + 59 * SECOND), RunStatus.FAILED),
             started(started_at=NOON + 2 * _MINUTE),
             ended(started(started_at=NOON + 3 * _MINUTE)),
         ],
@@ -33,18 +33,18 @@ async def test_a_trend_counts_every_step_of_the_window_by_state_and_those_withou
     assert len(statements) == 1
     assert [bucket.starts_at for bucket in trend] == [NOON, NOON + _MINUTE, NOON + 2 * _MINUTE]
     assert [bucket.runs for bucket in trend] == [2, 0, 1]
-    assert trend[0].by_state[RunState.SUCCEEDED] == trend[0].by_state[RunState.FAILED] == 1
-    assert trend[2].by_state[RunState.RUNNING] == 1
+    assert trend[0].by_state[RunStatus.SUCCEEDED] == trend[0].by_state[RunStatus.FAILED] == 1
+    assert trend[2].by_state[RunStatus.RUNNING] == 1
 
 
 async def test_a_step_has_the_percentiles_of_what_succeeded_or_failed_in_it(session: AsyncSession) -> None:
-    def took(milliseconds: int, state: RunState = RunState.SUCCEEDED):
+    def took(milliseconds: int, state: RunStatus = RunStatus.SUCCEEDED):
         begun = started()
         return ended(begun, state, finished_at=begun.started_at + milliseconds * _MS)
 
     # Of 0, 10, …, 1000 ms the middle is 500 and 95% are at most 950.
     await record_runs(session, [took(10 * number) for number in range(101)])
-    await record_runs(session, [took(99_000, RunState.REVOKED) for _ in range(500)])
+    await record_runs(session, [took(99_000, RunStatus.REVOKED) for _ in range(500)])
     [bucket, empty] = await get_run_trend(session, since=NOON, until=NOON + 2 * _MINUTE, step=_MINUTE)
     assert (bucket.p50, bucket.p95) == (500 * _MS, 950 * _MS)
     assert (empty.p50, empty.p95) == (None, None)
@@ -61,7 +61,7 @@ async def test_a_trend_begins_at_a_whole_step_and_can_be_narrowed(session: Async
 
 
 async def test_histograms_tell_how_waits_and_durations_are_spread(session: AsyncSession) -> None:
-    def run(waited: timedelta, took: timedelta, state: RunState = RunState.SUCCEEDED):
+    def run(waited: timedelta, took: timedelta, state: RunStatus = RunStatus.SUCCEEDED):
         return ended(started(enqueued_at=NOON - waited), state, finished_at=NOON + took)
 
     await record_runs(
@@ -69,11 +69,11 @@ async def test_histograms_tell_how_waits_and_durations_are_spread(session: Async
         [
             run(waited=0 * _MS, took=15 * _MS),
             run(waited=1 * _MS, took=19 * _MS),
-            run(waited=30 * SECOND, took=9000 * SECOND, state=RunState.FAILED),
-            run(waited=30 * SECOND, took=30 * SECOND, state=RunState.LOST),
+            run(waited=30 * SECOND, took=9000 * SECOND, state=RunStatus.FAILED),
+            run(waited=30 * SECOND, took=30 * SECOND, state=RunStatus.LOST),
             started(enqueued_at=None),
             # Called off before anybody had it.
-            ended(started(attempt=0), RunState.FAILED, finished_at=NOON),
+            ended(started(attempt=0), RunStatus.FAILED, finished_at=NOON),
         ],
     )
     spread = await get_run_histograms(session, since=NOON, until=NOON + _MINUTE)

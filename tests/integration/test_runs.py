@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from flexiprice.domain.run import RunState
-from flexiprice.services.run_recording import RunRecord, record_runs
-from flexiprice.services.runs import MAX_LISTED_RUNS, RunFilter, list_attempts, list_runs
+from flexiprice.domain.run import RunStatus
+from flexiprice.runs.query import MAX_LISTED_RUNS, RunFilter, list_attempts, list_runs
+from flexiprice.runs.recording import RunRecord, record_runs
 from tests.integration.run_records import NOON, SECOND, ended, started
 from tests.integration.statements import blocks_read, statements_of
 
@@ -31,7 +31,7 @@ async def runs(session: AsyncSession) -> dict[str, RunRecord]:
         "running": started(worker_id="till-2-78-fedcba", started_at=NOON + 10 * SECOND),
         "failed": ended(
             started(started_at=NOON + 20 * SECOND, arguments={"note": "Äpfel_100%"}),
-            RunState.FAILED,
+            RunStatus.FAILED,
             error_code="database_unavailable",
             error_message="the Database does not answer",
         ),
@@ -64,9 +64,9 @@ async def test_runs_are_listed_the_latest_first(session: AsyncSession, runs: dic
         ({}, {"plain", "running", "failed", "cleanup"}),
         ({"task": "cleanup_expired_discounts"}, {"cleanup"}),
         ({"queue": "discounts"}, {"plain", "running", "failed"}),
-        ({"states": [RunState.FAILED]}, {"failed"}),
-        ({"states": [RunState.FAILED, RunState.RUNNING, RunState.FAILED]}, {"failed", "running"}),
-        ({"states": list(RunState)}, {"plain", "running", "failed", "cleanup"}),
+        ({"states": [RunStatus.FAILED]}, {"failed"}),
+        ({"states": [RunStatus.FAILED, RunStatus.RUNNING, RunStatus.FAILED]}, {"failed", "running"}),
+        ({"states": list(RunStatus)}, {"plain", "running", "failed", "cleanup"}),
         ({"worker_id": "till-2-78-fedcba"}, {"running"}),
         ({"worker_id": "nobody"}, set()),
         ({"since": NOON + 20 * SECOND}, {"failed", "cleanup"}),
@@ -79,7 +79,7 @@ async def test_runs_are_listed_the_latest_first(session: AsyncSession, runs: dic
         ({"text": "_100%"}, {"failed"}),
         ({"text": "%"}, {"failed"}),
         ({"text": "'; DROP TABLE task_runs; --"}, set()),
-        ({"task": "recompute_all_discounts", "states": [RunState.SUCCEEDED], "text": "30"}, {"plain"}),
+        ({"task": "recompute_all_discounts", "states": [RunStatus.SUCCEEDED], "text": "30"}, {"plain"}),
     ],
 )
 async def test_a_filter_finds_the_runs_that_meet_all_of_it(
@@ -91,7 +91,7 @@ async def test_a_filter_finds_the_runs_that_meet_all_of_it(
 async def test_all_attempts_of_a_job_are_found_the_latest_first_with_their_tracebacks(
     session: AsyncSession,
 ) -> None:
-    first = ended(started(job_id="one"), RunState.RETRYING, traceback="Traceback …")
+    first = ended(started(job_id="one"), RunStatus.RETRYING, traceback="Traceback …")
     second = started(job_id="one", attempt=2, started_at=NOON + 10 * SECOND)
     await record_runs(session, [second, first, started(job_id="other")])
     attempts = await list_attempts(session, "one")
@@ -149,7 +149,7 @@ async def test_a_page_deep_in_a_hundred_thousand_runs_costs_what_the_first_one_d
 ) -> None:
     deep = (NOON - timedelta(seconds=2 * 990 * _THOUSANDS), UUID(int=2**128 - 1))
     middle = (NOON - timedelta(seconds=2 * 500 * _THOUSANDS), UUID(int=2**128 - 1))
-    failed = RunFilter(states=[RunState.FAILED])
+    failed = RunFilter(states=[RunStatus.FAILED])
     cleanup = RunFilter(task="cleanup")
     assert await pages_read(crowded) <= 3 * _PAGE
     assert await pages_read(crowded, after=deep) <= 3 * _PAGE

@@ -11,15 +11,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from flexiprice.db.partitions import ensure_partitions
 from flexiprice.db.tables import Batch, Discount, PriceDecision, Store
 from flexiprice.domain.shard import Shard
-from flexiprice.services.cleanup import cleanup_expired_discounts
-from flexiprice.services.recompute import (
+from flexiprice.pricing.cleanup import cleanup_expired_discounts
+from flexiprice.pricing.recompute import (
     RecomputeSummary,
     close_discounts_of_deleted,
     recompute_all_discounts,
     recompute_batches,
     recompute_shard,
 )
-from tests.builders import DAY, NOON, a_product, an_active_policy
+from tests.support.builders import DAY, NOON, a_product, an_active_policy
 
 STORES = 16
 Sessions = async_sessionmaker[AsyncSession]

@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.errors import InvalidInput, NotFound
-from flexiprice.services.preview import preview_recompute
-from flexiprice.services.recompute import recompute_all_discounts
-from flexiprice.services.stock_overview import (
+from flexiprice.pricing.preview import preview_recompute
+from flexiprice.pricing.recompute import recompute_all_discounts
+from flexiprice.pricing.stock_value import (
     ExpiringStock,
     ReducedStock,
     ValueAtRisk,
@@ -18,8 +18,8 @@ from flexiprice.services.stock_overview import (
     list_reduced_stock,
     value_at_risk,
 )
-from tests.builders import DAY, NOON, a_batch, a_product, a_store, an_active_policy
 from tests.integration.statements import statements_of
+from tests.support.builders import DAY, NOON, a_batch, a_product, a_store, an_active_policy
 
 _ONE, _TWO = timedelta(days=1), timedelta(days=2)
 

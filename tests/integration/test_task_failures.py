@@ -6,12 +6,12 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
-from flexiprice.cli.checkup_runs import check_runs
-from flexiprice.cli.findings import Health
-from flexiprice.domain.run import RunState
-from flexiprice.services.run_pulse import list_schedule_runs
-from flexiprice.services.run_recording import RunRecord, record_runs
-from flexiprice.services.task_failures import list_failing_tasks
+from flexiprice.cli.doctor.findings import Health
+from flexiprice.cli.doctor.run_checks import check_runs
+from flexiprice.domain.run import RunStatus
+from flexiprice.runs.recent import list_schedule_runs
+from flexiprice.runs.recording import RunRecord, record_runs
+from flexiprice.runs.task_failures import list_failing_tasks
 from flexiprice.settings import Settings, load_settings
 from tests.integration.run_records import NOON, SECOND, ended, started
 from tests.integration.statements import blocks_read, statements_of
@@ -19,14 +19,14 @@ from tests.integration.statements import blocks_read, statements_of
 _OTHERS = 20_000
 
 
-def runs(task: str, *states: RunState, **differences: object) -> Iterator[RunRecord]:
+def runs(task: str, *states: RunStatus, **differences: object) -> Iterator[RunRecord]:
     """Runs of a task a second apart, the oldest first."""
     for number, state in enumerate(states):
         yield ended(started(task=task, started_at=NOON + number * SECOND), state, **differences)
 
 
 async def test_a_task_that_fails_among_many_that_do_not_is_found_by_one_query(session: AsyncSession) -> None:
-    succeeded, failed = RunState.SUCCEEDED, RunState.FAILED
+    succeeded, failed = RunStatus.SUCCEEDED, RunStatus.FAILED
     await record_runs(
         session,
         [
@@ -58,16 +58,16 @@ async def test_a_task_that_fails_among_many_that_do_not_is_found_by_one_query(se
 async def test_what_was_called_off_handed_back_or_is_tried_again_says_nothing_of_a_task(
     session: AsyncSession,
 ) -> None:
-    others = [RunState.REVOKED, RunState.HANDED_BACK, RunState.RETRYING] * 5
-    failed = [RunState.FAILED, RunState.LOST, RunState.FAILED]
+    others = [RunStatus.REVOKED, RunStatus.HANDED_BACK, RunStatus.RETRYING] * 5
+    failed = [RunStatus.FAILED, RunStatus.LOST, RunStatus.FAILED]
     await record_runs(session, [*runs("recompute_batches", *failed, *others), *runs("count_stock", *others)])
     (found,) = await list_failing_tasks(session, ["recompute_batches", "count_stock"], scheduled=[])
     assert (found.task, found.in_a_row, found.runs) == ("recompute_batches", 3, 3)
-    assert found.states == (RunState.FAILED, RunState.LOST)
+    assert found.states == (RunStatus.FAILED, RunStatus.LOST)
 
 
 async def test_a_long_error_is_told_in_short(session: AsyncSession) -> None:
-    await record_runs(session, runs("count_stock", RunState.FAILED, error_message="x" * 2_000))
+    await record_runs(session, runs("count_stock", RunStatus.FAILED, error_message="x" * 2_000))
     (found,) = await list_failing_tasks(session, [], scheduled=["count_stock"])
     assert found.error == "x" * 200
 
@@ -98,7 +98,7 @@ async def test_doctor_tells_of_tasks_that_fail(settings: Settings, engine: Async
     (well,) = await check_runs(settings)
     assert (well.health, well.detail) == (Health.OK, "no task fails")
     async with AsyncSession(engine) as session, session.begin():
-        failures = [RunState.FAILED] * 3
+        failures = [RunStatus.FAILED] * 3
         await record_runs(session, runs("update_price_history", *failures, error_message="the disk is full"))
         await record_runs(session, runs("recompute_batches", *failures))
     found = {finding.detail.split()[0]: finding for finding in await check_runs(settings)}

@@ -10,13 +10,13 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flexiprice.db.engine import create_engine
-from flexiprice.db.locks import Lock, take_lock_on
+from flexiprice.db.locks import Lock, acquire_sync
 from flexiprice.db.migrate import upgrade
 from flexiprice.db.work import Work, for_work
 from flexiprice.errors import DatabaseBusy
 from flexiprice.settings import Settings, load_settings
-from tests.pooler import pgbouncer
-from tests.servers import execute
+from tests.support.pooler import pgbouncer
+from tests.support.servers import execute
 
 LIMITS = "SELECT current_setting('statement_timeout'), current_setting('lock_timeout')"
 DEFAULTS = {
@@ -96,7 +96,7 @@ async def test_a_second_migration_waits_for_the_first_however_short_its_lock_tim
 ) -> None:
     monkeypatch.setenv("FLEXIPRICE_DATABASE_MIGRATION_LOCK_TIMEOUT", "0.05")
     async with engine.connect() as connection:
-        await connection.run_sync(take_lock_on, Lock.MIGRATIONS)
+        await connection.run_sync(acquire_sync, Lock.MIGRATIONS)
         second = asyncio.create_task(asyncio.to_thread(upgrade, database_url))
         # Longer than its lock timeout: it waits on.
         waits = text(

@@ -15,14 +15,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from flexiprice.db.engine import create_engine
 from flexiprice.errors import DatabaseUnavailable, FlexiPriceError, WorkerFenced
-from flexiprice.services.receipts import begin_task
-from flexiprice.services.worker_fence import (
+from flexiprice.runs.fencing import (
     fence_worker,
     forget_worker,
     purge_lost_workers,
     register_worker,
     session_name,
 )
+from flexiprice.runs.receipts import begin_task
 from flexiprice.settings import Settings
 from tests.integration import zombie_worker
 

@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from flexiprice.db.engine import create_engine
 from flexiprice.errors import FlexiPriceError
-from flexiprice.services.receipts import begin_task, write_receipt
-from flexiprice.services.worker_fence import session_name
+from flexiprice.runs.fencing import session_name
+from flexiprice.runs.receipts import begin_task, write_receipt
 from flexiprice.settings import load_settings
 
 _ENQUEUED_AT = datetime(2026, 3, 1, 12, tzinfo=UTC)

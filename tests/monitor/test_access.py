@@ -15,15 +15,15 @@ from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from api.audit_refusals import Refusals
-from api.failed_keys import FailedKeys
-from api.key_check import KeyCheck
+from api.audit.refusals import Refusals
 from api.monitor import login
-from api.monitor.access import COOKIE, Access, environment_keys
-from api.monitor.guard import HEADERS, Guard
-from api.monitor.live import Live
-from api.monitor.monitor import Monitor
-from api.monitor.viewer import Right, Viewer
+from api.monitor.auth.sessions import COOKIE, Access, environment_keys
+from api.monitor.auth.user import Right, Viewer
+from api.monitor.context import MonitorContext
+from api.monitor.middleware import HEADERS, Guard
+from api.monitor.state.live import Live
+from api.security.authentication import KeyAuthenticator
+from api.security.rate_limit import FailedKeyLimiter
 from flexiprice.domain.access import Scope as KeyScope
 from flexiprice.resources import open_resources
 from flexiprice.settings import load_settings
@@ -37,7 +37,7 @@ A_PAGE_ELSEWHERE = {"origin": "https://elsewhere.example"}
 class WithMonitor:
     """Gives each request the monitor, as the lifespan does."""
 
-    def __init__(self, app: ASGIApp, monitor: Monitor) -> None:
+    def __init__(self, app: ASGIApp, monitor: MonitorContext) -> None:
         self.app, self.monitor = app, monitor
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -47,14 +47,14 @@ class WithMonitor:
 
 async def open_monitor(
     writer: ToldWriter | None = None, **settings: Any
-) -> AsyncIterator[tuple[Monitor, ASGIApp]]:
+) -> AsyncIterator[tuple[MonitorContext, ASGIApp]]:
     """The guard and the login before a page and a web socket; no server is there."""
     loaded = load_settings(env_files=(), **{**NOWHERE, **settings})
     async with open_resources(loaded, program="flexiprice-tests") as resources:
-        failed_keys = FailedKeys(resources.redis, limit=3)
-        key_check = KeyCheck(environment_keys(loaded), resources.sessions, failed_keys)
+        failed_keys = FailedKeyLimiter(resources.redis, limit=3)
+        key_check = KeyAuthenticator(environment_keys(loaded), resources.sessions, failed_keys)
         access = Access(loaded, key_check, resources.sessions)
-        monitor = Monitor(resources, Live(resources), access, Refusals(writer or ToldWriter()))
+        monitor = MonitorContext(resources, Live(resources), access, Refusals(writer or ToldWriter()))
         app = FastAPI()
         app.include_router(login.router)
         app.add_api_route("/tasks", lambda: PlainTextResponse("the page"), methods=["GET", "POST"])
@@ -70,13 +70,13 @@ async def greet(socket: WebSocket) -> None:
 
 
 @pytest.fixture
-async def with_keys() -> AsyncIterator[tuple[Monitor, ASGIApp]]:
+async def with_keys() -> AsyncIterator[tuple[MonitorContext, ASGIApp]]:
     async for opened in open_monitor(api_key=FULL, monitor_read_key=READ):
         yield opened
 
 
 @pytest.fixture
-async def without_keys() -> AsyncIterator[tuple[Monitor, ASGIApp]]:
+async def without_keys() -> AsyncIterator[tuple[MonitorContext, ASGIApp]]:
     async for opened in open_monitor():
         yield opened
 
@@ -111,7 +111,7 @@ async def messages_of(app: ASGIApp, headers: dict[str, str]) -> list[str]:
     return answered
 
 
-async def logged_in(monitor: Monitor, presented: str) -> tuple[Viewer, str]:
+async def logged_in(monitor: MonitorContext, presented: str) -> tuple[Viewer, str]:
     """Somebody who has logged in, and the id of their session."""
     opened = await monitor.access.log_in(presented, address="203.0.113.7")
     assert opened is not None
@@ -133,7 +133,7 @@ async def test_where_there_is_no_key_nobody_is_let_in(without_keys: Any) -> None
 
 
 @pytest.fixture
-async def open_to_loopback() -> AsyncIterator[tuple[Monitor, ASGIApp]]:
+async def open_to_loopback() -> AsyncIterator[tuple[MonitorContext, ASGIApp]]:
     async for opened in open_monitor(open_loopback=True):
         yield opened
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import pytest
 from starlette.types import ASGIApp
 
-from api.audit_refusals import MOST_KINDS
-from api.monitor.monitor import Monitor
-from flexiprice.db.database_clock import database_now
+from api.audit.refusals import MOST_KINDS
+from api.monitor.context import MonitorContext
+from flexiprice.access.api_keys import create_api_key, revoke_api_key
+from flexiprice.access.audit_log import AuditEvent
+from flexiprice.db.clock import database_now
 from flexiprice.domain.access import Scope
-from flexiprice.services.api_keys import create_api_key, revoke_api_key
-from flexiprice.services.audit import Change
 from tests.monitor.test_access import A_PAGE_ELSEWHERE, FULL, client, open_monitor
 from tests.told_writer import ToldWriter
 
@@ -20,11 +20,11 @@ from tests.told_writer import ToldWriter
 class Watched:
     """A monitor, and what the audit is told of it."""
 
-    monitor: Monitor
+    monitor: MonitorContext
     app: ASGIApp
     writer: ToldWriter
 
-    def told(self) -> list[Change]:
+    def told(self) -> list[AuditEvent]:
         self.monitor.refusals.end_period()
         return self.writer.changes
 

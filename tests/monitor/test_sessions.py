@@ -13,22 +13,22 @@ from sqlalchemy import text
 from starlette.types import Message, Receive, Scope, Send
 
 from api.monitor import login
-from api.monitor.access import COOKIE
-from api.monitor.guard import Guard
-from api.monitor.known_sessions import CHECKED_EVERY_SECONDS
-from api.monitor.leash import FAREWELL_SECONDS
-from api.monitor.monitor import Monitor
-from api.monitor.viewer import Right, Viewer
-from flexiprice.domain.access import Scope as KeyScope
-from flexiprice.services.api_keys import create_api_key, revoke_api_key, rotate_api_key
-from flexiprice.services.monitor_sessions import (
+from api.monitor.auth.known_sessions import CHECKED_EVERY_SECONDS
+from api.monitor.auth.revocation import FAREWELL_SECONDS
+from api.monitor.auth.sessions import COOKIE
+from api.monitor.auth.user import Right, Viewer
+from api.monitor.context import MonitorContext
+from api.monitor.middleware import Guard
+from flexiprice.access.api_keys import create_api_key, revoke_api_key, rotate_api_key
+from flexiprice.access.monitor_sessions import (
     end_sessions,
     environment_proof,
     hash_session_id,
     offer_sign_in,
 )
+from flexiprice.domain.access import Scope as KeyScope
 from flexiprice.settings import Settings
-from tests.browser.stage import until
+from tests.browser.harness import until
 from tests.monitor.test_access import FULL, READ, WithMonitor, client, logged_in, open_monitor, with_session
 
 Open = Callable[..., Any]
@@ -39,7 +39,7 @@ def on(settings: Settings) -> Open:
     """Opens a monitor on the test's own servers; any number of them may be open at once."""
 
     @asynccontextmanager
-    async def opened(**differences: Any) -> AsyncIterator[Monitor]:
+    async def opened(**differences: Any) -> AsyncIterator[MonitorContext]:
         servers = {"database_url": settings.require_database_url(), "redis_url": settings.require_redis_url()}
         keys = {"api_key": FULL, "monitor_read_key": READ}
         async for monitor, _ in open_monitor(**{**servers, **keys, **differences}):
@@ -48,20 +48,20 @@ def on(settings: Settings) -> Open:
     return opened
 
 
-async def seen(monitor: Monitor, session_id: str) -> Viewer | None:
+async def seen(monitor: MonitorContext, session_id: str) -> Viewer | None:
     """Whom a monitor takes the holder of a session's id for, once it has looked."""
     await monitor.access.sessions.refresh()
     return await monitor.access.viewer_of(with_session(session_id))
 
 
-async def made(monitor: Monitor, *scopes: KeyScope, name: str = "night-shift", **options: Any) -> str:
+async def made(monitor: MonitorContext, *scopes: KeyScope, name: str = "night-shift", **options: Any) -> str:
     """A key that was just made."""
     async with monitor.resources.sessions.begin() as session:
         now = datetime.now(UTC)
         return (await create_api_key(session, name=name, scopes=scopes, now=now, **options)).key
 
 
-async def execute(monitor: Monitor, statement: str) -> Any:
+async def execute(monitor: MonitorContext, statement: str) -> Any:
     async with monitor.resources.sessions.begin() as session:
         return await session.execute(text(statement))
 
@@ -200,7 +200,7 @@ async def test_all_sessions_can_be_ended_at_once(on: Open) -> None:
         assert [await seen(monitor, session_id) for session_id in ids] == [None, None]
 
 
-async def offered(monitor: Monitor, *, key: str = FULL, seconds: int = 60) -> str:
+async def offered(monitor: MonitorContext, *, key: str = FULL, seconds: int = 60) -> str:
     """The token of an address that signs in."""
     now = datetime.now(UTC)
     async with monitor.resources.sessions.begin() as session:

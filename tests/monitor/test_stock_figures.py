@@ -7,14 +7,14 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.monitor.price_readings import read_stock
+from api.monitor.queries.prices import read_stock
 from flexiprice.db.tables import Product
+from flexiprice.pricing.recompute import recompute_all_discounts
+from flexiprice.pricing.stock_figures import StockFigures, list_stock_figures, of_all_stores
 from flexiprice.resources import open_resources
-from flexiprice.services.recompute import recompute_all_discounts
-from flexiprice.services.stock_figures import StockFigures, list_stock_figures, of_all_stores
 from flexiprice.settings import Settings
-from tests.builders import DAY, NOON, a_batch, a_product, a_store, an_active_policy
 from tests.integration.statements import statements_of
+from tests.support.builders import DAY, NOON, a_batch, a_product, a_store, an_active_policy
 
 _ONE = timedelta(days=1)
 

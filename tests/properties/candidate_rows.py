@@ -19,10 +19,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from flexiprice.db.policy_sql import select_quotes
-from flexiprice.domain.limits import limits_from_mask
 from flexiprice.domain.policy import PricingPolicy
-from flexiprice.domain.quote import CurrentDiscount, PricedBatch, Quote
+from flexiprice.domain.quote import CurrentDiscount, PricedBatch, Quote, limits_from_mask
+from flexiprice.pricing.sql.policy import select_quotes
 from tests.properties.random_pricing import DAY
 
 COLUMNS = (

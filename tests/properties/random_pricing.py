@@ -135,7 +135,7 @@ def random_price(random: Random) -> Decimal:
 def random_batch(random: Random, policy: PricingPolicy) -> PricedBatch:
     """A batch near the edges of the policy's rules."""
     base_price = random_price(random)
-    rules = [rule for _, rule in policy.placed_rules()]
+    rules = [rule for _, rule in policy.rules_with_paths()]
     edges = [
         end for rule in rules for end in (rule.days_to_expiry.min, rule.days_to_expiry.max) if end is not None
     ]

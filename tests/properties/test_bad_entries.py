@@ -8,18 +8,18 @@ from typing import Final
 import pytest
 from arq.connections import ArqRedis
 
-from flexiprice.jobs import keys
-from flexiprice.jobs.arguments import find_arguments
-from flexiprice.jobs.client import TaskQueue
-from flexiprice.jobs.dead_letter_changes import dismiss
-from flexiprice.jobs.dead_letter_notes import DeadLetterReason
-from flexiprice.jobs.dead_letters import count_dead_letters, list_dead_letters
-from flexiprice.jobs.fleet_snapshot import take_snapshot
-from flexiprice.jobs.inspection import list_active, list_deferred, list_registered, list_waiting
-from flexiprice.jobs.queues import list_queues
-from flexiprice.jobs.revoking import purge, revoke_jobs
-from flexiprice.jobs.schedules import list_schedules, pause_schedule, resume_schedule
-from flexiprice.jobs.status import RunStatus
+from flexiprice.queue.admin.arguments import find_arguments
+from flexiprice.queue.admin.dead_letter_actions import dismiss
+from flexiprice.queue.admin.dead_letters import count_dead_letters, list_dead_letters
+from flexiprice.queue.admin.inspect import list_active, list_deferred, list_registered, list_waiting
+from flexiprice.queue.admin.metrics_snapshot import take_snapshot
+from flexiprice.queue.admin.queues import list_queues
+from flexiprice.queue.admin.revoke import purge, revoke_jobs
+from flexiprice.queue.admin.schedules import list_schedules, pause_schedule, resume_schedule
+from flexiprice.queue.client import TaskQueue
+from flexiprice.queue.redis import keys
+from flexiprice.queue.status import JobStatus
+from flexiprice.queue.worker.dead_letter_records import DeadLetterReason
 from flexiprice.settings import Queue, Settings
 from tests.workers.conftest import running, until
 from tests.workers.toy_tasks import SLEEP, SLEEP_ELSEWHERE
@@ -42,7 +42,7 @@ KEYS: Final = {
     keys.ABORTED_JOBS: "zset",
     keys.WORKERS: "zset",
     keys.LOST_WORKERS: "zset",
-    keys.UNTOLD_WORKERS: "zset",
+    keys.RUN_OUTBOX_WORKERS: "zset",
     keys.QUARANTINE: "hash",
     keys.BAD_ENTRIES: "hash",
     keys.DEAD_LETTERS: "hash",
@@ -55,7 +55,7 @@ KEYS: Final = {
     keys.worker_command_key(OTHER): "string",
     keys.running_key(OTHER): "hash",
     keys.lone_key(OTHER): "string",
-    keys.untold_runs_key(OTHER): "hash",
+    keys.run_outbox_key(OTHER): "hash",
     keys.loss_key(OTHER): "string",
     "arq:queue:ticks": "zset",
 }
@@ -176,7 +176,7 @@ async def test_workers_work_on_whatever_stands_under_any_key(
                 job = await queue.enqueue(task, job_id=f"sound-{number}")
                 status = await queue.wait(job.job_id, WAIT)
                 await read_everything(queue)
-                assert status.status is RunStatus.SUCCEEDED
+                assert status.status is JobStatus.SUCCEEDED
             except BaseException as error:
                 error.add_note(f"round {number}: {hit!r}")
                 raise
@@ -191,7 +191,7 @@ async def test_a_job_whose_due_time_is_none_runs_and_is_named(
     await queue.enqueue(SLEEP, job_id=JOB)
     await redis.zadd(QUEUE, {JOB: score})
     async with running(settings):
-        assert (await queue.wait(JOB, WAIT)).status is RunStatus.SUCCEEDED
+        assert (await queue.wait(JOB, WAIT)).status is JobStatus.SUCCEEDED
 
     (letter,) = await list_dead_letters(redis)
     assert (letter.job_id, letter.reason) == (f"{QUEUE} {JOB}", DeadLetterReason.BAD_ENTRY)
@@ -204,7 +204,7 @@ async def test_a_job_id_that_is_no_text_is_set_aside_named_and_counted_until_it_
     await redis.zadd(QUEUE, {b"caf\xe9": 1})
     async with running(settings):
         job = await queue.enqueue(SLEEP)
-        assert (await queue.wait(job.job_id, WAIT)).status is RunStatus.SUCCEEDED
+        assert (await queue.wait(job.job_id, WAIT)).status is JobStatus.SUCCEEDED
 
     (letter,) = await list_dead_letters(redis)
     assert letter.job_id == rf"{QUEUE} caf\xe9"
@@ -217,13 +217,13 @@ async def test_a_job_id_that_is_no_text_is_set_aside_named_and_counted_until_it_
 async def test_what_cannot_be_a_workers_id_is_taken_off_the_lists_of_workers_and_named(
     worker_id: bytes, queue: TaskQueue, redis: ArqRedis, settings: Settings
 ):
-    lists = (keys.LOST_WORKERS, keys.UNTOLD_WORKERS)
+    lists = (keys.LOST_WORKERS, keys.RUN_OUTBOX_WORKERS)
     for name in lists:
         await redis.zadd(name, {worker_id: 1})
     async with running(settings):
         await wait_until_gone(redis, *lists)
         job = await queue.enqueue(SLEEP)
-        assert (await queue.wait(job.job_id, WAIT)).status is RunStatus.SUCCEEDED
+        assert (await queue.wait(job.job_id, WAIT)).status is JobStatus.SUCCEEDED
 
     letters = await list_dead_letters(redis)
     # Runs that no worker had are noted under an empty id, so that is a worker's only on the first list.

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flexiprice.errors import CorruptMessage, FlexiPriceError
-from flexiprice.jobs import codec
+from flexiprice.queue.redis import codec
 
 MARK = "FLEXIPRICE_BOMB_WENT_OFF"
 PLAIN = (str, int, float, bool, bytes, Decimal, date, datetime, timedelta, BaseException, type(None))

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flexiprice.catalog.imports.cells import CellRefused
+from flexiprice.catalog.imports.columns import match_columns
+from flexiprice.catalog.imports.dates import DEFAULT_DATE_FORMATS, DateReader
+from flexiprice.catalog.imports.lines import text_lines
+from flexiprice.catalog.imports.records import open_records
+from flexiprice.catalog.imports.rows import BadRow, CatalogueRow, DataWarning, ImportStore, RowReader
 from flexiprice.errors import InvalidInput
-from flexiprice.services.imports.cells import CellRefused
-from flexiprice.services.imports.columns import match_columns
-from flexiprice.services.imports.dates import DEFAULT_DATE_FORMATS, DateReader
-from flexiprice.services.imports.lines import text_lines
-from flexiprice.services.imports.records import open_records
-from flexiprice.services.imports.rows import BadRow, CatalogueRow, DataWarning, ImportStore, RowReader
 
 HEADER = "sku,name,category,base_price,unit_cost,quantity,expiry_date,lot,store\n"
 WARNINGS: list[DataWarning] = []

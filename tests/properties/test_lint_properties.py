@@ -58,7 +58,7 @@ def test_a_rule_is_called_dead_exactly_if_no_batch_of_any_category_gets_it(polic
         if (rule := deciding_rule(scope, key, day, quantity)) is not None
     }
     dead = {finding.rules[0] for finding in lint_policy(policy) if finding.code == "dead_rule"}
-    assert dead == {rule.name for _, rule in policy.placed_rules()} - deciding
+    assert dead == {rule.name for _, rule in policy.rules_with_paths()} - deciding
 
 
 @given(policies)

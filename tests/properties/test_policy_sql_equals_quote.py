@@ -8,8 +8,7 @@ from random import Random, SystemRandom
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
-from flexiprice.domain.limits import Limit
-from flexiprice.domain.quote import Quote, quote
+from flexiprice.domain.quote import Limit, Quote, quote
 from tests.properties.candidate_rows import Case, quoted_by_sql
 from tests.properties.random_pricing import DAY, random_batch, random_current, random_policy
 

@@ -15,11 +15,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.db.partitions import ensure_partitions
 from flexiprice.db.tables import Batch, Discount, Product, Store
-from flexiprice.services.batches import delete_batch
-from flexiprice.services.price_history import get_price_history
-from flexiprice.services.prices import get_price
-from flexiprice.services.recompute import recompute_all_discounts
-from tests.builders import a_batch, a_product, a_store, an_active_policy, date_base_price
+from flexiprice.pricing.batch_deletion import delete_batch
+from flexiprice.pricing.current_prices import get_price
+from flexiprice.pricing.price_history import get_price_history
+from flexiprice.pricing.recompute import recompute_all_discounts
+from tests.support.builders import a_batch, a_product, a_store, an_active_policy, date_base_price
 
 # Another run, another sample. To see a failure again: PRIOR_PRICE_SEED=… pytest …
 SEED = int(os.environ.get("PRIOR_PRICE_SEED", SystemRandom().randrange(2**32)))

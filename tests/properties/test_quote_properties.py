@@ -8,10 +8,9 @@ from random import Random, SystemRandom
 
 import pytest
 
-from flexiprice.domain.limits import Limit
 from flexiprice.domain.money import CENT
 from flexiprice.domain.policy import PricingPolicy, PricingRule, parse_policy
-from flexiprice.domain.quote import CurrentDiscount, PricedBatch, Quote, deciding_rule, quote
+from flexiprice.domain.quote import CurrentDiscount, Limit, PricedBatch, Quote, deciding_rule, quote
 from tests.properties.random_pricing import DAY, random_batch, random_current, random_policy
 
 # Another run, another sample. To see a failure again: QUOTE_SEED=… pytest …

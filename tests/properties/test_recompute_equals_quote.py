@@ -14,11 +14,10 @@ from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.db.tables import Batch, Discount, PriceDecision, Product, Store
-from flexiprice.domain.limits import limits_from_mask
 from flexiprice.domain.policy import PricingPolicy
-from flexiprice.domain.quote import CurrentDiscount, PricedBatch, Quote, quote
-from flexiprice.services.policies import activate_policy, create_policy
-from flexiprice.services.recompute import RecomputeSummary, recompute_all_discounts
+from flexiprice.domain.quote import CurrentDiscount, PricedBatch, Quote, limits_from_mask, quote
+from flexiprice.pricing.policy_versions import activate_policy, create_policy
+from flexiprice.pricing.recompute import RecomputeSummary, recompute_all_discounts
 from tests.properties.random_pricing import (
     CATEGORIES,
     DAY,

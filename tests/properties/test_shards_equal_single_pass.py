@@ -9,10 +9,10 @@ from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.db.tables import Batch, Product, Store
-from flexiprice.domain.shard import CELLS, Shard
-from flexiprice.services import recompute
-from flexiprice.services.policies import activate_policy, create_policy
-from flexiprice.services.recompute import (
+from flexiprice.domain.shard import BUCKET_COUNT, Shard
+from flexiprice.pricing import recompute
+from flexiprice.pricing.policy_versions import activate_policy, create_policy
+from flexiprice.pricing.recompute import (
     RecomputeSummary,
     recompute_all_discounts,
     recompute_shard,
@@ -53,7 +53,7 @@ async def test_shards_and_a_single_pass_decide_the_same(
         stored = await create_policy(session, policy)
         await activate_policy(session, stored.version, now=_noon(day))
         for step in range(RECOMPUTES_PER_POLICY):
-            count = random.randint(1, CELLS)
+            count = random.randint(1, BUCKET_COUNT)
             told = f"SHARDS_SEED={SEED} {day} step {step}: {count} shards, {policy.document()}"
             async with session.begin_nested() as before:
                 single = await _outcome(session, await _all_at_once(session, day))
@@ -76,9 +76,9 @@ async def test_a_second_run_in_shards_finds_nothing_to_do(session: AsyncSession)
 
 
 def test_every_cell_is_in_one_shard_and_in_one_only() -> None:
-    for count in range(1, CELLS + 1):
-        cells = [cell for number in range(1, count + 1) for cell in Shard(number, count).cells]
-        assert sorted(cells) == list(range(CELLS))
+    for count in range(1, BUCKET_COUNT + 1):
+        buckets = [cell for number in range(1, count + 1) for cell in Shard(number, count).buckets]
+        assert sorted(buckets) == list(range(BUCKET_COUNT))
 
 
 async def _all_at_once(session: AsyncSession, day: date) -> RecomputeSummary:

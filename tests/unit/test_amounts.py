@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from api.monitor.parts.amounts import amount, brief, off
+from api.monitor.format import amount, brief, off
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import re
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from flexiprice.domain.catalogue import CategoryName, Lot, ProductName, Sku
+from flexiprice.domain.catalog import CategoryName, Lot, ProductName, Sku
 from flexiprice.domain.characters import refuse_hidden_in_text
 from flexiprice.domain.policy import parse_policy
 from flexiprice.errors import InvalidPolicy

@@ -2,14 +2,19 @@
 
 from dataclasses import replace
 
-from flexiprice.cli.checkup_queues import check_dead_letters, check_queues, check_undeclared, check_workers
-from flexiprice.cli.checkup_runs import check_failing
-from flexiprice.cli.checkup_time import check_schedules
-from flexiprice.cli.findings import Health
-from flexiprice.jobs.dead_letter_notes import DeadLetterReason
-from flexiprice.jobs.dead_letters import DeadLetterCounts
-from flexiprice.jobs.fleet import WorkerState
-from flexiprice.jobs.inspection import UndeclaredTask
+from flexiprice.cli.doctor.clock_checks import check_schedules
+from flexiprice.cli.doctor.findings import Health
+from flexiprice.cli.doctor.queue_checks import (
+    check_dead_letters,
+    check_queues,
+    check_undeclared,
+    check_workers,
+)
+from flexiprice.cli.doctor.run_checks import check_failing
+from flexiprice.queue.admin.dead_letters import DeadLetterCounts
+from flexiprice.queue.admin.inspect import UndeclaredTask
+from flexiprice.queue.worker.dead_letter_records import DeadLetterReason
+from flexiprice.queue.worker.heartbeat import WorkerState
 from flexiprice.settings import Queue
 from tests.unit.test_monitor_verdict import NOON, NOW, failing, queue, schedule, worker
 

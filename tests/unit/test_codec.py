@@ -22,7 +22,7 @@ from flexiprice.errors import (
     Problem,
     RemoteError,
 )
-from flexiprice.jobs import codec
+from flexiprice.queue.redis import codec
 
 
 class Colour(StrEnum):

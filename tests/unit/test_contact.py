@@ -1,33 +1,33 @@
 """Whoever hears from Redis again after a silence believes nothing bad of others for a while."""
 
-from workers.runtime.heartbeat import Contact
+from workers.runtime.recovery.heartbeat import LeaseGuard
 
 
-def answered_until(last: int) -> Contact:
-    contact = Contact()
+def answered_until(last: int) -> LeaseGuard:
+    contact = LeaseGuard()
     for second in range(last + 1):
         contact.answered(second)
     return contact
 
 
 def test_contact_is_proven_after_a_whole_lease_of_answers():
-    assert not answered_until(2).is_proven(2.9)
-    assert answered_until(2).is_proven(3)
-    assert answered_until(60).is_proven(61)
+    assert not answered_until(2).can_expire_others(2.9)
+    assert answered_until(2).can_expire_others(3)
+    assert answered_until(60).can_expire_others(61)
 
 
 def test_a_heartbeat_without_an_answer_begins_the_proof_anew():
     contact = answered_until(9)
     contact.missed()
-    assert not contact.is_proven(10)
+    assert not contact.can_expire_others(10)
     for second in (10, 11, 12):
         contact.answered(second)
-    assert not contact.is_proven(12.9)
-    assert contact.is_proven(13)
+    assert not contact.can_expire_others(12.9)
+    assert contact.can_expire_others(13)
 
 
 def test_so_does_a_heartbeat_that_comes_late_or_an_answer_that_does():
     contact = answered_until(9)
-    assert not contact.is_proven(13)
+    assert not contact.can_expire_others(13)
     contact.answered(13)
-    assert not contact.is_proven(14)
+    assert not contact.can_expire_others(14)

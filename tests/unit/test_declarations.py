@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from flexiprice.errors import InvalidInput
-from flexiprice.jobs.declarations import (
+from flexiprice.queue.declarations import (
     CLEANUP_EXPIRED_DISCOUNTS,
     MAX_BATCHES,
     RECOMPUTE_ALL_DISCOUNTS,

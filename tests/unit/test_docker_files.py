@@ -102,7 +102,7 @@ class TestTheImage:
 
     def test_its_health_check_needs_no_shell_either(self) -> None:
         (check,) = in_last_stage("HEALTHCHECK")
-        assert json.loads(check.partition("CMD ")[2])[-2:] == ["-m", "flexiprice.cli.healthcheck"]
+        assert json.loads(check.partition("CMD ")[2])[-2:] == ["-m", "flexiprice.cli.serve.healthcheck"]
 
     def test_it_runs_as_a_user_other_than_root_who_is_a_number(self) -> None:
         (user,) = in_last_stage("USER")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.readme import README, ROOT, page
+from tests.support.readme import README, ROOT, page
 
 DECISIONS = sorted((ROOT / "flexiprice" / "docs" / "adr").glob("*.md"))
 CODE = "\n".join(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from flexiprice.cli.followed_log import FollowedLog
+from flexiprice.cli.serve.log_tail import FollowedLog
 
 TOLD = "2026-11-26T22:18:27.1Z [info     ] request                        [api] path=/x level=error"
 DEBUGGED = "2026-11-26T22:18:27.1Z [debug    ] request                        [api]"

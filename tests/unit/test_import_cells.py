@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from flexiprice.services.imports.cells import (
+from flexiprice.catalog.imports.cells import (
     CellRefused,
     read_cost,
     read_name,

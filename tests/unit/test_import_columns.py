@@ -2,14 +2,14 @@
 
 import pytest
 
-from flexiprice.errors import InvalidInput
-from flexiprice.services.imports.columns import (
+from flexiprice.catalog.imports.columns import (
     ImportField,
     find_lookalikes,
     match_columns,
     match_header,
     parse_column_map,
 )
+from flexiprice.errors import InvalidInput
 
 PLAIN = ("SKU", "Name", "Category", "Base Price", "Quantity", "expiry-date")
 GROCER = (

@@ -5,9 +5,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from flexiprice.catalog.imports.cells import CellRefused
+from flexiprice.catalog.imports.dates import DateReader, Timestamps
 from flexiprice.errors import InvalidInput
-from flexiprice.services.imports.cells import CellRefused
-from flexiprice.services.imports.dates import DateReader, Timestamps
 
 LAST_OF_MARCH = date(2031, 3, 31)
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from flexiprice.catalog.imports.lines import MAX_LINE_LENGTH, text_lines
+from flexiprice.catalog.imports.records import FileFormat, Record, open_records
 from flexiprice.errors import InvalidInput
-from flexiprice.services.imports.lines import MAX_LINE_LENGTH, text_lines
-from flexiprice.services.imports.records import FileFormat, Record, open_records
 
 
 def pieces(content: bytes, size: int = 7) -> Iterator[bytes]:

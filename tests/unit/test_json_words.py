@@ -3,16 +3,16 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from api.schemas.fleet import RunningShown, WorkerShown
 from api.schemas.operations import RetriedTask, RevokedTask, TaskDetails
 from api.schemas.runs import RunShown
+from api.schemas.workers import RunningShown, WorkerShown
 from flexiprice.cli.json_words import in_api_words
 from flexiprice.domain.run import RunTrigger
-from flexiprice.jobs.fleet import LiveWorker, RunningJob
-from flexiprice.jobs.origin import JobOrigin
-from flexiprice.jobs.retrying import Retried, RetryOutcome
-from flexiprice.jobs.revoking import Revoked, RevokeOutcome
-from flexiprice.jobs.status import JobStatus, RunStatus
+from flexiprice.queue.admin.retry import Retried, RetryOutcome
+from flexiprice.queue.admin.revoke import Revoked, RevokeOutcome
+from flexiprice.queue.source import JobSource
+from flexiprice.queue.status import JobInfo, JobStatus
+from flexiprice.queue.worker.heartbeat import LiveWorker, RunningJob
 from flexiprice.settings import Queue
 
 NOW = datetime(2025, 3, 31, tzinfo=UTC)
@@ -35,9 +35,9 @@ def test_fields_of_records_are_renamed_and_keys_of_data_are_not():
 
 
 def test_a_task_a_worker_and_what_came_of_a_change_have_the_keys_of_the_api():
-    origin = JobOrigin(trigger=RunTrigger.CLI, parent_job_id="p", actor="night")
-    job = JobStatus(
-        job_id="a", task="t", queue=Queue.DISCOUNTS, status=RunStatus.QUEUED, ready=False, origin=origin
+    origin = JobSource(trigger=RunTrigger.CLI, parent_job_id="p", actor="night")
+    job = JobInfo(
+        job_id="a", task="t", queue=Queue.DISCOUNTS, status=JobStatus.QUEUED, ready=False, origin=origin
     )
     running = RunningJob(job_id="a", task="t", queue=Queue.DISCOUNTS, attempt=1, started_at=NOW)
     worker = LiveWorker(

@@ -4,7 +4,7 @@ from itertools import combinations
 
 import pytest
 
-from flexiprice.domain.limits import Limit, limits_from_mask, limits_to_mask
+from flexiprice.domain.quote import Limit, limits_from_mask, limits_to_mask
 
 
 def test_the_order_of_limits_is_fixed_because_masks_are_stored() -> None:

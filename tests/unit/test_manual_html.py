@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from api.monitor.parts.manual import manual_html
+from api.monitor.components.manual import manual_html
 from flexiprice.docs.links import anchor_of
 from flexiprice.docs.pages import Page, all_pages
 

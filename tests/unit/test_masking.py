@@ -11,12 +11,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flexiprice.jobs.masking import (
+from flexiprice.queue.redaction import (
     MAX_ARGUMENTS_BYTES,
     MAX_RESULT_BYTES,
-    masked,
     masked_result,
-    masked_text,
+    redact,
+    redact_text,
 )
 
 
@@ -36,7 +36,7 @@ def size(value: object) -> int:
 
 def test_ordinary_arguments_stay_as_they_are() -> None:
     arguments = {"days_threshold": 30, "store": "main", "ratio": 0.5, "dry": False, "until": None}
-    assert masked(arguments) == arguments
+    assert redact(arguments) == arguments
 
 
 @pytest.mark.parametrize(
@@ -68,27 +68,27 @@ def test_ordinary_arguments_stay_as_they_are() -> None:
     ],
 )
 def test_a_value_with_a_secret_name_is_hidden(name: str) -> None:
-    assert masked({name: "hunter2hunter2"}) == {name: "***"}
+    assert redact({name: "hunter2hunter2"}) == {name: "***"}
 
 
 @pytest.mark.parametrize("name", ["monkey", "keyboard", "author", "tokenless", "sku", "category", "passage"])
 def test_a_name_that_only_sounds_secret_is_not(name: str) -> None:
-    assert masked({name: "banana"}) == {name: "banana"}
+    assert redact({name: "banana"}) == {name: "banana"}
 
 
 def test_secrets_are_hidden_at_every_depth_whatever_they_hold() -> None:
     arguments = {"shops": [{"login": {"password": {"old": "hunter1", "new": ["hunter2"]}}}], "token": 12345}
-    assert masked(arguments) == {"shops": [{"login": {"password": "***"}}], "token": "***"}
+    assert redact(arguments) == {"shops": [{"login": {"password": "***"}}], "token": "***"}
 
 
 def test_a_secret_that_is_absent_is_seen_to_be_absent() -> None:
-    assert masked({"token": None}) == {"token": None}
+    assert redact({"token": None}) == {"token": None}
 
 
 def test_the_user_of_a_url_and_an_authorization_are_hidden_in_any_text() -> None:
     text = "cannot reach postgresql://flexi:hunter2@db:5432/prices with Bearer abcdefgh12345678"
-    assert masked_text(text) == "cannot reach postgresql://***@db:5432/prices with Bearer ***"
-    assert masked({"note": text})["note"] == masked_text(text)
+    assert redact_text(text) == "cannot reach postgresql://***@db:5432/prices with Bearer ***"
+    assert redact({"note": text})["note"] == redact_text(text)
 
 
 def test_what_json_does_not_know_becomes_what_a_person_reads() -> None:
@@ -106,7 +106,7 @@ def test_what_json_does_not_know_becomes_what_a_person_reads() -> None:
         "tuple": (1, 2),
         "other": object,
     }
-    kept = masked(arguments)
+    kept = redact(arguments)
     assert kept["price"] == "1.20"
     assert kept["at"] == "2026-03-01T12:00:00Z"
     assert kept["on"] == "2026-03-01"
@@ -120,7 +120,7 @@ def test_what_json_does_not_know_becomes_what_a_person_reads() -> None:
 
 
 def test_long_lists_and_texts_say_how_much_is_missing() -> None:
-    kept = masked({"batch_ids": list(range(10_000)), "note": "x" * 700})
+    kept = redact({"batch_ids": list(range(10_000)), "note": "x" * 700})
     assert kept["batch_ids"][:3] == [0, 1, 2]
     assert kept["batch_ids"][-1] == "… 9,950 more"
     assert kept["note"].endswith("… 200 more characters")
@@ -129,7 +129,7 @@ def test_long_lists_and_texts_say_how_much_is_missing() -> None:
 def test_what_contains_itself_is_named_and_not_followed() -> None:
     loop: dict[str, object] = {}
     loop["again"] = loop
-    assert masked(loop) == {"…": "a dict that cannot be shown"}
+    assert redact(loop) == {"…": "a dict that cannot be shown"}
 
 
 def test_a_result_may_be_anything() -> None:
@@ -149,6 +149,6 @@ _ANYTHING = st.recursive(
 @settings(max_examples=30, suppress_health_check=list(HealthCheck), deadline=None)
 @given(st.dictionaries(st.text(max_size=600), _ANYTHING | st.text(min_size=600, max_size=700), max_size=60))
 def test_whatever_comes_is_kept_as_json_within_its_bound(arguments: dict[str, object]) -> None:
-    kept = masked(arguments)
+    kept = redact(arguments)
     assert size(kept) <= MAX_ARGUMENTS_BYTES
     json.dumps(kept, allow_nan=False)

@@ -8,7 +8,7 @@ from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from flexiprice.metrics import Metrics, PoolUse
-from flexiprice.snapshots import DatabaseSnapshot, FleetSnapshot, QueueSnapshot, ShopSnapshot, Snapshot
+from flexiprice.snapshots import DatabaseSnapshot, QueueSnapshot, ShopSnapshot, Snapshot, WorkersSnapshot
 
 SECOND = timedelta(seconds=1)
 
@@ -77,7 +77,7 @@ def test_what_the_runtime_does_for_jobs_is_counted() -> None:
 
 
 def test_a_snapshot_of_redis_is_told_with_the_rest() -> None:
-    snapshot = FleetSnapshot(
+    snapshot = WorkersSnapshot(
         workers_alive=2,
         queues={
             "discounts": QueueSnapshot(
@@ -162,7 +162,7 @@ def test_two_processes_worth_of_metrics_do_not_mix() -> None:
     "family",
     families(
         Metrics(),
-        FleetSnapshot(workers_alive=0),
+        WorkersSnapshot(workers_alive=0),
         ShopSnapshot(discounts=0, expired_discounts=0, last_success={}),
         DatabaseSnapshot(takes_work=True),
     ),

@@ -4,16 +4,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from api.monitor.history import STEP, WINDOW, History
-from api.monitor.parts.badges import look
-from api.monitor.parts.figures import count, percent, rate, size, things
-from api.monitor.parts.instants import duration
-from api.monitor.readings import QueuePoint, Reach, Snapshot
-from api.monitor.series import OUTCOMES, ages, depths, run_times, spread, throughput
-from flexiprice.domain.run import RunState
-from flexiprice.jobs.fleet import WorkerState
-from flexiprice.jobs.status import RunStatus
-from flexiprice.services.run_trends import TrendBucket
+from api.monitor.format import count, duration, percent, rate, size, things
+from api.monitor.state.recent import STEP, WINDOW, RecentActivity
+from api.monitor.state.series import OUTCOMES, ages, depths, run_times, spread, throughput
+from api.monitor.state.snapshot import QueuePoint, ServerHealth, Snapshot
+from api.monitor.status_looks import look
+from flexiprice.domain.run import RunStatus
+from flexiprice.queue.status import JobStatus
+from flexiprice.queue.worker.heartbeat import WorkerState
+from flexiprice.runs.timeseries import TrendBucket
 from flexiprice.settings import Queue
 
 NOW = datetime(2026, 3, 1, 12, 0, 7, tzinfo=UTC)
@@ -50,18 +49,18 @@ def test_a_figure_is_told_as_people_read_it(told: str, as_people_read_it: str) -
     assert told == as_people_read_it
 
 
-@pytest.mark.parametrize("state", [*RunState, *RunStatus, *WorkerState])
+@pytest.mark.parametrize("state", [*RunStatus, *JobStatus, *WorkerState])
 def test_every_state_has_a_sign_of_its_own_beside_its_colour(state: str) -> None:
     assert look(state.value)[0] != look("a state that there is not")[0]
 
 
 def test_what_began_in_a_step_is_told_per_second_by_how_it_stands() -> None:
-    by_state = dict.fromkeys(RunState, 0) | {RunState.SUCCEEDED: 40, RunState.FAILED: 3, RunState.LOST: 2}
+    by_state = dict.fromkeys(RunStatus, 0) | {RunStatus.SUCCEEDED: 40, RunStatus.FAILED: 3, RunStatus.LOST: 2}
     bucket = TrendBucket(
         starts_at=THIS_STEP, by_state=by_state, p50=timedelta(seconds=0.25), p95=timedelta(seconds=2)
     )
-    history = History(at=NOW, trend=(bucket,), ended={}, schedule_runs={}, failures=())
-    now = Snapshot(at=NOW, redis=Reach(), database=Reach(), history=history)
+    history = RecentActivity(at=NOW, trend=(bucket,), ended={}, schedule_runs={}, failures=())
+    now = Snapshot(at=NOW, redis=ServerHealth(), database=ServerHealth(), history=history)
     drawn = throughput(now)
     assert (len(drawn.at), drawn.at[-1]) == (WINDOW // STEP, THIS_STEP)
     latest = {name: line[-1] for (name, _), line in zip(OUTCOMES, drawn.values, strict=True)}
@@ -77,7 +76,7 @@ def test_a_queue_is_drawn_at_the_step_in_which_it_was_seen() -> None:
         waiting={Queue.DISCOUNTS: 7},
         oldest={Queue.DISCOUNTS: timedelta(seconds=90)},
     )
-    now = Snapshot(at=NOW, redis=Reach(), database=Reach(), queue_points=(seen,))
+    now = Snapshot(at=NOW, redis=ServerHealth(), database=ServerHealth(), queue_points=(seen,))
     assert depths(now).values[0][-4:] == [None, 7, None, None]
     assert ages(now).values[0][-3] == 90.0
 

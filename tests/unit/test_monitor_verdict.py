@@ -8,20 +8,20 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from api.monitor.history import STEP, History
-from api.monitor.live import _unserved  # pyright: ignore[reportPrivateUsage]
-from api.monitor.readings import Fleet, QueuePoint, Reach, Snapshot
-from api.monitor.task_query import read_task_query
-from api.monitor.verdict import Finding, Level, late_since, verdict
-from flexiprice.domain.run import RunState
-from flexiprice.jobs.dead_letter_notes import DeadLetterReason
-from flexiprice.jobs.dead_letters import DeadLetterCounts
-from flexiprice.jobs.fleet import LiveWorker, WorkerState
-from flexiprice.jobs.inspection import UndeclaredTask
-from flexiprice.jobs.queues import QueueState
-from flexiprice.jobs.schedule_state import ScheduleLine, ScheduleState
-from flexiprice.services.run_trends import TrendBucket
-from flexiprice.services.task_failures import FailingTask
+from api.monitor.queries.task_query import read_task_query
+from api.monitor.state.health import Alert, Severity, late_since, verdict
+from api.monitor.state.live import _unserved  # pyright: ignore[reportPrivateUsage]
+from api.monitor.state.recent import STEP, RecentActivity
+from api.monitor.state.snapshot import Fleet, QueuePoint, ServerHealth, Snapshot
+from flexiprice.domain.run import RunStatus
+from flexiprice.queue.admin.dead_letters import DeadLetterCounts
+from flexiprice.queue.admin.inspect import UndeclaredTask
+from flexiprice.queue.admin.queues import QueueState
+from flexiprice.queue.schedule_state import ScheduleLine, ScheduleState
+from flexiprice.queue.worker.dead_letter_records import DeadLetterReason
+from flexiprice.queue.worker.heartbeat import LiveWorker, WorkerState
+from flexiprice.runs.task_failures import FailingTask
+from flexiprice.runs.timeseries import TrendBucket
 from flexiprice.settings import Queue
 
 NOW = datetime(2026, 3, 1, 12, 0, 30, tzinfo=UTC)
@@ -75,8 +75,8 @@ def schedule(**differences: Any) -> ScheduleState:
     return replace(plain, **differences)
 
 
-def buckets(counts: Mapping[RunState, int], *, began: timedelta) -> TrendBucket:
-    by_state = dict.fromkeys(RunState, 0) | dict(counts)
+def buckets(counts: Mapping[RunStatus, int], *, began: timedelta) -> TrendBucket:
+    by_state = dict.fromkeys(RunStatus, 0) | dict(counts)
     return TrendBucket(starts_at=NOW - began, by_state=by_state, p50=None, p95=None)
 
 
@@ -89,13 +89,13 @@ def failing(**differences: Any) -> FailingTask:
         in_a_row=3,
         since=NOON,
         error="there is no such batch",
-        states=(RunState.FAILED,),
+        states=(RunStatus.FAILED,),
     )
     return replace(plain, **differences)
 
 
-def history(**differences: Any) -> History:
-    plain = History(at=NOW, trend=(), ended={}, schedule_runs={}, failures=())
+def history(**differences: Any) -> RecentActivity:
+    plain = RecentActivity(at=NOW, trend=(), ended={}, schedule_runs={}, failures=())
     return replace(plain, **differences)
 
 
@@ -112,12 +112,16 @@ def fleet(**differences: Any) -> Fleet:
 
 def snapshot(**differences: Any) -> Snapshot:
     plain = Snapshot(
-        at=NOW, redis=Reach(seconds=0.002), database=Reach(seconds=0.003), fleet=fleet(), history=history()
+        at=NOW,
+        redis=ServerHealth(seconds=0.002),
+        database=ServerHealth(seconds=0.003),
+        fleet=fleet(),
+        history=history(),
     )
     return replace(plain, **differences)
 
 
-def only(now: Snapshot) -> Finding:
+def only(now: Snapshot) -> Alert:
     (finding,) = verdict(now)
     return finding
 
@@ -127,28 +131,28 @@ def test_nothing_is_found_where_all_is_well() -> None:
 
 
 def test_nothing_is_found_before_anything_was_read() -> None:
-    assert verdict(Snapshot(at=NOW, redis=Reach(), database=Reach())) == ()
+    assert verdict(Snapshot(at=NOW, redis=ServerHealth(), database=ServerHealth())) == ()
 
 
 def test_a_redis_that_refuses_writes_is_not_called_silent_and_its_own_sentence_is_told() -> None:
-    refuses = Reach().after_silence(NOON, "Redis refuses writes: too few replicas", refuses=True)
+    refuses = ServerHealth().after_silence(NOON, "Redis refuses writes: too few replicas", refuses=True)
     finding = only(snapshot(redis=refuses))
-    assert (finding.level, finding.what, finding.since) == (Level.BAD, "Redis refuses its work", NOON)
+    assert (finding.level, finding.what, finding.since) == (Severity.BAD, "Redis refuses its work", NOON)
     assert finding.advice.startswith("Redis refuses writes: too few replicas. ")
 
 
 def test_a_redis_that_drops_keys_is_bad_before_it_has_dropped_any() -> None:
     finding = only(snapshot(fleet=fleet(evicts="allkeys-lru")))
-    assert (finding.level, finding.link) == (Level.BAD, "/broker")
+    assert (finding.level, finding.link) == (Severity.BAD, "/broker")
     assert "allkeys-lru" in finding.what
     assert "noeviction" in finding.advice
 
 
 def test_a_server_that_is_away_is_the_worst_and_what_it_said_before_counts_no_more() -> None:
-    away = Reach(away_since=NOON, reason="refused")
+    away = ServerHealth(away_since=NOON, reason="refused")
     finding = only(snapshot(redis=away, fleet=fleet(workers=())))
-    assert (finding.level, finding.what, finding.since) == (Level.BAD, "Redis does not answer", NOON)
-    trend = (buckets({RunState.FAILED: 9}, began=MINUTE),)
+    assert (finding.level, finding.what, finding.since) == (Severity.BAD, "Redis does not answer", NOON)
+    trend = (buckets({RunStatus.FAILED: 9}, began=MINUTE),)
     finding = only(snapshot(database=away, history=history(trend=trend)))
     assert (finding.what, finding.since) == ("PostgreSQL does not answer", NOON)
     assert "refused" in finding.advice
@@ -157,13 +161,13 @@ def test_a_server_that_is_away_is_the_worst_and_what_it_said_before_counts_no_mo
 @pytest.mark.parametrize(
     ("by_reason", "level", "what"),
     [
-        ({DeadLetterReason.FAILED: 2}, Level.WARNING, "2 tasks need a person"),
-        ({DeadLetterReason.FAILED: 2, DeadLetterReason.GIVEN_UP: 1}, Level.BAD, "3 tasks need a person"),
-        ({DeadLetterReason.BAD_ENTRY: 1}, Level.BAD, "1 task needs a person"),
+        ({DeadLetterReason.FAILED: 2}, Severity.WARNING, "2 tasks need a person"),
+        ({DeadLetterReason.FAILED: 2, DeadLetterReason.GIVEN_UP: 1}, Severity.BAD, "3 tasks need a person"),
+        ({DeadLetterReason.BAD_ENTRY: 1}, Severity.BAD, "1 task needs a person"),
     ],
 )
 def test_tasks_that_need_a_person_are_told_and_worst_are_those_that_were_never_done(
-    by_reason: Mapping[DeadLetterReason, int], level: Level, what: str
+    by_reason: Mapping[DeadLetterReason, int], level: Severity, what: str
 ) -> None:
     letters = DeadLetterCounts(by_reason=by_reason, oldest_at=NOON)
     finding = only(snapshot(fleet=fleet(dead_letters=letters)))
@@ -172,21 +176,21 @@ def test_tasks_that_need_a_person_are_told_and_worst_are_those_that_were_never_d
 
 
 def test_a_slow_server_is_told_with_what_an_answer_takes() -> None:
-    finding = only(snapshot(database=Reach(seconds=1.26, slow_since=NOON)))
-    assert (finding.level, finding.what) == (Level.WARNING, "PostgreSQL is slow: 1.3 s for an answer")
+    finding = only(snapshot(database=ServerHealth(seconds=1.26, slow_since=NOON)))
+    assert (finding.level, finding.what) == (Severity.WARNING, "PostgreSQL is slow: 1.3 s for an answer")
 
 
 def test_answers_and_silences_are_dated_from_the_first_of_their_kind() -> None:
-    silent = Reach().after_silence(NOON, "refused").after_silence(NOW, "refused")
+    silent = ServerHealth().after_silence(NOON, "refused").after_silence(NOW, "refused")
     assert silent.away_since == NOON
-    assert silent.after_answer(NOW, 0.01) == Reach(seconds=0.01)
-    assert Reach().after_answer(NOON, 0.7).after_answer(NOW, 0.8).slow_since == NOON
+    assert silent.after_answer(NOW, 0.01) == ServerHealth(seconds=0.01)
+    assert ServerHealth().after_answer(NOON, 0.7).after_answer(NOW, 0.8).slow_since == NOON
 
 
 def test_no_worker_at_all_is_one_finding_and_not_one_for_each_queue() -> None:
     unserved = dict.fromkeys(Queue, NOON) | {Queue.ANALYTICS: NOON - MINUTE}
     finding = only(snapshot(fleet=fleet(workers=()), unserved_since=unserved))
-    assert (finding.level, finding.what) == (Level.BAD, "No worker is running")
+    assert (finding.level, finding.what) == (Severity.BAD, "No worker is running")
     assert finding.since == NOON - MINUTE
     assert "flexiprice worker" in finding.advice
     since_before_it_looked = unserved | {Queue.MAINTENANCE: None}
@@ -204,7 +208,7 @@ def test_a_queue_without_a_worker_is_told_with_the_command_that_serves_it() -> N
 def test_a_queue_whose_only_worker_drains_is_not_called_served() -> None:
     drains = fleet(workers=(worker(state=WorkerState.DRAINING),))
     finding = only(snapshot(fleet=drains, unserved_since={Queue.ANALYTICS: NOON}))
-    assert (finding.level, finding.since) == (Level.BAD, NOON)
+    assert (finding.level, finding.since) == (Severity.BAD, NOON)
     assert finding.what == "No worker takes from analytics: till-1:77 drains"
     assert "flexiprice worker --queues analytics" in finding.advice
 
@@ -262,7 +266,7 @@ def test_a_queue_grows_where_it_holds_many_more_jobs_than_a_while_ago(
 def test_what_is_paused_is_told_and_by_whom() -> None:
     paused = {"paused_at": NOON, "paused_by": "night shift"}
     finding = only(snapshot(fleet=fleet(queues=(queue(waiting=1, oldest_waiting=9 * MINUTE, **paused),))))
-    assert (finding.level, finding.what) == (Level.WARNING, "Queue discounts is paused by night shift")
+    assert (finding.level, finding.what) == (Severity.WARNING, "Queue discounts is paused by night shift")
     assert finding.advice.startswith("1 job waits.")
     finding = only(snapshot(fleet=fleet(schedules=(schedule(**paused),))))
     assert finding.what == "Schedule recompute is paused by night shift"
@@ -270,14 +274,14 @@ def test_what_is_paused_is_told_and_by_whom() -> None:
 
 def test_a_paused_queue_in_which_nothing_waits_yet_is_a_warning_too() -> None:
     finding = only(snapshot(fleet=fleet(queues=(queue(paused_at=NOON, paused_by="night shift"),))))
-    assert (finding.level, finding.since) == (Level.WARNING, NOON)
+    assert (finding.level, finding.since) == (Severity.WARNING, NOON)
     assert finding.advice.startswith("0 jobs wait.")
 
 
 def test_a_schedule_is_late_from_the_tick_that_nobody_took() -> None:
     missed = schedule(last_tick_at=NOON - 180 * MINUTE)
     finding = only(snapshot(fleet=fleet(schedules=(missed,))))
-    assert (finding.level, finding.since) == (Level.BAD, NOON - 120 * MINUTE)
+    assert (finding.level, finding.since) == (Severity.BAD, NOON - 120 * MINUTE)
     assert late_since(replace(missed, read_at=NOON - 120 * MINUTE)) is None
     assert late_since(replace(missed, paused_at=NOON)) is None
     assert late_since(replace(missed, last_tick_at=None)) is None
@@ -290,14 +294,15 @@ def test_a_schedule_is_judged_by_the_lines_that_workers_publish() -> None:
     hourly = ScheduleLine(crontab="0 * * * *", time_zone="UTC", worker_ids=("two",))
     torn = schedule(lines=(nightly, hourly))
     finding = only(snapshot(fleet=fleet(schedules=(torn,))))
-    assert (finding.level, finding.what) == (Level.WARNING, "Workers disagree when recompute runs")
+    assert (finding.level, finding.what) == (Severity.WARNING, "Workers disagree when recompute runs")
     assert "0 2 * * * UTC on one; 0 * * * * UTC on two" in finding.advice
 
 
 @pytest.mark.parametrize(
-    ("drift", "level"), [(2.0, None), (-2.5, Level.WARNING), (60.0, Level.WARNING), (-61.0, Level.BAD)]
+    ("drift", "level"),
+    [(2.0, None), (-2.5, Severity.WARNING), (60.0, Severity.WARNING), (-61.0, Severity.BAD)],
 )
-def test_a_workers_clock_that_is_wrong_is_told(drift: float, level: Level | None) -> None:
+def test_a_workers_clock_that_is_wrong_is_told(drift: float, level: Severity | None) -> None:
     findings = verdict(snapshot(fleet=fleet(workers=(replace(worker(), clock_drift_seconds=drift),))))
     assert [finding.level for finding in findings] == ([] if level is None else [level])
     assert all(f"{abs(drift):.1f} s" in finding.what for finding in findings)
@@ -305,16 +310,16 @@ def test_a_workers_clock_that_is_wrong_is_told(drift: float, level: Level | None
 
 def test_a_task_that_fails_is_told_with_its_error_and_a_link_to_its_failed_runs() -> None:
     finding = only(snapshot(history=history(failing=(failing(),))))
-    assert finding == Finding(
-        Level.WARNING,
+    assert finding == Alert(
+        Severity.WARNING,
         "recompute_batches failed the last 3 times it ran",
         NOON,
         "Its last error: there is no such batch",
         "/tasks?task=recompute_batches&status=failed",
     )
-    assert only(snapshot(history=history(failing=(failing(scheduled=True),)))).level is Level.BAD
+    assert only(snapshot(history=history(failing=(failing(scheduled=True),)))).level is Severity.BAD
     once = only(snapshot(history=history(failing=(failing(scheduled=True, in_a_row=1, failed=1),))))
-    assert (once.level, once.what) == (Level.WARNING, "recompute_batches failed when it last ran")
+    assert (once.level, once.what) == (Severity.WARNING, "recompute_batches failed when it last ran")
 
 
 @pytest.mark.parametrize(
@@ -335,16 +340,16 @@ def test_the_link_to_failed_runs_looks_back_as_far_as_they_are(age: timedelta, l
 @pytest.mark.parametrize(
     ("before", "lately", "found"),
     [
-        ({RunState.SUCCEEDED: 100}, {RunState.SUCCEEDED: 50, RunState.FAILED: 3}, 1),
-        ({RunState.SUCCEEDED: 100}, {RunState.SUCCEEDED: 50, RunState.LOST: 3}, 1),
-        ({RunState.SUCCEEDED: 100}, {RunState.SUCCEEDED: 1, RunState.FAILED: 2}, 0),
-        ({RunState.SUCCEEDED: 100}, {RunState.SUCCEEDED: 990, RunState.FAILED: 10}, 0),
-        ({RunState.SUCCEEDED: 90, RunState.FAILED: 10}, {RunState.SUCCEEDED: 45, RunState.FAILED: 5}, 0),
-        ({}, {RunState.RETRYING: 50}, 0),
+        ({RunStatus.SUCCEEDED: 100}, {RunStatus.SUCCEEDED: 50, RunStatus.FAILED: 3}, 1),
+        ({RunStatus.SUCCEEDED: 100}, {RunStatus.SUCCEEDED: 50, RunStatus.LOST: 3}, 1),
+        ({RunStatus.SUCCEEDED: 100}, {RunStatus.SUCCEEDED: 1, RunStatus.FAILED: 2}, 0),
+        ({RunStatus.SUCCEEDED: 100}, {RunStatus.SUCCEEDED: 990, RunStatus.FAILED: 10}, 0),
+        ({RunStatus.SUCCEEDED: 90, RunStatus.FAILED: 10}, {RunStatus.SUCCEEDED: 45, RunStatus.FAILED: 5}, 0),
+        ({}, {RunStatus.RETRYING: 50}, 0),
     ],
 )
 def test_failures_rise_where_several_failed_of_late_and_a_larger_part_than_before(
-    before: dict[RunState, int], lately: dict[RunState, int], found: int
+    before: dict[RunStatus, int], lately: dict[RunStatus, int], found: int
 ) -> None:
     trend = (buckets(before, began=9 * MINUTE), buckets(lately, began=2 * MINUTE))
     findings = verdict(snapshot(history=history(trend=trend)))
@@ -355,14 +360,19 @@ def test_a_worker_that_stalls_and_workers_of_two_versions_are_told() -> None:
     workers = (worker(), worker(version="1.1", loop_lag_seconds=2.5))
     stalls, versions = verdict(snapshot(fleet=fleet(workers=workers)))
     assert "till-1:77 stalls" in stalls.what
-    assert (versions.level, versions.what) == (Level.NOTE, "Workers of different versions run: 1.0, 1.1")
+    assert (versions.level, versions.what) == (Severity.NOTE, "Workers of different versions run: 1.0, 1.1")
 
 
 def test_the_worst_comes_first_and_of_those_the_one_that_began_first() -> None:
     paused = queue(Queue.ANALYTICS, paused_at=NOON - 60 * MINUTE)
     late = schedule(last_tick_at=NOON - 180 * MINUTE)
     waits = schedule(paused_at=NOON - 600 * MINUTE)
-    slow = Reach(seconds=1.0, slow_since=NOON - 90 * MINUTE)
+    slow = ServerHealth(seconds=1.0, slow_since=NOON - 90 * MINUTE)
     found = verdict(snapshot(database=slow, fleet=fleet(queues=(paused,), schedules=(waits, late))))
-    assert [finding.level for finding in found] == [Level.BAD, Level.WARNING, Level.WARNING, Level.NOTE]
+    assert [finding.level for finding in found] == [
+        Severity.BAD,
+        Severity.WARNING,
+        Severity.WARNING,
+        Severity.NOTE,
+    ]
     assert found[1].what.startswith("PostgreSQL is slow")

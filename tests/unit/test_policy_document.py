@@ -9,7 +9,7 @@ from flexiprice.domain.policy import CategoryScope, PricingPolicy, parse_policy
 from flexiprice.domain.policy_lint import Severity
 from flexiprice.domain.ranges import Range
 from flexiprice.errors import InvalidPolicy
-from flexiprice.policies.lint import lint_policy_text
+from flexiprice.pricing.policy_files import lint_policy_text
 
 
 def rule(name: str = "a rule", **changes: object) -> dict[str, object]:

@@ -3,7 +3,7 @@
 import pytest
 
 from flexiprice.domain.policy import parse_policy
-from flexiprice.domain.policy_reach import horizon_of
+from flexiprice.domain.rule_coverage import horizon_of
 
 
 def rule(name: str, discount: str, **days: int) -> dict[str, object]:

@@ -2,8 +2,7 @@
 
 from flexiprice.domain.policy import parse_policy
 from flexiprice.domain.policy_lint import PolicyFinding, Severity, lint_policy
-from flexiprice.policies.default import default_policy_text
-from flexiprice.policies.lint import lint_policy_text
+from flexiprice.pricing.policy_files import default_policy_text, lint_policy_text
 
 
 def rule(name: str, discount: str, days: object = None, quantity: object = None) -> dict[str, object]:

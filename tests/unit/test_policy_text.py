@@ -8,7 +8,7 @@ import pytest
 from flexiprice.domain.policy import PricingPolicy
 from flexiprice.domain.ranges import Range
 from flexiprice.errors import InvalidPolicy
-from flexiprice.policies.text import MAX_TEXT_LENGTH, parse_policy_text
+from flexiprice.pricing.policy_files import MAX_TEXT_LENGTH, parse_policy_text
 
 EXAMPLE = """
 max_discount: 0.70          # fraction of the base price
@@ -36,7 +36,11 @@ def problem(text: str) -> str:
 
 def test_yaml_and_json_say_the_same() -> None:
     policy = parse_policy_text(EXAMPLE)
-    assert [rule.name for _, rule in policy.placed_rules()] == ["last day", "overstock", "bakery last day"]
+    assert [rule.name for _, rule in policy.rules_with_paths()] == [
+        "last day",
+        "overstock",
+        "bakery last day",
+    ]
     assert policy.rules[1].days_to_expiry == Range(min=1, max=3)
     for indent in (None, 2, "\t"):
         assert parse_policy_text(json.dumps(policy.document(), indent=indent)) == policy

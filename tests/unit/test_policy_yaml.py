@@ -4,11 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flexiprice.cli.policy_yaml import policy_yaml
+from flexiprice.cli.pricing.policy_yaml import policy_yaml
 from flexiprice.domain.policy import parse_policy
 from flexiprice.errors import InvalidPolicy
-from flexiprice.policies.default import default_policy
-from flexiprice.policies.text import parse_policy_text
+from flexiprice.pricing.policy_files import default_policy, parse_policy_text
 
 
 def test_the_default_policy_reads_back_equal() -> None:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from flexiprice.cli.price_chart import draw_steps
+from flexiprice.cli.pricing.price_chart import draw_steps
 
 START = datetime(2030, 5, 1, tzinfo=UTC)
 

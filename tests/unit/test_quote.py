@@ -6,9 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from flexiprice.domain.limits import Limit
 from flexiprice.domain.policy import PricingPolicy, parse_policy
-from flexiprice.domain.quote import CurrentDiscount, PricedBatch, Quote, quote
+from flexiprice.domain.quote import CurrentDiscount, Limit, PricedBatch, Quote, quote
 
 D = Decimal
 TODAY = date(2024, 2, 28)

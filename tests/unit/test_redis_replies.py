@@ -5,15 +5,15 @@ from redis.exceptions import BusyLoadingError, NoScriptError, ReadOnlyError, Res
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from flexiprice.errors import InvalidSettings, RedisUnavailable
-from flexiprice.jobs.redis import UNAVAILABLE, redis_errors
-from flexiprice.jobs.redis_replies import (
+from flexiprice.queue.redis.connection import UNAVAILABLE, redis_errors
+from flexiprice.queue.redis.replies import (
     RedisNotMaster,
     RedisNotReady,
     RedisNotWritable,
     RedisRefusal,
     ReplyParser,
 )
-from flexiprice.jobs.retry import is_transient
+from flexiprice.queue.retry_policy import is_transient
 
 _SCRIPT = " script: 872bc6701b4ac00ebb820e81652ffe2b4bc16f1b, on @user_script:1."
 

@@ -4,7 +4,7 @@ import pytest
 from redis.asyncio.connection import SSLConnection
 
 from flexiprice.errors import InvalidSettings
-from flexiprice.jobs.redis import create_redis
+from flexiprice.queue.redis.connection import create_redis
 from flexiprice.settings import load_settings
 
 ENCODE = "must be written %23, %2F, %3F, %40 and %25"

@@ -21,7 +21,7 @@ from flexiprice.errors import (
     SoftTimeLimitExceeded,
     TimeLimitExceeded,
 )
-from flexiprice.jobs.retry import RetryPolicy, is_transient
+from flexiprice.queue.retry_policy import RetryPolicy, is_transient
 
 SECOND = timedelta(seconds=1)
 POLICY = RetryPolicy(max_tries=5, base=SECOND, cap=timedelta(seconds=10))

@@ -1,6 +1,6 @@
 """The sample is a shop that one can believe in."""
 
-from flexiprice.services.sample_catalogue import SampleProduct, sample_products
+from flexiprice.catalog.sample import SampleProduct, sample_products
 
 PRODUCTS = [product for members in sample_products().values() for product in members]
 

@@ -3,7 +3,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from flexiprice.jobs.schedule import next_tick
+from flexiprice.queue.cron import next_tick
 
 HOURLY = "0 * * * *"
 NIGHTLY = "30 2 * * *"

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from flexiprice.jobs.server_clock import ServerClock, drift_in_words
-from workers.runtime.clock_watch import ClockWatch, ClockZone
+from flexiprice.queue.redis.clock import ServerClock, drift_in_words
+from workers.runtime.monitoring.clock_watch import ClockWatch, ClockZone
 
 
 def observed(clock: ServerClock, ahead: float, *, took: float = 0.002) -> None:

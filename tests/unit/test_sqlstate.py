@@ -7,7 +7,7 @@ from sqlalchemy import exc
 from api.problems import STATUS_OF
 from flexiprice.db.sqlstate import not_now, sqlstate_of
 from flexiprice.errors import DatabaseBusy, DatabaseNotMigrated, DatabaseUnavailable
-from flexiprice.jobs.retry import is_transient
+from flexiprice.queue.retry_policy import is_transient
 
 NOT_NOW = {
     DatabaseUnavailable: [

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.monitor.task_query import LIVE, STATUSES, WINDOWS, TaskQuery, read_task_query
-from flexiprice.domain.run import RunState
-from flexiprice.jobs.status import RunStatus
-from flexiprice.services.run_pages import RunOrder, RunPlace
+from api.monitor.queries.task_query import LIVE, STATUSES, WINDOWS, TaskQuery, read_task_query
+from flexiprice.domain.run import RunStatus
+from flexiprice.queue.status import JobStatus
+from flexiprice.runs.pages import RunOrder, RunPlace
 
 _NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 _INSTANTS = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
@@ -76,7 +76,7 @@ def test_the_usual_page_has_a_short_address_and_shows_what_is_live() -> None:
     assert query.url == "/tasks"
     assert query.live_statuses == set(LIVE)
     # What runs is told live, and would stand there twice.
-    assert set(query.recorded_states) == set(RunState) - {RunState.RUNNING}
+    assert set(query.recorded_states) == set(RunStatus) - {RunStatus.RUNNING}
     assert query.run_filter(_NOW).since == _NOW - timedelta(days=1)
 
 
@@ -84,16 +84,16 @@ def test_the_usual_page_has_a_short_address_and_shows_what_is_live() -> None:
 def test_another_order_or_time_shows_only_what_is_recorded(elsewhere: dict[str, object]) -> None:
     query = TaskQuery().changed(**elsewhere)
     assert not query.live_statuses
-    assert set(query.recorded_states) == set(RunState)
+    assert set(query.recorded_states) == set(RunStatus)
 
 
 def test_a_status_narrows_what_is_live_and_what_is_recorded() -> None:
     failed = TaskQuery(statuses=("failed",))
-    assert (failed.live_statuses, failed.recorded_states) == (frozenset(), (RunState.FAILED,))
+    assert (failed.live_statuses, failed.recorded_states) == (frozenset(), (RunStatus.FAILED,))
     queued = TaskQuery(statuses=("queued",))
-    assert (queued.live_statuses, queued.recorded_states) == ({RunStatus.QUEUED}, ())
+    assert (queued.live_statuses, queued.recorded_states) == ({JobStatus.QUEUED}, ())
     retrying = TaskQuery(statuses=("retrying",))
-    assert (retrying.live_statuses, retrying.recorded_states) == ({RunStatus.RETRYING}, (RunState.RETRYING,))
+    assert (retrying.live_statuses, retrying.recorded_states) == ({JobStatus.RETRYING}, (RunStatus.RETRYING,))
 
 
 def test_one_looks_back_from_the_end_that_was_chosen() -> None:

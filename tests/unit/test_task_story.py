@@ -4,24 +4,24 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from api.monitor.task_story import TaskStory, moments
-from flexiprice.domain.run import RunState, RunTrigger
-from flexiprice.jobs.origin import JobOrigin
-from flexiprice.jobs.status import JobError, JobStatus, RunStatus
-from flexiprice.services.runs import RunDetails
+from api.monitor.queries.task_timeline import TaskTimeline, moments
+from flexiprice.domain.run import RunStatus, RunTrigger
+from flexiprice.queue.source import JobSource
+from flexiprice.queue.status import JobError, JobInfo, JobStatus
+from flexiprice.runs.query import RunDetails
 from flexiprice.settings import Queue
 
 _NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
 
 
-def a_job(status: RunStatus, **known: Any) -> JobStatus:
-    ready = status in {RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.REVOKED}
+def a_job(status: JobStatus, **known: Any) -> JobInfo:
+    ready = status in {JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.REVOKED}
     facts = {"task": "sleep", "queue": Queue.DISCOUNTS, "enqueued_at": _NOON, "ready": ready, **known}
-    return JobStatus(job_id="one", status=status, **facts)
+    return JobInfo(job_id="one", status=status, **facts)
 
 
-def a_try(attempt: int, state: RunState, *, started: int, **known: Any) -> RunDetails:
+def a_try(attempt: int, state: RunStatus, *, started: int, **known: Any) -> RunDetails:
     facts: dict[str, Any] = {
         "queue": "discounts",
         "trigger": RunTrigger.API,
@@ -30,7 +30,7 @@ def a_try(attempt: int, state: RunState, *, started: int, **known: Any) -> RunDe
         "arguments": {},
         "enqueued_at": _NOON,
         "due_at": None,
-        "finished_at": None if state is RunState.RUNNING else _NOON + (started + 2) * _SECOND,
+        "finished_at": None if state is RunStatus.RUNNING else _NOON + (started + 2) * _SECOND,
         "result": None,
         "error_code": None,
         "error_message": None,
@@ -49,7 +49,7 @@ def a_try(attempt: int, state: RunState, *, started: int, **known: Any) -> RunDe
     )
 
 
-def told(story: TaskStory) -> list[tuple[int | None, str]]:
+def told(story: TaskTimeline) -> list[tuple[int | None, str]]:
     return [
         (None if moment.at is None else round((moment.at - _NOON).total_seconds()), moment.what)
         for moment in moments(story)
@@ -57,12 +57,12 @@ def told(story: TaskStory) -> list[tuple[int | None, str]]:
 
 
 def test_a_task_that_was_tried_again_is_told_from_its_enqueueing_to_its_end() -> None:
-    story = TaskStory(
+    story = TaskTimeline(
         job_id="one",
-        job=a_job(RunStatus.SUCCEEDED, started_at=_NOON + 9 * _SECOND, attempt=2),
+        job=a_job(JobStatus.SUCCEEDED, started_at=_NOON + 9 * _SECOND, attempt=2),
         attempts=(
-            a_try(1, RunState.RETRYING, started=1, error_message="not yet"),
-            a_try(2, RunState.SUCCEEDED, started=9),
+            a_try(1, RunStatus.RETRYING, started=1, error_message="not yet"),
+            a_try(2, RunStatus.SUCCEEDED, started=9),
         ),
     )
     assert told(story) == [
@@ -77,42 +77,44 @@ def test_a_task_that_was_tried_again_is_told_from_its_enqueueing_to_its_end() ->
 
 
 def test_what_waits_tells_who_enqueued_it_and_when_it_is_due() -> None:
-    origin = JobOrigin(trigger=RunTrigger.SCHEDULE_BY_HAND, actor="ada")
-    story = TaskStory(job_id="one", job=a_job(RunStatus.DEFERRED, due_at=_NOON + 60 * _SECOND, origin=origin))
+    origin = JobSource(trigger=RunTrigger.SCHEDULE_BY_HAND, actor="ada")
+    story = TaskTimeline(
+        job_id="one", job=a_job(JobStatus.DEFERRED, due_at=_NOON + 60 * _SECOND, origin=origin)
+    )
     assert told(story) == [(0, "Enqueued"), (60, "Due")]
     assert moments(story)[0].detail == "by schedule by hand (ada)"
     assert not story.has_ended
 
 
 def test_the_next_try_is_told_before_it_begins() -> None:
-    story = TaskStory(
+    story = TaskTimeline(
         job_id="one",
-        job=a_job(RunStatus.RETRYING, attempt=1, due_at=_NOON + 30 * _SECOND, started_at=_NOON + _SECOND),
-        attempts=(a_try(1, RunState.RETRYING, started=1),),
+        job=a_job(JobStatus.RETRYING, attempt=1, due_at=_NOON + 30 * _SECOND, started_at=_NOON + _SECOND),
+        attempts=(a_try(1, RunStatus.RETRYING, started=1),),
     )
     assert told(story)[-1] == (30, "Next try")
 
 
 def test_a_try_and_an_end_that_are_not_recorded_yet_are_told_by_redis() -> None:
-    runs = a_job(RunStatus.RUNNING, attempt=1, started_at=_NOON + _SECOND, worker_id="w")
-    assert told(TaskStory(job_id="one", job=runs)) == [(0, "Enqueued"), (1, "Try 1 started")]
+    runs = a_job(JobStatus.RUNNING, attempt=1, started_at=_NOON + _SECOND, worker_id="w")
+    assert told(TaskTimeline(job_id="one", job=runs)) == [(0, "Enqueued"), (1, "Try 1 started")]
     revoked = a_job(
-        RunStatus.REVOKED, finished_at=_NOON + 5 * _SECOND, error=JobError("revoked", "it was called off")
+        JobStatus.REVOKED, finished_at=_NOON + 5 * _SECOND, error=JobError("revoked", "it was called off")
     )
-    assert told(TaskStory(job_id="one", job=revoked)) == [(0, "Enqueued"), (5, "Revoked")]
+    assert told(TaskTimeline(job_id="one", job=revoked)) == [(0, "Enqueued"), (5, "Revoked")]
 
 
 def test_what_redis_has_forgotten_is_told_by_the_history() -> None:
-    story = TaskStory(job_id="one", attempts=(a_try(1, RunState.LOST, started=1),))
+    story = TaskTimeline(job_id="one", attempts=(a_try(1, RunStatus.LOST, started=1),))
     assert (story.is_known, story.task, story.state, story.has_ended) == (True, "sleep", "lost", True)
     assert told(story) == [(0, "Enqueued"), (1, "Try 1 started"), (3, "Its worker was lost")]
-    assert not TaskStory(job_id="never").is_known
+    assert not TaskTimeline(job_id="never").is_known
 
 
 def test_what_ended_before_it_was_started_has_no_try() -> None:
     revoked = a_try(
-        0, RunState.REVOKED, started=3, finished_at=_NOON + 3 * _SECOND, error_message="called off"
+        0, RunStatus.REVOKED, started=3, finished_at=_NOON + 3 * _SECOND, error_message="called off"
     )
-    story = TaskStory(job_id="one", attempts=(revoked,))
+    story = TaskTimeline(job_id="one", attempts=(revoked,))
     assert told(story) == [(0, "Enqueued"), (3, "Revoked")]
     assert moments(story)[1].detail == "called off"

@@ -1,7 +1,7 @@
 """The toy worker with a defect in one of its parts."""
 
 from tests.workers.toy_worker import WorkerSettings
-from workers.runtime.reaper import Reaper
+from workers.runtime.recovery.reaper import Reaper
 
 __all__ = ["WorkerSettings"]
 

@@ -12,16 +12,16 @@ from types import MappingProxyType
 import pytest
 from arq.worker import Worker
 
-from flexiprice.jobs.client import TaskQueue
-from flexiprice.jobs.declarations import TaskArguments
-from flexiprice.jobs.ending import cancelled
-from flexiprice.jobs.fleet import WorkerState
-from flexiprice.jobs.status import RunStatus
+from flexiprice.queue.client import TaskQueue
+from flexiprice.queue.declarations import TaskArguments
+from flexiprice.queue.redis.cancellation import cancelled
+from flexiprice.queue.status import JobStatus
+from flexiprice.queue.worker.heartbeat import WorkerState
 from flexiprice.settings import Settings, load_settings
-from tests import servers
+from tests.support import servers
 from tests.workers import toy_tasks
-from workers.runtime.lifecycle import WorkerProcess
-from workers.runtime.task import Task, tasks_in
+from workers.runtime.jobs.task import Task, tasks_in
+from workers.runtime.process import WorkerProcess
 
 ROOT = Path(__file__).parents[2]
 
@@ -53,7 +53,7 @@ async def until_running(queue: TaskQueue, *job_ids: str) -> None:
     for job_id in job_ids:
 
         async def runs(job_id: str = job_id) -> bool:
-            return (await queue.status(job_id)).status is RunStatus.RUNNING
+            return (await queue.status(job_id)).status is JobStatus.RUNNING
 
         await until(runs)
 

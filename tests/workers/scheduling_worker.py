@@ -1,16 +1,16 @@
 """The toy worker, which also ticks the schedules: `arq tests.workers.scheduling_worker.WorkerSettings`."""
 
-from flexiprice.jobs.declarations import SCHEDULES, TaskArguments
+from flexiprice.queue.declarations import SCHEDULES, TaskArguments
 from flexiprice.settings import load_settings
 from flexiprice.telemetry import configure_logging
 from tests.workers import toy_tasks
-from workers.runtime.lifecycle import WorkerProcess
-from workers.runtime.task import Task, TaskRun, tasks_in
+from workers.runtime.jobs.task import Task, TaskContext, tasks_in
+from workers.runtime.process import WorkerProcess
 
 SETTINGS = load_settings(env_files=())
 
 
-async def nothing(_: TaskRun, arguments: TaskArguments) -> dict[str, object]:
+async def nothing(_: TaskContext, arguments: TaskArguments) -> dict[str, object]:
     """Stands in for every scheduled task."""
     return arguments.model_dump()
 

@@ -4,8 +4,8 @@ import asyncio
 
 from arq.connections import ArqRedis
 
-from flexiprice.jobs.announcements import Announcements
-from flexiprice.jobs.redis import create_redis_of
+from flexiprice.queue.redis.connection import create_redis_of
+from flexiprice.queue.redis.pubsub import PubSubListener
 from flexiprice.settings import Settings
 from tests.workers.conftest import until
 
@@ -17,7 +17,7 @@ async def test_after_a_silence_longer_than_a_connection_is_trusted_the_next_list
     client = create_redis_of(
         ArqRedis, settings, client_name="flexiprice-tests", health_check_interval=trusted_for
     )
-    announcements = Announcements(client)
+    announcements = PubSubListener(client)
 
     async def no_longer_trusted() -> bool:
         pubsub = announcements._pubsub
@@ -26,11 +26,11 @@ async def test_after_a_silence_longer_than_a_connection_is_trusted_the_next_list
 
     try:
         for _ in range(3):
-            async with announcements.listening("news") as heard, asyncio.timeout(120):
-                await heard.wait()
-                heard.clear()
+            async with announcements.subscribe("news") as signal, asyncio.timeout(120):
+                await signal.wait()
+                signal.clear()
                 await redis.publish("news", "something")
-                await heard.wait()
+                await signal.wait()
             await until(no_longer_trusted)
     finally:
         await announcements.aclose()

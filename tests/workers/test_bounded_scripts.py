@@ -6,12 +6,12 @@ import pytest
 from arq.connections import ArqRedis
 from arq.utils import timestamp_ms
 
-from flexiprice.jobs import keys
-from flexiprice.jobs.claim_scripts import LOOKED_AT
-from flexiprice.jobs.claims import JobClaims
-from flexiprice.jobs.client import TaskQueue
-from flexiprice.jobs.queues import get_queue
-from flexiprice.jobs.revoking import purge
+from flexiprice.queue.admin.queues import get_queue
+from flexiprice.queue.admin.revoke import purge
+from flexiprice.queue.client import TaskQueue
+from flexiprice.queue.redis import keys
+from flexiprice.queue.redis.claim_scripts import LOOKED_AT
+from flexiprice.queue.worker.claims import JobClaims
 from flexiprice.settings import Settings
 from tests.workers.toy_tasks import SLEEP
 

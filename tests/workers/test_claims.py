@@ -7,15 +7,16 @@ import pytest
 from arq.connections import ArqRedis
 from arq.utils import timestamp_ms
 
-from flexiprice.domain.run import RunState
-from flexiprice.jobs import keys, losses
-from flexiprice.jobs.claim_scripts import LOOKED_AT
-from flexiprice.jobs.claimed_job import ClaimedJob, jobs_running_on
-from flexiprice.jobs.claims import JobClaims
-from flexiprice.jobs.client import TaskQueue
-from flexiprice.jobs.losses import Loss
-from flexiprice.jobs.queues import get_queue
-from flexiprice.jobs.untold_runs import UntoldRun
+from flexiprice.domain.run import RunStatus
+from flexiprice.queue.admin.queues import get_queue
+from flexiprice.queue.client import TaskQueue
+from flexiprice.queue.redis import keys
+from flexiprice.queue.redis.claim_scripts import LOOKED_AT
+from flexiprice.queue.worker import losses
+from flexiprice.queue.worker.claimed_job import ClaimedJob, jobs_running_on
+from flexiprice.queue.worker.claims import JobClaims
+from flexiprice.queue.worker.losses import Loss
+from flexiprice.queue.worker.run_outbox import PendingRun
 from flexiprice.settings import Queue, Settings
 from tests.workers.toy_tasks import SLEEP, SLEEP_ELSEWHERE
 
@@ -54,14 +55,14 @@ class Worker:
         self.held = {}
 
 
-def untold(job: ClaimedJob) -> UntoldRun:
-    return UntoldRun(
+def untold(job: ClaimedJob) -> PendingRun:
+    return PendingRun(
         run_id=uuid4(),
         task=SLEEP.name,
         job_id=job.job_id,
         queue=job.queue,
         attempt=1,
-        state=RunState.LOST,
+        state=RunStatus.LOST,
         enqueued_ms=1,
         due_ms=1,
         started_ms=1,

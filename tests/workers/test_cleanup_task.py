@@ -2,15 +2,15 @@
 
 from datetime import UTC, datetime, timedelta
 
-from flexiprice.jobs.declarations import NoArguments
+from flexiprice.pricing.cleanup import CleanupSummary
+from flexiprice.queue.declarations import NoArguments
 from flexiprice.resources import open_resources
-from flexiprice.services.cleanup import CleanupSummary
-from flexiprice.services.run_recording import record_runs
-from flexiprice.services.runs import list_runs
-from flexiprice.services.worker_fence import register_worker
+from flexiprice.runs.fencing import register_worker
+from flexiprice.runs.query import list_runs
+from flexiprice.runs.recording import record_runs
 from flexiprice.settings import load_settings
 from tests.integration.run_records import NOON, ended, started
-from workers.runtime.task import TaskRun
+from workers.runtime.jobs.task import TaskContext
 from workers.tasks import cleanup_expired_discounts
 
 MINUTE = timedelta(minutes=1)
@@ -29,7 +29,7 @@ async def test_the_cleanup_deletes_runs_when_their_time_is_over(database_url: st
             )
             await record_runs(session, [old, young])
             await register_worker(session, worker_id="one", host="till", pid=7, started_at=NOON)
-        run = TaskRun(job_id="job", enqueued_at=NOON, worker_id="one", attempt=1, resources=resources)
+        run = TaskContext(job_id="job", enqueued_at=NOON, worker_id="one", attempt=1, resources=resources)
         summary = await cleanup_expired_discounts.body(run, NoArguments())
         assert isinstance(summary, CleanupSummary)
         async with resources.sessions.begin() as session:

@@ -11,16 +11,16 @@ from arq.connections import ArqRedis
 from arq.utils import to_unix_ms
 
 from flexiprice.errors import InvalidInput, NotFound
-from flexiprice.jobs import keys
-from flexiprice.jobs.client import TaskQueue
-from flexiprice.jobs.declarations import RECOMPUTE_ALL_DISCOUNTS, SCHEDULES
-from flexiprice.jobs.fleet import LiveWorker, PublishedSchedule, announce
-from flexiprice.jobs.fleet_snapshot import take_snapshot
-from flexiprice.jobs.origin import JobOrigin
-from flexiprice.jobs.schedule_state import ScheduleLine
-from flexiprice.jobs.schedules import list_schedules, pause_schedule, resume_schedule, run_schedule
+from flexiprice.queue.admin.metrics_snapshot import take_snapshot
+from flexiprice.queue.admin.schedules import list_schedules, pause_schedule, resume_schedule, run_schedule
+from flexiprice.queue.client import TaskQueue
+from flexiprice.queue.declarations import RECOMPUTE_ALL_DISCOUNTS, SCHEDULES
+from flexiprice.queue.redis import keys
+from flexiprice.queue.schedule_state import ScheduleLine
+from flexiprice.queue.source import JobSource
+from flexiprice.queue.worker.heartbeat import LiveWorker, PublishedSchedule, send_heartbeat
 from flexiprice.settings import Queue, Settings
-from tests.moved_clock import moved_clock
+from tests.support.moved_clock import moved_clock
 from tests.workers.conftest import StartWorker, end_of, until, until_live
 from tests.workers.toy_tasks import SLEEP
 
@@ -144,16 +144,16 @@ async def test_schedules_are_those_that_workers_publish_and_not_those_of_whoever
     (state, *_) = await list_schedules(queue)
     assert (state.is_published, state.crontab) == (False, settings.recompute_schedule)
 
-    await announce(redis, a_worker("one", published("30 4 * * *", zone="Europe/Berlin")), joining=True)
+    await send_heartbeat(redis, a_worker("one", published("30 4 * * *", zone="Europe/Berlin")), joining=True)
     (state, *_) = await list_schedules(queue)
     assert (state.crontab, state.time_zone) == ("30 4 * * *", "Europe/Berlin")
     assert (state.is_published, state.disagreement) == (True, None)
 
 
 async def test_workers_that_tick_a_schedule_differently_are_named(queue: TaskQueue, redis: ArqRedis):
-    await announce(redis, a_worker("one", published("30 4 * * *")), joining=True)
-    await announce(redis, a_worker("two", published("0 * * * *")), joining=True)
-    await announce(redis, a_worker("three", published("0 * * * *")), joining=True)
+    await send_heartbeat(redis, a_worker("one", published("30 4 * * *")), joining=True)
+    await send_heartbeat(redis, a_worker("two", published("0 * * * *")), joining=True)
+    await send_heartbeat(redis, a_worker("three", published("0 * * * *")), joining=True)
 
     (state, *_) = await list_schedules(queue, now=datetime(2026, 3, 1, 4, 10, tzinfo=UTC))
 
@@ -173,7 +173,7 @@ NIGHTLY = PublishedSchedule(
 async def test_a_schedule_that_only_workers_have_is_listed_with_them_paused_and_resumed(
     queue: TaskQueue, redis: ArqRedis
 ):
-    await announce(redis, a_worker("one", (NIGHTLY,)), joining=True)
+    await send_heartbeat(redis, a_worker("one", (NIGHTLY,)), joining=True)
 
     (*ours, theirs) = await list_schedules(queue)
     assert [state.name for state in ours] == [schedule.name for schedule in SCHEDULES]
@@ -187,7 +187,7 @@ async def test_a_schedule_that_only_workers_have_is_listed_with_them_paused_and_
     assert await resume_schedule(queue, "count_stock")
     # With which arguments it runs, only those workers know.
     with pytest.raises(InvalidInput, match="workers have the schedule 'count_stock', but this program"):
-        await run_schedule(queue, "count_stock", origin=JobOrigin())
+        await run_schedule(queue, "count_stock", origin=JobSource())
     with pytest.raises(NotFound, match="update_price_history, count_stock"):
         await pause_schedule(queue, "weekly", by="ada")
 
@@ -196,9 +196,9 @@ async def test_a_schedule_is_left_out_where_its_workers_do_not_say_what_it_runs_
     queue: TaskQueue, redis: ArqRedis
 ):
     of_an_older_version = replace(NIGHTLY, name="count_waste", task=None, queue=None)
-    await announce(redis, a_worker("old", (of_an_older_version,)), joining=True)
+    await send_heartbeat(redis, a_worker("old", (of_an_older_version,)), joining=True)
     a_day_ahead = replace(a_worker("two", (NIGHTLY,)), clock_drift_seconds=86_400.0)
-    await announce(redis, a_day_ahead, joining=True)
+    await send_heartbeat(redis, a_day_ahead, joining=True)
 
     assert len(await list_schedules(queue)) == len(SCHEDULES)
 

@@ -12,9 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.errors import WorkerFenced
 from flexiprice.resources import Resources, open_resources
-from flexiprice.services.worker_fence import fence_worker, register_worker
+from flexiprice.runs.fencing import fence_worker, register_worker
 from flexiprice.settings import Settings, load_settings
-from workers.runtime.task import TaskRun
+from workers.runtime.jobs.task import TaskContext
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -36,8 +36,8 @@ def settings(database_url: str, redis_url: str) -> Settings:
 
 
 @pytest.fixture
-def run(resources: Resources) -> TaskRun:
-    return TaskRun(job_id="job", enqueued_at=NOON, worker_id="one", attempt=1, resources=resources)
+def run(resources: Resources) -> TaskContext:
+    return TaskContext(job_id="job", enqueued_at=NOON, worker_id="one", attempt=1, resources=resources)
 
 
 async def effect(session: AsyncSession) -> dict[str, object]:
@@ -50,21 +50,21 @@ async def effects(resources: Resources) -> int:
         return await session.scalar(text("SELECT count(*) FROM effects")) or 0
 
 
-async def test_a_job_that_runs_again_gives_the_result_of_the_first_time(run: TaskRun):
+async def test_a_job_that_runs_again_gives_the_result_of_the_first_time(run: TaskContext):
     results = [await run.commit_once(effect), await replace(run, worker_id="two").commit_once(effect)]
 
     assert results == [{"price": Decimal("1.50"), "slot_at": NOON}] * 2
     assert await effects(run.resources) == 1
 
 
-async def test_a_later_job_of_the_same_id_is_another_job(run: TaskRun):
+async def test_a_later_job_of_the_same_id_is_another_job(run: TaskContext):
     await run.commit_once(effect)
     await replace(run, enqueued_at=NOON + timedelta(seconds=1)).commit_once(effect)
 
     assert await effects(run.resources) == 2
 
 
-async def test_of_two_that_run_a_job_at_once_one_commits_and_both_have_its_result(run: TaskRun):
+async def test_of_two_that_run_a_job_at_once_one_commits_and_both_have_its_result(run: TaskContext):
     begun = asyncio.Barrier(2)
 
     async def together(session: AsyncSession) -> dict[str, object]:
@@ -78,7 +78,7 @@ async def test_of_two_that_run_a_job_at_once_one_commits_and_both_have_its_resul
     assert await effects(run.resources) == 1
 
 
-async def test_a_worker_that_counts_as_lost_commits_nothing(run: TaskRun):
+async def test_a_worker_that_counts_as_lost_commits_nothing(run: TaskContext):
     await fence_worker(run.resources.sessions, "one", now=NOON)
 
     with pytest.raises(WorkerFenced):
@@ -86,7 +86,7 @@ async def test_a_worker_that_counts_as_lost_commits_nothing(run: TaskRun):
     assert await effects(run.resources) == 0
 
 
-async def test_what_fails_leaves_neither_effect_nor_receipt(run: TaskRun):
+async def test_what_fails_leaves_neither_effect_nor_receipt(run: TaskContext):
     async def fails(session: AsyncSession) -> None:
         await effect(session)
         raise ValueError("half done")

@@ -6,11 +6,11 @@ from datetime import timedelta
 import pytest
 
 from flexiprice.db.sqlstate import refusal
-from flexiprice.jobs.client import TaskQueue
-from flexiprice.jobs.status import RunStatus
+from flexiprice.queue.client import TaskQueue
+from flexiprice.queue.status import JobStatus
 from flexiprice.resources import open_database
 from flexiprice.settings import Settings, load_settings
-from tests.servers import execute
+from tests.support.servers import execute
 from tests.workers.conftest import running, until, until_live
 from tests.workers.toy_tasks import COUNT_STORES
 from workers.runtime.database_gate import DatabaseGate
@@ -43,7 +43,7 @@ async def test_no_job_is_tried_in_vain_while_a_restore_has_the_tables(
         first = await queue.enqueue(COUNT_STORES)
 
         async def met() -> bool:
-            return (await queue.status(first.job_id)).status is RunStatus.RETRYING
+            return (await queue.status(first.job_id)).status is JobStatus.RETRYING
 
         await until(met)
         assert b"flexiprice_database_takes_work 0.0" in worker.metrics.render()
@@ -51,7 +51,7 @@ async def test_no_job_is_tried_in_vain_while_a_restore_has_the_tables(
         await execute(url, "ALTER TABLE stores_of_before RENAME TO stores")
         ended = [await queue.wait(job_id, WAIT) for job_id in (first.job_id, *later)]
 
-    assert {status.status for status in ended} == {RunStatus.SUCCEEDED}
+    assert {status.status for status in ended} == {JobStatus.SUCCEEDED}
     assert [status.attempt for status in ended] == [2, *[1] * 20]
     assert capsys.readouterr().out.count("database_refuses_work") == 1
 

@@ -3,7 +3,7 @@
 import asyncio
 from contextlib import suppress
 
-from flexiprice.jobs.ending import cancelled
+from flexiprice.queue.redis.cancellation import cancelled
 
 
 async def test_what_takes_its_cancellation_for_something_else_is_told_again():

@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 from arq.connections import ArqRedis
 from arq.utils import to_unix_ms
 
-from flexiprice.jobs import keys
-from flexiprice.jobs.client import TaskQueue
-from flexiprice.jobs.fleet import LiveWorker, WorkerState, announce
-from flexiprice.jobs.fleet_snapshot import take_snapshot
-from flexiprice.jobs.schedules import pause_schedule
+from flexiprice.queue.admin.metrics_snapshot import take_snapshot
+from flexiprice.queue.admin.schedules import pause_schedule
+from flexiprice.queue.client import TaskQueue
+from flexiprice.queue.redis import keys
+from flexiprice.queue.worker.heartbeat import LiveWorker, WorkerState, send_heartbeat
 from flexiprice.settings import Queue
 
 # The recompute ticks every full hour.
@@ -54,10 +54,10 @@ async def test_a_queue_has_the_workers_that_live_consume_it_and_do_not_drain(
             state=state,
         )
 
-    await announce(redis, worker("both", Queue.DISCOUNTS, Queue.ANALYTICS), joining=True)
-    await announce(redis, worker("one", Queue.DISCOUNTS), joining=True)
+    await send_heartbeat(redis, worker("both", Queue.DISCOUNTS, Queue.ANALYTICS), joining=True)
+    await send_heartbeat(redis, worker("one", Queue.DISCOUNTS), joining=True)
     leaving = worker("leaving", Queue.MAINTENANCE, state=WorkerState.DRAINING)
-    await announce(redis, leaving, joining=True)
+    await send_heartbeat(redis, leaving, joining=True)
     snapshot = await take_snapshot(queue)
     assert snapshot.workers_alive == 3
     workers = {name: of_one.workers for name, of_one in snapshot.queues.items()}

@@ -10,19 +10,19 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from structlog.testing import capture_logs
 
 from flexiprice.db.engine import create_engine
-from flexiprice.domain.run import RunState
+from flexiprice.domain.run import RunStatus
 from flexiprice.errors import WorkerLost
-from flexiprice.jobs.origin import JobOrigin
 from flexiprice.metrics import Metrics
-from flexiprice.services.runs import RecordedRun, list_runs
+from flexiprice.queue.source import JobSource
+from flexiprice.runs.query import Run, list_runs
 from flexiprice.settings import Settings, load_settings
 from tests.integration.run_records import NOON, SECOND
 from tests.workers.conftest import until
-from workers.runtime.history import RunHistory
-from workers.runtime.run_events import RunEnd, RunFacts
+from workers.runtime.recording.run_events import RunFinished, RunInfo
+from workers.runtime.recording.run_history import RunHistory
 
-DONE = RunEnd(state=RunState.SUCCEEDED, finished_at=NOON + SECOND, result={"opened": 3})
-GONE = RunEnd(state=RunState.LOST, finished_at=NOON + 2 * SECOND, error=WorkerLost("gone"))
+DONE = RunFinished(state=RunStatus.SUCCEEDED, finished_at=NOON + SECOND, result={"opened": 3})
+GONE = RunFinished(state=RunStatus.LOST, finished_at=NOON + 2 * SECOND, error=WorkerLost("gone"))
 
 
 class Outage:
@@ -52,9 +52,9 @@ def outage(engine: AsyncEngine) -> Outage:
     return Outage(engine)
 
 
-def a_run(**differences: object) -> RunFacts:
+def a_run(**differences: object) -> RunInfo:
     """A run that has just begun."""
-    facts = RunFacts(
+    facts = RunInfo(
         run_id=uuid4(),
         task="cleanup",
         job_id=uuid4().hex,
@@ -62,7 +62,7 @@ def a_run(**differences: object) -> RunFacts:
         worker_id="till-1:77:abcdef",
         attempt=1,
         arguments={"api_key": "hush"},
-        origin=JobOrigin(),
+        origin=JobSource(),
         enqueued_at=NOON - SECOND,
         due_at=NOON - SECOND,
         started_at=NOON,
@@ -76,7 +76,7 @@ def dropped(metrics: Metrics) -> float:
     return value
 
 
-async def recorded(engine: AsyncEngine) -> dict[str, RecordedRun]:
+async def recorded(engine: AsyncEngine) -> dict[str, Run]:
     async with AsyncSession(engine) as session:
         return {run.job_id: run for run in await list_runs(session, limit=500)}
 
@@ -104,8 +104,8 @@ async def test_runs_that_are_told_of_while_postgresql_is_away_are_written_when_i
         await until(written)
         await history.aclose()
     runs = await recorded(engine)
-    assert (runs[ended.job_id].state, runs[ended.job_id].result) == (RunState.SUCCEEDED, {"opened": 3})
-    assert runs[running.job_id].state is RunState.RUNNING
+    assert (runs[ended.job_id].state, runs[ended.job_id].result) == (RunStatus.SUCCEEDED, {"opened": 3})
+    assert runs[running.job_id].state is RunStatus.RUNNING
     assert runs[running.job_id].arguments == {"api_key": "***"}
     assert [line["event"].partition(":")[0] for line in lines] == [
         "runs are recorded later",
@@ -187,8 +187,8 @@ async def test_whoever_finds_a_worker_gone_does_not_overrule_what_that_one_said(
     history.run_lost(untold, GONE)
     await history.aclose()
     runs = await recorded(engine)
-    assert runs[told.job_id].state is RunState.SUCCEEDED
-    assert (runs[untold.job_id].state, runs[untold.job_id].error_code) == (RunState.LOST, "worker_lost")
+    assert runs[told.job_id].state is RunStatus.SUCCEEDED
+    assert (runs[untold.job_id].state, runs[untold.job_id].error_code) == (RunStatus.LOST, "worker_lost")
 
 
 async def test_a_run_that_began_by_a_clock_ahead_has_not_ended_before_it_began(engine: AsyncEngine) -> None:

@@ -10,10 +10,11 @@ from arq.connections import ArqRedis
 from arq.jobs import Job
 
 from flexiprice.errors import Conflict, InvalidInput, NotFound, RedisUnavailable, RemoteError
-from flexiprice.jobs import client, codec, keys
-from flexiprice.jobs.client import TaskQueue
-from flexiprice.jobs.redis import create_redis
-from flexiprice.jobs.status import JobError, RunStatus
+from flexiprice.queue import client
+from flexiprice.queue.client import TaskQueue
+from flexiprice.queue.redis import codec, keys
+from flexiprice.queue.redis.connection import create_redis
+from flexiprice.queue.status import JobError, JobStatus
 from flexiprice.settings import Queue, Settings
 from tests.workers.conftest import running, until, until_live, until_running
 from tests.workers.toy_tasks import (
@@ -28,7 +29,7 @@ from tests.workers.toy_tasks import (
     SLEEP_ELSEWHERE,
     release,
 )
-from workers.runtime.lifecycle import WorkerProcess
+from workers.runtime.process import WorkerProcess
 
 WAIT = timedelta(seconds=120)
 
@@ -49,7 +50,7 @@ async def test_a_job_runs_and_its_result_can_be_read(queue: TaskQueue):
 
     assert (job.task, job.queue, job.created) == ("add", Queue.DISCOUNTS, True)
     assert (status.status, status.ready, status.result, status.error) == (
-        RunStatus.SUCCEEDED,
+        JobStatus.SUCCEEDED,
         True,
         Decimal("2.50"),
         None,
@@ -81,7 +82,7 @@ async def test_a_waiting_job_is_queued_and_a_deferred_one_deferred(queue: TaskQu
 
     statuses = [await queue.status(job.job_id) for job in (now, later)]
 
-    assert [status.status for status in statuses] == [RunStatus.QUEUED, RunStatus.DEFERRED]
+    assert [status.status for status in statuses] == [JobStatus.QUEUED, JobStatus.DEFERRED]
     for status in statuses:
         assert (status.ready, status.attempt, status.started_at) == (False, 0, None)
 
@@ -96,7 +97,7 @@ async def test_a_job_is_running_while_it_runs(queue: TaskQueue, redis: ArqRedis)
     assert (status.task, status.attempt, status.ready) == ("hold", 1, False)
     assert status.started_at is not None
     await release(redis, job.job_id)
-    assert (await queue.wait(job.job_id, WAIT)).status is RunStatus.SUCCEEDED
+    assert (await queue.wait(job.job_id, WAIT)).status is JobStatus.SUCCEEDED
 
 
 @pytest.mark.usefixtures("worker")
@@ -116,11 +117,11 @@ async def test_what_is_away_for_now_is_tried_again(queue: TaskQueue):
     much_later = await queue.enqueue(RETRY_MUCH_LATER)
 
     async def waits_for_its_next_try() -> bool:
-        return (await queue.status(much_later.job_id)).status is RunStatus.RETRYING
+        return (await queue.status(much_later.job_id)).status is JobStatus.RETRYING
 
     status = await queue.wait(job.job_id, WAIT)
     await until(waits_for_its_next_try)
-    assert (status.status, status.result, status.attempt) == (RunStatus.SUCCEEDED, 2, 2)
+    assert (status.status, status.result, status.attempt) == (JobStatus.SUCCEEDED, 2, 2)
 
 
 @pytest.mark.usefixtures("worker")
@@ -129,7 +130,7 @@ async def test_what_stays_away_fails_after_the_last_try(queue: TaskQueue):
 
     status = await queue.wait(job.job_id, WAIT)
 
-    assert (status.status, status.attempt) == (RunStatus.FAILED, 3)
+    assert (status.status, status.attempt) == (JobStatus.FAILED, 3)
     assert status.error == JobError("database_unavailable", "not yet")
 
 
@@ -139,7 +140,7 @@ async def test_an_error_of_ours_is_told_as_it_is(queue: TaskQueue):
 
     status = await queue.wait(job.job_id, WAIT)
 
-    assert (status.status, status.result, status.attempt) == (RunStatus.FAILED, None, 1)
+    assert (status.status, status.result, status.attempt) == (JobStatus.FAILED, None, 1)
     assert status.error == JobError("not_found", "there is no such batch")
 
 
@@ -177,7 +178,7 @@ async def test_a_task_that_runs_too_long_ends_with_a_timeout(queue: TaskQueue):
 
     status = await queue.wait(job.job_id, WAIT)
 
-    assert status.status is RunStatus.FAILED
+    assert status.status is JobStatus.FAILED
     assert status.error == JobError("timeout", "the task was still running after 0.1 s, and was ended")
 
 
@@ -191,7 +192,7 @@ async def test_a_running_job_can_be_aborted_as_arq_does_it(queue: TaskQueue, red
 
     status = await queue.status(job.job_id)
     assert aborted
-    assert (status.status, status.ready) == (RunStatus.REVOKED, True)
+    assert (status.status, status.ready) == (JobStatus.REVOKED, True)
     assert status.error == JobError("revoked", "the job was called off")
 
 
@@ -206,11 +207,11 @@ async def test_a_job_that_is_not_started_in_time_expires(queue: TaskQueue, setti
 
     before = await queue.status(job.job_id)
     async with running(settings):
-        assert (await queue.wait(in_time.job_id, WAIT)).status is RunStatus.SUCCEEDED
+        assert (await queue.wait(in_time.job_id, WAIT)).status is JobStatus.SUCCEEDED
     after = await queue.status(job.job_id)
 
     for status in (before, after):
-        assert (status.status, status.ready, status.task) == (RunStatus.FAILED, True, "sleep")
+        assert (status.status, status.ready, status.task) == (JobStatus.FAILED, True, "sleep")
         assert status.error == JobError("expired", "no worker started the job in the time that it was given")
         assert (status.attempt, status.started_at) == (0, None)
     assert after.finished_at is not None
@@ -223,7 +224,7 @@ async def test_a_job_that_was_started_in_time_does_not_expire(queue: TaskQueue, 
 
     assert await redis.ttl(keys.job_key(job.job_id)) == -1
     await release(redis, job.job_id)
-    assert (await queue.wait(job.job_id, WAIT)).status is RunStatus.SUCCEEDED
+    assert (await queue.wait(job.job_id, WAIT)).status is JobStatus.SUCCEEDED
 
 
 async def test_without_an_expiry_a_job_waits_for_ever(queue: TaskQueue, redis: ArqRedis):
@@ -287,7 +288,7 @@ async def test_a_job_is_not_called_off_by_what_called_off_an_earlier_one_of_its_
     await queue.enqueue(SLEEP, job_id="mine")
 
     async with running(settings):
-        assert (await queue.wait("mine", WAIT)).status is RunStatus.SUCCEEDED
+        assert (await queue.wait("mine", WAIT)).status is JobStatus.SUCCEEDED
 
 
 @pytest.mark.parametrize(
@@ -331,7 +332,7 @@ async def test_whoever_waits_is_told_at_once(
     async with asyncio.timeout(WAIT.total_seconds()):
         statuses = await asyncio.gather(*waits)
 
-    assert {status.status for status in statuses} == {RunStatus.SUCCEEDED}
+    assert {status.status for status in statuses} == {JobStatus.SUCCEEDED}
 
 
 @pytest.mark.usefixtures("worker")
@@ -347,7 +348,7 @@ async def test_waiting_ends_with_the_time_given(queue: TaskQueue):
 
     status = await queue.wait(job.job_id, timedelta(seconds=0.3))
 
-    assert status.status is RunStatus.QUEUED
+    assert status.status is JobStatus.QUEUED
     assert asyncio.get_running_loop().time() - started > 0.25
 
 
@@ -361,8 +362,8 @@ async def test_jobs_that_a_plain_arq_client_enqueues_run_too(
     async with running(settings):
         after = await queue.wait(job.job_id, WAIT)
 
-    assert (before.status, before.task, before.queue) == (RunStatus.QUEUED, "add", Queue.DISCOUNTS)
-    assert (after.status, after.task, after.result) == (RunStatus.SUCCEEDED, "add", Decimal(2))
+    assert (before.status, before.task, before.queue) == (JobStatus.QUEUED, "add", Queue.DISCOUNTS)
+    assert (after.status, after.task, after.result) == (JobStatus.SUCCEEDED, "add", Decimal(2))
     assert before.enqueued_at == after.enqueued_at
 
 
@@ -412,9 +413,9 @@ async def test_a_worker_narrowed_to_a_queue_leaves_the_others_alone(queue: TaskQ
     ours = await queue.enqueue(ADD, arguments={"left": 1})
 
     async with running(settings.model_copy(update={"worker_queues": (Queue.DISCOUNTS,)})):
-        assert (await queue.wait(ours.job_id, WAIT)).status is RunStatus.SUCCEEDED
+        assert (await queue.wait(ours.job_id, WAIT)).status is JobStatus.SUCCEEDED
 
-    assert (await queue.status(theirs.job_id)).status is RunStatus.QUEUED
+    assert (await queue.status(theirs.job_id)).status is JobStatus.QUEUED
 
 
 async def test_live_workers_say_what_they_are(queue: TaskQueue, settings: Settings):

@@ -13,23 +13,23 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from structlog.testing import capture_logs
 
-from flexiprice.domain.run import RunState
-from flexiprice.jobs import keys
-from flexiprice.jobs.client import TaskQueue
-from flexiprice.jobs.ending import cancelled
-from flexiprice.jobs.fleet import withdraw
-from flexiprice.jobs.revoking import revoke_jobs
-from flexiprice.jobs.untold_runs import UntoldRun
-from flexiprice.services.run_recording import record_runs
-from flexiprice.services.run_statistics import get_run_statistics
-from flexiprice.services.runs import RunDetails, list_attempts
+from flexiprice.domain.run import RunStatus
+from flexiprice.queue.admin.revoke import revoke_jobs
+from flexiprice.queue.client import TaskQueue
+from flexiprice.queue.redis import keys
+from flexiprice.queue.redis.cancellation import cancelled
+from flexiprice.queue.worker.heartbeat import deregister
+from flexiprice.queue.worker.run_outbox import PendingRun
+from flexiprice.runs.query import RunDetails, list_attempts
+from flexiprice.runs.recording import record_runs
+from flexiprice.runs.statistics import get_run_statistics
 from flexiprice.settings import Queue, Settings, load_settings
 from tests.integration.run_records import started
 from tests.workers.conftest import StartWorker, end_of, running, until, until_running
 from tests.workers.test_history_kept import Outage
 from tests.workers.toy_tasks import ADD, FAIL, FLAKY, HOLD, SLEEP, release
-from workers.runtime.heartbeat import Tidings
-from workers.runtime.last_words import LastWords
+from workers.runtime.recovery.heartbeat import WorkerIdMailbox
+from workers.runtime.recovery.orphaned_runs import OrphanedRunRecorder
 
 WAIT = timedelta(seconds=120)
 GONE = "till-1:77:abcdef"
@@ -47,7 +47,7 @@ async def attempts(engine: AsyncEngine, job_id: str) -> list[RunDetails]:
         return list(reversed(await list_attempts(session, job_id)))
 
 
-async def until_recorded(engine: AsyncEngine, job_id: str, *states: RunState) -> list[RunDetails]:
+async def until_recorded(engine: AsyncEngine, job_id: str, *states: RunStatus) -> list[RunDetails]:
     async def so() -> bool:
         return [run.state for run in await attempts(engine, job_id)] == list(states)
 
@@ -83,25 +83,25 @@ async def test_a_worker_that_is_killed_before_it_wrote_how_its_runs_ended_is_spo
     start_worker()
     await release(redis, running_still.job_id)
 
-    (run,) = await until_recorded(engine, summed.job_id, RunState.SUCCEEDED)
+    (run,) = await until_recorded(engine, summed.job_id, RunStatus.SUCCEEDED)
     status = await queue.status(summed.job_id)
     assert (run.task, run.arguments, run.result) == ("add", {"left": "1", "right": "1"}, "2")
     assert (run.worker_id, run.attempt) == (dead.worker_id, 1)
     assert run.started_at == status.started_at
-    (failed,) = await until_recorded(engine, failing.job_id, RunState.FAILED)
+    (failed,) = await until_recorded(engine, failing.job_id, RunStatus.FAILED)
     assert failed.error_code == "internal_error"
     assert failed.traceback is not None
     assert "ValueError: secret at postgresql://***@host/db" in failed.traceback
-    first, second = await until_recorded(engine, flaky.job_id, RunState.RETRYING, RunState.SUCCEEDED)
+    first, second = await until_recorded(engine, flaky.job_id, RunStatus.RETRYING, RunStatus.SUCCEEDED)
     assert (first.attempt, first.error_code, second.attempt) == (1, "database_unavailable", 2)
-    lost, done = await until_recorded(engine, running_still.job_id, RunState.LOST, RunState.SUCCEEDED)
+    lost, done = await until_recorded(engine, running_still.job_id, RunStatus.LOST, RunStatus.SUCCEEDED)
     assert (lost.error_code, lost.traceback, lost.worker_id) == ("worker_lost", None, run.worker_id)
     assert done.worker_id != lost.worker_id
     assert (lost.attempt, done.attempt) == (1, 1)
     assert lost.arguments == done.arguments == {"mark": 7}
 
     async def nothing_is_left() -> bool:
-        return not await redis.exists(keys.untold_runs_key(run.worker_id), keys.UNTOLD_WORKERS)
+        return not await redis.exists(keys.run_outbox_key(run.worker_id), keys.RUN_OUTBOX_WORKERS)
 
     await until(nothing_is_left)
 
@@ -113,7 +113,7 @@ async def test_a_run_of_a_worker_of_whom_nobody_knows_anything_is_lost(
     async with AsyncSession(engine) as session, session.begin():
         await record_runs(session, [orphan])
     async with running(settings):
-        (run,) = await until_recorded(engine, orphan.job_id, RunState.LOST)
+        (run,) = await until_recorded(engine, orphan.job_id, RunStatus.LOST)
     assert run.error_code == "worker_lost"
 
 
@@ -129,10 +129,10 @@ async def test_jobs_that_never_start_are_in_the_history_and_among_the_failures(
     await redis.zadd(keys.queue_key(SLEEP.queue), {"garbled": 1})
 
     async with running(settings.model_copy(update={"unknown_task_patience": timedelta(0)})):
-        (of_expired,) = await until_recorded(engine, expired.job_id, RunState.FAILED)
-        (of_revoked,) = await until_recorded(engine, revoked.job_id, RunState.REVOKED)
-        (of_unknown,) = await until_recorded(engine, unknown.job_id, RunState.FAILED)
-        (of_garbled,) = await until_recorded(engine, "garbled", RunState.FAILED)
+        (of_expired,) = await until_recorded(engine, expired.job_id, RunStatus.FAILED)
+        (of_revoked,) = await until_recorded(engine, revoked.job_id, RunStatus.REVOKED)
+        (of_unknown,) = await until_recorded(engine, unknown.job_id, RunStatus.FAILED)
+        (of_garbled,) = await until_recorded(engine, "garbled", RunStatus.FAILED)
 
     runs = (of_expired, of_revoked, of_unknown, of_garbled)
     assert [run.attempt for run in runs] == [0, 0, 0, 0]
@@ -146,7 +146,7 @@ async def test_jobs_that_never_start_are_in_the_history_and_among_the_failures(
                 session, since=now - timedelta(hours=1), until=now + timedelta(minutes=1)
             )
         }
-    assert of_task["sleep"].by_state[RunState.FAILED] == 1
+    assert of_task["sleep"].by_state[RunStatus.FAILED] == 1
     assert of_task["of_tomorrow"].failure_rate == 1
     assert (of_task["sleep"].wait, of_task["sleep"].duration) == (None, None)
 
@@ -154,24 +154,26 @@ async def test_jobs_that_never_start_are_in_the_history_and_among_the_failures(
 async def test_what_cannot_be_told_while_postgresql_is_away_is_told_when_it_is_back(
     redis: ArqRedis, engine: AsyncEngine
 ) -> None:
-    outage, tidings, job_id = Outage(engine), Tidings(), uuid4().hex
+    outage, tidings, job_id = Outage(engine), WorkerIdMailbox(), uuid4().hex
     now = timestamp_ms()
-    run = UntoldRun(
+    run = PendingRun(
         run_id=uuid4(),
         task="add",
         job_id=job_id,
         queue=Queue.DISCOUNTS,
         attempt=1,
-        state=RunState.SUCCEEDED,
+        state=RunStatus.SUCCEEDED,
         enqueued_ms=now,
         due_ms=now,
         started_ms=now,
         finished_ms=now + 5,
     )
-    await redis.hset(keys.untold_runs_key(GONE), mapping={str(run.run_id): run.note(), "x": b"rubbish"})
-    await withdraw(redis, GONE)
-    assert await redis.zrange(keys.UNTOLD_WORKERS, 0, -1) == [GONE.encode()]
-    words = LastWords(redis, outage.sessions, tidings, worker_id="another", clock=lambda: datetime.now(UTC))
+    await redis.hset(keys.run_outbox_key(GONE), mapping={str(run.run_id): run.to_bytes(), "x": b"rubbish"})
+    await deregister(redis, GONE)
+    assert await redis.zrange(keys.RUN_OUTBOX_WORKERS, 0, -1) == [GONE.encode()]
+    words = OrphanedRunRecorder(
+        redis, outage.sessions, tidings, worker_id="another", clock=lambda: datetime.now(UTC)
+    )
     with capture_logs() as logs:
         telling = asyncio.create_task(words.main())
         tidings.hear([GONE])
@@ -180,14 +182,14 @@ async def test_what_cannot_be_told_while_postgresql_is_away_is_told_when_it_is_b
             return any(line["event"] == "the history is told later how runs ended" for line in logs)
 
         await until(put_off)
-    assert await redis.hlen(keys.untold_runs_key(GONE)) == 2
+    assert await redis.hlen(keys.run_outbox_key(GONE)) == 2
     outage.end()
 
     async def told() -> bool:
         tidings.hear([GONE])
-        return not await redis.exists(keys.untold_runs_key(GONE), keys.UNTOLD_WORKERS)
+        return not await redis.exists(keys.run_outbox_key(GONE), keys.RUN_OUTBOX_WORKERS)
 
     await until(told)
     await cancelled(telling)
     (recorded,) = await attempts(engine, job_id)
-    assert (recorded.state, recorded.worker_id) == (RunState.SUCCEEDED, GONE)
+    assert (recorded.state, recorded.worker_id) == (RunStatus.SUCCEEDED, GONE)

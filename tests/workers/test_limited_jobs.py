@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from flexiprice.domain.run import RunState
-from flexiprice.jobs.client import TaskQueue
-from flexiprice.jobs.status import RunStatus
+from flexiprice.domain.run import RunStatus
+from flexiprice.queue.client import TaskQueue
+from flexiprice.queue.status import JobStatus
 from tests.workers.conftest import StartWorker
 from tests.workers.test_run_history import Attempts, attempts, settings, until_recorded
 from tests.workers.toy_tasks import HOLD, SLEEP, STUBBORN
@@ -25,9 +25,9 @@ async def test_what_runs_too_long_is_told_so_then_ended_and_the_next_job_runs(
     after = await queue.enqueue(SLEEP)
 
     assert [end.error and end.error.code for end in ends] == ["soft_time_limit", "timeout"]
-    assert (await queue.wait(after.job_id, WAIT)).status is RunStatus.SUCCEEDED
-    (told,) = await until_recorded(attempts, tidy.job_id, RunState.FAILED)
-    (ended,) = await until_recorded(attempts, stubborn.job_id, RunState.FAILED)
+    assert (await queue.wait(after.job_id, WAIT)).status is JobStatus.SUCCEEDED
+    (told,) = await until_recorded(attempts, tidy.job_id, RunStatus.FAILED)
+    (ended,) = await until_recorded(attempts, stubborn.job_id, RunStatus.FAILED)
     assert (told.error_code, ended.error_code) == ("soft_time_limit", "timeout")
     assert told.ran is not None
     assert ended.ran is not None

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from flexiprice.errors import NotFound, SoftTimeLimitExceeded, TimeLimitExceeded
-from workers.runtime.limits import run_with_limits
+from workers.runtime.jobs.time_limits import run_with_limits
 
 SOON = timedelta(milliseconds=20)
 LATER = timedelta(milliseconds=60)
@@ -130,7 +130,7 @@ async def test_without_a_soft_limit_below_it_the_hard_limit_ends_the_body(soft: 
 async def test_a_body_that_ignores_its_cancellation_holds_up_nobody(stubborn: Body) -> None:
     async with asyncio.timeout(120):
         with pytest.raises(TimeLimitExceeded):
-            await run_with_limits(stubborn, soft=SOON, hard=LATER, unwind=SOON)
+            await run_with_limits(stubborn, soft=SOON, hard=LATER, cancel_grace=SOON)
     assert not stubborn.ended.is_set()
     assert stubborn.cancellations == ["soft time limit of 0.02 s", "time limit of 0.06 s"]
 
@@ -176,7 +176,7 @@ async def test_a_failure_while_called_off_does_not_hide_the_cancellation() -> No
 
 
 async def test_a_body_that_ignores_a_cancellation_from_outside_is_left_behind(stubborn: Body) -> None:
-    run = asyncio.create_task(run_with_limits(stubborn, soft=None, hard=NEVER, unwind=SOON))
+    run = asyncio.create_task(run_with_limits(stubborn, soft=None, hard=NEVER, cancel_grace=SOON))
     await stubborn.started.wait()
     run.cancel()
     async with asyncio.timeout(120):
@@ -186,7 +186,7 @@ async def test_a_body_that_ignores_a_cancellation_from_outside_is_left_behind(st
 
 
 async def test_a_second_cancellation_from_outside_waits_for_nobody(stubborn: Body) -> None:
-    run = asyncio.create_task(run_with_limits(stubborn, soft=None, hard=NEVER, unwind=NEVER))
+    run = asyncio.create_task(run_with_limits(stubborn, soft=None, hard=NEVER, cancel_grace=NEVER))
     await stubborn.started.wait()
     run.cancel()
     await stubborn.cancelled.wait()

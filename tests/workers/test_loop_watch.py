@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from tests.processes import read_until
-from workers.runtime.loop_watch import LoopWatch
+from tests.support.processes import read_until
+from workers.runtime.monitoring.loop_monitor import LoopMonitor
 
 # Well above what the scheduler of a busy machine takes to let a thread run again.
 THRESHOLD = timedelta(milliseconds=400)
@@ -40,7 +40,7 @@ def block(seconds: float) -> None:
 
 
 async def test_who_blocks_the_loop_is_named_with_jobs_and_stack_while_it_lasts(log: list[Any]) -> None:
-    watch = LoopWatch(threshold=THRESHOLD, running=lambda: ["recompute 17", "cleanup 4"])
+    watch = LoopMonitor(threshold=THRESHOLD, running=lambda: ["recompute 17", "cleanup 4"])
     told_meanwhile: list[int] = []
 
     async def culprit() -> None:
@@ -60,7 +60,7 @@ async def test_who_blocks_the_loop_is_named_with_jobs_and_stack_while_it_lasts(l
 async def test_every_block_is_told_and_counted_once(log: list[Any]) -> None:
     blocks: list[str] = []
     lags: list[float] = []
-    watch = LoopWatch(threshold=THRESHOLD, on_lag=lags.append, on_block=lambda: blocks.append("block"))
+    watch = LoopMonitor(threshold=THRESHOLD, on_lag=lags.append, on_block=lambda: blocks.append("block"))
     watch.start()
     for number in (1, 2):
         block(1.5)
@@ -75,7 +75,7 @@ async def test_every_block_is_told_and_counted_once(log: list[Any]) -> None:
 
 async def test_the_lag_is_measured_all_the_time_and_shows_the_worst_of_late(log: list[Any]) -> None:
     lags: list[float] = []
-    watch = LoopWatch(threshold=timedelta(seconds=4), on_lag=lags.append)
+    watch = LoopMonitor(threshold=timedelta(seconds=4), on_lag=lags.append)
     watch.start()
     await until(lambda: len(lags) >= 2)
     assert watch.lag == timedelta(seconds=max(lags))
@@ -89,7 +89,7 @@ async def test_the_lag_is_measured_all_the_time_and_shows_the_worst_of_late(log:
 
 
 async def test_the_lag_of_a_block_that_lasts_is_shown_too() -> None:
-    watch = LoopWatch(threshold=THRESHOLD)
+    watch = LoopMonitor(threshold=THRESHOLD)
     watch.start()
     block(0.6)
     assert watch.lag > THRESHOLD
@@ -105,7 +105,7 @@ async def test_a_call_that_holds_the_interpreter_is_told_when_it_is_over(log: li
         sum(range(numbers))
         used = time.process_time() - before
     lags: list[float] = []
-    watch = LoopWatch(
+    watch = LoopMonitor(
         threshold=timedelta(milliseconds=40), running=lambda: ["recompute 17"], on_lag=lags.append
     )
     watch.start()
@@ -131,10 +131,10 @@ def test_a_process_that_was_paused_accuses_nobody() -> None:
 import asyncio
 from datetime import timedelta
 from structlog import PrintLogger, configure
-from workers.runtime.loop_watch import LoopWatch
+from workers.runtime.monitoring.loop_monitor import LoopMonitor
 
 async def main():
-    watch = LoopWatch(threshold=timedelta(milliseconds=500))
+    watch = LoopMonitor(threshold=timedelta(milliseconds=500))
     watch.start()
     print("ready", flush=True)
     while watch.lag < timedelta(seconds=1):
@@ -162,7 +162,7 @@ asyncio.run(main())
 
 
 async def test_a_watch_can_be_stopped_twice_and_started_again(log: list[Any]) -> None:
-    watch = LoopWatch(threshold=THRESHOLD)
+    watch = LoopMonitor(threshold=THRESHOLD)
     watch.stop()
     watch.start()
     watch.stop()
@@ -178,7 +178,7 @@ async def test_a_watch_can_be_stopped_twice_and_started_again(log: list[Any]) ->
 async def test_watching_an_idle_loop_costs_next_to_nothing() -> None:
     # What it costs is its beats: four in each threshold, a second in earnest.
     lags: list[float] = []
-    watch = LoopWatch(threshold=THRESHOLD, on_lag=lags.append)
+    watch = LoopMonitor(threshold=THRESHOLD, on_lag=lags.append)
     began = time.monotonic()
     watch.start()
     await until(lambda: len(lags) >= 4)

@@ -12,15 +12,15 @@ from pydantic import SecretStr
 
 from flexiprice.errors import InvalidSettings
 from flexiprice.metrics import Metrics
-from flexiprice.snapshots import FleetSnapshot
-from workers.runtime.metrics_server import serving_metrics
+from flexiprice.snapshots import WorkersSnapshot
+from workers.runtime.monitoring.metrics_server import serving_metrics
 
 KEYS = (SecretStr("the key of the API"), SecretStr("the kéy of Prometheus"))
 
 
-async def two_workers() -> FleetSnapshot:
+async def two_workers() -> WorkersSnapshot:
     """A snapshot."""
-    return FleetSnapshot(workers_alive=2)
+    return WorkersSnapshot(workers_alive=2)
 
 
 TWO_WORKERS: Any = {"host": "127.0.0.1", "snapshot": two_workers}
@@ -43,7 +43,7 @@ async def test_a_scrape_reads_what_the_process_measured_and_what_redis_knows() -
 
 
 async def test_a_scrape_while_redis_is_away_reads_the_rest() -> None:
-    async def away() -> FleetSnapshot:
+    async def away() -> WorkersSnapshot:
         raise ConnectionError("Redis is away")
 
     async with serving_metrics(Metrics(), host="127.0.0.1", port=0, keys=KEYS, snapshot=away) as port:
@@ -54,7 +54,7 @@ async def test_a_scrape_while_redis_is_away_reads_the_rest() -> None:
 
 
 async def test_a_scrape_while_the_loop_is_blocked_reads_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workers.runtime.metrics_server._SNAPSHOT_SECONDS", 0.05)
+    monkeypatch.setattr("workers.runtime.monitoring.metrics_server._SNAPSHOT_SECONDS", 0.05)
     async with serving_metrics(Metrics(), port=0, keys=KEYS, **TWO_WORKERS) as port:
         with ThreadPoolExecutor() as pool:
             answer = pool.submit(scrape, port)

@@ -9,16 +9,16 @@ from arq.connections import ArqRedis
 
 from flexiprice.domain.run import RunTrigger
 from flexiprice.errors import InvalidInput, NotFound, QueueFull
-from flexiprice.jobs import keys
-from flexiprice.jobs.client import MAX_PAYLOAD_BYTES, TaskQueue
-from flexiprice.jobs.declarations import MAX_BATCHES, RECOMPUTE_ALL_DISCOUNTS, RECOMPUTE_BATCHES, SCHEDULES
-from flexiprice.jobs.inspection import list_active, list_deferred
-from flexiprice.jobs.origin import JobOrigin
-from flexiprice.jobs.queues import get_queue, list_queues, pause_queue, resume_queue
-from flexiprice.jobs.retrying import retry_jobs
-from flexiprice.jobs.revoking import RevokeOutcome, purge, revoke_jobs
-from flexiprice.jobs.schedules import list_schedules, pause_schedule, resume_schedule, run_schedule
-from flexiprice.jobs.status import JobError, RunStatus
+from flexiprice.queue.admin.inspect import list_active, list_deferred
+from flexiprice.queue.admin.queues import get_queue, list_queues, pause_queue, resume_queue
+from flexiprice.queue.admin.retry import retry_jobs
+from flexiprice.queue.admin.revoke import RevokeOutcome, purge, revoke_jobs
+from flexiprice.queue.admin.schedules import list_schedules, pause_schedule, resume_schedule, run_schedule
+from flexiprice.queue.client import MAX_PAYLOAD_BYTES, TaskQueue
+from flexiprice.queue.declarations import MAX_BATCHES, RECOMPUTE_ALL_DISCOUNTS, RECOMPUTE_BATCHES, SCHEDULES
+from flexiprice.queue.redis import keys
+from flexiprice.queue.source import JobSource
+from flexiprice.queue.status import JobError, JobStatus
 from flexiprice.settings import Queue, Settings
 from tests.workers.conftest import running, until, until_running
 from tests.workers.toy_tasks import (
@@ -34,7 +34,7 @@ from tests.workers.toy_tasks import (
 )
 
 WAIT = timedelta(seconds=120)
-ME = JobOrigin(trigger=RunTrigger.CLI, actor="ada")
+ME = JobSource(trigger=RunTrigger.CLI, actor="ada")
 HOURLY = SCHEDULES[0].name
 
 
@@ -56,7 +56,7 @@ async def test_a_waiting_job_that_is_revoked_never_runs(
         other = await queue.enqueue(ADD, arguments={"left": 1})
         await queue.wait(other.job_id, WAIT)
     for status in await queue.statuses([job.job_id, deferred.job_id]):
-        assert (status.status, status.ready, status.task) == (RunStatus.REVOKED, True, "sleep")
+        assert (status.status, status.ready, status.task) == (JobStatus.REVOKED, True, "sleep")
         assert status.error == JobError("revoked", "the job was called off before it started")
         assert (status.attempt, status.started_at) == (0, None)
     assert await redis.zcard(keys.ABORTED_JOBS) == 0
@@ -69,7 +69,7 @@ async def test_whoever_waits_for_a_job_is_told_that_it_was_revoked(queue: TaskQu
 
     await revoke_jobs(queue, [job.job_id])
 
-    assert (await waiting).status is RunStatus.REVOKED
+    assert (await waiting).status is JobStatus.REVOKED
 
 
 async def test_a_running_job_that_is_revoked_has_stopped_when_the_answer_comes(
@@ -81,7 +81,7 @@ async def test_a_running_job_that_is_revoked_has_stopped_when_the_answer_comes(
 
         (answer,) = await revoke_jobs(queue, [job.job_id])
 
-        assert (answer.outcome, answer.status) == (RevokeOutcome.CANCELLED, RunStatus.REVOKED)
+        assert (answer.outcome, answer.status) == (RevokeOutcome.CANCELLED, JobStatus.REVOKED)
         assert await list_active(queue) == ()
     assert await redis.zcard(keys.ABORTED_JOBS) == 0
 
@@ -113,7 +113,7 @@ async def test_revoking_what_has_ended_or_never_was_says_so_and_harms_nothing_la
         answers = await revoke_jobs(queue, [job.job_id, "to-come", "x" * 500, job.job_id])
         later = await queue.enqueue(ADD, job_id="to-come", arguments={"left": 1})
 
-        assert (await queue.wait(later.job_id, WAIT)).status is RunStatus.SUCCEEDED
+        assert (await queue.wait(later.job_id, WAIT)).status is JobStatus.SUCCEEDED
     assert [answer.outcome for answer in answers] == [
         RevokeOutcome.ENDED,
         RevokeOutcome.UNKNOWN,
@@ -134,7 +134,7 @@ async def test_a_revoked_id_can_be_used_again_when_its_result_is_gone(
 
         await queue.enqueue(SLEEP, job_id="mine")
 
-        assert (await queue.wait("mine", WAIT)).status is RunStatus.SUCCEEDED
+        assert (await queue.wait("mine", WAIT)).status is JobStatus.SUCCEEDED
 
 
 async def test_a_retry_is_a_new_job_with_the_same_arguments_that_names_its_parent(
@@ -149,7 +149,7 @@ async def test_a_retry_is_a_new_job_with_the_same_arguments_that_names_its_paren
         again = await queue.wait(answer.new_job_id, WAIT)
 
     assert again.error == JobError("not_found", "there is no such batch")
-    assert again.origin == JobOrigin(trigger=RunTrigger.RETRY, parent_job_id=failed.job_id, actor="ada")
+    assert again.origin == JobSource(trigger=RunTrigger.RETRY, parent_job_id=failed.job_id, actor="ada")
 
 
 async def test_what_was_revoked_or_has_expired_can_be_tried_again(queue: TaskQueue, settings: Settings):
@@ -197,10 +197,10 @@ async def test_purging_empties_the_queues_but_for_what_runs_and_says_how_much(
 
         assert purged == {Queue.DISCOUNTS: 8}
         await release(redis, runs.job_id)
-        assert (await queue.wait(runs.job_id, WAIT)).status is RunStatus.SUCCEEDED
-    assert (await queue.status(elsewhere.job_id)).status is RunStatus.DEFERRED
+        assert (await queue.wait(runs.job_id, WAIT)).status is JobStatus.SUCCEEDED
+    assert (await queue.status(elsewhere.job_id)).status is JobStatus.DEFERRED
     statuses = await queue.statuses([job.job_id for job in [*waiting, deferred]])
-    assert {status.status for status in statuses} == {RunStatus.REVOKED}
+    assert {status.status for status in statuses} == {JobStatus.REVOKED}
     assert await redis.zcard(keys.queue_key(Queue.DISCOUNTS)) == 0
     assert await purge(queue) == {Queue.DISCOUNTS: 0, Queue.MAINTENANCE: 1, Queue.ANALYTICS: 0}
 
@@ -255,11 +255,11 @@ async def test_from_a_paused_queue_nothing_is_taken_until_it_is_resumed(queue: T
         assert await resume_queue(queue, Queue.DISCOUNTS)
         assert not await resume_queue(queue, Queue.DISCOUNTS)
 
-        assert held.status is RunStatus.QUEUED
+        assert held.status is JobStatus.QUEUED
         assert (state.paused_by, state.waiting) == ("ada", 1)
         assert state.paused_at is not None
         assert abs(state.paused_at - now) < timedelta(milliseconds=2)
-        assert (await queue.wait(job.job_id, WAIT)).status is RunStatus.SUCCEEDED
+        assert (await queue.wait(job.job_id, WAIT)).status is JobStatus.SUCCEEDED
         assert (await get_queue(queue, Queue.DISCOUNTS)).paused_at is None
 
 
@@ -290,7 +290,7 @@ async def test_a_job_that_is_too_large_is_refused_in_plain_words(queue: TaskQueu
 
 
 async def test_what_had_a_job_enqueued_is_kept_with_it(queue: TaskQueue, settings: Settings):
-    origin = JobOrigin(trigger=RunTrigger.API, request_id="r-1", actor="api key")
+    origin = JobSource(trigger=RunTrigger.API, request_id="r-1", actor="api key")
     job = await queue.enqueue(ADD, arguments={"left": 1}, origin=origin)
     unsaid = await queue.enqueue(ADD, arguments={"left": 1})
 
@@ -299,7 +299,7 @@ async def test_what_had_a_job_enqueued_is_kept_with_it(queue: TaskQueue, setting
         after = await queue.wait(job.job_id, WAIT)
 
     assert before.origin == after.origin == origin
-    assert (await queue.status(unsaid.job_id)).origin == JobOrigin(trigger=RunTrigger.PROGRAM)
+    assert (await queue.status(unsaid.job_id)).origin == JobSource(trigger=RunTrigger.PROGRAM)
 
 
 async def test_a_running_job_tells_how_far_it_has_come(queue: TaskQueue, redis: ArqRedis, settings: Settings):
@@ -316,7 +316,7 @@ async def test_a_running_job_tells_how_far_it_has_come(queue: TaskQueue, redis: 
     assert [progress.done for progress in reported] == sorted(progress.done for progress in reported)
     assert {progress.done for progress in reported} == {1, 2, 3, 4}
     assert (reported[-1].done, reported[-1].message) == (4, "step 4")
-    assert (seen[-1].status, seen[-1].ready) == (RunStatus.SUCCEEDED, True)
+    assert (seen[-1].status, seen[-1].ready) == (JobStatus.SUCCEEDED, True)
 
 
 async def test_progress_that_is_reported_at_every_step_is_written_a_few_times(
@@ -398,7 +398,7 @@ async def test_a_schedule_is_run_out_of_turn_even_while_it_is_paused(queue: Task
     job = await run_schedule(queue, HOURLY, origin=ME)
 
     status = await queue.status(job.job_id)
-    assert (status.task, status.status) == ("recompute_all_discounts", RunStatus.QUEUED)
+    assert (status.task, status.status) == ("recompute_all_discounts", JobStatus.QUEUED)
     assert (status.origin.trigger, status.origin.actor) == (RunTrigger.SCHEDULE_BY_HAND, "ada")
 
 

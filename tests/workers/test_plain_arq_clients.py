@@ -7,15 +7,16 @@ from decimal import Decimal
 
 import pytest
 from arq.connections import ArqRedis
-from arq.jobs import DeserializationError, JobStatus, SerializationError
+from arq.jobs import DeserializationError, SerializationError
+from arq.jobs import JobStatus as ArqJobStatus
 from redis.asyncio import ConnectionPool
 
-from flexiprice.cli.checkup import check_redis
-from flexiprice.jobs import codec, keys
-from flexiprice.jobs.client import TaskQueue
-from flexiprice.jobs.default_queue import count_unrouted
-from flexiprice.jobs.revoking import RevokeOutcome, revoke_jobs
-from flexiprice.jobs.status import RunStatus
+from flexiprice.cli.doctor.checks import check_redis
+from flexiprice.queue.admin.revoke import RevokeOutcome, revoke_jobs
+from flexiprice.queue.client import TaskQueue
+from flexiprice.queue.default_queue import count_unrouted
+from flexiprice.queue.redis import codec, keys
+from flexiprice.queue.status import JobStatus
 from flexiprice.settings import Queue, Settings
 from tests.workers.conftest import running, until
 
@@ -65,7 +66,7 @@ async def test_job_of_documented_serializer_runs_and_its_sender_gets_the_result(
 
     assert job is not None
     assert await job.result(timeout=30, poll_delay=0.02) == Decimal("2.50")
-    assert await job.status() is JobStatus.complete
+    assert await job.status() is ArqJobStatus.complete
     assert await redis.zcard(keys.DEFAULT_QUEUE) == 0
 
 
@@ -92,7 +93,7 @@ async def test_failure_of_a_job_sent_as_json_reaches_its_sender_and_our_status(
         await job.result(timeout=30, poll_delay=0.02)
     status = await queue.status(job.job_id)
     assert status.error is not None
-    assert (status.status, status.error.code) == (RunStatus.FAILED, "invalid_input")
+    assert (status.status, status.error.code) == (JobStatus.FAILED, "invalid_input")
 
 
 @pytest.mark.usefixtures("worker")
@@ -106,7 +107,7 @@ async def test_pickled_job_is_refused_where_sender_and_operator_see_it(
     assert job is not None
     status = await queue_status_when_ended(queue, job.job_id)
     assert status.error is not None
-    assert status.status is RunStatus.FAILED
+    assert status.status is JobStatus.FAILED
     assert "pickle" in status.error.message
     assert "job_serializer=codec.encode" in status.error.message
     with pytest.raises(DeserializationError):
@@ -145,7 +146,7 @@ async def test_job_stays_visible_to_its_sender_while_it_waits_and_can_be_revoked
         revoked = await revoke_jobs(queue, [job.job_id])
     await redis.hdel(keys.PAUSED_QUEUES, keys.queue_key(Queue.DISCOUNTS))
 
-    assert seen is JobStatus.queued
+    assert seen is ArqJobStatus.queued
     assert revoked[0].outcome is RevokeOutcome.PREVENTED
     assert await redis.zcard(keys.DEFAULT_QUEUE) == 0
 
@@ -162,7 +163,7 @@ async def test_deferred_job_is_routed_when_it_is_due(
     async with running(settings):
         assert await soon.result(timeout=30, poll_delay=0.02) == Decimal(2)
 
-    assert await later.status() is JobStatus.deferred
+    assert await later.status() is ArqJobStatus.deferred
     assert await redis.zscore(keys.queue_key(Queue.DISCOUNTS), later.job_id) is None
     await redis.delete(keys.job_key(later.job_id))
 

@@ -12,17 +12,17 @@ from arq.connections import ArqRedis
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from flexiprice.cli.checkup import Health, check_everything, check_redis
-from flexiprice.jobs import keys
-from flexiprice.jobs.client import TaskQueue
-from flexiprice.jobs.dead_letter_notes import DeadLetterReason
-from flexiprice.jobs.dead_letters import list_dead_letters
-from flexiprice.jobs.ending import cancelled
-from flexiprice.jobs.fleet_snapshot import take_snapshot
-from flexiprice.jobs.inspection import list_undeclared
-from flexiprice.jobs.losses import MAX_LONE_LOSSES
-from flexiprice.jobs.queues import list_queues
-from flexiprice.jobs.status import JobError, RunStatus
+from flexiprice.cli.doctor.checks import Health, check_everything, check_redis
+from flexiprice.queue.admin.dead_letters import list_dead_letters
+from flexiprice.queue.admin.inspect import list_undeclared
+from flexiprice.queue.admin.metrics_snapshot import take_snapshot
+from flexiprice.queue.admin.queues import list_queues
+from flexiprice.queue.client import TaskQueue
+from flexiprice.queue.redis import keys
+from flexiprice.queue.redis.cancellation import cancelled
+from flexiprice.queue.status import JobError, JobStatus
+from flexiprice.queue.worker.dead_letter_records import DeadLetterReason
+from flexiprice.queue.worker.losses import MAX_LONE_LOSSES
 from flexiprice.settings import Settings, load_settings
 from tests.workers.conftest import (
     StartWorker,
@@ -106,7 +106,7 @@ async def test_what_a_killed_worker_ran_runs_on_another_and_takes_effect_once(
 
     status = await queue.wait(job.job_id, WAIT)
 
-    assert (status.status, status.attempt) == (RunStatus.SUCCEEDED, 1)
+    assert (status.status, status.attempt) == (JobStatus.SUCCEEDED, 1)
     ((job_id, worker),) = await effects(engine)
     assert (job_id, worker != killed) == (job.job_id, True)
 
@@ -124,7 +124,7 @@ async def test_a_worker_that_starts_alone_takes_up_what_the_one_before_ran(
 
     status = await queue.wait(job.job_id, WAIT)
 
-    assert status.status is RunStatus.SUCCEEDED
+    assert status.status is JobStatus.SUCCEEDED
     assert len(await effects(engine)) == 1
 
 
@@ -146,14 +146,14 @@ async def test_a_paused_worker_damages_nothing_and_goes_on_under_another_id(
         return any(worker.pid == process.pid and worker.worker_id != paused for worker in workers)
 
     await until(is_back)
-    assert status.status is RunStatus.SUCCEEDED
+    assert status.status is JobStatus.SUCCEEDED
     ((_, worker),) = await effects(engine)
     assert worker != paused
     assert await queue.status(job.job_id) == status
     for other in [other for pid, other in two.items() if pid != process.pid]:
         other.kill()
     later = await queue.enqueue(EFFECT)
-    assert (await queue.wait(later.job_id, WAIT)).status is RunStatus.SUCCEEDED
+    assert (await queue.wait(later.job_id, WAIT)).status is JobStatus.SUCCEEDED
 
 
 async def test_what_was_committed_and_not_acknowledged_is_not_done_again(
@@ -163,7 +163,7 @@ async def test_what_was_committed_and_not_acknowledged_is_not_done_again(
 
     status = await queue.wait(job.job_id, WAIT)
 
-    assert (status.status, status.result) == (RunStatus.SUCCEEDED, "effect 1")
+    assert (status.status, status.result) == (JobStatus.SUCCEEDED, "effect 1")
     assert [job_id for job_id, _ in await effects(engine)] == [job.job_id]
     assert sorted(worker.poll() for worker in two.values() if worker.poll() is not None) == [-9]
 
@@ -175,7 +175,7 @@ async def test_a_job_that_kills_its_workers_is_given_up_after_three_died_of_it_a
     async with kept_running(start_worker, 1) as workers:
         status = await queue.wait(job.job_id, LATER)
 
-    assert status.status is RunStatus.FAILED
+    assert status.status is JobStatus.FAILED
     assert status.error is not None
     assert status.error.code == "worker_lost"
     assert [worker.poll() for worker in workers].count(-9) == 3
@@ -213,10 +213,10 @@ async def test_what_ran_beside_a_job_that_kills_its_workers_is_done_and_never_gi
         await until(has_died)
         await release(redis, *(job.job_id for job in innocents))
         for job in innocents:
-            assert (await queue.wait(job.job_id, LATER)).status is RunStatus.SUCCEEDED
+            assert (await queue.wait(job.job_id, LATER)).status is JobStatus.SUCCEEDED
         status = await queue.wait(poison.job_id, LATER)
 
-    assert status.status is RunStatus.FAILED
+    assert status.status is JobStatus.FAILED
     # Three died of it alone; one or two before, with the others.
     assert [worker.poll() for worker in workers].count(-9) in {4, 5}
     assert sorted(job_id for job_id, _ in await effects(engine)) == sorted(job.job_id for job in innocents)
@@ -245,7 +245,7 @@ async def test_a_job_whose_workers_are_frozen_again_and_again_is_never_given_up(
         await until(is_exonerated)
 
     await release(redis, job.job_id)
-    assert (await queue.wait(job.job_id, LATER)).status is RunStatus.SUCCEEDED
+    assert (await queue.wait(job.job_id, LATER)).status is JobStatus.SUCCEEDED
     assert [job_id for job_id, _ in await effects(engine)] == [job.job_id]
 
 
@@ -297,7 +297,7 @@ async def test_a_worker_that_is_told_to_drain_ends_when_its_jobs_have(
 
     assert code == 0
     assert "worker is asked to end" in said
-    assert (await queue.status(job.job_id)).status is RunStatus.SUCCEEDED
+    assert (await queue.status(job.job_id)).status is JobStatus.SUCCEEDED
 
 
 async def test_a_worker_that_nothing_would_start_again_works_on_beyond_its_share(
@@ -307,7 +307,7 @@ async def test_a_worker_that_nothing_would_start_again_works_on_beyond_its_share
     jobs = [await queue.enqueue(SLEEP) for _ in range(20)]
 
     for job in jobs:
-        assert (await queue.wait(job.job_id, WAIT)).status is RunStatus.SUCCEEDED
+        assert (await queue.wait(job.job_id, WAIT)).status is JobStatus.SUCCEEDED
     assert worker.poll() is None
     worker.send_signal(signal.SIGTERM)
     code, said = await end_of(worker)
@@ -324,15 +324,15 @@ async def test_a_job_of_an_unknown_task_is_left_for_a_worker_that_knows_it(
     await redis.hset(keys.record_key(job.job_id), "task", "of_tomorrow")
     async with running(patient):
         other = await queue.enqueue(SLEEP)
-        assert (await queue.wait(other.job_id, WAIT)).status is RunStatus.SUCCEEDED
+        assert (await queue.wait(other.job_id, WAIT)).status is JobStatus.SUCCEEDED
         left = await queue.status(job.job_id)
         workers, queues = await queue.live_workers(), await list_queues(queue)
         (undeclared,) = await list_undeclared(queue, workers, queues)
         told = [each.detail for each in await check_redis(patient) if "declares" in each.detail]
         await redis.hset(keys.record_key(job.job_id), "task", "effect")
-        assert (await queue.wait(job.job_id, WAIT)).status is RunStatus.SUCCEEDED
+        assert (await queue.wait(job.job_id, WAIT)).status is JobStatus.SUCCEEDED
 
-    assert left.status is RunStatus.QUEUED
+    assert left.status is JobStatus.QUEUED
     assert (undeclared.task, undeclared.waiting, undeclared.since) == ("of_tomorrow", 1, left.enqueued_at)
     assert [line.partition(" in ")[0] for line in told] == ["no worker declares of_tomorrow: 1 job waits"]
 
@@ -360,7 +360,7 @@ async def test_bytes_that_nobody_can_read_are_set_aside_and_the_queue_goes_on(
     async with running(settings):
         garbled = await queue.wait("garbled", WAIT)
         job = await queue.enqueue(SLEEP)
-        assert (await queue.wait(job.job_id, WAIT)).status is RunStatus.SUCCEEDED
+        assert (await queue.wait(job.job_id, WAIT)).status is JobStatus.SUCCEEDED
 
     assert garbled.error is not None
     assert garbled.error.code == "corrupt_message"

@@ -1,6 +1,6 @@
 """Recycling: a worker that has run so many jobs is to be replaced, and is told so once."""
 
-from workers.runtime.recycle import Recycling
+from workers.runtime.recycling import Recycling
 
 
 def test_after_so_many_jobs_the_worker_is_told_once_that_it_has_done_its_share() -> None:

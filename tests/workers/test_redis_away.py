@@ -14,18 +14,18 @@ from arq.connections import ArqRedis
 from structlog.testing import capture_logs
 
 from flexiprice.embedded.valkey import EmbeddedValkey
-from flexiprice.jobs import client
-from flexiprice.jobs.client import TaskQueue
-from flexiprice.jobs.declarations import NoArguments, TaskDeclaration
-from flexiprice.jobs.redis import create_redis_of
-from flexiprice.jobs.status import RunStatus
+from flexiprice.queue import client
+from flexiprice.queue.client import TaskQueue
+from flexiprice.queue.declarations import NoArguments, TaskDeclaration
+from flexiprice.queue.redis.connection import create_redis_of
+from flexiprice.queue.status import JobStatus
 from flexiprice.settings import Queue, Settings, load_settings
 from tests.workers import toy_tasks
 from tests.workers.conftest import running, until, until_running
 from tests.workers.toy_tasks import ADD, SLEEP
-from workers.runtime import consumer
-from workers.runtime.patience import Patience, StartRetry
-from workers.runtime.task import TaskRun, task, tasks_in
+from workers.runtime.jobs import consumer
+from workers.runtime.jobs.task import TaskContext, task, tasks_in
+from workers.runtime.redis_retry import RedisRetry, StartupRetry
 
 WAIT = timedelta(seconds=120)
 
@@ -78,7 +78,7 @@ async def test_a_restart_of_redis_ends_no_worker_and_loses_no_job(
     redis_is_away, ended = asyncio.Event(), asyncio.Event()
 
     @task(TaskDeclaration(name="until_away", queue=Queue.DISCOUNTS, arguments=NoArguments))
-    async def until_away(_: TaskRun, __: NoArguments) -> None:
+    async def until_away(_: TaskContext, __: NoArguments) -> None:
         await redis_is_away.wait()
         ended.set()
 
@@ -98,7 +98,7 @@ async def test_a_restart_of_redis_ends_no_worker_and_loses_no_job(
         statuses = [await queue.wait(job.job_id, WAIT) for job in (ends_while_away, due_while_away)]
         later = await queue.enqueue(ADD, arguments={"left": 1})
         assert (await queue.wait(later.job_id, WAIT)).result == Decimal(2)
-    assert [(status.status, status.attempt) for status in statuses] == [(RunStatus.SUCCEEDED, 1)] * 2
+    assert [(status.status, status.attempt) for status in statuses] == [(JobStatus.SUCCEEDED, 1)] * 2
 
 
 async def test_a_restart_of_redis_leaves_workers_and_waiters_listening(
@@ -131,13 +131,13 @@ async def test_a_frozen_redis_is_waited_for(own_redis: OwnRedis, settings: Setti
             await until_said(logs, "Redis is away; waiting for it")
             own_redis.signal(signal.SIGCONT)
 
-            assert (await queue.wait(job.job_id, WAIT)).status is RunStatus.SUCCEEDED
+            assert (await queue.wait(job.job_id, WAIT)).status is JobStatus.SUCCEEDED
             later = await queue.enqueue(ADD, arguments={"left": 1})
             assert (await queue.wait(later.job_id, WAIT)).result == Decimal(2)
 
 
 async def test_a_long_outage_is_said_once_and_so_is_its_end(capsys: pytest.CaptureFixture[str]):
-    patience = Patience()
+    redis_retry = RedisRetry()
     answers = iter([OSError("refused")] * 3 + [None, None])
 
     async def call() -> str:
@@ -146,8 +146,8 @@ async def test_a_long_outage_is_said_once_and_so_is_its_end(capsys: pytest.Captu
             raise answer
         return "PONG"
 
-    assert await patience.until_back(call) == "PONG"
-    assert await patience.until_back(call) == "PONG"
+    assert await redis_retry.call(call) == "PONG"
+    assert await redis_retry.call(call) == "PONG"
 
     said = capsys.readouterr().out
     assert said.count("Redis is away") == 1
@@ -155,14 +155,14 @@ async def test_a_long_outage_is_said_once_and_so_is_its_end(capsys: pytest.Captu
 
 
 async def test_patience_ends_with_the_worker():
-    patience = Patience()
-    patience.over = True
+    redis_retry = RedisRetry()
+    redis_retry.closed = True
 
     async def call() -> None:
         raise OSError("refused")
 
     with pytest.raises(OSError, match="refused"):
-        await patience.until_back(call)
+        await redis_retry.call(call)
 
 
 async def test_a_worker_waits_for_a_redis_that_starts_after_it(
@@ -185,7 +185,7 @@ async def test_a_worker_waits_for_a_redis_that_starts_after_it(
 
 async def test_a_redis_that_never_starts_ends_the_start_in_plain_words(unused_tcp_port: int):
     nowhere = load_settings(env_files=(), redis_url=f"redis://:hunter2@127.0.0.1:{unused_tcp_port}/0")
-    redis = create_redis_of(ArqRedis, nowhere, client_name="flexiprice-tests", retry=StartRetry(attempts=1))
+    redis = create_redis_of(ArqRedis, nowhere, client_name="flexiprice-tests", retry=StartupRetry(attempts=1))
 
     with pytest.raises(SystemExit, match="FLEXIPRICE_REDIS_URL") as caught:
         await redis.ping()

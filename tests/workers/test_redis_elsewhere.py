@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 import redis
 
-from flexiprice.embedded.server_process import free_port
+from flexiprice.embedded.child_process import free_port
 from flexiprice.errors import RedisUnavailable
-from flexiprice.jobs import keys
-from flexiprice.jobs.client import EnqueuedJob, TaskQueue
-from flexiprice.jobs.redis import create_redis
-from flexiprice.jobs.status import RunStatus
+from flexiprice.queue.client import EnqueuedJob, TaskQueue
+from flexiprice.queue.redis import keys
+from flexiprice.queue.redis.connection import create_redis
+from flexiprice.queue.status import JobStatus
 from flexiprice.resources import open_job_broker
 from flexiprice.settings import Queue, load_settings
-from tests.processes import wait_for
-from tests.redis_servers import (
+from tests.support.processes import wait_for
+from tests.support.redis_servers import (
     RedisServers,
     make_certificates,
     redis_servers,
@@ -75,7 +75,7 @@ async def test_a_worker_speaks_tls_with_a_redis_that_wants_its_certificate_too(
         with pytest.raises(RedisUnavailable):
             await broker.tasks.enqueue(ADD, arguments={"left": "1.50"})
 
-    assert status.status is RunStatus.SUCCEEDED
+    assert status.status is JobStatus.SUCCEEDED
 
 
 async def test_sentinels_and_their_master_are_spoken_to_by_tls(tls_servers: RedisServers, tmp_path: Path):
@@ -95,7 +95,7 @@ async def test_sentinels_and_their_master_are_spoken_to_by_tls(tls_servers: Redi
     settings = load_settings(env_files=(), redis_url=url)
     async with open_job_broker(settings, program="tests") as broker:
         job = await broker.tasks.enqueue(ADD, arguments={"left": "1.50"})
-        assert (await broker.tasks.status(job.job_id)).status is RunStatus.QUEUED
+        assert (await broker.tasks.status(job.job_id)).status is JobStatus.QUEUED
 
 
 async def test_when_the_master_dies_workers_go_on_with_its_heir_and_what_it_had_is_done(
@@ -129,7 +129,7 @@ async def test_when_the_master_dies_workers_go_on_with_its_heir_and_what_it_had_
     for connection in (*stores, watch):
         connection.close()
 
-    assert [status.status for status in statuses] == [RunStatus.SUCCEEDED] * 4
+    assert [status.status for status in statuses] == [JobStatus.SUCCEEDED] * 4
 
 
 async def enqueued(tasks: TaskQueue) -> EnqueuedJob:
@@ -158,7 +158,7 @@ async def test_many_workers_on_one_redis_each_take_from_their_queues_only(
         jobs = [await broker.tasks.enqueue(task) for task in [SLEEP, SLEEP_ELSEWHERE] * 20]
         client = create_redis(pricing, client_name="tests")
         for job in jobs:
-            assert (await broker.tasks.wait(job.job_id, WAIT)).status is RunStatus.SUCCEEDED
+            assert (await broker.tasks.wait(job.job_id, WAIT)).status is JobStatus.SUCCEEDED
         workers = [await client.hget(keys.record_key(job.job_id), "worker") for job in jobs]
         await client.aclose(close_connection_pool=True)
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from flexiprice.embedded.wheels import valkey_program
-from flexiprice.jobs.client import TaskQueue
-from flexiprice.jobs.status import RunStatus
+from flexiprice.embedded.binaries import valkey_program
+from flexiprice.queue.client import TaskQueue
+from flexiprice.queue.status import JobStatus
 from flexiprice.settings import Settings, load_settings
-from tests.redis_not_ready import UnreadyRedis, unready_server
+from tests.support.redis_not_ready import UnreadyRedis, unready_server
 from tests.workers.conftest import StartWorker, end_of, until, until_live, until_running
 from tests.workers.toy_tasks import ADD, SLEEP
 
@@ -85,10 +85,10 @@ async def test_a_worker_waits_until_redis_takes_what_it_is_told(
 
     statuses = [await queue.wait(job.job_id, WAIT) for job in (running, waiting)]
     later = await queue.enqueue(ADD, arguments={"left": 1})
-    assert (await queue.wait(later.job_id, WAIT)).status is RunStatus.SUCCEEDED
+    assert (await queue.wait(later.job_id, WAIT)).status is JobStatus.SUCCEEDED
     worker.send_signal(signal.SIGTERM)
     code, said = await end_of(worker)
-    assert [(status.status, status.attempt) for status in statuses] == [(RunStatus.SUCCEEDED, 1)] * 2
+    assert [(status.status, status.attempt) for status in statuses] == [(JobStatus.SUCCEEDED, 1)] * 2
     assert (code, said.count("Traceback")) == (0, 0)
     assert (said.count("redis_not_ready"), said.count("Redis is back")) == (1, 1)
     assert kind in said
@@ -111,7 +111,7 @@ async def test_a_worker_that_waits_for_redis_still_stops_and_its_job_runs_on_ano
     assert (code, said.count("Traceback")) == (0, 0)
     assert "worker stopped" in said
     start_worker()
-    assert (await queue.wait(job.job_id, WAIT)).status is RunStatus.SUCCEEDED
+    assert (await queue.wait(job.job_id, WAIT)).status is JobStatus.SUCCEEDED
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -129,7 +129,7 @@ async def test_a_worker_that_starts_meanwhile_waits_and_can_be_stopped(
         assert said.count("redis_not_ready") == 0
 
     job = await queue.enqueue(ADD, arguments={"left": 1})
-    assert (await queue.wait(job.job_id, WAIT)).status is RunStatus.SUCCEEDED
+    assert (await queue.wait(job.job_id, WAIT)).status is JobStatus.SUCCEEDED
     assert patient.poll() is None
 
 

@@ -8,10 +8,10 @@ import pytest
 from arq.connections import ArqRedis
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
-from flexiprice.domain.run import RunState, RunTrigger
-from flexiprice.jobs.client import TaskQueue
-from flexiprice.jobs.origin import JobOrigin
-from flexiprice.services.runs import RunDetails, RunFilter, list_attempts, list_runs
+from flexiprice.domain.run import RunStatus, RunTrigger
+from flexiprice.queue.client import TaskQueue
+from flexiprice.queue.source import JobSource
+from flexiprice.runs.query import RunDetails, RunFilter, list_attempts, list_runs
 from flexiprice.settings import Settings, load_settings
 from tests.workers.conftest import StartWorker, end_of, running, until, until_live
 from tests.workers.toy_tasks import ADD, FAIL, FLAKY, HOLD, release
@@ -38,7 +38,7 @@ async def attempts(engine: AsyncEngine) -> Attempts:
     return read
 
 
-async def until_recorded(attempts: Attempts, job_id: str, *states: RunState) -> list[RunDetails]:
+async def until_recorded(attempts: Attempts, job_id: str, *states: RunStatus) -> list[RunDetails]:
     """What is recorded of a job, once its runs stand so."""
 
     async def so() -> bool:
@@ -51,15 +51,15 @@ async def until_recorded(attempts: Attempts, job_id: str, *states: RunState) -> 
 async def test_a_run_is_there_while_it_runs_and_complete_when_it_has_ended(
     settings: Settings, queue: TaskQueue, redis: ArqRedis, attempts: Attempts
 ) -> None:
-    origin = JobOrigin(trigger=RunTrigger.API, request_id="req-7", parent_job_id="older", actor="a person")
+    origin = JobSource(trigger=RunTrigger.API, request_id="req-7", parent_job_id="older", actor="a person")
     async with running(settings):
         job = await queue.enqueue(HOLD, arguments={"mark": 5}, origin=origin)
-        (start,) = await until_recorded(attempts, job.job_id, RunState.RUNNING)
+        (start,) = await until_recorded(attempts, job.job_id, RunStatus.RUNNING)
         assert start.finished_at is None
         held_for = datetime.now(tz=UTC) - start.started_at
         await release(redis, job.job_id)
         await queue.wait(job.job_id, WAIT)
-        (run,) = await until_recorded(attempts, job.job_id, RunState.SUCCEEDED)
+        (run,) = await until_recorded(attempts, job.job_id, RunStatus.SUCCEEDED)
         (worker,) = await queue.live_workers()
     assert (run.task, run.queue, run.attempt, run.worker_id) == ("hold", "discounts", 1, worker.worker_id)
     assert (run.trigger, run.request_id, run.parent_job_id) == (RunTrigger.API, "req-7", "older")
@@ -79,9 +79,9 @@ async def test_each_try_of_a_job_is_a_run_of_its_own(
         await queue.wait(job.job_id, WAIT)
     first, second, last = await attempts(job.job_id)
     assert [run.state for run in (first, second, last)] == [
-        RunState.RETRYING,
-        RunState.RETRYING,
-        RunState.SUCCEEDED,
+        RunStatus.RETRYING,
+        RunStatus.RETRYING,
+        RunStatus.SUCCEEDED,
     ]
     assert [run.attempt for run in (first, second, last)] == [1, 2, 3]
     assert (first.error_code, first.error_message) == ("database_unavailable", "not yet")
@@ -96,7 +96,7 @@ async def test_a_failure_is_recorded_with_its_traceback_and_without_secrets(
         job = await queue.enqueue(FAIL, arguments={"kind": "builtin"})
         await queue.wait(job.job_id, WAIT)
     (run,) = await attempts(job.job_id)
-    assert (run.state, run.error_code) == (RunState.FAILED, "internal_error")
+    assert (run.state, run.error_code) == (RunStatus.FAILED, "internal_error")
     assert run.traceback is not None
     assert "ValueError: secret at postgresql://***@host/db" in run.traceback
     assert "toy_tasks.py" in run.traceback
@@ -112,7 +112,7 @@ async def test_what_ran_just_before_the_worker_ends_is_recorded(
     async with AsyncSession(engine) as session:
         runs = await list_runs(session, RunFilter(task="add"))
     assert {run.job_id for run in runs} == {job.job_id for job in jobs}
-    assert {run.state for run in runs} == {RunState.SUCCEEDED}
+    assert {run.state for run in runs} == {RunStatus.SUCCEEDED}
 
 
 async def test_the_lines_of_a_run_in_the_log_join_it_to_the_request_that_wanted_it(
@@ -120,7 +120,7 @@ async def test_the_lines_of_a_run_in_the_log_join_it_to_the_request_that_wanted_
 ) -> None:
     worker = start_worker(log_format="json")
     await until_live(queue)
-    job = await queue.enqueue(ADD, arguments={"left": 1}, origin=JobOrigin(request_id="req-9"))
+    job = await queue.enqueue(ADD, arguments={"left": 1}, origin=JobSource(request_id="req-9"))
     await queue.wait(job.job_id, WAIT)
     worker.terminate()
     _, said = await end_of(worker)

@@ -12,21 +12,21 @@ from arq.cron import CronJob
 from arq.worker import Worker
 
 from flexiprice.domain.run import RunTrigger
-from flexiprice.jobs import keys
-from flexiprice.jobs.client import TaskQueue
-from flexiprice.jobs.declarations import RECOMPUTE_ALL_DISCOUNTS, SCHEDULES, TaskArguments
-from flexiprice.jobs.schedules import pause_schedule, resume_schedule
-from flexiprice.jobs.status import RunStatus
+from flexiprice.queue.admin.schedules import pause_schedule, resume_schedule
+from flexiprice.queue.client import TaskQueue
+from flexiprice.queue.declarations import RECOMPUTE_ALL_DISCOUNTS, SCHEDULES, TaskArguments
+from flexiprice.queue.redis import keys
+from flexiprice.queue.status import JobStatus
 from flexiprice.settings import Queue, Settings
 from tests.workers.conftest import running, until
-from workers.runtime.lifecycle import WorkerProcess
-from workers.runtime.task import Task, TaskRun
+from workers.runtime.jobs.task import Task, TaskContext
+from workers.runtime.process import WorkerProcess
 
 WAIT = timedelta(seconds=120)
 STEP = timedelta(minutes=20)
 
 
-async def nothing(_: TaskRun, arguments: TaskArguments) -> dict[str, object]:
+async def nothing(_: TaskContext, arguments: TaskArguments) -> dict[str, object]:
     """Stands in for every scheduled task."""
     return arguments.model_dump()
 
@@ -186,7 +186,7 @@ async def test_a_tick_that_is_due_soon_waits_for_its_instant(settings: Settings,
 
         status = await queue.wait(job.job_id, WAIT)
 
-    assert status.status is RunStatus.SUCCEEDED
+    assert status.status is JobStatus.SUCCEEDED
     assert status.result == {"slot_at": tick_at}
     assert status.started_at is not None
     assert status.started_at >= tick_at
@@ -214,7 +214,7 @@ async def test_a_scheduled_job_is_asked_for_like_any_other(settings: Settings, q
 
     status = await queue.status("recompute_all_discounts:2024-05-01T01:00:00Z")
 
-    assert (status.task, status.status) == ("recompute_all_discounts", RunStatus.QUEUED)
+    assert (status.task, status.status) == ("recompute_all_discounts", JobStatus.QUEUED)
 
 
 async def live_again(settings: Settings, redis: ArqRedis, now: datetime) -> list[datetime]:

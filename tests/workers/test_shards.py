@@ -13,21 +13,21 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from flexiprice.db.tables import Batch, Discount, PriceDecision, Store
 from flexiprice.domain.run import RunTrigger
-from flexiprice.domain.shard import CELLS, Shard
-from flexiprice.jobs import codec, keys
-from flexiprice.jobs.client import JobStatus, TaskQueue
-from flexiprice.jobs.declarations import RECOMPUTE_ALL_DISCOUNTS, RECOMPUTE_SHARD
-from flexiprice.jobs.inspection import list_active, list_deferred
-from flexiprice.jobs.origin import JobOrigin
-from flexiprice.jobs.parts import begin_parts, part_ids
-from flexiprice.jobs.queues import get_queue
-from flexiprice.jobs.revoking import RevokeOutcome, purge, revoke_jobs
-from flexiprice.jobs.status import RunStatus
+from flexiprice.domain.shard import BUCKET_COUNT, Shard
+from flexiprice.queue.admin.inspect import list_active, list_deferred
+from flexiprice.queue.admin.queues import get_queue
+from flexiprice.queue.admin.revoke import RevokeOutcome, purge, revoke_jobs
+from flexiprice.queue.client import JobInfo, TaskQueue
+from flexiprice.queue.declarations import RECOMPUTE_ALL_DISCOUNTS, RECOMPUTE_SHARD
+from flexiprice.queue.redis import codec, keys
+from flexiprice.queue.source import JobSource
+from flexiprice.queue.status import JobStatus
+from flexiprice.queue.subjobs import part_ids, register_children
 from flexiprice.settings import Queue, Settings, load_settings
-from tests.builders import a_product, an_active_policy
+from tests.support.builders import a_product, an_active_policy
 from tests.workers.conftest import StartWorker, running, until, until_live
 from workers import tasks
-from workers.runtime.task import tasks_in
+from workers.runtime.jobs.task import tasks_in
 
 WAIT = timedelta(seconds=120)
 SHARDS = 4
@@ -51,7 +51,7 @@ async def shop(engine: AsyncEngine) -> None:
     async with AsyncSession(engine) as session, session.begin():
         await an_active_policy(session)
         product = await a_product(session)
-        codes = [{"code": f"store-{place}", "time_zone": "UTC"} for place in range(CELLS)]
+        codes = [{"code": f"store-{place}", "time_zone": "UTC"} for place in range(BUCKET_COUNT)]
         stores = (await session.scalars(insert(Store).returning(Store.id), codes)).all()
         today = datetime.now(UTC).date()
         batch = {"product_id": product, "lot": "", "quantity": 10, "expiry_date": today}
@@ -66,10 +66,10 @@ async def number_of(engine: AsyncEngine, entity: type) -> int:
 @asynccontextmanager
 async def held_up(engine: AsyncEngine, number: int) -> AsyncIterator[AsyncSession]:
     """Keeps one shard waiting within its transaction, while the others can be done."""
-    cells = Shard(number, SHARDS).cells
+    buckets = Shard(number, SHARDS).buckets
     async with AsyncSession(engine) as session, session.begin():
         # A discount for one of these would refer to a row that this is about to change.
-        held = select(Batch.id).where(Batch.store_id % CELLS == cells[0]).with_for_update()
+        held = select(Batch.id).where(Batch.store_id % BUCKET_COUNT == buckets[0]).with_for_update()
         assert (await session.scalars(held)).all()
         yield session
 
@@ -87,12 +87,12 @@ async def until_ended(redis: ArqRedis, job_id: str, parts: int) -> None:
     await until(ended)
 
 
-def did(status: JobStatus) -> dict[str, int]:
+def did(status: JobInfo) -> dict[str, int]:
     assert isinstance(status.result, dict), status
     return {name: status.result[name] for name in ("considered", "opened", "changed", "closed", "unchanged")}
 
 
-EVERYTHING = {"considered": CELLS, "opened": CELLS, "changed": 0, "closed": 0, "unchanged": 0}
+EVERYTHING = {"considered": BUCKET_COUNT, "opened": BUCKET_COUNT, "changed": 0, "closed": 0, "unchanged": 0}
 
 
 async def test_one_worker_that_runs_one_job_at_a_time_does_all_shards_and_the_sum(
@@ -106,9 +106,9 @@ async def test_one_worker_that_runs_one_job_at_a_time_does_all_shards_and_the_su
         second = await queue.wait(again.job_id, WAIT)
 
     assert did(told[-1]) == EVERYTHING
-    assert did(second) == EVERYTHING | {"opened": 0, "unchanged": CELLS}
-    assert await number_of(engine, Discount) == await number_of(engine, PriceDecision) == CELLS
-    assert {status.status for status in told} <= {RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.SUCCEEDED}
+    assert did(second) == EVERYTHING | {"opened": 0, "unchanged": BUCKET_COUNT}
+    assert await number_of(engine, Discount) == await number_of(engine, PriceDecision) == BUCKET_COUNT
+    assert {status.status for status in told} <= {JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.SUCCEEDED}
     come = [(status.progress.done, status.progress.total) for status in told if status.progress]
     assert come[-1] == (SHARDS, SHARDS)
     assert told[-1].attempt == 1
@@ -118,7 +118,7 @@ async def test_one_worker_that_runs_one_job_at_a_time_does_all_shards_and_the_su
 async def test_what_is_little_is_done_by_one_worker_alone(
     settings: Settings, queue: TaskQueue, engine: AsyncEngine
 ):
-    little = settings.model_copy(update={"recompute_shards_from": CELLS})
+    little = settings.model_copy(update={"recompute_shards_from": BUCKET_COUNT})
     async with running(little, TASKS):
         job = await queue.enqueue(RECOMPUTE_ALL_DISCOUNTS)
         status = await queue.wait(job.job_id, WAIT)
@@ -144,7 +144,7 @@ async def test_while_shards_are_left_their_job_runs_on_no_worker(
             deferred = await list_deferred(queue)
         ended = await queue.wait(job.job_id, WAIT)
 
-    assert (status.status, status.ready, status.worker_id) == (RunStatus.RUNNING, False, None)
+    assert (status.status, status.ready, status.worker_id) == (JobStatus.RUNNING, False, None)
     assert status.progress is not None
     assert (status.progress.done, status.progress.total) == (SHARDS - 1, SHARDS)
     assert owner is None
@@ -178,7 +178,7 @@ async def test_shards_of_a_worker_that_is_killed_are_done_by_another_and_count_o
     status = await queue.wait(job.job_id, WAIT)
 
     assert did(status) == EVERYTHING
-    assert await number_of(engine, Discount) == await number_of(engine, PriceDecision) == CELLS
+    assert await number_of(engine, Discount) == await number_of(engine, PriceDecision) == BUCKET_COUNT
 
 
 async def test_a_shard_that_runs_twice_counts_once(
@@ -195,7 +195,7 @@ async def test_a_shard_that_runs_twice_counts_once(
                 RECOMPUTE_SHARD,
                 arguments={"number": 1, "count": SHARDS},
                 job_id=first,
-                origin=JobOrigin(trigger=RunTrigger.TASK, parent_job_id=job.job_id),
+                origin=JobSource(trigger=RunTrigger.TASK, parent_job_id=job.job_id),
             )
             assert twice.created
             assert did(await queue.wait(first, WAIT))["opened"] == 0
@@ -219,20 +219,25 @@ async def test_a_shard_that_fails_is_named_and_what_the_others_did_is_told(
     settings: Settings, queue: TaskQueue, engine: AsyncEngine
 ):
     async with AsyncSession(engine) as session, session.begin():
-        third = Shard(3, SHARDS).cells[0]
-        store = await session.scalar(select(Store.id).where(Store.id % CELLS == third, Store.code != "main"))
+        third = Shard(3, SHARDS).buckets[0]
+        store = await session.scalar(
+            select(Store.id).where(Store.id % BUCKET_COUNT == third, Store.code != "main")
+        )
         # A defect: the ledger refuses what this shard has to write.
         await session.execute(text(f"ALTER TABLE price_decisions ADD CHECK (store_id <> {store})"))
     async with running(settings, TASKS):
         job = await queue.enqueue(RECOMPUTE_ALL_DISCOUNTS)
         status = await queue.wait(job.job_id, WAIT)
 
-    assert status.status is RunStatus.FAILED
+    assert status.status is JobStatus.FAILED
     assert status.error is not None
     assert status.error.code == "shards_failed"
     assert status.error.message.startswith("1 of 4 shards failed: 3 (internal_error: ")
-    assert f"The others considered {CELLS - 4}, opened {CELLS - 4}, changed 0" in status.error.message
-    assert await number_of(engine, Discount) == CELLS - 4
+    assert (
+        f"The others considered {BUCKET_COUNT - 4}, opened {BUCKET_COUNT - 4}, changed 0"
+        in status.error.message
+    )
+    assert await number_of(engine, Discount) == BUCKET_COUNT - 4
 
 
 async def test_a_recompute_that_is_called_off_takes_its_shards_along(
@@ -251,7 +256,7 @@ async def test_a_recompute_that_is_called_off_takes_its_shards_along(
         statuses = await queue.statuses([job.job_id, *shards])
 
     assert answer.outcome is RevokeOutcome.CANCELLED
-    assert [status.status for status in statuses] == [RunStatus.REVOKED] * (1 + SHARDS)
+    assert [status.status for status in statuses] == [JobStatus.REVOKED] * (1 + SHARDS)
     assert await redis.zcard(keys.queue_key(Queue.DISCOUNTS)) == 0
     assert await redis.zcard(keys.ABORTED_JOBS) == 0
     assert await redis.keys("flexiprice:parts:*") == []
@@ -288,12 +293,12 @@ async def test_shards_that_a_killed_worker_had_begun_and_not_enqueued_are_enqueu
     # What Redis holds when the job is given back.
     ids = part_ids(job.job_id, enqueued_at, SHARDS)
     await redis.set(keys.in_progress_key(job.job_id), "dead")
-    begun = await begin_parts(redis, job_id=job.job_id, worker_id="dead", ids=ids)
+    begun = await register_children(redis, job_id=job.job_id, worker_id="dead", ids=ids)
     await queue.enqueue(
         RECOMPUTE_SHARD,
         arguments={"number": 1, "count": SHARDS},
         job_id=ids[0],
-        origin=JobOrigin(trigger=RunTrigger.TASK, parent_job_id=job.job_id),
+        origin=JobSource(trigger=RunTrigger.TASK, parent_job_id=job.job_id),
     )
     await redis.delete(keys.in_progress_key(job.job_id))
     alone = settings.model_copy(update={"recompute_shards": 1})
@@ -325,5 +330,5 @@ async def test_many_recomputes_in_shards_at_once_come_to_an_end(
         jobs = [await queue.enqueue(RECOMPUTE_ALL_DISCOUNTS) for _ in range(5)]
         statuses = [await queue.wait(job.job_id, WAIT) for job in jobs]
 
-    assert sum(did(status)["opened"] for status in statuses) == CELLS
-    assert {did(status)["considered"] for status in statuses} == {CELLS}
+    assert sum(did(status)["opened"] for status in statuses) == BUCKET_COUNT
+    assert {did(status)["considered"] for status in statuses} == {BUCKET_COUNT}

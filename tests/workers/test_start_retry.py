@@ -4,14 +4,14 @@ import pytest
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
-from workers.runtime.patience import StartRetry
+from workers.runtime.redis_retry import StartupRetry
 
 # Nothing listens there.
-NOBODY = "redis://:a-secret@127.0.0.1:1/0"
+NO_WORKER = "redis://:a-secret@127.0.0.1:1/0"
 
 
 async def test_a_worker_says_that_it_waits_for_redis_and_at_last_that_it_does_not_answer() -> None:
-    async with Redis.from_url(NOBODY, retry=StartRetry(attempts=3)) as client:
+    async with Redis.from_url(NO_WORKER, retry=StartupRetry(attempts=3)) as client:
         with capture_logs() as logs, pytest.raises(SystemExit) as ended:
             await client.ping()
     assert [line["event"] for line in logs] == ["Redis is away; waiting for it"]

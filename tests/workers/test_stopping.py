@@ -8,18 +8,19 @@ from datetime import timedelta
 import pytest
 from arq.connections import ArqRedis
 
-from flexiprice.jobs import ending, keys
-from flexiprice.jobs.client import TaskQueue
-from flexiprice.jobs.status import RunStatus
+from flexiprice.queue.client import TaskQueue
+from flexiprice.queue.redis import cancellation as ending
+from flexiprice.queue.redis import keys
+from flexiprice.queue.status import JobStatus
 from flexiprice.settings import Settings
-from tests import servers
+from tests.support import servers
 from tests.workers import toy_tasks
 from tests.workers.conftest import StartWorker, end_of, running, until_draining, until_live, until_running
 from tests.workers.toy_tasks import HOLD, HOLD_ELSEWHERE, SLEEP, release
-from workers.runtime.heartbeat import Heartbeat
-from workers.runtime.history import RunHistory
-from workers.runtime.lifecycle import WorkerProcess
-from workers.runtime.task import tasks_in
+from workers.runtime.jobs.task import tasks_in
+from workers.runtime.process import WorkerProcess
+from workers.runtime.recording.run_history import RunHistory
+from workers.runtime.recovery.heartbeat import Heartbeat
 
 WAIT = timedelta(seconds=120)
 
@@ -103,7 +104,7 @@ async def test_running_jobs_end_within_the_grace_and_waiting_ones_are_left(
     code, _ = await end_of(worker)
 
     statuses = [(await queue.status(job.job_id)).status for job in (running, elsewhere, waiting)]
-    assert statuses == [RunStatus.SUCCEEDED, RunStatus.SUCCEEDED, RunStatus.QUEUED]
+    assert statuses == [JobStatus.SUCCEEDED, JobStatus.SUCCEEDED, JobStatus.QUEUED]
     assert code == 0
 
 
@@ -122,7 +123,7 @@ async def test_what_does_not_end_within_the_grace_is_handed_back_and_runs_elsewh
     status = await queue.wait(job.job_id, WAIT)
 
     assert code == 0
-    assert status.status is RunStatus.SUCCEEDED
+    assert status.status is JobStatus.SUCCEEDED
     # The first try was the worker's to lose, not the job's.
     assert (status.result, status.attempt) == (1, 1)
     assert other.poll() is None
@@ -141,7 +142,7 @@ async def test_a_second_signal_does_not_wait_for_the_grace(start_worker: StartWo
 
     status = await queue.status(job.job_id)
     assert code == 0
-    assert (status.status, status.attempt, status.started_at) == (RunStatus.QUEUED, 0, None)
+    assert (status.status, status.attempt, status.started_at) == (JobStatus.QUEUED, 0, None)
 
 
 async def test_a_worker_of_which_a_part_fails_ends_and_says_so(start_worker: StartWorker):

@@ -3,8 +3,8 @@
 import pytest
 
 from flexiprice.errors import InvalidInput
-from flexiprice.jobs.client import TaskQueue
-from flexiprice.jobs.inspection import get_declared_task
+from flexiprice.queue.admin.inspect import get_declared_task
+from flexiprice.queue.client import TaskQueue
 from flexiprice.settings import Settings
 from tests.workers.conftest import running, until_live
 

@@ -6,10 +6,10 @@ from datetime import timedelta
 import pytest
 
 from flexiprice.errors import QueueFull
-from flexiprice.jobs import keys
-from flexiprice.jobs.arq import ArqRedis
-from flexiprice.jobs.client import TaskQueue
-from flexiprice.jobs.status import RunStatus
+from flexiprice.queue.arq import ArqRedis
+from flexiprice.queue.client import TaskQueue
+from flexiprice.queue.redis import keys
+from flexiprice.queue.status import JobStatus
 from flexiprice.settings import Settings
 from flexiprice.tracing import tracing
 from tests.otlp_receiver import Receiver, receiving
@@ -36,7 +36,7 @@ async def test_a_job_without_a_usable_parent_runs_and_begins_a_trace(
     if trace is not None:
         await redis.hset(record, "trace", trace)
     async with running(settings):
-        assert (await queue.wait(job.job_id, WAIT)).status is RunStatus.SUCCEEDED
+        assert (await queue.wait(job.job_id, WAIT)).status is JobStatus.SUCCEEDED
     (run,) = receiver.spans()
     assert (run.name, run.parent_id, run.failed) == ("run add", "", False)
     assert run.facts["flexiprice.status"] == "succeeded"
@@ -63,7 +63,7 @@ async def test_a_run_that_failed_tells_the_code_of_its_error_and_not_what_it_sai
     job = await queue.enqueue(FAIL, arguments={"kind": "builtin"})
     async with running(settings):
         failed = await queue.wait(job.job_id, WAIT)
-    assert failed.status is RunStatus.FAILED
+    assert failed.status is JobStatus.FAILED
     (run,) = receiver.spans()
     assert run.failed
     assert run.facts["error.type"] == "ValueError"

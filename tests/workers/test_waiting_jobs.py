@@ -2,11 +2,11 @@
 
 from datetime import timedelta
 
-from flexiprice.jobs.arguments import find_arguments
-from flexiprice.jobs.client import TaskQueue
-from flexiprice.jobs.declarations import RECOMPUTE_BATCHES, TaskArguments, TaskDeclaration
-from flexiprice.jobs.inspection import list_deferred, list_waiting
-from flexiprice.jobs.status import RunStatus
+from flexiprice.queue.admin.arguments import find_arguments
+from flexiprice.queue.admin.inspect import list_deferred, list_waiting
+from flexiprice.queue.client import TaskQueue
+from flexiprice.queue.declarations import RECOMPUTE_BATCHES, TaskArguments, TaskDeclaration
+from flexiprice.queue.status import JobStatus
 from flexiprice.settings import Queue, Settings
 from tests.workers.conftest import running, until_running
 from tests.workers.toy_tasks import ADD, SLEEP, SLEEP_ELSEWHERE
@@ -32,7 +32,7 @@ async def test_jobs_that_are_due_and_run_nowhere_wait_the_longest_due_first(
     waiting = await list_waiting(queue)
     assert {job.job_id for job in waiting} == {first.job_id, second.job_id}
     assert [job.due_at for job in waiting] == sorted(job.due_at for job in waiting if job.due_at)
-    assert all(job.status is RunStatus.QUEUED for job in waiting)
+    assert all(job.status is JobStatus.QUEUED for job in waiting)
     assert [job.job_id for job in await list_waiting(queue, limit=1)] == [waiting[0].job_id]
     assert [job.job_id for job in await list_deferred(queue)] == [later.job_id]
 

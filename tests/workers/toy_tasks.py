@@ -14,10 +14,10 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.errors import DatabaseUnavailable, NotFound
-from flexiprice.jobs.declarations import NoArguments, TaskArguments, TaskDeclaration
-from flexiprice.jobs.retry import RetryPolicy
+from flexiprice.queue.declarations import NoArguments, TaskArguments, TaskDeclaration
+from flexiprice.queue.retry_policy import RetryPolicy
 from flexiprice.settings import Queue
-from workers.runtime.task import TaskRun, task
+from workers.runtime.jobs.task import TaskContext, task
 
 
 class Sum(TaskArguments):
@@ -96,7 +96,7 @@ async def release(redis: ArqRedis, *job_ids: str) -> None:
         await redis.set(_released(job_id), 1)
 
 
-async def released(run: TaskRun, step: str = "") -> None:
+async def released(run: TaskContext, step: str = "") -> None:
     """Returns when the test has released the job, or a step of it."""
     while not await run.resources.redis.exists(_released(run.job_id + step)):  # noqa: ASYNC110
         await asyncio.sleep(0.02)
@@ -107,37 +107,37 @@ def _released(job_id: str) -> str:
 
 
 @task(ADD)
-async def add(_: TaskRun, arguments: Sum) -> Decimal:
+async def add(_: TaskContext, arguments: Sum) -> Decimal:
     return arguments.left + arguments.right
 
 
 @task(SLEEP)
-async def sleep(run: TaskRun, arguments: Seconds) -> int:
+async def sleep(run: TaskContext, arguments: Seconds) -> int:
     await asyncio.sleep(arguments.seconds)
     return run.attempt
 
 
 @task(SLEEP_ELSEWHERE)
-async def sleep_elsewhere(run: TaskRun, arguments: Seconds) -> int:
+async def sleep_elsewhere(run: TaskContext, arguments: Seconds) -> int:
     await asyncio.sleep(arguments.seconds)
     return run.attempt
 
 
 @task(HOLD)
-async def hold(run: TaskRun, _: Held) -> int:
+async def hold(run: TaskContext, _: Held) -> int:
     """Runs until the test releases it."""
     await released(run)
     return run.attempt
 
 
 @task(HOLD_ELSEWHERE)
-async def hold_elsewhere(run: TaskRun, _: Held) -> int:
+async def hold_elsewhere(run: TaskContext, _: Held) -> int:
     await released(run)
     return run.attempt
 
 
 @task(FAIL)
-async def fail(_: TaskRun, arguments: Failure) -> None:
+async def fail(_: TaskContext, arguments: Failure) -> None:
     match arguments.kind:
         case "ours":
             raise NotFound("there is no such batch", batch_id=7)
@@ -154,30 +154,30 @@ async def fail(_: TaskRun, arguments: Failure) -> None:
 
 
 @task(HASTY)
-async def hasty(_: TaskRun, __: NoArguments) -> None:
+async def hasty(_: TaskContext, __: NoArguments) -> None:
     await asyncio.sleep(60)
 
 
 @task(FLAKY)
-async def flaky(run: TaskRun, arguments: Tries) -> int:
+async def flaky(run: TaskContext, arguments: Tries) -> int:
     if run.attempt < arguments.until:
         raise DatabaseUnavailable("not yet")
     return run.attempt
 
 
 @task(RETRY_MUCH_LATER)
-async def retry_much_later(_: TaskRun, __: NoArguments) -> None:
+async def retry_much_later(_: TaskContext, __: NoArguments) -> None:
     raise DatabaseUnavailable("not yet")
 
 
 @task(COUNT_STORES)
-async def count_stores(run: TaskRun, _: NoArguments) -> int:
+async def count_stores(run: TaskContext, _: NoArguments) -> int:
     async with run.resources.sessions.begin() as session:
         return int((await session.execute(text("SELECT count(*) FROM stores"))).scalar_one())
 
 
 @task(STUBBORN)
-async def stubborn(run: TaskRun, _: NoArguments) -> str:
+async def stubborn(run: TaskContext, _: NoArguments) -> str:
     """Takes no notice of being cancelled, until the test releases it."""
     going_on = asyncio.create_task(released(run))
     while not going_on.done():
@@ -187,7 +187,7 @@ async def stubborn(run: TaskRun, _: NoArguments) -> str:
 
 
 @task(STEPS)
-async def steps(run: TaskRun, arguments: Steps) -> int:
+async def steps(run: TaskContext, arguments: Steps) -> int:
     for step in range(1, arguments.count + 1):
         run.report_progress(step, arguments.count, f"step {step}")
         if arguments.held and step < arguments.count:
@@ -198,7 +198,7 @@ async def steps(run: TaskRun, arguments: Steps) -> int:
 
 
 @task(EFFECT)
-async def effect(run: TaskRun, arguments: Effect) -> object:
+async def effect(run: TaskContext, arguments: Effect) -> object:
     async def work(session: AsyncSession) -> str:
         insertion = "INSERT INTO effects (job_id, worker) VALUES (:job_id, :worker) RETURNING id"
         row = await session.scalar(text(insertion), {"job_id": run.job_id, "worker": run.worker_id})
@@ -216,11 +216,11 @@ async def effect(run: TaskRun, arguments: Effect) -> object:
 
 
 @task(BLOCK)
-async def block(_: TaskRun, arguments: Seconds) -> None:
+async def block(_: TaskContext, arguments: Seconds) -> None:
     """Holds the event loop, and with it the worker's heartbeat."""
     time.sleep(arguments.seconds)  # noqa: ASYNC251 -- that is what it is for
 
 
 @task(POISON)
-async def poison(_: TaskRun, __: NoArguments) -> None:
+async def poison(_: TaskContext, __: NoArguments) -> None:
     os.kill(os.getpid(), signal.SIGKILL)

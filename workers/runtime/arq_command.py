@@ -5,8 +5,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NoReturn
 
-from flexiprice.jobs.arq import RedisSettings
-from flexiprice.jobs.redis_url import connection_options, sentinel_options
+from flexiprice.queue.arq import RedisSettings
+from flexiprice.queue.redis.url import connection_options, sentinel_options
 from flexiprice.settings import Settings
 
 HEALTH_CHECK_SECONDS: Final = 5

@@ -7,20 +7,20 @@ from typing import Any, cast
 from redis.asyncio.client import Pipeline
 from redis.exceptions import NoScriptError
 
-from flexiprice.jobs.arq import ArqRedis
-from flexiprice.jobs.redis_replies import RedisRefusal
-from flexiprice.jobs.repairing import RepairingRedis
-from workers.runtime.patience import AWAY, Patience, refuse
+from flexiprice.queue.arq import ArqRedis
+from flexiprice.queue.redis.repair import RepairingRedis
+from flexiprice.queue.redis.replies import RedisRefusal
+from workers.runtime.redis_retry import REDIS_UNAVAILABLE, RedisRetry, refuse
 
 
 class PatientRedis(RepairingRedis):
     """arq's client, which never fails while Redis may still come back.
 
     Attributes:
-        patience: waits for Redis.
+        redis_retry: waits for Redis.
     """
 
-    patience: Patience
+    redis_retry: RedisRetry
 
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> "Pipeline":
         """A pipeline; one without a transaction is arq's question for its start-up line."""
@@ -53,10 +53,10 @@ class PatientRedis(RepairingRedis):
                 return error
 
         try:
-            answer = await self.patience.until_back(answered)
+            answer = await self.redis_retry.call(answered)
         except RedisRefusal as error:
             raise refuse(error) from None
-        except AWAY as error:
+        except REDIS_UNAVAILABLE as error:
             # The worker ends, and arq's loop with it.
             raise asyncio.CancelledError from error
         if isinstance(answer, NoScriptError):

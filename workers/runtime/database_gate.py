@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from flexiprice.db.engine import database_errors
 from flexiprice.db.probe import limit_waits, require_tables, require_writable
 from flexiprice.errors import DatabaseBusy, DatabaseUnavailable, InvalidSettings
-from flexiprice.jobs.ending import cancelled
+from flexiprice.queue.redis.cancellation import cancelled
 from flexiprice.telemetry import get_logger
 
 _LOGGER = get_logger(__name__)

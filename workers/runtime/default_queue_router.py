@@ -4,14 +4,14 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, cast
 
-from flexiprice.jobs.declarations import TaskArguments
-from flexiprice.jobs.default_queue import DefaultQueueJob, find_due, route
-from flexiprice.jobs.tasks import TASKS
+from flexiprice.queue.declarations import TaskArguments
+from flexiprice.queue.default_queue import DefaultQueueJob, find_due, route
+from flexiprice.queue.task_definitions import TASKS
 from flexiprice.settings import Queue
 from flexiprice.telemetry import get_logger
-from workers.runtime.patience import AWAY
-from workers.runtime.surroundings import Surroundings
-from workers.runtime.task import Task
+from workers.runtime.context import WorkerContext
+from workers.runtime.jobs.task import Task
+from workers.runtime.redis_retry import REDIS_UNAVAILABLE
 
 _LOGGER = get_logger(__name__)
 # A plain arq client announces nothing, so the queue is polled.
@@ -22,19 +22,19 @@ class DefaultQueueRouter:
     """Routes due jobs of `arq:queue`; any number of workers may do it at once."""
 
     def __init__(
-        self, surroundings: Surroundings, tasks: Iterable[Task[TaskArguments]], queues: Sequence[Queue]
+        self, context: WorkerContext, tasks: Iterable[Task[TaskArguments]], queues: Sequence[Queue]
     ) -> None:
         """Prepares it.
 
         Args:
-            surroundings: what the worker's process gives it.
+            context: what the worker's process gives it.
             tasks: the tasks of this worker, besides the declared ones.
             queues: the queues of this worker. The first takes what cannot be read, and tasks that stay
                 unknown, so that a worker refuses them where everybody sees it.
         """
-        self._redis = surroundings.redis
-        self._patience = surroundings.patience
-        self._settings = surroundings.settings
+        self._redis = context.redis
+        self._redis_retry = context.redis_retry
+        self._settings = context.settings
         declared = {task.name: task.queue for task in TASKS}
         own = {task.declaration.name: task.declaration.queue for task in tasks}
         self._queue_of: Mapping[str, Queue] = {**declared, **own}
@@ -45,8 +45,8 @@ class DefaultQueueRouter:
         while True:
             try:
                 more = await self.route_due()
-            except AWAY as error:
-                self._patience.lost(error)
+            except REDIS_UNAVAILABLE as error:
+                self._redis_retry.lost(error)
                 more = False
             if not more:
                 await asyncio.sleep(_POLL_SECONDS)

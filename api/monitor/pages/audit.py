@@ -8,19 +8,19 @@ from urllib.parse import urlencode
 from nicegui import ui
 from pydantic import TypeAdapter
 
-from api.monitor.monitor import current_monitor
-from api.monitor.parts.badges import Badge
-from api.monitor.parts.instants import Instant
-from api.monitor.parts.links import Form, Link
-from api.monitor.parts.rows import cell, text_cell
-from api.monitor.parts.states import Failure, Placeholder
-from api.monitor.parts.tables import MANY, TableFrame
-from api.monitor.parts.text import Text
-from api.monitor.shell import page
+from api.monitor.components.badges import Badge
+from api.monitor.components.empty_states import Failure, Placeholder
+from api.monitor.components.instants import Instant
+from api.monitor.components.links import Form, Link
+from api.monitor.components.live_table import MANY, TableFrame
+from api.monitor.components.static_table import cell, text_cell
+from api.monitor.components.text import Text
+from api.monitor.context import current_monitor
+from api.monitor.layout import page
+from flexiprice.access.audit_log import AuditLogEntry, list_audit
 from flexiprice.db.engine import database_errors
 from flexiprice.domain.audit import AuditOutcome, AuditSource
 from flexiprice.errors import FlexiPriceError
-from flexiprice.services.audit import RecordedChange, list_audit
 
 _PAGE: Final = 50
 _READ_EVERY_SECONDS: Final = 2.0
@@ -83,7 +83,7 @@ async def audit(
     told: list[int] = [-1]
     sessions = current_monitor().resources.sessions
 
-    async def read() -> Sequence[RecordedChange]:
+    async def read() -> Sequence[AuditLogEntry]:
         with database_errors():
             async with sessions() as session:
                 return await list_audit(session, **wanted, limit=shown + 1)
@@ -108,7 +108,7 @@ async def audit(
     ui.timer(_READ_EVERY_SECONDS, refresh, immediate=False)
 
 
-def _show(frame: TableFrame, entries: Sequence[RecordedChange], filters: dict[str, str], shown: int) -> None:
+def _show(frame: TableFrame, entries: Sequence[AuditLogEntry], filters: dict[str, str], shown: int) -> None:
     if not entries:
         frame.clear()
         with frame:
@@ -127,7 +127,7 @@ def _show(frame: TableFrame, entries: Sequence[RecordedChange], filters: dict[st
             Link(f"/audit?{query}", "Show older entries", classes="more")
 
 
-def _row(entry: RecordedChange) -> None:
+def _row(entry: AuditLogEntry) -> None:
     words = entry.words
     with ui.element("tr"):
         with cell("When", "nowrap"):

@@ -6,25 +6,24 @@ from typing import Final
 
 from nicegui import ui
 
-from api.monitor.monitor import current_monitor
-from api.monitor.parts.figures import count, percent, size, things
-from api.monitor.parts.instants import Instant, duration
-from api.monitor.parts.links import Link, add_style_sheet
-from api.monitor.parts.rows import cell, number_cell, text_cell
-from api.monitor.parts.states import Failure
-from api.monitor.parts.tables import TableFrame, card_title
-from api.monitor.parts.text import Text
-from api.monitor.patience import answered
-from api.monitor.shell import page
-from api.monitor.table_groups import TableGroup, grouped
-from flexiprice.db.database_clock import database_now
-from flexiprice.db.engine import database_errors
-from flexiprice.db.pool_use import pool_use
+from api.monitor.components.empty_states import Failure
+from api.monitor.components.instants import Instant
+from api.monitor.components.links import Link, add_style_sheet
+from api.monitor.components.live_table import TableFrame, card_title
+from api.monitor.components.static_table import cell, number_cell, text_cell
+from api.monitor.components.text import Text
+from api.monitor.context import current_monitor
+from api.monitor.format import count, duration, percent, size, things
+from api.monitor.layout import page
+from api.monitor.queries.table_groups import TableGroup, grouped
+from api.monitor.timeouts import answered
+from flexiprice.db.clock import database_now
+from flexiprice.db.engine import database_errors, pool_use
+from flexiprice.db.sizes import DatabaseSize, ProgramConnections, TableSize, get_database_size
 from flexiprice.errors import FlexiPriceError
-from flexiprice.jobs.broker_info import BrokerInfo, BrokerRisk, read_broker_info
-from flexiprice.jobs.queues import QueueState
+from flexiprice.queue.admin.broker_info import BrokerInfo, BrokerRisk, read_broker_info
+from flexiprice.queue.admin.queues import QueueState
 from flexiprice.resources import Resources
-from flexiprice.services.database_size import DatabaseSize, ProgramConnections, TableSize, get_database_size
 
 _REFRESH_SECONDS: Final = 2.0
 _BROKER_HOLDS: Final = 1.5

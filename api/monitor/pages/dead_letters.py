@@ -5,22 +5,22 @@ from typing import Final
 
 from nicegui import ui
 
-from api.monitor.monitor import current_monitor, current_origin
-from api.monitor.parts.changes import allow, carry_out
-from api.monitor.parts.confirmation import confirmed
-from api.monitor.parts.figures import things
-from api.monitor.parts.instants import Instant
-from api.monitor.parts.links import Link, job_path, small_button
-from api.monitor.parts.rows import Rows, cell, text_cell
-from api.monitor.parts.states import Failure, Placeholder
-from api.monitor.parts.tables import MANY
-from api.monitor.parts.text import Text
-from api.monitor.shell import page
+from api.monitor.components.changes import allow, perform
+from api.monitor.components.confirmation import confirmed
+from api.monitor.components.empty_states import Failure, Placeholder
+from api.monitor.components.instants import Instant
+from api.monitor.components.links import Link, job_path, small_button
+from api.monitor.components.live_table import MANY
+from api.monitor.components.static_table import Rows, cell, text_cell
+from api.monitor.components.text import Text
+from api.monitor.context import current_monitor, current_origin
+from api.monitor.format import things
+from api.monitor.layout import page
 from flexiprice.errors import FlexiPriceError
-from flexiprice.jobs.dead_letter_changes import dismiss, retry_letters
-from flexiprice.jobs.dead_letter_notes import DeadLetterReason
-from flexiprice.jobs.dead_letters import MAX_LISTED, DeadLetter, list_dead_letters
-from flexiprice.jobs.retrying import RetryOutcome
+from flexiprice.queue.admin.dead_letter_actions import dismiss, retry_letters
+from flexiprice.queue.admin.dead_letters import MAX_LISTED, DeadLetter, list_dead_letters
+from flexiprice.queue.admin.retry import RetryOutcome
+from flexiprice.queue.worker.dead_letter_records import DeadLetterReason
 
 _READ_EVERY_SECONDS: Final = 1.0
 _COLUMNS: Final = ("Task", "Reason", "Since", "Why", "Actions")
@@ -120,7 +120,7 @@ async def _retry(job_ids: Sequence[str] | None) -> None:
         told = f"{len(answers) - len(refused)} enqueued again"
         return f"{told}; {len(refused)} not: {refused[0]}" if refused else told
 
-    await carry_out("retry_dead_letters", _target(job_ids), make)
+    await perform("retry_dead_letters", _target(job_ids), make)
 
 
 async def _dismiss(job_ids: Sequence[str] | None) -> None:
@@ -130,7 +130,7 @@ async def _dismiss(job_ids: Sequence[str] | None) -> None:
         details["dismissed"] = dismissed = await dismiss(tasks, job_ids)
         return f"{dismissed} dismissed"
 
-    await carry_out("dismiss_dead_letters", _target(job_ids), make)
+    await perform("dismiss_dead_letters", _target(job_ids), make)
 
 
 def _target(job_ids: Sequence[str] | None) -> str:

@@ -5,12 +5,12 @@ from itertools import groupby
 
 from nicegui import ui
 
-from api.monitor.monitor import own_address
-from api.monitor.parts.links import Link, add_style_sheet
-from api.monitor.parts.manual import HELP, help_path, manual_html
-from api.monitor.parts.tables import card_title
-from api.monitor.parts.text import Text
-from api.monitor.shell import page
+from api.monitor.components.links import Link, add_style_sheet
+from api.monitor.components.live_table import card_title
+from api.monitor.components.manual import HELP, help_path, manual_html
+from api.monitor.components.text import Text
+from api.monitor.context import own_address
+from api.monitor.layout import page
 from flexiprice.docs.pages import INDEX, Page, all_pages, find_page, get_page, section_title
 
 # The text is there only after the browser has looked for the anchor of the address.

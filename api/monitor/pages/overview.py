@@ -5,22 +5,22 @@ from typing import Final
 
 from nicegui import ui
 
-from api.monitor.parts.badges import Badge
-from api.monitor.parts.charts import ACCENT, ACTIVE, BAD, GOOD, QUIET, VIOLET, WARNING, Line, TimeChart
-from api.monitor.parts.figures import percent
-from api.monitor.parts.headline import Headline
-from api.monitor.parts.instants import Instant
-from api.monitor.parts.links import Link, job_path
-from api.monitor.parts.rows import Rows, cell, number_cell, text_cell
-from api.monitor.parts.states import Placeholder
-from api.monitor.parts.text import Text
-from api.monitor.readings import Snapshot
-from api.monitor.series import OUTCOMES, ages, depths, run_times, throughput
-from api.monitor.shell import follow, page
-from api.monitor.verdict import Finding, late_or_failing, late_since, verdict
-from flexiprice.jobs.fleet import LiveWorker
-from flexiprice.jobs.schedule_state import ScheduleState
-from flexiprice.services.runs import RecordedRun
+from api.monitor.components.badges import Badge
+from api.monitor.components.charts import ACCENT, ACTIVE, BAD, GOOD, QUIET, VIOLET, WARNING, Line, TimeChart
+from api.monitor.components.empty_states import Placeholder
+from api.monitor.components.headline import Headline
+from api.monitor.components.instants import Instant
+from api.monitor.components.links import Link, job_path
+from api.monitor.components.static_table import Rows, cell, number_cell, text_cell
+from api.monitor.components.text import Text
+from api.monitor.format import percent
+from api.monitor.layout import follow, page
+from api.monitor.state.health import Alert, late_or_failing, late_since, verdict
+from api.monitor.state.series import OUTCOMES, ages, depths, run_times, throughput
+from api.monitor.state.snapshot import Snapshot
+from flexiprice.queue.schedule_state import ScheduleState
+from flexiprice.queue.worker.heartbeat import LiveWorker
+from flexiprice.runs.query import Run
 from flexiprice.settings import Queue
 
 _OUTCOME_COLOURS: Final = (GOOD, BAD, WARNING, QUIET, ACTIVE)
@@ -77,9 +77,9 @@ class _Findings(ui.element):
     def __init__(self) -> None:
         super().__init__("section")
         self.classes("findings").props("aria-label=Verdict")
-        self._shown: tuple[Finding, ...] | None = None
+        self._shown: tuple[Alert, ...] | None = None
 
-    def show(self, findings: tuple[Finding, ...]) -> None:
+    def show(self, findings: tuple[Alert, ...]) -> None:
         """Shows findings, the worst first."""
         if findings == self._shown:
             return
@@ -166,7 +166,7 @@ def _tick(schedule: ScheduleState) -> Callable[[ScheduleState], None]:
     return update
 
 
-def _failure(run: RecordedRun) -> Callable[[RecordedRun], None]:
+def _failure(run: Run) -> Callable[[Run], None]:
     with cell("Began", "nowrap"):
         Instant(run.started_at)
     with cell("Task"):

@@ -8,25 +8,24 @@ from urllib.parse import urlencode
 
 from nicegui import ui
 
-from api.monitor.monitor import current_monitor
-from api.monitor.parts.amounts import amount, brief
-from api.monitor.parts.figures import count, percent, things
-from api.monitor.parts.heat_map import HeatMap
-from api.monitor.parts.links import Link, add_style_sheet
-from api.monitor.parts.policy_card import PolicyCard
-from api.monitor.parts.product_prices import ProductPrices
-from api.monitor.parts.recompute_card import RecomputeCard
-from api.monitor.parts.rows import number_cell, text_cell
-from api.monitor.parts.states import Failure, Placeholder
-from api.monitor.parts.tables import TableFrame, card_title
-from api.monitor.parts.text import Text
-from api.monitor.patience import FOR_MUCH, answered
-from api.monitor.price_readings import HORIZON, PriceReading, read_prices
-from api.monitor.shell import page
+from api.monitor.components.empty_states import Failure, Placeholder
+from api.monitor.components.heat_map import HeatMap
+from api.monitor.components.links import Link, add_style_sheet
+from api.monitor.components.live_table import TableFrame, card_title
+from api.monitor.components.policy_card import PolicyCard
+from api.monitor.components.product_prices import ProductPrices
+from api.monitor.components.recompute_card import RecomputeCard
+from api.monitor.components.static_table import number_cell, text_cell
+from api.monitor.components.text import Text
+from api.monitor.context import current_monitor
+from api.monitor.format import amount, brief, count, percent, things
+from api.monitor.layout import page
+from api.monitor.queries.prices import HORIZON, PriceReading, read_prices
+from api.monitor.timeouts import FOR_MUCH, answered
 from flexiprice.db.tables import MAIN_STORE
 from flexiprice.errors import FlexiPriceError
 from flexiprice.plurals import noun_for
-from flexiprice.services.stock_overview import ExpiringStock, ReducedStock, value_at_risk
+from flexiprice.pricing.stock_value import ExpiringStock, ReducedStock, value_at_risk
 
 _REFRESH_SECONDS: Final = 5.0
 # A pass over all batches: a second where there are half a million.

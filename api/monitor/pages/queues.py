@@ -5,22 +5,22 @@ from datetime import timedelta
 
 from nicegui import ui
 
-from api.monitor.history import RATE_WINDOW
-from api.monitor.monitor import current_monitor, current_viewer
-from api.monitor.parts.badges import Badge
-from api.monitor.parts.changes import allow, carry_out
-from api.monitor.parts.charts import ACCENT, Line, TimeChart
-from api.monitor.parts.confirmation import confirmed
-from api.monitor.parts.figures import count, rate, things
-from api.monitor.parts.instants import Instant
-from api.monitor.parts.links import small_button
-from api.monitor.parts.states import Failure
-from api.monitor.parts.text import Text
-from api.monitor.readings import Snapshot
-from api.monitor.series import depths
-from api.monitor.shell import follow, page
-from flexiprice.jobs.queues import QueueState, pause_queue, resume_queue
-from flexiprice.jobs.revoking import purge
+from api.monitor.components.badges import Badge
+from api.monitor.components.changes import allow, perform
+from api.monitor.components.charts import ACCENT, Line, TimeChart
+from api.monitor.components.confirmation import confirmed
+from api.monitor.components.empty_states import Failure
+from api.monitor.components.instants import Instant
+from api.monitor.components.links import small_button
+from api.monitor.components.text import Text
+from api.monitor.context import current_monitor, current_viewer
+from api.monitor.format import count, rate, things
+from api.monitor.layout import follow, page
+from api.monitor.state.recent import RATE_WINDOW
+from api.monitor.state.series import depths
+from api.monitor.state.snapshot import Snapshot
+from flexiprice.queue.admin.queues import QueueState, pause_queue, resume_queue
+from flexiprice.queue.admin.revoke import purge
 from flexiprice.settings import Queue
 
 _FIGURES = {
@@ -113,7 +113,7 @@ class _QueueCard(ui.element):
 
         consequence = "Workers take nothing more from it until it is resumed. What runs goes on."
         if await confirmed(f"Pause {self._queue}?", consequence, verb="Pause"):
-            await carry_out("pause_queue", self._queue.value, make)
+            await perform("pause_queue", self._queue.value, make)
 
     async def _do_resume(self) -> None:
         tasks = current_monitor().resources.tasks
@@ -122,7 +122,7 @@ class _QueueCard(ui.element):
             details["changed"] = await resume_queue(tasks, self._queue)
             return f"{self._queue} is resumed"
 
-        await carry_out("resume_queue", self._queue.value, make)
+        await perform("resume_queue", self._queue.value, make)
 
     async def _ask_to_purge(self) -> None:
         tasks = current_monitor().resources.tasks
@@ -137,7 +137,7 @@ class _QueueCard(ui.element):
             "Those that run go on. This cannot be undone."
         )
         if await confirmed(f"Purge {self._queue}?", consequence, verb="Purge", typed=self._queue.value):
-            await carry_out("purge_queue", self._queue.value, make)
+            await perform("purge_queue", self._queue.value, make)
 
 
 def _rates(now: Snapshot, state: QueueState) -> Mapping[str, str]:

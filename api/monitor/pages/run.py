@@ -6,23 +6,25 @@ from datetime import datetime
 
 from nicegui import ui
 
-from api.monitor.monitor import current_monitor, current_origin
-from api.monitor.parts.badges import Badge, look
-from api.monitor.parts.changes import allow, carry_out
-from api.monitor.parts.confirmation import confirmed
-from api.monitor.parts.documents import Document
-from api.monitor.parts.instants import Instant, duration
-from api.monitor.parts.links import Link, add_style_sheet, job_path, small_button
-from api.monitor.parts.states import Failure, Placeholder
-from api.monitor.parts.tables import TableFrame, card_title
-from api.monitor.parts.text import Text
-from api.monitor.shell import page
-from api.monitor.task_rows import progress_made, progress_text
-from api.monitor.task_story import TaskStory, moments, read_story
-from flexiprice.jobs.progress import Progress
-from flexiprice.jobs.retrying import RetryOutcome, retry_jobs
-from flexiprice.jobs.revoking import revoke_jobs
-from flexiprice.services.runs import RecordedRun
+from api.monitor.components.badges import Badge
+from api.monitor.components.changes import allow, perform
+from api.monitor.components.code_block import Document
+from api.monitor.components.confirmation import confirmed
+from api.monitor.components.empty_states import Failure, Placeholder
+from api.monitor.components.instants import Instant
+from api.monitor.components.links import Link, add_style_sheet, job_path, small_button
+from api.monitor.components.live_table import TableFrame, card_title
+from api.monitor.components.text import Text
+from api.monitor.context import current_monitor, current_origin
+from api.monitor.format import duration
+from api.monitor.layout import page
+from api.monitor.queries.task_rows import progress_made, progress_text
+from api.monitor.queries.task_timeline import TaskTimeline, moments, read_story
+from api.monitor.status_looks import look
+from flexiprice.queue.admin.retry import RetryOutcome, retry_jobs
+from flexiprice.queue.admin.revoke import revoke_jobs
+from flexiprice.queue.progress import Progress
+from flexiprice.runs.query import Run
 
 # Read and told by turns, what happens is seen within a second.
 _REFRESH_SECONDS = 0.5
@@ -41,7 +43,7 @@ class _RunView:
 
     def __init__(self, job_id: str) -> None:
         self._job_id = job_id
-        self._shown: TaskStory | None = None
+        self._shown: TaskTimeline | None = None
         add_style_sheet("tasks")
         self._failure = Failure()
         with ui.element("div").classes("run-head"):
@@ -104,7 +106,7 @@ class _RunView:
 
         effect = "If it waits it will never start; if it runs it is cancelled."
         if await confirmed("Revoke this task?", effect, verb="Revoke"):
-            await carry_out("revoke_task", self._job_id, revoke)
+            await perform("revoke_task", self._job_id, revoke)
             await self.refresh()
 
     async def _do_retry(self) -> None:
@@ -118,11 +120,11 @@ class _RunView:
                 new_ids.append(answer.new_job_id)
             return answer.message
 
-        if await carry_out("retry_task", self._job_id, retry) and new_ids:
+        if await perform("retry_task", self._job_id, retry) and new_ids:
             ui.navigate.to(job_path(new_ids[0]))
 
 
-def _body(story: TaskStory) -> None:
+def _body(story: TaskTimeline) -> None:
     with ui.element("div").classes("grid run-grid"):
         with ui.element("section").classes("card"):
             card_title("Facts")
@@ -157,7 +159,7 @@ def _body(story: TaskStory) -> None:
         _runs("Tasks that came of it", story.children, linked=True)
 
 
-def _facts(story: TaskStory) -> None:
+def _facts(story: TaskTimeline) -> None:
     job, latest = story.job, story.latest
     worker = (job.worker_id if job else None) or (latest.worker_id if latest else None)
     queue = (job.queue.value if job and job.queue else None) or (latest.queue if latest else None)
@@ -201,7 +203,7 @@ def _instant_fact(name: str, at: datetime | None) -> None:
             Instant(at)
 
 
-def _timeline(story: TaskStory) -> None:
+def _timeline(story: TaskTimeline) -> None:
     with ui.element("ol").classes("timeline"):
         for moment in moments(story):
             icon, tone = look(moment.state)
@@ -214,7 +216,7 @@ def _timeline(story: TaskStory) -> None:
                 Instant(moment.at)
 
 
-def _runs(title: str, runs: Iterable[RecordedRun], *, linked: bool) -> None:
+def _runs(title: str, runs: Iterable[Run], *, linked: bool) -> None:
     with ui.element("section").classes("card"):
         card_title(title)
         columns = ("Status", "Task" if linked else "Try", "Worker", "Started", "Ran", "Error")
@@ -223,7 +225,7 @@ def _runs(title: str, runs: Iterable[RecordedRun], *, linked: bool) -> None:
                 _run_row(each, linked=linked)
 
 
-def _run_row(each: RecordedRun, *, linked: bool) -> None:
+def _run_row(each: Run, *, linked: bool) -> None:
     with ui.element("tr"):
         with ui.element("td").props("data-name=Status"):
             Badge(each.state)

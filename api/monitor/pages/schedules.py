@@ -6,27 +6,29 @@ from typing import Final
 from cronsim import CronSim
 from nicegui import ui
 
-from api.monitor.monitor import current_monitor, current_origin, current_viewer
-from api.monitor.parts.badges import Badge, look
-from api.monitor.parts.changes import allow, carry_out
-from api.monitor.parts.confirmation import confirmed
-from api.monitor.parts.instants import Instant, duration
-from api.monitor.parts.links import Link, job_path, small_button
-from api.monitor.parts.states import Failure, Placeholder
-from api.monitor.parts.text import Text
-from api.monitor.readings import Snapshot
-from api.monitor.shell import follow, page
-from api.monitor.verdict import late_since
-from flexiprice.domain.run import RunState
-from flexiprice.jobs.declarations import SCHEDULES
-from flexiprice.jobs.schedule_state import ScheduleState
-from flexiprice.jobs.schedules import STARTED_BEFORE, pause_schedule, resume_schedule, run_schedule
-from flexiprice.services.run_pulse import ScheduleRun
+from api.monitor.components.badges import Badge
+from api.monitor.components.changes import allow, perform
+from api.monitor.components.confirmation import confirmed
+from api.monitor.components.empty_states import Failure, Placeholder
+from api.monitor.components.instants import Instant
+from api.monitor.components.links import Link, job_path, small_button
+from api.monitor.components.text import Text
+from api.monitor.context import current_monitor, current_origin, current_viewer
+from api.monitor.format import duration
+from api.monitor.layout import follow, page
+from api.monitor.state.health import late_since
+from api.monitor.state.snapshot import Snapshot
+from api.monitor.status_looks import look
+from flexiprice.domain.run import RunStatus
+from flexiprice.queue.admin.schedules import STARTED_BEFORE, pause_schedule, resume_schedule, run_schedule
+from flexiprice.queue.declarations import SCHEDULES
+from flexiprice.queue.schedule_state import ScheduleState
+from flexiprice.runs.recent import ScheduleRun
 
 _OURS: Final = frozenset(schedule.name for schedule in SCHEDULES)
 _STRIP: Final = 50
 # In the strip, beside the colour.
-_SIGNS: Final = {RunState.FAILED: "×", RunState.LOST: "×", RunState.RUNNING: "…", RunState.RETRYING: "↻"}
+_SIGNS: Final = {RunStatus.FAILED: "×", RunStatus.LOST: "×", RunStatus.RUNNING: "…", RunStatus.RETRYING: "↻"}
 
 
 @page("/schedules", "Schedules")
@@ -113,7 +115,7 @@ class _ScheduleCard(ui.element):
         self._last_at.show(last.started_at if last else None)
         self._took.text = f" · took {_took(last)}" if last else ""
         self._show_lateness(now, late, last, state)
-        failed = (last.error_message or "") if last and last.state is not RunState.SUCCEEDED else ""
+        failed = (last.error_message or "") if last and last.state is not RunStatus.SUCCEEDED else ""
         disagreement = f"Workers disagree on it: {state.disagreement}" if state.disagreement else ""
         self._error.text = disagreement or failed
         self._strip.show(runs[-_STRIP:])
@@ -143,7 +145,7 @@ class _ScheduleCard(ui.element):
 
         consequence = "What it runs is enqueued now, paused or not. Its ticks stay as they are."
         if await confirmed(f"Run {self._name} now?", consequence, verb="Run now", harmless=True):
-            await carry_out("run_schedule", self._name, make)
+            await perform("run_schedule", self._name, make)
 
     async def _ask_to_pause(self) -> None:
         tasks, viewer = current_monitor().resources.tasks, current_viewer()
@@ -154,7 +156,7 @@ class _ScheduleCard(ui.element):
 
         consequence = "Its ticks pass without a run, on all workers, until it is resumed."
         if await confirmed(f"Pause {self._name}?", consequence, verb="Pause"):
-            await carry_out("pause_schedule", self._name, make)
+            await perform("pause_schedule", self._name, make)
 
     async def _do_resume(self) -> None:
         tasks = current_monitor().resources.tasks
@@ -163,7 +165,7 @@ class _ScheduleCard(ui.element):
             details["changed"] = await resume_schedule(tasks, self._name)
             return f"{self._name} is resumed: it runs at its next tick"
 
-        await carry_out("resume_schedule", self._name, make)
+        await perform("resume_schedule", self._name, make)
 
 
 class _Strip(ui.element):
@@ -172,7 +174,7 @@ class _Strip(ui.element):
     def __init__(self) -> None:
         super().__init__("div")
         self.classes("strip").props("role=group aria-label='Latest runs, the oldest first'")
-        self._shown: list[tuple[str, RunState]] | None = None
+        self._shown: list[tuple[str, RunStatus]] | None = None
 
     def show(self, runs: tuple[ScheduleRun, ...]) -> None:
         """Shows runs, the oldest first."""

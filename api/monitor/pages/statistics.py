@@ -7,26 +7,26 @@ from urllib.parse import urlencode
 
 from nicegui import ui
 
-from api.monitor.monitor import current_monitor
-from api.monitor.parts.badges import Badge
-from api.monitor.parts.charts import ACCENT, ACTIVE, BAD, GOOD, QUIET, VIOLET
-from api.monitor.parts.figures import count, percent
-from api.monitor.parts.instants import Instant, duration
-from api.monitor.parts.links import Link, add_style_sheet, job_path
-from api.monitor.parts.plots import Curve, Plot, moments, names
-from api.monitor.parts.rows import cell, number_cell
-from api.monitor.parts.states import Failure, Placeholder
-from api.monitor.parts.tables import TableFrame, card_title
-from api.monitor.parts.text import Text
-from api.monitor.patience import FOR_MUCH, answered
-from api.monitor.series import spread
-from api.monitor.shell import page
-from api.monitor.statistics_readings import WINDOWS, read_statistics
-from flexiprice.domain.run import RunState
+from api.monitor.components.badges import Badge
+from api.monitor.components.charts import ACCENT, ACTIVE, BAD, GOOD, QUIET, VIOLET
+from api.monitor.components.empty_states import Failure, Placeholder
+from api.monitor.components.instants import Instant
+from api.monitor.components.links import Link, add_style_sheet, job_path
+from api.monitor.components.live_table import TableFrame, card_title
+from api.monitor.components.plots import Curve, Plot, moments, names
+from api.monitor.components.static_table import cell, number_cell
+from api.monitor.components.text import Text
+from api.monitor.context import current_monitor
+from api.monitor.format import count, duration, percent
+from api.monitor.layout import page
+from api.monitor.queries.statistics import WINDOWS, read_statistics
+from api.monitor.state.series import spread
+from api.monitor.timeouts import FOR_MUCH, answered
+from flexiprice.domain.run import RunStatus
 from flexiprice.errors import FlexiPriceError
-from flexiprice.services.run_statistics import Percentiles, TaskStatistics
-from flexiprice.services.run_trends import RunHistograms, TrendBucket
-from flexiprice.services.runs import RecordedRun
+from flexiprice.runs.query import Run
+from flexiprice.runs.statistics import Percentiles, TaskStatistics
+from flexiprice.runs.timeseries import RunHistograms, TrendBucket
 
 _REFRESH_SECONDS: Final = 5.0
 _COLUMNS: Final = (
@@ -43,7 +43,7 @@ _COLUMNS: Final = (
     "p95>",
     "p99>",
 )
-_OTHERS: Final = (RunState.RETRYING, RunState.REVOKED, RunState.LOST, RunState.HANDED_BACK)
+_OTHERS: Final = (RunStatus.RETRYING, RunStatus.REVOKED, RunStatus.LOST, RunStatus.HANDED_BACK)
 
 
 @page("/statistics", "Statistics")
@@ -134,7 +134,7 @@ class _StatisticsView:
                 self._task_row(each)
 
     def _task_row(self, each: TaskStatistics) -> None:
-        failed = each.by_state[RunState.FAILED]
+        failed = each.by_state[RunStatus.FAILED]
         query = {"task": each.task, "window": self._window}
         with ui.element("tr"):
             with cell("Task"):
@@ -148,7 +148,7 @@ class _StatisticsView:
                 else:
                     Text("span", "0")
             number_cell("Failure rate").text = percent(each.failure_rate)
-            number_cell("Retried").text = count(each.by_state[RunState.RETRYING])
+            number_cell("Retried").text = count(each.by_state[RunStatus.RETRYING])
             for name, figures in (("Waited", each.wait), ("Ran", each.duration)):
                 for label, length in _percentiles(figures):
                     number_cell(f"{name} {label}").text = duration(length)
@@ -156,8 +156,8 @@ class _StatisticsView:
     def _show_trend(self, trend: Sequence[TrendBucket]) -> None:
         axis = moments([bucket.starts_at for bucket in trend], days=self._window in {"7d", "30d"})
         by_name = {
-            "succeeded": (GOOD, [bucket.by_state[RunState.SUCCEEDED] for bucket in trend]),
-            "failed": (BAD, [bucket.by_state[RunState.FAILED] for bucket in trend]),
+            "succeeded": (GOOD, [bucket.by_state[RunStatus.SUCCEEDED] for bucket in trend]),
+            "failed": (BAD, [bucket.by_state[RunStatus.FAILED] for bucket in trend]),
             "other": (QUIET, [sum(bucket.by_state[each] for each in _OTHERS) for bucket in trend]),
         }
         bars = [Curve(name, colour, "bar", points) for name, (colour, points) in by_name.items()]
@@ -174,7 +174,7 @@ def _show_spread(plot: Plot, histograms: RunHistograms, classes: Sequence[int], 
     plot.show([Curve("runs", colour, "bar", runs)], x_axis=names(ends))
 
 
-def _show_slowest(frame: TableFrame, runs: Sequence[RecordedRun]) -> None:
+def _show_slowest(frame: TableFrame, runs: Sequence[Run]) -> None:
     if not runs:
         frame.clear()
         with frame:

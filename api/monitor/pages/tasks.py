@@ -6,20 +6,20 @@ from typing import Final
 
 from nicegui import ui
 
-from api.monitor.monitor import current_monitor, own_address
-from api.monitor.parts.changes import allow
-from api.monitor.parts.figures import things
-from api.monitor.parts.links import add_style_sheet, small_button
-from api.monitor.parts.states import Failure, Placeholder
-from api.monitor.parts.task_changes import retry_together, revoke_together
-from api.monitor.parts.task_filters import TaskFilters
-from api.monitor.parts.task_table import ALWAYS, COLUMNS, USUAL, TaskTable
-from api.monitor.parts.text import Text
-from api.monitor.shell import page
-from api.monitor.task_query import SIZES, TaskQuery, read_task_query
-from api.monitor.task_readings import LIVE_ROWS, TaskPage, read_task_counts, read_task_page
-from flexiprice.jobs.status import RunStatus
-from flexiprice.services.run_pages import RunOrder, RunPlace
+from api.monitor.components.changes import allow
+from api.monitor.components.empty_states import Failure, Placeholder
+from api.monitor.components.links import add_style_sheet, small_button
+from api.monitor.components.task_changes import retry_together, revoke_together
+from api.monitor.components.task_filters import TaskFilters
+from api.monitor.components.task_table import ALWAYS, COLUMNS, USUAL, TaskTable
+from api.monitor.components.text import Text
+from api.monitor.context import current_monitor, own_address
+from api.monitor.format import things
+from api.monitor.layout import page
+from api.monitor.queries.task_query import SIZES, TaskQuery, read_task_query
+from api.monitor.queries.tasks import LIVE_ROWS, TaskPage, read_task_counts, read_task_page
+from flexiprice.queue.status import JobStatus
+from flexiprice.runs.pages import RunOrder, RunPlace
 
 _COLUMNS_COOKIE: Final = "task_columns"
 # Read and told by turns, what happens is seen within a second.
@@ -170,9 +170,9 @@ class _TasksView:
         cookie += "; samesite=lax"
         ui.run_javascript(f"document.cookie = {cookie!r}")
 
-    def _show_hidden(self, waiting: Mapping[RunStatus, int]) -> None:
+    def _show_hidden(self, waiting: Mapping[JobStatus, int]) -> None:
         wanted = self._query.live_statuses
-        shown = sum(row["live"] and row["state"] != RunStatus.RUNNING.value for row in self._page.rows)
+        shown = sum(row["live"] and row["state"] != JobStatus.RUNNING.value for row in self._page.rows)
         hidden = sum(number for status, number in waiting.items() if status in wanted) - shown
         text = things(hidden, "more task", "wait") if shown >= LIVE_ROWS and hidden > 0 else ""
         if self._hidden.text != text:
@@ -198,15 +198,15 @@ class _TasksView:
         return list(dict.fromkeys(str(row["job_id"]) for row in self._table.chosen))
 
 
-def _waiting(query: TaskQuery) -> dict[RunStatus, int]:
+def _waiting(query: TaskQuery) -> dict[JobStatus, int]:
     """How many jobs wait, where no more is asked for than their queue."""
     fleet = current_monitor().live.latest.fleet
     if fleet is None or query.task or query.worker or query.text:
         return {}
     queues = [queue for queue in fleet.queues if query.queue in {"", queue.queue.value}]
     return {
-        RunStatus.QUEUED: sum(queue.waiting for queue in queues),
-        RunStatus.DEFERRED: sum(queue.deferred for queue in queues),
+        JobStatus.QUEUED: sum(queue.waiting for queue in queues),
+        JobStatus.DEFERRED: sum(queue.deferred for queue in queues),
     }
 
 

@@ -5,20 +5,20 @@ from datetime import timedelta
 
 from nicegui import ui
 
-from api.monitor.monitor import current_monitor
-from api.monitor.parts.badges import Badge
-from api.monitor.parts.changes import allow, carry_out
-from api.monitor.parts.confirmation import confirmed
-from api.monitor.parts.figures import count, percent, size
-from api.monitor.parts.instants import Instant, duration
-from api.monitor.parts.links import Link, job_path, small_button
-from api.monitor.parts.rows import Rows, cell, number_cell
-from api.monitor.parts.states import Failure, Placeholder
-from api.monitor.parts.text import Text
-from api.monitor.readings import Snapshot
-from api.monitor.shell import follow, page
-from flexiprice.jobs.commands import command_worker
-from flexiprice.jobs.fleet import LiveWorker, WorkerCommand, WorkerState
+from api.monitor.components.badges import Badge
+from api.monitor.components.changes import allow, perform
+from api.monitor.components.confirmation import confirmed
+from api.monitor.components.empty_states import Failure, Placeholder
+from api.monitor.components.instants import Instant
+from api.monitor.components.links import Link, job_path, small_button
+from api.monitor.components.static_table import Rows, cell, number_cell
+from api.monitor.components.text import Text
+from api.monitor.context import current_monitor
+from api.monitor.format import count, duration, percent, size
+from api.monitor.layout import follow, page
+from api.monitor.state.snapshot import Snapshot
+from flexiprice.queue.admin.worker_commands import command_worker
+from flexiprice.queue.worker.heartbeat import LiveWorker, WorkerCommand, WorkerState
 
 _COLUMNS = (
     "Worker",
@@ -146,7 +146,7 @@ def _button(worker: LiveWorker, command: WorkerCommand, label: str) -> ui.button
 
     async def ask() -> None:
         if await confirmed(f"{label} {name}?", _CONSEQUENCES[command], verb=label):
-            await carry_out(f"{command.value}_worker", worker.worker_id, make)
+            await perform(f"{command.value}_worker", worker.worker_id, make)
 
     async def make(details: dict[str, object]) -> str:
         done = await command_worker(current_monitor().resources.tasks, worker.worker_id, command)

@@ -9,9 +9,9 @@ from alembic import context
 from alembic.runtime.migration import MigrationInfo
 from sqlalchemy import Connection, Select, func, select
 
-from flexiprice.db.database_clock import DATABASE_NOW
+from flexiprice.db.clock import DATABASE_NOW
 from flexiprice.db.engine import create_engine
-from flexiprice.db.locks import Lock, take_lock_on
+from flexiprice.db.locks import Lock, acquire_sync
 from flexiprice.db.operations_tables import METADATA
 from flexiprice.db.partitions import ensure_partitions_on, is_partition
 from flexiprice.db.work import Work
@@ -46,7 +46,7 @@ def _wait_for_other_migrations(connection: Connection) -> None:
     # Another runner may take as long as a migration may; only locks of other sessions are not waited for.
     lock_timeout = connection.scalar(select(func.current_setting("lock_timeout")))
     connection.execute(_set_lock_timeout("0"))
-    take_lock_on(connection, Lock.MIGRATIONS)
+    acquire_sync(connection, Lock.MIGRATIONS)
     connection.execute(_set_lock_timeout(str(lock_timeout)))
 
 

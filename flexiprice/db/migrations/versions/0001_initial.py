@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-from flexiprice.policies.default import default_policy
+from flexiprice.pricing.policy_files import default_policy
 
 revision = "0001"
 down_revision = None

@@ -1,0 +1,190 @@
+"""Having prices recomputed: first what it would change, then its progress, then what it did."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, cast
+
+from nicegui import ui
+
+from api.monitor.auth.user import Right
+from api.monitor.components.badges import Badge
+from api.monitor.components.changes import allow, perform
+from api.monitor.components.links import Link, job_path, small_button
+from api.monitor.components.live_table import TableFrame
+from api.monitor.components.static_table import cell, number_cell, text_cell
+from api.monitor.components.text import Text
+from api.monitor.context import current_monitor, current_origin
+from api.monitor.format import amount, count, off, things
+from api.monitor.queries.prices import read_preview
+from flexiprice.errors import FlexiPriceError
+from flexiprice.pricing.preview import CategoryTotals, PreviewChange, RecomputePreview
+from flexiprice.queue.declarations import RECOMPUTE_ALL_DISCOUNTS
+from flexiprice.queue.status import JobInfo, JobStatus
+
+_COUNTED = ("considered", "opened", "changed", "closed", "unchanged")
+_TOTALS = ("Category", "Opened>", "Changed>", "Closed>", "Stock value now>", "then>")
+_CHANGES = ("Product", "Store", "Expires", "Days>", "Stock>", "What", "From>", "To>", "Off>", "Why")
+
+
+class RecomputeCard(ui.element):
+    """Starts a recompute and follows it; or shows what one would change."""
+
+    def __init__(self, *, ended: Callable[[], Awaitable[None]]) -> None:
+        """Builds it.
+
+        Args:
+            ended: called when a recompute that was started here has ended.
+        """
+        super().__init__("section")
+        self._ended = ended
+        settings = current_monitor().resources.settings
+        self.classes("card")
+        with self:
+            with ui.element("div").classes("card-head"):
+                Text("h2", "Recompute")
+                with ui.element("div").classes("actions"):
+                    self._days = ui.number(
+                        "Days to expiry", value=settings.days_threshold, min=1, max=365, step=1, precision=0
+                    )
+                    self._days.props("outlined dense").classes("recompute-days")
+                    small_button("Preview", "what a recompute would change", self._preview)
+                    self._start = allow(
+                        small_button("Recompute now", "all prices", self._recompute), Right.PRICE
+                    )
+            with ui.element("div").classes("recompute-state") as self._state:
+                self._badge = Badge("queued")
+                with ui.element("div").classes("meter").props("role=progressbar"):
+                    self._meter = ui.element("div")
+                self._told = Text("span")
+                self._link = Link("/tasks", "Show the task")
+            self._state.set_visibility(False)
+            self._outcome = ui.element("div")
+            with self._outcome:
+                Text(
+                    "p",
+                    "Prices every batch that expires within so many days, by the active policy. It runs by "
+                    "itself on its schedule; the preview writes nothing.",
+                    classes="quiet",
+                )
+
+    async def _recompute(self) -> None:
+        started: list[str] = []
+
+        async def start(details: dict[str, object]) -> str:
+            arguments = {"days_threshold": self._threshold()}
+            tasks = current_monitor().resources.tasks
+            job = await tasks.enqueue(RECOMPUTE_ALL_DISCOUNTS, arguments=arguments, origin=current_origin())
+            details |= {**arguments, "task_id": job.job_id}
+            started.append(job.job_id)
+            return "The recompute is enqueued"
+
+        if (
+            not await perform("trigger_recompute", RECOMPUTE_ALL_DISCOUNTS.name, start, right=Right.PRICE)
+            or not started
+        ):
+            return
+        self._outcome.clear()
+        self._link.lead_to(job_path(started[0]))
+        self._state.set_visibility(True)
+        self._start.disable()
+        try:
+            async for status in current_monitor().resources.tasks.follow(started[0]):
+                self._show(status)
+            await self._ended()
+        except FlexiPriceError as error:
+            self._told.text = f"What became of it is not known: {error.message}"
+        finally:
+            self._start.enable()
+
+    def _show(self, status: JobInfo) -> None:
+        self._badge.show(status.status)
+        progress = status.progress
+        fraction = progress.done / progress.total if progress and progress.total else 0.0
+        self._meter.style(f"width: {1.0 if status.ready else min(1.0, fraction):.2%}")
+        if status.status is JobStatus.SUCCEEDED:
+            self._told.text = _summary(status.result)
+        elif status.error is not None:
+            self._told.text = status.error.message
+        elif status.status is JobStatus.QUEUED:
+            self._told.text = "waits for a worker"
+        else:
+            self._told.text = (progress.message or "") if progress else ""
+
+    async def _preview(self) -> None:
+        monitor, days = current_monitor(), self._threshold()
+        self._state.set_visibility(False)
+        self._outcome.clear()
+        with self._outcome:
+            Text("p", "Working out what would change …", classes="quiet")
+        try:
+            preview = await monitor.live.shared(
+                ("preview", days), lambda: read_preview(monitor.resources, days_threshold=days), max_age=5
+            )
+        except FlexiPriceError as error:
+            self._outcome.clear()
+            with self._outcome:
+                Text("p", f"It cannot be worked out: {error.message}", classes="quiet")
+            return
+        self._outcome.clear()
+        with self._outcome:
+            _show_preview(preview)
+
+    def _threshold(self) -> int:
+        return max(1, min(365, int(self._days.value or 0)))
+
+
+def _summary(result: object) -> str:
+    if not isinstance(result, dict):
+        return "done"
+    facts = cast("Mapping[str, Any]", result)
+    return ", ".join(f"{count(int(facts[name]))} {name}" for name in _COUNTED if name in facts)
+
+
+def _show_preview(preview: RecomputePreview) -> None:
+    summary = preview.summary
+    changes = summary.opened + summary.changed + summary.closed
+    Text(
+        "p",
+        f"A recompute now would open {things(summary.opened, 'discount')}, change {count(summary.changed)} "
+        f"and close {count(summary.closed)}; of {things(summary.considered, 'batch')} "
+        f"{count(summary.unchanged)} would stay as before. Nothing has been written.",
+    )
+    if not changes:
+        return
+    with TableFrame("Changes by category").classes("spaced").table(_TOTALS):
+        for totals in preview.totals:
+            _totals_row(totals)
+    with TableFrame("Changes by batch").classes("spaced").table(_CHANGES):
+        for change in preview.changes:
+            _change_row(change)
+    if preview.truncated:
+        Text("p", f"These are the {len(preview.changes)} steepest cuts.", classes="quiet")
+
+
+def _totals_row(totals: CategoryTotals) -> None:
+    with ui.element("tr"):
+        text_cell("Category").text = totals.category
+        for name, number in (
+            ("Opened", totals.opened),
+            ("Changed", totals.changed),
+            ("Closed", totals.closed),
+        ):
+            number_cell(name).text = count(number)
+        number_cell("Stock value now").text = amount(totals.stock_value_before)
+        number_cell("then").text = amount(totals.stock_value_after)
+
+
+def _change_row(change: PreviewChange) -> None:
+    with ui.element("tr"):
+        with cell("Product"):
+            Link(f"/prices?sku={change.sku}&store={change.store}", change.product)
+        text_cell("Store").text = change.store
+        text_cell("Expires", "nowrap").text = change.expiry_date.isoformat()
+        number_cell("Days").text = str(change.days_to_expiry)
+        number_cell("Stock").text = count(change.quantity)
+        text_cell("What").text = change.kind.value
+        number_cell("From").text = amount(change.previous_price or change.base_price)
+        number_cell("To").text = amount(change.price or change.base_price)
+        number_cell("Off").text = off(change.rate) if change.rate else "–"
+        why = [change.rule or "", *(limit.value.replace("_", " ") for limit in change.limits)]
+        closed = change.close_reason.value.replace("_", " ") if change.close_reason else ""
+        text_cell("Why").text = ", ".join(word for word in (closed, *why) if word)

@@ -1,0 +1,78 @@
+"""Prices what was just changed: enqueued after the commit, and never the reason for a change to fail."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Final
+
+from fastapi import Depends, Request
+
+from api.audit.context import Origin
+from api.deps import OpenResources
+from api.schemas.tasks import Repricing, RepricingStatus
+from api.urls import status_url
+from flexiprice.errors import TransientError
+from flexiprice.queue.client import TaskQueue
+from flexiprice.queue.declarations import (
+    MAX_BATCHES,
+    RECOMPUTE_ALL_DISCOUNTS,
+    RECOMPUTE_BATCHES,
+    TaskArguments,
+    TaskDeclaration,
+)
+from flexiprice.queue.source import JobSource
+from flexiprice.telemetry import get_logger
+
+# Named one by one, so many batches still cost less than a pass over all of them.
+MAX_NAMED_BATCHES: Final = min(5000, MAX_BATCHES)
+# The change is made; who made it should not wait long for a Redis that does not answer.
+_PATIENCE_SECONDS: Final = 2.0
+
+_log = get_logger(__name__)
+
+NOT_NEEDED: Final = Repricing(status=RepricingStatus.NOT_NEEDED)
+
+
+class Repricer:
+    """Enqueues the recompute that follows a change."""
+
+    def __init__(self, tasks: TaskQueue, *, days_threshold: int, request: Request, origin: JobSource) -> None:
+        self._tasks = tasks
+        self._days_threshold = days_threshold
+        self._request = request
+        self._origin = origin
+
+    async def reprice(self, batch_ids: Sequence[int]) -> Repricing:
+        """Has these batches priced; where there are more than `MAX_NAMED_BATCHES`, all batches are."""
+        if not batch_ids:
+            return NOT_NEEDED
+        if len(batch_ids) > MAX_NAMED_BATCHES:
+            return await self.reprice_all()
+        return await self._enqueue(RECOMPUTE_BATCHES, {"batch_ids": list(batch_ids)})
+
+    async def reprice_all(self) -> Repricing:
+        """Has every batch priced."""
+        return await self._enqueue(RECOMPUTE_ALL_DISCOUNTS, {"days_threshold": self._days_threshold})
+
+    async def _enqueue(
+        self, task: TaskDeclaration[TaskArguments], arguments: Mapping[str, object]
+    ) -> Repricing:
+        try:
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                job = await self._tasks.enqueue(task, arguments=arguments, origin=self._origin)
+        except (TransientError, TimeoutError) as error:
+            _log.warning("repricing_postponed", task=task.name, reason=str(error))
+            return Repricing(status=RepricingStatus.POSTPONED)
+        return Repricing(
+            status=RepricingStatus.QUEUED,
+            task_id=job.job_id,
+            status_url=status_url(self._request, job.job_id),
+        )
+
+
+async def _repricer(resources: OpenResources, request: Request, origin: Origin) -> Repricer:
+    return Repricer(
+        resources.tasks, days_threshold=resources.settings.days_threshold, request=request, origin=origin
+    )
+
+
+Reprice = Annotated[Repricer, Depends(_repricer)]

@@ -1,0 +1,144 @@
+"""How a request is read before an endpoint sees it: bounded, exact, and without a parameter unread."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any, ClassVar, Final
+
+from fastapi import Request, Response
+from fastapi.dependencies.utils import get_flat_params
+from fastapi.exceptions import RequestValidationError
+from fastapi.params import Query
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+
+from api.security.scopes import needed_scope, require_scope
+from flexiprice.resources import Resources
+from flexiprice.settings import Settings
+
+# What is left of a body that was refused is not worth reading to get to the next request.
+_CLOSE: Final = {"Connection": "close"}
+
+
+class ProblemRoute(APIRoute):
+    """A route that asks for the scope it needs, and refuses what it would not read.
+
+    That is a body that is too large, too slow or no JSON, and a query parameter that it does not have.
+    """
+
+    takes_uploads: ClassVar[bool] = False
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Wraps what FastAPI makes of the endpoint."""
+        handle = super().get_route_handler()
+        fields = get_flat_params(self.dependant)
+        known = {field.alias for field in fields if isinstance(field.field_info, Query)}
+        takes_json = self.body_field is not None
+        needed = needed_scope(self.methods or (), map(str, self.tags))
+        checked_request = _UploadRequest if self.takes_uploads else _CheckedRequest
+
+        async def handle_checked(request: Request) -> Response:
+            require_scope(request.scope, needed)
+            _refuse_unknown_parameters(request, known)
+            if takes_json:
+                _require_json(request)
+            return await handle(checked_request(request.scope, request.receive))
+
+        return handle_checked
+
+
+class _CheckedRequest(Request):
+    """Ends reading where the body is too large or too slow, and reads JSON without a float in between."""
+
+    _patience_is_renewed: ClassVar[bool] = False
+
+    async def stream(self) -> AsyncGenerator[bytes, None]:
+        """The body, chunk by chunk."""
+        most = self._max_bytes()
+        size = 0
+        chunks = super().stream()
+        deadline = self._patience_from_now()
+        while True:
+            try:
+                async with asyncio.timeout_at(deadline):
+                    chunk = await anext(chunks, None)
+            except TimeoutError:
+                raise HTTPException(408, "the body came too slowly", headers=_CLOSE) from None
+            if chunk is None:
+                return
+            size += len(chunk)
+            if size > most:
+                raise _too_large(most)
+            yield chunk
+            if self._patience_is_renewed:
+                deadline = self._patience_from_now()
+
+    def _max_bytes(self) -> int:
+        return self._settings.max_body_bytes
+
+    def _patience_from_now(self) -> float:
+        patience: timedelta = self._settings.body_timeout
+        return asyncio.get_running_loop().time() + patience.total_seconds()
+
+    @property
+    def _settings(self) -> Settings:
+        resources: Resources = self.app.state.resources
+        return resources.settings
+
+    async def json(self) -> object:
+        """The body as JSON; amounts are decimals, as they were written."""
+        body = await self.body()
+        try:
+            return json.loads(
+                body,
+                parse_float=Decimal,
+                parse_constant=_refuse_constant,
+                object_pairs_hook=_without_duplicates,
+            )
+        except json.JSONDecodeError:
+            raise
+        except (ValueError, ArithmeticError, RecursionError) as error:
+            raise json.JSONDecodeError(str(error) or "a number is out of range", "", 0) from error
+
+
+class _UploadRequest(_CheckedRequest):
+    """A body that is read as it comes and never held, so it may be long; only its pauses may not."""
+
+    _patience_is_renewed = True
+
+    def _max_bytes(self) -> int:
+        return self._settings.max_upload_bytes
+
+
+def _too_large(most: int) -> HTTPException:
+    return HTTPException(413, f"the body has more than {most} bytes", headers=_CLOSE)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a number")
+
+
+def _without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    names = dict(pairs)
+    if len(names) < len(pairs):
+        raise ValueError("a name is there twice in one object")
+    return names
+
+
+def _refuse_unknown_parameters(request: Request, known: set[str]) -> None:
+    # A misspelt parameter would silently leave the one that was meant at its default.
+    unknown = [name for name in request.query_params if name not in known]
+    if unknown:
+        reason = f"there is no such parameter; there are {', '.join(sorted(known)) or 'none'}"
+        raise RequestValidationError(
+            [{"type": "unknown_parameter", "loc": ("query", name), "msg": reason} for name in unknown]
+        )
+
+
+def _require_json(request: Request) -> None:
+    has_body = request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
+    subtype = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if has_body and not (subtype == "application/json" or subtype.endswith("+json")):
+        raise HTTPException(415, "send the body as `Content-Type: application/json`")

@@ -1,0 +1,206 @@
+"""Queues, schedules and workers as they are shown."""
+
+from datetime import datetime, timedelta
+from typing import Literal, Self
+
+from pydantic import ConfigDict, Field
+
+from api.schemas.values import Shown
+from flexiprice.queue.admin.queues import QueueState
+from flexiprice.queue.schedule_state import ScheduleState
+from flexiprice.queue.worker.heartbeat import LiveWorker, WorkerState
+from flexiprice.settings import Queue
+
+_WORKER = "shop-1-4711-0a1b2c"
+
+
+class QueueShown(Shown):
+    """A queue at this moment."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "queue": "discounts",
+                    "waiting": 3,
+                    "deferred": 0,
+                    "running": 1,
+                    "oldest_waiting_seconds": 0.8,
+                    "paused": False,
+                    "paused_at": None,
+                    "paused_by": None,
+                }
+            ]
+        }
+    )
+
+    queue: Queue
+    waiting: int = Field(description="Tasks that are due and that nobody runs yet.")
+    deferred: int = Field(description="Tasks that are not due yet, or that wait for another try.")
+    running: int = Field(description="Tasks that workers run now.")
+    oldest_waiting_seconds: float | None
+    paused: bool
+    paused_at: datetime | None
+    paused_by: str | None
+
+    @classmethod
+    def of_state(cls, state: QueueState) -> Self:
+        """What is shown of a queue's state."""
+        oldest: timedelta | None = state.oldest_waiting
+        return cls(
+            queue=state.queue,
+            waiting=state.waiting,
+            deferred=state.deferred,
+            running=state.running,
+            oldest_waiting_seconds=None if oldest is None else round(oldest.total_seconds(), 3),
+            paused=state.paused_at is not None,
+            paused_at=state.paused_at,
+            paused_by=state.paused_by,
+        )
+
+
+class Purged(Shown):
+    """How many waiting tasks were called off."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"purged": 3, "by_queue": {"discounts": 3}}]})
+
+    purged: int
+    by_queue: dict[Queue, int]
+
+
+class ScheduleShown(Shown):
+    """A schedule at this moment."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "name": "recompute_all_discounts",
+                    "task": "recompute_all_discounts",
+                    "queue": "discounts",
+                    "crontab": "0 * * * *",
+                    "time_zone": "UTC",
+                    "source": "workers",
+                    "disagreement": None,
+                    "next_tick_at": "2025-03-31T10:00:00Z",
+                    "last_tick_at": "2025-03-31T09:00:00Z",
+                    "paused_at": None,
+                    "paused_by": None,
+                }
+            ]
+        }
+    )
+
+    name: str = Field(description="Name of the schedule.")
+    task: str
+    queue: Queue
+    crontab: str
+    time_zone: str
+    source: Literal["workers", "settings"] = Field(
+        description="Whether live workers say when it ticks, or, where none does, the settings of the API."
+    )
+    disagreement: str | None = Field(
+        description="The lines by which different workers tick it; null where they agree."
+    )
+    next_tick_at: datetime = Field(description="While it is paused, that tick runs nothing.")
+    last_tick_at: datetime | None
+    paused_at: datetime | None
+    paused_by: str | None
+
+    @classmethod
+    def of_state(cls, state: ScheduleState) -> Self:
+        """What is shown of a schedule's state."""
+        return cls(
+            name=state.name,
+            task=state.task,
+            queue=state.queue,
+            crontab=state.crontab,
+            time_zone=state.time_zone,
+            source="workers" if state.is_published else "settings",
+            disagreement=state.disagreement,
+            next_tick_at=state.next_tick_at,
+            last_tick_at=state.last_tick_at,
+            paused_at=state.paused_at,
+            paused_by=state.paused_by,
+        )
+
+
+class RunningShown(Shown):
+    """A task that a worker runs."""
+
+    task_id: str = Field(validation_alias="job_id")
+    task: str
+    queue: Queue
+    attempt: int
+    started_at: datetime
+
+
+class WorkerShown(Shown):
+    """A live worker, as it says of itself every second."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "worker_id": _WORKER,
+                    "host": "shop-1",
+                    "pid": 4711,
+                    "queues": ["discounts", "maintenance", "analytics"],
+                    "tasks": ["recompute_all_discounts"],
+                    "version": "0.1.0",
+                    "concurrency": 10,
+                    "status": "running",
+                    "started_at": "2025-03-31T08:00:00Z",
+                    "seen_at": "2025-03-31T09:00:00Z",
+                    "running": [],
+                    "succeeded": 61,
+                    "failed": 0,
+                    "retried": 1,
+                    "memory_bytes": 91226112,
+                    "cpu": 0.01,
+                    "loop_lag_seconds": 0.0004,
+                    "clock_drift_seconds": 0.002,
+                }
+            ]
+        }
+    )
+
+    worker_id: str
+    host: str
+    pid: int
+    queues: list[Queue]
+    tasks: list[str]
+    version: str = Field(description="Version of FlexiPrice that it runs.")
+    concurrency: int
+    status: WorkerState = Field(validation_alias="state")
+    started_at: datetime
+    seen_at: datetime
+    running: list[RunningShown] = Field(description="Tasks that it runs now.")
+    succeeded: int = Field(description="Runs that have succeeded since its start.")
+    failed: int = Field(description="Runs that have failed since its start.")
+    retried: int = Field(description="Runs that are tried again since its start.")
+    memory_bytes: int
+    cpu: float = Field(description="Processor time lately, as a part of one core.")
+    loop_lag_seconds: float = Field(description="How late its event loop was at worst lately.")
+    clock_drift_seconds: float = Field(
+        description="How far its machine's clock is ahead of that of Redis; beyond 60 it schedules nothing."
+    )
+
+    @classmethod
+    def of_worker(cls, worker: LiveWorker) -> Self:
+        """What is shown of a worker."""
+        return cls.model_validate(worker)
+
+
+class CommandedWorker(Shown):
+    """What came of telling a worker to end."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"worker_id": _WORKER, "confirmed": True, "message": "it takes no more tasks"}]
+        }
+    )
+
+    worker_id: str
+    confirmed: bool
+    message: str

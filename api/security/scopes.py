@@ -1,0 +1,103 @@
+"""What a key must be allowed for which endpoint: one table, which the documentation is made from too."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from starlette.exceptions import HTTPException
+from starlette.types import Scope as AsgiScope
+
+from flexiprice.access.key_ring import KeyHolder, UselessKey
+from flexiprice.domain.access import Scope, allows
+
+_READING: Final = frozenset({"GET", "HEAD"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Needed:
+    """Of one tag: to look, and to change. None where anybody may."""
+
+    to_read: Scope | None
+    to_change: Scope | None
+
+
+_OPEN: Final = _Needed(None, None)
+_PRICING: Final = _Needed(Scope.READ, Scope.PRICES)
+_OPERATING: Final = _Needed(Scope.READ, Scope.ADMIN)
+_NEEDED: Final[Mapping[str, _Needed]] = {
+    "health": _OPEN,
+    "prices": _OPEN,
+    "stores": _PRICING,
+    "products": _PRICING,
+    "batches": _PRICING,
+    "discounts": _PRICING,
+    "policies": _PRICING,
+    "tasks": _OPERATING,
+    "queues": _OPERATING,
+    "schedules": _OPERATING,
+    "workers": _OPERATING,
+    "audit": _OPERATING,
+}
+
+
+def needed_scope(methods: Iterable[str], tags: Iterable[str]) -> Scope | None:
+    """The one scope that an endpoint asks for; None where it needs no key.
+
+    Args:
+        methods: by which the endpoint is called.
+        tags: under which the documentation lists it: exactly one.
+
+    Raises:
+        LookupError: the table does not name the tag, or there is not exactly one. The application does
+            not start then: an endpoint that nobody thought of must neither be open nor ask for everything.
+    """
+    named = list(tags)
+    if len(named) != 1 or named[0] not in _NEEDED:
+        raise LookupError(
+            f"api/security/scopes.py must name the scope of each endpoint by its one tag: {named}"
+        )
+    needed = _NEEDED[named[0]]
+    return needed.to_read if _READING.issuperset(methods) else needed.to_change
+
+
+def holder_in(scope: AsgiScope) -> KeyHolder | None:
+    """Whose key a request came with; None where none was asked for."""
+    holder = scope.get("state", {}).get("key_holder")
+    return holder if isinstance(holder, KeyHolder) else None
+
+
+def set_holder(scope: AsgiScope, holder: KeyHolder) -> None:
+    """Writes down in a request whose key it came with."""
+    scope.setdefault("state", {})["key_holder"] = holder
+
+
+def useless_key_in(scope: AsgiScope) -> UselessKey | None:
+    """Why the key that a request came with opens nothing; None where one opened, or none was asked for."""
+    useless = scope.get("state", {}).get("useless_key")
+    return useless if isinstance(useless, UselessKey) else None
+
+
+def set_useless_key(scope: AsgiScope, useless: UselessKey) -> None:
+    """Writes down in a request why its key opens nothing."""
+    scope.setdefault("state", {})["useless_key"] = useless
+
+
+def require_scope(scope: AsgiScope, needed: Scope | None) -> None:
+    """Lets a request go on whose key may do what is needed.
+
+    Raises:
+        HTTPException: it may not, 403; or it came without a key, 401, though the guard should not have let
+            it come so far.
+    """
+    if needed is None:
+        return
+    holder = holder_in(scope)
+    if holder is None:
+        raise HTTPException(401, "send an API key", headers={"WWW-Authenticate": "Bearer"})
+    if not allows(holder.scopes, needed):
+        has = ", ".join(f"`{granted}`" for granted in holder.scopes) or "none"
+        raise HTTPException(
+            403,
+            f"this needs the scope `{needed}`, and the key {holder.name!r} has {has}",
+            headers={"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{needed}"'},
+        )

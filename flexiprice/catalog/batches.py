@@ -1,0 +1,242 @@
+"""Batches: created, read, changed, deleted."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TypedDict
+
+from sqlalchemy import Row, Select, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from flexiprice.catalog.constraints import unique_violation_as
+from flexiprice.catalog.local_dates import local_dates
+from flexiprice.catalog.stores import require_store_id
+from flexiprice.db.audit_notes import note_change
+from flexiprice.db.tables import Batch, Product
+from flexiprice.domain.audit import changes_between
+from flexiprice.domain.catalog import MAX_QUANTITY
+from flexiprice.domain.category import category_key
+from flexiprice.errors import Conflict, NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRecord:
+    """The stock of one product in one store that shares one expiry date and lot.
+
+    `days_to_expiry` counts from the store's own date at the instant of reading: 0 on the last day of
+    sale, negative when expired.
+    """
+
+    batch_id: int
+    store: str
+    sku: str
+    product: str
+    category: str
+    lot: str
+    expiry_date: date
+    days_to_expiry: int
+    quantity: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class BatchChanges(TypedDict, total=False):
+    """The fields to change, each left out where it is to stay.
+
+    `quantity_delta` is added to what is in stock at that moment, whoever else changes it meanwhile.
+    """
+
+    lot: str
+    expiry_date: date
+    quantity: int
+    quantity_delta: int
+
+
+@dataclass(frozen=True, slots=True)
+class BatchFilter:
+    """Which batches to list; what is None does not matter.
+
+    Attributes:
+        store: code of the store.
+        sku: the product.
+        category: the product's category, in any spelling.
+        expiring_within: days from today to the expiry date, at most; leaves out what is expired.
+        in_stock: whether there is a unit left.
+        changed_since: only those that changed then or later, or whose product did.
+    """
+
+    store: str | None = None
+    sku: str | None = None
+    category: str | None = None
+    expiring_within: int | None = None
+    in_stock: bool | None = None
+    changed_since: datetime | None = None
+
+
+_AUDITED = ("quantity",)
+_NAMED_BY = ("lot", "expiry_date")
+
+
+async def create_batch(
+    session: AsyncSession,
+    *,
+    store: str,
+    sku: str,
+    lot: str,
+    expiry_date: date,
+    quantity: int,
+    now: datetime,
+) -> BatchRecord:
+    """Adds a batch.
+
+    Raises:
+        NotFound: there is no such store or product.
+        Conflict: the store has a batch of that product, lot and expiry date.
+    """
+    store_id = await require_store_id(session, store)
+    locked = select(Product.id).where(Product.sku == sku).with_for_update(read=True, key_share=True)
+    product_id = await session.scalar(locked)
+    if product_id is None:
+        raise NotFound(f"there is no product with SKU {sku!r}", field="sku")
+    batch_id = await session.scalar(
+        insert(Batch)
+        .values(store_id=store_id, product_id=product_id, lot=lot, expiry_date=expiry_date, quantity=quantity)
+        .on_conflict_do_nothing(index_elements=["store_id", "product_id", "lot", "expiry_date"])
+        .returning(Batch.id)
+    )
+    if batch_id is None:
+        raise Conflict(f"store {store!r} already has a batch of {sku!r} with that lot and expiry date")
+    batch = await get_batch(session, batch_id, now=now)
+    note_batch_change(session, None, batch)
+    return batch
+
+
+async def get_batch(session: AsyncSession, batch_id: int, *, now: datetime) -> BatchRecord:
+    """The batch with an id, its days to expiry counted at `now`.
+
+    Raises:
+        NotFound: there is none.
+    """
+    row = (await session.execute(_batches(BatchFilter(), now).where(Batch.id == batch_id))).one_or_none()
+    if row is None:
+        raise no_batch(batch_id)
+    return _record(row)
+
+
+async def list_batches(
+    session: AsyncSession,
+    chosen: BatchFilter,
+    *,
+    now: datetime,
+    after: int | None = None,
+    limit: int = 100,
+) -> tuple[BatchRecord, ...]:
+    """Batches by id, those after the id `after`, at most `limit`; their days are counted at `now`.
+
+    Raises:
+        NotFound: the filter names a store that does not exist.
+    """
+    if chosen.store is not None:
+        await require_store_id(session, chosen.store)
+    query = _batches(chosen, now).order_by(Batch.id).limit(limit)
+    if after is not None:
+        query = query.where(Batch.id > after)
+    return tuple(_record(row) for row in await session.execute(query))
+
+
+async def change_batch(
+    session: AsyncSession, batch_id: int, changes: BatchChanges, *, now: datetime
+) -> BatchRecord:
+    """Changes the given fields of a batch.
+
+    Raises:
+        NotFound: there is no such batch.
+        Conflict: the stock would go below zero or above what can be counted, or another batch has
+            that lot and expiry date.
+    """
+    in_stock = await session.scalar(
+        select(Batch.quantity).where(Batch.id == batch_id).with_for_update(key_share=True)
+    )
+    if in_stock is None:
+        raise no_batch(batch_id)
+    known = await get_batch(session, batch_id, now=now)
+    values: dict[str, object] = {**changes}
+    if "quantity_delta" in changes:
+        del values["quantity_delta"]
+        values["quantity"] = _added(in_stock, changes["quantity_delta"])
+    if values:
+        with unique_violation_as("another batch of this product and store has that lot and expiry date"):
+            await session.execute(
+                update(Batch).where(Batch.id == batch_id).values({**values, "updated_at": func.now()})
+            )
+    batch = await get_batch(session, batch_id, now=now)
+    note_batch_change(session, known, batch)
+    return batch
+
+
+def note_batch_change(session: AsyncSession, before: BatchRecord | None, after: BatchRecord | None) -> None:
+    """Notes for the audit how a batch was and how it is; None where it is new or gone."""
+    batch = before or after
+    if batch is not None:
+        lot = f", lot {batch.lot}" if batch.lot else ""
+        name = f"{batch.sku} in {batch.store}, expires {batch.expiry_date}{lot}"
+        changes = changes_between(before, after, _AUDITED, named_by=_NAMED_BY)
+        note_change(session, name, changes, {"batch_id": batch.batch_id})
+
+
+_Columns = tuple[int, str, str, str, str, str, date, int, int, datetime, datetime]
+
+
+def _batches(chosen: BatchFilter, now: datetime) -> Select[*_Columns]:
+    stores = local_dates(now)
+    days_to_expiry = Batch.expiry_date - stores.c.day
+    query = (
+        select(
+            Batch.id,
+            stores.c.code,
+            Product.sku,
+            Product.name,
+            Product.category,
+            Batch.lot,
+            Batch.expiry_date,
+            days_to_expiry,
+            Batch.quantity,
+            Batch.created_at,
+            Batch.updated_at,
+        )
+        .join(stores, stores.c.store_id == Batch.store_id)
+        .join(Product, Product.id == Batch.product_id)
+    )
+    if chosen.store is not None:
+        query = query.where(stores.c.code == chosen.store)
+    if chosen.sku is not None:
+        query = query.where(Product.sku == chosen.sku)
+    if chosen.category is not None:
+        query = query.where(Product.category_key == category_key(chosen.category))
+    if chosen.expiring_within is not None:
+        query = query.where(days_to_expiry.between(0, chosen.expiring_within))
+    if chosen.in_stock is not None:
+        query = query.where(Batch.quantity > 0 if chosen.in_stock else Batch.quantity == 0)
+    if chosen.changed_since is not None:
+        changed = func.greatest(Batch.updated_at, Product.updated_at)
+        query = query.where(changed >= chosen.changed_since)
+    return query
+
+
+def _record(row: Row[*_Columns]) -> BatchRecord:
+    return BatchRecord(*row)
+
+
+def _added(in_stock: int, delta: int) -> int:
+    quantity = in_stock + delta
+    if not 0 <= quantity <= MAX_QUANTITY:
+        reason = "go below zero" if quantity < 0 else f"go above {MAX_QUANTITY}"
+        raise Conflict(
+            f"there are {in_stock} in stock: a change by {delta} would {reason}", field="quantity_delta"
+        )
+    return quantity
+
+
+def no_batch(batch_id: int) -> NotFound:
+    """Says that there is no such batch."""
+    return NotFound(f"there is no batch {batch_id}", field="batch_id")

@@ -1,0 +1,39 @@
+"""Turns a refusal by one of the database's constraints into an error of ours that says what it means."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from sqlalchemy.exc import IntegrityError
+
+from flexiprice.db.sqlstate import FOREIGN_KEY_VIOLATION, UNIQUE_VIOLATION, sqlstate_of
+from flexiprice.errors import Conflict
+
+
+@contextmanager
+def unique_violation_as(message: str) -> Generator[None]:
+    """What is written within must be unique; where it is not, that is a `Conflict`.
+
+    The transaction has failed then: the caller can only roll it back.
+    """
+    with _conflict(UNIQUE_VIOLATION, message):
+        yield
+
+
+@contextmanager
+def fk_violation_as(message: str) -> Generator[None]:
+    """What is deleted within must not be referred to; where it is, that is a `Conflict`.
+
+    The transaction has failed then: the caller can only roll it back.
+    """
+    with _conflict(FOREIGN_KEY_VIOLATION, message):
+        yield
+
+
+@contextmanager
+def _conflict(sqlstate: str, message: str) -> Generator[None]:
+    try:
+        yield
+    except IntegrityError as error:
+        if sqlstate_of(error.orig) == sqlstate:
+            raise Conflict(message) from error
+        raise

@@ -1,0 +1,194 @@
+"""What the text of one cell means. Nothing is guessed: what has no one reading is refused.
+
+What a field may hold is said in `domain.catalogue`; here is only how other systems write it.
+"""
+
+import re
+import unicodedata
+from decimal import Decimal
+from typing import TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from flexiprice.catalog.imports.currencies import currencies_of
+from flexiprice.catalog.imports.spelling import Option, Spelling
+from flexiprice.domain.catalog import MAX_QUANTITY, BasePrice, CategoryName, Lot, ProductName, Sku, UnitCost
+
+T = TypeVar("T")
+
+_SKU = TypeAdapter[str](Sku)
+_NAME = TypeAdapter[str](ProductName)
+_CATEGORY = TypeAdapter[str](CategoryName)
+_LOT = TypeAdapter[str](Lot)
+_BASE_PRICE = TypeAdapter[Decimal](BasePrice)
+_UNIT_COST = TypeAdapter[Decimal](UnitCost)
+
+LONGEST_NUMBER = 40
+LOST_LETTER = "\ufffd"
+_LONGEST_SHOWN = 40
+_SPACES = " \u00a0\u2007\u202f\u3000"
+
+_UNDECODABLE = re.compile("[\ud800-\udfff]")
+_CURRENCY_WORD = r"[^\W\d_]{1,9}\.?"
+_CURRENCY_SIGN = r"[^\W\d_]{0,3}[^\w\s.,'+-]{1,3}"
+# A point right after letters ends an abbreviation (`Rs.120`), it is no decimal point.
+_AMOUNT = re.compile(
+    rf"(?P<before>{_CURRENCY_SIGN}|{_CURRENCY_WORD})?\s*(?P<number>[.,]?[0-9](?:.*[0-9])?)\s*"
+    rf"(?P<after>{_CURRENCY_SIGN}|{_CURRENCY_WORD})?"
+)
+_PLAIN_AMOUNT = re.compile(r"[0-9]{1,10}(?:\.[0-9]{1,2})?")
+_GROUPED_BY_SPACE = r"[0-9]{1,3}(?:[ '\u2019\u00a0\u202f][0-9]{3})+"
+_WITH_POINT = re.compile(
+    rf"(?:[0-9]+|[0-9]{{1,3}}(?:,[0-9]{{3}})+|{_GROUPED_BY_SPACE})(?:\.[0-9]+)?|\.[0-9]+"
+)
+_WITH_COMMA = re.compile(rf"(?:[0-9]+|[0-9]{{1,3}}(?:\.[0-9]{{3}})+|{_GROUPED_BY_SPACE})(?:,[0-9]+)?|,[0-9]+")
+_GROUPING = str.maketrans("", "", " '\u2019\u00a0\u202f")
+
+
+class CellRefused(ValueError):
+    """The cell cannot be used; `told` says why, as the end of a sentence about the column."""
+
+    def __init__(self, *parts: str | Option) -> None:
+        """Takes the reason, in which options stand as such."""
+        super().__init__(Spelling.COMMAND.write(*parts))
+        self._parts = parts
+
+    def told(self, spelling: Spelling) -> str:
+        """The reason, with options as they are written where the file came in."""
+        return spelling.write(*self._parts)
+
+
+def printable(text: str) -> str:
+    """A text in which every letter that could not be decoded is a replacement character."""
+    return _UNDECODABLE.sub(LOST_LETTER, text)
+
+
+def shown(text: str) -> str:
+    """A cell as it may be shown anywhere: quoted, short, and with nothing in it that a terminal obeys."""
+    quoted = repr(printable(text[:_LONGEST_SHOWN]))
+    return f"{quoted[:-1]}…{quoted[-1]}" if len(text) > _LONGEST_SHOWN else quoted
+
+
+def read_sku(cell: str) -> str:
+    """A SKU, exactly as it stands but for the space around it."""
+    return _checked(_SKU, cell, cell.strip(_SPACES))
+
+
+def read_name(cell: str) -> str:
+    """A product's name; line breaks and runs of spaces become one space. A formula stays plain text."""
+    return _checked(_NAME, cell, " ".join(cell.split()))
+
+
+def read_category(cell: str) -> str:
+    """A category's name; line breaks and runs of spaces become one space."""
+    return _checked(_CATEGORY, cell, " ".join(cell.split()))
+
+
+def read_lot(cell: str) -> str:
+    """A lot's code, which may be empty."""
+    return _checked(_LOT, cell, cell.strip(_SPACES))
+
+
+def read_price(cell: str, *, decimal_comma: bool, currency: str) -> Decimal:
+    """A base price such as `$4.50`, `1,234.5` or `EUR 12`.
+
+    Args:
+        cell: the text.
+        decimal_comma: the comma is the decimal sign and the point groups thousands.
+        currency: the shop's, ISO 4217; an amount that names another one is refused.
+
+    Raises:
+        CellRefused: it is not an amount of that currency, has more than two decimals, or is out of bounds.
+    """
+    return _checked(_BASE_PRICE, cell, _read_amount(cell, decimal_comma=decimal_comma, currency=currency))
+
+
+def read_cost(cell: str, *, decimal_comma: bool, currency: str) -> Decimal:
+    """A unit cost, written as a price is; it may be zero."""
+    return _checked(_UNIT_COST, cell, _read_amount(cell, decimal_comma=decimal_comma, currency=currency))
+
+
+def read_quantity(cell: str, *, decimal_comma: bool) -> int:
+    """A whole number of pieces, zero or more; `1,200` and `120.000` are whole numbers.
+
+    Raises:
+        CellRefused: it is not one, or too large to be kept.
+    """
+    text = cell.strip()
+    number = _read_number(text, decimal_comma=decimal_comma) if len(text) <= LONGEST_NUMBER else None
+    if number is None or number != number.to_integral_value():
+        other = _read_number(text, decimal_comma=not decimal_comma) if len(text) <= LONGEST_NUMBER else None
+        is_whole = other is not None and other == other.to_integral_value()
+        hint = _other_style(other, decimal_comma=decimal_comma) if is_whole else ()
+        raise CellRefused(f"{shown(text)} is not a whole number, zero or more", *hint)
+    if number > MAX_QUANTITY:
+        raise CellRefused(f"{shown(text)} is more than {MAX_QUANTITY}")
+    return int(number)
+
+
+def _read_amount(cell: str, *, decimal_comma: bool, currency: str) -> Decimal:
+    text = cell.strip()
+    if not decimal_comma and _PLAIN_AMOUNT.fullmatch(text):
+        return Decimal(text)
+    match = _AMOUNT.fullmatch(text) if len(text) <= LONGEST_NUMBER else None
+    if match is None or (match["before"] and match["after"]):
+        raise CellRefused(f"{shown(text)} is not a price")
+    if sign := match["before"] or match["after"]:
+        _check_currency(text, sign, currency)
+    amount = _read_number(match["number"], decimal_comma=decimal_comma)
+    if amount is None:
+        style = "a decimal comma" if decimal_comma else "a decimal point"
+        other = _read_number(match["number"], decimal_comma=not decimal_comma)
+        hint = _other_style(other, decimal_comma=decimal_comma)
+        raise CellRefused(f"{shown(text)} is not a price with {style}", *hint)
+    return amount
+
+
+def _check_currency(text: str, sign: str, currency: str) -> None:
+    meant = currencies_of(sign)
+    if currency in meant:
+        return
+    if meant or any(unicodedata.category(letter) == "Sc" for letter in sign):
+        told = " or ".join(sorted(meant)) or shown(sign)
+        raise CellRefused(
+            f"{shown(text)} is a price in {told}, and this shop's prices are in {currency}: convert it, or "
+            "set FLEXIPRICE_CURRENCY"
+        )
+    raise CellRefused(f"{shown(text)} is not a price")
+
+
+def _read_number(text: str, *, decimal_comma: bool) -> Decimal | None:
+    if not (_WITH_COMMA if decimal_comma else _WITH_POINT).fullmatch(text):
+        return None
+    plain = text.translate(_GROUPING)
+    if decimal_comma:
+        return Decimal(plain.replace(".", "").replace(",", "."))
+    return Decimal(plain.replace(",", ""))
+
+
+def _other_style(number: Decimal | None, *, decimal_comma: bool) -> tuple[str | Option, ...]:
+    if number is None:
+        return ()
+    option = Option("decimal_comma")
+    told = f"{number:.2f}" if number != number.to_integral_value() else f"{number:.0f}"
+    if decimal_comma:
+        return f"; where the point is the decimal sign, it is {told} without ", option
+    return "; where the comma is the decimal sign, ", option, f" reads it as {told}"
+
+
+def _checked(adapter: TypeAdapter[T], cell: str, value: object) -> T:
+    if not cell.isascii() and _UNDECODABLE.search(cell):
+        raise CellRefused(f"{shown(cell)} is not text in the file's encoding", *_other_encoding(cell))
+    try:
+        return adapter.validate_python(value)
+    except ValidationError as error:
+        raise CellRefused(f"{shown(cell.strip())} {error.errors(include_url=False)[0]['msg']}") from None
+
+
+def _other_encoding(cell: str) -> tuple[str | Option, ...]:
+    # What Excel saves as plain CSV where letters are Latin; its bytes come back from the surrogates.
+    try:
+        read = cell.encode("utf-8", "surrogateescape").decode("cp1252")
+    except UnicodeError:
+        return ()
+    return "; ", Option("encoding", "cp1252"), f" reads it as {shown(read)}"

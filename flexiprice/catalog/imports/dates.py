@@ -1,0 +1,128 @@
+"""Dates as other systems write them, day and month never guessed, nothing read that says something else."""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, date, tzinfo
+from enum import StrEnum
+from functools import lru_cache
+
+from pydantic import TypeAdapter, ValidationError
+
+from flexiprice.catalog.imports.cells import LONGEST_NUMBER, CellRefused, shown
+from flexiprice.catalog.imports.date_formats import DateFormat, WrittenDate, read_written_date
+from flexiprice.catalog.imports.spelling import Option
+from flexiprice.domain.catalog import CalendarDate
+from flexiprice.errors import InvalidInput
+
+# Year first, so that day and month cannot be mistaken for each other.
+DEFAULT_DATE_FORMATS = ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d")
+MAX_DATE_FORMATS = 20
+_GS1 = "%y%m%d"
+_CALENDAR_DATE = TypeAdapter[date](CalendarDate)
+_SIX_DIGITS = re.compile(r"[0-9]{6}")
+_NUMBERS = re.compile(r"([0-9]{1,4})([./-])([0-9]{1,2})\2([0-9]{1,4})")
+
+
+class Timestamps(StrEnum):
+    """What a timestamp with a time of day means; at midnight it is always the date as written."""
+
+    REFUSE = "refuse"
+    """Nothing: its row is bad."""
+    WRITTEN = "written"
+    """The date as written, whatever its time and offset."""
+    LOCAL = "local"
+    """The date that a clock in the store shows at that instant; without an offset it is local already."""
+
+
+class DateReader:
+    """Reads dates that are written in one of several ways."""
+
+    def __init__(
+        self, formats: Sequence[str] = DEFAULT_DATE_FORMATS, timestamps: Timestamps = Timestamps.REFUSE
+    ) -> None:
+        """Takes `strptime` formats such as `%m/%d/%Y`, and what a time of day behind the date means.
+
+        Raises:
+            InvalidInput: a format does not give year, month and day.
+        """
+        if not 1 <= len(formats) <= MAX_DATE_FORMATS:
+            raise InvalidInput(f"give between 1 and {MAX_DATE_FORMATS} date formats", field="date_format")
+        self._patterns = tuple(formats)
+        self._is_default = self._patterns == DEFAULT_DATE_FORMATS
+        self._formats = tuple(DateFormat(pattern, padded_only=self._is_default) for pattern in formats)
+        self._timestamps = timestamps
+        self._expected = (
+            "that begins with the year, such as 2024-09-19"
+            if self._is_default
+            else f"written as {' or '.join(self._patterns)}"
+        )
+        # The same few dates come again and again, and to read one is the slowest part of a row.
+        self._written_in = lru_cache(maxsize=4096)(self._read_all)
+
+    def read(self, cell: str, zone: tzinfo = UTC) -> date:
+        """The date that a cell means, for a store in a time zone.
+
+        Raises:
+            CellRefused: no format fits, two formats disagree about it, it has a time of day that may mean
+                another day, or no calendar of ours has it.
+        """
+        text = cell.strip()
+        found = self._written_in(text) if len(text) <= LONGEST_NUMBER else ()
+        if not found:
+            raise CellRefused(f"{shown(text)} is not a date {self._expected}", *self._hint(text))
+        written, *others = found
+        if others:
+            # To believe the first would be to guess which of day and month comes first.
+            days = " or ".join(str(each.day) for each in found)
+            raise CellRefused(f"{shown(text)} may be {days}: the formats disagree")
+        day = written.day
+        try:
+            day = _CALENDAR_DATE.validate_python(day)
+        except ValidationError as error:
+            raise CellRefused(f"{shown(text)} {error.errors(include_url=False)[0]['msg']}") from None
+        return day if written.is_midnight else self._day_at(written, text, zone)
+
+    def _day_at(self, written: WrittenDate, text: str, zone: tzinfo) -> date:
+        match self._timestamps:
+            case Timestamps.WRITTEN:
+                return written.day
+            case Timestamps.LOCAL:
+                return written.local_day(zone)
+            case Timestamps.REFUSE:
+                raise CellRefused(
+                    f"{shown(text)} has a time of day: ",
+                    Option("timestamps", "local"),
+                    " takes the date in the store's time zone, ",
+                    Option("timestamps", "written"),
+                    " the date as it stands",
+                )
+
+    def _read_all(self, text: str) -> tuple[WrittenDate, ...]:
+        found: dict[date, WrittenDate] = {}
+        for each in self._formats:
+            written = read_written_date(text, each)
+            if written is not None:
+                found.setdefault(written.day, written)
+        return tuple(found.values())
+
+    def _hint(self, text: str) -> tuple[str | Option, ...]:
+        """Which option reads a date that is refused, as the end of the sentence."""
+        if _SIX_DIGITS.fullmatch(text) and _GS1 not in self._patterns:
+            return "; six digits are read as year, month and day (GS1) with ", Option("date_format", _GS1)
+        numbers = _NUMBERS.fullmatch(text)
+        if numbers is None or not self._is_default:
+            return ()
+        first, separator, second, last = numbers.groups()
+        if len(first) == len("2024"):
+            candidates = ["%Y-%m-%d".replace("-", separator)]
+        else:
+            year = "%Y" if len(last) == len("2024") else "%y"
+            candidates = [
+                separator.join((*day_and_month, year)) for day_and_month in (("%d", "%m"), ("%m", "%d"))
+            ]
+        readers = (DateFormat(pattern, padded_only=False) for pattern in candidates)
+        fitting = [each.pattern for each in readers if each.read(text) is not None]
+        if not fitting or not second:
+            return ()
+        others = "".join(f" or {pattern}" for pattern in fitting[1:])
+        return "; ", Option("date_format", fitting[0]), f"{others} reads it"

@@ -1,0 +1,97 @@
+"""Lines of text out of chunks of bytes, each of bounded length whatever the file holds."""
+
+import codecs
+import io
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+
+from flexiprice.catalog.imports.cells import shown
+from flexiprice.catalog.imports.spelling import Option, Spelling
+from flexiprice.errors import InvalidInput
+
+MAX_LINE_LENGTH = 65_536
+
+_NOT_TEXT = {
+    b"PK\x03\x04": "a zip archive or an Excel workbook: export the sheet as CSV",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook: export the sheet as CSV",
+    b"\x1f\x8b": "compressed: unpack it first",
+}
+_LONGEST_SIGNATURE = max(map(len, _NOT_TEXT))
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line without its end, numbered from 1; cut at `MAX_LINE_LENGTH` where it is longer."""
+
+    number: int
+    text: str
+    too_long: bool = False
+
+
+def text_lines(
+    chunks: Iterable[bytes], *, encoding: str = "utf-8", spelling: Spelling = Spelling.COMMAND
+) -> Iterator[Line]:
+    r"""Splits a file into its lines, whichever of `\n`, `\r\n` and `\r` ends them.
+
+    Bytes that are not text in the encoding become lone surrogates, so that the cell they stand in can
+    be named rather than the whole file refused.
+
+    Args:
+        chunks: the file's bytes in pieces of any size.
+        encoding: a name that Python knows; `utf-8` may begin with a byte order mark.
+        spelling: how options are written in an error.
+
+    Raises:
+        InvalidInput: the file is no text at all, or the encoding is unknown.
+    """
+    decoder = io.IncrementalNewlineDecoder(_decoder(encoding), translate=True)
+    incoming = iter(chunks)
+    first = b""
+    while len(first) < _LONGEST_SIGNATURE and (chunk := next(incoming, None)) is not None:
+        first += chunk
+    _refuse_other_kinds(first, encoding, spelling)
+    number, pending, too_long = 0, "", False
+    for piece in chain([first], incoming, [None]):
+        text = pending + _decode(decoder, piece, encoding)
+        *complete, pending = text.split("\n")
+        for line in complete:
+            number += 1
+            yield Line(number, line[:MAX_LINE_LENGTH], too_long or len(line) > MAX_LINE_LENGTH)
+            too_long = False
+        if len(pending) > MAX_LINE_LENGTH:
+            pending, too_long = pending[:MAX_LINE_LENGTH], True
+    if pending:
+        yield Line(number + 1, pending, too_long)
+
+
+def _decoder(encoding: str) -> codecs.IncrementalDecoder:
+    try:
+        # Only a text stream refuses the codecs that are not for text; the codecs themselves do not say.
+        io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+        name = codecs.lookup(encoding).name
+        return codecs.getincrementaldecoder("utf-8-sig" if name == "utf-8" else name)(
+            errors="surrogateescape"
+        )
+    except (LookupError, ValueError) as error:
+        raise InvalidInput(f"{shown(encoding)} is not a text encoding", field="encoding") from error
+
+
+def _decode(decoder: io.IncrementalNewlineDecoder, chunk: bytes | None, encoding: str) -> str:
+    try:
+        return decoder.decode(chunk or b"", final=chunk is None)
+    except UnicodeError as error:
+        raise InvalidInput(f"the file is not {encoding} text: {error}", field="encoding") from error
+
+
+def _refuse_other_kinds(start: bytes, encoding: str, spelling: Spelling) -> None:
+    for signature, meaning in _NOT_TEXT.items():
+        if start.startswith(signature):
+            raise InvalidInput(f"the file is {meaning}")
+    if start.startswith(_UTF_16) and codecs.lookup(encoding).name == "utf-8":
+        option = Option("encoding", "utf-16")
+        raise InvalidInput(
+            spelling.write("the file is UTF-16 text: give ", option, ", or save it as UTF-8"),
+            field="encoding",
+        )

@@ -1,0 +1,244 @@
+"""What one record of a file says: a product and a batch of it, or everything that is wrong with it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from difflib import get_close_matches
+from functools import lru_cache
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+from flexiprice.catalog.imports.cells import (
+    LOST_LETTER,
+    CellRefused,
+    read_category,
+    read_cost,
+    read_lot,
+    read_name,
+    read_price,
+    read_quantity,
+    read_sku,
+    shown,
+)
+from flexiprice.catalog.imports.columns import OPTIONAL, ColumnMap, ImportField, is_about_stock_alone
+from flexiprice.catalog.imports.dates import DateReader
+from flexiprice.catalog.imports.records import Record
+from flexiprice.catalog.imports.spelling import Spelling
+from flexiprice.catalog.imports.spoiled import SpoiledText, meant_code, meant_text
+from flexiprice.domain.category import category_key
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class CellProblem:
+    """One thing wrong with a row: in which column of the file, where it is one, and why."""
+
+    column: str | None
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.column}: {self.reason}" if self.column else self.reason
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A row that was left out, by the line it begins on, with everything that is wrong with it."""
+
+    line: int
+    problems: tuple[CellProblem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DataWarning:
+    """Something that was read otherwise than it stands, or not read, and why; its row is imported.
+
+    `line` is None where it is about the file, `column` where it is about a whole row.
+    """
+
+    line: int | None
+    column: str | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImportStore:
+    """A store that rows may name: its id, and the time zone that its dates are in."""
+
+    store_id: int
+    zone: ZoneInfo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogueRow:
+    """A sound row: a product, and a batch of it.
+
+    What describes the product is None in a row that tells of stock alone. `unit_cost_given` is False where
+    the file does not speak of costs, and then a known cost stays.
+    """
+
+    line: int
+    sku: str
+    name: str | None
+    category: str | None
+    category_key: str | None
+    base_price: Decimal | None
+    unit_cost: Decimal | None
+    unit_cost_given: bool
+    store_id: int
+    lot: str
+    quantity: int
+    expiry_date: date
+
+
+_CODES = frozenset({ImportField.SKU, ImportField.LOT, ImportField.STORE})
+_TEXTS = frozenset({ImportField.NAME, ImportField.CATEGORY})
+
+
+class RowReader:
+    """Reads records into rows."""
+
+    def __init__(
+        self,
+        *,
+        stores: Mapping[str, ImportStore],
+        default_store: str,
+        dates: DateReader,
+        decimal_comma: bool,
+        currency: str,
+        warn: Callable[[DataWarning], None],
+        spelling: Spelling = Spelling.COMMAND,
+    ) -> None:
+        """Takes the stores by code, the one of rows that name none, and who is told of warnings.
+
+        `currency` is the shop's; amounts that name another one are refused.
+        """
+        self._stores = stores
+        self._default_store = default_store
+        self._dates = dates
+        self._decimal_comma = decimal_comma
+        self._currency = currency
+        self._warn = warn
+        self._spelling = spelling
+        # The same cells come again and again.
+        self._price = lru_cache(maxsize=4096)(self._read_price)
+        self._cost = lru_cache(maxsize=4096)(self._read_cost)
+        self._category = lru_cache(maxsize=1024)(_read_category)
+
+    def read(self, record: Record, columns: ColumnMap) -> CatalogueRow | BadRow:
+        """The row that a record holds, or all that is wrong with it."""
+        if record.fault is not None:
+            return BadRow(record.line, (CellProblem(None, record.fault),))
+        cells = _Cells(record, columns, self._warn, self._spelling)
+        sku = cells.read(ImportField.SKU, read_sku)
+        name, base_price, unit_cost = None, None, None
+        category: tuple[str, str] | None = None
+        if not is_about_stock_alone(columns):
+            name = cells.read(ImportField.NAME, read_name)
+            category = cells.read(ImportField.CATEGORY, self._category)
+            base_price = cells.read(ImportField.BASE_PRICE, self._price)
+            unit_cost = cells.read(ImportField.UNIT_COST, self._cost)
+        store = cells.read(ImportField.STORE, self._store, empty=self._default_store)
+        lot = cells.read(ImportField.LOT, read_lot, empty="")
+        quantity = cells.read(ImportField.QUANTITY, self._quantity)
+        zone = store.zone if store is not None else self._stores[self._default_store].zone
+        expiry_date = cells.read(ImportField.EXPIRY_DATE, lambda cell: self._dates.read(cell, zone))
+        if (
+            cells.problems
+            or sku is None
+            or store is None
+            or lot is None
+            or quantity is None
+            or expiry_date is None
+        ):
+            return BadRow(record.line, tuple(cells.problems))
+        return CatalogueRow(
+            line=record.line,
+            sku=sku,
+            name=name,
+            category=category[0] if category else None,
+            category_key=category[1] if category else None,
+            base_price=base_price,
+            unit_cost=unit_cost,
+            unit_cost_given=columns.get(ImportField.UNIT_COST) in record.cells,
+            store_id=store.store_id,
+            lot=lot,
+            quantity=quantity,
+            expiry_date=expiry_date,
+        )
+
+    def _read_price(self, cell: str) -> Decimal:
+        return read_price(cell, decimal_comma=self._decimal_comma, currency=self._currency)
+
+    def _read_cost(self, cell: str) -> Decimal:
+        return read_cost(cell, decimal_comma=self._decimal_comma, currency=self._currency)
+
+    def _quantity(self, cell: str) -> int:
+        return read_quantity(cell, decimal_comma=self._decimal_comma)
+
+    def _store(self, cell: str) -> ImportStore:
+        code = cell.strip().lower()
+        store = self._stores.get(code)
+        if store is None:
+            near = get_close_matches(code[:64], self._stores, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise CellRefused(f"there is no store {shown(code)}{hint}")
+        return store
+
+
+def _read_category(cell: str) -> tuple[str, str]:
+    category = read_category(cell)
+    return category, category_key(category)
+
+
+class _Cells:
+    """Reads the cells of one record, and keeps what is wrong with them."""
+
+    def __init__(
+        self, record: Record, columns: ColumnMap, warn: Callable[[DataWarning], None], spelling: Spelling
+    ) -> None:
+        self._record = record
+        self._cells = record.cells
+        self._columns = columns
+        self._warn = warn
+        self._spelling = spelling
+        self.problems: list[CellProblem] = []
+
+    def read(self, field: ImportField, reader: Callable[[str], T], *, empty: str | None = None) -> T | None:
+        column = self._columns.get(field)
+        text = (self._cells.get(column) if column is not None else None) or ""
+        if not text.strip():
+            if column in self._record.unreadable:
+                reason = f"is {self._record.unreadable[column]} where a text or a number is needed"
+                self.problems.append(CellProblem(column, reason))
+                return None
+            if empty is None:
+                if field not in OPTIONAL:
+                    self.problems.append(CellProblem(column or field.value, "is empty, and it is required"))
+                return None
+            text = empty
+        try:
+            return reader(text if text.isalnum() else self._meant(field, column, text))
+        except (CellRefused, SpoiledText) as refusal:
+            told = refusal.told(self._spelling) if isinstance(refusal, CellRefused) else str(refusal)
+            self.problems.append(CellProblem(column or field.value, told))
+            return None
+
+    def _meant(self, field: ImportField, column: str | None, text: str) -> str:
+        """The text that a cell means where a spreadsheet has spoiled it; a warning tells of it."""
+        if field not in _CODES and field not in _TEXTS:
+            return text
+        cell = text.strip()
+        try:
+            meant = meant_code(cell) if field in _CODES else meant_text(cell)
+        except SpoiledText as spoiled:
+            raise SpoiledText(f"{shown(cell)} {spoiled}") from None
+        if meant.warning is not None:
+            self._warn(DataWarning(self._record.line, column, f"{shown(cell)} {meant.warning}"))
+        elif field in _TEXTS and LOST_LETTER in cell:
+            lost = (
+                f"{shown(cell)} has U+FFFD, the sign for a letter that was lost before this file was written"
+            )
+            self._warn(DataWarning(self._record.line, column, lost))
+        return meant.text

@@ -1,0 +1,64 @@
+"""What spreadsheets and data frames make of codes, and what was meant."""
+
+import re
+from typing import NamedTuple
+
+from flexiprice.catalog.imports.cells import shown
+
+_SHORTENED = re.compile(r"[+-]?[0-9](?:[.,][0-9]+)?[eE]\+[0-9]{2,3}|[0-9][.,][0-9]+[eE][0-9]{1,3}")
+_ERRORS = frozenset({"#N/A", "#NAME?", "#REF!", "#VALUE!", "#DIV/0!", "#NUM!", "#NULL!", "#SPILL!", "#CALC!"})
+_FORMULA_OF_TEXT = re.compile(r'="([^"]*)"')
+_MARKED_AS_TEXT = re.compile(r"'[0-9=+@-][^']*")
+_WHOLE_NUMBER_AS_DECIMAL = re.compile(r"[0-9]+\.0+")
+_MONTHS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
+_TURNED_INTO_DATE = re.compile(rf"[0-9]{{1,2}}-(?:{_MONTHS})|(?:{_MONTHS})-[0-9]{{2}}")
+
+
+class SpoiledText(ValueError):
+    """The text is what a spreadsheet left of another; the message says so, as the end of a sentence."""
+
+
+class MeantText(NamedTuple):
+    """What a cell's text means, and what to tell about it where it is not what it says."""
+
+    text: str
+    warning: str | None = None
+
+
+def meant_text(cell: str) -> MeantText:
+    """What a text cell means: `="Milk"` is a formula for `Milk`.
+
+    Raises:
+        SpoiledText: it is a formula's error, such as `#N/A`.
+    """
+    if not cell.startswith(("=", "#")):
+        return MeantText(cell)
+    if cell in _ERRORS or cell.strip("#") == "":
+        raise SpoiledText("is what a spreadsheet shows for an error: correct the cell and export again")
+    if (match := _FORMULA_OF_TEXT.fullmatch(cell)) is not None:
+        return MeantText(match[1], f"is a spreadsheet's formula for a text, read as {shown(match[1])}")
+    return MeantText(cell)
+
+
+def meant_code(cell: str) -> MeantText:
+    """What the cell of a code means: `="0012"` and `'0012` are `0012`, `4006381333931.0` has no decimals.
+
+    Raises:
+        SpoiledText: digits of it are lost: a spreadsheet shortened it to `4.00638E+12`, or shows an error.
+    """
+    meant = meant_text(cell)
+    if meant.warning is not None:
+        return meant
+    if _SHORTENED.fullmatch(cell):
+        raise SpoiledText(
+            "is a number that Excel shortened, so digits of it are lost: format the column as text (in Excel "
+            "before the codes are typed or loaded) and export again"
+        )
+    if _MARKED_AS_TEXT.fullmatch(cell):
+        return MeantText(cell[1:], f"begins with a spreadsheet's mark for text, read as {shown(cell[1:])}")
+    if _WHOLE_NUMBER_AS_DECIMAL.fullmatch(cell):
+        whole = cell.partition(".")[0]
+        return MeantText(whole, f"is a whole number with decimals, read as {shown(whole)}")
+    if _TURNED_INTO_DATE.fullmatch(cell):
+        return MeantText(cell, "looks like a date that a spreadsheet made of a code; it is kept as it stands")
+    return MeantText(cell)

@@ -1,0 +1,221 @@
+"""The sound rows of an import, held in a temporary table until a few statements merge them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    Boolean,
+    Date,
+    Integer,
+    Numeric,
+    String,
+    TextClause,
+    bindparam,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from flexiprice.catalog.imports.rows import CatalogueRow
+from flexiprice.db.locks import Lock, acquire
+
+
+@dataclass(frozen=True, slots=True)
+class MergeCounts:
+    """What a merge did to a table, in rows."""
+
+    new: int
+    updated: int
+    unchanged: int
+
+
+async def create_staging(session: AsyncSession) -> None:
+    """Makes the empty temporary table, and keeps other imports waiting until the transaction ends."""
+    # Two imports that update the same rows in different orders would end in a deadlock.
+    await acquire(session, Lock.IMPORTS)
+    tables = ", ".join(f"pg_temp.{name}" for name in ("import_rows", "import_products", "import_disputed"))
+    await session.execute(text(f"DROP TABLE IF EXISTS {tables}"))
+    await session.execute(_CREATE)
+
+
+async def stage_rows(session: AsyncSession, rows: Sequence[CatalogueRow]) -> None:
+    """Adds rows to the temporary table."""
+    if rows:
+        await session.execute(_STAGE, {name: [getattr(row, name) for row in rows] for name in _COLUMNS})
+
+
+async def analyze_staging(session: AsyncSession) -> None:
+    """Lets the planner know how many rows there are."""
+    await session.execute(text("ANALYZE pg_temp.import_rows"))
+
+
+async def merge_products(session: AsyncSession) -> MergeCounts:
+    """Writes the products that are new or differ from what is there."""
+    await session.execute(_DESCRIBE_PRODUCTS)
+    await session.execute(text("ANALYZE pg_temp.import_products"))
+    counts, _ = await _merge(session, _COUNT_PRODUCTS, _UPDATE_PRODUCTS, _INSERT_PRODUCTS)
+    return counts
+
+
+async def merge_batches(session: AsyncSession, *, most_named: int) -> tuple[MergeCounts, tuple[int, ...]]:
+    """Writes the batches that are new or differ from what is there; their products exist by now.
+
+    Returns:
+        The counts, and the ids of the batches that were written, of very many the first.
+    """
+    counts, changed = await _merge(
+        session, _COUNT_BATCHES, _UPDATE_BATCHES, _INSERT_BATCHES, most_named=most_named
+    )
+    return counts, changed[:most_named]
+
+
+async def _merge(
+    session: AsyncSession, count: TextClause, update: TextClause, insert: TextClause, *, most_named: int = 0
+) -> tuple[MergeCounts, tuple[int, ...]]:
+    total = int((await session.execute(count)).scalar_one())
+    updated, changed = (await session.execute(update, {"most": most_named})).one()
+    new, added = (await session.execute(insert, {"most": most_named})).one()
+    return MergeCounts(new, updated, total - updated - new), (*(changed or ()), *(added or ()))
+
+
+_ARRAYS: tuple[BindParameter[object], ...] = (
+    bindparam("line", type_=ARRAY(BigInteger)),
+    bindparam("sku", type_=ARRAY(String)),
+    bindparam("name", type_=ARRAY(String)),
+    bindparam("category", type_=ARRAY(String)),
+    bindparam("category_key", type_=ARRAY(String)),
+    bindparam("base_price", type_=ARRAY(Numeric)),
+    bindparam("unit_cost", type_=ARRAY(Numeric)),
+    bindparam("unit_cost_given", type_=ARRAY(Boolean)),
+    bindparam("store_id", type_=ARRAY(Integer)),
+    bindparam("lot", type_=ARRAY(String)),
+    bindparam("quantity", type_=ARRAY(Integer)),
+    bindparam("expiry_date", type_=ARRAY(Date)),
+)
+
+_COLUMNS = tuple(array.key for array in _ARRAYS)
+
+_CREATE = text(
+    """
+    CREATE TEMPORARY TABLE import_rows (
+        line bigint, sku text, name text, category text, category_key text,
+        base_price numeric(12, 2), unit_cost numeric(12, 2), unit_cost_given boolean,
+        store_id integer, lot text, quantity integer, expiry_date date
+    ) ON COMMIT DROP
+    """
+)
+
+_STAGE = text(
+    """
+    INSERT INTO pg_temp.import_rows
+    SELECT * FROM unnest(
+        :line, :sku, :name, :category, :category_key, :base_price,
+        :unit_cost, :unit_cost_given, :store_id, :lot, :quantity, :expiry_date
+    )
+    """
+).bindparams(*_ARRAYS)
+
+# Rows of one product differ in nothing but its name by now, and the last one says it.
+_DESCRIBE_PRODUCTS = text(
+    """
+    CREATE TEMPORARY TABLE import_products ON COMMIT DROP AS
+    SELECT DISTINCT ON (sku) sku, name, category, category_key, base_price, unit_cost, unit_cost_given
+    FROM pg_temp.import_rows
+    WHERE name IS NOT NULL
+    ORDER BY sku, line DESC
+    """
+)
+
+_COUNT_PRODUCTS = text("SELECT count(*) FROM pg_temp.import_products")
+
+# Rows that exist are updated first and only the others inserted: an upsert alone would use up an id
+# for every row of every import, and ids end. The upsert is for what others insert at that moment.
+_UPDATE_PRODUCTS = text(
+    """
+    WITH written AS (
+        UPDATE products
+        SET name = described.name,
+            category = described.category,
+            category_key = described.category_key,
+            base_price = described.base_price,
+            unit_cost = CASE WHEN unit_cost_given THEN described.unit_cost ELSE products.unit_cost END,
+            updated_at = now()
+        FROM pg_temp.import_products AS described
+        WHERE products.sku = described.sku
+            AND (
+                (products.name, products.category, products.category_key, products.base_price)
+                    IS DISTINCT FROM
+                    (described.name, described.category, described.category_key, described.base_price)
+                OR (unit_cost_given AND products.unit_cost IS DISTINCT FROM described.unit_cost)
+            )
+        RETURNING products.id
+    )
+    SELECT count(*), (array_agg(id))[1:CAST(:most AS integer)] FROM written
+    """
+)
+
+_INSERT_PRODUCTS = text(
+    """
+    WITH written AS (
+        INSERT INTO products (sku, name, category, category_key, base_price, unit_cost)
+        SELECT sku, name, category, category_key, base_price, unit_cost
+        FROM pg_temp.import_products AS described
+        WHERE NOT EXISTS (SELECT FROM products WHERE products.sku = described.sku)
+        ORDER BY sku
+        ON CONFLICT (sku) DO UPDATE
+        SET name = EXCLUDED.name,
+            category = EXCLUDED.category,
+            category_key = EXCLUDED.category_key,
+            base_price = EXCLUDED.base_price,
+            unit_cost = EXCLUDED.unit_cost,
+            updated_at = now()
+        RETURNING id
+    )
+    SELECT count(*), (array_agg(id))[1:CAST(:most AS integer)] FROM written
+    """
+)
+
+_COUNT_BATCHES = text("SELECT count(*) FROM pg_temp.import_rows")
+
+_UPDATE_BATCHES = text(
+    """
+    WITH written AS (
+        UPDATE batches
+        SET quantity = staged.quantity, updated_at = now()
+        FROM pg_temp.import_rows AS staged
+        JOIN products USING (sku)
+        WHERE batches.store_id = staged.store_id
+            AND batches.product_id = products.id
+            AND batches.lot = staged.lot
+            AND batches.expiry_date = staged.expiry_date
+            AND batches.quantity <> staged.quantity
+        RETURNING batches.id
+    )
+    SELECT count(*), (array_agg(id))[1:CAST(:most AS integer)] FROM written
+    """
+)
+
+_INSERT_BATCHES = text(
+    """
+    WITH written AS (
+        INSERT INTO batches (store_id, product_id, lot, quantity, expiry_date)
+        SELECT staged.store_id, products.id, staged.lot, staged.quantity, staged.expiry_date
+        FROM pg_temp.import_rows AS staged
+        JOIN products USING (sku)
+        WHERE NOT EXISTS (
+            SELECT FROM batches
+            WHERE batches.store_id = staged.store_id
+                AND batches.product_id = products.id
+                AND batches.lot = staged.lot
+                AND batches.expiry_date = staged.expiry_date
+        )
+        ORDER BY staged.line
+        ON CONFLICT (store_id, product_id, lot, expiry_date) DO UPDATE
+        SET quantity = EXCLUDED.quantity, updated_at = now()
+        RETURNING id
+    )
+    SELECT count(*), (array_agg(id))[1:CAST(:most AS integer)] FROM written
+    """
+)

@@ -1,0 +1,106 @@
+"""Who types a command: what a change leaves in the audit, and what a job says of its origin."""
+
+import os
+import pwd
+import socket
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, Final, TypeVar
+
+from flexiprice.access.audit_log import AuditEvent
+from flexiprice.access.audited import audited, record_unmade
+from flexiprice.cli.connections import with_database, with_resources
+from flexiprice.cli.terminal import printable
+from flexiprice.domain.audit import AuditSource
+from flexiprice.domain.run import RunTrigger
+from flexiprice.errors import DatabaseBusy, DatabaseUnavailable, FlexiPriceError, InvalidSettings
+from flexiprice.queue.redis.connection import redis_errors
+from flexiprice.queue.source import JobSource
+from flexiprice.resources import Resources
+from flexiprice.settings import Settings
+
+T = TypeVar("T")
+_LONGEST_ACCOUNT: Final = 200
+
+
+def cli_origin() -> JobSource:
+    """The origin of the jobs that a command enqueues."""
+    return JobSource(trigger=RunTrigger.CLI, actor=operator())
+
+
+def operator() -> str:
+    """Account of the operating system that types the command, whatever `LOGNAME` and `USER` say."""
+    uid = os.getuid()
+    try:
+        return pwd.getpwuid(uid).pw_name[:_LONGEST_ACCOUNT]
+    except KeyError:
+        # A container may run under a number that has no name.
+        return f"uid {uid}"
+
+
+@contextmanager
+def refusals_written_down(settings: Settings, action: str, target: str = "") -> Generator[None]:
+    """Writes down, in a transaction of its own, that a change was refused or failed, and why.
+
+    `change` does so by itself. What PostgreSQL has not answered to is not written: there is nowhere to.
+    """
+    try:
+        yield
+    except FlexiPriceError as error:
+        if isinstance(error, InvalidSettings | DatabaseUnavailable) and not isinstance(error, DatabaseBusy):
+            raise
+        record = partial(record_unmade, change=cli_change(action, target), error=error)
+        with_database(settings, lambda database: record(database.sessions))
+        raise
+
+
+def cli_change(action: str, target: str = "", details: Mapping[str, object] | None = None) -> AuditEvent:
+    """A change by the command that is being typed."""
+    return AuditEvent(
+        actor=operator(),
+        source=AuditSource.CLI,
+        action=action,
+        target=target[:500],
+        address=socket.gethostname()[:200],
+        details={**_behind_sudo(), **(details or {})},
+    )
+
+
+def _behind_sudo() -> dict[str, str]:
+    # Anybody can set this variable, so it stands beside the account and never in its place.
+    name = printable(os.environ.get("SUDO_USER", ""))[:_LONGEST_ACCOUNT]
+    return {"sudo_user": name} if name else {}
+
+
+def change(
+    settings: Settings,
+    action: str,
+    target: str,
+    make: Callable[[Resources], Awaitable[T]],
+    *,
+    told: Callable[[T], Mapping[str, object]] | None = None,
+) -> T:
+    """Makes a change outside the database, and writes it down there.
+
+    Args:
+        settings: where the servers are.
+        action: what is done.
+        target: to what.
+        make: does it.
+        told: further details of what was done.
+
+    Raises:
+        DatabaseUnavailable: PostgreSQL does not answer, and nothing was changed.
+    """
+
+    async def use(resources: Resources) -> T:
+        async with audited(resources.sessions, cli_change(action, target)) as details:
+            with redis_errors():
+                made = await make(resources)
+            if told is not None:
+                details.update(told(made))
+        return made
+
+    run: Callable[[Resources], Coroutine[Any, Any, T]] = use
+    return with_resources(settings, run)

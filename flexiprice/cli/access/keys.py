@@ -1,0 +1,185 @@
+"""`flexiprice keys`: who may use the API, and for what."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Annotated
+
+import typer
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from flexiprice.access.api_keys import (
+    IssuedKey,
+    RecordedKey,
+    create_api_key,
+    list_api_keys,
+    revoke_api_key,
+    rotate_api_key,
+)
+from flexiprice.access.audit_log import record_audit
+from flexiprice.cli.access.audit import cli_change, refusals_written_down
+from flexiprice.cli.access.sessions import end, sessions, sign_in
+from flexiprice.cli.connections import command_settings, in_transaction
+from flexiprice.cli.console import JsonOption, instant, new_table, output, plain, print_json, remarks
+from flexiprice.cli.durations import duration
+from flexiprice.db.clock import database_now
+from flexiprice.domain.access import Scope
+from flexiprice.plurals import noun_for
+
+app = typer.Typer(name="keys", help="Create, list, rotate and revoke API keys.", no_args_is_help=True)
+app.command("sign-in")(sign_in)
+app.command("sessions")(sessions)
+app.command("end-sessions")(end)
+NameArgument = Annotated[str, typer.Argument(help="Name of the key.", metavar="NAME")]
+_AT_MOST_SECONDS = 5
+
+
+@app.command()
+def create(
+    *,
+    name: Annotated[str, typer.Argument(help="What its changes are written down under.", metavar="NAME")],
+    scope: Annotated[
+        list[Scope],
+        typer.Option(
+            help="May be given more than once: none contains another. `read` looks; `events` receives what "
+            "happens; `labels` prints labels; `prices` changes stock, policies and prices; `approve` "
+            "approves prices; `admin` does all of it, and operates tasks, queues and workers."
+        ),
+    ] = [Scope.READ],  # noqa: B006 -- typer reads it and changes nothing
+    expires_in: Annotated[
+        timedelta | None,
+        typer.Option(
+            parser=duration, metavar="TIME", help="Opens nothing after this: 12h, 90d.", show_default="never"
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a key and print it, this once: only its hash is kept."""
+
+    async def use(session: AsyncSession) -> IssuedKey:
+        now = await database_now(session)
+        issued = await create_api_key(
+            session, name=name, scopes=scope, now=now, expires_at=_after(now, expires_in)
+        )
+        await record_audit(session, [cli_change("create_api_key", name)])
+        return issued
+
+    settings = command_settings()
+    with refusals_written_down(settings, "create_api_key", name):
+        issued = in_transaction(settings, use)
+    _show_issued(issued, as_json=as_json)
+
+
+@app.command("list")
+def list_all(
+    *,
+    with_revoked: Annotated[bool, typer.Option("--all", help="Those that were revoked too.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the keys: their scopes, ends and last uses; no secrets."""
+
+    async def use(session: AsyncSession) -> tuple[datetime, tuple[RecordedKey, ...]]:
+        return await database_now(session), await list_api_keys(session, with_revoked=with_revoked)
+
+    now, found = in_transaction(command_settings(), use)
+    if as_json:
+        print_json(found)
+        return
+    table = new_table("name", "scopes", "begins with", "created", "last used", "expires", "")
+    for key in found:
+        table.add_row(
+            plain(key.name),
+            ", ".join(key.scopes),
+            f"fp_{key.key_id}_",
+            instant(key.created_at),
+            instant(key.last_used_at) or "never",
+            instant(key.expires_at) or "never",
+            _state(key, now),
+        )
+    output().print(table)
+
+
+@app.command()
+def rotate(
+    *,
+    name: NameArgument,
+    overlap: Annotated[
+        timedelta,
+        typer.Option(parser=duration, metavar="TIME", help="How long the old secret opens too: 15m, 1d."),
+    ] = timedelta(0),
+    expires_in: Annotated[
+        timedelta | None,
+        typer.Option(
+            parser=duration, metavar="TIME", help="A new end for the key: 90d.", show_default="as before"
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Give a key a new secret and print it, this once; name and scopes stay."""
+
+    async def use(session: AsyncSession) -> IssuedKey:
+        now = await database_now(session)
+        issued = await rotate_api_key(
+            session, name, now=now, overlap=overlap, expires_at=_after(now, expires_in)
+        )
+        await record_audit(session, [cli_change("rotate_api_key", name)])
+        return issued
+
+    settings = command_settings()
+    with refusals_written_down(settings, "rotate_api_key", name):
+        issued = in_transaction(settings, use)
+    _show_issued(issued, as_json=as_json)
+
+
+@app.command()
+def revoke(*, name: NameArgument, as_json: JsonOption = False) -> None:
+    """End a key for good."""
+
+    async def use(session: AsyncSession) -> RecordedKey:
+        revoked = await revoke_api_key(session, name, now=await database_now(session))
+        await record_audit(session, [cli_change("revoke_api_key", name)])
+        return revoked
+
+    settings = command_settings()
+    with refusals_written_down(settings, "revoke_api_key", name):
+        revoked = in_transaction(settings, use)
+    if as_json:
+        print_json(revoked)
+    else:
+        output().print(
+            f"{plain(name)} is revoked; it opens nothing any more, in {_AT_MOST_SECONDS} seconds at most."
+        )
+
+
+def _show_issued(issued: IssuedKey, *, as_json: bool) -> None:
+    record = issued.record
+    if as_json:
+        print_json(issued)
+        return
+    # Alone on standard output, so that a script can keep it in a variable.
+    typer.echo(issued.key)
+    old = ""
+    if record.previous_until is not None:
+        old = f" The old one opens until {instant(record.previous_until)}."
+    end = "" if record.expires_at is None else f" It expires {instant(record.expires_at)}."
+    remarks().print(
+        f"The key {plain(record.name)} {_may(record.scopes)}.{end}{old} "
+        "Keep it now: it cannot be shown again."
+    )
+
+
+def _may(scopes: Sequence[Scope]) -> str:
+    return f"has the {noun_for(len(scopes), 'scope')} {', '.join(scopes)}"
+
+
+def _state(key: RecordedKey, now: datetime) -> str:
+    if key.revoked_at is not None:
+        return f"[red]revoked[/] {instant(key.revoked_at)}"
+    if key.expires_at is not None and key.expires_at <= now:
+        return "[red]expired[/]"
+    if key.previous_until is not None and key.previous_until > now:
+        return f"[yellow]old secret opens[/] until {instant(key.previous_until)}"
+    return ""
+
+
+def _after(now: datetime, length: timedelta | None) -> datetime | None:
+    return None if length is None else now + length

@@ -1,0 +1,102 @@
+"""`flexiprice keys sign-in | sessions | end-sessions`: who is signed in to the monitor."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Annotated, Final
+
+import typer
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from flexiprice.access.api_keys import BOOTSTRAP
+from flexiprice.access.audit_log import record_audit
+from flexiprice.access.monitor_sessions import SessionUse, end_sessions, list_sessions, offer_sign_in
+from flexiprice.cli.access.audit import cli_change
+from flexiprice.cli.connections import command_settings, in_transaction
+from flexiprice.cli.console import JsonOption, instant, new_table, output, plain, print_json, remarks
+from flexiprice.db.clock import database_now
+from flexiprice.errors import InvalidSettings
+from flexiprice.settings import PREFIX, Settings
+
+SIGN_IN_LIFE: Final = timedelta(hours=1)
+"""For which an address that signs in does so, if nobody has opened it."""
+
+
+def sign_in_address(settings: Settings, monitor: str) -> str:
+    """An address that signs in to the monitor once, as the holder of the environment's key.
+
+    Raises:
+        InvalidSettings: that key is not set.
+        DatabaseUnavailable: PostgreSQL does not answer.
+    """
+    key = settings.api_key
+    if key is None:
+        raise InvalidSettings(f"{PREFIX}API_KEY is not set: an address signs in as its holder")
+
+    async def use(session: AsyncSession) -> str:
+        now = await database_now(session)
+        until = now + SIGN_IN_LIFE
+        token = await offer_sign_in(session, key_name=BOOTSTRAP, key=key, now=now, until=until)
+        await record_audit(session, [cli_change("offer_sign_in", BOOTSTRAP, {"until": until.isoformat()})])
+        return token
+
+    prefix = settings.url_prefix
+    place = monitor.rstrip("/").removesuffix(prefix) + prefix
+    return f"{place}/login?token={in_transaction(settings, use)}"
+
+
+def sign_in(
+    *,
+    monitor: Annotated[
+        str, typer.Option(metavar="URL", help="Where the monitor is.")
+    ] = "http://127.0.0.1:5555",
+    as_json: JsonOption = False,
+) -> None:
+    """Print an address that signs in to the monitor once, within an hour, with FLEXIPRICE_API_KEY."""
+    address = sign_in_address(command_settings(), monitor)
+    if as_json:
+        print_json({"address": address})
+        return
+    typer.echo(address)
+    remarks().print(f"It signs in once, within {SIGN_IN_LIFE.total_seconds() / 60:.0f} minutes.")
+
+
+def sessions(*, as_json: JsonOption = False) -> None:
+    """Show who is signed in to the monitor."""
+    settings = command_settings()
+
+    async def use(session: AsyncSession) -> Sequence[SessionUse]:
+        now = await database_now(session)
+        return await list_sessions(session, now=now, idle=settings.monitor_session_idle)
+
+    found = in_transaction(settings, use)
+    if as_json:
+        print_json(found)
+        return
+    table = new_table("key", "signed in", "last used")
+    for one in found:
+        table.add_row(plain(one.key_name), instant(one.created_at), instant(one.seen_at))
+    output().print(table)
+
+
+def end(
+    *,
+    name: Annotated[
+        str | None, typer.Argument(help="Of the key whose sessions end.", metavar="NAME", show_default="all")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Sign everybody out of the monitor, in all windows and all monitors, or the holders of one key.
+
+    Their keys go on opening; to end a key, revoke it, which ends its sessions too.
+    """
+
+    async def use(session: AsyncSession) -> int:
+        ended = await end_sessions(session, key_name=name)
+        await record_audit(session, [cli_change("end_sessions", name or "all", {"ended": ended})])
+        return ended
+
+    ended = in_transaction(command_settings(), use)
+    if as_json:
+        print_json({"ended": ended})
+    else:
+        output().print(f"Ended: {ended}. Open pages close within 5 seconds.")

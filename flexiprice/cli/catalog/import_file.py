@@ -1,0 +1,192 @@
+"""`flexiprice import`: products and batches out of somebody else's file."""
+
+import os
+import stat
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, BinaryIO
+
+import typer
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+from flexiprice.access.audit_log import AuditEvent, record_audit
+from flexiprice.catalog.imports.cells import printable
+from flexiprice.catalog.imports.columns import parse_column_map
+from flexiprice.catalog.imports.dates import DEFAULT_DATE_FORMATS, Timestamps
+from flexiprice.catalog.imports.importer import FileLayout, import_catalogue
+from flexiprice.catalog.imports.records import FileFormat
+from flexiprice.catalog.imports.report import ImportReport
+from flexiprice.cli.access.audit import cli_change, refusals_written_down
+from flexiprice.cli.catalog.import_files import bad_rows_file, refuse_same_file, warnings_file
+from flexiprice.cli.catalog.import_report import show_import
+from flexiprice.cli.connections import command_settings, with_database
+from flexiprice.cli.console import JsonOption, print_json, remarks
+from flexiprice.cli.tasks.jobs import reprice, repricing
+from flexiprice.db.tables import MAIN_STORE
+from flexiprice.db.work import Work
+from flexiprice.domain.audit import AuditOutcome
+from flexiprice.plurals import counted
+from flexiprice.resources import Database
+
+SOME_ROWS_BAD = 3
+_CHUNK = 1 << 16
+
+
+def import_file(
+    *,
+    file: Annotated[
+        typer.FileBinaryRead, typer.Argument(metavar="FILE", help="CSV or NDJSON; `-` reads standard input.")
+    ],
+    column: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map",
+            metavar="FIELD=COLUMN",
+            help="Which column of the file holds a field: `--map sku=Product_ID`. Repeat it for each field. "
+            "An empty column (`--map lot=`) says that none does.",
+        ),
+    ] = None,
+    date_format: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FORMAT",
+            help="How dates are written: `%m/%d/%Y` is 8/16/2024, `%d.%m.%Y` is 16.08.2024, `%y%m%d` is "
+            "240816 (GS1; day 00 is the month's last). Repeat it where a file mixes several. "
+            f"[default: year first, {', '.join(DEFAULT_DATE_FORMATS[:3])} and the like]",
+        ),
+    ] = None,
+    timestamps: Annotated[
+        Timestamps,
+        typer.Option(
+            help="What a date with a time of day means: `local` is the date in the store's time zone at that "
+            "instant, `written` the date as it stands; `refuse` leaves the row out. Midnight is always the "
+            "date as it stands."
+        ),
+    ] = Timestamps.REFUSE,
+    decimal_comma: Annotated[
+        bool, typer.Option("--decimal-comma", help="Amounts are written 1.234,50 rather than 1,234.50.")
+    ] = False,
+    store: Annotated[
+        str, typer.Option(metavar="CODE", help="Store of the rows that name none.")
+    ] = MAIN_STORE,
+    file_format: Annotated[
+        FileFormat | None, typer.Option("--format", help="[default: NDJSON where the file begins with {]")
+    ] = None,
+    delimiter: Annotated[
+        str | None, typer.Option(help="Between the cells of a CSV file. [default: found in the header]")
+    ] = None,
+    encoding: Annotated[
+        str, typer.Option(help="Of the file's text; Excel's plain CSV is often cp1252.")
+    ] = "utf-8",
+    errors: Annotated[
+        Path | None, typer.Option(dir_okay=False, writable=True, help="Write every bad row to this CSV file.")
+    ] = None,
+    warnings: Annotated[
+        Path | None, typer.Option(dir_okay=False, writable=True, help="Write every warning to this CSV file.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Read and check everything, write nothing to the database.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Import products and batches from a file as other systems export it.
+
+    Each row is a product (`sku`, `name`, `category`, `base_price`, perhaps `unit_cost`) and a batch of it
+    (`quantity`, `expiry_date`, perhaps `lot` and `store`). Columns of these names are found by
+    themselves, in any spelling of case and spaces; others are mapped. Prices may have the sign or word of
+    the shop's currency and thousands separators; a price in another currency makes its row bad.
+
+    Every sound row is imported; each bad one is named with its line, column and reason. Rows are known by
+    store, SKU, lot and expiry date: importing again updates, and what the file does not mention stays. Of
+    several rows about one batch the first is taken and the others are bad; rows that give one product two
+    prices, costs or categories are all bad. A file without `unit_cost` leaves known costs alone. One that
+    has no name, category or price at all tells of stock alone, and its products must exist.
+
+    Day and month are never guessed: without `--date-format` only dates that begin with the year are read,
+    and a date about which two given formats disagree makes its row bad. A date is read only where writing
+    it in the same format gives the same text; leading zeros may be missing where a format with separators
+    is given.
+
+    What is read otherwise than it stands, such as `="0012"` for the code 0012, is a warning; columns that
+    nothing is read from are listed.
+
+    Exit codes: 0 all rows imported, 3 some rows were bad and the others imported, 1 nothing imported.
+    """
+    settings = command_settings()
+    layout = FileLayout(
+        columns=parse_column_map(column or ()),
+        date_formats=tuple(date_format or DEFAULT_DATE_FORMATS),
+        timestamps=timestamps,
+        decimal_comma=decimal_comma,
+        currency=settings.currency,
+        default_store=store,
+        encoding=encoding,
+        delimiter=delimiter,
+        file_format=file_format,
+    )
+
+    refuse_same_file(file, errors, warnings)
+    name = printable(getattr(file, "name", ""))
+
+    async def use(database: Database) -> ImportReport:
+        async with database.sessions() as session, session.begin() as transaction:
+            # Within the transaction: where one of the files cannot be written to its end, nothing is.
+            with ExitStack() as stack:
+                tell = stack.enter_context(bad_rows_file(errors)) if errors else None
+                warn = stack.enter_context(warnings_file(warnings)) if warnings else None
+                chunks = stack.enter_context(_progress(file))
+                report = (
+                    await import_catalogue(session, chunks, layout, on_bad_row=tell, on_warning=warn)
+                ).report
+            if dry_run:
+                await transaction.rollback()
+            elif (entry := _entry(name, report)) is not None:
+                await record_audit(session, [entry])
+            return report
+
+    # A dry run changes nothing, whatever comes of it.
+    with nullcontext() if dry_run else refusals_written_down(settings, "import_file", name):
+        report = with_database(settings, use, work=Work.RECOMPUTE)
+    needed = bool(report.written) and not dry_run
+    job = reprice(settings) if needed else None
+    if as_json:
+        print_json({"report": report, "dry_run": dry_run, "repricing": repricing(job, needed=needed)})
+    else:
+        show_import(report, dry_run=dry_run, errors=errors, warnings=warnings, job=job)
+    if report.bad:
+        raise typer.Exit(SOME_ROWS_BAD if report.imported else 1)
+
+
+def _entry(name: str, report: ImportReport) -> AuditEvent | None:
+    if report.written:
+        return cli_change("import_file", name, {**report.written, "bad_rows": report.bad})
+    if report.bad and not report.imported:
+        reason = f"none of {counted(report.read, 'row')} is sound"
+        return replace(cli_change("import_file", name, {"reason": reason}), outcome=AuditOutcome.REFUSED)
+    return None
+
+
+@contextmanager
+def _progress(file: BinaryIO) -> Generator[Iterator[bytes]]:
+    status = os.fstat(file.fileno())
+    total = status.st_size if stat.S_ISREG(status.st_mode) else None
+    console = remarks()
+    with Progress(
+        TextColumn("Importing"),
+        BarColumn(),
+        DownloadColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as progress:
+        task = progress.add_task("", total=total)
+
+        def chunks() -> Iterator[bytes]:
+            while chunk := file.read(_CHUNK):
+                progress.advance(task, len(chunk))
+                yield chunk
+
+        yield chunks()

@@ -1,0 +1,76 @@
+"""The outcome of an import as a person reads it."""
+
+from pathlib import Path
+
+from flexiprice.catalog.imports.report import ImportReport
+from flexiprice.cli.console import new_table, output, plain
+from flexiprice.plurals import counted
+from flexiprice.queue.client import EnqueuedJob
+
+_SHOWN = 20
+
+
+def show_import(
+    report: ImportReport,
+    *,
+    dry_run: bool,
+    errors: Path | None,
+    warnings: Path | None,
+    job: EnqueuedJob | None,
+) -> None:
+    """Writes what was imported, what was read otherwise than it stands, and the first bad rows."""
+    console = output()
+    mapped = ", ".join(f"{field} from {plain(column)}" for field, column in report.columns.items())
+    console.print(f"Columns: {mapped}", style="dim")
+    if report.unused_columns:
+        console.print(f"Ignored columns: {plain(', '.join(report.unused_columns))}", style="dim")
+    table = new_table("", "read", "imported", "bad", "new", "updated", "unchanged",
+        numbers=("read", "imported", "bad", "new", "updated", "unchanged"),
+    )  # fmt: skip
+    table.add_row("rows", str(report.read), str(report.imported), str(report.bad))
+    table.add_row(
+        "products",
+        *("", "", ""),
+        *map(str, (report.products_new, report.products_updated, report.products_unchanged)),
+    )
+    table.add_row(
+        "batches",
+        *("", "", ""),
+        *map(str, (report.batches_new, report.batches_updated, report.batches_unchanged)),
+    )
+    console.print(table)
+    if report.bad:
+        _show_bad_rows(report, errors)
+    if report.warning_count:
+        _show_warnings(report, warnings)
+    if dry_run:
+        console.print("A rehearsal: nothing was written.")
+    elif job is not None:
+        console.print(f"The workers reprice it now: flexiprice status {job.job_id}")
+
+
+def _show_warnings(report: ImportReport, warnings: Path | None) -> None:
+    console = output()
+    console.print("Warnings:", style="yellow")
+    for warning in report.warnings[:_SHOWN]:
+        place = [f"line {warning.line}"] if warning.line is not None else []
+        place += [plain(warning.column)] if warning.column else []
+        # Not folded: an option in it is there to be copied.
+        console.print(f"  {', '.join(place)}: {plain(warning.message)}", soft_wrap=True)
+    if warnings is not None:
+        console.print(f"Written to {plain(warnings)}: {counted(report.warning_count, 'warning')}.")
+    elif report.warning_count > _SHOWN:
+        console.print(f"… and {report.warning_count - _SHOWN} more; --warnings FILE writes them all.")
+
+
+def _show_bad_rows(report: ImportReport, errors: Path | None) -> None:
+    console = output()
+    table = new_table("line", "column", "why it was left out", numbers=("line",))
+    for row in report.bad_rows[:_SHOWN]:
+        for position, problem in enumerate(row.problems):
+            table.add_row("" if position else str(row.line), plain(problem.column), plain(problem.reason))
+    console.print(table)
+    if errors is not None:
+        console.print(f"Written to {plain(errors)}: {counted(report.bad, 'bad row')}.")
+    elif report.bad > _SHOWN:
+        console.print(f"… and {report.bad - _SHOWN} more; --errors FILE writes them all.")

@@ -1,0 +1,23 @@
+"""Loads the sample catalogue, dated from today."""
+
+from dataclasses import asdict
+
+from flexiprice.access.audit_log import record_audit
+from flexiprice.catalog.sample import SampleSummary, load_sample_catalog
+from flexiprice.cli.access.audit import cli_change
+from flexiprice.db.clock import database_now
+from flexiprice.db.work import Work
+from flexiprice.resources import open_resources
+from flexiprice.settings import Settings
+
+
+async def load_sample(settings: Settings) -> SampleSummary:
+    """Puts the sample catalogue into the database that the settings name."""
+    async with (
+        open_resources(settings, program="flexiprice-sample", work=Work.RECOMPUTE) as resources,
+        resources.sessions.begin() as session,
+    ):
+        today = (await database_now(session)).date()
+        loaded = await load_sample_catalog(session, today=today)
+        await record_audit(session, [cli_change("load_sample", "sample catalogue", asdict(loaded))])
+        return loaded

@@ -1,0 +1,102 @@
+"""What `flexiprice doctor` looks at of clocks and schedules."""
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+
+from redis.asyncio import Redis
+
+from flexiprice.cli.console import instant
+from flexiprice.cli.doctor.findings import Finding, Health
+from flexiprice.db.clock import database_clock
+from flexiprice.db.engine import database_errors
+from flexiprice.errors import FlexiPriceError
+from flexiprice.queue.redis.clock import DRIFT_WARNING, ServerClock, drift_in_words, synchronize
+from flexiprice.queue.redis.connection import redis_errors
+from flexiprice.queue.schedule_state import ScheduleState
+from flexiprice.queue.worker.heartbeat import LiveWorker
+from flexiprice.resources import open_resources
+from flexiprice.settings import Settings
+
+_ADVICE = "set the clock that is wrong, as by NTP (chrony, systemd-timesyncd)"
+
+
+async def check_own_clock(redis: Redis) -> list[Finding]:
+    """The clock of this machine."""
+    clock = ServerClock()
+    await synchronize(redis, clock)
+    if abs(clock.drift) <= DRIFT_WARNING:
+        return [Finding(Health.OK, "clock", "this machine's clock agrees with that of Redis")]
+    detail = f"this machine's clock is {drift_in_words(clock.drift)} that of Redis"
+    return [Finding(Health.WARNING, "clock", detail, _ADVICE)]
+
+
+async def check_server_clocks(settings: Settings) -> list[Finding]:
+    """The clock of PostgreSQL, which decides prices, beside that of Redis, which decides ticks."""
+    clock = ServerClock()
+    try:
+        with database_errors(), redis_errors():
+            async with (
+                open_resources(settings, program="flexiprice-doctor") as resources,
+                resources.sessions.begin() as session,
+            ):
+                # Connected, so that the second answer comes at once.
+                await database_clock(session)
+                await synchronize(resources.redis, clock)
+                drift = await database_clock(session) - clock()
+    except FlexiPriceError:
+        # That a server is away is told already.
+        return []
+    if abs(drift) <= DRIFT_WARNING:
+        return [Finding(Health.OK, "clock", "PostgreSQL's clock agrees with that of Redis")]
+    detail = (
+        f"PostgreSQL's clock is {drift_in_words(drift)} that of Redis: prices follow one, schedules the other"
+    )
+    return [Finding(Health.WARNING, "clock", detail, _ADVICE)]
+
+
+def check_worker_clocks(workers: Sequence[LiveWorker]) -> Iterator[Finding]:
+    """The clocks of the machines on which workers live."""
+    for worker in workers:
+        drift = timedelta(seconds=worker.clock_drift_seconds)
+        if abs(drift) > DRIFT_WARNING:
+            detail = f"{worker.host} pid {worker.pid}: its clock is {drift_in_words(drift)} that of Redis"
+            health = Health.FAILED if worker.refuses_schedules else Health.WARNING
+            refuses = ", so it schedules nothing" if worker.refuses_schedules else ""
+            yield Finding(health, "clock", f"{detail}{refuses}", _ADVICE)
+
+
+def check_schedules(states: Sequence[ScheduleState], workers: Sequence[LiveWorker]) -> Iterator[Finding]:
+    """Whether a worker ticks each schedule, and all workers by the same line."""
+    ticked = {
+        queue
+        for worker in workers
+        if worker.takes_jobs and not worker.refuses_schedules
+        for queue in worker.queues
+    }
+    for state in states:
+        source = "" if state.is_published else ", by the settings of this terminal"
+        detail = f"{state.name} ({state.lines[0]}{source}) is due {instant(state.next_tick_at)}"
+        untaken_since = state.untaken_since
+        if state.queue not in ticked:
+            advice = f"it runs by itself only while a worker consumes {state.queue.value}"
+            yield Finding(Health.FAILED, "schedules", detail, advice)
+        elif state.paused_at is not None:
+            detail = (
+                f"{state.name} is paused since {instant(state.paused_at)} by {state.paused_by or 'somebody'}"
+            )
+            advice = f"its ticks pass unused; when done: flexiprice schedule resume {state.name}"
+            yield Finding(Health.WARNING, "schedules", detail, advice)
+        elif state.disagreement is not None:
+            detail = f"workers disagree on {state.name}: {state.disagreement}"
+            advice = "give all workers the same schedules and FLEXIPRICE_TIMEZONE"
+            yield Finding(Health.WARNING, "schedules", detail, advice)
+        elif untaken_since is not None and state.read_at - untaken_since > _LATE_AFTER:
+            detail = f"{state.name} ({state.lines[0]}) was due {instant(untaken_since)}, and nobody ticked it"
+            advice = "look at the workers' logs; to run it now: flexiprice schedule run " + state.name
+            yield Finding(Health.FAILED, "schedules", detail, advice)
+        else:
+            yield Finding(Health.OK, "schedules", detail)
+
+
+# Workers tick to the second; what is later than this was missed by all of them.
+_LATE_AFTER = timedelta(seconds=15)

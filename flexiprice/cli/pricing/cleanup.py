@@ -1,0 +1,17 @@
+"""`flexiprice cleanup`: the nightly tidying, now."""
+
+from flexiprice.cli.connections import command_settings
+from flexiprice.cli.console import JsonOption
+from flexiprice.cli.options import TimeoutOption, WaitOption
+from flexiprice.cli.tasks.jobs import run_job
+from flexiprice.cli.wait_options import WaitOptions
+from flexiprice.queue.declarations import CLEANUP_EXPIRED_DISCOUNTS
+
+
+def cleanup(*, wait: WaitOption = False, timeout: TimeoutOption = None, as_json: JsonOption = False) -> None:
+    """Close the discounts of batches that are expired or sold out, and drop price history past its time.
+
+    A worker does it, as it does by itself every night. With `--wait` the exit code is 1 where it failed.
+    """
+    wait_options = WaitOptions.of_options(wait=wait, timeout=timeout)
+    run_job(command_settings(), CLEANUP_EXPIRED_DISCOUNTS, {}, wait_options=wait_options, as_json=as_json)

@@ -1,0 +1,219 @@
+"""`flexiprice policy`: the rules that make the prices, looked at, tried out, stored and activated."""
+
+from typing import Annotated
+
+import typer
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from flexiprice.access.audit_log import record_audit
+from flexiprice.catalog.imports.cells import printable
+from flexiprice.cli.access.audit import cli_change, refusals_written_down
+from flexiprice.cli.connections import command_settings, in_transaction
+from flexiprice.cli.console import JsonOption, instant, new_table, output, plain, print_json
+from flexiprice.cli.options import CategoryOption, DaysThresholdOption, LimitOption, OnOption, StoreOption
+from flexiprice.cli.pricing.policy_findings import PolicyFile, lint_file, read_sound_policy, show_findings
+from flexiprice.cli.pricing.policy_yaml import policy_yaml
+from flexiprice.cli.pricing.preview_tables import show_preview
+from flexiprice.cli.tasks.jobs import reprice, repricing
+from flexiprice.cli.terminal import echo
+from flexiprice.db.clock import database_now
+from flexiprice.db.work import Work
+from flexiprice.domain.policy_lint import Severity
+from flexiprice.pricing import policy_versions as policies
+from flexiprice.pricing.policy_files import default_policy_text
+from flexiprice.pricing.policy_versions import PolicyVersion
+from flexiprice.pricing.preview import RecomputePreview, preview_recompute
+from flexiprice.settings import Settings
+
+app = typer.Typer(
+    name="policy",
+    no_args_is_help=True,
+    help="Look at the rules that make the prices, try others, store and activate them.",
+)
+
+VersionArgument = Annotated[int, typer.Argument(min=1, max=2**31 - 1, metavar="VERSION")]
+
+
+@app.command()
+def show(
+    *,
+    version: Annotated[
+        int | None,
+        typer.Argument(min=1, max=2**31 - 1, metavar="[VERSION]", help="Without it, the active one."),
+    ] = None,
+    default: Annotated[
+        bool,
+        typer.Option("--default", help="The policy that FlexiPrice brings, with a reason for each choice."),
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Print a policy as YAML, a good start for the next one: `flexiprice policy show > next.yaml`."""
+    if default:
+        echo(default_policy_text(), newline=False)
+        return
+
+    async def use(session: AsyncSession) -> PolicyVersion:
+        if version is None:
+            return await policies.get_active_policy(session)
+        return await policies.get_policy(session, version)
+
+    found = in_transaction(command_settings(), use)
+    if as_json:
+        print_json(_described(found) | {"policy": found.policy.document()})
+        return
+    state = f"active since {instant(found.activated_at)}" if found.active else "not active"
+    echo(f"# Version {found.version}, {state}")
+    if found.comment:
+        echo(f"# {' '.join(found.comment.split())}")
+    echo(policy_yaml(found.policy), newline=False)
+
+
+@app.command("list")
+def list_versions(*, as_json: JsonOption = False) -> None:
+    """List the versions that are stored, the newest first."""
+    found = in_transaction(command_settings(), policies.list_policies)
+    if as_json:
+        print_json([_described(version) for version in found])
+        return
+    table = new_table("version", "", "created", "activated", "comment", numbers=("version",))
+    for version in found:
+        table.add_row(
+            str(version.version),
+            "[bold green]active[/]" if version.active else "",
+            instant(version.created_at),
+            instant(version.activated_at),
+            plain(version.comment),
+        )
+    output().print(table)
+
+
+@app.command()
+def lint(*, file: PolicyFile, as_json: JsonOption = False) -> None:
+    """Check a policy in a file, YAML or JSON, without a database.
+
+    Errors are what cannot be meant: unknown keys, names used twice, rules that can never decide. Warnings
+    are what may not be meant. The exit code is 1 where there is an error.
+    """
+    findings = lint_file(file)
+    if as_json:
+        print_json(findings)
+    else:
+        show_findings(findings, output())
+    if any(finding.severity is Severity.ERROR for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command()
+def preview(
+    *,
+    file: PolicyFile,
+    days_threshold: DaysThresholdOption = None,
+    on: OnOption = None,
+    store: StoreOption = None,
+    category: CategoryOption = None,
+    limit: LimitOption = 100,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what a policy in a file would open, change and close, were it active; write nothing."""
+    policy = read_sound_policy(file)
+    settings = command_settings()
+
+    async def use(session: AsyncSession) -> RecomputePreview:
+        return await preview_recompute(
+            session,
+            now=await database_now(session),
+            days_threshold=settings.days_threshold if days_threshold is None else days_threshold,
+            policy=policy,
+            on=on.date() if on is not None else None,
+            store=store,
+            category=category,
+            limit=limit,
+        )
+
+    found = in_transaction(settings, use, work=Work.RECOMPUTE)
+    if as_json:
+        print_json(found)
+    else:
+        show_preview(found, currency=settings.currency)
+
+
+@app.command()
+def create(
+    *,
+    file: PolicyFile,
+    comment: Annotated[str, typer.Option(help="Why there is this version.")] = "",
+    activate: Annotated[bool, typer.Option("--activate", help="Make prices by it from now on.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Store a policy in a file as the next version, if the linter finds no error."""
+    settings = command_settings()
+
+    async def use(session: AsyncSession) -> PolicyVersion:
+        created = await policies.create_policy(session, policy, comment=comment)
+        await record_audit(session, [cli_change("create_policy", str(created.version))])
+        return await _activate(session, created.version) if activate else created
+
+    with refusals_written_down(settings, "create_policy", printable(getattr(file, "name", ""))):
+        policy = read_sound_policy(file)
+        version = in_transaction(settings, use)
+    _show_change(settings, version, as_json=as_json)
+
+
+@app.command("activate")
+def activate_version(*, version: VersionArgument, as_json: JsonOption = False) -> None:
+    """Make prices by a stored version from now on."""
+    settings = command_settings()
+
+    async def use(session: AsyncSession) -> PolicyVersion:
+        return await _activate(session, version)
+
+    with refusals_written_down(settings, "activate_policy", str(version)):
+        activated = in_transaction(settings, use)
+    _show_change(settings, activated, as_json=as_json)
+
+
+@app.command()
+def rollback(*, as_json: JsonOption = False) -> None:
+    """Activate the version that was active before this one; doing it twice undoes it."""
+    settings = command_settings()
+
+    async def use(session: AsyncSession) -> PolicyVersion:
+        active = await policies.roll_back_policy(session, now=await database_now(session))
+        await record_audit(session, [cli_change("roll_back_policy", str(active.version))])
+        return active
+
+    with refusals_written_down(settings, "roll_back_policy"):
+        active = in_transaction(settings, use)
+    _show_change(settings, active, as_json=as_json)
+
+
+async def _activate(session: AsyncSession, version: int) -> PolicyVersion:
+    activated = await policies.activate_policy(session, version, now=await database_now(session))
+    await record_audit(session, [cli_change("activate_policy", str(version))])
+    return activated
+
+
+def _show_change(settings: Settings, version: PolicyVersion, *, as_json: bool) -> None:
+    job = reprice(settings) if version.active else None
+    if as_json:
+        print_json(_described(version) | {"repricing": repricing(job, needed=version.active)})
+        return
+    if not version.active:
+        output().print(
+            f"Version {version.version} is stored. It makes prices once it is activated: "
+            f"flexiprice policy activate {version.version}"
+        )
+        return
+    output().print(f"Version {version.version} is active.")
+    if job is not None:
+        output().print(f"The workers reprice everything by it: flexiprice status {job.job_id}")
+
+
+def _described(version: PolicyVersion) -> dict[str, object]:
+    return {
+        "version": version.version,
+        "active": version.active,
+        "comment": version.comment,
+        "created_at": version.created_at,
+        "activated_at": version.activated_at,
+    }

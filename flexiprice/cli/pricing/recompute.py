@@ -1,0 +1,78 @@
+"""`flexiprice recompute`: prices made anew by a worker, or only shown."""
+
+from typing import Annotated
+
+import typer
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from flexiprice.cli.connections import command_settings, in_transaction
+from flexiprice.cli.console import JsonOption, print_json
+from flexiprice.cli.options import (
+    CategoryOption,
+    DaysThresholdOption,
+    LimitOption,
+    OnOption,
+    StoreOption,
+    TimeoutOption,
+    WaitOption,
+)
+from flexiprice.cli.pricing.preview_tables import show_preview
+from flexiprice.cli.tasks.jobs import run_job
+from flexiprice.cli.wait_options import WaitOptions
+from flexiprice.db.clock import database_now
+from flexiprice.db.work import Work
+from flexiprice.pricing.preview import RecomputePreview, preview_recompute
+from flexiprice.queue.declarations import RECOMPUTE_ALL_DISCOUNTS
+
+
+def recompute(
+    *,
+    days_threshold: DaysThresholdOption = None,
+    wait: WaitOption = False,
+    timeout: TimeoutOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would open, change and close; write nothing.")
+    ] = False,
+    on: OnOption = None,
+    store: StoreOption = None,
+    category: CategoryOption = None,
+    limit: LimitOption = 100,
+    as_json: JsonOption = False,
+) -> None:
+    """Price every batch anew: open, change and close discounts by the active policy.
+
+    A worker does it, as it does by itself every hour; with `--wait` the exit code is 1 where it failed.
+    `--on`, `--store`, `--category` and `--limit` belong to `--dry-run`, which needs no worker: it shows
+    the steepest cuts and the totals of each category.
+    """
+    if not dry_run and (on is not None or store is not None or category is not None):
+        raise typer.BadParameter("--on, --store and --category need --dry-run")
+    settings = command_settings()
+    threshold = settings.days_threshold if days_threshold is None else days_threshold
+    if not dry_run:
+        run_job(
+            settings,
+            RECOMPUTE_ALL_DISCOUNTS,
+            {"days_threshold": threshold},
+            action="trigger_recompute",
+            wait_options=WaitOptions.of_options(wait=wait, timeout=timeout),
+            as_json=as_json,
+        )
+        return
+
+    async def use(session: AsyncSession) -> RecomputePreview:
+        return await preview_recompute(
+            session,
+            now=await database_now(session),
+            days_threshold=threshold,
+            on=on.date() if on is not None else None,
+            store=store,
+            category=category,
+            limit=limit,
+        )
+
+    preview = in_transaction(settings, use, work=Work.RECOMPUTE)
+    if as_json:
+        print_json(preview)
+    else:
+        show_preview(preview, currency=settings.currency)

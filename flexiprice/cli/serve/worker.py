@@ -1,0 +1,45 @@
+"""`flexiprice worker`: runs one; `flexiprice worker drain | stop`: tells one to end."""
+
+from typing import Annotated
+
+import typer
+
+from flexiprice.cli.access.audit import change
+from flexiprice.cli.connections import command_settings
+from flexiprice.cli.console import JsonOption, output, plain, print_json
+from flexiprice.cli.serve.api import worker
+from flexiprice.queue.admin.worker_commands import command_worker
+from flexiprice.queue.worker.heartbeat import WorkerCommand
+
+app = typer.Typer(name="worker", invoke_without_command=True)
+app.callback()(worker)
+WorkerId = Annotated[str, typer.Argument(help="Id of the worker, as `flexiprice workers` shows it.")]
+
+
+@app.command()
+def drain(*, worker_id: WorkerId, as_json: JsonOption = False) -> None:
+    """Let a worker take no more jobs, end those that it runs, however long they take, and end."""
+    _command(worker_id, WorkerCommand.DRAIN, as_json=as_json)
+
+
+@app.command()
+def stop(*, worker_id: WorkerId, as_json: JsonOption = False) -> None:
+    """Stop a worker as SIGTERM does: what does not end within its grace runs elsewhere at once."""
+    _command(worker_id, WorkerCommand.STOP, as_json=as_json)
+
+
+def _command(worker_id: str, command: WorkerCommand, *, as_json: bool) -> None:
+    confirmed = change(
+        command_settings(),
+        f"{command}_worker",
+        worker_id,
+        lambda resources: command_worker(resources.tasks, worker_id, command),
+        told=lambda confirmed: {"confirmed": confirmed},
+    )
+    message = "takes no more jobs, and ends" if confirmed else "does not answer; the order has been withdrawn"
+    if as_json:
+        print_json({"worker_id": worker_id, "confirmed": confirmed, "message": message})
+    else:
+        output().print(f"{plain(worker_id)} {message}.")
+    if not confirmed:
+        raise typer.Exit(1)

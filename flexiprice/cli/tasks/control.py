@@ -1,0 +1,134 @@
+"""`flexiprice revoke | retry | purge | pause-queue | resume-queue`: intervening by hand."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from flexiprice.cli.access.audit import change, cli_origin, operator
+from flexiprice.cli.connections import command_settings, with_jobs
+from flexiprice.cli.console import JsonOption, output, plain, print_json
+from flexiprice.plurals import counted
+from flexiprice.queue.admin.queues import list_queues, pause_queue, resume_queue
+from flexiprice.queue.admin.retry import Retried, RetryOutcome, retry_jobs
+from flexiprice.queue.admin.revoke import RevokeOutcome, purge, revoke_jobs
+from flexiprice.settings import Queue
+
+JobIds = Annotated[list[str], typer.Argument(help="Ids of jobs.", metavar="TASK_ID...")]
+QueueName = Annotated[Queue, typer.Argument(help="Name of the queue.", metavar="NAME")]
+_STOPPED = (RevokeOutcome.PREVENTED, RevokeOutcome.CANCELLED)
+
+
+def revoke(*, task_ids: JobIds, as_json: JsonOption = False) -> None:
+    """Call jobs off: one that waits never starts, one that runs is cancelled.
+
+    It waits some seconds for those that run to stop. The exit code is 1 where one of the jobs was not
+    stopped: because it had ended, is unknown, or has not confirmed that it stops.
+    """
+    answers = change(
+        command_settings(),
+        "revoke_tasks",
+        " ".join(task_ids),
+        lambda resources: revoke_jobs(resources.tasks, task_ids),
+        told=lambda answers: {"outcomes": {answer.job_id: answer.outcome.value for answer in answers}},
+    )
+    if as_json:
+        print_json(answers)
+    else:
+        for answer in answers:
+            output().print(f"{plain(answer.job_id)}: {plain(answer.message)}")
+    if any(answer.outcome not in _STOPPED for answer in answers):
+        raise typer.Exit(1)
+
+
+def retry(*, task_ids: JobIds, as_json: JsonOption = False) -> None:
+    """Enqueue anew, with the same arguments, jobs that have ended; each new job names its parent.
+
+    The exit code is 1 where one of them could not be tried again.
+    """
+    answers = change(
+        command_settings(),
+        "retry_tasks",
+        " ".join(task_ids),
+        lambda resources: retry_jobs(resources.tasks, task_ids, origin=cli_origin()),
+        told=lambda answers: {"new_task_ids": {answer.job_id: answer.new_job_id for answer in answers}},
+    )
+    show_retried(answers, as_json=as_json)
+
+
+def show_retried(answers: Sequence[Retried], *, as_json: bool) -> None:
+    """Says what came of trying jobs again; ends with exit code 1 where one of them could not be."""
+    if as_json:
+        print_json(answers)
+    else:
+        for answer in answers:
+            new = "" if answer.new_job_id is None else f" as {plain(answer.new_job_id)}"
+            output().print(f"{plain(answer.job_id)}: {plain(answer.message)}{new}")
+    if any(answer.outcome is not RetryOutcome.ENQUEUED for answer in answers):
+        raise typer.Exit(1)
+
+
+def purge_queues(
+    *,
+    queue: Annotated[
+        list[Queue] | None, typer.Option(help="Only this queue; may be repeated. [default: all]")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Call off every job that waits, deferred ones included; those that run go on."""
+    settings = command_settings()
+    wanted = tuple(dict.fromkeys(queue or Queue))
+    if not yes:
+        states = with_jobs(settings, lambda broker: list_queues(broker.tasks))
+        waiting = sum(state.waiting + state.deferred for state in states if state.queue in wanted)
+        typer.confirm(
+            f"Call off {counted(waiting, 'waiting job')} in {', '.join(wanted)}?", abort=True, err=True
+        )
+    purged = change(
+        settings,
+        "purge_tasks",
+        " ".join(wanted),
+        lambda resources: purge(resources.tasks, wanted),
+        told=lambda purged: {"purged": {name.value: count for name, count in purged.items()}},
+    )
+    if as_json:
+        print_json({"purged": sum(purged.values()), "by_queue": purged})
+    else:
+        each = ", ".join(f"{name}: {count:,}" for name, count in purged.items())
+        output().print(f"Called off {counted(sum(purged.values()), 'job')} ({each}).")
+
+
+def pause_one_queue(*, name: QueueName, as_json: JsonOption = False) -> None:
+    """Let no worker take anything more from a queue; what runs goes on."""
+    changed = change(
+        command_settings(),
+        "pause_queue",
+        name,
+        lambda resources: pause_queue(resources.tasks, name, by=operator()),
+        told=_changed,
+    )
+    _show_queue(name, changed, "paused", as_json=as_json)
+
+
+def resume_one_queue(*, name: QueueName, as_json: JsonOption = False) -> None:
+    """Let workers take from a queue again."""
+    changed = change(
+        command_settings(),
+        "resume_queue",
+        name,
+        lambda resources: resume_queue(resources.tasks, name),
+        told=_changed,
+    )
+    _show_queue(name, changed, "not paused", as_json=as_json)
+
+
+def _changed(changed: bool) -> dict[str, object]:
+    return {"changed": changed}
+
+
+def _show_queue(name: Queue, changed: bool, state: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"queue": name, "changed": changed})
+    else:
+        output().print(f"{name} is {state}{'.' if changed else ', as it was before.'}")

@@ -1,0 +1,90 @@
+"""`flexiprice dead-letters`: tasks that ended without their work being done, and need a person."""
+
+from typing import Annotated
+
+import typer
+
+from flexiprice.cli.access.audit import change, cli_origin
+from flexiprice.cli.connections import command_settings, with_jobs
+from flexiprice.cli.console import JsonOption, instant, new_table, output, plain, print_json
+from flexiprice.cli.tasks.control import show_retried
+from flexiprice.errors import InvalidInput
+from flexiprice.queue.admin.dead_letter_actions import dismiss, retry_letters
+from flexiprice.queue.admin.dead_letters import MAX_LISTED, count_dead_letters, list_dead_letters
+
+app = typer.Typer(
+    name="dead-letters",
+    help="List, retry and dismiss tasks that need a person: given up, unreadable, unknown or failed.",
+    no_args_is_help=True,
+)
+JobIds = Annotated[list[str] | None, typer.Argument(help="Ids of tasks.", metavar="TASK_ID...")]
+All = Annotated[bool, typer.Option("--all", help="All that are listed.")]
+
+
+@app.command("list")
+def list_all(*, as_json: JsonOption = False) -> None:
+    """Show the tasks that need a person, the latest first."""
+    found = with_jobs(command_settings(), lambda broker: list_dead_letters(broker.redis))
+    if as_json:
+        print_json(found)
+        return
+    if not found:
+        output().print("No task needs a person.")
+        return
+    table = new_table(
+        "task id", "task", "queue", "reason", "since", "lost workers", "why", numbers=("lost workers",)
+    )
+    for letter in found:
+        table.add_row(
+            plain(letter.job_id),
+            plain(letter.task),
+            plain(letter.queue),
+            letter.reason,
+            instant(letter.died_at),
+            str(letter.losses or ""),
+            plain(letter.message),
+        )
+    output().print(table)
+    if len(found) == MAX_LISTED:
+        total = with_jobs(command_settings(), lambda broker: count_dead_letters(broker.redis)).total
+        output().print(f"These are the latest {MAX_LISTED:,} of {total:,}.")
+
+
+@app.command("retry")
+def retry_some(*, task_ids: JobIds = None, every: All = False, as_json: JsonOption = False) -> None:
+    """Enqueue anew, with the same arguments, tasks that need a person; those then leave the list.
+
+    The exit code is 1 where one of them could not be tried again.
+    """
+    wanted = _wanted(task_ids, every=every)
+    answers = change(
+        command_settings(),
+        "retry_dead_letters",
+        " ".join(wanted or ["all"]),
+        lambda resources: retry_letters(resources.tasks, wanted, origin=cli_origin()),
+        told=lambda answers: {"new_task_ids": {answer.job_id: answer.new_job_id for answer in answers}},
+    )
+    show_retried(answers, as_json=as_json)
+
+
+@app.command("dismiss")
+def dismiss_some(*, task_ids: JobIds = None, every: All = False, as_json: JsonOption = False) -> None:
+    """Take tasks off the list for good; the run history keeps them."""
+    wanted = _wanted(task_ids, every=every)
+    dismissed = change(
+        command_settings(),
+        "dismiss_dead_letters",
+        " ".join(wanted or ["all"]),
+        lambda resources: dismiss(resources.tasks, wanted),
+        told=lambda dismissed: {"dismissed": dismissed},
+    )
+    if as_json:
+        print_json({"dismissed": dismissed})
+    else:
+        output().print(f"{dismissed:,} dismissed.")
+
+
+def _wanted(task_ids: list[str] | None, *, every: bool) -> list[str] | None:
+    if every == bool(task_ids):
+        raise InvalidInput("name the tasks by their ids, or give --all", field="task_ids")
+    return task_ids

@@ -1,0 +1,112 @@
+"""`flexiprice schedule`: when tasks run by themselves."""
+
+from typing import Annotated
+
+import typer
+
+from flexiprice.cli.access.audit import change, cli_origin, operator, refusals_written_down
+from flexiprice.cli.connections import command_settings, with_jobs
+from flexiprice.cli.console import JsonOption, instant, new_table, output, plain, print_json, remarks
+from flexiprice.cli.json_words import record_in_api_words
+from flexiprice.queue.admin.schedules import (
+    get_schedule,
+    list_schedules,
+    pause_schedule,
+    resume_schedule,
+    run_schedule,
+)
+from flexiprice.queue.status import JobStatus
+from flexiprice.settings import Settings
+
+app = typer.Typer(name="schedule", help="List, pause, resume and run the schedules.", no_args_is_help=True)
+ScheduleName = Annotated[str, typer.Argument(help="Name of the schedule.", metavar="NAME")]
+
+
+@app.command("list")
+def list_all(*, as_json: JsonOption = False) -> None:
+    """Show the schedules, when each ticks next, and which are paused."""
+    found = with_jobs(command_settings(), lambda broker: list_schedules(broker.tasks))
+    if as_json:
+        print_json(found)
+        return
+    table = new_table("schedule", "crontab", "zone", "last tick", "next tick", "")
+    for schedule in found:
+        paused = "" if schedule.paused_at is None else f"[yellow]paused[/] by {plain(schedule.paused_by)}"
+        table.add_row(
+            plain(schedule.name),
+            plain(schedule.crontab),
+            plain(schedule.time_zone),
+            instant(schedule.last_tick_at),
+            instant(schedule.next_tick_at),
+            paused,
+        )
+    output().print(table)
+    for schedule in found:
+        if schedule.disagreement is not None:
+            remarks().print(f"Workers disagree on {plain(schedule.name)}: {plain(schedule.disagreement)}")
+    if not all(schedule.is_published for schedule in found):
+        names = ", ".join(schedule.name for schedule in found if not schedule.is_published)
+        remarks().print(f"No live worker ticks {names}: the settings of this terminal are shown.")
+
+
+@app.command()
+def pause(*, name: ScheduleName, as_json: JsonOption = False) -> None:
+    """Let the ticks of a schedule pass without a run, on all workers, until it is resumed."""
+    changed = change(
+        _settings_for("pause_schedule", name),
+        "pause_schedule",
+        name,
+        lambda resources: pause_schedule(resources.tasks, name, by=operator()),
+        told=lambda changed: {"changed": changed},
+    )
+    _show(name, changed, "paused", as_json=as_json)
+
+
+@app.command()
+def resume(*, name: ScheduleName, as_json: JsonOption = False) -> None:
+    """Let a schedule tick again; the ticks that passed meanwhile do not run."""
+    changed = change(
+        _settings_for("resume_schedule", name),
+        "resume_schedule",
+        name,
+        lambda resources: resume_schedule(resources.tasks, name),
+        told=lambda changed: {"changed": changed},
+    )
+    _show(name, changed, "not paused", as_json=as_json)
+
+
+@app.command()
+def run(*, name: ScheduleName, as_json: JsonOption = False) -> None:
+    """Enqueue now what a schedule runs, paused or not; its ticks stay as they are."""
+    job = change(
+        _settings_for("run_schedule", name),
+        "run_schedule",
+        name,
+        lambda resources: run_schedule(resources.tasks, name, origin=cli_origin()),
+        told=lambda job: {"task_id": job.job_id},
+    )
+    if as_json:
+        print_json(record_in_api_words(job) | {"status": JobStatus.QUEUED})
+    else:
+        output().print(
+            f"{job.task} is enqueued. To see what comes of it: flexiprice status {plain(job.job_id)}"
+        )
+
+
+def _settings_for(action: str, name: str) -> Settings:
+    """The settings, once it is clear that there is such a schedule.
+
+    Raises:
+        NotFound: there is none.
+    """
+    settings = command_settings()
+    with refusals_written_down(settings, action, name):
+        get_schedule(name)
+    return settings
+
+
+def _show(name: str, changed: bool, state: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"name": name, "changed": changed})
+    else:
+        output().print(f"{plain(name)} is {state}{'.' if changed else ', as it was before.'}")

@@ -1,0 +1,152 @@
+"""What a product costs now in a store: what a till or a shelf label asks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Row, Select, and_, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from flexiprice.catalog.local_dates import local_dates
+from flexiprice.catalog.products import get_product
+from flexiprice.catalog.stores import get_store
+from flexiprice.db.tables import Batch, Discount, Product
+from flexiprice.domain.prior_price import Reduction
+from flexiprice.domain.quote import Limit
+from flexiprice.pricing.price_periods import find_reductions
+from flexiprice.pricing.sql.values import limits_of
+
+# More batches of one product than any shelf holds: what is listed ends there, the lowest price does not.
+MAX_LISTED_BATCHES = 1000
+_NO_DISCOUNT = Decimal("0.0000")
+_BATCH_COLUMNS: Final = slice(7, None)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPrice:
+    """The price of one batch, and why; at base price the rate is 0 and nothing is to be explained.
+
+    `reduction` says since when the price is reduced and what the prior price was; None at base price.
+    """
+
+    batch_id: int
+    lot: str
+    expiry_date: date
+    price: Decimal
+    rate: Decimal
+    rule: str | None
+    limits: tuple[Limit, ...]
+    reduction: Reduction | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProductPrice:
+    """What a product costs in a store: its batches that can be sold, the one that expires first first.
+
+    `lowest_price` is the base price where no batch is discounted. `reduction` is that of the batch which has
+    the lowest price; None at base price.
+    """
+
+    product_id: int
+    store_id: int
+    sku: str
+    store: str
+    base_price: Decimal
+    lowest_price: Decimal
+    reduction: Reduction | None
+    batches: tuple[BatchPrice, ...]
+
+
+async def get_price(
+    session: AsyncSession, *, sku: str, store: str, now: datetime | ColumnElement[datetime]
+) -> ProductPrice:
+    """What a product costs in a store at `now`; expired and sold out batches do not count.
+
+    Args:
+        session: a transaction.
+        sku: the product.
+        store: the store's code.
+        now: the instant, or an SQL expression for it such as `DATABASE_NOW`.
+
+    Raises:
+        NotFound: there is no such product or store.
+    """
+    rows = (await session.execute(_prices(sku, store, now))).all()
+    if not rows:
+        # One of the two is missing; these say which.
+        await get_store(session, store)
+        await get_product(session, sku)
+    first = rows[0]
+    reductions = await find_reductions(
+        session,
+        product_id=first.product_id,
+        store_id=first.store_id,
+        opened={row.batch_id: row.opened_at for row in rows if row.opened_at is not None},
+    )
+    batches = tuple(_batch(row, reductions.get(row.batch_id)) for row in rows if row.batch_id is not None)
+    return ProductPrice(
+        product_id=first.product_id,
+        store_id=first.store_id,
+        sku=first.sku,
+        store=first.store,
+        base_price=first.base_price,
+        lowest_price=first.lowest_price,
+        reduction=_cheapest(batches),
+        batches=batches,
+    )
+
+
+def _batch(row: Row[Any], reduction: Reduction | None) -> BatchPrice:
+    values: list[Any] = [*row[_BATCH_COLUMNS], reduction]
+    return BatchPrice(*values)
+
+
+def _cheapest(batches: Sequence[BatchPrice]) -> Reduction | None:
+    """The reduction of the cheapest batch; of several, the one that began first."""
+    reduced = [
+        (batch.price, batch.reduction.began_at, batch.reduction)
+        for batch in batches
+        if batch.reduction is not None
+    ]
+    return min(reduced, key=lambda each: each[:2])[2] if reduced else None
+
+
+def _prices(sku: str, store: str, now: datetime | ColumnElement[datetime]) -> Select[*tuple[Any, ...]]:
+    """A row for each batch that can be sold, or one without a batch: all in one round trip."""
+    stores = local_dates(now)
+    can_be_sold = and_(
+        Batch.product_id == Product.id,
+        Batch.store_id == stores.c.store_id,
+        Batch.quantity > 0,
+        Batch.expiry_date >= stores.c.day,
+    )
+    # A base price that has just been cut below an open discount wins over it until that is recomputed.
+    in_force = and_(Discount.batch_id == Batch.id, Discount.price < Product.base_price)
+    price = func.coalesce(Discount.price, Product.base_price)
+    return (
+        select(
+            Product.id.label("product_id"),
+            stores.c.store_id,
+            Product.sku,
+            stores.c.code.label("store"),
+            Product.base_price,
+            Discount.opened_at,
+            func.min(price).over().label("lowest_price"),
+            Batch.id.label("batch_id"),
+            Batch.lot,
+            Batch.expiry_date,
+            price.label("price"),
+            func.coalesce(Discount.rate, _NO_DISCOUNT).label("rate"),
+            Discount.rule,
+            limits_of(Discount.limits).label("limits"),
+        )
+        .select_from(Product)
+        .join(stores, stores.c.code == store)
+        .outerjoin(Batch, can_be_sold)
+        .outerjoin(Discount, in_force)
+        .where(Product.sku == sku)
+        .order_by(Batch.expiry_date, Batch.id)
+        .limit(MAX_LISTED_BATCHES)
+    )

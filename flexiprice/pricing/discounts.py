@@ -1,0 +1,222 @@
+"""Discounts in force, and the ledger of how they came to be."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Select, exists, func, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from flexiprice.catalog.local_dates import local_dates
+from flexiprice.catalog.stores import require_store_id
+from flexiprice.db.tables import Batch, Discount, PriceDecision, Product, Store
+from flexiprice.domain.category import category_key
+from flexiprice.domain.decision import CloseReason, DecisionKind
+from flexiprice.domain.quote import Limit
+from flexiprice.errors import NotFound
+from flexiprice.pricing.sql.values import limits_of
+
+
+@dataclass(frozen=True, slots=True)
+class OpenDiscount:
+    """A discount in force.
+
+    `quantity` and `days_to_expiry` are as they stand at the instant of reading; the price, its rate,
+    rule and limits are as decided at `changed_at`.
+    """
+
+    batch_id: int
+    store: str
+    sku: str
+    product: str
+    category: str
+    lot: str
+    expiry_date: date
+    days_to_expiry: int
+    quantity: int
+    price: Decimal
+    base_price: Decimal
+    rate: Decimal
+    rule: str | None
+    policy_version: int
+    opened_at: datetime
+    changed_at: datetime
+    limits: tuple[Limit, ...]
+
+
+class DiscountOrder(StrEnum):
+    """By batch id, or the largest rate first."""
+
+    BATCH = "batch"
+    STEEPEST = "steepest"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedDecision:
+    """A line of the ledger: what happened to a batch's discount, and all the reasons for it.
+
+    `days_to_expiry` and `quantity` are those it was decided on. `store` and `sku` are None where
+    they no longer exist: the ledger outlives them.
+    """
+
+    decision_id: int
+    batch_id: int
+    store: str | None
+    sku: str | None
+    decided_at: datetime
+    kind: DecisionKind
+    close_reason: CloseReason | None
+    price: Decimal | None
+    previous_price: Decimal | None
+    base_price: Decimal
+    unit_cost: Decimal | None
+    rate: Decimal | None
+    rule: str | None
+    policy_version: int
+    expiry_date: date
+    days_to_expiry: int
+    quantity: int
+    limits: tuple[Limit, ...]
+
+
+_LEDGER = (
+    PriceDecision.id,
+    PriceDecision.batch_id,
+    Store.code,
+    Product.sku,
+    PriceDecision.decided_at,
+    PriceDecision.kind,
+    PriceDecision.close_reason,
+    PriceDecision.price,
+    PriceDecision.previous_price,
+    PriceDecision.base_price,
+    PriceDecision.unit_cost,
+    PriceDecision.rate,
+    PriceDecision.rule,
+    PriceDecision.policy_version,
+    PriceDecision.expiry_date,
+    PriceDecision.days_to_expiry,
+    PriceDecision.quantity,
+    limits_of(PriceDecision.limits),
+)
+
+
+async def list_open_discounts(
+    session: AsyncSession,
+    *,
+    now: datetime,
+    store: str | None = None,
+    category: str | None = None,
+    expiring_within: int | None = None,
+    changed_since: datetime | None = None,
+    order: DiscountOrder = DiscountOrder.BATCH,
+    after: tuple[Decimal, int] | None = None,
+    limit: int = 100,
+) -> tuple[OpenDiscount, ...]:
+    """Discounts in force at `now`; those whose batch has expired in its store are left out.
+
+    Args:
+        session: in a transaction.
+        now: the instant that decides each store's date.
+        store: only in the store with this code.
+        category: only this category, in any spelling.
+        expiring_within: only batches with at most so many days to expiry.
+        changed_since: only those that changed then or later, or whose batch or product did.
+        order: which come first.
+        after: rate and batch id of the last discount already read.
+        limit: at most so many.
+
+    Raises:
+        NotFound: there is no such store.
+    """
+    stores = local_dates(now)
+    days_to_expiry = Batch.expiry_date - stores.c.day
+    query = (
+        select(
+            Discount.batch_id,
+            stores.c.code,
+            Product.sku,
+            Product.name,
+            Product.category,
+            Batch.lot,
+            Batch.expiry_date,
+            days_to_expiry,
+            Batch.quantity,
+            Discount.price,
+            Discount.base_price,
+            Discount.rate,
+            Discount.rule,
+            Discount.policy_version,
+            Discount.opened_at,
+            Discount.changed_at,
+            limits_of(Discount.limits),
+        )
+        .join(Batch, Batch.id == Discount.batch_id)
+        .join(stores, stores.c.store_id == Batch.store_id)
+        .join(Product, Product.id == Batch.product_id)
+        .where(days_to_expiry >= 0)
+        .limit(limit)
+    )
+    if store is not None:
+        await require_store_id(session, store)
+        query = query.where(stores.c.code == store)
+    if category is not None:
+        query = query.where(Product.category_key == category_key(category))
+    if expiring_within is not None:
+        query = query.where(days_to_expiry <= expiring_within)
+    if changed_since is not None:
+        changed = func.greatest(Discount.updated_at, Batch.updated_at, Product.updated_at)
+        query = query.where(changed >= changed_since)
+    if order is DiscountOrder.STEEPEST:
+        query = query.order_by(Discount.rate.desc(), Discount.batch_id)
+        if after is not None:
+            rate, batch_id = after
+            same_rate = (Discount.rate == rate) & (Discount.batch_id > batch_id)
+            query = query.where((Discount.rate < rate) | same_rate)
+    else:
+        query = query.order_by(Discount.batch_id)
+        if after is not None:
+            query = query.where(Discount.batch_id > after[1])
+    return tuple(OpenDiscount(*row) for row in await session.execute(query))
+
+
+async def list_decisions(
+    session: AsyncSession,
+    batch_id: int,
+    *,
+    after: tuple[datetime, int] | None = None,
+    limit: int = 100,
+) -> tuple[RecordedDecision, ...]:
+    """The ledger of a batch, the latest line first; it can be read when the batch is gone.
+
+    Args:
+        session: in a transaction.
+        batch_id: the batch.
+        after: `decided_at` and id of the last line already read.
+        limit: at most so many.
+
+    Raises:
+        NotFound: there is no such batch, and the ledger does not know it either.
+    """
+    query: Select[*tuple[Any, ...]] = (
+        select(*_LEDGER)
+        .outerjoin(Store, Store.id == PriceDecision.store_id)
+        .outerjoin(Product, Product.id == PriceDecision.product_id)
+        .where(PriceDecision.batch_id == batch_id)
+        .order_by(PriceDecision.decided_at.desc(), PriceDecision.id.desc())
+        .limit(limit)
+    )
+    if after is not None:
+        query = query.where(tuple_(PriceDecision.decided_at, PriceDecision.id) < after)
+    found = tuple(RecordedDecision(*row) for row in await session.execute(query))
+    if not found and not await _is_known(session, batch_id):
+        raise NotFound(f"there is no batch {batch_id}", field="batch_id")
+    return found
+
+
+async def _is_known(session: AsyncSession, batch_id: int) -> bool:
+    exists_now = exists().where(Batch.id == batch_id)
+    decided_once = exists().where(PriceDecision.batch_id == batch_id)
+    return bool(await session.scalar(select(exists_now | decided_once)))

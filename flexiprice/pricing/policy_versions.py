@@ -1,0 +1,165 @@
+"""Versions of the pricing policy: created, listed, activated, rolled back. One is active, always."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+
+from pydantic_core import PydanticCustomError
+from sqlalchemy import String, cast, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from flexiprice.db.audit_notes import note_change
+from flexiprice.db.locks import Lock, acquire
+from flexiprice.db.tables import Policy
+from flexiprice.domain.audit import FieldChange
+from flexiprice.domain.characters import refuse_hidden_in_text
+from flexiprice.domain.policy import PricingPolicy, parse_policy
+from flexiprice.errors import Conflict, InvalidInput, NotFound
+
+_MAX_COMMENT = 500
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyVersion:
+    """A stored policy; it never changes, only which version is active does.
+
+    Attributes:
+        version: counts up from 1, the default policy.
+        policy: the rules, knowing their version.
+        comment: why the version exists, in its author's words.
+        active: whether prices are made by it; true of exactly one version.
+        created_at: when it was stored.
+        activated_at: when it became active for the last time; None if it never was.
+    """
+
+    version: int
+    policy: PricingPolicy
+    comment: str
+    active: bool
+    created_at: datetime
+    activated_at: datetime | None
+
+
+async def get_active_policy(session: AsyncSession) -> PolicyVersion:
+    """The version by which prices are made now."""
+    return _read((await session.scalars(select(Policy).where(Policy.active))).one())
+
+
+async def get_active_rules(session: AsyncSession) -> PricingPolicy:
+    """The policy by which prices are made now, for those who price by it again and again."""
+    query = select(Policy.version, cast(Policy.document, String)).where(Policy.active)
+    return _parsed(*(await session.execute(query)).one())
+
+
+async def list_policies(
+    session: AsyncSession,
+    *,
+    changed_since: datetime | None = None,
+    before: int | None = None,
+    limit: int | None = None,
+) -> list[PolicyVersion]:
+    """Versions, the newest first.
+
+    Args:
+        session: in a transaction.
+        changed_since: only those that were stored, activated or replaced then or later.
+        before: only those before this version.
+        limit: at most so many; None for all.
+    """
+    query = select(Policy).order_by(Policy.version.desc()).limit(limit)
+    if changed_since is not None:
+        query = query.where(Policy.updated_at >= changed_since)
+    if before is not None:
+        query = query.where(Policy.version < before)
+    return [_read(stored) for stored in await session.scalars(query)]
+
+
+async def get_policy(session: AsyncSession, version: int) -> PolicyVersion:
+    """One version.
+
+    Raises:
+        NotFound: there is no such version.
+    """
+    stored = (await session.scalars(select(Policy).where(Policy.version == version))).one_or_none()
+    if stored is None:
+        raise NotFound(f"there is no policy version {version}", field="version")
+    return _read(stored)
+
+
+async def create_policy(session: AsyncSession, policy: PricingPolicy, *, comment: str = "") -> PolicyVersion:
+    """Stores a policy as the next version, not active yet.
+
+    Raises:
+        InvalidInput: the comment is longer than 500 characters, or has characters that nobody sees.
+    """
+    try:
+        refuse_hidden_in_text(comment)
+    except PydanticCustomError as error:
+        raise InvalidInput(f"comment: {error.message()}", field="comment") from None
+    if len(comment) > _MAX_COMMENT:
+        raise InvalidInput(f"a comment may have at most {_MAX_COMMENT} characters", field="comment")
+    await acquire(session, Lock.POLICIES)
+    newest = await session.scalar(select(func.max(Policy.version)))
+    version = (newest or 0) + 1
+    await session.execute(insert(Policy).values(version=version, document=policy.document(), comment=comment))
+    changes = {"comment": FieldChange(None, comment)} if comment else {}
+    note_change(session, str(version), changes, {"rules": len(policy.rules)})
+    return await get_policy(session, version)
+
+
+async def activate_policy(session: AsyncSession, version: int, *, now: datetime) -> PolicyVersion:
+    """Makes a version the one by which prices are made; prices follow at the next recompute.
+
+    Activating the active version changes nothing.
+
+    Raises:
+        NotFound: there is no such version.
+    """
+    await acquire(session, Lock.POLICIES)
+    found = await get_policy(session, version)
+    if found.active:
+        note_change(session, str(version), details={"changed": False})
+        return found
+    active = await session.scalar(select(Policy.version).where(Policy.active))
+    await session.execute(update(Policy).where(Policy.active).values(active=False))
+    await session.execute(
+        update(Policy).where(Policy.version == version).values(active=True, activated_at=now)
+    )
+    note_change(session, str(version), {"active_version": FieldChange(active, version)})
+    return await get_policy(session, version)
+
+
+async def roll_back_policy(session: AsyncSession, *, now: datetime) -> PolicyVersion:
+    """Activates the version that was active before the one that is; rolling back twice undoes it.
+
+    Raises:
+        Conflict: no other version was ever active.
+    """
+    await acquire(session, Lock.POLICIES)
+    before = await session.scalar(
+        select(Policy.version)
+        .where(~Policy.active, Policy.activated_at.is_not(None))
+        .order_by(Policy.activated_at.desc(), Policy.version.desc())
+        .limit(1)
+    )
+    if before is None:
+        raise Conflict("no other version of the policy was ever active")
+    return await activate_policy(session, before, now=now)
+
+
+@lru_cache(maxsize=16)
+def _parsed(version: int, document: str) -> PricingPolicy:
+    # By its text too, because one process may work on several databases.
+    return parse_policy(json.loads(document)).with_version(version)
+
+
+def _read(stored: Policy) -> PolicyVersion:
+    return PolicyVersion(
+        version=stored.version,
+        policy=parse_policy(stored.document).with_version(stored.version),
+        comment=stored.comment,
+        active=stored.active,
+        created_at=stored.created_at,
+        activated_at=stored.activated_at,
+    )

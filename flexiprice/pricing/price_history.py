@@ -1,0 +1,238 @@
+"""Records price snapshots slot by slot, and tells how a product's price went."""
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from datetime import time as clock_time
+from decimal import Decimal
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import ColumnElement, CursorResult, Select, and_, delete, func, insert, literal, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from flexiprice.catalog.stores import get_store
+from flexiprice.db.locks import Lock
+from flexiprice.db.partitions import ensure_partitions
+from flexiprice.db.planner import begin_bulk, restore_plan_cache
+from flexiprice.db.statements import create_temporary, drop_temporary
+from flexiprice.db.tables import PriceSnapshot, Product
+from flexiprice.domain.prior_price import (
+    PRIOR_PRICE_WINDOW,
+    PricePeriod,
+    Reduction,
+    lowest_over_time,
+    lowest_price,
+)
+from flexiprice.pricing.current_prices import get_price
+from flexiprice.pricing.price_periods import read_price_periods
+from flexiprice.pricing.prices_in_force import PRICES_IN_FORCE, prepare_prices_in_force
+
+SLOT: Final = timedelta(hours=6)
+_EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceHistorySummary:
+    """What recording a slot came to.
+
+    Attributes:
+        slot_at: the slot.
+        recorded: products with a discount in force, counted per store.
+        closed: products that have returned to their base price since the slot before, likewise.
+        superseded: a later slot is recorded already, so prices of now would be wrong in this one, and
+            nothing was written.
+        duration_seconds: how long it took.
+    """
+
+    slot_at: datetime
+    recorded: int
+    closed: int
+    superseded: bool
+    duration_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class PricePoint:
+    """The lowest price in force in a slot, and the base price then."""
+
+    slot_at: datetime
+    price: Decimal
+    base_price: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceHistory:
+    """How a product's lowest price in a store went.
+
+    Attributes:
+        sku: the product.
+        store: the store's code.
+        lowest_30_days: the lowest price in force in the 30 days before now, the price now included.
+        reduction: of the batch that has the lowest price now, with its prior price; None at base price.
+        base_prices: in force in the days that were asked for, the oldest first.
+        lowest_prices: the lowest price in the days that were asked for, step by step, until now at most.
+        snapshots: by slot. The first may be the last one before the days that were asked for, where it
+            tells what was in force when they began. Before the first, and after one at base price, the base
+            price was in force.
+    """
+
+    sku: str
+    store: str
+    lowest_30_days: Decimal
+    reduction: Reduction | None
+    base_prices: tuple[PricePeriod, ...]
+    lowest_prices: tuple[PricePeriod, ...]
+    snapshots: tuple[PricePoint, ...]
+
+
+def slot_of(instant: datetime) -> datetime:
+    """The six-hour slot, in UTC, that an aware instant falls in."""
+    in_utc = instant.astimezone(UTC)
+    return in_utc - (in_utc - _EPOCH) % SLOT
+
+
+async def update_price_history(
+    session: AsyncSession, *, slot_at: datetime, now: datetime
+) -> PriceHistorySummary:
+    """Records the lowest price of every discounted product of every store in a slot.
+
+    Run again, it writes the slot anew. A product that was discounted in the slot recorded before and is
+    not any more gets one row at its base price; from then on no row means base price.
+
+    Args:
+        session: a transaction.
+        slot_at: the slot, see `slot_of`; that of the tick, however late the run is.
+        now: when the prices are looked at, which tells what has expired in which store.
+    """
+    started = time.monotonic()
+    await begin_bulk(session, Lock.PRICE_HISTORY)
+    await ensure_partitions(session, now=slot_at)
+    recorded = closed = 0
+    newest = await session.scalar(select(func.max(PriceSnapshot.slot_at)))
+    superseded = newest is not None and newest > slot_at
+    if not superseded:
+        if newest == slot_at:
+            await session.execute(delete(PriceSnapshot).where(PriceSnapshot.slot_at == slot_at))
+        in_force = await _in_force(session, slot_at, now)
+        await restore_plan_cache(session)
+        recorded = await _write(session, in_force)
+        closed = await _write(session, _returned(slot_at))
+        await drop_temporary(session, PRICES_IN_FORCE)
+    return PriceHistorySummary(
+        slot_at=slot_at,
+        recorded=recorded,
+        closed=closed,
+        superseded=superseded,
+        duration_seconds=time.monotonic() - started,
+    )
+
+
+async def _write(session: AsyncSession, rows: Select[*tuple[Any, ...]]) -> int:
+    names = ["product_id", "store_id", "slot_at", "price", "base_price"]
+    result = await session.execute(insert(PriceSnapshot).from_select(names, rows))
+    return result.rowcount if isinstance(result, CursorResult) else 0
+
+
+async def _in_force(session: AsyncSession, slot_at: datetime, now: datetime) -> Select[*tuple[Any, ...]]:
+    dialect = (await session.connection()).dialect
+    await create_temporary(session, PRICES_IN_FORCE, prepare_prices_in_force(dialect), {"now": now})
+    row = PRICES_IN_FORCE.c
+    return select(
+        row.product_id, row.store_id, literal(slot_at, PriceSnapshot.slot_at.type), row.price, row.base_price
+    )
+
+
+def _returned(slot_at: datetime) -> Select[*tuple[Any, ...]]:
+    before, this = PriceSnapshot.__table__.alias("before"), PriceSnapshot.__table__.alias("this")
+    latest = select(func.max(PriceSnapshot.slot_at)).where(PriceSnapshot.slot_at < slot_at).scalar_subquery()
+    return (
+        select(
+            before.c.product_id,
+            before.c.store_id,
+            literal(slot_at, PriceSnapshot.slot_at.type),
+            Product.base_price,
+            Product.base_price,
+        )
+        .join(Product, Product.id == before.c.product_id)
+        .outerjoin(
+            this,
+            and_(
+                this.c.product_id == before.c.product_id,
+                this.c.store_id == before.c.store_id,
+                this.c.slot_at == slot_at,
+            ),
+        )
+        # Every slot tells of all that is discounted, so the one before knows of all that may return.
+        .where(before.c.slot_at == latest, before.c.price < before.c.base_price, this.c.slot_at.is_(None))
+    )
+
+
+async def get_price_history(
+    session: AsyncSession,
+    *,
+    sku: str,
+    store: str,
+    now: datetime,
+    start: date | None = None,
+    end: date | None = None,
+) -> PriceHistory:
+    """How a product's lowest price in a store went, and the lowest of the last 30 days.
+
+    Args:
+        session: a transaction.
+        sku: the product.
+        store: the store's code.
+        now: the end of the 30 days, and when the reduction stands.
+        start: first day by the store's calendar; 30 days before now where it is None.
+        end: last day, likewise; today where it is None.
+
+    Raises:
+        NotFound: there is no such product or store.
+    """
+    price, shop = await get_price(session, sku=sku, store=store, now=now), await get_store(session, store)
+    zone = ZoneInfo(shop.time_zone)
+    begins_at = _midnight(start, zone) if start is not None else now - PRIOR_PRICE_WINDOW
+    ends_at = _midnight(end + timedelta(days=1), zone) if end is not None and end < date.max else None
+    looked_at, shown_until = now - PRIOR_PRICE_WINDOW, now if ends_at is None else min(now, ends_at)
+    product_id, store_id = price.product_id, price.store_id
+    known = await read_price_periods(
+        session, product_id=product_id, store_id=store_id, since=min(looked_at, begins_at)
+    )
+    periods = known.all()
+    lowest = lowest_price(periods, start=looked_at, end=now)
+    own = and_(PriceSnapshot.product_id == product_id, PriceSnapshot.store_id == store_id)
+    return PriceHistory(
+        sku=price.sku,
+        store=price.store,
+        lowest_30_days=price.lowest_price if lowest is None else min(lowest, price.lowest_price),
+        reduction=price.reduction,
+        base_prices=tuple(
+            period
+            for period in known.base
+            if (ends_at is None or period.valid_from < ends_at)
+            and (period.valid_to is None or period.valid_to > begins_at)
+        ),
+        lowest_prices=tuple(lowest_over_time(periods, start=begins_at, end=shown_until)),
+        snapshots=tuple(await _points(session, own, begins_at, ends_at)),
+    )
+
+
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, clock_time.min, tzinfo=zone)
+
+
+async def _points(
+    session: AsyncSession, own: ColumnElement[bool], begins_at: datetime, ends_at: datetime | None
+) -> list[PricePoint]:
+    """The snapshots of a window, led by the one in force when it began."""
+    row = PriceSnapshot
+    columns = select(row.slot_at, row.price, row.base_price).where(own)
+    carried = columns.where(row.slot_at < begins_at).order_by(row.slot_at.desc()).limit(1)
+    within = columns.where(row.slot_at >= begins_at).order_by(row.slot_at)
+    if ends_at is not None:
+        within = within.where(row.slot_at < ends_at)
+    before = [PricePoint(*found) for found in await session.execute(carried)]
+    return [point for point in before if point.price < point.base_price] + [
+        PricePoint(*found) for found in await session.execute(within)
+    ]

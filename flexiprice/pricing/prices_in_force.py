@@ -1,0 +1,41 @@
+"""The lowest price in force of every product that is reduced in a store."""
+
+from functools import lru_cache
+
+from sqlalchemy import Column, Dialect, MetaData, Table, func, select
+
+from flexiprice.catalog.local_dates import local_dates_at
+from flexiprice.db.statements import CompiledStatement, prepare
+from flexiprice.db.tables import Batch, Discount, PriceSnapshot, Product
+from flexiprice.pricing.sql.selection import NOW
+from flexiprice.pricing.sql.values import number
+
+PRICES_IN_FORCE = Table(
+    "prices_in_force",
+    MetaData(),
+    *(
+        Column(name, getattr(PriceSnapshot, name).type)
+        for name in ("product_id", "store_id", "price", "base_price")
+    ),
+)
+"""A temporary table for them, because its filling may use parallel workers."""
+
+
+@lru_cache
+def prepare_prices_in_force(dialect: Dialect) -> CompiledStatement:
+    """The rows of `PRICES_IN_FORCE` at `now`."""
+    stores = local_dates_at(NOW)
+    prices = (
+        select(Batch.product_id, Batch.store_id, func.min(Discount.price).label("price"), Product.base_price)
+        .join(Batch, Batch.id == Discount.batch_id)
+        .join(Product, Product.id == Batch.product_id)
+        .join(stores, stores.c.store_id == Batch.store_id)
+        .where(
+            Batch.quantity > number(0),
+            Batch.expiry_date >= stores.c.day,
+            # A base price that has just been cut below an open discount wins over it.
+            Discount.price < Product.base_price,
+        )
+        .group_by(Batch.product_id, Batch.store_id, Product.base_price)
+    )
+    return prepare(prices, dialect)

@@ -1,0 +1,146 @@
+"""What a recompute changes, as one SELECT of only the rows that change.
+
+It gives the columns of `change_rows.PRICE_CHANGES`, as those of `closings` do.
+"""
+
+from collections.abc import Collection
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import ColumnElement, Dialect, Select, and_, case, collate, func, or_, select
+
+from flexiprice.db.statements import CompiledStatement, PolicyKey, optimization_barrier, prepare
+from flexiprice.db.tables import Batch, Discount, table_of
+from flexiprice.domain.decision import CloseReason, DecisionKind
+from flexiprice.domain.policy import PricingPolicy
+from flexiprice.pricing.sql.candidates import join_candidates, priced_products
+from flexiprice.pricing.sql.change_set import typed
+from flexiprice.pricing.sql.fingerprint import batch_fingerprint
+from flexiprice.pricing.sql.policy import Columns, CurrentColumns, batch_terms, quote_terms
+from flexiprice.pricing.sql.selection import SelectionFilter
+from flexiprice.pricing.sql.values import constant, no_reason, number, price_of, rate_of
+from flexiprice.pricing.sql.writes import compile_writing
+
+
+@lru_cache(maxsize=64)
+def compile_changes(
+    dialect: Dialect, key: PolicyKey, filters: frozenset[SelectionFilter], *, version_counts: bool
+) -> CompiledStatement:
+    """`select_changes` of a policy, compiled."""
+    return prepare(select_changes(key.policy(), filters, version_counts=version_counts), dialect)
+
+
+@lru_cache(maxsize=64)
+def compile_writing_changes(
+    dialect: Dialect, key: PolicyKey, filters: frozenset[SelectionFilter]
+) -> CompiledStatement:
+    """The statement that computes what `select_changes` gives and writes it."""
+    return compile_writing(select_changes(key.policy(), filters, version_counts=True), dialect)
+
+
+def select_changes(
+    policy: PricingPolicy, filters: Collection[SelectionFilter], *, version_counts: bool
+) -> Select[*tuple[Any, ...]]:
+    """The decisions that a policy makes: discounts that open, change and close.
+
+    Rows without a `kind` are no decisions: their price stays as it is, for all its reasons, and only the
+    fingerprint is new (after another version of FlexiPrice has come to compute it otherwise, say).
+
+    Args:
+        policy: without a version it holds no open price.
+        filters: which conditions the scope has; its values are parameters.
+        version_counts: whether another policy version alone makes a change.
+    """
+    products = priced_products(policy, filters)
+    candidates = join_candidates(products, filters)
+    batch, open_ = table_of(Batch).c, table_of(Discount).c
+    # Without the version, which is all that another policy with the same outcome changes.
+    same_basis = and_(
+        open_.base_price == products.c.base_price,
+        open_.unit_cost.is_not_distinct_from(products.c.unit_cost),
+        open_.expiry_date == batch.expiry_date,
+    )
+    terms = batch_terms(
+        policy,
+        products.c,
+        quantity=batch.quantity,
+        days_to_expiry=candidates.days_to_expiry,
+        expiry_date=batch.expiry_date,
+        current=CurrentColumns(
+            open_.price, open_.base_price, open_.unit_cost, open_.expiry_date, open_.policy_version
+        ),
+    )
+    joined = (
+        select(
+            batch.id.label("batch_id"),
+            batch.store_id,
+            batch.product_id,
+            batch.quantity,
+            batch.expiry_date,
+            candidates.days_to_expiry.label("days_to_expiry"),
+            products.c.base_price,
+            products.c.unit_cost,
+            products.c.fingerprint.label("product_fingerprint"),
+            open_.price.label("previous_price"),
+            open_.rule.label("current_rule"),
+            open_.limits.label("current_limits"),
+            *([] if version_counts else [same_basis.label("same_basis")]),
+            *terms,
+        )
+        .select_from(candidates.source)
+        .where(candidates.is_candidate, candidates.is_stale(policy))
+    )
+    quoted = quote_terms(policy, optimization_barrier(joined)).c
+    changes = _changes(policy, quoted, _differs(quoted, version_counts=version_counts))
+    stays_without = and_(quoted.price_cents.is_(None), quoted.current_cents.is_(None))
+    return changes.where(~stays_without)
+
+
+def _differs(quoted: Columns, *, version_counts: bool) -> ColumnElement[bool]:
+    unchanged = quoted.inputs_unchanged if version_counts else quoted.same_basis
+    return or_(
+        quoted.price_cents != quoted.current_cents,
+        quoted.limits != quoted.current_limits,
+        quoted.rule.is_distinct_from(quoted.current_rule),
+        unchanged.is_not(True),
+    )
+
+
+def _changes(
+    policy: PricingPolicy, quoted: Columns, differs: ColumnElement[bool]
+) -> Select[*tuple[Any, ...]]:
+    kind = case(
+        (quoted.price_cents.is_(None), constant(DecisionKind.CLOSED)),
+        (quoted.current_cents.is_(None), constant(DecisionKind.OPENED)),
+        (differs, constant(DecisionKind.CHANGED)),
+    )
+    reason = case(
+        (quoted.price_cents.is_not(None), no_reason()),
+        (quoted.days_to_expiry < number(0), constant(CloseReason.EXPIRED)),
+        (quoted.quantity == number(0), constant(CloseReason.SOLD_OUT)),
+        else_=constant(CloseReason.NO_DISCOUNT),
+    )
+    return select(
+        *typed(
+            batch_id=quoted.batch_id,
+            store_id=quoted.store_id,
+            product_id=quoted.product_id,
+            kind=kind,
+            close_reason=reason,
+            price=price_of(quoted.price_cents),
+            previous_price=quoted.previous_price,
+            base_price=quoted.base_price,
+            unit_cost=quoted.unit_cost,
+            rate=rate_of(quoted.price_cents, quoted.base_cents),
+            # Part of a column's type, and "C" only where a rule can be found.
+            rule=collate(quoted.rule, "default"),
+            limits=func.coalesce(quoted.limits, number(0)),
+            policy_version=number(policy.version or 0),
+            expiry_date=quoted.expiry_date,
+            days_to_expiry=quoted.days_to_expiry,
+            quantity=quoted.quantity,
+            fingerprint=batch_fingerprint(
+                quoted.product_fingerprint, matched=quoted.matched, expiry_date=quoted.expiry_date
+            ),
+        )
+    )

@@ -1,0 +1,93 @@
+"""What a policy decides for a row in which a batch's rule, floors and open price have come together."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, case, func, null
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
+
+from flexiprice.domain.policy import PricingPolicy
+from flexiprice.domain.quote import Limit
+from flexiprice.pricing.sql.rules import uncapped_rate
+from flexiprice.pricing.sql.values import RATE_PARTS, cents, number, quotient, rate_parts
+
+Columns = ReadOnlyColumnCollection[str, Any]
+
+# A verdict is NULL (no discount), this (the new price), or the mask of what keeps the open price.
+USE_NEW_PRICE = 0
+# What the column `matched` is where no rule is asked: expired, or sold out.
+NOT_FOR_SALE = -1
+
+
+def new_price(policy: PricingPolicy, columns: Columns) -> ColumnElement[int]:
+    """The price in cents that the matched rule gives, its floor kept; NULL where none is matched."""
+    exact = _exact_price(columns.base_cents, _rate(columns))
+    # Without a rule GREATEST would pass over the NULL and give the floor.
+    return case((columns.matched > number(0), func.greatest(_discounted(policy, exact), columns.floor_cents)))
+
+
+def verdict(policy: PricingPolicy, columns: Columns) -> ColumnElement[int | None]:
+    """`USE_NEW_PRICE`, what keeps the open price as a mask, or NULL where there is no discount."""
+    holdable = and_(
+        columns.inputs_unchanged,
+        columns.current_cents >= columns.floor_cents,
+        columns.current_cents < columns.base_cents,
+    )
+    no_rule = case((holdable, number(Limit.HELD.bit))) if policy.price_only_down else null()
+    min_change = number(cents(policy.min_change))
+    reasons = limit_if(func.abs(columns.new_cents - columns.current_cents) < min_change, Limit.MIN_CHANGE)
+    if policy.price_only_down:
+        reasons += limit_if(columns.new_cents > columns.current_cents, Limit.HELD)
+    opens = columns.base_cents - columns.new_cents >= min_change
+    # In this order, so that most rows are done after a few comparisons.
+    return case(
+        (columns.matched.is_(None), no_rule),
+        (
+            columns.current_cents == columns.new_cents,
+            case((columns.new_cents < columns.base_cents, number(USE_NEW_PRICE))),
+        ),
+        (columns.matched == number(NOT_FOR_SALE), null()),
+        (columns.new_cents >= columns.base_cents, null()),
+        (columns.current_cents.is_(None), case((opens, number(USE_NEW_PRICE)))),
+        (and_(holdable, reasons != number(0)), reasons),
+        else_=number(USE_NEW_PRICE),
+    )
+
+
+def own_limits(policy: PricingPolicy, columns: Columns) -> ColumnElement[int]:
+    """The mask of what limited the new price."""
+    exact = _exact_price(columns.base_cents, _rate(columns))
+    half_step = cents(policy.rounding_step) * RATE_PARTS // 2
+    # The rounded price is below the floor exactly where this holds, the floor being whole steps.
+    below_floor = columns.floor_cents * number(RATE_PARTS) > exact + number(half_step)
+    mask = case((below_floor, columns.floor_limits), else_=number(0)) + limit_if(
+        columns.new_cents * number(RATE_PARTS) != func.greatest(exact, columns.exact_floor), Limit.ROUNDING
+    )
+    if all(rule.discount <= policy.max_discount for _, rule in policy.rules_with_paths()):
+        return mask
+    uncapped = _discounted(policy, _exact_price(columns.base_cents, uncapped_rate(policy, columns.matched)))
+    is_capped = and_(
+        _rate(columns) == number(rate_parts(policy.max_discount)),
+        func.greatest(uncapped, columns.floor_cents) != columns.new_cents,
+        uncapped.is_not(None),
+    )
+    return mask + limit_if(is_capped, Limit.MAX_DISCOUNT)
+
+
+def limit_if(condition: ColumnElement[bool], limit: Limit) -> ColumnElement[int]:
+    """The limit's bit where the condition holds, else 0."""
+    return case((condition, number(limit.bit)), else_=number(0))
+
+
+def _exact_price(base_cents: ColumnElement[int], rate: ColumnElement[Any]) -> ColumnElement[int]:
+    """In ten-thousandths of a cent."""
+    return base_cents * (number(RATE_PARTS) - rate)
+
+
+def _discounted(policy: PricingPolicy, exact: ColumnElement[int]) -> ColumnElement[int]:
+    step = cents(policy.rounding_step)
+    unit = step * RATE_PARTS
+    return quotient(exact + number(unit // 2), number(unit)) * number(step)
+
+
+def _rate(columns: Columns) -> ColumnElement[int]:
+    return func.mod(columns.matched, number(RATE_PARTS))

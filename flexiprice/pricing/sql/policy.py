@@ -1,0 +1,246 @@
+"""A `PricingPolicy` compiled to SQL that agrees with `domain.quote` row for row.
+
+All arithmetic is on whole cents and ten-thousandths in BIGINT, so it is exact without NUMERIC's cost; the
+largest intermediate, a cost floor before its division, stays near 1.0e18. What depends on the product alone
+is computed once a product, before the join with batches. Every constant of the policy is rendered into the
+statement, so that the planner folds what it can. Each level of subquery is fenced by `OFFSET 0`: it keeps
+PostgreSQL from evaluating an expression again wherever its name is used and, unlike a materialised CTE,
+allows parallel plans.
+"""
+
+from dataclasses import dataclass, fields
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    FromClause,
+    Label,
+    Select,
+    SmallInteger,
+    Subquery,
+    and_,
+    case,
+    cast,
+    func,
+    null,
+    select,
+)
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
+
+from flexiprice.db.statements import optimization_barrier
+from flexiprice.domain.policy import PricingPolicy
+from flexiprice.domain.quote import Limit
+from flexiprice.pricing.sql.decision import (
+    NOT_FOR_SALE,
+    USE_NEW_PRICE,
+    limit_if,
+    new_price,
+    own_limits,
+    verdict,
+)
+from flexiprice.pricing.sql.rules import floor_fraction_of, matched_rule, rule_name, scope_of
+from flexiprice.pricing.sql.values import (
+    RATE_PARTS,
+    cents,
+    cents_of,
+    number,
+    price_of,
+    quotient,
+    rate_of,
+    rate_parts,
+)
+
+Columns = ReadOnlyColumnCollection[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentColumns:
+    """The columns of the open discount; all NULL in a row whose batch has none."""
+
+    price: ColumnElement[Any]
+    base_price: ColumnElement[Any]
+    unit_cost: ColumnElement[Any]
+    expiry_date: ColumnElement[Any]
+    policy_version: ColumnElement[Any]
+
+
+def select_quotes(policy: PricingPolicy, candidates: FromClause) -> Select[tuple[object, ...]]:
+    """Quotes every row of `candidates`: what `domain.quote` is for one batch.
+
+    Args:
+        policy: the policy; without a version it holds no open price.
+        candidates: has the columns `category_key`, `base_price`, `unit_cost`, `quantity`,
+            `expiry_date`, `day` (the store's date), and of the open discount, all NULL where there is
+            none, `current_price`, `current_base_price`, `current_unit_cost`, `current_expiry_date`
+            and `current_policy_version`.
+
+    Returns:
+        All columns of `candidates`, then `price`, `rate`, `rule` and `limits` (a mask), all NULL where
+        the batch has no discount.
+    """
+    own = [column.key for column in candidates.c]
+    rows = product_terms(policy, candidates).c
+    current = CurrentColumns(*(rows[f"current_{field.name}"] for field in fields(CurrentColumns)))
+    terms = batch_terms(
+        policy,
+        rows,
+        quantity=rows.quantity,
+        days_to_expiry=rows.expiry_date - rows.day,
+        expiry_date=rows.expiry_date,
+        current=current,
+    )
+    quoted = quote_terms(policy, optimization_barrier(select(*(rows[key] for key in own), *terms))).c
+    return select(
+        *(quoted[key] for key in own),
+        price_of(quoted.price_cents).label("price"),
+        rate_of(quoted.price_cents, quoted.base_cents).label("rate"),
+        quoted.rule,
+        quoted.limits,
+    )
+
+
+def product_terms(policy: PricingPolicy, products: FromClause) -> Subquery:
+    """Adds to products what their quotes share: once a product, before any join with batches.
+
+    Args:
+        policy: the policy.
+        products: has the columns `category_key`, `base_price` and `unit_cost`.
+
+    Returns:
+        All columns of `products`, then `scope`, `base_cents`, `floor_cents` (rounded up to the step),
+        `exact_floor` (before rounding, in ten-thousandths of a cent) and `floor_limits` (a mask of
+        which of the two floors bind).
+    """
+    given = products.c
+    cost = cents_of(given.unit_cost) if policy.min_margin_over_cost is not None else cast(null(), BigInteger)
+    whole = optimization_barrier(
+        select(
+            *given,
+            scope_of(policy, given.category_key).label("scope"),
+            cents_of(given.base_price).label("base_cents"),
+            floor_fraction_of(policy, given.category_key).label("floor_fraction"),
+            cost.label("cost_cents"),
+        )
+    ).c
+    own = [whole[column.key] for column in given]
+    margin = policy.min_margin_over_cost or Decimal(0)
+    exact = optimization_barrier(
+        select(
+            *own,
+            whole.scope,
+            whole.base_cents,
+            (whole.base_cents * whole.floor_fraction).label("exact_fraction"),
+            (whole.cost_cents * number(RATE_PARTS + rate_parts(margin))).label("exact_cost"),
+        )
+    ).c
+    rounded = optimization_barrier(
+        select(
+            *(exact[column.key] for column in own),
+            exact.scope,
+            exact.base_cents,
+            # GREATEST passes over NULL, the cost floor of a product without a cost.
+            func.greatest(exact.exact_fraction, exact.exact_cost).label("exact_floor"),
+            func.greatest(
+                _rounded_up(exact.exact_fraction, policy), number(cents(policy.rounding_step))
+            ).label("fraction_floor"),
+            _rounded_up(exact.exact_cost, policy).label("cost_floor"),
+        )
+    ).c
+    floor = func.greatest(rounded.fraction_floor, rounded.cost_floor)
+    return optimization_barrier(
+        select(
+            *(rounded[column.key] for column in own),
+            rounded.scope,
+            rounded.base_cents,
+            floor.label("floor_cents"),
+            rounded.exact_floor,
+            (
+                limit_if(rounded.fraction_floor == floor, Limit.FLOOR)
+                + limit_if(rounded.cost_floor == floor, Limit.MARGIN)
+            ).label("floor_limits"),
+        )
+    )
+
+
+def batch_terms(
+    policy: PricingPolicy,
+    products: Columns,
+    *,
+    quantity: ColumnElement[Any],
+    days_to_expiry: ColumnElement[Any],
+    expiry_date: ColumnElement[Any],
+    current: CurrentColumns,
+) -> list[Label[Any]]:
+    """What `quote_terms` needs of a row in which a batch has met its product and its open discount.
+
+    Args:
+        policy: the policy.
+        products: columns of what `product_terms` gave.
+        quantity: the batch's units in stock.
+        days_to_expiry: from the store's date; simple enough to be evaluated several times.
+        expiry_date: the batch's.
+        current: the open discount's columns.
+
+    Returns:
+        Columns for the SELECT that joins them: `matched` (internal), `current_cents` (the open price),
+        `inputs_unchanged` (whether the open discount was decided on this base price, unit cost, expiry
+        date and policy version; not true where there is none), and `base_cents`, `floor_cents`,
+        `exact_floor` and `floor_limits` of the product.
+    """
+    for_sale = and_(days_to_expiry >= number(0), quantity > number(0))
+    matched = case(
+        (for_sale, matched_rule(policy, products.scope, days_to_expiry, quantity)),
+        else_=number(NOT_FOR_SALE),
+    )
+    unchanged = and_(
+        current.policy_version == (null() if policy.version is None else number(policy.version)),
+        current.expiry_date == expiry_date,
+        current.base_price == products.base_price,
+        current.unit_cost.is_not_distinct_from(products.unit_cost),
+    )
+    return [
+        matched.label("matched"),
+        cents_of(current.price).label("current_cents"),
+        unchanged.label("inputs_unchanged"),
+        products.base_cents.label("base_cents"),
+        products.floor_cents.label("floor_cents"),
+        products.exact_floor.label("exact_floor"),
+        products.floor_limits.label("floor_limits"),
+    ]
+
+
+def quote_terms(policy: PricingPolicy, batches: FromClause) -> Subquery:
+    """Adds to batches their quotes, in cents.
+
+    Args:
+        policy: the policy.
+        batches: has all columns of `batch_terms`, and may have others. Each costs a little in every row.
+
+    Returns:
+        All columns of `batches`, then `price_cents`, `rule` and `limits`, which are NULL where there is
+        no discount (`rule` also where a price is held that no rule asks for any more).
+    """
+    own = [column.key for column in batches.c]
+    priced = optimization_barrier(select(*batches.c, new_price(policy, batches.c).label("new_cents"))).c
+    decided = optimization_barrier(select(*priced, verdict(policy, priced).label("verdict"))).c
+    takes_new = decided.verdict == number(USE_NEW_PRICE)
+    return optimization_barrier(
+        select(
+            *(decided[key] for key in own),
+            case((takes_new, decided.new_cents), (decided.verdict.is_not(None), decided.current_cents)).label(
+                "price_cents"
+            ),
+            case((decided.verdict.is_not(None), rule_name(policy, decided.matched))).label("rule"),
+            cast(case((takes_new, own_limits(policy, decided)), else_=decided.verdict), SmallInteger).label(
+                "limits"
+            ),
+        )
+    )
+
+
+def _rounded_up(exact: ColumnElement[int], policy: PricingPolicy) -> ColumnElement[int]:
+    step = cents(policy.rounding_step)
+    unit = step * RATE_PARTS
+    return quotient(exact + number(unit - 1), number(unit)) * number(step)

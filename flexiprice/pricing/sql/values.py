@@ -1,0 +1,93 @@
+"""Prices as whole cents in SQL: exact like NUMERIC, at a fraction of its cost."""
+
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Dialect,
+    Integer,
+    Numeric,
+    SmallInteger,
+    String,
+    TypeDecorator,
+    bindparam,
+    cast,
+    literal_column,
+    null,
+    type_coerce,
+)
+from sqlalchemy.orm import InstrumentedAttribute
+
+from flexiprice.db.tables import PriceDecision
+from flexiprice.domain.decision import CloseReason, DecisionKind
+from flexiprice.domain.quote import Limit, limits_from_mask
+
+
+class LimitMask(TypeDecorator[tuple[Limit, ...]]):
+    """A mask on the server, limits here; no discount has no limits."""
+
+    impl = SmallInteger
+    cache_ok = True
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> tuple[Limit, ...]:  # noqa: ARG002 the interface's
+        """The limits of a mask."""
+        return limits_from_mask(value or 0)
+
+
+def limits_of(mask: InstrumentedAttribute[int]) -> ColumnElement[tuple[Limit, ...]]:
+    """A column of masks, read as limits."""
+    return type_coerce(mask, LimitMask())
+
+
+def constant(member: DecisionKind | CloseReason) -> ColumnElement[Any]:
+    """A member of either enum, in the database's type for it."""
+    column = PriceDecision.kind if isinstance(member, DecisionKind) else PriceDecision.close_reason
+    return cast(bindparam(None, member.value, String, literal_execute=True), column.type)
+
+
+def no_reason() -> ColumnElement[Any]:
+    """The reason of what does not close."""
+    return cast(null(), PriceDecision.close_reason.type)
+
+
+RATE_PARTS = 10_000
+"""Rates and fractions are counted in ten-thousandths."""
+
+
+def number(whole: int) -> ColumnElement[int]:
+    """A whole number as a constant of the statement, so that it needs no parameter."""
+    return literal_column(str(int(whole)), Integer)
+
+
+def cents(amount: Decimal) -> int:
+    """An amount of the policy in whole cents."""
+    return int(amount * 100)
+
+
+def rate_parts(rate: Decimal) -> int:
+    """A rate or fraction of the policy in ten-thousandths."""
+    return int(rate * RATE_PARTS)
+
+
+def quotient(dividend: ColumnElement[int], divisor: ColumnElement[int]) -> ColumnElement[int]:
+    """Division of whole numbers that drops the remainder; both are BIGINT and not negative."""
+    return dividend.op("/", precedence=8, return_type=BigInteger())(divisor)
+
+
+def cents_of(price: ColumnElement[Any]) -> ColumnElement[int]:
+    """A NUMERIC with at most two decimals in whole cents."""
+    return cast(price * literal_column("100", Numeric), BigInteger)
+
+
+def price_of(price_cents: ColumnElement[int]) -> ColumnElement[Decimal]:
+    """Whole cents as NUMERIC(12, 2)."""
+    return cast(cast(price_cents, Numeric) * literal_column("0.01", Numeric), Numeric(12, 2))
+
+
+def rate_of(price_cents: ColumnElement[int], base_cents: ColumnElement[int]) -> ColumnElement[Decimal]:
+    """The effective rate, 1 - price / base price half-up to 4 decimals, as NUMERIC(5, 4)."""
+    doubled = (base_cents - price_cents) * number(2 * RATE_PARTS) + base_cents
+    parts = quotient(doubled, base_cents * number(2))
+    return cast(cast(parts, Numeric) * literal_column("0.0001", Numeric), Numeric(5, 4))

@@ -1,0 +1,221 @@
+"""What is reduced and what is about to expire, over all batches: numbers, units and value."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, and_, func, literal, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from flexiprice.catalog.category_spelling import category_spellings
+from flexiprice.catalog.local_dates import local_dates
+from flexiprice.catalog.stores import get_store
+from flexiprice.db.tables import Batch, Discount, Product
+from flexiprice.domain.category import category_key
+from flexiprice.errors import InvalidInput
+
+MAX_HORIZON: Final = 60
+"""Days to expiry that are looked at, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReducedStock:
+    """The discounts in force of one category in one store.
+
+    Attributes:
+        store: code of the store.
+        category: the category, in the spelling that most products have.
+        discounts: how many batches are reduced.
+        units: what is in stock of them.
+        value_at_base: those units at their base prices.
+        value_now: those units at the prices in force.
+    """
+
+    store: str
+    category: str
+    discounts: int
+    units: int
+    value_at_base: Decimal
+    value_now: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class ExpiringStock:
+    """The stock that expires in so many days, of all, of one store or of one category.
+
+    Attributes:
+        store: code of the store; None where it is not by store.
+        category: the category, in the spelling that most products have; None where it is not by category.
+        days_to_expiry: 0 on the last day of sale.
+        batches: how many batches have something left.
+        discounts: how many of them are reduced.
+        units: what is left.
+        value_at_base: those units at their base prices.
+        value_now: those units at the prices in force, which is the base price where there is no discount.
+    """
+
+    store: str | None
+    category: str | None
+    days_to_expiry: int
+    batches: int
+    discounts: int
+    units: int
+    value_at_base: Decimal
+    value_now: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class ValueAtRisk:
+    """What stands in the shelves for at most so many days more, at the prices in force.
+
+    Attributes:
+        days: days to expiry, at most.
+        batches: how many batches.
+        units: what is left of them.
+        value_at_base: those units at their base prices.
+        value_now: those units at the prices in force.
+    """
+
+    days: int
+    batches: int
+    units: int
+    value_at_base: Decimal
+    value_now: Decimal
+
+
+async def list_reduced_stock(session: AsyncSession, *, now: datetime) -> tuple[ReducedStock, ...]:
+    """The discounts in force by store and category, by one query; what has expired or is sold out is not."""
+    stores, named = local_dates(now), category_spellings()
+    value_now = func.sum(Discount.price * Batch.quantity)
+    query = (
+        select(
+            stores.c.code,
+            func.min(named.c.category),
+            func.count(),
+            func.sum(Batch.quantity),
+            func.sum(Product.base_price * Batch.quantity),
+            value_now,
+        )
+        .select_from(Discount)
+        .join(Batch, Batch.id == Discount.batch_id)
+        .join(stores, stores.c.store_id == Batch.store_id)
+        .join(Product, Product.id == Batch.product_id)
+        .join(named, named.c.category_key == Product.category_key)
+        # A base price that has just been cut below an open discount wins over it.
+        .where(Batch.quantity > 0, Batch.expiry_date >= stores.c.day, Discount.price < Product.base_price)
+        .group_by(stores.c.code, Product.category_key)
+        .order_by(value_now.desc(), stores.c.code, Product.category_key)
+    )
+    return tuple(ReducedStock(*row) for row in await session.execute(query))
+
+
+async def count_discounts(session: AsyncSession, *, now: datetime) -> tuple[int, int]:
+    """How many discounts are in force, and of how many of them the batch has expired, by one pass.
+
+    A batch counts as expired on the day after its last in the store where that comes latest: to know each
+    batch's own store, all batches would have to be read.
+    """
+    stores = local_dates(now)
+    earliest = select(func.min(stores.c.day)).scalar_subquery()
+    expired = func.count().filter(Discount.expiry_date < earliest)
+    counted = (await session.execute(select(func.count(), expired).select_from(Discount))).one()
+    return counted[0], counted[1]
+
+
+async def list_expiring_stock(
+    session: AsyncSession,
+    *,
+    now: datetime,
+    horizon: int = 14,
+    store: str | None = None,
+    category: str | None = None,
+) -> tuple[ExpiringStock, ...]:
+    """The stock by days to expiry: of all, by store and by category, by one pass over the batches.
+
+    Args:
+        session: in a transaction.
+        now: the instant that decides each store's date.
+        horizon: days to expiry, at most; 0 to `MAX_HORIZON`.
+        store: only the store with this code.
+        category: only this category, in any spelling.
+
+    Raises:
+        InvalidInput: the horizon is out of bounds.
+        NotFound: there is no such store.
+    """
+    if not 0 <= horizon <= MAX_HORIZON:
+        raise InvalidInput(f"horizon: must be from 0 to {MAX_HORIZON}", field="horizon")
+    stores, named = local_dates(now), category_spellings()
+    wanted: list[ColumnElement[bool]] = []
+    if store is not None:
+        wanted.append(stores.c.code == (await get_store(session, store)).code)
+    if category is not None:
+        wanted.append(Product.category_key == category_key(category))
+    days = (Batch.expiry_date - stores.c.day).label("days")
+    in_force = and_(Discount.batch_id == Batch.id, Discount.price < Product.base_price)
+    stock = (
+        select(
+            stores.c.code,
+            Product.category_key,
+            named.c.category,
+            days,
+            Batch.quantity,
+            Product.base_price,
+            Discount.price,
+        )
+        .select_from(Batch)
+        .join(stores, stores.c.store_id == Batch.store_id)
+        .join(Product, Product.id == Batch.product_id)
+        .join(named, named.c.category_key == Product.category_key)
+        .outerjoin(Discount, in_force)
+        .where(Batch.quantity > 0, days.between(0, horizon), *wanted)
+        .subquery()
+    ).c
+    by_store = func.grouping(stock.code) == literal(0)
+    by_category = func.grouping(stock.category_key) == literal(0)
+    query = (
+        select(
+            stock.code,
+            func.min(stock.category),
+            stock.days,
+            func.count(),
+            func.count(stock.price),
+            func.sum(stock.quantity),
+            func.sum(stock.base_price * stock.quantity),
+            func.sum(func.coalesce(stock.price, stock.base_price) * stock.quantity),
+            by_store,
+            by_category,
+        )
+        .group_by(
+            func.grouping_sets(
+                tuple_(stock.days), tuple_(stock.code, stock.days), tuple_(stock.category_key, stock.days)
+            )
+        )
+        .order_by(stock.code.nulls_first(), stock.category_key.nulls_first(), stock.days)
+    )
+    return tuple(_expiring(row) for row in await session.execute(query))
+
+
+def value_at_risk(
+    stock: Iterable[ExpiringStock], *, days: Iterable[int] = (1, 3, 7)
+) -> tuple[ValueAtRisk, ...]:
+    """What expires within so many days, summed up from what `list_expiring_stock` told of all stock."""
+    of_all = [each for each in stock if each.store is None and each.category is None]
+    return tuple(_at_risk(limit, [each for each in of_all if each.days_to_expiry <= limit]) for limit in days)
+
+
+def _at_risk(days: int, stock: list[ExpiringStock]) -> ValueAtRisk:
+    return ValueAtRisk(
+        days=days,
+        batches=sum(each.batches for each in stock),
+        units=sum(each.units for each in stock),
+        value_at_base=sum((each.value_at_base for each in stock), Decimal(0)),
+        value_now=sum((each.value_now for each in stock), Decimal(0)),
+    )
+
+
+def _expiring(row: Sequence[Any]) -> ExpiringStock:
+    store, category, *rest, by_store, by_category = row
+    return ExpiringStock(store if by_store else None, category if by_category else None, *rest)

@@ -1,0 +1,62 @@
+"""What people do to dead letters: retry them, or dismiss them; some, or all that there are."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from flexiprice.queue.admin.dead_letters import MAX_LISTED, dismiss_dead_letters, list_dead_letters
+from flexiprice.queue.admin.retry import Retried, RetryOutcome, retry_jobs
+from flexiprice.queue.client import TaskQueue
+from flexiprice.queue.source import JobSource
+
+# Of `MAX_LISTED`: what one request may enqueue, and as many as there can be.
+_RETRY_ROUNDS: Final = 2
+_DISMISS_ROUNDS: Final = 40
+
+
+async def retry_letters(
+    tasks: TaskQueue, job_ids: Sequence[str] | None, *, origin: JobSource
+) -> tuple[Retried, ...]:
+    """Enqueues tasks on the list anew, which takes them off it.
+
+    Args:
+        tasks: the queue.
+        job_ids: which; None for all that can be retried, up to a thousand, until a queue has no more room.
+        origin: who asks.
+
+    Raises:
+        RedisUnavailable: Redis does not answer; some may have been enqueued.
+    """
+    if job_ids is not None:
+        return await retry_jobs(tasks, job_ids, origin=origin)
+    answers: list[Retried] = []
+    for _ in range(_RETRY_ROUNDS):
+        tried = {answer.job_id for answer in answers}
+        letters = await list_dead_letters(tasks.redis)
+        ids = [letter.job_id for letter in letters if letter.retryable and letter.job_id not in tried]
+        if not ids:
+            break
+        answers += await retry_jobs(tasks, ids, origin=origin)
+        if len(letters) < MAX_LISTED or any(answer.outcome is RetryOutcome.REFUSED for answer in answers):
+            break
+    return tuple(answers)
+
+
+async def dismiss(tasks: TaskQueue, job_ids: Sequence[str] | None) -> int:
+    """Takes tasks off the list for good; returns how many.
+
+    Args:
+        tasks: the queue.
+        job_ids: which; None for all that are there now.
+
+    Raises:
+        RedisUnavailable: Redis does not answer; some may have been dismissed.
+    """
+    if job_ids is not None:
+        return await dismiss_dead_letters(tasks, job_ids)
+    dismissed = 0
+    for _ in range(_DISMISS_ROUNDS):
+        letters = await list_dead_letters(tasks.redis)
+        dismissed += await dismiss_dead_letters(tasks, [letter.job_id for letter in letters])
+        if len(letters) < MAX_LISTED:
+            break
+    return dismissed

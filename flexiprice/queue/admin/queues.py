@@ -1,0 +1,115 @@
+"""The queues: how much is in them, and whether workers may take from them."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import cast
+
+from flexiprice.queue.client import TaskQueue
+from flexiprice.queue.redis import keys
+from flexiprice.queue.redis.clock import redis_now
+from flexiprice.queue.redis.connection import redis_errors
+from flexiprice.queue.redis.operation_scripts import COUNT
+from flexiprice.settings import Queue
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueState:
+    """A queue at one moment.
+
+    Attributes:
+        queue: which.
+        waiting: jobs that are due and that nobody runs yet.
+        deferred: jobs that are not due yet, those included that wait for another try.
+        running: jobs that a worker runs, and those whose parts run or wait.
+        oldest_waiting: how long the first of the waiting jobs has been due; None where none waits.
+        paused_at: since when workers take nothing from it; None while they do.
+        paused_by: who paused it.
+        running_job_ids: the jobs that run.
+    """
+
+    queue: Queue
+    waiting: int
+    deferred: int
+    running: int
+    oldest_waiting: timedelta | None
+    paused_at: datetime | None
+    paused_by: str | None
+    running_job_ids: tuple[str, ...]
+
+
+async def get_queue(tasks: TaskQueue, queue: Queue) -> QueueState:
+    """A queue as it stands.
+
+    Raises:
+        RedisUnavailable: Redis does not answer.
+    """
+    with redis_errors():
+        reply = cast(
+            "tuple[bytes, int, int, bytes, bytes, list[bytes]]",
+            await tasks.redis.register_script(COUNT)(
+                keys=[keys.queue_key(queue), keys.PAUSED_QUEUES, keys.WORKERS, keys.LOST_WORKERS],
+                args=[queue.value],
+            ),
+        )
+    now_ms, waiting, deferred, oldest_ms, paused, running = reply
+    oldest = float(oldest_ms)
+    paused_ms, _, paused_by = paused.decode(errors="replace").partition(" ")
+    return QueueState(
+        queue=queue,
+        waiting=waiting,
+        deferred=deferred,
+        running=len(running),
+        oldest_waiting=None if oldest < 0 else timedelta(milliseconds=max(0.0, float(now_ms) - oldest)),
+        paused_at=keys.instant_of(paused_ms) if paused else None,
+        paused_by=paused_by or None,
+        running_job_ids=tuple(job_id.decode(errors="replace") for job_id in running),
+    )
+
+
+async def list_queues(tasks: TaskQueue) -> tuple[QueueState, ...]:
+    """All queues as they stand.
+
+    Raises:
+        RedisUnavailable: Redis does not answer.
+    """
+    return tuple([await get_queue(tasks, queue) for queue in Queue])
+
+
+async def pause_queue(tasks: TaskQueue, queue: Queue, *, now: datetime | None = None, by: str) -> bool:
+    """Lets no worker take anything more from a queue; what runs goes on.
+
+    Args:
+        tasks: the queue's access.
+        queue: which.
+        now: the instant that is kept with it; None for that by the clock of Redis.
+        by: who asks for it.
+
+    Returns:
+        False where it was paused already; that pause stays as it is.
+
+    Raises:
+        RedisUnavailable: Redis does not answer.
+    """
+    with redis_errors():
+        now = now or await redis_now(tasks.redis)
+        async with tasks.redis.pipeline(transaction=False) as pipe:
+            pipe.hsetnx(keys.PAUSED_QUEUES, keys.queue_key(queue), f"{round(now.timestamp() * 1000)} {by}")
+            (paused,) = await pipe.execute()
+    return bool(paused)
+
+
+async def resume_queue(tasks: TaskQueue, queue: Queue) -> bool:
+    """Lets workers take from a queue again, at once.
+
+    Returns:
+        False where it was not paused.
+
+    Raises:
+        RedisUnavailable: Redis does not answer.
+    """
+    with redis_errors():
+        async with tasks.redis.pipeline(transaction=True) as pipe:
+            pipe.hdel(keys.PAUSED_QUEUES, keys.queue_key(queue))
+            pipe.publish(keys.notify_channel(queue), "")
+            resumed, _ = await pipe.execute()
+    return bool(resumed)

@@ -1,0 +1,256 @@
+"""Calling jobs off: one that waits never starts, one that runs is cancelled, and what is said is so."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any, Final, cast
+from uuid import uuid4
+
+from redis.typing import EncodableT
+
+from flexiprice.domain.run import RunStatus
+from flexiprice.errors import JobRevoked, NotFound
+from flexiprice.queue.arq import (
+    DeserializationError,
+    deserialize_job_raw,
+    serialize_result,
+    to_ms,
+    to_unix_ms,
+)
+from flexiprice.queue.client import TaskQueue, can_be_job_id
+from flexiprice.queue.redis import codec, keys
+from flexiprice.queue.redis.cancellation import cancelled
+from flexiprice.queue.redis.clock import redis_now
+from flexiprice.queue.redis.connection import redis_errors
+from flexiprice.queue.redis.operation_scripts import REVOKE
+from flexiprice.queue.status import JobInfo, JobStatus
+from flexiprice.queue.worker.run_outbox import NO_WORKER, PendingRun
+from flexiprice.settings import Queue
+
+# Longer than a worker needs to look up from what it does, and than a dead one needs to be noticed.
+CONFIRMATION: Final = timedelta(seconds=10)
+# So many that Redis is held for a few milliseconds at most.
+_CHUNK: Final = 100
+_ASK_AGAIN_EVERY: Final = timedelta(seconds=1)
+
+
+class RevokeOutcome(StrEnum):
+    """What came of calling a job off.
+
+    `prevented` did not run and will not; `cancelled` was running and has been stopped; `ended` came to its
+    end before it could be stopped; `asked` has been told to stop, and nobody has confirmed that it did;
+    `unknown` is no job that anything is known of.
+    """
+
+    PREVENTED = "prevented"
+    CANCELLED = "cancelled"
+    ENDED = "ended"
+    ASKED = "asked"
+    UNKNOWN = "unknown"
+
+
+_MESSAGES: Final = {
+    RevokeOutcome.PREVENTED: "it had not started, and will not run",
+    RevokeOutcome.CANCELLED: "it was running, and has been cancelled",
+    RevokeOutcome.ENDED: "it had ended before it could be called off",
+    RevokeOutcome.ASKED: "its cancellation was asked for, but is not confirmed: it may still be running",
+    RevokeOutcome.UNKNOWN: "there is no such job, or its result is no longer kept",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revoked:
+    """What came of calling one job off.
+
+    Attributes:
+        job_id: the job.
+        outcome: what came of it.
+        message: the same for a person.
+        status: how the job stands now; None where nothing is known of it.
+    """
+
+    job_id: str
+    outcome: RevokeOutcome
+    message: str
+    status: JobStatus | None
+
+
+async def revoke_jobs(
+    tasks: TaskQueue,
+    job_ids: Sequence[str],
+    *,
+    timeout: timedelta = CONFIRMATION,  # noqa: ASYNC109 -- part of the answer
+) -> tuple[Revoked, ...]:
+    """Calls jobs off, whether they wait or run, and answers for each when it is certain what came of it.
+
+    Args:
+        tasks: the queue.
+        job_ids: the jobs; each is answered for once.
+        timeout: how long to wait at most until all that ran have stopped.
+
+    Raises:
+        RedisUnavailable: Redis does not answer; what came of the jobs is then not known.
+    """
+    wanted = list(dict.fromkeys(job_ids))
+    known = [job_id for job_id in wanted if can_be_job_id(job_id)]
+    deadline = asyncio.get_running_loop().time() + timeout.total_seconds()
+    outcomes = dict.fromkeys(wanted, RevokeOutcome.UNKNOWN)
+    ran: set[str] = set()
+    while known:
+        statuses = await tasks.find_statuses(known)
+        for job_id, status in statuses.items():
+            if status.ready:
+                stopped = job_id in ran and status.status is JobStatus.REVOKED
+                outcomes[job_id] = RevokeOutcome.CANCELLED if stopped else RevokeOutcome.ENDED
+        open_ids = [job_id for job_id, status in statuses.items() if not status.ready]
+        found = await _revoke(tasks, [statuses[job_id] for job_id in open_ids], tell_workers=True)
+        for job_id, outcome in zip(open_ids, found, strict=True):
+            if outcome == "revoked":
+                outcomes[job_id] = RevokeOutcome.CANCELLED if job_id in ran else RevokeOutcome.PREVENTED
+            else:
+                outcomes[job_id] = RevokeOutcome.ASKED
+                if outcome == "running":
+                    ran.add(job_id)
+        known = [job_id for job_id in open_ids if outcomes[job_id] is RevokeOutcome.ASKED]
+        remaining = deadline - asyncio.get_running_loop().time()
+        if not known or remaining <= 0:
+            break
+        # A worker that died meanwhile, or that handed the job back, leaves it waiting: so ask again.
+        await _until_one_ends(tasks, known, min(_ASK_AGAIN_EVERY, timedelta(seconds=remaining)))
+    final = await tasks.find_statuses([job_id for job_id in wanted if can_be_job_id(job_id)])
+    return tuple(_answer(job_id, outcomes[job_id], final.get(job_id)) for job_id in wanted)
+
+
+async def purge(tasks: TaskQueue, queues: Sequence[Queue] = tuple(Queue)) -> dict[Queue, int]:
+    """Calls off every job that waits, deferred ones included, and leaves alone those that run.
+
+    Returns:
+        How many jobs were called off, by queue.
+
+    Raises:
+        RedisUnavailable: Redis does not answer; some jobs may have been called off.
+    """
+    purged: dict[Queue, int] = {}
+    for queue in queues:
+        with redis_errors():
+            left: int = await tasks.redis.zcard(keys.queue_key(queue))
+        purged[queue] = passed_over = 0
+        # What comes meanwhile stays; what runs stays too, and is passed over.
+        while left > 0:
+            with redis_errors():
+                last = passed_over + min(_CHUNK, left) - 1
+                members: list[bytes] = await tasks.redis.zrange(keys.queue_key(queue), passed_over, last)
+            if not members:
+                break
+            left -= len(members)
+            ids = [member.decode(errors="replace") for member in members]
+            gone = await _purge_chunk(tasks, queue, ids)
+            purged[queue] += gone
+            passed_over += len(members) - gone
+    return purged
+
+
+async def _purge_chunk(tasks: TaskQueue, queue: Queue, job_ids: Sequence[str]) -> int:
+    jobs = [(job_id, queue) for job_id in job_ids]
+    return (await _revoke_in(tasks, jobs, tell_workers=False)).count("revoked")
+
+
+async def _revoke(tasks: TaskQueue, statuses: Sequence[JobInfo], *, tell_workers: bool) -> list[str]:
+    jobs = [(status.job_id, status.queue or next(iter(Queue))) for status in statuses]
+    return await _revoke_in(tasks, jobs, tell_workers=tell_workers)
+
+
+async def _revoke_in(tasks: TaskQueue, jobs: Sequence[tuple[str, Queue]], *, tell_workers: bool) -> list[str]:
+    """For each job `revoked`, `running` or `changed`."""
+    outcomes: list[str] = []
+    for start in range(0, len(jobs), _CHUNK):
+        outcomes += await _revoke_some(tasks, jobs[start : start + _CHUNK], tell_workers=tell_workers)
+    return outcomes
+
+
+async def _revoke_some(
+    tasks: TaskQueue, jobs: Sequence[tuple[str, Queue]], *, tell_workers: bool
+) -> list[str]:
+    """Runs the script."""
+    redis, retention = tasks.redis, to_ms(tasks.settings.result_retention) or 1
+    with redis_errors():
+        bodies: list[bytes | None] = await redis.mget([keys.job_key(job_id) for job_id, _ in jobs])
+        now_ms = to_unix_ms(await redis_now(redis))
+        facts: list[EncodableT] = [
+            *(keys.job_key(""), keys.result_key(""), keys.in_progress_key(""), keys.retry_key("")),
+            *(keys.record_key(""), keys.finished_channel("")),
+            retention,
+            int(tell_workers),
+            NO_WORKER,
+        ]
+        for (job_id, queue), body in zip(jobs, bodies, strict=True):
+            facts += [job_id, keys.queue_key(queue), keys.notify_channel(queue), body or b""]
+            facts += _ending(job_id, queue, body or b"", now_ms)
+        where = [keys.ABORTED_JOBS, keys.run_outbox_key(NO_WORKER), keys.RUN_OUTBOX_WORKERS]
+        outcomes = cast("list[bytes]", await redis.register_script(REVOKE)(keys=where, args=facts))
+    return [outcome.decode() for outcome in outcomes]
+
+
+def _ending(job_id: str, queue: Queue, body: bytes, now_ms: int) -> tuple[bytes, str, bytes]:
+    """Of a job that is called off before it starts: its result as arq would write it, and what is noted."""
+    function, kwargs, enqueued_ms = "<unknown>", dict[str, Any](), 0
+    with suppress(DeserializationError):
+        function, _, kwargs, _, enqueued_ms = deserialize_job_raw(body, deserializer=codec.decode)
+    # The producer told by its own clock when it enqueued the job.
+    enqueued_ms = min(enqueued_ms, now_ms)
+    error = JobRevoked("the job was called off before it started")
+    result = serialize_result(
+        function,
+        (),
+        kwargs,
+        0,
+        enqueued_ms,
+        False,
+        error,
+        now_ms,
+        now_ms,
+        job_id,
+        keys.queue_key(queue),
+        job_id,
+        serializer=codec.encoder_like(body),
+    )
+    run = PendingRun(
+        run_id=uuid4(),
+        task=function,
+        job_id=job_id,
+        queue=queue,
+        attempt=0,
+        state=RunStatus.REVOKED,
+        enqueued_ms=enqueued_ms,
+        due_ms=enqueued_ms,
+        started_ms=now_ms,
+        finished_ms=now_ms,
+    )
+    return result or b"", str(run.run_id), run.to_bytes()
+
+
+async def _until_one_ends(tasks: TaskQueue, job_ids: Sequence[str], longest: timedelta) -> None:
+    waits = [asyncio.create_task(_ended(tasks, job_id, longest)) for job_id in job_ids[:_CHUNK]]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        await asyncio.gather(*map(cancelled, waits))
+
+
+async def _ended(tasks: TaskQueue, job_id: str, longest: timedelta) -> None:
+    try:
+        await tasks.wait(job_id, longest)
+    except NotFound:
+        return
+
+
+def _answer(job_id: str, outcome: RevokeOutcome, status: JobInfo | None) -> Revoked:
+    message = _MESSAGES[outcome]
+    if outcome is RevokeOutcome.ENDED and status is not None:
+        message = f"{message} ({status.status})"
+    return Revoked(
+        job_id=job_id, outcome=outcome, message=message, status=None if status is None else status.status
+    )

@@ -1,0 +1,208 @@
+"""The schedules: when each ticks next, and pausing, resuming and running them out of turn."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Final, cast
+
+from cronsim import CronSimError
+
+from flexiprice.domain.run import RunTrigger
+from flexiprice.errors import InvalidInput, NotFound
+from flexiprice.queue.client import EnqueuedJob, TaskQueue
+from flexiprice.queue.cron import next_tick
+from flexiprice.queue.declarations import SCHEDULES, Schedule
+from flexiprice.queue.redis import keys
+from flexiprice.queue.redis.clock import redis_now
+from flexiprice.queue.redis.connection import redis_errors
+from flexiprice.queue.redis.operation_scripts import PAUSE_SCHEDULE, RESUME_SCHEDULE
+from flexiprice.queue.schedule_state import ScheduleLine, ScheduleState, first_tick
+from flexiprice.queue.source import JobSource
+from flexiprice.queue.worker.heartbeat import LiveWorker
+from flexiprice.settings import Queue
+
+STARTED_BEFORE: Final = "this program was started before it was added: restart this program to run it by hand"
+
+
+def get_schedule(name: str, schedules: Sequence[Schedule] = SCHEDULES) -> Schedule:
+    """A schedule of this program by its name.
+
+    Raises:
+        NotFound: there is no such schedule.
+    """
+    for schedule in schedules:
+        if schedule.name == name:
+            return schedule
+    raise _unknown(name, [schedule.name for schedule in schedules])
+
+
+async def require_schedule(tasks: TaskQueue, name: str) -> None:
+    """Makes sure that this program or a live worker has such a schedule.
+
+    Raises:
+        NotFound: there is none.
+        RedisUnavailable: this program has none, and Redis does not answer.
+    """
+    ours = [schedule.name for schedule in SCHEDULES]
+    if name not in ours:
+        theirs = [schedule.name for schedule in _known_to_workers_only(await tasks.live_workers())]
+        if name not in theirs:
+            raise _unknown(name, [*ours, *theirs])
+
+
+def _unknown(name: str, known: Sequence[str]) -> NotFound:
+    return NotFound(f"there is no schedule {name!r}; there are {', '.join(known)}", field="schedule")
+
+
+async def list_schedules(
+    tasks: TaskQueue,
+    *,
+    now: datetime | None = None,
+    workers: Sequence[LiveWorker] | None = None,
+    schedules: Sequence[Schedule] | None = None,
+) -> tuple[ScheduleState, ...]:
+    """All schedules as they stand, by what the live workers publish of them.
+
+    Args:
+        tasks: the queue's access.
+        now: the instant; None for that by the clock of Redis.
+        workers: those that live, where they are known already.
+        schedules: which; None for those of this program and then those that only workers know.
+
+    Raises:
+        RedisUnavailable: Redis does not answer.
+    """
+    workers = await tasks.live_workers() if workers is None else workers
+    named = [_Named(each.name, each.task.name, each.task.queue, each) for each in schedules or SCHEDULES]
+    if schedules is None:
+        named += _known_to_workers_only(workers)
+    with redis_errors():
+        at = now or await redis_now(tasks.redis)
+        async with tasks.redis.pipeline(transaction=False) as pipe:
+            for schedule in named:
+                pipe.hmget(keys.schedule_key(schedule.name), ["last_tick", "paused_at", "paused_by"])
+            records: list[list[bytes | None]] = await pipe.execute()
+    states: list[ScheduleState] = []
+    for schedule, (last_tick, paused_at, paused_by) in zip(named, records, strict=True):
+        lines = _lines(schedule.name, workers)
+        if not lines and schedule.declared is not None:
+            crontab = schedule.declared.crontab(tasks.settings)
+            lines = (ScheduleLine(crontab=crontab, time_zone=tasks.settings.timezone),)
+        if not lines:
+            # Its workers' clocks are wrong, or they live by a zone that is unknown here: nobody can say when.
+            continue
+        states.append(
+            ScheduleState(
+                name=schedule.name,
+                task=schedule.task,
+                queue=schedule.queue,
+                crontab=lines[0].crontab,
+                time_zone=lines[0].time_zone,
+                lines=lines,
+                next_tick_at=first_tick(lines, at),
+                last_tick_at=keys.find_instant(last_tick),
+                paused_at=None if paused_at is None else keys.instant_of(paused_at),
+                paused_by=None if paused_by is None else paused_by.decode(errors="replace"),
+                read_at=at,
+            )
+        )
+    return tuple(states)
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """A schedule that is asked for; `declared` is None where this program was started before it was added."""
+
+    name: str
+    task: str
+    queue: Queue
+    declared: Schedule | None = None
+
+
+def _known_to_workers_only(workers: Sequence[LiveWorker]) -> list[_Named]:
+    ours = {schedule.name for schedule in SCHEDULES}
+    found = {
+        published.name: _Named(published.name, published.task, published.queue)
+        for worker in workers
+        for published in worker.schedules
+        if published.name not in ours and published.task is not None and published.queue is not None
+    }
+    return [found[name] for name in sorted(found)]
+
+
+def _lines(name: str, workers: Sequence[LiveWorker]) -> tuple[ScheduleLine, ...]:
+    """When a schedule ticks as the live workers publish it, the line of most of them first."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for worker in workers:
+        for published in worker.schedules:
+            if published.name == name and not worker.refuses_schedules:
+                found.setdefault((published.crontab, published.time_zone), []).append(worker.worker_id)
+    lines = [
+        ScheduleLine(crontab=crontab, time_zone=zone, worker_ids=tuple(worker_ids))
+        for (crontab, zone), worker_ids in found.items()
+        if _can_be_read(crontab, zone)
+    ]
+    return tuple(sorted(lines, key=lambda line: (-len(line.worker_ids), line.crontab, line.time_zone)))
+
+
+def _can_be_read(crontab: str, time_zone: str) -> bool:
+    # A worker on a machine with other time zones may live by one that is unknown here.
+    try:
+        next_tick(crontab, time_zone, datetime(2000, 1, 1, tzinfo=UTC))
+    except (CronSimError, ValueError, OSError, KeyError):
+        return False
+    return True
+
+
+async def pause_schedule(tasks: TaskQueue, name: str, *, by: str) -> bool:
+    """Lets the ticks of a schedule pass without a run, on all workers, from now on.
+
+    A tick that was enqueued already, up to two seconds before it is due, still runs.
+
+    Returns:
+        False where it was paused already; that pause stays as it is.
+
+    Raises:
+        NotFound: there is no such schedule.
+        RedisUnavailable: Redis does not answer.
+    """
+    await require_schedule(tasks, name)
+    key = keys.schedule_key(name)
+    with redis_errors():
+        return cast("int", await tasks.redis.register_script(PAUSE_SCHEDULE)(keys=[key], args=[by])) > 0
+
+
+async def resume_schedule(tasks: TaskQueue, name: str) -> bool:
+    """Lets a schedule tick again; the ticks that it missed do not run.
+
+    Returns:
+        False where it was not paused.
+
+    Raises:
+        NotFound: there is no such schedule.
+        RedisUnavailable: Redis does not answer.
+    """
+    await require_schedule(tasks, name)
+    key = keys.schedule_key(name)
+    with redis_errors():
+        return cast("int", await tasks.redis.register_script(RESUME_SCHEDULE)(keys=[key])) > 0
+
+
+async def run_schedule(tasks: TaskQueue, name: str, *, origin: JobSource) -> EnqueuedJob:
+    """Enqueues now what a schedule runs, paused or not; its ticks stay as they are.
+
+    Raises:
+        NotFound: there is no such schedule.
+        InvalidInput: only workers have it, so that nobody here knows with which arguments it runs.
+        QueueFull: its queue holds `queue_limit` jobs.
+        RedisUnavailable: Redis does not answer.
+    """
+    await require_schedule(tasks, name)
+    schedule = next((each for each in SCHEDULES if each.name == name), None)
+    if schedule is None:
+        raise InvalidInput(f"workers have the schedule {name!r}, but {STARTED_BEFORE}", field="schedule")
+    return await tasks.enqueue(
+        schedule.task,
+        arguments=schedule.arguments(tasks.settings, None),
+        origin=replace(origin, trigger=RunTrigger.SCHEDULE_BY_HAND),
+    )

@@ -1,0 +1,222 @@
+"""The task queue as producers see it: enqueue a job, read its status, wait for its result."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import uuid4
+
+from flexiprice.domain.run import RunTrigger
+from flexiprice.errors import NotFound
+from flexiprice.queue.arq import ArqRedis, to_unix_ms
+from flexiprice.queue.declarations import TaskArguments, TaskDeclaration
+from flexiprice.queue.enqueue import (
+    MAX_JOB_ID_LENGTH,
+    MAX_PAYLOAD_BYTES,
+    Call,
+    EnqueuedJob,
+    Enqueuer,
+    can_be_job_id,
+)
+from flexiprice.queue.redis import keys
+from flexiprice.queue.redis.pubsub import PubSubListener
+from flexiprice.queue.snapshot import read_traces
+from flexiprice.queue.source import UNKNOWN_ORIGIN, JobSource
+from flexiprice.queue.status import JobInfo, JobStatus, read_status
+from flexiprice.queue.worker.heartbeat import LiveWorker, find_live_workers
+from flexiprice.settings import Settings
+
+# While nothing is heard, whoever waits looks by itself so often.
+_LOOK_EVERY: Final = 1.0
+
+
+class TaskQueue:
+    """Enqueues jobs and tells what became of them. Holds no connection until it is used.
+
+    Attributes:
+        redis: where the jobs are.
+        settings: those of the program.
+    """
+
+    def __init__(self, redis: ArqRedis, settings: Settings) -> None:
+        self.redis = redis
+        self.settings = settings
+        self._announcements = PubSubListener(redis)
+        self._enqueuer = Enqueuer(redis, queue_limit=settings.queue_limit)
+
+    async def aclose(self) -> None:
+        """Stops listening for results; the Redis client stays its owner's."""
+        await self._announcements.aclose()
+
+    async def enqueue(
+        self,
+        task: TaskDeclaration[TaskArguments],
+        *,
+        arguments: Mapping[str, object] | TaskArguments | None = None,
+        job_id: str | None = None,
+        defer_by: timedelta | None = None,
+        expires: timedelta | None = None,
+        origin: JobSource = UNKNOWN_ORIGIN,
+    ) -> EnqueuedJob:
+        """Enqueues a job, in one round trip.
+
+        Args:
+            task: what to run.
+            arguments: by name, as the task declares them.
+            job_id: makes the call safe to repeat: while a job of this id waits, runs, or can be asked
+                for its result, that job is returned and nothing is enqueued.
+            defer_by: how long to wait before the job is due.
+            expires: a job that no worker has started this long after now fails as `expired`.
+            origin: what has it enqueued, for the history of runs.
+
+        Raises:
+            InvalidInput: an argument or an option cannot be used; `details["field"]` names it.
+            Conflict: the id belongs to a job of another task or with other arguments.
+            QueueFull: its queue holds `queue_limit` jobs.
+            RedisUnavailable: Redis does not answer.
+        """
+        job_id = uuid4().hex if job_id is None else job_id
+        parsed = task.parse(arguments).model_dump()
+        return await self._enqueuer.put(
+            Call(task.name, task.queue, parsed), job_id, defer_by=defer_by, expires=expires, origin=origin
+        )
+
+    async def enqueue_call(self, call: Call, *, origin: JobSource) -> EnqueuedJob:
+        """Enqueues what was enqueued before, whether or not this program knows its task.
+
+        Raises:
+            InvalidInput: its arguments are too large.
+            QueueFull: its queue holds `queue_limit` jobs.
+            RedisUnavailable: Redis does not answer.
+        """
+        return await self._enqueuer.put(call, uuid4().hex, origin=origin)
+
+    async def enqueue_tick(
+        self,
+        task: TaskDeclaration[TaskArguments],
+        *,
+        arguments: Mapping[str, object],
+        schedule: str,
+        tick_at: datetime,
+        late: bool = False,
+    ) -> EnqueuedJob:
+        """Enqueues the run of a schedule's tick: once, however many workers tick, and when it is due.
+
+        Ticks are taken in order, so one that is not later than the last is not enqueued; nor is one of a
+        schedule that is paused. No limit of the queue applies.
+
+        Args:
+            task: what to run.
+            arguments: by name.
+            schedule: the schedule's name.
+            tick_at: the tick's instant, to the second.
+            late: it was missed, and is caught up with.
+
+        Raises:
+            RedisUnavailable: Redis does not answer.
+        """
+        return await self._enqueuer.put(
+            Call(task.name, task.queue, task.parse(arguments).model_dump()),
+            f"{schedule}:{tick_at:%Y-%m-%dT%H:%M:%SZ}",
+            schedule=schedule,
+            due_at_ms=to_unix_ms(tick_at),
+            origin=JobSource(trigger=RunTrigger.LATE_SCHEDULE if late else RunTrigger.SCHEDULE),
+        )
+
+    async def status(self, job_id: str) -> JobInfo:
+        """What is known of a job, in one round trip.
+
+        Raises:
+            NotFound: there is no such job, or its result is no longer kept.
+            RedisUnavailable: Redis does not answer.
+        """
+        return (await self.statuses([job_id]))[0]
+
+    async def statuses(self, job_ids: Sequence[str]) -> tuple[JobInfo, ...]:
+        """What is known of several jobs, in their order and in one round trip.
+
+        Raises:
+            NotFound: one of them is unknown, or its result is no longer kept.
+            RedisUnavailable: Redis does not answer.
+        """
+        found = await self.find_statuses([job_id for job_id in job_ids if can_be_job_id(job_id)])
+        for job_id in job_ids:
+            if job_id not in found:
+                raise NotFound(f"there is no job {job_id!r}, or its result is no longer kept", job_id=job_id)
+        return tuple(found[job_id] for job_id in job_ids)
+
+    async def find_statuses(self, job_ids: Sequence[str]) -> Mapping[str, JobInfo]:
+        """What is known of those of some jobs of which anything is, in one round trip.
+
+        Raises:
+            RedisUnavailable: Redis does not answer.
+        """
+        if not job_ids:
+            return {}
+        traces = await read_traces(self.redis, job_ids)
+        statuses = {job_id: read_status(job_id, of_job) for job_id, of_job in traces.items()}
+        return {job_id: status for job_id, status in statuses.items() if status is not None}
+
+    async def wait(self, job_id: str, timeout: timedelta) -> JobInfo:  # noqa: ASYNC109 -- the last status is the answer
+        """What is known of a job as soon as it has ended, or when the time is over.
+
+        Raises:
+            NotFound: there is no such job, or its result is no longer kept.
+            RedisUnavailable: Redis does not answer.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout.total_seconds()
+        status = await self.status(job_id)
+        if status.ready or timeout <= timedelta(0):
+            return status
+        async with self._announcements.subscribe(keys.finished_channel(job_id)) as signal:
+            while (remaining := deadline - loop.time()) > 0:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(min(remaining, _LOOK_EVERY)):
+                        await signal.wait()
+                signal.clear()
+                status = await self.status(job_id)
+                if status.ready:
+                    break
+        return status
+
+    async def follow(self, job_id: str) -> AsyncGenerator[JobInfo]:
+        """What is known of a job, at once and whenever that changes, until it has ended.
+
+        Raises:
+            NotFound: there is no such job, or its result is no longer kept.
+            RedisUnavailable: Redis does not answer.
+        """
+        async with self._announcements.subscribe(keys.finished_channel(job_id)) as signal:
+            told = None
+            while told is None or not told.ready:
+                signal.clear()
+                status = await self.status(job_id)
+                if status != told:
+                    told = status
+                    yield status
+                else:
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(_LOOK_EVERY):
+                            await signal.wait()
+
+    async def live_workers(self) -> tuple[LiveWorker, ...]:
+        """The workers whose latest heartbeat is fresh.
+
+        Raises:
+            RedisUnavailable: Redis does not answer.
+        """
+        return await find_live_workers(self.redis)
+
+
+__all__ = [
+    "MAX_JOB_ID_LENGTH",
+    "MAX_PAYLOAD_BYTES",
+    "Call",
+    "EnqueuedJob",
+    "JobInfo",
+    "JobStatus",
+    "TaskQueue",
+    "can_be_job_id",
+]

@@ -1,0 +1,193 @@
+"""The tasks as producers and workers know them: name, queue, arguments, limits. Bodies are in `workers`."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Final, Generic, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+
+from flexiprice.domain.shard import BUCKET_COUNT
+from flexiprice.errors import InvalidInput
+from flexiprice.queue.retry_policy import RetryPolicy
+from flexiprice.settings import Queue, Settings
+
+# More batches than this are priced by `recompute_all_discounts`.
+MAX_BATCHES: Final = 10_000
+
+# A server that restarts is back within a minute, and then nobody should wait for long.
+DEFAULT_RETRY: Final = RetryPolicy(
+    max_tries=12, base=timedelta(seconds=1), cap=timedelta(seconds=10), jitter=0.5
+)
+
+
+class TaskArguments(BaseModel):
+    """Base of a task's arguments: checked where the job is enqueued and again where it runs."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class NoArguments(TaskArguments):
+    """For tasks that need none."""
+
+
+ArgumentsT_co = TypeVar("ArgumentsT_co", bound=TaskArguments, covariant=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskDeclaration(Generic[ArgumentsT_co]):
+    """What is agreed on about a task.
+
+    Attributes:
+        name: by which jobs name the task; unique.
+        queue: where its jobs wait.
+        arguments: the model of its arguments.
+        time_limit: how long a run may take; None stands for the setting.
+        soft_time_limit: after how long a run is told to tidy up; None stands for the setting.
+        retry: how often and when a run is started again when what it needs is away for now.
+    """
+
+    name: str
+    queue: Queue
+    arguments: type[ArgumentsT_co]
+    time_limit: timedelta | None = None
+    soft_time_limit: timedelta | None = None
+    retry: RetryPolicy = DEFAULT_RETRY
+
+    def parse(self, arguments: Mapping[str, object] | TaskArguments | None) -> ArgumentsT_co:
+        """Checks arguments.
+
+        Raises:
+            InvalidInput: an argument is missing, unknown or out of bounds; `details["field"]` names it.
+        """
+        if isinstance(arguments, self.arguments):
+            return arguments
+        given = arguments.model_dump() if isinstance(arguments, TaskArguments) else dict(arguments or {})
+        try:
+            return self.arguments.model_validate(given)
+        except ValidationError as error:
+            fault = error.errors(include_url=False, include_input=False, include_context=False)[0]
+            name = ".".join(str(part) for part in fault["loc"])
+            raise InvalidInput(f"{self.name}: {name}: {fault['msg']}", field=name) from None
+
+    def time_limit_in(self, settings: Settings) -> timedelta:
+        """How long a run may take under these settings."""
+        return self.time_limit if self.time_limit is not None else settings.time_limit
+
+    def soft_time_limit_in(self, settings: Settings) -> timedelta:
+        """After how long a run is told to tidy up under these settings."""
+        return self.soft_time_limit if self.soft_time_limit is not None else settings.soft_time_limit
+
+
+class RecomputeAllArguments(TaskArguments):
+    """Batches that expire within so many days may open a discount."""
+
+    days_threshold: int = Field(default=30, ge=1, le=365)
+
+
+class RecomputeShardArguments(TaskArguments):
+    """Which share of all batches, and the threshold as for all of them."""
+
+    number: int = Field(ge=1, le=BUCKET_COUNT)
+    count: int = Field(ge=1, le=BUCKET_COUNT)
+    days_threshold: int = Field(default=30, ge=1, le=365)
+
+    @field_validator("count")
+    @classmethod
+    def _not_below_the_number(cls, count: int, info: ValidationInfo) -> int:
+        if info.data.get("number", 1) > count:
+            raise ValueError("there is no such shard")
+        return count
+
+
+class RecomputeBatchesArguments(TaskArguments):
+    """The batches to price now."""
+
+    batch_ids: list[Annotated[int, Field(ge=1, lt=2**63)]] = Field(min_length=1, max_length=MAX_BATCHES)
+
+
+def _in_utc(instant: datetime) -> datetime:
+    return instant.astimezone(UTC)
+
+
+class PriceHistoryArguments(TaskArguments):
+    """An instant within the slot to record; None stands for now."""
+
+    slot_at: Annotated[AwareDatetime, AfterValidator(_in_utc)] | None = None
+
+
+RECOMPUTE_ALL_DISCOUNTS: Final = TaskDeclaration(
+    name="recompute_all_discounts", queue=Queue.DISCOUNTS, arguments=RecomputeAllArguments
+)
+RECOMPUTE_SHARD: Final = TaskDeclaration(
+    name="recompute_shard", queue=Queue.DISCOUNTS, arguments=RecomputeShardArguments
+)
+RECOMPUTE_BATCHES: Final = TaskDeclaration(
+    name="recompute_batches", queue=Queue.DISCOUNTS, arguments=RecomputeBatchesArguments
+)
+CLEANUP_EXPIRED_DISCOUNTS: Final = TaskDeclaration(
+    name="cleanup_expired_discounts", queue=Queue.MAINTENANCE, arguments=NoArguments
+)
+UPDATE_PRICE_HISTORY: Final = TaskDeclaration(
+    name="update_price_history", queue=Queue.ANALYTICS, arguments=PriceHistoryArguments
+)
+
+
+def _no_arguments(_: Settings, __: datetime | None) -> Mapping[str, object]:
+    return {}
+
+
+def _threshold(settings: Settings, _: datetime | None) -> Mapping[str, object]:
+    return {"days_threshold": settings.days_threshold}
+
+
+def _slot(_: Settings, tick_at: datetime | None) -> Mapping[str, object]:
+    return {} if tick_at is None else {"slot_at": tick_at}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """When a task runs by itself.
+
+    Attributes:
+        name: by which people and ticks know the schedule; unique.
+        task: what it runs.
+        setting: the field of `Settings` that holds its crontab line.
+        arguments: makes the run's arguments of the settings and the tick's instant, which is None for a run
+            by hand.
+    """
+
+    name: str
+    task: TaskDeclaration[TaskArguments]
+    setting: str
+    arguments: Callable[[Settings, datetime | None], Mapping[str, object]] = field(default=_no_arguments)
+
+    def crontab(self, settings: Settings) -> str:
+        """Its crontab line under these settings."""
+        return str(getattr(settings, self.setting))
+
+
+SCHEDULES: Final[tuple[Schedule, ...]] = (
+    Schedule(
+        name="recompute_all_discounts",
+        task=RECOMPUTE_ALL_DISCOUNTS,
+        setting="recompute_schedule",
+        arguments=_threshold,
+    ),
+    Schedule(name="cleanup_expired_discounts", task=CLEANUP_EXPIRED_DISCOUNTS, setting="cleanup_schedule"),
+    Schedule(
+        name="update_price_history",
+        task=UPDATE_PRICE_HISTORY,
+        setting="price_history_schedule",
+        arguments=_slot,
+    ),
+)

@@ -1,0 +1,161 @@
+"""arq's default queue: jobs that a plain arq client enqueues, routed to the queues of their tasks.
+
+`await pool.enqueue_job("recompute_all_discounts")` puts a job into `arq:queue`, which nobody consumes here.
+A worker routes it, once it is due, to the queue of its task. The id stays in `arq:queue` until the job has
+ended, because `Job.status()` and `Job.result()` of arq look for it there.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, cast
+
+from flexiprice.queue.arq import ArqRedis, DeserializationError, deserialize_job_raw
+from flexiprice.queue.enqueue import can_be_job_id
+from flexiprice.queue.redis import codec, keys
+from flexiprice.queue.redis.bad_entries import GUARDED_CALLS, shown_name
+from flexiprice.queue.redis.connection import redis_errors
+from flexiprice.settings import Queue
+from flexiprice.telemetry import get_logger
+
+_LOGGER = get_logger(__name__)
+
+# The score of an id that was routed: arq's own scores are instants in milliseconds, and it takes 0 for none.
+_ROUTED: Final = 1
+_AT_ONCE: Final = 100
+
+# Routes one job, unless another worker has.
+#
+# KEYS: arq's default queue, the job, its result, its mark of progress, its record, the queue of its task.
+# ARGV: id, task, queue, notify channel, limit of the queue.
+# Returns 1; 0 where there is nothing to route; -1 where the queue is full and the job stays where it is.
+_ROUTE: Final = (
+    GUARDED_CALLS
+    + """
+local default, job, result, in_progress, record, queue = unpack(KEYS)
+local id, task, queue_name, notify, limit = unpack(ARGV)
+
+local due = call('ZSCORE', default, id)
+if not due or tonumber(due) <= 1 then
+  return 0
+end
+if redis.call('EXISTS', result, in_progress) > 0 or call('ZSCORE', queue, id) then
+  call('ZREM', default, id)
+  return 0
+end
+if call('ZCARD', queue) >= tonumber(limit) then
+  return -1
+end
+local time = redis.call('TIME')
+local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
+redis.call('DEL', record)
+call('HSET', record, 'queue', queue_name, 'enqueued', now)
+if task ~= '' then
+  call('HSET', record, 'task', task)
+end
+call('ZADD', queue, due, id)
+call('ZADD', default, 1, id)
+redis.call('PUBLISH', notify, '')
+return 1
+"""
+)
+
+# Takes entries out of arq's default queue whose ids nobody can ask for; they would stay at its head for ever.
+_SET_IDS_ASIDE: Final = (
+    GUARDED_CALLS
+    + """
+for _, id in ipairs(ARGV) do
+  if call('ZREM', KEYS[1], id) == 1 then
+    note_bad_entry(KEYS[1] .. ' ' .. id, 'its id is not printable UTF-8 of 1 to 200 characters')
+  end
+end
+"""
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DefaultQueueJob:
+    """A due job in arq's default queue.
+
+    Attributes:
+        job_id: its id.
+        task: the function that it names; None where its message cannot be read.
+        due_ms: when it was due, by the clock of its sender.
+    """
+
+    job_id: str
+    task: str | None
+    due_ms: float
+
+
+async def find_due(redis: ArqRedis, *, now_ms: int) -> Sequence[DefaultQueueJob]:
+    """Reads the first due jobs of arq's default queue that nobody has routed, at most 100 of them.
+
+    Raises:
+        RedisUnavailable: Redis does not answer.
+    """
+    with redis_errors():
+        due = cast(
+            "list[tuple[bytes, float]]",
+            await redis.zrangebyscore(
+                keys.DEFAULT_QUEUE, f"({_ROUTED}", now_ms, start=0, num=_AT_ONCE, withscores=True
+            ),
+        )
+        scores = {job_id: score for member, score in due if (job_id := _job_id(member)) is not None}
+        if len(scores) < len(due):
+            unusable = [member for member, _ in due if _job_id(member) is None]
+            _LOGGER.error("default_queue_entries_set_aside", ids=[shown_name(member) for member in unusable])
+            await redis.register_script(_SET_IDS_ASIDE)([keys.DEFAULT_QUEUE], unusable)
+        if not scores:
+            return []
+        bodies: list[bytes | None] = await redis.mget([keys.job_key(job_id) for job_id in scores])
+    return [
+        DefaultQueueJob(job_id=job_id, task=_task_of(body), due_ms=score)
+        for (job_id, score), body in zip(scores.items(), bodies, strict=True)
+    ]
+
+
+async def route(redis: ArqRedis, job: DefaultQueueJob, queue: Queue, *, queue_limit: int) -> bool:
+    """Routes a job to a queue; returns False where the queue is full, or the job was routed or has ended.
+
+    Raises:
+        RedisUnavailable: Redis does not answer.
+    """
+    job_id = job.job_id
+    job_keys = [
+        keys.DEFAULT_QUEUE,
+        keys.job_key(job_id),
+        keys.result_key(job_id),
+        keys.in_progress_key(job_id),
+        keys.record_key(job_id),
+        keys.queue_key(queue),
+    ]
+    facts = [job_id, job.task or "", queue.value, keys.notify_channel(queue), queue_limit]
+    with redis_errors():
+        return cast("int", await redis.register_script(_ROUTE)(job_keys, facts)) == 1
+
+
+async def count_unrouted(redis: ArqRedis, *, before_ms: int) -> int:
+    """Counts the jobs of arq's default queue that were due before an instant and that nobody has routed.
+
+    Raises:
+        RedisUnavailable: Redis does not answer.
+    """
+    with redis_errors():
+        return int(await redis.zcount(keys.DEFAULT_QUEUE, f"({_ROUTED}", before_ms))
+
+
+def _job_id(member: bytes) -> str | None:
+    try:
+        job_id = member.decode()
+    except UnicodeDecodeError:
+        return None
+    return job_id if can_be_job_id(job_id) else None
+
+
+def _task_of(body: bytes | None) -> str | None:
+    try:
+        function, *_ = deserialize_job_raw(body or b"", deserializer=codec.decode)
+    except DeserializationError:
+        return None
+    # arq believes whatever it reads.
+    return function if isinstance(function, str) else None  # type: ignore[redundant-expr]  # pyright: ignore[reportUnnecessaryIsInstance]

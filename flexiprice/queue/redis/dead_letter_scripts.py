@@ -1,0 +1,55 @@
+"""The Lua that keeps the list of tasks that need a person."""
+
+from typing import Final
+
+from flexiprice.queue.redis import keys
+from flexiprice.queue.redis.bad_entries import GUARDED_CALLS
+
+REASONS: Final = ("given_up", "corrupt", "unknown_task", "failed")
+"""Why a task needs a person; see `dead_letters.DeadLetterReason`."""
+MAX_PER_REASON: Final = 2_500
+"""Tasks that are listed at most for one reason; the oldest give way, and stay in the run history."""
+
+# Goes before a script that ends jobs, after `GUARDED_CALLS`.
+DEAD_LETTER_FUNCTIONS: Final = (
+    f"local dead_letters, dead_letters_prefix = '{keys.DEAD_LETTERS}', '{keys.dead_letters_key('')}'\n"
+    f"local dead_letter_reasons = {{{', '.join(repr(reason) for reason in REASONS)}}}\n"
+    f"local max_dead_letters = {MAX_PER_REASON}\n"
+    """
+local function remove_dead_letter(id)
+  if call('HDEL', dead_letters, id) == 0 then
+    return 0
+  end
+  for _, reason in ipairs(dead_letter_reasons) do
+    call('ZREM', dead_letters_prefix .. reason, id)
+  end
+  return 1
+end
+
+local function add_dead_letter(reason, id, content, now)
+  remove_dead_letter(id)
+  call('HSET', dead_letters, id, content)
+  local list = dead_letters_prefix .. reason
+  call('ZADD', list, string.format('%.0f', now), id)
+  local over = call('ZCARD', list) - max_dead_letters
+  if over > 0 then
+    for _, oldest in ipairs(call('ZRANGE', list, 0, math.min(over, 100) - 1)) do
+      remove_dead_letter(oldest)
+    end
+  end
+end
+"""
+)
+
+# Returns how many of some jobs were on the list and are not any more.
+REMOVE_DEAD_LETTERS: Final = (
+    GUARDED_CALLS
+    + DEAD_LETTER_FUNCTIONS
+    + """
+local removed = 0
+for _, id in ipairs(ARGV) do
+  removed = removed + remove_dead_letter(id)
+end
+return removed
+"""
+)

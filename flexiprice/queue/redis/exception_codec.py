@@ -1,0 +1,102 @@
+"""Exceptions on the wire: described on one side, rebuilt from an allow-list on the other.
+
+Whatever is not on the list arrives as a `RemoteError`, so no message can make this process build, import
+or run anything.
+"""
+
+import asyncio
+import traceback
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from flexiprice.errors import FlexiPriceError, RemoteError
+from flexiprice.queue.arq import DeserializationError, JobExecutionFailed, SerializationError
+from flexiprice.telemetry import without_secrets
+
+_MESSAGE_LIMIT: Final = 2_000
+_TRACEBACK_LIMIT: Final = 16_000
+TRACEBACK_NOTE: Final = "Raised by a worker:\n"
+"""How the note begins with which a rebuilt exception says where it came from."""
+
+_FOREIGN: Final[Mapping[str, type[BaseException]]] = {
+    kind.__name__: kind
+    for kind in (
+        ArithmeticError,
+        AssertionError,
+        AttributeError,
+        ConnectionError,
+        EOFError,
+        IndexError,
+        KeyError,
+        LookupError,
+        MemoryError,
+        NotImplementedError,
+        OSError,
+        OverflowError,
+        PermissionError,
+        RecursionError,
+        RuntimeError,
+        TimeoutError,
+        TypeError,
+        UnicodeError,
+        ValueError,
+        ZeroDivisionError,
+        asyncio.CancelledError,
+        DeserializationError,
+        JobExecutionFailed,
+        SerializationError,
+    )
+}
+
+
+def describe(error: BaseException) -> dict[str, object]:
+    """What is sent of an exception: type, message, details, and the traceback as text."""
+    # A KeyError's own text is the quoted key; rebuilt from it, it would be quoted again.
+    message = str(error.args[0] if isinstance(error, KeyError) and error.args else error)
+    description: dict[str, object] = {
+        "kind": type(error).__name__,
+        "message": without_secrets(message)[:_MESSAGE_LIMIT],
+        "traceback": without_secrets("".join(traceback.format_exception(error)))[-_TRACEBACK_LIMIT:],
+    }
+    if isinstance(error, FlexiPriceError):
+        description["code"] = error.code
+        description["details"] = {
+            name: value if isinstance(value, str | int | float | bool | None) else str(value)
+            for name, value in error.details.items()
+        }
+    return description
+
+
+def rebuild(description: Mapping[str, object]) -> BaseException:
+    """The exception that a description tells of, or a `RemoteError` in its stead.
+
+    Raises:
+        ValueError: it is no description.
+    """
+    kind, message, text = description.get("kind"), description.get("message"), description.get("traceback")
+    code, details = description.get("code"), description.get("details")
+    if not (isinstance(kind, str) and isinstance(message, str) and isinstance(text, str)):
+        raise ValueError("a fault without type, message or traceback")  # noqa: TRY004 -- what came, not what is called
+    error: BaseException | None = None
+    if isinstance(code, str) and isinstance(details, dict):
+        error = _ours(kind, message, {str(name): value for name, value in details.items()})  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    elif kind in _FOREIGN:
+        error = _FOREIGN[kind](message) if message else _FOREIGN[kind]()
+    if error is None:
+        return RemoteError(message, kind=kind, traceback=text, code=code if isinstance(code, str) else "")
+    error.add_note(f"{TRACEBACK_NOTE}{text}")
+    return error
+
+
+def _ours(kind: str, message: str, details: dict[str, object]) -> FlexiPriceError | None:
+    for candidate in _family(FlexiPriceError):
+        # One with a constructor of its own wants more than was sent.
+        if candidate.__name__ == kind and candidate.__init__ is FlexiPriceError.__init__:
+            return candidate(message, **details)
+    return None
+
+
+def _family(kind: type[FlexiPriceError]) -> Iterator[type[FlexiPriceError]]:
+    yield kind
+    for child in kind.__subclasses__():
+        yield from _family(child)

@@ -1,0 +1,55 @@
+"""The parts of a job: jobs that do its work while it waits for them on no worker."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final, cast
+
+from flexiprice.queue.arq import ArqRedis, to_unix_ms
+from flexiprice.queue.redis import keys
+from flexiprice.queue.redis.connection import redis_errors
+from flexiprice.queue.redis.subjob_scripts import BEGIN_PARTS
+from flexiprice.queue.status import JobInfo, JobSnapshot, read_status
+
+_OPEN: Final = b""
+
+
+def part_ids(job_id: str, enqueued_at: datetime, count: int) -> Sequence[str]:
+    """The ids of a job's parts: the same for each try of the job, others for a later job of its id."""
+    known = f"{to_unix_ms(enqueued_at)}\n{job_id}".encode()
+    stem = hashlib.blake2b(known, digest_size=10).hexdigest()
+    return [f"{stem}-{number}-of-{count}" for number in range(1, count + 1)]
+
+
+async def register_children(
+    redis: ArqRedis, *, job_id: str, worker_id: str, ids: Sequence[str]
+) -> Mapping[str, JobInfo | None] | None:
+    """Gives a job its parts, unless an earlier try has; nothing is enqueued.
+
+    Returns:
+        How each of its parts ended, None where it has not; None at all where the job is another worker's.
+
+    Raises:
+        RedisUnavailable: Redis does not answer.
+    """
+    begin = redis.register_script(BEGIN_PARTS)
+    with redis_errors():
+        reply = cast(
+            "list[bytes]",
+            await begin(
+                keys=[keys.in_progress_key(job_id), keys.record_key(job_id), keys.parts_key(job_id)],
+                args=[worker_id, *ids],
+            ),
+        )
+    found = {
+        part_id.decode(errors="replace"): outcome
+        for part_id, outcome in zip(reply[::2], reply[1::2], strict=True)
+    }
+    return {part_id: _status(part_id, outcome) for part_id, outcome in found.items()} if found else None
+
+
+def _status(part_id: str, outcome: bytes) -> JobInfo | None:
+    if outcome == _OPEN:
+        return None
+    ended = JobSnapshot(result=outcome, waiting=False, owner=None, tries=0, record={}, due_at_ms={}, now_ms=0)
+    return read_status(part_id, ended)

@@ -1,0 +1,98 @@
+"""A job that a worker has taken."""
+
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Final, cast
+
+from flexiprice.queue.arq import ArqRedis, to_unix_ms
+from flexiprice.queue.redis import keys
+from flexiprice.queue.redis.bad_entries import DROP_FIELD
+from flexiprice.queue.redis.keys import whole_number
+from flexiprice.queue.snapshot import text
+from flexiprice.settings import Queue
+
+_LOSS: Final = "loss:"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimedJob:
+    """A job that a worker has taken.
+
+    Attributes:
+        job_id: which one it is.
+        queue: where it waited.
+        worker_id: who has taken it.
+        body: function and arguments as arq encodes them; None where the job has expired.
+        tries: how often it was started, this time included.
+        due_ms: when it was due.
+        started_ms: when it was taken, by the clock of Redis.
+        record: our record of it.
+        taken_at: when it was read, by `time.monotonic`.
+    """
+
+    job_id: str
+    queue: Queue
+    worker_id: str
+    body: bytes | None
+    tries: int
+    due_ms: int
+    started_ms: int
+    record: Mapping[str, str]
+    taken_at: float = field(default_factory=monotonic)
+
+    def now_ms(self) -> int:
+        """The instant now, so long after the job was taken as this process has measured."""
+        return self.started_ms + round((monotonic() - self.taken_at) * 1000)
+
+    @property
+    def losses(self) -> int:
+        """How many workers were lost while they ran it."""
+        return whole_number(self.record.get("losses"))
+
+    @property
+    def lone_losses(self) -> int:
+        """How many of those died while they ran nothing else."""
+        return whole_number(self.record.get("lone_losses"))
+
+    @property
+    def lost_on(self) -> frozenset[str]:
+        """Those workers, as far as they are not exonerated."""
+        return frozenset(name.removeprefix(_LOSS) for name in self.record if name.startswith(_LOSS))
+
+
+async def jobs_running_on(redis: ArqRedis, worker_id: str) -> list[ClaimedJob]:
+    """The jobs that stand in a worker's list.
+
+    Raises:
+        redis.RedisError: as redis-py has it.
+    """
+    running = await cast("Awaitable[dict[bytes, bytes]]", redis.hgetall(keys.running_key(worker_id)))
+    jobs: list[ClaimedJob] = []
+    for encoded_id, where in running.items():
+        queue_name, _, started = where.decode(errors="replace").partition(":")
+        try:
+            job_id, queue = encoded_id.decode(), Queue(queue_name)
+        except ValueError:
+            drop = [keys.running_key(worker_id), encoded_id, "it is no job that a worker runs"]
+            await cast("Awaitable[int]", redis.eval(DROP_FIELD, 1, *drop))  # type: ignore[arg-type]
+            continue
+        async with redis.pipeline(transaction=True) as pipe:
+            pipe.get(keys.job_key(job_id))
+            pipe.get(keys.retry_key(job_id))
+            pipe.zscore(keys.queue_key(queue), job_id)
+            pipe.hgetall(keys.record_key(job_id))
+            body, tries, due, record = await pipe.execute()
+        jobs.append(
+            ClaimedJob(
+                job_id=job_id,
+                queue=queue,
+                worker_id=worker_id,
+                body=body,
+                tries=whole_number(tries, 1),
+                due_ms=to_unix_ms(keys.find_instant(due) or keys.instant_of(started)),
+                started_ms=to_unix_ms(keys.instant_of(started)),
+                record={text(name): text(value) for name, value in record.items()},
+            )
+        )
+    return jobs

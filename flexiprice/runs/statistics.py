@@ -1,0 +1,117 @@
+"""Figures on the runs of each task: how many, how they ended, how long they waited and took."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Double,
+    Interval,
+    SQLColumnExpression,
+    func,
+    literal,
+    select,
+    type_coerce,
+)
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from flexiprice.db.operations_tables import TaskRun
+from flexiprice.domain.run import RunStatus
+from flexiprice.errors import InvalidInput
+from flexiprice.runs.durations import RAN, TELLING, WAITED, not_negative
+
+_FRACTIONS: Final = (0.5, 0.95, 0.99)
+
+
+@dataclass(frozen=True, slots=True)
+class Percentiles:
+    """The durations that half, 95% and 99% of the runs do not exceed."""
+
+    p50: timedelta
+    p95: timedelta
+    p99: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskStatistics:
+    """Figures on the runs of one task that began within a window.
+
+    Attributes:
+        task: the task's name.
+        runs: all of them, those that still run included.
+        by_state: how many of them stand how; every state is there.
+        throughput_per_minute: ends per minute of the window.
+        wait: from when a run was to start until it did; None where none says.
+        duration: of those that succeeded or failed; None where there are none.
+    """
+
+    task: str
+    runs: int
+    by_state: Mapping[RunStatus, int]
+    throughput_per_minute: float
+    wait: Percentiles | None
+    duration: Percentiles | None
+
+    @property
+    def failure_rate(self) -> float:
+        """The fraction that failed of those that succeeded or failed; 0 where there are none."""
+        failed = self.by_state[RunStatus.FAILED]
+        ended = failed + self.by_state[RunStatus.SUCCEEDED]
+        return failed / ended if ended else 0.0
+
+
+async def get_run_statistics(
+    session: AsyncSession, *, since: datetime, until: datetime, task: str | None = None
+) -> tuple[TaskStatistics, ...]:
+    """Figures by task on the runs that began from `since` until before `until`, by one query.
+
+    Args:
+        session: in a transaction.
+        since: the window's start.
+        until: its end, later than its start.
+        task: only this one.
+
+    Raises:
+        InvalidInput: the window is empty.
+    """
+    if until <= since:
+        raise InvalidInput("until: must be later than since", field="until")
+    query = (
+        select(
+            TaskRun.task,
+            func.count(),
+            *(func.count().filter(TaskRun.state == state) for state in RunStatus),
+            _percentiles(WAITED),
+            _percentiles(RAN, TaskRun.state.in_(TELLING)),
+        )
+        .where(TaskRun.started_at >= since, TaskRun.started_at < until)
+        .group_by(TaskRun.task)
+        .order_by(TaskRun.task)
+    )
+    if task is not None:
+        query = query.where(TaskRun.task == task)
+    minutes = (until - since) / timedelta(minutes=1)
+    return tuple(_statistics(row, minutes) for row in await session.execute(query))
+
+
+def _percentiles(duration: SQLColumnExpression[Any], *conditions: ColumnElement[bool]) -> ColumnElement[Any]:
+    fractions = literal(list(_FRACTIONS), ARRAY(Double))
+    percentiles = func.percentile_cont(fractions).within_group(not_negative(duration))
+    known = percentiles.filter(duration.is_not(None), *conditions)
+    return type_coerce(known, ARRAY(Interval))
+
+
+def _statistics(row: Sequence[Any], minutes: float) -> TaskStatistics:
+    task, runs, *counts, wait, duration = row
+    by_state: dict[RunStatus, int] = dict(zip(RunStatus, counts, strict=True))
+    return TaskStatistics(
+        task=task,
+        runs=runs,
+        by_state=by_state,
+        throughput_per_minute=(runs - by_state[RunStatus.RUNNING]) / minutes,
+        wait=None if wait is None else Percentiles(*wait),
+        duration=None if duration is None else Percentiles(*duration),
+    )

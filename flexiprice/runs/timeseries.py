@@ -1,0 +1,196 @@
+"""How runs went over time, and how their waits and durations are spread: what charts are drawn of."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    DateTime,
+    Double,
+    Integer,
+    Interval,
+    SQLColumnExpression,
+    cast,
+    func,
+    literal,
+    select,
+    type_coerce,
+)
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from flexiprice.db.operations_tables import TaskRun
+from flexiprice.domain.run import RunStatus
+from flexiprice.errors import InvalidInput
+from flexiprice.runs.durations import RAN, TELLING, WAITED, not_negative
+
+MAX_BUCKETS: Final = 1_000
+"""Buckets that a trend has at most."""
+HISTOGRAM_BOUNDS: Final = tuple(
+    timedelta(seconds=step * decade)
+    for decade in (0.001, 0.01, 0.1, 1.0, 10.0, 100.0, 1000.0)
+    for step in (1, 2, 5)
+)
+"""Where the classes of a histogram end, from a millisecond to more than an hour, in equal ratios."""
+
+_EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrendBucket:
+    """The runs that began within one step of a window.
+
+    Attributes:
+        starts_at: the step's start.
+        by_state: how many of them stand how; every state is there.
+        p50: the duration that half of those that succeeded or failed do not exceed; None without any.
+        p95: likewise of 95%.
+    """
+
+    starts_at: datetime
+    by_state: Mapping[RunStatus, int]
+    p50: timedelta | None
+    p95: timedelta | None
+
+    @property
+    def runs(self) -> int:
+        """All of them."""
+        return sum(self.by_state.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunHistograms:
+    """How many runs waited and took how long.
+
+    Attributes:
+        bounds: where the classes end; the first begins at nothing, and the last has no end.
+        waits: runs in each class by how long they waited: one more than there are bounds.
+        durations: likewise by how long those took that succeeded or failed.
+    """
+
+    bounds: tuple[timedelta, ...]
+    waits: tuple[int, ...]
+    durations: tuple[int, ...]
+
+
+async def get_run_trend(
+    session: AsyncSession,
+    *,
+    since: datetime,
+    until: datetime,
+    step: timedelta,
+    task: str | None = None,
+    queue: str | None = None,
+) -> tuple[TrendBucket, ...]:
+    """The runs that began from `since` until before `until`, step by step, by one query.
+
+    Args:
+        session: in a transaction.
+        since: the window's start, rounded down to a step.
+        until: its end, later than its start.
+        step: how long a step is; the window may have `MAX_BUCKETS` of them.
+        task: only this one.
+        queue: only from this queue.
+
+    Returns:
+        Every step in order, those without runs included.
+
+    Raises:
+        InvalidInput: the window is empty, or has too many steps.
+    """
+    _check_window(since, until)
+    if step <= timedelta(0) or (until - since) / step > MAX_BUCKETS:
+        raise InvalidInput(f"step: the window may have at most {MAX_BUCKETS} steps", field="step")
+    first = since.astimezone(UTC) - (since - _EPOCH) % step
+    starts_at = func.date_bin(
+        literal(step, Interval), TaskRun.started_at, literal(first, DateTime(timezone=True))
+    )
+    query = (
+        select(
+            starts_at,
+            *(func.count().filter(TaskRun.state == state) for state in RunStatus),
+            type_coerce(
+                func.percentile_cont(literal([0.5, 0.95], ARRAY(Double)))
+                .within_group(not_negative(RAN))
+                .filter(TaskRun.state.in_(TELLING)),
+                ARRAY(Interval),
+            ),
+        )
+        .where(*_within(first, until, task, queue))
+        .group_by(starts_at)
+    )
+    found = {row[0]: row for row in await session.execute(query)}
+    return tuple(
+        _bucket(moment, found.get(moment))
+        for number in range(-((first - until) // step))
+        for moment in (first + number * step,)
+    )
+
+
+async def get_run_histograms(
+    session: AsyncSession,
+    *,
+    since: datetime,
+    until: datetime,
+    task: str | None = None,
+    queue: str | None = None,
+) -> RunHistograms:
+    """How waits and durations of the runs in a window are spread over `HISTOGRAM_BOUNDS`, by one query.
+
+    Raises:
+        InvalidInput: the window is empty.
+    """
+    _check_window(since, until)
+    waited = _class_of(WAITED)
+    took = _class_of(RAN)
+    telling = TaskRun.state.in_(TELLING)
+    classes = (
+        select(waited.label("waited"), took.label("took"), telling.label("telling"))
+        .where(*_within(since, until, task, queue))
+        .subquery()
+    )
+    # A row for each pair of classes that occurs: a few hundred at most, whatever the number of runs.
+    query = select(
+        classes.c.waited, classes.c.took, func.count(), func.count().filter(classes.c.telling)
+    ).group_by(classes.c.waited, classes.c.took)
+    waits, durations = ([0] * (len(HISTOGRAM_BOUNDS) + 1) for _ in range(2))
+    for wait, duration, runs, telling_runs in await session.execute(query):
+        if wait is not None:
+            waits[wait] += runs
+        if duration is not None:
+            durations[duration] += telling_runs
+    return RunHistograms(bounds=HISTOGRAM_BOUNDS, waits=tuple(waits), durations=tuple(durations))
+
+
+def _check_window(since: datetime, until: datetime) -> None:
+    if until <= since:
+        raise InvalidInput("until: must be later than since", field="until")
+
+
+def _within(
+    since: datetime, until: datetime, task: str | None, queue: str | None
+) -> list[ColumnElement[bool]]:
+    equal = {TaskRun.task: task, TaskRun.queue: queue}
+    return [
+        TaskRun.started_at >= since,
+        TaskRun.started_at < until,
+        *(column == value for column, value in equal.items() if value is not None),
+    ]
+
+
+def _class_of(duration: SQLColumnExpression[Any]) -> ColumnElement[int]:
+    """The number of bounds that a duration has reached; NULL where it is not known."""
+    seconds = cast(func.extract("epoch", duration), Double)
+    bounds = literal([bound.total_seconds() for bound in HISTOGRAM_BOUNDS], ARRAY(Double))
+    return cast(func.width_bucket(seconds, bounds), Integer)
+
+
+def _bucket(starts_at: datetime, row: Sequence[Any] | None) -> TrendBucket:
+    if row is None:
+        return TrendBucket(starts_at=starts_at, by_state=dict.fromkeys(RunStatus, 0), p50=None, p95=None)
+    _, *counts, percentiles = row
+    p50, p95 = percentiles or (None, None)
+    by_state: dict[RunStatus, int] = dict(zip(RunStatus, counts, strict=True))
+    return TrendBucket(starts_at=starts_at, by_state=by_state, p50=p50, p95=p95)

@@ -1,1 +1,0 @@
-"""Use cases: each function does one thing inside the transaction its caller opened."""

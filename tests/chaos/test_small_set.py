@@ -1,0 +1,28 @@
+"""The faults that every check plays; `make faults` plays all of them and prints what they came to."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.chaos import queue_faults, worker_faults
+from tests.chaos.harness import open_harness
+
+pytestmark = pytest.mark.faults
+
+SMALL_SET = (
+    worker_faults.kill_one_of_two_mid_recompute,
+    worker_faults.pause_past_the_lease,
+    worker_faults.kill_between_commit_and_acknowledgement,
+    queue_faults.corrupt_bytes,
+    queue_faults.poisoned_entries,
+)
+
+
+@pytest.mark.parametrize("fault", SMALL_SET, ids=lambda fault: fault.__name__)
+async def test_nothing_is_lost_nothing_is_doubled_and_work_goes_on_soon(
+    fault, database_url: str, redis_url: str, tmp_path: Path
+):
+    async with open_harness(database_url, redis_url, tmp_path) as harness:
+        row = await fault(harness)
+
+    assert row.holds, row

@@ -1,5 +1,0 @@
-"""Containers and servers as a person sets them up, on a container engine of this run's own.
-
-`python -m tests.walkthrough` does both; `containers` or `server` one of them. It is no part of the suite: it
-wants root, an engine (`apt-get install docker.io debootstrap`), Debian's packages and a few minutes.
-"""

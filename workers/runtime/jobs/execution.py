@@ -1,0 +1,124 @@
+"""Running one try of a task: arguments checked, time limited, its end judged and logged."""
+
+import asyncio
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from time import monotonic
+from typing import Final
+
+from structlog.contextvars import bound_contextvars
+
+from flexiprice.db.engine import database_errors
+from flexiprice.domain.run import RunStatus
+from flexiprice.errors import FlexiPriceError, TransientError, WorkerFenced, code_of
+from flexiprice.queue.declarations import TaskArguments
+from flexiprice.queue.source import TRACE_FIELD
+from flexiprice.telemetry import get_logger
+from flexiprice.tracing import SpanKind, span
+from workers.runtime.jobs.subjobs import ChildrenPending
+from workers.runtime.jobs.task import Task, TaskContext
+from workers.runtime.jobs.time_limits import run_with_limits
+
+_LOGGER = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a try ended, and what becomes of its job.
+
+    Attributes:
+        state: how the run ended.
+        result: what the task returned, where it succeeded.
+        error: why it did not, where it did not.
+        retry_in: after how long the job is tried again, where it is.
+        awaits_children: whether the job goes on when its parts have ended.
+    """
+
+    state: RunStatus
+    result: object = None
+    error: BaseException | None = None
+    retry_in: timedelta | None = None
+    awaits_children: bool = False
+
+
+# Called off or given up from outside: which of the two is for the consumer to know.
+CANCELLED: Final = Outcome(state=RunStatus.HANDED_BACK)
+_WAITS: Final = Outcome(state=RunStatus.HANDED_BACK, awaits_children=True)
+
+
+async def run_task(
+    task: Task[TaskArguments], run: TaskContext, arguments: Mapping[str, object], *, record: Mapping[str, str]
+) -> Outcome:
+    """Runs a task once, in a span below that which enqueued it.
+
+    Args:
+        task: what to run.
+        run: what its body is given.
+        arguments: by name, as they were sent.
+        record: the job's, which tells of the API request that wants it and of the span that enqueued it.
+    """
+    facts: dict[str, str | int] = {"messaging.message.id": run.job_id, "flexiprice.attempt": run.attempt}
+    parent = record.get(TRACE_FIELD)
+    with span(SpanKind.CONSUMER, f"run {task.declaration.name}", parent=parent, **facts) as traced:
+        outcome = await _run_once(task, run, arguments, request_id=record.get("request"))
+        traced.tell("flexiprice.status", outcome.state.value)
+        if outcome.error is not None:
+            traced.fail(code_of(outcome.error))
+    return outcome
+
+
+async def _run_once(
+    task: Task[TaskArguments], run: TaskContext, arguments: Mapping[str, object], *, request_id: str | None
+) -> Outcome:
+    declaration, settings = task.declaration, run.resources.settings
+    bound = {"task": declaration.name, "job_id": run.job_id, "attempt": run.attempt, "worker": run.worker_id}
+    if request_id is not None:
+        bound["request_id"] = request_id
+
+    async def body() -> object:
+        try:
+            with database_errors():
+                return await task.body(run, declaration.parse(arguments))
+        except TimeoutError as error:
+            # The limits are not over, so it is nothing of ours that took too long.
+            raise TransientError("something that the task waited for took too long") from error
+
+    with bound_contextvars(**bound):
+        started = monotonic()
+        _LOGGER.info("task started")
+        try:
+            result = await run_with_limits(
+                body,
+                soft=declaration.soft_time_limit_in(settings),
+                hard=declaration.time_limit_in(settings),
+                name=f"job {run.job_id}",
+            )
+        except ChildrenPending as waiting:
+            _LOGGER.info("task waits for its parts", seconds=_since(started), parts=waiting.parts)
+            return _WAITS
+        except Exception as error:  # noqa: BLE001 -- whatever it is, it is the job's outcome
+            return _judged(error, task, run.attempt, _since(started))
+        except asyncio.CancelledError:
+            _LOGGER.info("task cancelled", seconds=_since(started))
+            return CANCELLED
+        _LOGGER.info("task succeeded", seconds=_since(started))
+        return Outcome(state=RunStatus.SUCCEEDED, result=result)
+
+
+def _judged(error: Exception, task: Task[TaskArguments], attempt: int, seconds: float) -> Outcome:
+    facts = {"seconds": seconds, "code": code_of(error), "error": str(error)}
+    if isinstance(error, WorkerFenced):
+        _LOGGER.warning("task was not committed: the worker counts as lost", **facts)
+        return Outcome(state=RunStatus.LOST, error=error)
+    pause = task.declaration.retry.next_try_after(error, attempt, chance=random.random())  # noqa: S311 -- spreads out, hides nothing
+    if pause is not None:
+        _LOGGER.warning("task will be tried again", retry_in_seconds=round(pause.total_seconds(), 3), **facts)
+        return Outcome(state=RunStatus.RETRYING, error=error, retry_in=pause)
+    _LOGGER.error("task failed", exc_info=None if isinstance(error, FlexiPriceError) else error, **facts)
+    return Outcome(state=RunStatus.FAILED, error=error)
+
+
+def _since(started: float) -> float:
+    return round(monotonic() - started, 3)

@@ -1,0 +1,312 @@
+"""One worker process from its start to its end: what it consists of, signals, grace, recycling."""
+
+import asyncio
+import signal
+from collections.abc import Coroutine, Iterable, Sequence
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from typing import Any, Final
+
+from flexiprice.domain.run import RunStatus
+from flexiprice.errors import FlexiPriceError, InvalidSettings
+from flexiprice.metrics import Metrics, PoolUse
+from flexiprice.queue.declarations import SCHEDULES, Schedule, TaskArguments
+from flexiprice.queue.redis.cancellation import cancelled
+from flexiprice.queue.redis.clock import ServerClock, synchronize
+from flexiprice.queue.redis.connection import create_redis_of
+from flexiprice.queue.redis.replies import RedisRefusal, sentence_of
+from flexiprice.queue.worker.heartbeat import WorkerCommand
+from flexiprice.queue.worker.recycling import announce_recycling, has_supervisor
+from flexiprice.settings import Settings
+from flexiprice.telemetry import get_logger
+from workers.runtime.arq_command import exit_at_once, restart
+from workers.runtime.context import PROGRAM, WorkerContext, open_worker_context
+from workers.runtime.jobs.task import Task
+from workers.runtime.monitoring.clock_watch import ClockWatch, ClockZone
+from workers.runtime.monitoring.process_stats import CountingObserver, MetricsObserver, RecyclingObserver
+from workers.runtime.recording.run_events import RunObserver
+from workers.runtime.recycling import Recycling
+from workers.runtime.redis_retry import RedisRetry, StartupRetry, refuse
+from workers.runtime.scheduler import Clock, SchedulerRedis, arq_function, by_name, scheduled_task
+from workers.runtime.startup_checks import ready_database, ready_redis
+from workers.runtime.worker import Worker
+
+_LOGGER = get_logger(__name__)
+# For writing down that jobs are free again, once they were told to end.
+_HAND_BACK_SECONDS: Final = 6.0
+_ENDINGS: Final = tuple(state.value for state in RunStatus if state is not RunStatus.RUNNING)
+
+
+class WorkerProcess:
+    """What runs inside the worker that arq's command starts.
+
+    That worker ticks the schedules; beside it, on the same loop, one consumer a queue runs the jobs.
+
+    Attributes:
+        functions: the tasks of the queues that it consumes, as arq takes them.
+        cron_jobs: the schedules of those tasks.
+        redis: the client that arq's worker ticks with.
+        clock_zone: the time zone for arq's worker, whose clock is that of Redis.
+        metrics: what it measures.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        tasks: Iterable[Task[TaskArguments]],
+        *,
+        clock: Clock | None = None,
+        schedules: Sequence[Schedule] = SCHEDULES,
+        watching: bool = False,
+    ) -> None:
+        """Prepares it.
+
+        Args:
+            settings: those of the program.
+            tasks: what it can run; only those of its queues are.
+            clock: tells when a schedule is due.
+            schedules: those of its tasks are ticked.
+            watching: arq restarts the worker when a file changes, as `arq --watch` does.
+        """
+        self._settings = settings
+        self._clock = ServerClock(on_set_back=self._on_clock_set_back)
+        self._clock_watch = ClockWatch(self._clock, on_mended=self._catch_up)
+        clock = clock or self._clock
+        self.clock_zone = ClockZone(clock)
+        self._queues = tuple(dict.fromkeys(settings.worker_queues))
+        self._tasks = [task for task in tasks if task.declaration.queue in self._queues]
+        self._names = names = [task.declaration.name for task in self._tasks]
+        self.functions = [arq_function(task, settings) for task in self._tasks]
+        self.cron_jobs = [
+            scheduled_task(schedule, settings, clock) for schedule in schedules if schedule.task.name in names
+        ]
+        self._redis_retry = RedisRetry()
+        retry = StartupRetry()
+        self.redis = create_redis_of(
+            SchedulerRedis, settings, client_name=PROGRAM, retry=retry, redis_connect_func=retry.on_connect
+        )
+        self.redis.settings = settings
+        self.redis.redis_retry = self._redis_retry
+        self.redis.scheduled = by_name(self.cron_jobs)
+        self.redis.clock_watch = self._clock_watch
+        self.metrics = Metrics()
+        self.metrics.expect(names, _ENDINGS)
+        self._counts = CountingObserver()
+        # Without a supervisor nothing would start the next process, and what waits would wait for good.
+        supervised = has_supervisor()
+        self._not_recycled = not supervised and "worker_max_tasks" in settings.model_fields_set
+        self._recycling = Recycling(
+            settings.worker_max_tasks if supervised else 0, on_due=self._begin_shutdown
+        )
+        self._closing = AsyncExitStack()
+        self._worker: Worker | None = None
+        self._main: asyncio.Task[Any] | None = None
+        self._shutdown: asyncio.Task[None] | None = None
+        self._stopping: asyncio.Task[None] | None = None
+        self._force_shutdown = asyncio.Event()
+        self._shutdown_requested = False
+        self._commands: set[WorkerCommand] = set()
+        self._failed = False
+        self._watching = watching
+
+    async def start(self, _: dict[Any, Any]) -> None:
+        """Begins to consume; arq's `on_startup`.
+
+        Raises:
+            SystemExit: the worker cannot work here; the message says why.
+        """
+        # This runs inside arq's main loop; ending that task is how arq's worker is told to stop.
+        self._main = asyncio.current_task()
+        # Before anything is waited for: arq's own handler cancels it once, and whoever waits patiently for a
+        # server may take that for a lost connection.
+        self._install_signal_handlers()
+        try:
+            await self._begin()
+        except InvalidSettings as error:
+            raise SystemExit(f"flexiprice: {error}") from None
+        except RedisRefusal as error:
+            raise refuse(error) from None
+
+    async def _begin(self) -> None:
+        # By the client that gives up where Redis never answers.
+        await self.redis.ping()
+        context = await self._open()
+        if self._not_recycled and self._settings.worker_max_tasks:
+            _LOGGER.warning(
+                "worker_not_recycled",
+                worker_max_tasks=self._settings.worker_max_tasks,
+                advice="only `flexiprice worker` starts another process; start the worker with it",
+            )
+        await ready_redis(context.redis, self._redis_retry)
+        await ready_database(context.sessions)
+        # Nothing may be due by this machine's clock, not even for the second until the first heartbeat.
+        await self._redis_retry.call(lambda: synchronize(context.redis, self._clock))
+        self._closing.push_async_callback(self._stop_worker)
+        self._worker = self._new_worker(context)
+        await self._worker.start()
+        self.metrics.watch_database_pool(self._pool_use)
+        self._in_background(self._run_workers(context), "lives")
+        self._catch_up()
+
+    async def stop(self, _: dict[Any, Any]) -> None:
+        """Ends in good order; arq's `on_shutdown`.
+
+        Raises:
+            SystemExit: the worker stopped because a part of it failed.
+        """
+        if self._shutdown is None:
+            self._begin_shutdown(within=self._settings.worker_grace)
+        if self._shutdown is not None:
+            await asyncio.wait([self._shutdown])
+        self._redis_retry.closed = True
+        await self._closing.aclose()
+        _LOGGER.info("worker stopped")
+        if self._watching:
+            if self._shutdown_requested:
+                exit_at_once(int(self._failed))
+            _LOGGER.info("worker_restarted", reason="a file changed")
+            restart()
+        if self._failed:
+            raise SystemExit(1)
+        if self._recycling.due and not self._shutdown_requested:
+            announce_recycling()
+
+    async def _open(self) -> WorkerContext:
+        return await self._closing.enter_async_context(
+            open_worker_context(
+                self._settings,
+                metrics=self.metrics,
+                clock=self._clock,
+                clock_watch=self._clock_watch,
+                redis_retry=self._redis_retry,
+                observers=self._observers(),
+                running=self._names_of_running,
+            )
+        )
+
+    def _observers(self) -> Sequence[RunObserver]:
+        return (self._counts, MetricsObserver(self.metrics, self._names), RecyclingObserver(self._recycling))
+
+    def _new_worker(self, context: WorkerContext) -> Worker:
+        return Worker(
+            context,
+            self._tasks,
+            self._queues,
+            self._counts,
+            schedules=[scheduled.published() for scheduled in self.cron_jobs],
+            on_command=self._on_command,
+            on_background_failure=self._on_background_failure,
+        )
+
+    def _catch_up(self) -> None:
+        self._in_background(self.redis.catch_up(), "catching up")
+
+    def _on_clock_set_back(self) -> None:
+        _LOGGER.warning("redis_clock_set_back", advice="schedules tick by it; what ticked already stays")
+        for scheduled in self.cron_jobs:
+            # Or none would tick before the instant that was next by the clock as it was.
+            scheduled.next_run = None
+
+    async def _run_workers(self, context: WorkerContext) -> None:
+        """Goes on under another id whenever the worker counts as lost."""
+        while self._worker is not None:
+            await self._worker.lost.wait()
+            _LOGGER.warning(
+                "this worker counts as lost; its work is ended, and it goes on under another id",
+                worker=self._worker.worker_id,
+            )
+            await self._worker.abandon()
+            self._worker = None
+            if self._shutdown is None:
+                self._worker = self._new_worker(context)
+                await self._worker.start()
+
+    async def _stop_worker(self) -> None:
+        # Not in a task that is cancelled, which would be cancelled again and again while it says goodbye.
+        if self._worker is not None:
+            await self._worker.stop()
+
+    def _in_background(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        part = asyncio.create_task(work, name=name)
+
+        part.add_done_callback(self._on_background_failure)
+        self._closing.push_async_callback(cancelled, part)
+
+    def _on_background_failure(self, part: asyncio.Task[None]) -> None:
+        if part.cancelled() or (error := part.exception()) is None:
+            return
+        if isinstance(error, (RedisRefusal, FlexiPriceError)):
+            # Somebody has to change something; where in the code it was met helps nobody.
+            _LOGGER.critical("worker_refused", part=part.get_name(), reason=sentence_of(error))
+        else:
+            _LOGGER.critical("a part of the worker failed; stopping", part=part.get_name(), exc_info=error)
+        self._failed = True
+        self._on_signal()
+
+    def _install_signal_handlers(self) -> None:
+        loop = asyncio.get_running_loop()
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(signum, self._on_signal)
+
+    def _on_signal(self) -> None:
+        if self._shutdown_requested:
+            self._force_shutdown.set()
+            return
+        self._shutdown_requested = True
+        self._begin_shutdown(within=self._settings.worker_grace)
+
+    def _on_command(self, command: WorkerCommand) -> None:
+        # Every heartbeat brings it again.
+        if command in self._commands:
+            return
+        self._commands.add(command)
+        _LOGGER.info("worker is asked to end", command=command.value)
+        self._shutdown_requested = True
+        self._begin_shutdown(within=self._settings.worker_grace if command is WorkerCommand.STOP else None)
+
+    def _begin_shutdown(self, *, within: timedelta | None = None) -> None:
+        """Begins to end: takes no more jobs, and lets those end that run, for as long as is said."""
+        loop = asyncio.get_running_loop()
+        if within is not None:
+            loop.call_later(within.total_seconds(), self._force_shutdown.set)
+        if self._shutdown is None:
+            self._shutdown = loop.create_task(self._drain_and_stop(), name="drain")
+
+    async def _drain_and_stop(self) -> None:
+        try:
+            if self._worker is not None:
+                await self._drain(self._worker)
+        except Exception:
+            # Whatever it is: a worker that takes nothing more must end.
+            self._failed = True
+            _LOGGER.exception("drain_failed")
+        finally:
+            self._redis_retry.closed = True
+            if self._main is not None:
+                await cancelled(self._main)
+            if self._watching and self._shutdown_requested:
+                # `arq --watch` waits for the next change to a file, and not for its worker to end.
+                self._stopping = asyncio.create_task(self.stop({}), name="stop")
+
+    async def _drain(self, worker: Worker) -> None:
+        """Lets running jobs end, or hands them back when that takes too long."""
+        await worker.stop_consuming()
+        if not worker.running:
+            return
+        _LOGGER.info("worker stops taking jobs", running=worker.running)
+        idle = asyncio.create_task(worker.join())
+        hurry = asyncio.create_task(self._force_shutdown.wait())
+        await asyncio.wait([idle, hurry], return_when=asyncio.FIRST_COMPLETED)
+        hurry.cancel()
+        if not idle.done():
+            worker.release_jobs()
+            await asyncio.wait([idle], timeout=_HAND_BACK_SECONDS)
+            idle.cancel()
+
+    def _pool_use(self) -> PoolUse:
+        worker = self._worker
+        return PoolUse(in_use=0, idle=0, size=0) if worker is None else worker.pool_use
+
+    def _names_of_running(self) -> Sequence[str]:
+        worker = self._worker
+        return [] if worker is None else worker.names_of_running

@@ -1,0 +1,152 @@
+"""Giving back what lost workers were running: fenced by the database first, then free for anybody."""
+
+import asyncio
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy.exc import DBAPIError
+
+from flexiprice.db.engine import database_errors
+from flexiprice.domain.run import RunStatus
+from flexiprice.errors import DatabaseUnavailable, WorkerLost
+from flexiprice.queue.arq import ArqRedis, to_unix_ms
+from flexiprice.queue.redis import keys
+from flexiprice.queue.worker.claimed_job import ClaimedJob, jobs_running_on
+from flexiprice.queue.worker.claims import JobClaims
+from flexiprice.queue.worker.dead_letter_records import DeadLetterNote, DeadLetterReason
+from flexiprice.queue.worker.losses import Loss, is_to_be_given_up, judge_loss
+from flexiprice.runs.fencing import fence_worker
+from flexiprice.runs.recording import LOST_MESSAGE
+from flexiprice.telemetry import get_logger
+from workers.runtime.context import WorkerContext
+from workers.runtime.jobs.message import JobMessage, encoded_result, parse_leniently, pending_run, run_info
+from workers.runtime.recording.run_events import RunFinished, RunInfo
+from workers.runtime.recovery.heartbeat import WorkerIdMailbox
+from workers.runtime.redis_retry import REDIS_UNAVAILABLE
+
+_LOGGER = get_logger(__name__)
+# Whoever reaps and dies is followed by another so much later.
+_TURN: Final = timedelta(seconds=5)
+_FENCE_PATIENCE: Final = timedelta(seconds=4)
+_TRY_AGAIN_SECONDS: Final = 0.5
+
+
+class Reaper:
+    """Waits for lost workers, and gives back their jobs."""
+
+    def __init__(self, context: WorkerContext, lost: WorkerIdMailbox, *, worker_id: str) -> None:
+        """Prepares it.
+
+        Args:
+            context: what the worker's process gives it.
+            lost: of whom it is told.
+            worker_id: who reaps.
+        """
+        self._redis: ArqRedis = context.redis
+        self._sessions = context.sessions
+        self._metrics = context.metrics
+        self._observer = context.observer
+        self._clock = context.clock
+        self._claims = JobClaims(context.redis, context.settings, worker_id=worker_id)
+        self._lost = lost
+        self._worker_id = worker_id
+        self._put_off: set[str] = set()
+
+    async def main(self) -> None:
+        """Reaps until it is cancelled."""
+        while True:
+            for worker_id in await self._lost.next():
+                try:
+                    await self._reap(worker_id)
+                except REDIS_UNAVAILABLE as error:
+                    _LOGGER.debug("reaping is put off: Redis is away", error=str(error))
+                    await asyncio.sleep(_TRY_AGAIN_SECONDS)
+
+    async def _reap(self, worker_id: str) -> None:
+        turn = keys.reaping_key(worker_id)
+        if not await self._redis.set(turn, self._worker_id, nx=True, px=_TURN):
+            return
+        try:
+            if await self._fence(worker_id):
+                await self._give_back_all(worker_id)
+        finally:
+            await self._redis.delete(turn)
+
+    async def _fence(self, worker_id: str) -> bool:
+        """Keeps the worker from committing anything more; returns whether that is certain."""
+        try:
+            with database_errors():
+                ended = await fence_worker(self._sessions, worker_id, patience=_FENCE_PATIENCE)
+        except (DatabaseUnavailable, DBAPIError, OSError) as error:
+            if worker_id not in self._put_off:
+                self._put_off.add(worker_id)
+                _LOGGER.warning(
+                    "the jobs of a lost worker must wait until PostgreSQL can keep it from committing",
+                    lost_worker=worker_id,
+                    error=str(error),
+                )
+            await asyncio.sleep(_TRY_AGAIN_SECONDS)
+            return False
+        self._put_off.discard(worker_id)
+        _LOGGER.warning("a worker is lost", lost_worker=worker_id, sessions_ended=ended)
+        return True
+
+    async def _give_back_all(self, worker_id: str) -> None:
+        jobs = await jobs_running_on(self._redis, worker_id)
+        loss = await judge_loss(self._redis, worker_id, running=len(jobs))
+        for job in jobs:
+            if await is_to_be_given_up(self._redis, job, loss):
+                await self._give_up(job, loss)
+            else:
+                await self._give_back(job, loss)
+        async with self._redis.pipeline(transaction=True) as pipe:
+            pipe.zrem(keys.LOST_WORKERS, worker_id)
+            # Its last words are still to be written down; nobody needs to wait for that.
+            pipe.zadd(keys.RUN_OUTBOX_WORKERS, {worker_id: to_unix_ms(self._clock())})
+            pipe.delete(keys.running_key(worker_id), keys.worker_key(worker_id))
+            pipe.delete(
+                keys.worker_command_key(worker_id), keys.lone_key(worker_id), keys.loss_key(worker_id)
+            )
+            await pipe.execute()
+
+    async def _give_up(self, job: ClaimedJob, loss: Loss) -> None:
+        call, lone_losses = parse_leniently(job), job.lone_losses + 1
+        error = WorkerLost(
+            f"{lone_losses} workers died while they ran this job and nothing else; it is not run again. "
+            "Look at their logs and memory, then retry or dismiss it."
+        )
+        run = run_info(job, call)
+        letter = DeadLetterNote.of(job, call.task, DeadLetterReason.GIVEN_UP, error, losses=job.losses + 1)
+        ended_at = self._ended_at(run)
+        result = encoded_result(job, call, finished_ms=to_unix_ms(ended_at), error=error)
+        untold = pending_run(run, RunStatus.FAILED, to_unix_ms(ended_at), error)
+        if not await self._claims.end(job, result, untold, loss=loss, dead_letter=letter):
+            return
+        self._metrics.record_quarantined(WorkerLost.code)
+        _LOGGER.error("job_given_up", lone_losses=lone_losses, **_facts(job, call))
+        self._observer.run_lost(run, RunFinished(state=RunStatus.FAILED, finished_at=ended_at, error=error))
+
+    async def _give_back(self, job: ClaimedJob, loss: Loss) -> None:
+        call = parse_leniently(job)
+        run = run_info(job, call)
+        lost = WorkerLost(LOST_MESSAGE)
+        ended_at = self._ended_at(run)
+        untold = pending_run(run, RunStatus.LOST, to_unix_ms(ended_at), lost)
+        if not await self._claims.give_back(job, untold, loss=loss):
+            return
+        self._metrics.record_recovered()
+        _LOGGER.warning("a job of a lost worker runs again", loss=loss.value, **_facts(job, call))
+        self._observer.run_lost(run, RunFinished(state=RunStatus.LOST, finished_at=ended_at, error=lost))
+
+    def _ended_at(self, run: RunInfo) -> datetime:
+        """The instant now, never before the start of a run that began this very millisecond."""
+        return max(run.started_at, self._clock())
+
+
+def _facts(job: ClaimedJob, call: JobMessage) -> dict[str, object]:
+    return {
+        "job_id": job.job_id,
+        "task": call.task,
+        "lost_worker": job.worker_id,
+        "losses": job.losses + 1,
+    }
