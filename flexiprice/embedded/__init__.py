@@ -1,1 +1,4 @@
-"""PostgreSQL and Valkey from wheels, for `flexiprice up`, `flexiprice demo` and the tests."""
+"""Embedded PostgreSQL and Valkey servers, run from wheels as child processes.
+
+Imported by `flexiprice up`, `flexiprice demo` and the tests; never by the API or the workers.
+"""

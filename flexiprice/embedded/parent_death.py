@@ -1,10 +1,9 @@
-"""Starts a program that ends with its owner, run as a script of its own: `python tether.py …`.
+"""Starts a program that ends with its owner; runs as a script: `python parent_death.py …`.
 
-A program started through here replaces this process (same pid), so the owner supervises it directly.
-On Linux the kernel signals it when the owner dies, even by `kill -9`; elsewhere a leftover is found and
-stopped at the next start.
+The program replaces this process and keeps its pid, so the owner supervises it directly. On Linux the
+kernel signals it when the owner dies, even by `kill -9`. Elsewhere the next start stops a leftover.
 
-It imports the standard library alone, and so starts in a few milliseconds under `python -I -S`.
+Imports only the standard library, so that it starts in a few milliseconds under `python -I -S`.
 """
 
 import ctypes
@@ -23,7 +22,7 @@ _CAPABILITY_VERSION_3 = 0x20080522
 _CAP_DAC_OVERRIDE = 1
 _CAP_SETPCAP = 8
 _SECBIT_NO_SETUID_FIXUP = 4
-# A supervisor blocks them for itself.
+# The supervisor blocks these signals in its own process.
 _UNBLOCKED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 _ON_LINUX = sys.platform == "linux"
 
@@ -31,19 +30,19 @@ _ON_LINUX = sys.platform == "linux"
 def run_with_parent_death_signal(
     command: list[str], *, owner: int, death_signal: signal.Signals, user: str = ""
 ) -> list[str]:
-    """The command line that runs `command` run_with_parent_death_signal to a process.
+    """Returns the command line that runs `command` until its owner dies.
 
     Args:
         command: program and arguments; the program as an absolute path.
         owner: process id of the parent, whose death ends the program.
-        death_signal: what the program is sent when its owner dies.
-        user: name of the account to run as, for owners that are root; empty to stay the same.
+        death_signal: signal sent to the program when its owner dies.
+        user: account to run as, for owners that are root; empty to keep the owner's.
     """
     return [sys.executable, "-I", "-S", __file__, str(owner), str(int(death_signal)), user, *command]
 
 
 def main(arguments: list[str]) -> None:
-    """Becomes the user, ties itself to the owner, and turns into the command."""
+    """Switches to the user, requests the death signal, and executes the command."""
     owner, death_signal, user, *command = arguments
     if user:
         _become(pwd.getpwnam(user), must_reach=(command[0], str(Path.cwd())))
@@ -53,12 +52,12 @@ def main(arguments: list[str]) -> None:
 
 
 def _restore_signals() -> None:
-    # Python ignores SIGPIPE, and what is ignored stays so across exec.
+    # Python ignores SIGPIPE, and exec keeps ignored signals ignored.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    # Python's own handler would note a SIGINT that comes now, and exec would forget it.
+    # Python's own handler would record a SIGINT that arrives now, and exec would drop it.
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-    # What is blocked stays so across exec, and so does what came while it was blocked.
+    # Blocked and pending signals survive exec.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _UNBLOCKED)
 
 
@@ -67,7 +66,7 @@ def _end_with(owner: int, death_signal: int) -> None:
         return
     _prctl(_PR_SET_PDEATHSIG, death_signal)
     if os.getppid() != owner:
-        # The owner died before the kernel was told to watch it.
+        # The owner died before the kernel began to watch it.
         sys.exit(1)
 
 
@@ -78,8 +77,8 @@ def _become(account: pwd.struct_passwd, must_reach: tuple[str, ...]) -> None:
     os.setgid(account.pw_gid)
     os.setuid(account.pw_uid)
     os.environ["HOME"] = "/"
-    # A checkout under /root is closed to every other account. Rather than open folders that are not
-    # ours, the server keeps the one right of root that lets it pass, and only where it needs to.
+    # A checkout under /root is closed to every other account. The server keeps CAP_DAC_OVERRIDE, only where
+    # it needs it, so that no permissions of existing folders change.
     if _ON_LINUX and not all(os.access(path, os.R_OK | os.X_OK) for path in must_reach):
         _keep_file_access()
 
@@ -97,14 +96,14 @@ class _CapabilitySet(ctypes.Structure):
 
 
 def _keep_file_access() -> None:
-    _hold(_CAP_DAC_OVERRIDE, _CAP_SETPCAP)
-    # access(2), by which PostgreSQL looks for its own programs, otherwise disregards the right.
+    _set_capabilities(_CAP_DAC_OVERRIDE, _CAP_SETPCAP)
+    # PostgreSQL looks for its own programs by access(2), which otherwise disregards the capability.
     _prctl(_PR_SET_SECUREBITS, _SECBIT_NO_SETUID_FIXUP)
-    _hold(_CAP_DAC_OVERRIDE)
+    _set_capabilities(_CAP_DAC_OVERRIDE)
     _prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, _CAP_DAC_OVERRIDE)
 
 
-def _hold(*capabilities: int) -> None:
+def _set_capabilities(*capabilities: int) -> None:
     only = sum(1 << capability for capability in capabilities)
     header = _CapabilityHeader(_CAPABILITY_VERSION_3, 0)
     sets = (_CapabilitySet * 2)(_CapabilitySet(only, only, only), _CapabilitySet(0, 0, 0))

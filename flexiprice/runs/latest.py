@@ -1,4 +1,4 @@
-"""The latest runs of each of several tasks, read along the index by task."""
+"""Reads the latest runs of each of several tasks by the index on task."""
 
 from collections.abc import Collection
 from typing import Any
@@ -14,11 +14,11 @@ def select_latest_runs(
     *conditions: ColumnElement[bool],
     limit: int,
 ) -> Select[Any]:
-    """Selects each task's name with columns of its latest runs that meet conditions, at most so many of each.
+    """Selects each task's name with columns of its latest runs that meet conditions, up to `limit` per task.
 
-    With `=` for the task, the planner walks the index by `started_at` through all runs in search of a task
-    that seldom runs: half a second among a million. A range of one name, and an order that begins with the
-    task, leave it only the index by task, which costs the same whatever the other tasks do.
+    With `task = name`, the planner scans the index on `started_at` for a task that seldom runs: half a second
+    among a million runs. A range of one name, with an order that begins with the task, leaves only the index
+    on task. Its cost does not depend on the other tasks.
     """
     names = (
         func.unnest(literal(sorted(set(tasks)), ARRAY(Text))).table_valued("name").render_derived("wanted")

@@ -1,4 +1,4 @@
-"""The run history as a table: sorted by any of its columns, page by page in both directions, counted."""
+"""Pagination of the run history: sorted by any column, in both directions, with counts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -23,16 +23,15 @@ from flexiprice.runs.durations import RAN, WAITED, not_negative
 from flexiprice.runs.query import MAX_LISTED_RUNS, RUN_FIELDS, Run, RunFilter, run_conditions
 
 MAX_COUNTED_RUNS: Final = 100_000
-"""Runs that are counted at once at most."""
+"""Upper limit of one count of runs."""
 
 SortKey = datetime | timedelta | str
 
 
 class RunOrder(StrEnum):
-    """By what runs are sorted; runs that are equal in it are by when they began.
+    """Sort keys of runs; ties are sorted by start.
 
-    A run that has not ended has no duration, and one of which nobody knows when it was due no wait: they
-    stand where nothing stands.
+    A run that has not ended sorts as duration zero, and a run with an unknown due time as wait zero.
     """
 
     STARTED = "started"
@@ -43,13 +42,13 @@ class RunOrder(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RunPlace:
-    """A place between two runs of a sorted list: just behind this one, or just before it.
+    """A cursor in a sorted list of runs: just after a run, or just before it.
 
     Attributes:
-        key: what the run is sorted by.
-        started_at: when it began.
-        run_id: its id.
-        before: the page ends before the run rather than beginning behind it.
+        key: the run's sort key.
+        started_at: start of the run.
+        run_id: id of the run.
+        before: the page ends before the run instead of beginning after it.
     """
 
     key: SortKey
@@ -63,9 +62,9 @@ class RunPage:
     """A page of a sorted list of runs.
 
     Attributes:
-        runs: in the order that was asked for.
-        previous: where the page before this one is; None where there is none.
-        next: where the page behind this one is; None where there is none.
+        runs: the runs in the requested order.
+        previous: cursor of the previous page; None on the first.
+        next: cursor of the next page; None on the last.
     """
 
     runs: tuple[Run, ...]
@@ -75,11 +74,11 @@ class RunPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunCounts:
-    """How many runs meet a filter, whatever state it asks for.
+    """Numbers of runs that meet a filter, without its filter by state.
 
     Attributes:
-        by_state: how many of them stand how; every state is there.
-        complete: false where there are more than `MAX_COUNTED_RUNS`, and only the latest were counted.
+        by_state: number of runs per state; has every state.
+        complete: false if there are more than `MAX_COUNTED_RUNS`, of which only the latest were counted.
     """
 
     by_state: Mapping[RunStatus, int]
@@ -95,34 +94,34 @@ async def read_run_page(
     place: RunPlace | None = None,
     limit: int = 50,
 ) -> RunPage:
-    """A page of runs.
+    """Reads a page of runs.
 
-    By start, and by task where one is given, its cost does not depend on how many runs there are;
-    otherwise the runs of the window are looked at once.
+    Sorted by start, or by task with a filter by task, its cost does not depend on the number of runs.
+    Otherwise it scans the runs of the window once.
 
     Args:
         session: in a transaction.
-        wanted: which.
-        order: by what they are sorted.
-        descending: the largest first.
-        place: where the page is; at the start where it is None.
-        limit: at most so many, up to `MAX_LISTED_RUNS` - 1.
+        wanted: filter of the runs.
+        order: sort key.
+        descending: largest first.
+        place: cursor of the page; None for the first page.
+        limit: page size, up to `MAX_LISTED_RUNS` - 1.
     """
     limit = min(limit, MAX_LISTED_RUNS - 1)
     backwards = place is not None and place.before
-    # A page before a place is the page behind it in the list turned round.
+    # The page before a cursor is the page after it in the reversed list.
     query = _sorted(wanted, order, descending=descending != backwards).limit(limit + 1)
     if place is not None:
         query = query.where(_behind(order, place, descending=descending != backwards))
     rows = (await session.execute(query)).mappings().all()
-    goes_on = len(rows) > limit
+    has_more = len(rows) > limit
     runs = [Run(**row) for row in rows[:limit]]
     if backwards:
         runs.reverse()
     if not runs:
         return RunPage(runs=(), previous=None, next=None)
-    # Coming back from behind, there is a page behind; and the other way round.
-    has_previous, has_next = (goes_on, True) if backwards else (place is not None, goes_on)
+    # The page that the cursor came from exists.
+    has_previous, has_next = (has_more, True) if backwards else (place is not None, has_more)
     return RunPage(
         runs=tuple(runs),
         previous=replace(place_of(runs[0], order), before=True) if has_previous else None,
@@ -131,7 +130,7 @@ async def read_run_page(
 
 
 async def count_runs(session: AsyncSession, wanted: RunFilter) -> RunCounts:
-    """How many runs meet a filter, by state; the states that it asks for do not narrow the counting."""
+    """Counts the runs that meet a filter, per state; ignores the filter's states."""
     latest = (
         select(TaskRun.state)
         .where(*run_conditions(replace(wanted, states=())))
@@ -149,14 +148,13 @@ async def count_runs(session: AsyncSession, wanted: RunFilter) -> RunCounts:
 async def list_children(
     session: AsyncSession, job_id: str, *, since: datetime, limit: int = 50
 ) -> tuple[Run, ...]:
-    """The first runs of the jobs that name a job as their parent: its new tries and what it enqueued.
+    """Lists the first runs of the jobs whose parent is a job: its retries and the jobs that it enqueued.
 
     Args:
         session: in a transaction.
         job_id: the parent.
-        since: an instant before which none of them began, such as when the parent was enqueued: only
-            runs that began later are looked at.
-        limit: at most so many, up to `MAX_LISTED_RUNS`.
+        since: lower bound of their starts, such as when the parent was enqueued; limits the scan.
+        limit: number of runs at most, up to `MAX_LISTED_RUNS`.
     """
     query = (
         select(*RUN_FIELDS)
@@ -168,7 +166,7 @@ async def list_children(
 
 
 def place_of(run: Run, order: RunOrder) -> RunPlace:
-    """The place just behind a run."""
+    """Returns the cursor just after a run."""
     keys: dict[RunOrder, SortKey] = {
         RunOrder.STARTED: run.started_at,
         RunOrder.DURATION: run.ran or timedelta(0),
@@ -196,8 +194,8 @@ def _behind(order: RunOrder, place: RunPlace, *, descending: bool) -> ColumnElem
     if order is not RunOrder.STARTED:
         keys.insert(0, _key(order))
         values.insert(0, place.key)
-    here, there = tuple_(*keys), tuple_(*(literal(v, k.type) for v, k in zip(values, keys, strict=True)))
-    return here < there if descending else here > there
+    row, cursor = tuple_(*keys), tuple_(*(literal(v, k.type) for v, k in zip(values, keys, strict=True)))
+    return row < cursor if descending else row > cursor
 
 
 def _key(order: RunOrder) -> ColumnElement[Any]:

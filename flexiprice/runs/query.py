@@ -1,4 +1,4 @@
-"""The run history: found by what a person asks for, page by page, the latest run first."""
+"""Queries of the run history: filtered, page by page, latest run first."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -14,32 +14,32 @@ from flexiprice.domain.run import RunStatus, RunTrigger
 from flexiprice.errors import NotFound
 
 MAX_LISTED_RUNS: Final = 501
-"""Runs that are read at once at most: a page of 500, and one more to know whether it goes on."""
+"""Upper limit of one query: a page of 500, and one more that shows whether a next page exists."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """A run as it was recorded.
+    """A recorded run.
 
     Attributes:
-        run_id: its own.
-        task: the task's name.
-        job_id: the job that it is an attempt of.
-        queue: where the job waited.
-        worker_id: who ran it; empty where the job was called off before any worker had it.
-        attempt: its number among the job's attempts, from 1; 0 where the job ended without being started.
-        state: how it stands.
-        trigger: what had the job enqueued; None where that is not known.
-        parent_job_id: the job that this one is a new try of, or that enqueued it.
-        request_id: the API request that enqueued it.
-        arguments: by name, bounded, secrets hidden; None where they are not known.
+        run_id: id of the run.
+        task: name of the task.
+        job_id: job of which this run is an attempt.
+        queue: queue of the job.
+        worker_id: worker that ran it; empty if the job was revoked before a worker claimed it.
+        attempt: number of the attempt, from 1; 0 if the job ended without being started.
+        state: status of the run.
+        trigger: cause of the enqueueing; None if unknown.
+        parent_job_id: job that this one retries, or that enqueued it.
+        request_id: API request that enqueued the job.
+        arguments: arguments by name, bounded, secrets redacted; None if unknown.
         enqueued_at: when the job was enqueued.
-        due_at: when it was to start, where that is later.
+        due_at: when the job was due, if later than that.
         started_at: when the run began.
-        finished_at: when it ended.
-        result: what the task returned, as JSON, bounded.
-        error_code: why it ended otherwise.
-        error_message: the same for a person.
+        finished_at: when the run ended.
+        result: return value of the task, as JSON, bounded.
+        error_code: code of the error with which it ended.
+        error_message: message of that error.
     """
 
     run_id: UUID
@@ -63,22 +63,22 @@ class Run:
 
     @property
     def waited(self) -> timedelta | None:
-        """From when it was to start until it did; never negative, whatever the machines' clocks say."""
+        """Time from when the job was due to its start; never negative, even if clocks differ."""
         due_at = self.due_at or self.enqueued_at
         return None if due_at is None else max(self.started_at - due_at, timedelta(0))
 
     @property
     def ran(self) -> timedelta | None:
-        """From start to end; None while it runs."""
+        """Time from start to end; None while it runs."""
         return None if self.finished_at is None else max(self.finished_at - self.started_at, timedelta(0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunDetails(Run):
-    """A run with all that is known of it.
+    """A run with its traceback.
 
     Attributes:
-        traceback: of the exception with which it ended.
+        traceback: traceback of the exception with which it ended.
     """
 
     traceback: str | None
@@ -86,16 +86,16 @@ class RunDetails(Run):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFilter:
-    """Which runs are asked for: those that meet everything that is given.
+    """A filter of runs; a run must meet every given condition.
 
     Attributes:
-        task: of the task with this name.
-        queue: from this queue.
-        states: in one of these.
-        worker_id: on this worker.
-        since: that began at this instant or later.
-        until: that began before this instant.
-        text: that have it, in any case, in their arguments, error code or error message.
+        task: name of the task.
+        queue: name of the queue.
+        states: the run has one of these.
+        worker_id: worker of the run.
+        since: the run began at this instant or later.
+        until: the run began before this instant.
+        text: contained in the arguments, error code or error message, in any case.
     """
 
     task: str | None = None
@@ -111,7 +111,7 @@ _ANY: Final = RunFilter()
 RUN_FIELDS: Final = tuple(
     column for column in TaskRun.__table__.columns if column is not TaskRun.__table__.c.traceback
 )
-"""The columns of which a `Run` is made."""
+"""The columns of a `Run`."""
 
 
 async def list_runs(
@@ -121,13 +121,13 @@ async def list_runs(
     after: tuple[datetime, UUID] | None = None,
     limit: int = 100,
 ) -> tuple[Run, ...]:
-    """A page of runs, the latest first.
+    """Lists a page of runs, latest first.
 
     Args:
         session: in a transaction.
-        wanted: which.
-        after: `started_at` and `run_id` of the last run already read.
-        limit: at most so many, up to `MAX_LISTED_RUNS`.
+        wanted: filter of the runs.
+        after: `started_at` and `run_id` of the last run of the previous page.
+        limit: page size, up to `MAX_LISTED_RUNS`.
     """
     query = (
         select(*RUN_FIELDS)
@@ -141,10 +141,10 @@ async def list_runs(
 
 
 async def get_run(session: AsyncSession, run_id: UUID) -> RunDetails:
-    """One run.
+    """Reads one run.
 
     Raises:
-        NotFound: there is no such run, or it is no longer kept.
+        NotFound: the run does not exist, or its retention has ended.
     """
     found = await _details(session, select(TaskRun.__table__).where(TaskRun.run_id == run_id))
     if not found:
@@ -153,9 +153,9 @@ async def get_run(session: AsyncSession, run_id: UUID) -> RunDetails:
 
 
 async def list_attempts(session: AsyncSession, job_id: str, *, limit: int = 100) -> tuple[RunDetails, ...]:
-    """The runs of a job, the latest first; those of an earlier job that had the same id included.
+    """Lists the runs of a job, latest first, with those of an earlier job of the same id.
 
-    Empty where none was recorded, or none is kept any longer.
+    Empty if no run was recorded, or the retention of all has ended.
     """
     query = (
         select(TaskRun.__table__)
@@ -171,13 +171,13 @@ async def _details(session: AsyncSession, query: Select[Any]) -> tuple[RunDetail
 
 
 def run_conditions(wanted: RunFilter) -> list[ColumnElement[bool]]:
-    """What a run has to meet, as conditions of a statement."""
+    """Returns a filter as SQL conditions."""
     equal = {TaskRun.task: wanted.task, TaskRun.queue: wanted.queue, TaskRun.worker_id: wanted.worker_id}
     conditions: list[ColumnElement[bool]] = [
         column == value for column, value in equal.items() if value is not None
     ]
     if wanted.states:
-        # As constants, so that the planner sees where the partial index has them all.
+        # Literals let the planner see that a partial index covers these states.
         states: BindParameter[RunStatus] = bindparam(
             "states", sorted(set(wanted.states)), expanding=True, literal_execute=True
         )

@@ -1,8 +1,8 @@
-"""Receipts of jobs: committed together with a job's effects, so that they happen once.
+"""Completion receipts: committed in one transaction with a job's effects, so that these happen once.
 
-A worker may die after it committed and before it said so; its job then runs again, finds the receipt,
-and gives the result that stands there. A job is known by its id and the instant at which it was
-enqueued, because an id may be used again. What stands in a receipt is its writer's affair.
+A worker may die after the commit and before the acknowledgement. The job then runs again, finds the
+receipt, and returns its result. The idempotency key is the job's id with the instant of its enqueueing,
+because an id may be reused. The writer defines the content of a receipt.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from flexiprice.db.operations_tables import CompletionRecord, RegisteredWorker
 from flexiprice.errors import JobAlreadyDone, WorkerFenced
 
-# Made once and of plain tables: every task runs two of these, and building one took longer than running it.
+# Built once, of plain tables: every task runs two of these, and building one took longer than running it.
 _receipts = cast("Table", CompletionRecord.__table__)
 _workers = cast("Table", RegisteredWorker.__table__)
 _THIS_JOB: Final = (_receipts.c.job_id == bindparam("job_id")) & (
@@ -26,7 +26,7 @@ _BEGIN: Final = (
     select(_workers.c.lost_at, _receipts.c.result, _receipts.c.written_at)
     .select_from(_workers.outerjoin(_receipts, _THIS_JOB))
     .where(_workers.c.id == bindparam("worker_id"))
-    # A lock on the row and not an advisory one: after waiting for it, PostgreSQL looks at the row anew.
+    # A row lock instead of an advisory one: PostgreSQL reads the row again after waiting for the lock.
     .with_for_update(read=True, of=_workers)
 )
 _FIND: Final = select(_receipts.c.result, _receipts.c.written_at).where(_THIS_JOB)
@@ -40,7 +40,7 @@ _WRITE: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What a job came to, and when that was committed."""
+    """The committed result of a job, and the instant of the commit."""
 
     result: bytes
     written_at: datetime
@@ -49,44 +49,44 @@ class Receipt:
 async def begin_task(
     session: AsyncSession, *, worker_id: str, job_id: str, enqueued_at: datetime
 ) -> Receipt | None:
-    """The first statement of a task's transaction: whether it may go on, and whether it need not.
+    """Begins a task's transaction: checks the fence and looks for the job's receipt.
 
-    Until the transaction ends, the worker cannot be declared lost; see `worker_fence`.
+    Must be its first statement. The worker cannot be declared dead until the transaction ends; see `fencing`.
 
     Returns:
-        The receipt of this very job, whose result is to be given without doing anything again.
+        The receipt of this job, if its effects are committed: the caller returns its result and does no work.
 
     Raises:
-        WorkerFenced: the worker was declared lost, or never registered. It must end, or go on under a
+        WorkerFenced: the worker was declared dead, or never registered. It must end, or register under a
             new id.
     """
-    known = {"worker_id": worker_id, "job_id": job_id, "enqueued_at": enqueued_at}
-    row = (await session.execute(_BEGIN, known)).one_or_none()
+    parameters = {"worker_id": worker_id, "job_id": job_id, "enqueued_at": enqueued_at}
+    row = (await session.execute(_BEGIN, parameters)).one_or_none()
     if row is None:
         raise WorkerFenced(f"worker {worker_id} is not registered", worker_id=worker_id)
-    # Of an outer join, which the types of the columns do not know.
+    # The outer join makes columns nullable, which their types do not show.
     lost_at, result, written_at = cast("tuple[datetime | None, bytes | None, datetime]", tuple(row))
     if lost_at is not None:
         raise WorkerFenced(
-            f"worker {worker_id} counts as lost since {lost_at.isoformat()}", worker_id=worker_id
+            f"worker {worker_id} was declared dead at {lost_at.isoformat()}", worker_id=worker_id
         )
     return None if result is None else Receipt(result, written_at)
 
 
 async def find_receipt(session: AsyncSession, *, job_id: str, enqueued_at: datetime) -> Receipt | None:
-    """The receipt of a job, if its effects are committed."""
+    """Returns the receipt of a job, if its effects are committed."""
     row = (await session.execute(_FIND, {"job_id": job_id, "enqueued_at": enqueued_at})).one_or_none()
     return None if row is None else Receipt(*row)
 
 
 async def write_receipt(session: AsyncSession, *, job_id: str, enqueued_at: datetime, result: bytes) -> None:
-    """The last statement of a task's transaction: says that the job is done, and what it came to.
+    """Writes the receipt of a job; must be the last statement of a task's transaction.
 
-    Where another run of the same job is about to commit, this waits for its end.
+    If another run of the same job is about to commit, this waits for its end.
 
     Raises:
-        JobAlreadyDone: another run has committed; this transaction must be rolled back, and the other's
-            receipt gives the result.
+        JobAlreadyDone: another run has committed. Roll this transaction back and return the result of the
+            other's receipt.
     """
     receipt = {"job_id": job_id, "enqueued_at": enqueued_at, "result": result}
     if await session.scalar(_WRITE, receipt) is None:
@@ -94,14 +94,14 @@ async def write_receipt(session: AsyncSession, *, job_id: str, enqueued_at: date
 
 
 async def purge_receipts(session: AsyncSession, *, before: datetime) -> int:
-    """Deletes the receipts that were written before an instant; returns how many.
+    """Deletes the receipts that were written before an instant; returns their number.
 
-    A job that ran before then must not run again: its effects would happen twice.
+    A job that ran before that instant must not run again: its effects would happen twice.
     """
-    gone = (
+    deleted = (
         delete(CompletionRecord)
         .where(CompletionRecord.written_at < before)
         .returning(CompletionRecord.job_id)
         .cte()
     )
-    return await session.scalar(select(func.count()).select_from(gone)) or 0
+    return await session.scalar(select(func.count()).select_from(deleted)) or 0

@@ -1,4 +1,4 @@
-"""The runs of the last minutes, for those who watch: what ended of late, and what came of each schedule."""
+"""Recent activity: jobs that ended lately, the latest runs of schedules, the last successes of tasks."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -13,24 +13,24 @@ from flexiprice.domain.run import RunStatus, RunTrigger
 from flexiprice.runs.latest import select_latest_runs
 
 MAX_SCHEDULE_RUNS: Final = 100
-"""Runs of each schedule that are read at once at most."""
-# What else ends a run leaves its job in the queue.
+"""Upper limit of runs per schedule in one query."""
+# Every other final state leaves the job in its queue.
 _LEFT_THE_QUEUE: Final = (RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.REVOKED)
 _OF_A_SCHEDULE: Final = (RunTrigger.SCHEDULE, RunTrigger.LATE_SCHEDULE, RunTrigger.SCHEDULE_BY_HAND)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleRun:
-    """A run that a schedule led to.
+    """A run that a schedule enqueued.
 
     Attributes:
-        job_id: of the job.
-        state: how it stands.
-        trigger: whether it came in time, late, or by hand.
-        due_at: when it was to begin; None where that is not known.
+        job_id: id of the job.
+        state: status of the run.
+        trigger: whether it was enqueued on time, late, or by hand.
+        due_at: when it was due; None if unknown.
         started_at: when it began.
         finished_at: when it ended.
-        error_message: why it failed.
+        error_message: message of the error with which it failed.
     """
 
     job_id: str
@@ -43,12 +43,12 @@ class ScheduleRun:
 
 
 async def count_ended(session: AsyncSession, *, since: datetime, longest: timedelta) -> Mapping[str, int]:
-    """How many jobs have left each queue for good since an instant, by one query.
+    """Counts the jobs of each queue that ended since an instant, by one query.
 
     Args:
         session: in a transaction.
         since: the instant.
-        longest: what a run may take; those that took longer are not counted.
+        longest: time limit of runs; those that took longer are not counted.
     """
     query = (
         select(TaskRun.queue, func.count())
@@ -66,12 +66,12 @@ async def count_ended(session: AsyncSession, *, since: datetime, longest: timede
 async def list_schedule_runs(
     session: AsyncSession, tasks: Collection[str], *, limit: int = 50
 ) -> Mapping[str, tuple[ScheduleRun, ...]]:
-    """The latest runs that schedules led to, by the name of their task, the oldest first, by one query.
+    """Lists the latest scheduled runs by task name, oldest first, by one query.
 
     Args:
         session: in a transaction.
         tasks: names of the tasks.
-        limit: at most so many of each, up to `MAX_SCHEDULE_RUNS`.
+        limit: number of runs per task at most, up to `MAX_SCHEDULE_RUNS`.
     """
     columns = (
         TaskRun.job_id,
@@ -93,7 +93,7 @@ async def list_schedule_runs(
 
 
 async def list_last_successes(session: AsyncSession, tasks: Collection[str]) -> Mapping[str, datetime]:
-    """When the latest run that succeeded ended, of those tasks that ever succeeded, by one query.
+    """Maps each task that ever succeeded to the end of its latest success, by one query.
 
     Args:
         session: in a transaction.

@@ -1,4 +1,4 @@
-"""Records runs: what workers say of them, in whatever order it comes, and how often it comes."""
+"""Writes run records of workers to the database; idempotent and independent of their order."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -30,37 +30,37 @@ from flexiprice.domain.run import RunStatus, RunTrigger
 from flexiprice.errors import WorkerLost
 
 MAX_MESSAGE_LENGTH: Final = 2_000
-"""Characters that are kept of an error's message, from its start."""
+"""Longest stored error message in characters; the end is cut."""
 MAX_TRACEBACK_LENGTH: Final = 16_000
-"""Characters that are kept of a traceback, from its end, where the cause is."""
+"""Longest stored traceback in characters; the start is cut, because the cause stands at the end."""
 MAX_NAME_LENGTH: Final = 200
-"""Characters that are kept of any name or id."""
+"""Longest stored name or id in characters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
-    """What is known of a run at some moment; a later record of it repeats what an earlier one said.
+    """The facts of a run at one moment; a later record repeats the facts of earlier ones.
 
     Attributes:
-        run_id: made by the worker, new for each attempt.
-        task: the task's name.
-        job_id: the job that it is an attempt of.
-        worker_id: who runs it.
-        attempt: its number among the job's attempts, from 1; 0 where the job ended without being started.
-        state: how it stands.
+        run_id: id that the worker generates for each attempt.
+        task: name of the task.
+        job_id: job of which this run is an attempt.
+        worker_id: worker that runs it.
+        attempt: number of the attempt, from 1; 0 if the job ended without being started.
+        state: status of the run.
         started_at: when it began.
-        queue: where the job waited.
-        trigger: what had the job enqueued; None where that is not known.
-        parent_job_id: the job that this one is a new try of, or that enqueued it.
-        request_id: the API request that enqueued it.
-        arguments: by name, masked and bounded already; None where they are not known.
+        queue: queue of the job.
+        trigger: cause of the enqueueing; None if unknown.
+        parent_job_id: job that this one retries, or that enqueued it.
+        request_id: API request that enqueued the job.
+        arguments: arguments by name, already redacted and bounded; None if unknown.
         enqueued_at: when the job was enqueued.
-        due_at: when it was to start, where that is later: a deferred job, a retry, a schedule's tick.
-        finished_at: when it ended; given exactly where `state` is final.
-        result: what the task returned as JSON, masked and bounded already.
-        error_code: why it ended otherwise.
-        error_message: the same for a person, masked already.
-        traceback: of the exception, masked already.
+        due_at: when it was due, if later than that: a deferred job, a retry, a schedule's tick.
+        finished_at: when it ended; given if and only if `state` is final.
+        result: return value of the task as JSON, already redacted and bounded.
+        error_code: code of the error with which it ended.
+        error_message: message of that error, already redacted.
+        traceback: traceback of the exception, already redacted.
     """
 
     run_id: UUID
@@ -85,7 +85,7 @@ class RunRecord:
 
     def __post_init__(self) -> None:
         if (self.state is RunStatus.RUNNING) != (self.finished_at is None):
-            raise ValueError("finished_at: must be given exactly where the run has ended")
+            raise ValueError("finished_at: must be given if and only if the run has ended")
 
 
 LOST_MESSAGE: Final = "the worker that ran it is gone"
@@ -94,9 +94,8 @@ LOST_MESSAGE: Final = "the worker that ran it is gone"
 async def record_runs(session: AsyncSession, records: Sequence[RunRecord]) -> None:
     """Writes many records by one statement.
 
-    They may come late, repeatedly and in any order: an end is never undone by a start that comes after
-    it, and the first end that is told stays. Only `lost`, which others conclude of a worker, gives way
-    to what the worker itself has to tell.
+    Records may arrive late, repeatedly and in any order. A late start never undoes an end, and the first
+    recorded end stays. Only `lost`, which another worker concludes, gives way to the worker's own record.
     """
     latest: dict[UUID, RunRecord] = {}
     for record in records:
@@ -108,7 +107,7 @@ async def record_runs(session: AsyncSession, records: Sequence[RunRecord]) -> No
 
 
 async def mark_runs_lost(session: AsyncSession, worker_id: str, *, now: datetime) -> int:
-    """Ends all runs that are recorded as running on a worker that is gone; returns how many."""
+    """Marks all runs recorded as running on a dead worker as lost; returns their number."""
     lost = (
         update(TaskRun)
         .where(TaskRun.worker_id == worker_id, TaskRun.state == RunStatus.RUNNING)
@@ -125,15 +124,15 @@ async def mark_runs_lost(session: AsyncSession, worker_id: str, *, now: datetime
 
 
 async def find_workers_of_running(session: AsyncSession) -> tuple[str, ...]:
-    """The workers of all runs that are recorded as running."""
+    """Returns the ids of the workers of all runs that are recorded as running."""
     query = select(TaskRun.worker_id).where(TaskRun.state == RunStatus.RUNNING).distinct()
     return tuple(await session.scalars(query))
 
 
 async def purge_runs(session: AsyncSession, *, before: datetime) -> int:
-    """Deletes the runs that began before an instant; returns how many. A million take some seconds."""
-    gone = delete(TaskRun).where(TaskRun.started_at < before).returning(TaskRun.run_id).cte()
-    return await session.scalar(select(func.count()).select_from(gone)) or 0
+    """Deletes the runs that began before an instant; returns their number. A million take some seconds."""
+    deleted = delete(TaskRun).where(TaskRun.started_at < before).returning(TaskRun.run_id).cte()
+    return await session.scalar(select(func.count()).select_from(deleted)) or 0
 
 
 def _weight(state: RunStatus) -> int:
@@ -141,14 +140,16 @@ def _weight(state: RunStatus) -> int:
 
 
 def _upsert() -> Insert:
-    # The table itself: the ORM takes every insertion with parameters for one of rows.
+    # The plain table: the ORM treats every INSERT with parameters as a bulk insert of rows.
     table = cast("Table", TaskRun.__table__)
     records = func.json_to_recordset(sql_cast(bindparam("records", type_=Text), JSON))
-    told = records.table_valued(*(column(each.name, each.type) for each in table.columns), name="told")
+    new_rows = records.table_valued(
+        *(column(each.name, each.type) for each in table.columns), name="new_rows"
+    )
     insertion = insert(table).from_select(
         [each.name for each in table.columns],
-        # Two that write the same runs at once take their rows in the same order, and never wait in a ring.
-        select(*told.render_derived(with_types=True).c).order_by("run_id"),
+        # One lock order for all writers, so that two with the same runs never deadlock.
+        select(*new_rows.render_derived(with_types=True).c).order_by("run_id"),
     )
     new = insertion.excluded
     running, lost = RunStatus.RUNNING, RunStatus.LOST
@@ -161,7 +162,7 @@ def _upsert() -> Insert:
         name: case((better, new[name]), else_=table.c[name])
         for name in ("state", "finished_at", "result", "error_code", "error_message", "traceback")
     }
-    # What whoever found the worker gone could not know.
+    # A record of an orphaned run, made by another worker, may lack these.
     facts = {
         name: func.coalesce(table.c[name], new[name])
         for name in ("queue", "trigger", "parent_job_id", "request_id", "arguments", "enqueued_at", "due_at")
@@ -193,7 +194,7 @@ def _row(record: RunRecord) -> dict[str, Any]:
 
 
 def _storable(value: object) -> object:
-    """The same without the two kinds of characters that PostgreSQL cannot hold: NUL and half a pair."""
+    """Replaces the characters that PostgreSQL cannot store: NUL and unpaired surrogates."""
     match value:
         case str():
             return value.replace("\0", "\ufffd").encode("utf-8", "replace").decode()

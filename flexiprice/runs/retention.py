@@ -1,4 +1,4 @@
-"""Forgets what operations need no more: old runs, receipts, and workers that were lost long ago."""
+"""Deletes runs, receipts and dead workers whose retention has ended."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,13 +10,13 @@ from flexiprice.runs.fencing import purge_lost_workers
 from flexiprice.runs.receipts import purge_receipts
 from flexiprice.runs.recording import purge_runs
 
-# Longer than any installation stands still with a job that was done and not acknowledged.
+# Longer than any outage between a job's commit and its acknowledgement.
 RECEIPTS_KEPT: Final = timedelta(days=90)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PurgeSummary:
-    """What was forgotten: how many runs, receipts of jobs, and lost workers."""
+    """Numbers of deleted runs, receipts and dead workers."""
 
     runs: int
     receipts: int
@@ -26,9 +26,9 @@ class PurgeSummary:
 async def purge_operations(
     session: AsyncSession, *, now: datetime, run_history_retention_days: int
 ) -> PurgeSummary:
-    """Forgets runs and lost workers when the run history's time is over, receipts after `RECEIPTS_KEPT`.
+    """Deletes runs and dead workers after the run history's retention, and receipts after `RECEIPTS_KEPT`.
 
-    The audit is kept for good.
+    The audit log is kept for ever.
     """
     before = now - timedelta(days=run_history_retention_days)
     return PurgeSummary(

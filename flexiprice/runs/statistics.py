@@ -1,4 +1,4 @@
-"""Figures on the runs of each task: how many, how they ended, how long they waited and took."""
+"""Statistics per task: numbers of runs by state, throughput, queue times and run times."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ _FRACTIONS: Final = (0.5, 0.95, 0.99)
 
 @dataclass(frozen=True, slots=True)
 class Percentiles:
-    """The durations that half, 95% and 99% of the runs do not exceed."""
+    """The median, 95th and 99th percentile of a duration."""
 
     p50: timedelta
     p95: timedelta
@@ -37,15 +37,15 @@ class Percentiles:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskStatistics:
-    """Figures on the runs of one task that began within a window.
+    """Statistics of the runs of one task that began within a window.
 
     Attributes:
-        task: the task's name.
-        runs: all of them, those that still run included.
-        by_state: how many of them stand how; every state is there.
-        throughput_per_minute: ends per minute of the window.
-        wait: from when a run was to start until it did; None where none says.
-        duration: of those that succeeded or failed; None where there are none.
+        task: name of the task.
+        runs: number of all runs, running ones included.
+        by_state: number of runs per state; has every state.
+        throughput_per_minute: ended runs per minute of the window.
+        wait: time from due to start; None if unknown for all runs.
+        duration: run time of runs that succeeded or failed; None without any.
     """
 
     task: str
@@ -57,7 +57,7 @@ class TaskStatistics:
 
     @property
     def failure_rate(self) -> float:
-        """The fraction that failed of those that succeeded or failed; 0 where there are none."""
+        """Failed runs as a fraction of those that succeeded or failed; 0 without any."""
         failed = self.by_state[RunStatus.FAILED]
         ended = failed + self.by_state[RunStatus.SUCCEEDED]
         return failed / ended if ended else 0.0
@@ -66,13 +66,13 @@ class TaskStatistics:
 async def get_run_statistics(
     session: AsyncSession, *, since: datetime, until: datetime, task: str | None = None
 ) -> tuple[TaskStatistics, ...]:
-    """Figures by task on the runs that began from `since` until before `until`, by one query.
+    """Computes statistics per task of the runs that began from `since` until before `until`, by one query.
 
     Args:
         session: in a transaction.
-        since: the window's start.
-        until: its end, later than its start.
-        task: only this one.
+        since: start of the window.
+        until: end of the window, later than its start.
+        task: limits the result to this task.
 
     Raises:
         InvalidInput: the window is empty.

@@ -1,4 +1,4 @@
-"""Tasks that fail of late, each judged by its own latest runs."""
+"""Finds tasks that currently fail, by the latest runs of each."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -14,12 +14,13 @@ from flexiprice.domain.run import RunStatus
 from flexiprice.runs.latest import select_latest_runs
 
 LOOKED_AT: Final = 10
-"""Ended runs of each task by which it is judged, the latest."""
+"""Number of latest ended runs that are considered per task."""
 IN_A_ROW: Final = 3
-"""A task fails with so many failures since its last success, or with `OF_ALL` among those looked at."""
+"""Failures since the last success from which on a task counts as failing."""
 OF_ALL: Final = 5
+"""Failures among the considered runs from which on a task counts as failing."""
 _LONGEST_ERROR: Final = 200
-# What else ends a run says nothing of the task: it is tried again, was called off, or given back.
+# Other final states are not the task's fault: the run is retried, was revoked, or was released.
 FAILED: Final = (RunStatus.FAILED, RunStatus.LOST)
 _TELLING: Final = (RunStatus.SUCCEEDED, *FAILED)
 
@@ -29,9 +30,9 @@ class EndedRun:
     """A run that succeeded or failed.
 
     Attributes:
-        state: how it ended.
+        state: final status.
         started_at: when it began.
-        error: why it failed, in short.
+        error: shortened error message.
     """
 
     state: RunStatus
@@ -41,17 +42,17 @@ class EndedRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailingTask:
-    """A task that fails.
+    """A task that currently fails.
 
     Attributes:
-        task: its name.
-        scheduled: whether it runs by itself.
-        failed: how many of its latest runs failed.
-        runs: of how many, `LOOKED_AT` at most.
-        in_a_row: how many of them failed since the last that succeeded.
-        since: when the first of those began that it is judged by.
-        error: why the last of them failed, in short.
-        states: how those ended.
+        task: name of the task.
+        scheduled: whether a schedule enqueues it.
+        failed: number of failures among the considered runs.
+        runs: number of considered runs, `LOOKED_AT` at most.
+        in_a_row: number of failures since the last success.
+        since: start of the first of the reported failures.
+        error: shortened error message of the last of them.
+        states: their final states.
     """
 
     task: str
@@ -65,11 +66,11 @@ class FailingTask:
 
     @property
     def is_broken(self) -> bool:
-        """Whether what should happen by itself does not happen any more."""
+        """Whether a schedule repeatedly failed to do its work."""
         return self.scheduled and self.in_a_row >= IN_A_ROW
 
     def __str__(self) -> str:
-        """The task and how often it failed, in a few words."""
+        """Summarises the failures in one sentence."""
         if self.in_a_row < IN_A_ROW and self.failed >= OF_ALL:
             return f"{self.task} failed in {self.failed} of its last {self.runs} runs"
         if self.in_a_row == 1:
@@ -80,12 +81,12 @@ class FailingTask:
 async def list_failing_tasks(
     session: AsyncSession, tasks: Collection[str], *, scheduled: Collection[str]
 ) -> tuple[FailingTask, ...]:
-    """The tasks that fail, by one query that reads the latest runs of each.
+    """Lists the tasks that currently fail, by one query of the latest runs of each.
 
     Args:
         session: in a transaction.
-        tasks: names of the tasks to be judged.
-        scheduled: of them those that run by themselves, perhaps once a day: one failure is told of these.
+        tasks: names of the tasks.
+        scheduled: names of the scheduled ones, which may run only once a day: one failure is reported.
     """
     wanted = sorted({*tasks, *scheduled})
     error = func.left(func.coalesce(TaskRun.error_message, TaskRun.error_code), _LONGEST_ERROR)
@@ -104,14 +105,14 @@ async def list_failing_tasks(
 
 
 def judge(task: str, runs: Sequence[EndedRun], *, scheduled: bool) -> FailingTask | None:
-    """What is wrong with a task by its latest ended runs, in any order; None where it does its work."""
+    """Judges a task by its ended runs, given in any order; None if it does not fail."""
     latest_first = sorted(runs, key=lambda run: run.started_at, reverse=True)[:LOOKED_AT]
     failures = [run for run in latest_first if run.state in FAILED]
     in_a_row = list(takewhile(lambda run: run.state in FAILED, latest_first))
     if len(in_a_row) >= IN_A_ROW or (scheduled and in_a_row and len(failures) < OF_ALL):
-        told = in_a_row
+        reported = in_a_row
     elif len(failures) >= OF_ALL:
-        told = failures
+        reported = failures
     else:
         return None
     return FailingTask(
@@ -120,7 +121,7 @@ def judge(task: str, runs: Sequence[EndedRun], *, scheduled: bool) -> FailingTas
         failed=len(failures),
         runs=len(latest_first),
         in_a_row=len(in_a_row),
-        since=told[-1].started_at,
-        error=told[0].error or "",
-        states=tuple(state for state in FAILED if any(run.state is state for run in told)),
+        since=reported[-1].started_at,
+        error=reported[0].error or "",
+        states=tuple(state for state in FAILED if any(run.state is state for run in reported)),
     )

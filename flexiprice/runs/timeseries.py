@@ -1,4 +1,4 @@
-"""How runs went over time, and how their waits and durations are spread: what charts are drawn of."""
+"""Time series and histograms of runs, for charts."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,13 +27,13 @@ from flexiprice.errors import InvalidInput
 from flexiprice.runs.durations import RAN, TELLING, WAITED, not_negative
 
 MAX_BUCKETS: Final = 1_000
-"""Buckets that a trend has at most."""
+"""Upper limit of the buckets of a trend."""
 HISTOGRAM_BOUNDS: Final = tuple(
     timedelta(seconds=step * decade)
     for decade in (0.001, 0.01, 0.1, 1.0, 10.0, 100.0, 1000.0)
     for step in (1, 2, 5)
 )
-"""Where the classes of a histogram end, from a millisecond to more than an hour, in equal ratios."""
+"""Upper bounds of the histogram's classes, from 1 ms to 5,000 s, on a logarithmic scale."""
 
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -43,10 +43,10 @@ class TrendBucket:
     """The runs that began within one step of a window.
 
     Attributes:
-        starts_at: the step's start.
-        by_state: how many of them stand how; every state is there.
-        p50: the duration that half of those that succeeded or failed do not exceed; None without any.
-        p95: likewise of 95%.
+        starts_at: start of the step.
+        by_state: number of runs per state; has every state.
+        p50: median duration of runs that succeeded or failed; None without any.
+        p95: 95th percentile of the same.
     """
 
     starts_at: datetime
@@ -56,18 +56,18 @@ class TrendBucket:
 
     @property
     def runs(self) -> int:
-        """All of them."""
+        """Number of all runs in the step."""
         return sum(self.by_state.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunHistograms:
-    """How many runs waited and took how long.
+    """Histograms of queue times and run times.
 
     Attributes:
-        bounds: where the classes end; the first begins at nothing, and the last has no end.
-        waits: runs in each class by how long they waited: one more than there are bounds.
-        durations: likewise by how long those took that succeeded or failed.
+        bounds: upper bounds of the classes; the first class begins at zero, and one more has no upper bound.
+        waits: number of runs per class of queue time; has one class more than bounds.
+        durations: the same by run time, of runs that succeeded or failed.
     """
 
     bounds: tuple[timedelta, ...]
@@ -84,15 +84,15 @@ async def get_run_trend(
     task: str | None = None,
     queue: str | None = None,
 ) -> tuple[TrendBucket, ...]:
-    """The runs that began from `since` until before `until`, step by step, by one query.
+    """Counts the runs that began from `since` until before `until` per step, by one query.
 
     Args:
         session: in a transaction.
-        since: the window's start, rounded down to a step.
-        until: its end, later than its start.
-        step: how long a step is; the window may have `MAX_BUCKETS` of them.
-        task: only this one.
-        queue: only from this queue.
+        since: start of the window, rounded down to a step.
+        until: end of the window, later than its start.
+        step: length of a step; the window may have `MAX_BUCKETS` of them.
+        task: limits the result to this task.
+        queue: limits the result to this queue.
 
     Returns:
         Every step in order, those without runs included.
@@ -137,7 +137,7 @@ async def get_run_histograms(
     task: str | None = None,
     queue: str | None = None,
 ) -> RunHistograms:
-    """How waits and durations of the runs in a window are spread over `HISTOGRAM_BOUNDS`, by one query.
+    """Computes histograms of queue times and run times of a window's runs, by one query.
 
     Raises:
         InvalidInput: the window is empty.
@@ -151,7 +151,7 @@ async def get_run_histograms(
         .where(*_within(since, until, task, queue))
         .subquery()
     )
-    # A row for each pair of classes that occurs: a few hundred at most, whatever the number of runs.
+    # One row per pair of classes that occurs: a few hundred at most, independent of the number of runs.
     query = select(
         classes.c.waited, classes.c.took, func.count(), func.count().filter(classes.c.telling)
     ).group_by(classes.c.waited, classes.c.took)
@@ -181,7 +181,7 @@ def _within(
 
 
 def _class_of(duration: SQLColumnExpression[Any]) -> ColumnElement[int]:
-    """The number of bounds that a duration has reached; NULL where it is not known."""
+    """Returns the number of bounds that a duration has reached; NULL if it is unknown."""
     seconds = cast(func.extract("epoch", duration), Double)
     bounds = literal([bound.total_seconds() for bound in HISTOGRAM_BOUNDS], ARRAY(Double))
     return cast(func.width_bucket(seconds, bounds), Integer)
