@@ -34,8 +34,8 @@ import flexiprice.embedded.child_process as server_process
 
 server_process.run_with_parent_death_signal = lambda command, owner, death_signal, user="": [
     sys.executable, "-c",
-    "import sys; from flexiprice.embedded import tether; tether._end_with = lambda *_: None; "
-    "tether.main(sys.argv[1:])", str(owner), str(int(death_signal)), user, *command]
+    "import sys; from flexiprice.embedded import parent_death; parent_death._end_with = lambda *_: None; "
+    "parent_death.main(sys.argv[1:])", str(owner), str(int(death_signal)), user, *command]
 {OWNER}
 """
 
