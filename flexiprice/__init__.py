@@ -1,1 +1,1 @@
-"""FlexiPrice: the pricing engine that keeps perishable goods out of the bin."""
+"""The pricing engine for perishable goods. Imported by `api` and `workers`; imports neither."""

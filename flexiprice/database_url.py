@@ -1,8 +1,7 @@
-"""`FLEXIPRICE_DATABASE_URL`: what its parameters mean to the driver, and why others are refused.
+"""Parses `FLEXIPRICE_DATABASE_URL`: translates its parameters for the driver and rejects unknown ones.
 
-URLs are copied from hosts of PostgreSQL and from ORMs of other languages, so they bring parameters that the
-driver would send to the server as settings of the session. Of a URL, a message quotes only the names of
-parameters.
+URLs are copied from PostgreSQL hosts and from ORMs of other languages, so they bring parameters that the
+driver would send to the server as session settings. Error messages quote only the names of parameters.
 """
 
 import re
@@ -18,8 +17,8 @@ _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,40}", re.ASCII)
 
 FILES: Final = ("sslrootcert", "sslcert", "sslkey", "sslcrl", "passfile")
 """Parameters that name a file."""
-# The driver reads these itself.
-_OF_THE_DRIVER: Final = frozenset(
+# Parameters that the driver understands.
+_DRIVER_PARAMETERS: Final = frozenset(
     (
         *FILES,
         *("host", "port", "user", "password", "dbname", "database", "service", "krbsrvname", "gsslib"),
@@ -27,19 +26,19 @@ _OF_THE_DRIVER: Final = frozenset(
         *("ssl_min_protocol_version", "ssl_max_protocol_version"),
     )
 )
-# The server reads these when a session begins.
-_OF_THE_SESSION: Final = {"options": "options", "search_path": "search_path", "schema": "search_path"}
+# Parameters that become settings of each session.
+_SESSION_PARAMETERS: Final = {"options": "options", "search_path": "search_path", "schema": "search_path"}
 _CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "sslmode": ("disable", "allow", "prefer", "require", "verify-ca", "verify-full"),
     "target_session_attrs": (*("any", "primary", "standby", "prefer-standby", "read-write", "read-only"),),
-    # The driver does neither, so nobody may ask for it.
+    # The driver supports neither, so `require` is rejected.
     "channel_binding": ("disable", "prefer"),
     "gssencmode": ("disable", "prefer"),
     "client_encoding": ("utf8", "utf-8", "auto"),
     "pgbouncer": ("true", "false"),
 }
-# Our programs name their sessions themselves: a lost worker's are ended by name.
-_WITHOUT_EFFECT: Final = frozenset(
+# Accepted and ignored. Programs name their sessions themselves: fencing ends a worker's sessions by name.
+_IGNORED: Final = frozenset(
     ("application_name", "fallback_application_name", "channel_binding", "gssencmode", "client_encoding")
 )
 _INSTEAD: Final = {
@@ -53,7 +52,7 @@ _INSTEAD: Final = {
     ),
     **dict.fromkeys(
         ("statement_timeout", "lock_timeout", "command_timeout", "socket_timeout"),
-        "set FLEXIPRICE_DATABASE_READ_TIMEOUT and its sisters",
+        "set FLEXIPRICE_DATABASE_READ_TIMEOUT and the other FLEXIPRICE_DATABASE_…_TIMEOUT settings",
     ),
     **dict.fromkeys(("ssl", "sslaccept", "tls", "requiressl"), "write sslmode=require"),
 }
@@ -61,14 +60,14 @@ _INSTEAD: Final = {
 
 @dataclass(frozen=True, slots=True)
 class DatabaseAddress:
-    """A URL as the driver takes it.
+    """A parsed database URL.
 
     Attributes:
-        url: with nothing in it but what the driver reads itself; it holds the password.
-        session: settings with which a session begins.
-        connect_timeout: seconds for a connection; None where the URL does not say.
-        behind_pooler: no statement may be prepared.
-        files: files that must be there, by the parameter that names them.
+        url: the URL with only the driver's parameters; contains the password.
+        session: settings with which each session begins.
+        connect_timeout: connection timeout in seconds; None if the URL has none.
+        behind_pooler: whether a pooler forbids prepared statements.
+        files: paths of required files, by the parameter that names them.
     """
 
     url: str = field(repr=False)
@@ -79,10 +78,10 @@ class DatabaseAddress:
 
 
 def read_database_url(url: str) -> DatabaseAddress:
-    """Reads a URL of PostgreSQL.
+    """Parses a PostgreSQL URL.
 
     Raises:
-        ValueError: it cannot be used; the message is for a person and has no part of a secret.
+        ValueError: the URL cannot be used. The message contains no part of a secret.
     """
     scheme, separator, rest = url.partition("://")
     if scheme not in {"postgresql", "postgres", "postgresql+asyncpg"} or not separator or not rest:
@@ -91,10 +90,13 @@ def read_database_url(url: str) -> DatabaseAddress:
     before_query, _, query = rest.partition("?")
     authority, slash, path = before_query.partition("/")
     given = _parameters(query)
-    kept = {name: value for name, value in given.items() if name in _OF_THE_DRIVER}
+    for_driver = {name: value for name, value in given.items() if name in _DRIVER_PARAMETERS}
+    driver_query = urlencode(for_driver, quote_via=quote)
     return DatabaseAddress(
-        url=f"postgresql://{authority}{slash}{path}{'?' if kept else ''}{urlencode(kept, quote_via=quote)}",
-        session={_OF_THE_SESSION[name]: value for name, value in given.items() if name in _OF_THE_SESSION},
+        url=f"postgresql://{authority}{slash}{path}{'?' if for_driver else ''}{driver_query}",
+        session={
+            _SESSION_PARAMETERS[name]: value for name, value in given.items() if name in _SESSION_PARAMETERS
+        },
         connect_timeout=_seconds(given.get("connect_timeout", "")),
         behind_pooler=given.get("pgbouncer", "").lower() == "true",
         files={name: given[name] for name in FILES if given.get(name)},
@@ -103,7 +105,7 @@ def read_database_url(url: str) -> DatabaseAddress:
 
 def _parameters(query: str) -> Mapping[str, str]:
     given = dict(parse_qsl(query, keep_blank_values=True))
-    known = {*_OF_THE_DRIVER, *_OF_THE_SESSION, *_WITHOUT_EFFECT, *_CHOICES, "connect_timeout"}
+    known = {*_DRIVER_PARAMETERS, *_SESSION_PARAMETERS, *_IGNORED, *_CHOICES, "connect_timeout"}
     refused = [name for name in given if name not in known]
     if refused:
         raise ValueError("; ".join(map(_refusal, refused)))
@@ -127,5 +129,5 @@ def _seconds(text: str) -> int | None:
         return None
     if not text.lstrip("-").isdigit():
         raise ValueError("connect_timeout: must be a whole number of seconds")
-    # To libpq, zero and less mean to wait for ever; that no program of ours does.
+    # libpq waits for ever at zero and below; FlexiPrice then uses its default timeout.
     return int(text) if int(text) > 0 else None

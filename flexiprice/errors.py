@@ -1,7 +1,7 @@
-"""The exception tree.
+"""The exception hierarchy.
 
-Every error is a fact of the domain with a stable `code`. What it means over HTTP is decided in
-`api/problems.py`, and whether a task is tried again in `workers/`; nothing here knows of either.
+Every error has a stable `code`. `api/problems.py` maps codes to HTTP statuses, and `workers/` decides on
+retries.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,8 +14,8 @@ class FlexiPriceError(Exception):
 
     Attributes:
         code: stable, machine-readable name of the kind of error.
-        message: one sentence for a person, saying what to do where that is known.
-        details: further facts by name, safe to show to whoever caused the error.
+        message: one sentence for the user, with a remedy if one is known.
+        details: further facts by name, safe to show to the client that caused the error.
     """
 
     code: ClassVar[str] = "error"
@@ -28,7 +28,7 @@ class FlexiPriceError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong in a document or a record: where, and why."""
+    """One fault of a document or a record: its path and the reason."""
 
     path: str
     reason: str
@@ -38,13 +38,13 @@ class Problem:
 
 
 class InvalidInput(FlexiPriceError):
-    """A value from outside cannot be used; `details["field"]` names it where one is to blame."""
+    """An input value cannot be used; `details["field"]` names the field if there is one."""
 
     code = "invalid_input"
 
 
 class InvalidPolicy(InvalidInput):
-    """A policy document is not a valid policy; `problems` lists everything wrong with it."""
+    """A policy document is invalid; `problems` lists all its faults."""
 
     code = "invalid_policy"
 
@@ -60,19 +60,19 @@ class InvalidSettings(FlexiPriceError):
 
 
 class NotFound(FlexiPriceError):
-    """What was asked for does not exist."""
+    """The requested object does not exist."""
 
     code = "not_found"
 
 
 class Conflict(FlexiPriceError):
-    """The change contradicts what is there: a duplicate, or something still depends on it."""
+    """The change contradicts existing data: a duplicate, or another object still depends on it."""
 
     code = "conflict"
 
 
 class TooManyWrongKeys(FlexiPriceError):
-    """Too many wrong API keys came from one address: for `seconds` none of it is looked at."""
+    """Too many wrong API keys came from one address: its keys are rejected unread for `seconds`."""
 
     code = "too_many_requests"
 
@@ -85,121 +85,121 @@ class TooManyWrongKeys(FlexiPriceError):
 
 
 class TransientError(FlexiPriceError):
-    """Something outside is away for now; the same call may succeed later."""
+    """A dependency is temporarily unavailable; a retry may succeed."""
 
     code = "unavailable"
 
 
 class DatabaseUnavailable(TransientError):
-    """PostgreSQL does not answer, ended the connection, or refuses the work for now.
+    """PostgreSQL does not answer, ended the connection, or temporarily rejects work.
 
-    Where PostgreSQL gave a code, `details` has it as `sqlstate`, with the `reason` and the `advice` apart.
+    If PostgreSQL sent a code, `details` has it as `sqlstate`, with separate `reason` and `advice`.
     """
 
     code = "database_unavailable"
 
 
 class DatabaseBusy(DatabaseUnavailable):
-    """PostgreSQL works, and other work stood in the way of this: a lock, a time limit, a full pool."""
+    """PostgreSQL works, but other work blocked this: a lock, a time limit, or a full pool."""
 
     code = "database_busy"
 
 
 class DatabaseNotMigrated(DatabaseUnavailable):
-    """Tables or columns of this version are missing: nobody has migrated, or a restore is under way."""
+    """Tables or columns of this version are missing: migrations are pending, or a restore is running."""
 
     code = "not_migrated"
 
 
 class RedisUnavailable(TransientError):
-    """Redis does not answer, or ended the connection; or it answers and refuses for now what it is asked.
+    """Redis does not answer, ended the connection, or temporarily rejects commands.
 
-    `details["answers"]` is true where it answers; the message is then fit for anybody.
+    `details["answers"]` is true if it answers; the message is then safe to show to any client.
     """
 
     code = "redis_unavailable"
 
 
 class QueueFull(TransientError):
-    """A queue holds as many jobs as it may; it takes more once workers have got through some."""
+    """A queue has reached its limit of jobs; it accepts more after workers have finished some."""
 
     code = "queue_full"
 
 
 class MissingExtra(FlexiPriceError):
-    """An optional part of the package is not installed; the message says which to install."""
+    """An optional dependency is not installed; the message names the extra to install."""
 
     code = "missing_extra"
 
 
 class ServerFailed(FlexiPriceError):
-    """A server that FlexiPrice started itself did not come up, or ended; the message has its last words."""
+    """An embedded server did not start, or ended; the message has the end of its log."""
 
     code = "server_failed"
 
 
 class CorruptMessage(FlexiPriceError):
-    """Bytes that should hold a job or a result hold something else, or too much of it."""
+    """Bytes that should encode a job or a result cannot be decoded, or exceed the size limit."""
 
     code = "corrupt_message"
 
 
 class JobExpired(FlexiPriceError):
-    """A job was not started in the time that it was given."""
+    """A job expired before a worker started it."""
 
     code = "expired"
 
 
 class JobRevoked(FlexiPriceError):
-    """A job was called off before it ended."""
+    """A job was revoked before it ended."""
 
     code = "revoked"
 
 
 class TimeLimitExceeded(FlexiPriceError):
-    """A task ran longer than it may."""
+    """A task exceeded its time limit."""
 
     code = "timeout"
 
 
 class SoftTimeLimitExceeded(TimeLimitExceeded):
-    """A task was told to tidy up because it ran longer than it should."""
+    """Raised in a task that exceeded its soft time limit, so that it can clean up."""
 
     code = "soft_time_limit"
 
 
 class TooManyChanges(FlexiPriceError):
-    """A recompute has more to change than its caller wants done in one transaction; nothing is done."""
+    """A recompute has more changes than its caller allows in one transaction; nothing was changed."""
 
     code = "too_many_changes"
 
 
 class ShardsFailed(FlexiPriceError):
-    """A recompute was done in shards, and not all of them succeeded; the message says what the others did."""
+    """Some shards of a recompute failed; the message has the results of the others."""
 
     code = "shards_failed"
 
 
 class WorkerLost(FlexiPriceError):
-    """The worker that ran a job is gone."""
+    """The worker that ran a job died."""
 
     code = "worker_lost"
 
 
 class WorkerFenced(FlexiPriceError):
-    """The worker that asks counts as lost, and its jobs run elsewhere: it may not commit anything more."""
+    """The worker was declared dead and its jobs were requeued: it must not commit anything more."""
 
     code = "worker_fenced"
 
 
 class JobAlreadyDone(Conflict):
-    """Another run of the same job has committed its effects: those of this one must be rolled back."""
+    """Another run of the same job has committed its effects: this run must roll back its own."""
 
     code = "job_already_done"
 
 
 class RemoteError(FlexiPriceError):
-    """An exception of another process that this one does not rebuild: its type, message and traceback."""
+    """An exception of another process that cannot be rebuilt here: its type, message and traceback."""
 
     code = "internal_error"
 
@@ -207,10 +207,10 @@ class RemoteError(FlexiPriceError):
         super().__init__(message)
         self.kind = kind
         self.traceback = traceback
-        # What it is called where it was raised, if that was one of ours.
+        # Code of the original error, if it was a FlexiPriceError.
         self.remote_code = code or self.code
 
 
 def code_of(error: BaseException) -> str:
-    """Name of an error's kind, without what it says: its code, or its class where it is none of ours."""
+    """Returns the code of a FlexiPriceError, or the class name of any other error."""
     return error.code if isinstance(error, FlexiPriceError) else type(error).__name__

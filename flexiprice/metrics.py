@@ -1,4 +1,4 @@
-"""What Prometheus is told: measured by this process, or read for a scrape (see `snapshots`)."""
+"""Prometheus metrics: measured in this process, or read for a scrape (see `snapshots`)."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ _LAG_BUCKETS: Final = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolUse:
-    """The connections that a pool holds at one moment, and how many it may hold."""
+    """Connections of a pool at one moment, and its size."""
 
     in_use: int
     idle: int
@@ -31,10 +31,10 @@ class PoolUse:
 
 
 class Metrics:
-    """The metrics of one process; each process makes one.
+    """The metrics of one process.
 
-    Labels are the names of declared tasks, queues and schedules, and never what came from outside: every
-    new value of a label is a series that Prometheus keeps.
+    Label values are names of declared tasks, queues and schedules, never input from outside: each new label
+    value is another time series in Prometheus.
     """
 
     def __init__(self) -> None:
@@ -61,120 +61,120 @@ class Metrics:
             registry=self.registry,
         )
         self._recovered = Counter(
-            "flexiprice_jobs_recovered", "Jobs taken back from lost workers.", registry=self.registry
+            "flexiprice_jobs_recovered", "Jobs requeued from dead workers.", registry=self.registry
         )
         self._quarantined = Counter(
-            "flexiprice_jobs_quarantined", "Jobs set aside for good.", ["reason"], registry=self.registry
+            "flexiprice_jobs_quarantined", "Jobs moved to dead letters.", ["reason"], registry=self.registry
         )
         self._records_dropped = Counter(
             "flexiprice_run_records_dropped",
-            "Records of runs that were given up because the database was away for too long.",
+            "Run records dropped because the database was unavailable for too long.",
             registry=self.registry,
         )
         self._loop_lag = Histogram(
             "flexiprice_event_loop_lag_seconds",
-            "How late the event loop comes to what is due.",
+            "Delay between when a callback of the event loop was due and when it ran.",
             buckets=_LAG_BUCKETS,
             registry=self.registry,
         )
         self._loop_blocks = Counter(
-            "flexiprice_event_loop_blocks", "Times that the event loop stood still.", registry=self.registry
+            "flexiprice_event_loop_blocks", "Times that the event loop was blocked.", registry=self.registry
         )
         self._requests = Histogram(
             "flexiprice_api_request_duration_seconds",
-            "Time from a request to the beginning of its answer, waits that it asked for included.",
+            "Time from a request to the start of its response, requested waits included.",
             ["status"],
             buckets=_REQUEST_BUCKETS,
             registry=self.registry,
         )
 
     def expect(self, tasks: Iterable[str], statuses: Iterable[str]) -> None:
-        """Shows tasks that have not run yet as zeroes, so that the first failure is seen as a rise."""
-        endings = tuple(statuses)
+        """Initialises the series of tasks to zero, so that `increase()` sees the first failure."""
+        final_statuses = tuple(statuses)
         for task in tasks:
             self._running.labels(task)
             self._run_time.labels(task)
             self._wait_time.labels(task)
-            for status in endings:
+            for status in final_statuses:
                 self._runs.labels(task, status)
 
     def expect_requests(self) -> None:
-        """Shows answers of every class as zeroes, so that the first error is seen as a rise."""
-        for leading in range(2, 6):
-            self._requests.labels(f"{leading}xx")
+        """Initialises the series of every status class to zero, so that `increase()` sees the first error."""
+        for first_digit in range(2, 6):
+            self._requests.labels(f"{first_digit}xx")
 
     def record_request(self, *, status: int, seconds: float) -> None:
-        """Notes that the API began to answer a request, so long after it came."""
+        """Records a request whose response began after `seconds`."""
         self._requests.labels(f"{status // 100}xx").observe(seconds)
 
     def record_start(self, task: str, *, waited: timedelta) -> None:
-        """Notes that a run begins, so long after its job was due."""
+        """Records the start of a run whose job has been due for `waited`."""
         self._running.labels(task).inc()
         self._wait_time.labels(task).observe(max(0.0, waited.total_seconds()))
 
     def record_end(self, task: str, *, status: str, ran: timedelta) -> None:
-        """Notes that a run that was started has ended."""
+        """Records the end of a started run."""
         self._running.labels(task).dec()
         self._runs.labels(task, status).inc()
         self._run_time.labels(task).observe(ran.total_seconds())
 
     def record_refusal(self, task: str, *, status: str) -> None:
-        """Notes that a job has ended without being started."""
+        """Records a job that ended without being started."""
         self._runs.labels(task, status).inc()
 
     def record_recovered(self, jobs: int = 1) -> None:
-        """Notes that jobs of a lost worker were given back."""
+        """Records jobs requeued from a dead worker."""
         self._recovered.inc(jobs)
 
     def record_quarantined(self, reason: str, jobs: int = 1) -> None:
-        """Notes that jobs were set aside; `reason` is the error code that they failed with."""
+        """Records jobs moved to dead letters; `reason` is the code of their error."""
         self._quarantined.labels(reason).inc(jobs)
 
     def record_dropped_records(self, records: int = 1) -> None:
-        """Notes that records of the run history are lost."""
+        """Records dropped run records."""
         self._records_dropped.inc(records)
 
     def observe_loop_lag(self, seconds: float) -> None:
-        """Notes how late the event loop was."""
+        """Records a delay of the event loop."""
         self._loop_lag.observe(seconds)
 
     def record_loop_block(self) -> None:
-        """Notes that the event loop stood still."""
+        """Records a block of the event loop."""
         self._loop_blocks.inc()
 
     def watch_database_pool(self, read: Callable[[], PoolUse]) -> None:
-        """Shows a pool of database connections; it is read anew for each scrape, on any thread."""
+        """Exposes a pool of database connections; each scrape calls `read`, on any thread."""
         self.registry.register(ReadOnScrape(lambda: _pool_families(read())))
 
     def watch_database(self, takes_work: Callable[[], bool]) -> None:
-        """Shows whether PostgreSQL takes work; it is asked anew for each scrape, on any thread."""
+        """Exposes whether PostgreSQL accepts work; each scrape calls `takes_work`, on any thread."""
         self.registry.register(ReadOnScrape(lambda: DatabaseSnapshot(takes_work()).families()))
 
     def render(self, *snapshots: Snapshot | None) -> bytes:
-        """Everything in Prometheus's text format, as `CONTENT_TYPE` says.
+        """Renders all metrics in Prometheus's text format, of type `CONTENT_TYPE`.
 
         Args:
-            *snapshots: what others know; None for who cannot be asked, whose metrics are absent then.
+            *snapshots: metrics of other sources; None for an unavailable one, whose metrics are left out.
         """
         read = [ReadOnScrape(snapshot.families) for snapshot in snapshots if snapshot is not None]
         return b"".join(map(generate_latest, [self.registry, *read]))
 
 
 class ReadOnScrape(Collector):
-    """Metrics that are read when they are asked for."""
+    """A collector that reads its metrics at each scrape."""
 
     def __init__(self, read: Callable[[], Iterator[GaugeMetricFamily]]) -> None:
-        """Takes what reads them, on whatever thread the scrape is answered."""
+        """Takes the function that reads the metrics; it may be called on any thread."""
         self._read = read
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """As the library asks."""
+        """Reads the metrics."""
         return self._read()
 
 
 def _pool_families(use: PoolUse) -> Iterator[GaugeMetricFamily]:
     connections = {"in_use": use.in_use, "idle": use.idle}
-    yield by_label("state", "flexiprice_database_connections", "Connections that are open.", connections)
+    yield by_label("state", "flexiprice_database_connections", "Open database connections.", connections)
     yield GaugeMetricFamily(
         "flexiprice_database_connections_max", "Connections that this process may open.", value=use.size
     )

@@ -1,6 +1,6 @@
-"""Spans by OpenTelemetry, sent by OTLP over HTTP; imported by `tracing` where that is wanted.
+"""Exports spans by OpenTelemetry's OTLP over HTTP; `tracing` imports this only if traces are enabled.
 
-Where to, with which headers, how many and how often is said by OpenTelemetry's own variables (`OTEL_…`).
+OpenTelemetry's own variables (`OTEL_…`) set endpoint, headers, sampling and batching.
 """
 
 import os
@@ -27,13 +27,13 @@ from flexiprice.errors import code_of
 
 
 class OpenTelemetry:
-    """A `tracing.Tracer` of this process, beside whatever else in it uses OpenTelemetry."""
+    """A `tracing.Tracer` with a provider of its own, separate from other users of OpenTelemetry."""
 
     def __init__(self, program: str) -> None:
-        """Begins to send, from a thread of its own."""
+        """Starts the exporter's thread."""
         service = os.environ.get("OTEL_SERVICE_NAME") or program
         resource = Resource.create({SERVICE_NAME: service, SERVICE_VERSION: version("flexiprice")})
-        # At exit, too, it would wait for a receiver that is away; `tracing` ends it in time.
+        # At exit it would wait for an unreachable receiver; `tracing` shuts it down with a timeout.
         self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
         self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
         self._tracer = self._provider.get_tracer("flexiprice")
@@ -42,14 +42,14 @@ class OpenTelemetry:
     def span(
         self, kind: str, name: str, parent: str | None, facts: Mapping[str, str | int]
     ) -> Generator["_OpenSpan"]:
-        """As `tracing.Tracer` has it."""
+        """Opens a span; see `tracing.Tracer`."""
         context = None if parent is None else set_span_in_context(NonRecordingSpan(_remote(parent)))
         with self._tracer.start_as_current_span(
             name,
             context=context,
             kind=SpanKind[kind.upper()],
             attributes=facts,
-            # What an exception says may be about anything; its code is told below.
+            # The message of an exception may contain secrets; `fail` below records only its code.
             record_exception=False,
             set_status_on_exception=False,
         ) as opened:
@@ -61,7 +61,7 @@ class OpenTelemetry:
                 raise
 
     def shutdown(self) -> None:
-        """As `tracing.Tracer` has it."""
+        """Sends the remaining spans; see `tracing.Tracer`."""
         self._provider.shutdown()
 
 
@@ -73,12 +73,12 @@ class _OpenSpan:
 
     @property
     def traceparent(self) -> str | None:
-        """Its place in its trace, as W3C's Trace Context writes it."""
-        place = self._opened.get_span_context()
-        return f"00-{place.trace_id:032x}-{place.span_id:016x}-{place.trace_flags:02x}"
+        """The span's context in the format of W3C Trace Context."""
+        context = self._opened.get_span_context()
+        return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
 
     def name(self, name: str) -> None:
-        """Names it."""
+        """Sets the span's name."""
         self._opened.update_name(name)
 
     def tell(self, name: str, value: str | int) -> None:
@@ -86,7 +86,7 @@ class _OpenSpan:
         self._opened.set_attribute(name, value)
 
     def fail(self, code: str) -> None:
-        """Sets its status, and the attribute that OpenTelemetry has for the kind of an error."""
+        """Sets the status to error, and OpenTelemetry's attribute `error.type`."""
         self._opened.set_attribute("error.type", code)
         self._opened.set_status(Status(StatusCode.ERROR))
 

@@ -1,23 +1,23 @@
-"""Counts of things in sentences: a number, its noun in the right form, and a verb that agrees."""
+"""Formats numbers with a noun and a verb that agree, such as `1 job waits` or `2 jobs wait`."""
 
 
 def counted(number: int, noun: str, verb: str = "", *, plural: str = "") -> str:
-    """A number with a noun, such as `1 job` or `2,000 jobs`.
+    """Formats a number with a noun, such as `1 job` or `2,000 jobs`.
 
     Args:
-        number: how many.
-        noun: in the singular; an s makes its plural, and an es the plural of a noun such as `batch`.
-        verb: in the plural, such as `wait`; follows where it is given, as `waits` in the singular.
-        plural: of a noun that has another one, such as `categories`.
+        number: the number.
+        noun: singular of the noun; the plural adds s, or es to a noun such as `batch`.
+        verb: optional verb in the plural, such as `wait`; becomes `waits` in the singular.
+        plural: irregular plural of the noun, such as `categories`.
     """
-    told = noun_for(number, noun, plural=plural)
+    form = noun_for(number, noun, plural=plural)
     if not verb:
-        return f"{number:,} {told}"
-    return f"{number:,} {told} {verb}s" if number == 1 else f"{number:,} {told} {verb}"
+        return f"{number:,} {form}"
+    return f"{number:,} {form} {verb}s" if number == 1 else f"{number:,} {form} {verb}"
 
 
 def noun_for(number: int, noun: str, *, plural: str = "") -> str:
-    """The form of a noun that goes with a number, such as `scopes` with 2."""
+    """Returns the form of a noun that agrees with a number, such as `scopes` for 2."""
     if number == 1:
         return noun
     return plural or (f"{noun}es" if noun.endswith(("ch", "s", "x")) else f"{noun}s")

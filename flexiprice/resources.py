@@ -1,4 +1,7 @@
-"""The only place that wires settings to a database engine, a Redis pool and the task queue."""
+"""Opens the database engine, the Redis pool and the task queue from the settings.
+
+No other module makes them.
+"""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -16,13 +19,13 @@ from flexiprice.queue.client import TaskQueue
 from flexiprice.queue.redis.connection import create_redis, redis_errors
 from flexiprice.settings import Settings
 
-# A program starts without a Redis that is away; it asks no longer than this whether one is there.
-_START_SECONDS = 2.0
+# Time limit of the check at start; a program also starts while Redis is unavailable.
+_CHECK_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """The way to PostgreSQL."""
+    """The database engine and its session factory."""
 
     engine: AsyncEngine
     sessions: async_sessionmaker[AsyncSession]
@@ -30,7 +33,7 @@ class Database:
 
 @dataclass(frozen=True, slots=True)
 class JobBroker:
-    """The way to Redis, and the task queue on it."""
+    """The Redis client and the task queue on it."""
 
     redis: ArqRedis
     tasks: TaskQueue
@@ -38,7 +41,7 @@ class JobBroker:
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What a program of ours works with, opened once at its door and closed with it."""
+    """The connections of a program, opened at its start and closed at its end."""
 
     settings: Settings
     engine: AsyncEngine
@@ -51,12 +54,12 @@ class Resources:
 async def open_database(
     settings: Settings, *, program: str, work: Work = Work.WRITE
 ) -> AsyncGenerator[Database]:
-    """Opens only what leads to PostgreSQL, for a program that needs no Redis.
+    """Opens only PostgreSQL, for a program that needs no Redis.
 
     Args:
-        settings: where the server is, and how long it may take.
-        program: the name that the connections carry on the server.
-        work: what the program's transactions are for, where it does not say otherwise.
+        settings: URL and timeouts of the server.
+        program: name of the connections on the server.
+        work: default kind of the program's transactions.
 
     Raises:
         InvalidSettings: the database's URL is missing.
@@ -70,7 +73,7 @@ async def open_database(
 
 @asynccontextmanager
 async def open_job_broker(settings: Settings, *, program: str) -> AsyncGenerator[JobBroker]:
-    """Opens only what leads to Redis, for a program that needs no database.
+    """Opens only Redis, for a program that needs no database.
 
     Raises:
         InvalidSettings: the URL of Redis is missing.
@@ -85,36 +88,36 @@ async def open_job_broker(settings: Settings, *, program: str) -> AsyncGenerator
 
 
 def require_usable_redis(settings: Settings, *, program: str) -> None:
-    """Makes sure, before a program serves, that Redis does not refuse it; one that is away is no reason.
+    """Checks at a program's start that Redis accepts the configured user. An unavailable Redis passes.
 
     Raises:
-        InvalidSettings: Redis refuses the user, or is a cluster or a Sentinel; the message says what to do.
+        InvalidSettings: Redis rejects the user, or is a cluster or a Sentinel; the message has the remedy.
     """
 
-    async def ask() -> None:
+    async def ping() -> None:
         with suppress(RedisUnavailable, TimeoutError):
             async with (
-                asyncio.timeout(_START_SECONDS),
+                asyncio.timeout(_CHECK_SECONDS),
                 open_job_broker(settings, program=program) as broker,
             ):
                 with redis_errors():
                     await broker.redis.ping()
 
-    # Servers load an application on a loop that runs already.
+    # Servers load an application inside a running event loop, so this needs another thread.
     with ThreadPoolExecutor(max_workers=1) as thread:
-        thread.submit(asyncio.run, ask()).result()
+        thread.submit(asyncio.run, ping()).result()
 
 
 @asynccontextmanager
 async def open_resources(
     settings: Settings, *, program: str, work: Work = Work.WRITE
 ) -> AsyncGenerator[Resources]:
-    """Opens the connections that the settings name; both connect on first use.
+    """Opens PostgreSQL and Redis; both connect on first use.
 
     Args:
-        settings: where the servers are.
-        program: the name that the connections carry on the servers, such as `flexiprice-api`.
-        work: as in `open_database`.
+        settings: URLs and timeouts of the servers.
+        program: name of the connections on the servers, such as `flexiprice-api`.
+        work: default kind of the program's transactions.
 
     Raises:
         InvalidSettings: a URL is missing.

@@ -1,4 +1,4 @@
-"""Secrets that stand in files: `FLEXIPRICE_API_KEY_FILE` names the file that holds `FLEXIPRICE_API_KEY`."""
+"""Reads secrets from files: `FLEXIPRICE_API_KEY_FILE` names the file that contains `FLEXIPRICE_API_KEY`."""
 
 import os
 from collections.abc import Collection, Mapping, Sequence
@@ -10,19 +10,19 @@ from dotenv import dotenv_values
 from flexiprice.errors import InvalidSettings
 
 SUFFIX: Final = "_FILE"
-# The longest that anybody needs, and little enough to read by mistake.
+# More than any secret needs, and harmless if a wrong file is named.
 _MOST_BYTES: Final = 65_536
 
 
 def read_secret_files(names: Collection[str], env_files: Sequence[Path]) -> Mapping[str, str]:
-    """The secrets that files hold, by the variable that each stands for.
+    """Reads the secrets that files contain, by the variable that each replaces.
 
     Args:
-        names: of the variables that may come from a file, in capitals.
+        names: variables that may be read from a file, in capitals.
         env_files: files of `NAME=value` lines; later ones win, and the environment wins over them.
 
     Raises:
-        InvalidSettings: a file cannot be read or is empty, or a secret is given both ways in one place.
+        InvalidSettings: a file cannot be read or is empty, or one source has both a secret and its file.
     """
     found: dict[str, str] = {}
     sources: list[Mapping[str, str | None]] = [dotenv_values(file) for file in env_files if file.is_file()]
@@ -35,7 +35,7 @@ def read_secret_files(names: Collection[str], env_files: Sequence[Path]) -> Mapp
             if file is not None:
                 found[name] = _read(f"{name}{SUFFIX}", Path(file))
             elif name in given:
-                # A source that wins over the file.
+                # This source wins over the file of an earlier one.
                 found.pop(name, None)
     return found
 
@@ -44,7 +44,7 @@ def _read(variable: str, file: Path) -> str:
     try:
         with file.open("rb") as opened:
             content = opened.read(_MOST_BYTES + 1)
-        # An editor ends the last line, and that is no part of the secret.
+        # Editors append a newline, which is not part of the secret.
         secret = content.decode().strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "is not UTF-8 text"

@@ -1,4 +1,4 @@
-"""What the value of a setting may be: how each kind is read, checked and refused."""
+"""Types of settings' values, with their parsing and validation."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -43,7 +43,7 @@ def _redis_url(url: SecretStr) -> SecretStr:
     try:
         path = urlsplit(text).path
     except ValueError:
-        # Its message may tell a part of the URL.
+        # The exception's message may contain a part of the URL.
         raise ValueError("cannot be read as a URL") from None
     if text.startswith(("redis://", "rediss://")) and not _DATABASE_PATH.fullmatch(path):
         raise ValueError("the database after the host must be a number: redis://host:6379/0")
@@ -65,7 +65,7 @@ def _crontab(expression: str) -> str:
     except CronSimError as error:
         raise ValueError(f"is not a crontab line: {error}") from error
     except StopIteration:
-        raise ValueError("is a crontab line that never comes due") from None
+        raise ValueError("is a crontab line that is never due") from None
     return " ".join(fields)
 
 
@@ -78,7 +78,7 @@ def _time_zone(name: str) -> str:
 
 
 def split(value: object) -> object:
-    """A text's parts between commas; anything else as it is."""
+    """Splits a text at commas; returns any other value unchanged."""
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
     return value
@@ -97,7 +97,7 @@ def _two_decimals(currency: str) -> str:
 
 
 def upper(value: object) -> object:
-    """A text in capitals; anything else as it is."""
+    """Converts a text to capitals; returns any other value unchanged."""
     return value.upper() if isinstance(value, str) else value
 
 
@@ -105,13 +105,13 @@ def _network(text: str) -> str:
     try:
         ip_network(text)
     except ValueError as error:
-        raise ValueError(f"{text} is no address or network, such as 10.0.0.7 or 10.0.0.0/24") from error
+        raise ValueError(f"{text} is not an address or network, such as 10.0.0.7 or 10.0.0.0/24") from error
     return text
 
 
 def _origin(text: str) -> str:
     if text != "*" and not _ORIGIN.fullmatch(text):
-        raise ValueError(f"{text} is no origin, such as https://shop.example or http://localhost:3000")
+        raise ValueError(f"{text} is not an origin, such as https://shop.example or http://localhost:3000")
     return text.lower()
 
 

@@ -1,7 +1,7 @@
-"""All configuration in one frozen tree, read from `FLEXIPRICE_*` variables and from files.
+"""The configuration, read from `FLEXIPRICE_*` variables and from files.
 
-Later sources win: `.flexiprice/up.env` (written by a running `flexiprice up`, so that other commands
-find its servers), then `.env`, then the environment.
+Later sources win: `.flexiprice/up.env` (written by a running `flexiprice up`, so that other commands find
+its servers), then `.env`, then the environment.
 """
 
 import os
@@ -38,7 +38,7 @@ ENV_FILES: tuple[Path, ...] = (UP_ENV_FILE, Path(".env"))
 
 
 class Queue(StrEnum):
-    """The queues, one for each kind of work, so that one kind never starves another."""
+    """The queues, one per kind of work, so that no kind starves another."""
 
     DISCOUNTS = "discounts"
     MAINTENANCE = "maintenance"
@@ -46,7 +46,7 @@ class Queue(StrEnum):
 
 
 class LogFormat(StrEnum):
-    """How log lines are written; `auto` is `console` on a terminal and `json` elsewhere."""
+    """Formats of log lines; `auto` is `console` on a terminal and `json` elsewhere."""
 
     AUTO = "auto"
     JSON = "json"
@@ -78,63 +78,65 @@ class Settings(BaseSettings):
     )
     api_key: ApiKey | None = Field(
         default=None,
-        description="opens everything under `/admin`, the monitor and the metrics, beside the keys that "
-        "`flexiprice keys` makes",
+        description="API key of the administrator: grants access to `/admin`, the monitor and the metrics, "
+        "beside the keys that `flexiprice keys` creates",
     )
     monitor_read_key: ApiKey | None = Field(
-        default=None, description="lets its holder log in to the monitor, to look and change nothing"
+        default=None, description="key for read-only access to the monitor"
     )
     monitor_session_idle: Duration = Field(
         default=timedelta(hours=12),
         ge=timedelta(minutes=5),
         le=timedelta(days=7),
-        description="after how long without use a session of the monitor ends; after 7 days it does anyway",
+        description="idle time after which a session of the monitor ends; every session ends after 7 days",
     )
     metrics_key: ApiKey | None = Field(
         default=None,
-        description="opens `/metrics` of the API and of workers, and nothing else; for Prometheus",
+        description="key for Prometheus: grants access only to `/metrics` of the API and of workers",
     )
     open_loopback: bool = Field(
         default=False,
-        description="for development: whoever comes from 127.0.0.1 or ::1, and through no proxy, is an "
-        "administrator without a key",
+        description="for development: a client on 127.0.0.1 or ::1, not behind a proxy, is an administrator "
+        "without a key",
     )
     failed_key_limit: int = Field(
         default=20,
         ge=1,
         le=100_000,
-        description="wrong keys that one address may send in a minute; then it is refused for the rest of it",
+        description="wrong keys accepted per address and minute; beyond, the address is rejected until the "
+        "minute ends",
     )
     trusted_proxies: Networks = Field(
         default=(),
-        description="addresses or networks of reverse proxies, by comma, whose `X-Forwarded-For` and "
-        "`X-Forwarded-Proto` are believed",
+        description="addresses or networks of reverse proxies, separated by commas, whose `X-Forwarded-For` "
+        "and `X-Forwarded-Proto` are trusted",
     )
     url_prefix: UrlPrefix = Field(
         default="",
-        description="path under which a reverse proxy serves API or monitor, such as `/shop`; whether the "
-        "proxy strips it or passes it on",
+        description="path under which a reverse proxy serves API or monitor, such as `/shop`; the proxy may "
+        "strip it or pass it on",
     )
     cors_origins: Origins = Field(
         default=(),
-        description="pages that may call the API from a browser, by comma: `https://shop.example`, or `*`",
+        description="origins whose pages may call the API from a browser, separated by commas: "
+        "`https://shop.example`, or `*`",
     )
     docs: bool = Field(default=True, description="whether `/docs` and `/openapi.json` are served")
     max_body_bytes: int = Field(
-        default=1_048_576, ge=1024, le=134_217_728, description="size of a request's body at most"
+        default=1_048_576, ge=1024, le=134_217_728, description="maximum size of a request's body"
     )
     max_upload_bytes: int = Field(
         default=268_435_456,
         ge=1024,
         le=17_179_869_184,
-        description="size at most of the body of `PUT /admin/batches`; beyond 1 MiB it waits in a temporary "
-        "file",
+        description="maximum size of the body of `PUT /admin/batches`; beyond 1 MiB it is buffered in a "
+        "temporary file",
     )
     body_timeout: Duration = Field(
         default=timedelta(seconds=30),
         ge=timedelta(milliseconds=100),
         le=timedelta(hours=1),
-        description="how long a client may take to send a body; of an upload, how long it may pause",
+        description="time limit for receiving a body; for an upload, the longest pause",
     )
 
     recompute_schedule: Crontab = Field(default="0 * * * *", description="when discounts are recomputed")
@@ -148,42 +150,45 @@ class Settings(BaseSettings):
         default=20_000,
         ge=1,
         le=10_000_000,
-        description="jobs that a queue holds at most, running ones included; beyond, enqueueing is refused",
+        description="maximum number of jobs in a queue, running ones included; enqueueing more is rejected",
     )
     schedule_catch_up: Duration = Field(
         default=timedelta(days=1),
         ge=timedelta(0),
         le=timedelta(days=31),
-        description="how old the latest tick may be that was missed while no worker lived, to be run late",
+        description="maximum age of a missed tick of a schedule that is still run late when a worker is back",
     )
     unknown_task_patience: Duration = Field(
         default=timedelta(minutes=5),
         ge=timedelta(0),
         le=timedelta(days=7),
-        description="how long a job of a task that no worker knows waits for one that does, as in a deploy",
+        description="how long a job of a task that no worker knows is kept before it fails; covers rolling "
+        "deploys",
     )
     worker_queues: Queues = Field(
         default=tuple(Queue),
-        description="queues that a worker consumes, by comma; it ticks only their schedules",
+        description="queues that a worker consumes, separated by commas; it runs only their schedules",
     )
-    worker_concurrency: int = Field(default=10, ge=1, le=1000, description="jobs that run at once, per queue")
+    worker_concurrency: int = Field(
+        default=10, ge=1, le=1000, description="jobs that a worker runs concurrently, per queue"
+    )
     worker_prefetch: int = Field(
-        default=4, ge=1, le=100, description="how far a worker reads ahead, as a multiple of concurrency"
+        default=4, ge=1, le=100, description="prefetch of a worker, as a multiple of its concurrency"
     )
     worker_grace: Duration = Field(
         default=timedelta(seconds=30),
         ge=timedelta(0),
         le=timedelta(days=1),
-        description="how long a worker that is told to stop lets running jobs end before it hands them back",
+        description="time that running jobs have to finish when a worker stops, before they are requeued",
     )
     worker_max_tasks: int = Field(
         default=1000,
         ge=0,
-        description="jobs after which `flexiprice worker` replaces its process by a fresh one; 0 for never, "
-        "as with arq's own command",
+        description="jobs after which `flexiprice worker` recycles its process; 0 for never; arq's own "
+        "command never does",
     )
     worker_metrics_port: int | None = Field(
-        default=None, ge=1, le=65535, description="port on which a worker serves its metrics, if on any"
+        default=None, ge=1, le=65535, description="port on which a worker serves its metrics; unset for none"
     )
     worker_metrics_host: str = Field(
         default="127.0.0.1", min_length=1, description="address on which a worker serves its metrics"
@@ -192,88 +197,90 @@ class Settings(BaseSettings):
         default=timedelta(minutes=30),
         ge=timedelta(seconds=1),
         le=timedelta(days=1),
-        description="how long a task may run, in seconds or as ISO 8601",
+        description="time limit of a task, in seconds or as ISO 8601",
     )
     soft_time_limit: Duration = Field(
         default=timedelta(minutes=25),
         ge=timedelta(seconds=1),
         le=timedelta(days=1),
-        description="after how long a running task is told to tidy up; below the time limit, or of no effect",
+        description="time after which a running task is interrupted to clean up; must be below the time "
+        "limit to have an effect",
     )
     result_retention: Duration = Field(
         default=timedelta(days=1),
         ge=timedelta(seconds=1),
         le=timedelta(days=365),
-        description="how long a task's result can be read",
+        description="how long a task's result is kept in Redis",
     )
 
     days_threshold: int = Field(
-        default=30, ge=1, le=365, description="batches that expire within so many days may open a discount"
+        default=30, ge=1, le=365, description="days before expiry from which on a batch may get a discount"
     )
     recompute_shards: int = Field(
         default=1,
         ge=1,
         le=BUCKET_COUNT,
-        description="jobs that a large recompute is cut into, for all workers to share; 1 for none",
+        description="child jobs into which a large recompute is split, for all workers to share; 1 for none",
     )
     recompute_shards_from: int = Field(
         default=50_000,
         ge=0,
-        description="a recompute is cut if more batches than these change; with fewer, one worker is quicker",
+        description="number of changed batches above which a recompute is split; with fewer, one worker is "
+        "faster",
     )
     history_retention_days: int = Field(
         default=730,
         ge=31,
         le=36500,
-        description="days that the history of prices and base prices is kept; the ledger is kept for good",
+        description="days that the history of prices and base prices is kept; the ledger is kept for ever",
     )
     run_history_retention_days: int = Field(
-        default=30, ge=1, le=3650, description="days that the runs of tasks are kept in the database"
+        default=30, ge=1, le=3650, description="days that the run history is kept in the database"
     )
     currency: Currency = Field(
-        default="EUR", description="the one currency of the installation (ISO 4217, with two decimals)"
+        default="EUR", description="currency of the installation (ISO 4217, with two decimals)"
     )
 
     database_pool_size: int = Field(default=10, ge=1, le=500, description="database connections per program")
     database_prepared_statements: bool = Field(
         default=True,
-        description="`false` where the database is reached through PgBouncer in transaction mode",
+        description="set `false` if the database is behind PgBouncer in transaction mode",
     )
     database_read_timeout: DatabaseTimeout = Field(
         default=timedelta(seconds=15),
-        description="how long PostgreSQL may take over a statement of an API read; 0 for no limit",
+        description="statement timeout of API reads; 0 for no limit",
     )
     database_read_lock_timeout: DatabaseTimeout = Field(
         default=timedelta(seconds=3),
-        description="how long a read waits for a table or row that another session has locked",
+        description="lock timeout of API reads; 0 for no limit",
     )
     database_write_timeout: DatabaseTimeout = Field(
         default=timedelta(seconds=30),
-        description="as the above, for changes of a few rows, for commands and for the monitor",
+        description="statement timeout of changes of a few rows, of commands and of the monitor",
     )
     database_write_lock_timeout: DatabaseTimeout = Field(
-        default=timedelta(seconds=10), description="as the above, for the locks of such changes"
+        default=timedelta(seconds=10), description="lock timeout of the same changes"
     )
     database_recompute_timeout: DatabaseTimeout = Field(
         default=timedelta(hours=1),
-        description="as the above, for what goes through whole tables: tasks, imports, previews",
+        description="statement timeout of work on whole tables: tasks, imports, previews",
     )
     database_recompute_lock_timeout: DatabaseTimeout = Field(
         default=timedelta(minutes=1),
-        description="as the above, for the locks of such work; a task that waited so long is tried again",
+        description="lock timeout of work on whole tables; a task that exceeds it is retried",
     )
     database_migration_timeout: DatabaseTimeout = Field(
-        default=timedelta(hours=1), description="as the above, for `flexiprice migrate`"
+        default=timedelta(hours=1), description="statement timeout of `flexiprice migrate`"
     )
     database_migration_lock_timeout: DatabaseTimeout = Field(
         default=timedelta(seconds=30),
-        description="as the above, for the locks of `flexiprice migrate`, behind which reads wait",
+        description="lock timeout of `flexiprice migrate`; reads queue behind its locks",
     )
     log_level: LogLevel = Field(default="INFO", description="`DEBUG`, `INFO`, `WARNING` or `ERROR`")
     log_format: LogFormat = Field(default=LogFormat.AUTO, description="`auto`, `json` or `console`")
 
     def require_database_url(self) -> str:
-        """The database's URL.
+        """Returns the database's URL.
 
         Raises:
             InvalidSettings: none is configured.
@@ -281,7 +288,7 @@ class Settings(BaseSettings):
         return _required("database_url", self.database_url, "postgresql://user:password@host:5432/flexiprice")
 
     def require_redis_url(self) -> str:
-        """The Redis server's URL.
+        """Returns the URL of Redis.
 
         Raises:
             InvalidSettings: none is configured.
@@ -290,7 +297,7 @@ class Settings(BaseSettings):
 
 
 SECRETS: Final = ("database_url", "redis_url", "api_key", "monitor_read_key", "metrics_key")
-"""Settings that are never shown, each of which a file may hold: `FLEXIPRICE_API_KEY_FILE`."""
+"""Settings that are never shown; a file may contain each: `FLEXIPRICE_API_KEY_FILE`."""
 
 
 def _required(name: str, value: SecretStr | None, example: str) -> str:
@@ -298,17 +305,17 @@ def _required(name: str, value: SecretStr | None, example: str) -> str:
         variable = f"{PREFIX}{name.upper()}"
         raise InvalidSettings(
             f"{variable} is not set: set it, for example {variable}={example}, "
-            "or run `flexiprice up`, which brings servers of its own"
+            "or run `flexiprice up`, which starts servers of its own"
         )
     return value.get_secret_value()
 
 
 def load_settings(env_files: Sequence[Path] = ENV_FILES, **overrides: object) -> Settings:
-    """Reads the settings once, at the door of a program.
+    """Reads the settings, once per program.
 
     Args:
-        env_files: files of `NAME=value` lines; later ones win, absent ones are skipped.
-        **overrides: values that win over every source, by field name.
+        env_files: files of `NAME=value` lines; later ones win, missing ones are skipped.
+        **overrides: values by field name, which win over every source.
 
     Raises:
         InvalidSettings: a value cannot be used; the message names every setting at fault.
@@ -328,7 +335,7 @@ def load_settings(env_files: Sequence[Path] = ENV_FILES, **overrides: object) ->
 
 
 def unknown_variables() -> list[str]:
-    """`FLEXIPRICE_*` variables of the environment that no setting reads: misspelt ones, mostly."""
+    """Lists `FLEXIPRICE_*` variables of the environment that are no settings, such as misspelt ones."""
     known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
     known |= {f"{PREFIX}{name.upper()}{SUFFIX}" for name in SECRETS}
     return sorted(

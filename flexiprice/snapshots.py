@@ -1,4 +1,4 @@
-"""What a scrape reads beside what its process measured: how all workers are, and how the shop is."""
+"""Metrics that a scrape reads from Redis and PostgreSQL: workers, queues, schedules and the shop."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -9,10 +9,10 @@ from prometheus_client.metrics_core import GaugeMetricFamily
 
 
 class Snapshot(Protocol):
-    """Something at one moment, for Prometheus."""
+    """A state at one moment, for Prometheus."""
 
     def families(self) -> Iterator[GaugeMetricFamily]:
-        """Its metrics."""
+        """Yields its metrics."""
         ...
 
 
@@ -21,11 +21,11 @@ class QueueSnapshot:
     """A queue at one moment.
 
     Attributes:
-        waiting: jobs that are due and that nobody runs yet.
-        deferred: jobs that are not due yet.
-        running: jobs that a worker runs.
-        workers: live workers that take jobs from it; those that drain do not.
-        oldest_waiting: how long the first of the waiting jobs has been due.
+        waiting: number of due jobs that no worker has claimed.
+        deferred: number of jobs that are not due yet.
+        running: number of running jobs.
+        workers: number of live workers that consume it; draining ones do not.
+        oldest_waiting: time since the first of the waiting jobs was due.
     """
 
     waiting: int
@@ -37,17 +37,19 @@ class QueueSnapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkersSnapshot:
-    """What Redis knows of all workers, and of itself, at one moment.
+    """Workers, queues, schedules and dead letters in Redis at one moment.
 
     Attributes:
-        workers_alive: workers whose lease has not lapsed.
-        queues: by name.
-        schedule_lag: by schedule, how long its first tick that nobody has taken has been overdue; zero
-            where it is on time, paused, or has never ticked.
-        dead_letters: by reason, how many tasks need a person.
-        clock_drift: the largest distance of a live worker's clock from that of Redis.
-        schedule_disagreements: schedules that live workers tick by different crontab lines or zones.
-        redis_risks: whether Redis, as it is set up, puts jobs at this risk; none where its user may not ask.
+        workers_alive: number of workers whose lease has not expired.
+        queues: queues by name.
+        schedule_lag: by schedule, time since its first tick without a job was due; zero if it is on time,
+            paused, or has never ticked.
+        dead_letters: number of dead letters by reason.
+        clock_drift: largest difference between a live worker's clock and that of Redis.
+        schedule_disagreements: number of schedules for which live workers have different crontab lines or
+            time zones.
+        redis_risks: by risk, whether the configuration of Redis endangers jobs; empty if its user may not
+            read it.
     """
 
     workers_alive: int
@@ -59,62 +61,66 @@ class WorkersSnapshot:
     redis_risks: Mapping[str, bool] = field(default_factory=dict[str, bool])
 
     def families(self) -> Iterator[GaugeMetricFamily]:
-        """Its metrics."""
+        """Yields the metrics."""
         queues = self.queues.items()
         yield GaugeMetricFamily(
-            "flexiprice_workers_alive", "Workers whose lease has not lapsed.", value=self.workers_alive
+            "flexiprice_workers_alive", "Workers whose lease has not expired.", value=self.workers_alive
         )
         yield GaugeMetricFamily(
             "flexiprice_worker_clock_drift_seconds",
-            "The largest distance of a live worker's clock from that of Redis; beyond 60 it ticks nothing.",
+            "Largest difference between a live worker's clock and Redis's; above 60 it runs no schedule.",
             value=self.clock_drift.total_seconds(),
         )
         yield GaugeMetricFamily(
             "flexiprice_schedule_disagreements",
-            "Schedules that live workers tick by different crontab lines or time zones.",
+            "Schedules for which live workers have different crontab lines or time zones.",
             value=self.schedule_disagreements,
         )
         for name, documentation, counted in (
-            ("workers", "Workers that take jobs from it.", {name: each.workers for name, each in queues}),
-            ("depth", "Jobs that wait.", {name: each.waiting for name, each in queues}),
+            (
+                "workers",
+                "Live workers that consume it.",
+                {name: each.workers for name, each in queues},
+            ),
+            ("depth", "Due jobs that wait.", {name: each.waiting for name, each in queues}),
             ("deferred", "Jobs not yet due.", {name: each.deferred for name, each in queues}),
-            ("running", "Jobs that run.", {name: each.running for name, each in queues}),
+            ("running", "Running jobs.", {name: each.running for name, each in queues}),
         ):
             yield by_label("queue", f"flexiprice_queue_{name}", documentation, counted)
         yield by_label(
             "queue",
             "flexiprice_queue_oldest_waiting_seconds",
-            "How long the first of the waiting jobs has been due.",
+            "Time since the first of the waiting jobs was due.",
             {name: queue.oldest_waiting.total_seconds() for name, queue in queues},
         )
         yield by_label(
             "schedule",
             "flexiprice_schedule_lag_seconds",
-            "How long the first tick that nobody has taken has been overdue.",
+            "Time since the first tick without a job was due.",
             {name: lag.total_seconds() for name, lag in self.schedule_lag.items()},
         )
         yield by_label(
             "reason",
             "flexiprice_dead_letters",
-            "Tasks that ended without their work being done and wait for a person to retry or dismiss them.",
+            "Dead letters: failed tasks that an operator must retry or dismiss.",
             self.dead_letters,
         )
         yield by_label(
             "risk",
             "flexiprice_redis_risk",
-            "Whether Redis drops keys when memory is short, keeps nothing on disk, or is nearly full.",
+            "Whether Redis evicts keys when memory is short, keeps nothing on disk, or is nearly full.",
             self.redis_risks,
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShopSnapshot:
-    """What PostgreSQL knows of prices, and of the tasks that keep them, at one moment.
+    """Discounts and successes of tasks in PostgreSQL at one moment.
 
     Attributes:
-        discounts: discounts in force.
-        expired_discounts: those of them whose batch has expired in every store's time zone.
-        last_success: by task, when its latest run that succeeded ended; no task that never succeeded.
+        discounts: number of discounts in force.
+        expired_discounts: number of those whose batch has expired in every store's time zone.
+        last_success: end of the latest success by task; lacks tasks that never succeeded.
     """
 
     discounts: int
@@ -122,38 +128,38 @@ class ShopSnapshot:
     last_success: Mapping[str, datetime]
 
     def families(self) -> Iterator[GaugeMetricFamily]:
-        """Its metrics."""
+        """Yields the metrics."""
         yield GaugeMetricFamily("flexiprice_discounts_open", "Discounts in force.", value=self.discounts)
         yield GaugeMetricFamily(
             "flexiprice_discounts_expired",
-            "Discounts in force whose batch has expired, which a recompute or the cleanup closes.",
+            "Discounts in force whose batch has expired; a recompute or the cleanup closes them.",
             value=self.expired_discounts,
         )
         yield by_label(
             "task",
             "flexiprice_task_last_success_timestamp_seconds",
-            "When the latest run of a scheduled task that succeeded ended.",
+            "End of the latest successful run of a scheduled task.",
             {task: ended_at.timestamp() for task, ended_at in self.last_success.items()},
         )
 
 
 @dataclass(frozen=True, slots=True)
 class DatabaseSnapshot:
-    """Whether PostgreSQL takes work at one moment."""
+    """Whether PostgreSQL accepts work at one moment."""
 
     takes_work: bool
 
     def families(self) -> Iterator[GaugeMetricFamily]:
-        """Its one metric."""
+        """Yields the metric."""
         yield GaugeMetricFamily(
             "flexiprice_database_takes_work",
-            "Whether PostgreSQL takes reads and writes, as this process found.",
+            "Whether PostgreSQL accepts reads and writes of this process.",
             value=self.takes_work,
         )
 
 
 def by_label(label: str, name: str, documentation: str, values: Mapping[str, float]) -> GaugeMetricFamily:
-    """A metric of one label with a value for each of the label's values."""
+    """Makes a metric with one label from the values by label value."""
     family = GaugeMetricFamily(name, documentation, labels=[label])
     for value_of_label, value in values.items():
         family.add_metric([value_of_label], value)

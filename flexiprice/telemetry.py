@@ -1,4 +1,4 @@
-"""Logs: one line an event, JSON outside a terminal, never with a secret in it."""
+"""Structured logging: one line per event, JSON outside a terminal, secrets redacted."""
 
 import logging
 import logging.config
@@ -14,23 +14,23 @@ from structlog.typing import Processor
 from flexiprice.settings import LogFormat, Settings
 
 _SECRET_NAMES: Final = re.compile(r"passw|secret|api[_-]?key|authorization|token$|_url$|^dsn$", re.IGNORECASE)
-# What stands between "://" and "@" in a URL, passwords with stray characters included.
+# User and password of a URL, between "://" and "@"; the password may contain unencoded characters.
 _USER_INFO: Final = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)[^\s'\"]*@", re.IGNORECASE)
 _SECRET_OPTION: Final = re.compile(
     r"(?P<name>[?&](?:(?:sentinel_)?password|token)=)[^&\s'\"]*", re.IGNORECASE
 )
-# A key of ours is known by its look, wherever it turns up; its id may be told.
-_OUR_KEY: Final = re.compile(r"\b(?P<id>fp_[0-9a-f]{12}_)[0-9a-f]{48}", re.ASCII)
+# API keys of FlexiPrice have a recognisable form. Their id is not secret.
+_API_KEY: Final = re.compile(r"\b(?P<id>fp_[0-9a-f]{12}_)[0-9a-f]{48}", re.ASCII)
 _HIDDEN: Final = "***"
 
-# Loggers of libraries that say at INFO what our own lines say better.
+# Library loggers whose INFO lines repeat FlexiPrice's own.
 _QUIET: Final = ("alembic", "arq", "asyncio", "httpx", "sqlalchemy.engine", "uvicorn.access")
-# Loggers of libraries that bring handlers of their own.
-_OURS_TO_SHAPE: Final = ("uvicorn", "uvicorn.error")
+# Library loggers that have handlers of their own.
+_WITH_HANDLERS: Final = ("uvicorn", "uvicorn.error")
 
 
 def configure_logging(settings: Settings) -> None:
-    """Sets up structlog and the standard library's logging, which libraries use, to write alike."""
+    """Configures structlog and the standard library's logging to write in one format."""
     logging.config.dictConfig(logging_config(settings))
     structlog.configure(
         processors=[
@@ -45,13 +45,13 @@ def configure_logging(settings: Settings) -> None:
 
 
 def logging_config(settings: Settings) -> dict[str, Any]:
-    """The configuration of the standard library's logging, as `logging.config.dictConfig` takes it.
+    """Returns the configuration of the standard library's logging for `logging.config.dictConfig`.
 
-    It is complete in itself, for programs that insist on setting up logging themselves.
+    It is self-contained, for programs that configure logging themselves.
     """
     level = settings.log_level
     at_least_warning = max(level, "WARNING", key=_severity)
-    levels = dict.fromkeys(_QUIET, at_least_warning) | dict.fromkeys(_OURS_TO_SHAPE, level)
+    levels = dict.fromkeys(_QUIET, at_least_warning) | dict.fromkeys(_WITH_HANDLERS, level)
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -68,22 +68,22 @@ def logging_config(settings: Settings) -> dict[str, Any]:
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "events"}},
         "root": {"level": level, "handlers": ["stderr"]},
         "loggers": {
-            name: {"level": wanted, "handlers": [], "propagate": True} for name, wanted in levels.items()
+            name: {"level": minimum, "handlers": [], "propagate": True} for name, minimum in levels.items()
         },
     }
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
-    """A logger by name; its lines carry what is bound to the running task by `bind_contextvars`."""
+    """Returns a logger; its lines include values bound to the running task by `bind_contextvars`."""
     logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
     return logger
 
 
 def without_secrets(text: str) -> str:
-    """The text with the user and password of every URL, and the secret of every API key, in it hidden."""
+    """Redacts user and password of every URL, and the secret of every API key, in a text."""
     if "fp_" in text:
-        text = _OUR_KEY.sub(rf"\g<id>{_HIDDEN}", text)
-    # Most texts hold neither, and every log line has several.
+        text = _API_KEY.sub(rf"\g<id>{_HIDDEN}", text)
+    # Shortcut: most texts contain neither, and every log line has several.
     if "://" not in text and not any(name in text.casefold() for name in ("password=", "token=")):
         return text
     return _SECRET_OPTION.sub(rf"\g<name>{_HIDDEN}", _USER_INFO.sub(rf"\g<scheme>{_HIDDEN}@", text))

@@ -1,8 +1,8 @@
-"""Traces of what happens: a request, the job that it enqueues, and that job's run, in one tree of spans.
+"""Distributed tracing: a request, the job that it enqueues, and that job's run are spans of one trace.
 
-They are made by OpenTelemetry where its own variables say where to send them, and not otherwise: then nothing
-of it is imported, and a span costs a call. A span holds names and numbers of ours; no argument of a task, no
-address, no statement and no message of an error.
+Enabled by OpenTelemetry's own variables. Without them, OpenTelemetry is not imported, and a span costs one
+function call. Spans contain names and numbers of FlexiPrice; never task arguments, addresses, SQL statements
+or error messages.
 """
 
 import asyncio
@@ -17,16 +17,16 @@ from typing import Final, Protocol
 from flexiprice.telemetry import get_logger
 
 _ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
-# As W3C's Trace Context has it: version, trace, span, flags; an id of zeroes is none.
+# Format of W3C Trace Context: version, trace id, span id, flags. An id of zeroes is invalid.
 _TRACEPARENT: Final = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
-# A program that ends waits no longer for its last spans to be sent.
-_LAST_SPANS_SECONDS: Final = 3.0
+# Time limit for sending the last spans when a program ends.
+_SHUTDOWN_SECONDS: Final = 3.0
 
-_log = get_logger(__name__)
+_LOGGER = get_logger(__name__)
 
 
 class SpanKind(StrEnum):
-    """What a span is of: an answer to a request, a job put into its queue, a run of a job."""
+    """Kinds of spans: serving a request, enqueueing a job, running a job."""
 
     SERVER = "server"
     PRODUCER = "producer"
@@ -34,23 +34,23 @@ class SpanKind(StrEnum):
 
 
 class Span(Protocol):
-    """A span that has begun."""
+    """An open span."""
 
     @property
     def traceparent(self) -> str | None:
-        """What makes another span, in whatever process, a child of this one; None where nothing is traced."""
+        """Context that makes a span of any process a child of this one; None if tracing is disabled."""
         ...
 
     def name(self, name: str) -> None:
-        """Names it, where that was not known when it began."""
+        """Sets the name, if it was unknown at the start."""
         ...
 
     def tell(self, name: str, value: str | int) -> None:
-        """Says something of it."""
+        """Sets an attribute."""
         ...
 
     def fail(self, code: str) -> None:
-        """Says that what it is of failed; `code` is the error's code, never its message."""
+        """Marks the span as failed; `code` is the error's code, never its message."""
         ...
 
 
@@ -60,27 +60,27 @@ class Tracer(Protocol):
     def span(
         self, kind: SpanKind, name: str, parent: str | None, facts: Mapping[str, str | int]
     ) -> AbstractContextManager[Span]:
-        """A span that lasts as long as the context."""
+        """Opens a span for as long as the context lasts."""
         ...
 
     def shutdown(self) -> None:
-        """Sends what is left."""
+        """Sends the remaining spans."""
         ...
 
 
 class _Untraced:
-    """A span of a program that traces nothing."""
+    """A span that records nothing, for programs without tracing."""
 
     traceparent: str | None = None
 
     def name(self, name: str) -> None:
-        """Nobody reads it."""
+        """Does nothing."""
 
     def tell(self, name: str, value: str | int) -> None:
-        """Nobody reads it."""
+        """Does nothing."""
 
     def fail(self, code: str) -> None:
-        """Nobody reads it."""
+        """Does nothing."""
 
 
 _UNTRACED: Final[AbstractContextManager[Span]] = nullcontext(_Untraced())
@@ -88,7 +88,7 @@ _tracers: Final[list[Tracer]] = []
 
 
 def is_wanted(environment: Mapping[str, str] = os.environ) -> bool:
-    """Whether OpenTelemetry's variables ask for traces."""
+    """Whether OpenTelemetry's variables enable traces."""
     if environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         return False
     if environment.get("OTEL_TRACES_EXPORTER", "otlp").strip().lower() not in {"", "otlp"}:
@@ -97,20 +97,20 @@ def is_wanted(environment: Mapping[str, str] = os.environ) -> bool:
 
 
 def readable_traceparent(text: str | None) -> str | None:
-    """The text where it is a traceparent; None where it is anything else, which is no parent at all."""
+    """Returns the text if it is a valid traceparent, otherwise None."""
     return text if text is not None and _TRACEPARENT.fullmatch(text) else None
 
 
 def span(
     kind: SpanKind, name: str, *, parent: str | None = None, **facts: str | int
 ) -> AbstractContextManager[Span]:
-    """A span that lasts as long as the context, below `parent` or else below the one that is open here.
+    """Opens a span for as long as the context lasts, as a child of `parent` or of the current span.
 
     Args:
-        kind: what it is of.
-        name: few different ones: of a task or a route, never of a thing.
-        parent: the traceparent of a span of another process; one that cannot be read counts as none.
-        **facts: what is known of it at the start.
+        kind: kind of the span.
+        name: name of low cardinality: a task's or a route's, never an object's.
+        parent: traceparent of a span of another process; an invalid one is ignored.
+        **facts: attributes known at the start.
     """
     if not _tracers:
         return _UNTRACED
@@ -119,10 +119,10 @@ def span(
 
 @asynccontextmanager
 async def tracing(program: str) -> AsyncGenerator[None]:
-    """Sends spans while the context lasts, where that is wanted.
+    """Enables tracing while the context lasts, if OpenTelemetry's variables ask for it.
 
     Args:
-        program: how it is called among the services, unless `OTEL_SERVICE_NAME` says otherwise.
+        program: name of the service, unless `OTEL_SERVICE_NAME` is set.
     """
     tracer = _make_tracer(program) if is_wanted() else None
     if tracer is None:
@@ -133,17 +133,17 @@ async def tracing(program: str) -> AsyncGenerator[None]:
         yield
     finally:
         _tracers.remove(tracer)
-        # A receiver that is away would hold the program back for as long as its own timeouts last.
-        last = threading.Thread(target=tracer.shutdown, name="last spans", daemon=True)
-        last.start()
-        await asyncio.to_thread(last.join, _LAST_SPANS_SECONDS)
+        # With an unreachable receiver, shutdown would block for as long as the exporter's own timeouts.
+        shutdown = threading.Thread(target=tracer.shutdown, name="last spans", daemon=True)
+        shutdown.start()
+        await asyncio.to_thread(shutdown.join, _SHUTDOWN_SECONDS)
 
 
 def _make_tracer(program: str) -> Tracer | None:
     try:
-        from flexiprice.otel import OpenTelemetry  # noqa: PLC0415 -- only where traces are wanted
+        from flexiprice.otel import OpenTelemetry  # noqa: PLC0415 -- only if traces are enabled
     except ImportError as error:
         missing = error.name or "opentelemetry"
-        _log.warning("traces_off", missing=missing, advice="pip install 'flexiprice[otel]'")
+        _LOGGER.warning("traces_off", missing=missing, advice="pip install 'flexiprice[otel]'")
         return None
     return OpenTelemetry(program)

@@ -1,23 +1,23 @@
-"""Characters that end a user or a password early where they stand in a URL as they are."""
+"""Detects unencoded characters in a URL that would end its user or password early."""
 
 import re
 from typing import Final
 
-# What a URL names between user and path: hosts with their ports, by comma.
+# Hosts with their ports, separated by commas.
 _HOSTS: Final = re.compile(r"(?:(?:\[[0-9A-Fa-f:.]+\]|[^:\[\],@\s]+)(?::[0-9]{1,5})?(?:,|$))+", re.ASCII)
 _BROKEN_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 ENCODING: Final = "in user, password and options, #, /, ?, @ and % must be written %23, %2F, %3F, %40 and %25"
 
 
 def require_encoded_credentials(url: str, *, has_host: bool = True) -> None:
-    """Makes sure that no character of user or password ends them early, as `#` in `user:sec#ret@host` does.
+    """Checks that no character ends user or password early, as `#` does in `user:sec#ret@host`.
 
     Args:
-        url: with its scheme.
-        has_host: whether a host follows user and password; a path follows at once where none does.
+        url: URL with its scheme.
+        has_host: whether a host follows user and password, rather than a path.
 
     Raises:
-        ValueError: one does; the message tells no part of the URL.
+        ValueError: a character must be encoded. The message contains no part of the URL.
     """
     rest = url.partition("://")[2]
     authority = re.split("[/?#]", rest, maxsplit=1)[0]

@@ -119,7 +119,7 @@ async def test_a_receiver_that_never_answers_does_not_keep_a_program_from_ending
     stuck = Stuck()
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
     monkeypatch.setattr(tracing, "_make_tracer", lambda program: stuck)
-    monkeypatch.setattr(tracing, "_LAST_SPANS_SECONDS", 0.01)
+    monkeypatch.setattr(tracing, "_SHUTDOWN_SECONDS", 0.01)
     async with tracing.tracing("flexiprice-tests"):
         pass
     assert stuck.asked.is_set()
