@@ -1,1 +1,4 @@
-"""The pure core: policy + batch + day -> quote. No I/O, no clock."""
+"""The pure core: policy + batch + day -> quote.
+
+It does no I/O, reads no clock and imports only `flexiprice.errors`. Every package may import it.
+"""

@@ -1,15 +1,15 @@
-"""The words for what a client may do."""
+"""The scopes of API keys."""
 
 from collections.abc import Collection, Iterable
 from enum import StrEnum
 
 
 class Scope(StrEnum):
-    """What the holder of a key may do. A key has a set of these; none contains another, but `admin` all.
+    """A permission of a key. A key has a set of these; only `admin` contains others, and all of them.
 
-    `read` looks at everything under `/admin`, the monitor and the metrics. `events` receives what happens.
+    `read` looks at everything under `/admin`, the monitor and the metrics. `events` receives events.
     `labels` prints and acknowledges shelf labels. `prices` changes stock, policies and prices, and has
-    prices recomputed. `approve` approves prices that wait for it. `admin` does all of these, and operates
+    prices recomputed. `approve` approves prices that await approval. `admin` does all of these, and operates
     tasks, queues, schedules and workers.
     """
 
@@ -37,11 +37,11 @@ class KeyFault(StrEnum):
 
 
 def allows(granted: Collection[Scope], needed: Scope) -> bool:
-    """Whether a set of scopes has the one that is needed."""
+    """Whether a set of granted scopes includes the needed one."""
     return needed in granted or Scope.ADMIN in granted
 
 
 def scope_set(scopes: Iterable[Scope]) -> tuple[Scope, ...]:
-    """Each scope once, in the order of `Scope`, so that equal sets look equal wherever they are shown."""
+    """Each scope once, in the order of `Scope`, so that equal sets compare and display equally."""
     given = set(scopes)
     return tuple(scope for scope in Scope if scope in given)

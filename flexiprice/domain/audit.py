@@ -15,7 +15,7 @@ MANY: Final = "many"
 
 
 class AuditSource(StrEnum):
-    """The door through which a person changed something."""
+    """The interface through which a person made a change."""
 
     API = "api"
     CLI = "cli"

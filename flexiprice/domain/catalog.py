@@ -1,4 +1,4 @@
-"""What the fields of stores, products and batches may hold: said once, for every way they come in."""
+"""Field types of stores, products and batches: one definition for the API, imports and commands."""
 
 import re
 import unicodedata
@@ -38,7 +38,7 @@ from flexiprice.domain.money import CENT, MAX_PRICE, MIN_PRICE
 MAX_QUANTITY = 2_147_483_647
 MAX_BATCH_ID = 9_223_372_036_854_775_807
 _EARLIEST = date(1970, 1, 1)
-# Far from `date.max`, to which no day can be added and which the database's driver takes for infinity.
+# Well below `date.max`: no day can be added to that, and the database driver reads it as infinity.
 _LATEST = date(2999, 12, 31)
 
 _AMOUNT = re.compile(r"[+-]?[0-9]{1,20}(\.[0-9]{1,20})?", re.ASCII)
@@ -47,7 +47,7 @@ _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
 @dataclass(frozen=True)
 class _Line:
-    """A text of one line, without spaces around it; a code is compared by machines and read by people."""
+    """A stripped line of text. A code refuses look-alike characters too, as machines compare it."""
 
     most: int
     least: int = 1
@@ -59,14 +59,14 @@ class _Line:
     def __get_pydantic_json_schema__(
         self, core_schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        # Said as a pattern, because clients and fuzzers read the description, not this module.
+        # Clients and fuzzers read the JSON schema, so it states the rule as a pattern.
         refused = f"{CONTROLS}{HIDDEN}{JOINERS}{SELECTORS}" + (LOOK_ALIKES if self.is_code else "")
-        something = rf"[^\s{refused}][^{refused}]*" if self.least else ""
+        visible = rf"[^\s{refused}][^{refused}]*" if self.least else ""
         return {
             **handler(core_schema),
             "minLength": self.least,
             "maxLength": self.most,
-            "pattern": rf"^[^{refused}]*{something}$",
+            "pattern": rf"^[^{refused}]*{visible}$",
         }
 
     def _check(self, text: str) -> str:
@@ -85,7 +85,7 @@ class _Line:
 
 def _amount(least: Decimal) -> Callable[[object], object]:
     def check(value: object) -> object:
-        # Never a float: what it was before it became one can no longer be known.
+        # Never a float: the decimal that it was parsed from is lost.
         if isinstance(value, str) and _AMOUNT.fullmatch(value.strip()):
             value = Decimal(value.strip())
         if isinstance(value, bool) or not isinstance(value, int | Decimal):
@@ -116,7 +116,7 @@ def _iso_date(value: object) -> date:
             value = date.fromisoformat(value.strip())
         except ValueError:
             raise PydanticCustomError("date", "is not a day of the calendar") from None
-    # A datetime is a date to Python, not to a calendar.
+    # `datetime` is a subclass of `date`; refuse it.
     if type(value) is not date:
         raise PydanticCustomError("date", "must be a date such as 2025-03-31")
     if not _EARLIEST <= value <= _LATEST:
@@ -144,31 +144,33 @@ TimeZoneName = Annotated[
     str,
     StringConstraints(max_length=64),
     AfterValidator(_time_zone),
-    Field(description="IANA name of the time zone whose calendar the store's dates are in."),
+    Field(description="IANA time zone in which the store's dates are local dates."),
 ]
 Sku = Annotated[
-    str, _Line(64, is_code=True), Field(description="What the product is known by; at most 64 characters.")
+    str,
+    _Line(64, is_code=True),
+    Field(description="Stock-keeping unit: identifies the product; at most 64 characters."),
 ]
 ProductName = Annotated[str, _Line(200)]
 CategoryName = Annotated[
-    str, _Line(100), Field(description="Compared without regard to case and surrounding spaces.")
+    str, _Line(100), Field(description="Compared case-insensitively, without surrounding spaces.")
 ]
 Lot = Annotated[
     str,
     _Line(64, least=0, is_code=True),
-    Field(description="Tells batches apart that share an expiry date; may be empty."),
+    Field(description="Distinguishes batches with the same expiry date; may be empty."),
 ]
 Quantity = Annotated[int, Strict(), Field(ge=0, le=MAX_QUANTITY, description="Units in stock.")]
 QuantityDelta = Annotated[int, Strict(), Field(ge=-MAX_QUANTITY, le=MAX_QUANTITY)]
 
 
 def _amount_schema(least: Decimal, description: str) -> WithJsonSchema:
-    # Nothing but zeros is no price.
-    some = r"(?!0+(\.0+)?$)" if least else ""
+    # Where 0 is not allowed, refuse a string of zeros only.
+    nonzero = r"(?!0+(\.0+)?$)" if least else ""
     return WithJsonSchema(
         {
             "anyOf": [
-                {"type": "string", "pattern": rf"^{some}[0-9]{{1,10}}(\.[0-9]{{1,2}})?$"},
+                {"type": "string", "pattern": rf"^{nonzero}[0-9]{{1,10}}(\.[0-9]{{1,2}})?$"},
                 {
                     "type": "number",
                     "minimum": float(least),
@@ -189,7 +191,7 @@ BasePrice = Annotated[
 UnitCost = Annotated[
     Decimal,
     BeforeValidator(_amount(Decimal(0))),
-    _amount_schema(Decimal(0), "What a unit costs the store: 0 to 9999999999.99."),
+    _amount_schema(Decimal(0), "Purchase cost of a unit: 0 to 9999999999.99."),
 ]
 CalendarDate = Annotated[
     date,

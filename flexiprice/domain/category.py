@@ -1,4 +1,4 @@
-"""How categories are compared."""
+"""Normalisation of category names."""
 
 import re
 import unicodedata
@@ -7,13 +7,13 @@ _SPACES = re.compile(r"[ \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]+")
 
 
 def category_key(name: str) -> str:
-    r"""The key by which a category is stored and compared: `" Café "` and `"CAFE\u0301"` share one.
+    r"""Returns the key by which a category is stored and compared: `" Café "` and `"CAFE\u0301"` share one.
 
-    Stripped, NFC-normalised and case-folded, each run of spaces one space; the key of a key is that key.
+    The name is stripped, NFC-normalised and case-folded, and each run of spaces becomes one space. The
+    function is idempotent.
     """
     key = _fold(name)
-    # Folding can uncover something to compose or to fold again (U+0345 does), so one round is not
-    # enough for every string.
+    # Folding can expose characters that compose or fold again (U+0345 does): repeat until it is stable.
     while (again := _fold(key)) != key:
         key = again
     return key
@@ -21,5 +21,5 @@ def category_key(name: str) -> str:
 
 def _fold(name: str) -> str:
     folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", name.strip()).casefold())
-    # A space of another kind, or a second one, is no other category to anybody.
+    # People cannot see the kind or the number of spaces.
     return _SPACES.sub(" ", folded).strip()

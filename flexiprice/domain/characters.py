@@ -1,8 +1,8 @@
-"""Characters that no name and no code may hold: those that nobody sees, and those that turn text around.
+"""Validation of characters: names and codes may hold no invisible or bidirectional control characters.
 
-They are refused, not removed. Two codes that look the same on a label must not be two products, and
-removing a character could merge one product into another; the API could not even warn of it. So every
-way in gives the same answer, and it names the character.
+Such characters are refused, not removed. Two codes that look the same on a label must not be two products.
+Removing a character could merge one product into another, and the API has no way to warn of that. So every
+source of input gives the same error, which names the character.
 """
 
 import re
@@ -10,20 +10,20 @@ import unicodedata
 
 from pydantic_core import PydanticCustomError
 
-# Control characters and line separators: some of them no database stores. As ranges of a class, for
-# the patterns of the API's description too.
+# Control characters and line separators; PostgreSQL cannot store NUL. Written as ranges of a character class,
+# so that JSON schemas can use them too.
 CONTROLS = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
-# What Unicode lets a program draw as nothing (Default_Ignorable_Code_Point: bidirectional controls,
-# zero-width spaces, byte order marks, fillers), annotation marks, and the empty Braille cell.
+# Characters that render as nothing: Default_Ignorable_Code_Point (bidirectional controls, zero-width spaces,
+# byte order marks, fillers), annotation marks, and the blank Braille pattern.
 HIDDEN = (
     r"\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u202a-\u202e"
     r"\u2060-\u206f\u2800\u3164\ufeff\uffa0\ufff0-\ufffb"
 )
 _HIDDEN_BEYOND_16_BITS = "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
-# Invisible too, but some scripts and emoji cannot be written without them.
+# Invisible too, but some scripts and emoji need them.
 JOINERS = r"\u200c\u200d"
 SELECTORS = r"\ufe00-\ufe0f"
-# Spaces that look like the usual one, and the sign for a letter that was lost.
+# Spaces that look like U+0020, and the replacement character U+FFFD.
 LOOK_ALIKES = r"\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000\ufffd"
 
 _UNPRINTABLE = re.compile(rf"[{CONTROLS}\ud800-\udfff]")
@@ -36,7 +36,7 @@ _VARIATION_SELECTOR = "\ufe0f"
 
 
 def refuse_hidden_in_name(text: str) -> str:
-    """The text, where every character of it can be seen; joiners may stand where a script needs them.
+    """Returns the text if all its characters are visible; joiners are allowed where a script needs them.
 
     Raises:
         PydanticCustomError: it has a control character, a line break or a hidden character.
@@ -49,10 +49,10 @@ def refuse_hidden_in_name(text: str) -> str:
 
 
 def refuse_hidden_in_code(text: str) -> str:
-    """The text, where every character of it can be seen and is told apart from all others.
+    """Returns the text if all its characters are visible and distinguishable.
 
     Raises:
-        PydanticCustomError: as for a name; also for joiners, and for spaces that are not the usual one.
+        PydanticCustomError: as for a name; also for joiners, and for spaces other than U+0020.
     """
     if text.isascii() and text.isprintable():
         return text
@@ -63,7 +63,7 @@ def refuse_hidden_in_code(text: str) -> str:
 
 
 def refuse_hidden_in_text(text: str) -> str:
-    """A text of several lines, where every other character of it can be seen.
+    """Returns a multi-line text if all its characters other than line breaks and tabs are visible.
 
     Raises:
         PydanticCustomError: it has another control character, or a hidden character.
@@ -96,16 +96,16 @@ def _hidden(found: re.Match[str]) -> PydanticCustomError:
     )
 
 
-def _is_needed(text: str, place: int) -> bool:
-    before, after = text[place - 1 : place], text[place + 1 : place + 2]
+def _is_needed(text: str, index: int) -> bool:
+    before, after = text[index - 1 : index], text[index + 1 : index + 2]
     if not before:
         return False
     if _is_symbol(before) or before in "0123456789#*":
-        # An emoji's variant, or an emoji that is made of two.
-        return text[place] == _VARIATION_SELECTOR or _is_symbol(after)
+        # A variant of an emoji, or a joined emoji.
+        return text[index] == _VARIATION_SELECTOR or _is_symbol(after)
     if unicodedata.combining(before) == _VIRAMA:
-        return text[place] in "\u200c\u200d"
-    return text[place] in "\u200c\u200d" and _is_arabic(before) and _is_arabic(after)
+        return text[index] in "\u200c\u200d"
+    return text[index] in "\u200c\u200d" and _is_arabic(before) and _is_arabic(after)
 
 
 def _is_symbol(character: str) -> bool:

@@ -1,10 +1,10 @@
-"""What a line of the ledger says: a discount opened, changed or closed, and why it closed."""
+"""The kinds of ledger lines: a discount opened, changed or closed, and the reason of a closing."""
 
 from enum import StrEnum
 
 
 class DecisionKind(StrEnum):
-    """What happened to a batch's discount."""
+    """The change of a batch's discount."""
 
     OPENED = "opened"
     CHANGED = "changed"
@@ -12,7 +12,7 @@ class DecisionKind(StrEnum):
 
 
 class CloseReason(StrEnum):
-    """Why a discount ended."""
+    """The reason why a discount closed."""
 
     EXPIRED = "expired"
     SOLD_OUT = "sold_out"

@@ -1,4 +1,4 @@
-"""What a policy takes off as the expiry date comes near: a curve for people to look at."""
+"""Discount curves: the rate that a policy gives by days to expiry, for display."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,19 +9,19 @@ from typing import Final
 from flexiprice.domain.policy import PricingPolicy
 from flexiprice.domain.quote import PricedBatch, quote
 
-# Any day will do: only its distance to the expiry date matters.
+# Any day does: only its distance to the expiry date matters.
 _TODAY: Final = date(2000, 1, 1)
-_NOTHING: Final = Decimal(0)
+_NO_DISCOUNT: Final = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
 class CurvePoint:
-    """What is taken off so many days before the expiry date.
+    """The discount on one day before the expiry date.
 
     Attributes:
         days_to_expiry: 0 on the last day of sale.
-        rate: the discount rate that the price really gives; 0 where there is no discount.
-        rule: the rule that decides; None where there is no discount.
+        rate: the effective discount rate of the price; 0 without a discount.
+        rule: the deciding rule; None without a discount.
     """
 
     days_to_expiry: int
@@ -31,10 +31,10 @@ class CurvePoint:
 
 @dataclass(frozen=True, slots=True)
 class DiscountCurve:
-    """What is taken off from day to day, for one category and one quantity.
+    """The discount by day, for one category and one quantity.
 
     Attributes:
-        category_key: None for a category of which the policy says nothing.
+        category_key: None for categories without a scope in the policy.
         points: the last day of sale first.
     """
 
@@ -45,15 +45,15 @@ class DiscountCurve:
 def discount_curves(
     policy: PricingPolicy, *, base_price: Decimal, quantity: int, days: int
 ) -> tuple[DiscountCurve, ...]:
-    """The curve of what has no rules of its own, and of each category that has, by its key.
+    """Returns the default scope's curve, then one per category scope, by its key.
 
-    Floors and rounding count; the cost of a product and the price that it has already do not.
+    Floors and rounding apply. The cost of a product and its open price do not.
 
     Args:
         policy: the rules.
-        base_price: of the product that is looked at.
-        quantity: of the batch that is looked at, from 1.
-        days: how many days before the expiry date the curves begin.
+        base_price: of the example product.
+        quantity: of the example batch, from 1.
+        days: the days before the expiry date on which the curves begin.
     """
     keys: Sequence[str | None] = [None, *sorted(policy.categories)]
     return tuple(
@@ -67,4 +67,6 @@ def discount_curves(
 def _point(policy: PricingPolicy, key: str, base_price: Decimal, quantity: int, day: int) -> CurvePoint:
     batch = PricedBatch(key, base_price, None, quantity, _TODAY + timedelta(days=day))
     quoted = quote(batch, policy, on=_TODAY)
-    return CurvePoint(day, _NOTHING, None) if quoted is None else CurvePoint(day, quoted.rate, quoted.rule)
+    return (
+        CurvePoint(day, _NO_DISCOUNT, None) if quoted is None else CurvePoint(day, quoted.rate, quoted.rule)
+    )

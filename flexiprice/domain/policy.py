@@ -1,4 +1,4 @@
-"""The pricing policy: a validated, immutable document that turns batches into discounts."""
+"""The pricing policy: a validated, immutable document of discount rules."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -32,7 +32,7 @@ MAX_RULES = 2_000
 
 
 def _regular_step(step: Decimal) -> Decimal:
-    # Any other step gives every price another ending: 0.99 leads to 1.98 and 2.97.
+    # Multiples of any other step have different endings: 0.99 leads to 1.98 and 2.97.
     if (1 % step if step < 1 else step % 1) != 0:
         raise PydanticCustomError(
             "rounding_step",
@@ -62,13 +62,13 @@ PriceChange = Annotated[Decimal, Field(ge=0, le=MAX_PRICE, decimal_places=2)]
 
 
 class PricingRule(StrictModel):
-    """A discount rate, and the batches it is for.
+    """A discount rate, and the batches that it matches.
 
     Attributes:
-        name: what people are told when they ask why; unique within the policy.
+        name: explains a price to people; unique within the policy.
         days_to_expiry: days left to the expiry date, 0 on the last day of sale.
         quantity: units in stock.
-        discount: fraction of the base price; 0 says "no discount" on purpose.
+        discount: fraction of the base price; 0 is an explicit "no discount".
     """
 
     name: Name
@@ -77,7 +77,7 @@ class PricingRule(StrictModel):
     discount: DiscountRate
 
     def matches(self, days_to_expiry: int, quantity: int) -> bool:
-        """Whether the rule is for a batch with so many days and units left."""
+        """Whether the rule matches a batch with these days to expiry and units in stock."""
         return days_to_expiry in self.days_to_expiry and quantity in self.quantity
 
 
@@ -85,12 +85,12 @@ Rules = Annotated[tuple[PricingRule, ...], Field(max_length=MAX_RULES_PER_SCOPE)
 
 
 def by_discount(rules: Iterable[PricingRule]) -> list[PricingRule]:
-    """The rules in the order in which they win: the largest discount first, ties as written."""
+    """Sorts rules by precedence: the largest discount first, ties in the order of the document."""
     return sorted(rules, key=lambda rule: -rule.discount)
 
 
 class CategoryScope(StrictModel):
-    """What a category does its own way; what it leaves out it takes from the default scope."""
+    """A category's own settings and rules; the default scope supplies those that it omits."""
 
     floor_fraction: Fraction | None = None
     rules: Rules = ()
@@ -104,23 +104,23 @@ def _with_category_keys(categories: object) -> object:
         key = category_key(name) if isinstance(name, str) else name
         if key in keyed:
             raise PydanticCustomError(
-                "duplicate_name", "{name} is the same category as one before it", {"name": repr(name)}
+                "duplicate_name", "{name} is the same category as an earlier one", {"name": repr(name)}
             )
         keyed[key] = scope
     return keyed
 
 
 class PricingPolicy(StrictModel):
-    """The rules that turn a batch into a discount.
+    """Rules and limits that decide the discount of a batch.
 
     Attributes:
         max_discount: the largest discount rate any rule can give.
         floor_fraction: no price goes below this fraction of the base price.
         min_margin_over_cost: no price goes below cost × (1 + this), where a product has a cost.
         rounding_step: prices are multiples of this amount, which divides 1.00 or is a whole amount.
-        min_change: smaller differences than this amount do not move or open a price.
-        price_only_down: an open price is not raised while nothing but days and stock change.
-        rules: the default scope, asked where a batch's category has no rule that matches.
+        min_change: a difference smaller than this amount neither changes nor opens a price.
+        price_only_down: an open price is not raised while only days and stock change.
+        rules: the default scope, used where no rule of the batch's category matches.
         categories: scopes by category key, see `category_key`.
     """
 
@@ -141,25 +141,25 @@ class PricingPolicy(StrictModel):
 
     @model_validator(mode="after")
     def _names_are_unambiguous(self) -> Self:
-        places: defaultdict[str, list[str]] = defaultdict(list)
-        for place, rule in self.rules_with_paths():
-            places[rule.name].append(place)
-        if sum(map(len, places.values())) > MAX_RULES:
+        paths: defaultdict[str, list[str]] = defaultdict(list)
+        for path, rule in self.rules_with_paths():
+            paths[rule.name].append(path)
+        if sum(map(len, paths.values())) > MAX_RULES:
             raise PydanticCustomError(
                 "too_long", "has more than {bound} rules over all scopes", {"bound": MAX_RULES}
             )
-        repeated = {name: where for name, where in places.items() if len(where) > 1}
+        repeated = {name: where for name, where in paths.items() if len(where) > 1}
         if repeated:
-            told = "; ".join(f"{name!r} at {', '.join(where)}" for name, where in repeated.items())
+            listed = "; ".join(f"{name!r} at {', '.join(where)}" for name, where in repeated.items())
             raise PydanticCustomError(
                 "duplicate_name",
-                "each rule needs a name of its own, but {told}",
-                {"told": told, "rules": list(repeated)},
+                "each rule needs a unique name, but {listed}",
+                {"listed": listed, "rules": list(repeated)},
             )
         return self
 
     def rules_with_paths(self) -> Iterator[tuple[str, PricingRule]]:
-        """Every rule with its path in the document, the default scope first."""
+        """Yields every rule with its path in the document, the default scope first."""
         for index, rule in enumerate(self.rules):
             yield f"rules[{index}]", rule
         for key, scope in self.categories.items():
@@ -168,27 +168,27 @@ class PricingPolicy(StrictModel):
 
     @property
     def version(self) -> int | None:
-        """The version under which the policy is stored; None for one that is not. Not in the document."""
+        """The stored version; None if the policy is not stored. It is not part of the document."""
         return self._version
 
     def with_version(self, version: int) -> Self:
-        """The same policy, known as the given stored version."""
+        """Returns a copy with the given stored version."""
         versioned = self.model_copy()
-        versioned._version = version  # noqa: SLF001 - its own class's
+        versioned._version = version  # noqa: SLF001 - of its own class
         return versioned
 
     def document(self) -> dict[str, object]:
-        """The policy as JSON-able values, decimals as strings; `parse_policy` reads it back equal."""
+        """Returns the policy as JSON-able values, decimals as strings; `parse_policy` is the inverse."""
         return self.model_dump(mode="json", exclude_none=True)
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyProblem(Problem):
-    """One thing wrong in a policy document.
+    """An error in a policy document.
 
     Attributes:
         code: the kind of problem, `unknown_key` or `duplicate_name` among others.
-        rules: names of the rules it is about, where it is about rules with names.
+        rules: names of the rules concerned, if any.
     """
 
     code: str = "invalid"
@@ -196,10 +196,10 @@ class PolicyProblem(Problem):
 
 
 def parse_policy(document: Mapping[str, object]) -> PricingPolicy:
-    """Reads a policy document; the policy has no version.
+    """Parses a policy document. The policy has no version.
 
     Raises:
-        InvalidPolicy: with every `PolicyProblem` found, each with its path in the document.
+        InvalidPolicy: has every `PolicyProblem` found, each with its path in the document.
     """
     try:
         return PricingPolicy.model_validate(dict(document))

@@ -1,4 +1,4 @@
-"""What a valid policy probably does not mean: rules without effect, and prices that go the wrong way."""
+"""The policy linter: finds probable mistakes in a valid policy, such as rules without effect."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from flexiprice.domain.rule_coverage import Point, RuleMatcher, covers, find_poi
 
 
 class Severity(StrEnum):
-    """How bad a finding is: an error is always a mistake, a warning may be meant."""
+    """The severity of a finding: an error is always a mistake, a warning may be intended."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -19,15 +19,15 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PolicyFinding:
-    """Something that the linter has to say about a policy.
+    """A finding of the linter.
 
     Attributes:
-        severity: whether it is certainly a mistake.
+        severity: `error` for a certain mistake.
         code: the kind of finding: `dead_rule`, `falling_discount`, `floor_overrides`, `capped_rule` or
-            `rounding_discount`; for text that is no policy `unknown_key`, `duplicate_name` or `invalid`.
+            `rounding_discount`; for an invalid policy `unknown_key`, `duplicate_name` or `invalid`.
         message: one sentence for a person.
-        rules: the names of the rules it is about.
-        example: a batch that shows it.
+        rules: the names of the rules concerned.
+        example: a batch that shows the finding.
     """
 
     severity: Severity
@@ -38,7 +38,7 @@ class PolicyFinding:
 
 
 def lint_policy(policy: PricingPolicy) -> list[PolicyFinding]:
-    """Everything that is odd about a policy, errors first."""
+    """Returns all findings about a policy, errors first."""
     return [
         *_dead_rules(policy),
         *_falling_discounts(policy),
@@ -56,9 +56,9 @@ def _scopes(policy: PricingPolicy) -> Iterator[tuple[str | None, Sequence[Pricin
 
 def _dead_rules(policy: PricingPolicy) -> Iterator[PolicyFinding]:
     for _, rules in _scopes(policy):
-        in_order = by_discount(rules)
-        for place, rule in enumerate(in_order):
-            stronger = in_order[:place]
+        ordered = by_discount(rules)
+        for index, rule in enumerate(ordered):
+            stronger = ordered[:index]
             if find_point(rule, outside=stronger) is not None:
                 continue
             matching = find_point(rule, outside=())
@@ -69,11 +69,11 @@ def _dead_rules(policy: PricingPolicy) -> Iterator[PolicyFinding]:
                 continue
             alone = [other for other in stronger if covers(other, rule)]
             winners = alone[:1] or [other for other in stronger if overlap(other, rule)]
-            told = ", ".join(repr(other.name) for other in winners)
+            names = ", ".join(repr(other.name) for other in winners)
             yield PolicyFinding(
                 Severity.ERROR,
                 "dead_rule",
-                f"can never decide: wherever it matches, so does {told}, with no smaller discount",
+                f"can never decide: wherever it matches, so does {names}, with no smaller discount",
                 (rule.name, *(other.name for other in winners)),
                 f"{matching} gets {next(other for other in winners if matching.meets(other)).name!r}",
             )
@@ -89,7 +89,7 @@ def _falling_discounts(policy: PricingPolicy) -> Iterator[PolicyFinding]:
             if before is None or _rate(before, policy) <= _rate(after, policy):
                 continue
             pair = (before.name, after.name if after else None)
-            # A fall between two default rules is not the category's; it is reported in its own scope.
+            # A fall between two default rules is reported in the default scope only.
             if pair not in seen and not decider.own.isdisjoint(pair):
                 seen.add(pair)
                 yield _fall(policy, key, point, before, after)

@@ -1,10 +1,10 @@
 """The prior price of a reduction: the lowest price of the 30 days before it began.
 
-This is the general rule of Directive 98/6/EC, article 6a(1) and (2). A reduction is that of one batch, and
-prices count product by product and store by store: the base price, and the reduced price of every batch. A
-reduction that only grows is one reduction and keeps its first prior price, as article 6a(5) allows. It begins
-anew where the reduced price rises. Member states may choose otherwise (perishable goods, goods new on the
-market); no national option is applied here.
+This is the general rule of Directive 98/6/EC, article 6a(1) and (2). A reduction belongs to one batch. The
+prices of its product in its store count: the base price, and the reduced price of every batch. A reduction
+that only grows is one reduction and keeps its first prior price, as article 6a(5) allows. A new reduction
+begins where the reduced price rises. No national option (perishable goods, goods new on the market) is
+applied.
 """
 
 from collections.abc import Iterable, Sequence
@@ -19,7 +19,7 @@ PRIOR_PRICE_WINDOW: Final = timedelta(days=30)
 
 @dataclass(frozen=True, slots=True)
 class PricePeriod:
-    """A price, in force from `valid_from` until just before `valid_to`; None means until further notice."""
+    """A price, in force from `valid_from` until just before `valid_to`; None is an open end."""
 
     price: Decimal
     valid_from: datetime
@@ -28,14 +28,14 @@ class PricePeriod:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReducedPrice:
-    """One line of a batch's ledger.
+    """A line of a batch's ledger.
 
     Attributes:
-        decided_at: when it took effect.
-        price: the reduced price from then on; None where the discount closed.
-        previous_price: the price until then: the reduced one, or the base price where the discount opened.
+        decided_at: the instant at which it took effect.
+        price: the reduced price after it; None where the discount closed.
+        previous_price: the price before it: the reduced one, or the base price where the discount opened.
         opened: whether the discount opened.
-        expired_at: the end of the batch's last day of sale, or when it was deleted; None where neither comes.
+        expired_at: the end of the batch's last day of sale, or its deletion; None without either.
     """
 
     decided_at: datetime
@@ -47,12 +47,12 @@ class ReducedPrice:
 
 @dataclass(frozen=True, slots=True)
 class Reduction:
-    """A price reduction that stands.
+    """A price reduction in force.
 
     Attributes:
-        began_at: since when the price of the batch has not risen.
-        prior_price: the lowest price of the product in the store in the 30 days before `began_at`; of the
-            time that is known, where the product is newer than 30 days.
+        began_at: the instant since which the price of the batch has not risen.
+        prior_price: the lowest price of the product in the store in the 30 days before `began_at`, or in
+            the known part of them if the product is newer.
     """
 
     began_at: datetime
@@ -60,17 +60,17 @@ class Reduction:
 
 
 def lowest_price(periods: Iterable[PricePeriod], *, start: datetime, end: datetime) -> Decimal | None:
-    """The lowest price in force at any moment from `start` until just before `end`; None where none is."""
+    """Returns the lowest price in force from `start` until just before `end`; None without any."""
     return min(
-        (period.price for period in periods if period.valid_from < end and not _over(period, start)),
+        (period.price for period in periods if period.valid_from < end and not _has_ended(period, start)),
         default=None,
     )
 
 
 def lowest_over_time(periods: Iterable[PricePeriod], *, start: datetime, end: datetime) -> list[PricePeriod]:
-    """The lowest price from `start` until `end`, step by step; times of which none is known are left out."""
+    """Returns the lowest price from `start` until `end`, step by step, without times of no known price."""
     known = sorted(
-        (period for period in periods if period.valid_from < end and not _over(period, start)),
+        (period for period in periods if period.valid_from < end and not _has_ended(period, start)),
         key=lambda period: period.valid_from,
     )
     moments = {max(period.valid_from, start) for period in known}
@@ -83,7 +83,7 @@ def lowest_over_time(periods: Iterable[PricePeriod], *, start: datetime, end: da
         while entered < len(known) and known[entered].valid_from <= moment:
             heappush(in_force, (known[entered].price, entered))
             entered += 1
-        while in_force and _over(known[in_force[0][1]], moment):
+        while in_force and _has_ended(known[in_force[0][1]], moment):
             heappop(in_force)
         if not in_force:
             continue
@@ -95,12 +95,12 @@ def lowest_over_time(periods: Iterable[PricePeriod], *, start: datetime, end: da
     return steps
 
 
-def _over(period: PricePeriod, moment: datetime) -> bool:
+def _has_ended(period: PricePeriod, moment: datetime) -> bool:
     return period.valid_to is not None and period.valid_to <= moment
 
 
 def reduced_periods(lines: Sequence[ReducedPrice]) -> list[PricePeriod]:
-    """When which reduced price of a batch was in force, by its ledger lines in their order."""
+    """Returns the periods of a batch's reduced prices, from its ledger lines in order."""
     ends = [*(line.decided_at for line in lines[1:]), None]
     periods: list[PricePeriod] = []
     for line, ended_at in zip(lines, ends, strict=True):
@@ -114,10 +114,10 @@ def reduced_periods(lines: Sequence[ReducedPrice]) -> list[PricePeriod]:
 
 
 def find_reduction(lines: Sequence[ReducedPrice], periods: Iterable[PricePeriod]) -> Reduction | None:
-    """The reduction of a batch that stands after its last ledger line; None where its discount is closed.
+    """Returns a batch's reduction after its last ledger line; None where its discount is closed.
 
     Args:
-        lines: of the batch, in their order, from the opening of its discount at the latest.
+        lines: of the batch, in order; they start no later than the opening of its discount.
         periods: every price of the product in the store since 30 days before the first of `lines`: base
             prices and the reduced prices of all batches.
     """
@@ -128,6 +128,6 @@ def find_reduction(lines: Sequence[ReducedPrice], periods: Iterable[PricePeriod]
         if line.opened or (line.price is not None and line.price > line.previous_price):
             began = line
     before = lowest_price(periods, start=began.decided_at - PRIOR_PRICE_WINDOW, end=began.decided_at)
-    # The ledger knows the price until that moment too, even of a time when no history was kept.
+    # The ledger also has the price before that instant, even where the history has not.
     prior = began.previous_price if before is None else min(before, began.previous_price)
     return Reduction(began.decided_at, prior)

@@ -1,4 +1,4 @@
-"""The reference for what a batch costs on a day. Everything else that prices must agree with it."""
+"""The reference implementation of pricing: the price of a batch on a day. The SQL must agree with it."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from flexiprice.domain.policy import PricingPolicy, PricingRule, by_discount
 class Limit(StrEnum):
     """A part of the policy that changed the outcome of a quote.
 
-    The order of the members is the order in which limits are listed, and their place is their bit
-    in a mask, so members may only ever be added at the end.
+    Limits are listed in the order of the members, and the position of a member is its bit in a stored mask:
+    add members only at the end.
     """
 
     MAX_DISCOUNT = "max_discount"
@@ -26,7 +26,7 @@ class Limit(StrEnum):
 
     @property
     def bit(self) -> int:
-        """The limit's value in a mask: a power of two."""
+        """The limit's value in a mask, a power of two."""
         return 1 << _ORDER.index(self)
 
 
@@ -34,7 +34,7 @@ _ORDER = tuple(Limit)
 
 
 def limits_to_mask(limits: Iterable[Limit]) -> int:
-    """Packs limits into an integer of 0 to 63, in which bit i stands for the i-th `Limit`."""
+    """Packs limits into an integer of 0 to 63; bit i is the i-th `Limit`."""
     mask = 0
     for limit in limits:
         mask |= limit.bit
@@ -42,10 +42,10 @@ def limits_to_mask(limits: Iterable[Limit]) -> int:
 
 
 def limits_from_mask(mask: int) -> tuple[Limit, ...]:
-    """Unpacks what `limits_to_mask` packed, in the order of `Limit`.
+    """Unpacks a mask of `limits_to_mask`, in the order of `Limit`.
 
     Raises:
-        ValueError: the mask has bits that stand for no limit.
+        ValueError: the mask has bits of no limit.
     """
     if not 0 <= mask < 1 << len(_ORDER):
         raise ValueError(f"{mask} is not a mask of limits")
@@ -54,12 +54,12 @@ def limits_from_mask(mask: int) -> tuple[Limit, ...]:
 
 @dataclass(frozen=True, slots=True)
 class PricedBatch:
-    """What a price depends on.
+    """The facts of a batch that its price depends on.
 
     Attributes:
         category_key: the product's category, see `domain.category`.
         base_price: from 0.01 to 9,999,999,999.99, whole cents.
-        unit_cost: from 0, whole cents; None where it is not known.
+        unit_cost: from 0, whole cents; None if unknown.
         quantity: units in stock, not negative.
         expiry_date: the last day of sale.
     """
@@ -73,7 +73,7 @@ class PricedBatch:
 
 @dataclass(frozen=True, slots=True)
 class CurrentDiscount:
-    """The discount that is open for a batch: its price, and what that was decided on."""
+    """The open discount of a batch: its price, and the inputs of that decision."""
 
     price: Decimal
     base_price: Decimal
@@ -84,13 +84,13 @@ class CurrentDiscount:
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """A price below the base price, and why.
+    """A price below the base price, with its reasons.
 
     Attributes:
         price: whole cents, above zero.
-        rate: the discount rate that the price really gives, half-up to 4 decimals.
-        rule: the name of the rule that decided; None where a price is held though no rule matches.
-        limits: what else changed the outcome, in the order of `Limit`.
+        rate: the effective discount rate of the price, half-up to 4 decimals.
+        rule: the name of the deciding rule; None where a price is held though no rule matches.
+        limits: the limits that changed the outcome, in the order of `Limit`.
     """
 
     price: Decimal
@@ -101,7 +101,7 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class _Floors:
-    """What a price may not go below: from the base price and, where it counts, from the cost."""
+    """The price floors: from the base price and, where the policy asks for it, from the cost."""
 
     exact_fraction: Decimal
     exact_cost: Decimal | None
@@ -109,7 +109,7 @@ class _Floors:
 
     @property
     def fraction(self) -> Decimal:
-        # At least one step, so that nothing is ever given away, whatever the fraction.
+        # At least one step, so that no price is ever 0.
         return max(round_up(self.exact_fraction, self.step), self.step)
 
     @property
@@ -128,14 +128,13 @@ class _Floors:
 def quote(
     batch: PricedBatch, policy: PricingPolicy, *, on: date, current: CurrentDiscount | None = None
 ) -> Quote | None:
-    """What a batch costs on a day of its store, or None where it has no discount.
+    """Prices a batch on a day of its store; returns None without a discount.
 
     Args:
-        batch: what is priced.
+        batch: the batch.
         policy: the rules; its version matters only beside `current`.
-        on: the day, by the calendar of the batch's store.
-        current: the discount that is open for the batch, which the policy may hold. A batch that
-            opens, or opens again, has none.
+        on: the day, a local date of the batch's store.
+        current: the open discount of the batch, which the policy may hold; None where it is closed.
     """
     days_to_expiry = (batch.expiry_date - on).days
     if days_to_expiry < 0 or batch.quantity == 0:
@@ -145,7 +144,7 @@ def quote(
         holdable = current if current and _may_be_held(current, batch, policy, floors.binding) else None
         rule = deciding_rule(policy, batch.category_key, days_to_expiry, batch.quantity)
         if rule is None:
-            return _kept(holdable, batch, None, [Limit.HELD]) if holdable and policy.price_only_down else None
+            return _hold(holdable, batch, None, [Limit.HELD]) if holdable and policy.price_only_down else None
 
         price = max(_discounted(batch.base_price, _rate(rule, policy), policy.rounding_step), floors.binding)
         if price >= batch.base_price:
@@ -155,7 +154,7 @@ def quote(
         if holdable and holdable.price != price:
             reasons = list(_reasons_to_keep(holdable.price, price, policy))
             if reasons:
-                return _kept(holdable, batch, rule.name, reasons)
+                return _hold(holdable, batch, rule.name, reasons)
         return Quote(
             price=price,
             rate=effective_rate(price, batch.base_price),
@@ -167,7 +166,7 @@ def quote(
 def deciding_rule(
     policy: PricingPolicy, category_key: str, days_to_expiry: int, quantity: int
 ) -> PricingRule | None:
-    """The rule that decides for a batch: the category's scope is asked first, then the default one."""
+    """Returns the deciding rule of a batch: from the category's scope first, then from the default one."""
     category = policy.categories.get(category_key)
     for rules in (category.rules if category else (), policy.rules):
         for rule in by_discount(rules):
@@ -212,7 +211,7 @@ def _reasons_to_keep(open_price: Decimal, price: Decimal, policy: PricingPolicy)
         yield Limit.HELD
 
 
-def _kept(current: CurrentDiscount, batch: PricedBatch, rule: str | None, reasons: list[Limit]) -> Quote:
+def _hold(current: CurrentDiscount, batch: PricedBatch, rule: str | None, reasons: list[Limit]) -> Quote:
     return Quote(current.price, effective_rate(current.price, batch.base_price), rule, tuple(reasons))
 
 

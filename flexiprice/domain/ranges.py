@@ -1,4 +1,4 @@
-"""Ranges of whole numbers in a policy."""
+"""Integer ranges of a policy."""
 
 from typing import Annotated, Self
 
@@ -7,13 +7,13 @@ from pydantic_core import PydanticCustomError
 
 
 class StrictModel(BaseModel):
-    """A part of the document: immutable, and closed to keys it does not know."""
+    """A part of the document: immutable, unknown keys are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Range(StrictModel):
-    """Whole numbers from `min` to `max`, both included; an end that is left out is open."""
+    """Whole numbers from `min` to `max`, both inclusive; an omitted end is open."""
 
     min: Annotated[StrictInt, Field(ge=0)] | None = None
     max: Annotated[StrictInt, Field(ge=0)] | None = None
@@ -31,8 +31,8 @@ class Range(StrictModel):
 
     def covers(self, other: "Range") -> bool:
         """Whether every number of the other range is in this one."""
-        begins = (self.min or 0) <= (other.min or 0)
-        return begins and (self.max is None or (other.max is not None and other.max <= self.max))
+        starts_first = (self.min or 0) <= (other.min or 0)
+        return starts_first and (self.max is None or (other.max is not None and other.max <= self.max))
 
     def overlaps(self, other: "Range") -> bool:
         """Whether any number is in both ranges."""
@@ -52,4 +52,4 @@ def at_most(bound: int) -> AfterValidator:
 
 
 IN_STOCK = Range(min=1)
-"""The quantities of which there is something to sell; no rule is asked for others."""
+"""The quantities that can be sold; rules do not apply to others."""

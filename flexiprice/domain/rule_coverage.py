@@ -1,4 +1,4 @@
-"""Where rules reach: which batches, by days to expiry and stock, a rule is for and no stronger one."""
+"""Rule coverage: the batches, by days to expiry and stock, that a rule decides and no stronger one."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from flexiprice.domain.policy import MAX_QUANTITY, PricingPolicy, PricingRule, by_discount
 from flexiprice.domain.ranges import Range
 
-# Further away than any date that a batch can have.
+# Days beyond any date that a batch can have.
 _NEVER = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """The batches with so many days to expiry and units in stock."""
+    """The batches with these days to expiry and units in stock."""
 
     days_to_expiry: int
     quantity: int
 
     def meets(self, rule: PricingRule) -> bool:
-        """Whether the rule is for these batches."""
+        """Whether the rule matches these batches."""
         return rule.matches(self.days_to_expiry, self.quantity)
 
     @property
@@ -28,7 +28,7 @@ class Point:
 
     @property
     def days(self) -> str:
-        """The days to expiry in words."""
+        """The days to expiry as text."""
         return "1 day left" if self.days_to_expiry == 1 else f"{self.days_to_expiry} days left"
 
     def __str__(self) -> str:
@@ -36,9 +36,9 @@ class Point:
 
 
 def find_point(rule: PricingRule, *, outside: Sequence[PricingRule]) -> Point | None:
-    """The nearest and smallest batch that the rule is for and none of the others is; None without any."""
+    """Returns the nearest and smallest batch that the rule matches and none of `outside` does, or None."""
     others = sorted(outside, key=lambda other: other.quantity.min or 0)
-    # Coming from below, what the others leave open begins where the rule does or where one of them ends.
+    # The smallest uncovered day is the rule's first, or the day after another rule's last.
     for day in sorted({_first_day(rule), *(_day_after(other) for other in others)}):
         if day not in rule.days_to_expiry:
             continue
@@ -52,22 +52,22 @@ def find_point(rule: PricingRule, *, outside: Sequence[PricingRule]) -> Point | 
 
 
 def covers(wide: PricingRule, narrow: PricingRule) -> bool:
-    """Whether `wide` is for every batch that `narrow` is for."""
+    """Whether `wide` matches every batch that `narrow` matches."""
     needed = narrow.quantity if narrow.quantity.min else Range(min=1, max=narrow.quantity.max)
     return wide.days_to_expiry.covers(narrow.days_to_expiry) and wide.quantity.covers(needed)
 
 
 def overlap(one: PricingRule, other: PricingRule) -> bool:
-    """Whether there are batches that both rules are for."""
+    """Whether any batch matches both rules."""
     return one.days_to_expiry.overlaps(other.days_to_expiry) and one.quantity.overlaps(other.quantity)
 
 
 def horizon_of(policy: PricingPolicy, *, at_most: int) -> int:
-    """The most days to expiry at which a rule takes anything off; 0 where none does.
+    """Returns the most days to expiry at which a rule gives a discount; 0 without such a rule.
 
     Args:
         policy: the rules.
-        at_most: how far a recompute looks, where a rule has no end or a later one.
+        at_most: the upper bound, for rules with a later end or none.
     """
     reductions = (rule for _, rule in policy.rules_with_paths() if rule.discount > 0)
     last_days = (rule.days_to_expiry.max for rule in reductions)
@@ -75,7 +75,7 @@ def horizon_of(policy: PricingPolicy, *, at_most: int) -> int:
 
 
 class RuleMatcher:
-    """Which rule decides at a point: one of a scope's own, else one of the fallback's."""
+    """Finds the deciding rule at a point: one of the scope's own, else one of the fallback's."""
 
     def __init__(self, rules: Sequence[PricingRule], fallback: "RuleMatcher | None" = None) -> None:
         self.own = frozenset(rule.name for rule in rules)
@@ -84,28 +84,28 @@ class RuleMatcher:
         self._by_quantity: dict[int, list[tuple[int, int, PricingRule]]] = {}
 
     def decide(self, point: Point) -> PricingRule | None:
-        """The rule that decides for a batch at the point."""
-        for first, last, rule in self._of_quantity(point.quantity):
+        """Returns the deciding rule of a batch at the point."""
+        for first, last, rule in self._matching_quantity(point.quantity):
             if first <= point.days_to_expiry <= last:
                 return rule
         return self._fallback.decide(point) if self._fallback else None
 
     def boundaries(self) -> Iterator[Point]:
-        """Points on the early side of every change, as days pass, that rules of the scope's own bring."""
+        """Yields the points just before each change of decision that the scope's own rules cause."""
         days = {_first_day(rule) for rule in self._rules} | {_day_after(rule) for rule in self._rules}
         for quantity in sorted(self.quantities()):
             for day in sorted(days - {0}):
                 yield Point(day, quantity)
 
     def quantities(self) -> set[int]:
-        """One quantity out of every range within which no rule, own or fallback, begins or ends."""
+        """Returns one quantity of every range within which no rule, own or fallback, begins or ends."""
         found = self._fallback.quantities() if self._fallback else {1}
         for rule in self._rules:
             found |= {max(rule.quantity.min or 0, 1), _quantity_after(rule)}
         return {quantity for quantity in found if quantity <= MAX_QUANTITY}
 
-    def _of_quantity(self, quantity: int) -> list[tuple[int, int, PricingRule]]:
-        # A policy may have hundreds of rules and as many ends of ranges, so each is looked at once.
+    def _matching_quantity(self, quantity: int) -> list[tuple[int, int, PricingRule]]:
+        # A policy may have hundreds of rules and range ends, so cache by quantity.
         if quantity not in self._by_quantity:
             self._by_quantity[quantity] = [
                 (_first_day(rule), _last_day(rule), rule) for rule in self._rules if quantity in rule.quantity
@@ -124,7 +124,7 @@ def _last_day(rule: PricingRule) -> int:
 
 def _day_after(rule: PricingRule) -> int:
     last = rule.days_to_expiry.max
-    # After a rule without an end there is no day; asking for the first again changes nothing.
+    # A rule without an end has no day after; its first day is a harmless duplicate.
     return _first_day(rule) if last is None else last + 1
 
 

@@ -1,13 +1,13 @@
-"""The words for one recorded execution of a job: how it stands, and what caused it."""
+"""Status and trigger of a run, one recorded attempt of a job."""
 
 from enum import StrEnum
 
 
 class RunStatus(StrEnum):
-    """How a run stands. Each but the first is final: what follows is another run.
+    """The status of a run. All but `running` are final: a further attempt is another run.
 
-    `retrying` failed and is tried again; `handed_back` was given up by a worker that had to stop, or until
-    the parts of its job have ended; `lost` ran on a worker that is gone.
+    `retrying`: the run failed and the job will be retried. `handed_back`: the worker released the job because
+    it had to stop, or until its child jobs finish. `lost`: the worker died.
     """
 
     RUNNING = "running"
@@ -20,11 +20,10 @@ class RunStatus(StrEnum):
 
 
 class RunTrigger(StrEnum):
-    """What had the job enqueued.
+    """The reason why a job was enqueued.
 
-    `late_schedule` is a tick that was missed and caught up, `schedule_by_hand` a schedule that a person
-    ran out of turn, `retry` a person's new try of an older job, `task` another job, and `program`
-    whatever does not say more of itself.
+    `late_schedule`: a missed tick that was caught up. `schedule_by_hand`: a person ran a schedule at once.
+    `retry`: a person retried an older job. `task`: another job enqueued it. `program`: any other program.
     """
 
     SCHEDULE = "schedule"

@@ -1,46 +1,46 @@
-"""A shard: the share of a recompute that one job does while others do the rest."""
+"""Shards: disjoint sets of hash buckets, so that several jobs can share a recompute."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 BUCKET_COUNT: Final = 16
-"""Into so many cells all batches are dealt, for good; a shard is some of them."""
+"""The number of hash buckets over all batches. It is fixed; a shard is a set of buckets."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """One of several shares of all batches that leave none out and have none in common.
+    """One of `count` shards; together they hold every batch exactly once.
 
     Attributes:
-        number: which one, from 1.
-        count: how many there are, up to `BUCKET_COUNT`.
+        number: the shard's number, from 1.
+        count: the number of shards, up to `BUCKET_COUNT`.
     """
 
     number: int
     count: int
 
     def __post_init__(self) -> None:
-        """Checks it.
+        """Validates number and count.
 
         Raises:
-            ValueError: there is no such shard.
+            ValueError: no such shard exists.
         """
         if not 1 <= self.number <= self.count <= BUCKET_COUNT:
             raise ValueError(
-                f"there is no shard {self.number} of {self.count}; at most {BUCKET_COUNT} there are"
+                f"shard {self.number} of {self.count} does not exist; there can be 1 to {BUCKET_COUNT}"
             )
 
     @property
     def buckets(self) -> Sequence[int]:
-        """Its cells, ascending."""
+        """The buckets of this shard, ascending."""
         return range(self.number - 1, BUCKET_COUNT, self.count)
 
     @property
     def excluded_buckets(self) -> Sequence[int]:
-        """The cells of the others."""
+        """The buckets of the other shards."""
         return sorted(set(range(BUCKET_COUNT)) - set(self.buckets))
 
     def __str__(self) -> str:
-        """As people are told of it."""
+        """Returns the text for people, such as `1 of 4`."""
         return f"{self.number} of {self.count}"

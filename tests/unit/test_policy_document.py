@@ -83,7 +83,7 @@ def test_two_categories_with_one_key_are_refused() -> None:
 
 def test_a_rule_name_is_used_once_in_the_whole_policy() -> None:
     found = problems({"rules": [rule("x")], "categories": {"bakery": {"rules": [rule("x"), rule("y")]}}})
-    assert found == {"": "each rule needs a name of its own, but 'x' at rules[0], categories.bakery.rules[0]"}
+    assert found == {"": "each rule needs a unique name, but 'x' at rules[0], categories.bakery.rules[0]"}
 
 
 @pytest.mark.parametrize(
