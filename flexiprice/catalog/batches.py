@@ -1,4 +1,4 @@
-"""Batches: created, read, changed, deleted."""
+"""Creates, reads and changes batches."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -21,10 +21,10 @@ from flexiprice.errors import Conflict, NotFound
 
 @dataclass(frozen=True, slots=True)
 class BatchRecord:
-    """The stock of one product in one store that shares one expiry date and lot.
+    """A batch: the stock of one product in one store with one expiry date and lot.
 
-    `days_to_expiry` counts from the store's own date at the instant of reading: 0 on the last day of
-    sale, negative when expired.
+    `days_to_expiry` counts from the store's local date at the instant of reading: 0 on the last day of sale,
+    negative when expired.
     """
 
     batch_id: int
@@ -41,9 +41,9 @@ class BatchRecord:
 
 
 class BatchChanges(TypedDict, total=False):
-    """The fields to change, each left out where it is to stay.
+    """The fields to change; omitted fields stay.
 
-    `quantity_delta` is added to what is in stock at that moment, whoever else changes it meanwhile.
+    `quantity_delta` is added to the current stock, so concurrent changes are not lost.
     """
 
     lot: str
@@ -54,15 +54,15 @@ class BatchChanges(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class BatchFilter:
-    """Which batches to list; what is None does not matter.
+    """A filter of batches; None matches all.
 
     Attributes:
         store: code of the store.
-        sku: the product.
-        category: the product's category, in any spelling.
-        expiring_within: days from today to the expiry date, at most; leaves out what is expired.
-        in_stock: whether there is a unit left.
-        changed_since: only those that changed then or later, or whose product did.
+        sku: of the product.
+        category: of the product, in any spelling.
+        expiring_within: maximum days from today to the expiry date; excludes expired batches.
+        in_stock: whether at least one unit is in stock.
+        changed_since: only batches that changed at this instant or later, or whose product did.
     """
 
     store: str | None = None
@@ -90,8 +90,8 @@ async def create_batch(
     """Adds a batch.
 
     Raises:
-        NotFound: there is no such store or product.
-        Conflict: the store has a batch of that product, lot and expiry date.
+        NotFound: the store or the product does not exist.
+        Conflict: the store already has a batch of that product, lot and expiry date.
     """
     store_id = await require_store_id(session, store)
     locked = select(Product.id).where(Product.sku == sku).with_for_update(read=True, key_share=True)
@@ -112,10 +112,10 @@ async def create_batch(
 
 
 async def get_batch(session: AsyncSession, batch_id: int, *, now: datetime) -> BatchRecord:
-    """The batch with an id, its days to expiry counted at `now`.
+    """Returns a batch by id; its days to expiry count from `now`.
 
     Raises:
-        NotFound: there is none.
+        NotFound: it does not exist.
     """
     row = (await session.execute(_batches(BatchFilter(), now).where(Batch.id == batch_id))).one_or_none()
     if row is None:
@@ -131,7 +131,7 @@ async def list_batches(
     after: int | None = None,
     limit: int = 100,
 ) -> tuple[BatchRecord, ...]:
-    """Batches by id, those after the id `after`, at most `limit`; their days are counted at `now`.
+    """Lists up to `limit` batches by id, after the id `after`; days to expiry count from `now`.
 
     Raises:
         NotFound: the filter names a store that does not exist.
@@ -150,9 +150,9 @@ async def change_batch(
     """Changes the given fields of a batch.
 
     Raises:
-        NotFound: there is no such batch.
-        Conflict: the stock would go below zero or above what can be counted, or another batch has
-            that lot and expiry date.
+        NotFound: the batch does not exist.
+        Conflict: the stock would fall below zero or exceed the maximum, or another batch has that lot and
+            expiry date.
     """
     in_stock = await session.scalar(
         select(Batch.quantity).where(Batch.id == batch_id).with_for_update(key_share=True)
@@ -238,5 +238,5 @@ def _added(in_stock: int, delta: int) -> int:
 
 
 def no_batch(batch_id: int) -> NotFound:
-    """Says that there is no such batch."""
+    """Returns the error for a batch that does not exist."""
     return NotFound(f"there is no batch {batch_id}", field="batch_id")

@@ -1,4 +1,4 @@
-"""One spelling for each category, however its products spell it."""
+"""The display name of each category, chosen from the spellings of its products."""
 
 from sqlalchemy import CTE, collate, func, select
 from sqlalchemy.dialects.postgresql import distinct_on
@@ -7,9 +7,9 @@ from flexiprice.db.tables import Product
 
 
 def category_spellings() -> CTE:
-    """Columns `category_key` and `category`: what a category is called in every query that groups by it.
+    """Returns the display name `category` by `category_key`, for queries that group by category.
 
-    It is the spelling that most products have, the first by code point of several.
+    It is the most frequent spelling; on a tie, the first by code point.
     """
     used = (
         select(Product.category_key, Product.category, func.count().label("products"))

@@ -1,4 +1,4 @@
-"""Turns a refusal by one of the database's constraints into an error of ours that says what it means."""
+"""Translates constraint violations into `Conflict` errors."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -11,9 +11,9 @@ from flexiprice.errors import Conflict
 
 @contextmanager
 def unique_violation_as(message: str) -> Generator[None]:
-    """What is written within must be unique; where it is not, that is a `Conflict`.
+    """Raises a unique violation within the block as `Conflict`.
 
-    The transaction has failed then: the caller can only roll it back.
+    The transaction has failed then: the caller must roll it back.
     """
     with _conflict(UNIQUE_VIOLATION, message):
         yield
@@ -21,9 +21,9 @@ def unique_violation_as(message: str) -> Generator[None]:
 
 @contextmanager
 def fk_violation_as(message: str) -> Generator[None]:
-    """What is deleted within must not be referred to; where it is, that is a `Conflict`.
+    """Raises a foreign key violation within the block as `Conflict`.
 
-    The transaction has failed then: the caller can only roll it back.
+    The transaction has failed then: the caller must roll it back.
     """
     with _conflict(FOREIGN_KEY_VIOLATION, message):
         yield

@@ -1,4 +1,4 @@
-"""Every store's own date at one instant."""
+"""The local date of every store at an instant, as a subquery."""
 
 from datetime import date, datetime
 
@@ -10,22 +10,22 @@ from flexiprice.db.tables import Store
 
 
 def local_dates(now: datetime | ColumnElement[datetime]) -> Subquery:
-    """Stores with `store_id`, `code` and `day`, the date that `now` falls on in the store's time zone."""
-    told = bindparam(None, now, TIMESTAMP(timezone=True)) if isinstance(now, datetime) else now
-    return local_dates_at(told)
+    """Returns `store_id`, `code` and `day` of each store; `day` is the date of `now` in its time zone."""
+    instant = bindparam(None, now, TIMESTAMP(timezone=True)) if isinstance(now, datetime) else now
+    return local_dates_at(instant)
 
 
 def local_dates_at(now: ColumnElement[datetime]) -> Subquery:
-    """`local_dates` at an instant that is told when the statement is executed.
+    """Like `local_dates`, at an instant that is a parameter of the statement.
 
-    Fenced: a date costs a look into the time zone's tables, which is done once a store rather than once
-    a batch. A materialized CTE would do so too, but keeps out parallel workers.
+    An optimisation barrier keeps the conversion of time zones at once a store, not once a batch. A
+    materialised CTE would do the same, but prevents parallel plans.
     """
     return _stores(cast(func.timezone(Store.time_zone, now), Date))
 
 
 def fixed_date(day: ColumnElement[date]) -> Subquery:
-    """`local_dates` on one date in all stores, whatever their time zones."""
+    """Like `local_dates`, with the same date in all stores and time zones."""
     return _stores(day)
 
 

@@ -1,4 +1,4 @@
-"""A small supermarket to try FlexiPrice on, with dates that count from the day it is loaded."""
+"""The sample catalogue: a small supermarket whose expiry dates are relative to the day of loading."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -17,7 +17,7 @@ from flexiprice.domain.category import category_key
 
 
 class SampleProduct(BaseModel):
-    """A product of the sample, with its batches as days to expiry and quantity."""
+    """A product of the sample; `batches` maps days to expiry to quantities."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -31,7 +31,7 @@ class SampleProduct(BaseModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleSummary:
-    """What the store `main` holds of the sample once it is loaded."""
+    """Counts of the loaded sample."""
 
     products: int
     categories: int
@@ -40,20 +40,20 @@ class SampleSummary:
 
 @cache
 def sample_products() -> dict[str, tuple[SampleProduct, ...]]:
-    """The sample's products by category."""
+    """Returns the sample's products by category."""
     document = files("flexiprice.catalog").joinpath("sample.yaml").read_text(encoding="utf-8")
     return TypeAdapter(dict[str, tuple[SampleProduct, ...]]).validate_python(yaml.safe_load(document))
 
 
 async def load_sample_catalog(session: AsyncSession, *, today: date) -> SampleSummary:
-    """Puts the sample into the store `main`, or brings its dates and quantities up to `today`.
+    """Loads the sample into the store `main`, or resets its dates and quantities relative to `today`.
 
-    Loading it again adds nothing: a batch of the sample is known by its lot. Products that exist are
-    left as they are, so that a price changed while trying things out stays changed.
+    Idempotent: the sample's batches are identified by lot. Existing products stay unchanged, so a price that
+    a user changed while experimenting is kept.
 
     Args:
-        session: inside a transaction.
-        today: the day from which the expiry dates count.
+        session: in a transaction.
+        today: the day to which expiry dates are relative.
     """
     categories = sample_products()
     products = [(category, product) for category, members in categories.items() for product in members]

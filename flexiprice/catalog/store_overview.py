@@ -1,4 +1,4 @@
-"""All stores with what is in them: their date, their batches, their discounts."""
+"""An overview of all stores: local date, number of batches, number of discounts."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -12,14 +12,14 @@ from flexiprice.db.tables import Batch, Discount, Store
 
 @dataclass(frozen=True, slots=True)
 class StoreOverview:
-    """A store, and what is in it.
+    """A store with its counts.
 
     Attributes:
         code: its short name.
-        time_zone: IANA name of the zone whose calendar its dates are in.
-        today: the date there.
-        batches: how many batches it has.
-        discounts: how many of them are reduced.
+        time_zone: IANA name of its time zone.
+        today: its local date.
+        batches: the number of its batches.
+        discounts: the number of its batches with an open discount.
     """
 
     code: str
@@ -32,7 +32,7 @@ class StoreOverview:
 
 
 async def list_store_overviews(session: AsyncSession, *, now: datetime) -> tuple[StoreOverview, ...]:
-    """Every store by code, as it is at an instant."""
+    """Lists all stores by code, with local dates at `now`."""
     counts = (
         select(
             Batch.store_id,

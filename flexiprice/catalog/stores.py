@@ -1,4 +1,4 @@
-"""Stores: created, read, changed, deleted."""
+"""Creates, reads, changes and deletes stores."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -20,7 +20,7 @@ from flexiprice.errors import Conflict, InvalidInput, NotFound
 
 @dataclass(frozen=True, slots=True)
 class StoreRecord:
-    """A shop; `time_zone` is the IANA name of the zone whose calendar its dates are in."""
+    """A store; `time_zone` is an IANA name, and the store's dates are local dates in it."""
 
     code: str
     time_zone: str
@@ -36,7 +36,7 @@ async def create_store(session: AsyncSession, *, code: str, time_zone: str) -> S
     """Adds a store.
 
     Raises:
-        Conflict: a store has that code.
+        Conflict: another store has that code.
         InvalidInput: the database does not know the time zone.
     """
     with _known_to_the_database(time_zone):
@@ -54,10 +54,10 @@ async def create_store(session: AsyncSession, *, code: str, time_zone: str) -> S
 
 
 async def get_store(session: AsyncSession, code: str) -> StoreRecord:
-    """The store with a code.
+    """Returns a store by code.
 
     Raises:
-        NotFound: there is none.
+        NotFound: it does not exist.
     """
     row = (await session.execute(select(*_COLUMNS).where(Store.code == code))).one_or_none()
     if row is None:
@@ -72,7 +72,7 @@ async def list_stores(
     after: str | None = None,
     limit: int = 100,
 ) -> tuple[StoreRecord, ...]:
-    """Stores by code, those after the code `after` and changed at or after an instant, at most `limit`."""
+    """Lists up to `limit` stores by code, after the code `after`, changed at `changed_since` or later."""
     query = select(*_COLUMNS).order_by(Store.code).limit(limit)
     if after is not None:
         query = query.where(Store.code > after)
@@ -85,7 +85,7 @@ async def change_store(session: AsyncSession, code: str, *, time_zone: str) -> S
     """Moves a store to another time zone.
 
     Raises:
-        NotFound: there is no such store.
+        NotFound: the store does not exist.
         InvalidInput: the database does not know the time zone.
     """
     locked = select(*_COLUMNS).where(Store.code == code).with_for_update(key_share=True)
@@ -102,10 +102,10 @@ async def change_store(session: AsyncSession, code: str, *, time_zone: str) -> S
 
 
 async def delete_store(session: AsyncSession, code: str) -> None:
-    """Removes a store on which nothing depends.
+    """Deletes a store that has no dependent rows.
 
     Raises:
-        NotFound: there is no such store.
+        NotFound: the store does not exist.
         Conflict: it has batches or a price history, or it is `main`, which always exists.
     """
     if code == MAIN_STORE:
@@ -118,10 +118,10 @@ async def delete_store(session: AsyncSession, code: str) -> None:
 
 
 async def require_store_id(session: AsyncSession, code: str) -> int:
-    """The key of the store with a code, which lasts as long as the transaction.
+    """Returns the id of a store by code, and locks the store against deletion until the transaction ends.
 
     Raises:
-        NotFound: there is no such store.
+        NotFound: the store does not exist.
     """
     store_id = await session.scalar(
         select(Store.id).where(Store.code == code).with_for_update(read=True, key_share=True)
@@ -133,7 +133,7 @@ async def require_store_id(session: AsyncSession, code: str) -> int:
 
 @contextmanager
 def _known_to_the_database(time_zone: str) -> Generator[None]:
-    # The field's own check asks the zones that Python knows; a constraint asks the database's.
+    # The field's validator uses Python's time zones; a constraint uses the database's.
     try:
         yield
     except DBAPIError as error:

@@ -260,7 +260,7 @@ async def test_atomic_writes_nothing_where_a_line_is_bad(client):
         ("sku,sku,expiry_date,quantity\n", {}, "two columns 'sku'"),
         ('"sku', {}, "cannot be read"),
         ("PK\x03\x04", {}, "export the sheet as CSV"),
-        ("sku\n", {"map": "ean=x"}, "'ean' is none of"),
+        ("sku\n", {"map": "ean=x"}, "'ean' is not one of"),
         ("sku\n", {"date_format": "%d/%m"}, "is not a date format"),
         ("sku\n", {"delimiter": '"'}, "the delimiter must be one character"),
         ("sku,quantity,expiry_date\n", {"store": "moon"}, "there is no store 'moon'"),

@@ -140,11 +140,11 @@ def test_warnings_are_shown_told_in_json_and_written_to_a_file(run: Run, tmp_pat
     shown = run("import", "-", "--dry-run", "--warnings", "told.csv", typed=typed)
     assert shown.returncode == 0, shown.stderr
     assert "Ignored columns: Shop" in shown.stdout
-    assert "Shop: may be store, which nothing is read for: --map store=Shop reads it" in shown.stdout
+    assert "Shop: may hold store, which has no column: --map store=Shop reads it" in shown.stdout
     assert "line 2, sku: \"'0012\" begins with a spreadsheet's mark for text, read as '0012'" in shown.stdout
     assert (tmp_path / "told.csv").read_text().splitlines() == [
         "line,column,message",
-        ',Shop,"may be store, which nothing is read for: --map store=Shop reads it"',
+        ',Shop,"may hold store, which has no column: --map store=Shop reads it"',
         '2,sku,"""\'0012"" begins with a spreadsheet\'s mark for text, read as \'0012\'"',
     ]
     report = json.loads(run("import", "-", "--json", typed=typed).stdout)["report"]

@@ -76,8 +76,8 @@ async def test_columns_of_the_same_meaning_are_read_and_those_that_may_be_meant_
     assert (report.unused_columns, report.warnings) == (("Colour",), ())
     report = await load(session, f"{header},Shop,Lot number,Batch number\n{row},harbour,L7,L8\n")
     assert {(warning.line, warning.column): warning.message for warning in report.warnings} == {
-        (None, "Shop"): "may be store, which nothing is read for: --map store=Shop reads it",
-        (None, "Lot number"): "may be lot, which nothing is read for: --map 'lot=Lot number' or "
+        (None, "Shop"): "may hold store, which has no column: --map store=Shop reads it",
+        (None, "Lot number"): "may hold lot, which has no column: --map 'lot=Lot number' or "
         "--map 'lot=Batch number' reads it",
     }
     assert report.unused_columns == ("Shop", "Lot number", "Batch number")

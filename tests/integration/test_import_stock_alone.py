@@ -41,7 +41,7 @@ async def test_a_column_that_may_describe_products_is_never_passed_over(
     content = f"{header}\nA,4,2030-01-01,1.50\n"
     with pytest.raises(InvalidInput, match="no column for name, category, base_price") as refused:
         await load(session, content)
-    assert "stock alone is told without any of them" in refused.value.message
+    assert "a file of stock levels only needs none of them" in refused.value.message
     if "Price" in header:
         assert refused.value.message.endswith("Try: --map base_price=Price")
 

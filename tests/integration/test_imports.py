@@ -57,7 +57,7 @@ async def test_a_file_full_of_quirks_is_imported_and_its_bad_rows_are_named(sess
                 "Expiration_Date: '31/12/2024' is not a date written as %m/%d/%Y or %m-%d-%Y"
             ),
         ),
-        (9, "is the same batch as line 8: give each a lot of its own, or make them one row"),
+        (9, "is the same batch as line 8: give each row its own lot, or merge the rows"),
     ]
     assert await stock(session) == [
         ("main", "29-205-1132", "", date(2024, 9, 19), 22),

@@ -1,1 +1,4 @@
-"""Products and batches out of somebody else's file: CSV or NDJSON, as other systems export them."""
+"""Imports of products and batches from CSV or NDJSON files that other systems export.
+
+The upload endpoint and `flexiprice import` use `importer`; both share its options and messages.
+"""

@@ -1,6 +1,6 @@
-"""What the text of one cell means. Nothing is guessed: what has no one reading is refused.
+"""Parses cells. A cell that is ambiguous is refused, never guessed.
 
-What a field may hold is said in `domain.catalogue`; here is only how other systems write it.
+`domain.catalog` validates the values; this module knows only the notations of other systems.
 """
 
 import re
@@ -31,7 +31,7 @@ _SPACES = " \u00a0\u2007\u202f\u3000"
 _UNDECODABLE = re.compile("[\ud800-\udfff]")
 _CURRENCY_WORD = r"[^\W\d_]{1,9}\.?"
 _CURRENCY_SIGN = r"[^\W\d_]{0,3}[^\w\s.,'+-]{1,3}"
-# A point right after letters ends an abbreviation (`Rs.120`), it is no decimal point.
+# A point right after letters ends an abbreviation (`Rs.120`); it is not a decimal point.
 _AMOUNT = re.compile(
     rf"(?P<before>{_CURRENCY_SIGN}|{_CURRENCY_WORD})?\s*(?P<number>[.,]?[0-9](?:.*[0-9])?)\s*"
     rf"(?P<after>{_CURRENCY_SIGN}|{_CURRENCY_WORD})?"
@@ -46,73 +46,73 @@ _GROUPING = str.maketrans("", "", " '\u2019\u00a0\u202f")
 
 
 class CellRefused(ValueError):
-    """The cell cannot be used; `told` says why, as the end of a sentence about the column."""
+    """The cell cannot be used; `reason` completes a sentence about the column."""
 
     def __init__(self, *parts: str | Option) -> None:
-        """Takes the reason, in which options stand as such."""
+        """Takes the parts of the reason: text and options."""
         super().__init__(Spelling.COMMAND.write(*parts))
         self._parts = parts
 
-    def told(self, spelling: Spelling) -> str:
-        """The reason, with options as they are written where the file came in."""
+    def reason(self, spelling: Spelling) -> str:
+        """Returns the reason with its options in a spelling."""
         return spelling.write(*self._parts)
 
 
 def printable(text: str) -> str:
-    """A text in which every letter that could not be decoded is a replacement character."""
+    """Replaces undecodable bytes by the replacement character."""
     return _UNDECODABLE.sub(LOST_LETTER, text)
 
 
 def shown(text: str) -> str:
-    """A cell as it may be shown anywhere: quoted, short, and with nothing in it that a terminal obeys."""
+    """Returns a cell for display: quoted, truncated, and without control characters."""
     quoted = repr(printable(text[:_LONGEST_SHOWN]))
     return f"{quoted[:-1]}…{quoted[-1]}" if len(text) > _LONGEST_SHOWN else quoted
 
 
 def read_sku(cell: str) -> str:
-    """A SKU, exactly as it stands but for the space around it."""
+    """Reads a SKU; only surrounding spaces are removed."""
     return _checked(_SKU, cell, cell.strip(_SPACES))
 
 
 def read_name(cell: str) -> str:
-    """A product's name; line breaks and runs of spaces become one space. A formula stays plain text."""
+    """Reads a product's name; line breaks and runs of spaces become one space. A formula stays plain text."""
     return _checked(_NAME, cell, " ".join(cell.split()))
 
 
 def read_category(cell: str) -> str:
-    """A category's name; line breaks and runs of spaces become one space."""
+    """Reads a category's name; line breaks and runs of spaces become one space."""
     return _checked(_CATEGORY, cell, " ".join(cell.split()))
 
 
 def read_lot(cell: str) -> str:
-    """A lot's code, which may be empty."""
+    """Reads a lot's code, which may be empty."""
     return _checked(_LOT, cell, cell.strip(_SPACES))
 
 
 def read_price(cell: str, *, decimal_comma: bool, currency: str) -> Decimal:
-    """A base price such as `$4.50`, `1,234.5` or `EUR 12`.
+    """Reads a base price such as `$4.50`, `1,234.5` or `EUR 12`.
 
     Args:
         cell: the text.
         decimal_comma: the comma is the decimal sign and the point groups thousands.
-        currency: the shop's, ISO 4217; an amount that names another one is refused.
+        currency: the installation's, ISO 4217; an amount in another currency is refused.
 
     Raises:
-        CellRefused: it is not an amount of that currency, has more than two decimals, or is out of bounds.
+        CellRefused: it is not an amount in that currency, has more than two decimals, or is out of range.
     """
     return _checked(_BASE_PRICE, cell, _read_amount(cell, decimal_comma=decimal_comma, currency=currency))
 
 
 def read_cost(cell: str, *, decimal_comma: bool, currency: str) -> Decimal:
-    """A unit cost, written as a price is; it may be zero."""
+    """Reads a unit cost, in the notation of a price; it may be zero."""
     return _checked(_UNIT_COST, cell, _read_amount(cell, decimal_comma=decimal_comma, currency=currency))
 
 
 def read_quantity(cell: str, *, decimal_comma: bool) -> int:
-    """A whole number of pieces, zero or more; `1,200` and `120.000` are whole numbers.
+    """Reads a whole number of units, zero or more, such as `1,200` or `120.000`.
 
     Raises:
-        CellRefused: it is not one, or too large to be kept.
+        CellRefused: it is not a whole number, or exceeds the maximum.
     """
     text = cell.strip()
     number = _read_number(text, decimal_comma=decimal_comma) if len(text) <= LONGEST_NUMBER else None
@@ -145,13 +145,13 @@ def _read_amount(cell: str, *, decimal_comma: bool, currency: str) -> Decimal:
 
 
 def _check_currency(text: str, sign: str, currency: str) -> None:
-    meant = currencies_of(sign)
-    if currency in meant:
+    candidates = currencies_of(sign)
+    if currency in candidates:
         return
-    if meant or any(unicodedata.category(letter) == "Sc" for letter in sign):
-        told = " or ".join(sorted(meant)) or shown(sign)
+    if candidates or any(unicodedata.category(letter) == "Sc" for letter in sign):
+        names = " or ".join(sorted(candidates)) or shown(sign)
         raise CellRefused(
-            f"{shown(text)} is a price in {told}, and this shop's prices are in {currency}: convert it, or "
+            f"{shown(text)} is a price in {names}, and this shop's prices are in {currency}: convert it, or "
             "set FLEXIPRICE_CURRENCY"
         )
     raise CellRefused(f"{shown(text)} is not a price")
@@ -170,10 +170,10 @@ def _other_style(number: Decimal | None, *, decimal_comma: bool) -> tuple[str | 
     if number is None:
         return ()
     option = Option("decimal_comma")
-    told = f"{number:.2f}" if number != number.to_integral_value() else f"{number:.0f}"
+    value = f"{number:.2f}" if number != number.to_integral_value() else f"{number:.0f}"
     if decimal_comma:
-        return f"; where the point is the decimal sign, it is {told} without ", option
-    return "; where the comma is the decimal sign, ", option, f" reads it as {told}"
+        return f"; where the point is the decimal sign, it is {value} without ", option
+    return "; where the comma is the decimal sign, ", option, f" reads it as {value}"
 
 
 def _checked(adapter: TypeAdapter[T], cell: str, value: object) -> T:
@@ -186,7 +186,7 @@ def _checked(adapter: TypeAdapter[T], cell: str, value: object) -> T:
 
 
 def _other_encoding(cell: str) -> tuple[str | Option, ...]:
-    # What Excel saves as plain CSV where letters are Latin; its bytes come back from the surrogates.
+    # Excel's plain CSV is cp1252 in Western locales; the surrogates give back the original bytes.
     try:
         read = cell.encode("utf-8", "surrogateescape").decode("cp1252")
     except UnicodeError:

@@ -1,4 +1,4 @@
-"""Which cells of each record hold what, over a whole file; what is not read is remembered and told."""
+"""Matches columns to fields over a whole file, and collects the unused columns."""
 
 from collections.abc import Callable, Mapping
 from typing import cast
@@ -23,11 +23,11 @@ _SHAPES_REMEMBERED = 256
 
 
 class ColumnMatcher:
-    """Matches the header once, or each NDJSON object for itself.
+    """Matches a CSV header once, or each NDJSON object by its names.
 
     Attributes:
-        seen: which column each field was read from first.
-        unused: columns that nothing was read from, at most `MAX_UNUSED_KEPT`.
+        seen: the first column that each field was read from.
+        unused: columns that were not read, at most `MAX_UNUSED_KEPT`.
     """
 
     def __init__(
@@ -37,12 +37,16 @@ class ColumnMatcher:
         warn: Callable[[DataWarning], None],
         spelling: Spelling = Spelling.COMMAND,
     ) -> None:
-        """Takes the columns that are given by field, and who is told of columns that may be meant.
+        """Matches the header of a CSV file.
 
-        `spelling` is how options are written in what is told.
+        Args:
+            file: the file.
+            mapping: the columns that the user gave, by field.
+            warn: receives warnings about unused columns that look like a missing field.
+            spelling: the notation of options in warnings and errors.
 
         Raises:
-            InvalidInput: the header offers no column for a field that is required.
+            InvalidInput: the header has no column for a required field.
         """
         self._mapping = mapping
         self._warn = warn
@@ -53,15 +57,15 @@ class ColumnMatcher:
         self.seen: dict[ImportField, str] = {}
         self._header = self._match_first(file.header) if file.header is not None else None
         if self._header is not None:
-            self._take_note(self._header)
+            self._record_match(self._header)
 
     @property
     def unused(self) -> tuple[str, ...]:
-        """Columns that nothing was read from."""
+        """Columns that were not read."""
         return tuple(self._unused)
 
     def columns_of(self, record: Record) -> ColumnMap:
-        """Which cell of a record holds each field."""
+        """Returns the column of each field in a record."""
         if self._header is not None:
             return self._header.columns
         if record.fault is not None:
@@ -69,12 +73,11 @@ class ColumnMatcher:
         names = record.names
         match = self._shapes.get(names)
         if match is None:
-            # The first object shows whether the file is one of ours at all; a later one that lacks
-            # something is only a bad row.
+            # The first object decides whether the file is usable; a later one without a field is a bad row.
             match = match_columns(names, self._mapping) if self.seen else self._match_first(names)
             if len(self._shapes) < _SHAPES_REMEMBERED:
                 self._shapes[names] = match
-                self._take_note(match)
+                self._record_match(match)
             self._keep_unused(match)
         return match.columns
 
@@ -86,10 +89,10 @@ class ColumnMatcher:
             if not suggestions:
                 raise
             options = [map_option(ImportField(field), column) for field, column in suggestions.items()]
-            told = f"{error.message}\nTry: {self._spelling.write_all(*options)}"
-            raise InvalidInput(told, **error.details) from None
+            message = f"{error.message}\nTry: {self._spelling.write_all(*options)}"
+            raise InvalidInput(message, **error.details) from None
 
-    def _take_note(self, match: ColumnMatch) -> None:
+    def _record_match(self, match: ColumnMatch) -> None:
         self.seen = {**match.columns, **self.seen}
         self._keep_unused(match)
         for field, columns in find_lookalikes(match, self._mapping).items():
@@ -98,7 +101,7 @@ class ColumnMatcher:
                 options = " or ".join(
                     self._spelling.write(map_option(field, plain_name(column))) for column in columns[:3]
                 )
-                message = f"may be {field.value}, which nothing is read for: {options} reads it"
+                message = f"may hold {field.value}, which has no column: {options} reads it"
                 self._warn(DataWarning(None, plain_name(columns[0]), message))
 
     def _keep_unused(self, match: ColumnMatch) -> None:

@@ -1,4 +1,4 @@
-"""Which column of a file holds what. Only names that say it match by themselves; the rest is suggested."""
+"""Matches a file's columns to fields. Only unambiguous names match by themselves; others are suggested."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +12,7 @@ from flexiprice.errors import InvalidInput
 
 
 class ImportField(StrEnum):
-    """What an import reads of each record."""
+    """A field that an import reads from each record."""
 
     SKU = "sku"
     NAME = "name"
@@ -27,17 +27,17 @@ class ImportField(StrEnum):
 
 OPTIONAL = frozenset({ImportField.UNIT_COST, ImportField.STORE, ImportField.LOT})
 REQUIRED = tuple(field for field in ImportField if field not in OPTIONAL)
-# What says of a product all that there is to say. A file that says none of it tells of stock alone.
+# The fields that describe a product. A file with none of them has stock levels only.
 DESCRIBING = (ImportField.NAME, ImportField.CATEGORY, ImportField.BASE_PRICE, ImportField.UNIT_COST)
 
-# How other systems call the optional columns. One of these is read where no other column could be meant:
-# without it, all stock would silently go to one store or into one lot.
+# Other systems' names of the optional columns. They match if exactly one is present: without a match, all
+# stock would silently go to one store or into one lot.
 _SAME_MEANING: Mapping[ImportField, tuple[str, ...]] = {
     ImportField.STORE: ("store_code", "shop_code", "branch_code", "outlet_code"),
     ImportField.LOT: ("lot_number", "lot_no", "lot_nr", "lot_code", "batch_number", "batch_no", "batch_code"),
     ImportField.UNIT_COST: ("cost_price", "unit_cost_price", "cost_per_unit"),
 }
-# Only ever suggested: a guess that is wrong would misprice.
+# Names that are suggested, never matched: a wrong guess would misprice.
 _OTHER_NAMES: Mapping[ImportField, tuple[str, ...]] = {
     ImportField.SKU: (
         *("product_id", "product_code", "item_code", "item_number", "article_number", "article_code"),
@@ -62,7 +62,7 @@ _OTHER_NAMES: Mapping[ImportField, tuple[str, ...]] = {
     ),
 }
 _LIKENESS = 0.8
-# Where one word of a name ends and the next begins: `basePrice`, `SKUCode`, `Lot-No.`
+# The boundaries of words in a name: `basePrice`, `SKUCode`, `Lot-No.`
 _WORD_STARTS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _NO_WORD = re.compile(r"[\s\ufeff\u200b_.:#/()\[\]-]+")
 
@@ -71,11 +71,11 @@ ColumnMap = Mapping[ImportField, str]
 
 @dataclass(frozen=True, slots=True)
 class ColumnMatch:
-    """Which column each field is read from, and which columns nothing is read from.
+    """The matched columns, and the others.
 
     Attributes:
         columns: column by field.
-        unused: the other columns.
+        unused: the columns without a field.
     """
 
     columns: ColumnMap
@@ -83,10 +83,10 @@ class ColumnMatch:
 
 
 def parse_column_map(pairs: Iterable[str]) -> dict[ImportField, str]:
-    """Reads pairs such as `sku=Product_ID`, ours on the left; `lot=` says that no column holds it.
+    """Parses pairs such as `sku=Product_ID`, field first; `lot=` means that no column holds the field.
 
     Raises:
-        InvalidInput: a pair is malformed, names no field of ours, or names one twice.
+        InvalidInput: a pair is malformed, or its field is unknown or repeated.
     """
     columns: dict[ImportField, str] = {}
     for pair in pairs:
@@ -105,11 +105,11 @@ def parse_column_map(pairs: Iterable[str]) -> dict[ImportField, str]:
 
 
 def match_columns(names: Sequence[str], mapping: ColumnMap) -> ColumnMatch:
-    """Matches what a record offers with what is asked for, missing columns left out.
+    """Matches the columns of a record to fields; fields without a column are left out.
 
-    A field that the mapping does not mention is read from the column of the same name, however its words
-    are joined: `basePrice` and `Base Price` are `base_price`. An optional one is also read from a column
-    of the same meaning, such as `Store code`, where there is one such column.
+    A field that is not in the mapping matches the column of the same name, whatever joins its words:
+    `basePrice` and `Base Price` are `base_price`. An optional field also matches a synonym, such as
+    `Store code`, if exactly one is present.
     """
     present = set(names)
     by_name = _by_normal_name(names)
@@ -117,32 +117,32 @@ def match_columns(names: Sequence[str], mapping: ColumnMap) -> ColumnMatch:
         field: mapping[field] if field in mapping else _column_of(field, by_name) for field in ImportField
     }
     columns = {field: column for field, column in wanted.items() if column and column in present}
-    taken = set(columns.values())
-    unused = tuple(dict.fromkeys(name for name in names if name and name not in taken))
+    matched = set(columns.values())
+    unused = tuple(dict.fromkeys(name for name in names if name and name not in matched))
     return ColumnMatch(columns, unused)
 
 
 def find_lookalikes(match: ColumnMatch, mapping: ColumnMap) -> dict[ImportField, tuple[str, ...]]:
-    """Unused columns that may be meant for a field that is read from no column and need not be."""
+    """Returns unused columns that look like a missing field, by field, if the field is dispensable."""
     free = _by_normal_name(match.unused)
-    dispensable = OPTIONAL.union(DESCRIBING) if is_about_stock_alone(match.columns) else OPTIONAL
+    dispensable = OPTIONAL.union(DESCRIBING) if has_stock_only(match.columns) else OPTIONAL
     missing = [field for field in ImportField if field in dispensable - match.columns.keys() - mapping.keys()]
     return {field: found for field in missing if (found := _like(field, free))}
 
 
-def is_about_stock_alone(columns: ColumnMap) -> bool:
-    """Whether a record with these columns says nothing of its product but which one it is."""
+def has_stock_only(columns: ColumnMap) -> bool:
+    """Whether the columns identify the product but do not describe it."""
     return columns.keys().isdisjoint(DESCRIBING)
 
 
 def match_header(names: Sequence[str], mapping: ColumnMap) -> ColumnMatch:
-    """Matches a header, which must offer every column that is needed.
+    """Matches a header, which must have every required column.
 
-    All that describes products may be missing, where no other column could be meant for it.
+    All columns that describe products may be missing together, if no other column looks like one of them.
 
     Raises:
-        InvalidInput: a mapped or a required column is missing, or stands there twice. The details
-            have `suggestions`, columns of the file by field.
+        InvalidInput: a mapped or a required column is missing or repeated. The details have
+            `suggestions`, columns of the file by field.
     """
     for field, column in mapping.items():
         if column and column not in names:
@@ -153,10 +153,10 @@ def match_header(names: Sequence[str], mapping: ColumnMap) -> ColumnMatch:
             raise _same_columns(field, same)
     match = match_columns(names, mapping)
     missing = [field for field in REQUIRED if field not in match.columns]
-    told_alone = is_about_stock_alone(match.columns) and find_lookalikes(match, mapping).keys().isdisjoint(
+    stock_only = has_stock_only(match.columns) and find_lookalikes(match, mapping).keys().isdisjoint(
         DESCRIBING
     )
-    if told_alone:
+    if stock_only:
         missing = [field for field in missing if field not in DESCRIBING]
     if missing:
         raise _missing_columns(missing, match.unused, names)
@@ -167,7 +167,7 @@ def match_header(names: Sequence[str], mapping: ColumnMap) -> ColumnMatch:
 
 
 def suggest(fields: Iterable[ImportField], names: Sequence[str]) -> dict[ImportField, str]:
-    """The column that most likely holds each field, where one comes close; none is suggested twice."""
+    """Suggests the most similar column for each field, if any is close; no column is suggested twice."""
     free = _by_normal_name(names)
     suggestions: dict[ImportField, str] = {}
     for field in fields:
@@ -178,7 +178,7 @@ def suggest(fields: Iterable[ImportField], names: Sequence[str]) -> dict[ImportF
 
 
 def map_option(field: ImportField, column: str) -> Option:
-    """The option that reads a field from a column."""
+    """Returns the option that maps a field to a column."""
     return Option("map", f"{field.value}={column}")
 
 
@@ -190,7 +190,7 @@ def _column_of(field: ImportField, by_name: Mapping[str, list[str]]) -> str:
 
 
 def _like(field: ImportField, free: Mapping[str, list[str]]) -> tuple[str, ...]:
-    """Columns that may hold a field, the likeliest first."""
+    """Returns the columns that may hold a field, the likeliest first."""
     known = (field.value, *_SAME_MEANING.get(field, ()), *_OTHER_NAMES[field])
     equal = [name for name in known if name in free]
     near = [name for each in known for name in get_close_matches(each, free, 3, _LIKENESS)]
@@ -200,9 +200,9 @@ def _like(field: ImportField, free: Mapping[str, list[str]]) -> tuple[str, ...]:
 def _same_columns(field: ImportField, same: Sequence[str]) -> InvalidInput:
     if len(set(same)) == 1:
         return InvalidInput(f"the file has two columns {shown(same[0])} for {field}", field="map")
-    told = " and ".join(shown(name) for name in same[:2])
+    names = " and ".join(shown(name) for name in same[:2])
     return InvalidInput(
-        f"the file has the columns {told}, and either may be {field}: say which",
+        f"the file has the columns {names}, and either may be {field}: map one of them",
         field="map",
         suggestions={field.value: same[0]},
     )
@@ -222,7 +222,7 @@ def _missing_columns(
     missing: Sequence[ImportField], unused: Sequence[str], names: Sequence[str]
 ) -> InvalidInput:
     near = suggest(missing, unused)
-    of_stock = "; stock alone is told without any of them" if set(missing) <= set(DESCRIBING) else ""
+    of_stock = "; a file of stock levels only needs none of them" if set(missing) <= set(DESCRIBING) else ""
     return InvalidInput(
         f"the file has no column for {', '.join(missing)}; it has {_listed(names)}{of_stock}",
         field="map",
@@ -232,10 +232,10 @@ def _missing_columns(
 
 def _unknown_field(name: str, column: str) -> str:
     if column in set(ImportField):
-        return f"write {column}={name}: what FlexiPrice calls it stands on the left"
+        return f"write {column}={name}: first the field, then the file's column"
     near = get_close_matches(name, list(ImportField), n=1)
     hint = f"; did you mean {near[0]}?" if near else ""
-    return f"{shown(name)} is none of {', '.join(ImportField)}{hint}"
+    return f"{shown(name)} is not one of {', '.join(ImportField)}{hint}"
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -244,7 +244,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def plain_name(name: str) -> str:
-    """A column's name as it may be shown anywhere: short, with nothing in it that a terminal obeys."""
+    """Returns a column's name for display: truncated, and without control characters."""
     return shown(name)[1:-1]
 
 

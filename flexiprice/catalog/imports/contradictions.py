@@ -1,4 +1,4 @@
-"""Rows of a file that say different things of one product, found among the staged ones."""
+"""Finds staged rows that contradict each other about one product."""
 
 from collections.abc import AsyncIterator, Mapping
 
@@ -9,35 +9,35 @@ from flexiprice.catalog.imports.columns import ImportField
 from flexiprice.catalog.imports.rows import BadRow, CellProblem, DataWarning
 
 _FIELDS = (ImportField.BASE_PRICE, ImportField.UNIT_COST, ImportField.CATEGORY)
-_OTHERS_DIFFER = CellProblem(None, "is about a product to which other rows give two costs")
+_OTHERS_DIFFER = CellProblem(None, "is about a product that has two costs in other rows")
 
 
-async def take_out_contradictory(
+async def remove_contradictory(
     session: AsyncSession, columns: Mapping[ImportField, str]
 ) -> AsyncIterator[BadRow]:
-    """Takes out every row of a product that has two prices, costs or categories, and tells which.
+    """Removes all rows of products that have two prices, costs or categories, and yields them.
 
-    Nobody can know which of them is right, and a price of the wrong row would be charged.
-    `columns` are the file's columns by field.
+    Which row is right cannot be known, and customers would pay a wrong price. `columns` are the file's
+    columns by field.
     """
     await session.execute(text("DROP TABLE IF EXISTS pg_temp.import_disputed"))
     await session.execute(_COLLECT_DISPUTED)
-    rows = await session.stream(_TAKE_OUT_CONTRADICTORY)
+    rows = await session.stream(_REMOVE_CONTRADICTORY)
     async for line, *found in rows:
-        told = zip(_FIELDS, found[0::3], found[1::3], found[2::3], strict=True)
+        differences = zip(_FIELDS, found[0::3], found[1::3], found[2::3], strict=True)
         problems = tuple(
             CellProblem(columns.get(field, field.value), _reason(field, own, other_line, other))
-            for field, own, other_line, other in told
+            for field, own, other_line, other in differences
             if other_line is not None
         )
         yield BadRow(line, problems or (_OTHERS_DIFFER,))
     await session.execute(_COMPLETE_COSTS)
 
 
-async def tell_renamed(
+async def find_renamed(
     session: AsyncSession, columns: Mapping[ImportField, str]
 ) -> AsyncIterator[DataWarning]:
-    """A warning for each product that has several names in the file; the last of them is kept."""
+    """Yields a warning for each product with several names in the file; the last name is kept."""
     rows = await session.stream(_RENAMED)
     async for line, other_line in rows:
         yield DataWarning(
@@ -48,14 +48,14 @@ async def tell_renamed(
 
 
 def _reason(field: ImportField, own: object, other_line: int, other: object) -> str:
-    own_told, other_told = ("none" if value is None else str(value) for value in (own, other))
+    own_text, other_text = ("none" if value is None else str(value) for value in (own, other))
     return (
-        f"is {own_told} here and {other_told} on line {other_line}, for the same product: "
+        f"is {own_text} here and {other_text} on line {other_line}, for the same product: "
         f"a product has one {field}, so neither row is imported"
     )
 
 
-# One pass over the rows, so that a sound file pays for no more than that.
+# One pass over the rows: a file without contradictions costs no more than that.
 _COLLECT_DISPUTED = text(
     """
     CREATE TEMPORARY TABLE import_disputed ON COMMIT DROP AS
@@ -76,7 +76,7 @@ _COLLECT_DISPUTED = text(
     """
 )
 
-# What one row says of its product's cost holds for those that say nothing of it.
+# A row without a cost takes the cost of its product's other rows.
 _COMPLETE_COSTS = text(
     """
     UPDATE pg_temp.import_rows AS staged
@@ -86,11 +86,11 @@ _COMPLETE_COSTS = text(
     """
 )
 
-# Each row names the first that differs from it: the product's first, or for rows that say what that says
-# the first of the others.
-_TAKE_OUT_CONTRADICTORY = text(
+# Each row names the first row that differs from it: the product's first row, or the first that differs from
+# that one.
+_REMOVE_CONTRADICTORY = text(
     """
-    WITH told AS (
+    WITH candidates AS (
         SELECT staged.line, staged.sku, staged.base_price, staged.category, staged.category_key,
             staged.unit_cost, staged.unit_cost_given,
             first_value(staged.line) OVER by_cost AS first_cost_line,
@@ -105,7 +105,7 @@ _TAKE_OUT_CONTRADICTORY = text(
             by_cost AS (PARTITION BY sku ORDER BY staged.unit_cost_given DESC, staged.line)
     ),
     others AS (
-        SELECT told.*,
+        SELECT candidates.*,
             CASE WHEN base_price <> first_price THEN first_line
                 ELSE min(line) FILTER (WHERE base_price <> first_price) OVER (PARTITION BY sku)
             END AS price_line,
@@ -117,9 +117,9 @@ _TAKE_OUT_CONTRADICTORY = text(
             CASE WHEN category_key <> first_key THEN first_line
                 ELSE min(line) FILTER (WHERE category_key <> first_key) OVER (PARTITION BY sku)
             END AS category_line
-        FROM told
+        FROM candidates
     ),
-    answers AS (
+    compared AS (
         SELECT others.line,
             others.base_price, others.price_line, by_price.base_price AS other_price,
             others.unit_cost, others.cost_line, by_cost.unit_cost AS other_cost,
@@ -129,14 +129,14 @@ _TAKE_OUT_CONTRADICTORY = text(
         LEFT JOIN pg_temp.import_rows AS by_cost ON by_cost.line = others.cost_line
         LEFT JOIN pg_temp.import_rows AS by_category ON by_category.line = others.category_line
     ),
-    taken_out AS (
+    removed AS (
         DELETE FROM pg_temp.import_rows AS staged USING others WHERE staged.line = others.line
     )
-    SELECT * FROM answers ORDER BY line
+    SELECT * FROM compared ORDER BY line
     """
 )
 
-# A DELETE, because a SELECT that is read row by row keeps its tables in use until the transaction ends.
+# A DELETE: a streamed SELECT keeps its tables in use until the transaction ends.
 _RENAMED = text(
     """
     DELETE FROM pg_temp.import_disputed AS disputed

@@ -1,8 +1,8 @@
-"""Which currency the words and signs beside an amount mean."""
+"""Currency signs and words, by ISO 4217 code."""
 
 from collections.abc import Mapping
 
-# Case and a full stop at the end do not count; a sign may be several currencies'.
+# Compared without regard to case and a final full stop. Several currencies may share a sign.
 _SIGNS: Mapping[str, str] = {
     "AED": "dh dhs",
     "ARS": "$ ar$",
@@ -61,9 +61,9 @@ for _code, _signs in _SIGNS.items():
 
 
 def currencies_of(sign: str) -> frozenset[str]:
-    """The ISO 4217 codes that a sign or word may mean; none where it means no currency that we know.
+    """Returns the ISO 4217 codes of a sign or word; none if it is unknown.
 
-    Three capital letters are taken for a code, whether or not we know it.
+    Three capital letters are a code, known or not.
     """
     plain = sign.rstrip(".").casefold()
     known = _CURRENCIES_OF.get(plain)

@@ -1,4 +1,4 @@
-"""One way of writing dates: what it reads, it would write in the same letters."""
+"""A date format that is strict: it accepts only text that it would write itself."""
 
 import re
 from calendar import monthrange
@@ -10,7 +10,7 @@ from flexiprice.errors import InvalidInput
 
 _DIRECTIVE = re.compile(r"%.")
 _DAY_OR_MONTH = frozenset({"%d", "%m"})
-# Directives that write letters, which end a number as a separator does.
+# Directives that write letters: like a separator, they delimit a number.
 _LETTERS = frozenset({"%a", "%A", "%b", "%B", "%p"})
 _GS1 = "%y%m%d"
 _GS1_END_OF_MONTH = re.compile(r"[0-9]{4}00")
@@ -24,7 +24,7 @@ _TIME_OF_DAY = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class WrittenDate:
-    """A date as it is written, with the time of day and the offset that stand behind it."""
+    """A date as written, with the time of day and the UTC offset that follow it."""
 
     day: date
     time_of_day: time = time(0)
@@ -32,33 +32,36 @@ class WrittenDate:
 
     @property
     def is_midnight(self) -> bool:
-        """Whether the time says nothing but that the day begins."""
+        """Whether the time of day is midnight or absent."""
         return self.time_of_day == time(0)
 
     def local_day(self, zone: tzinfo) -> date:
-        """The date in a time zone at this instant; a time without an offset is in that zone already."""
+        """Returns the date in a time zone at this instant; a time without an offset is already local."""
         if self.offset is None:
             return self.day
         return datetime.combine(self.day, self.time_of_day, self.offset).astimezone(zone).date()
 
 
 class DateFormat:
-    """A `strptime` format that takes only what it would write itself."""
+    """A `strptime` format that accepts only text that it would write itself."""
 
     def __init__(self, pattern: str, *, padded_only: bool) -> None:
-        """Takes the format; whether day and month always have two digits.
+        """Validates the format.
 
-        Without leading zeros a date is only ever read where letters or separators bound each number.
+        Args:
+            pattern: the format.
+            padded_only: whether day and month must have two digits. Otherwise leading zeros may be missing
+                where letters or separators delimit each number.
 
         Raises:
-            InvalidInput: it does not give year, month and day.
+            InvalidInput: the format does not determine year, month and day.
         """
         self.pattern = pattern
         self._check()
-        self._may_be_unpadded = not padded_only and _bounds_its_numbers(pattern)
+        self._may_be_unpadded = not padded_only and _delimits_numbers(pattern)
 
     def read(self, text: str) -> WrittenDate | None:
-        """What a text says, None where it is not written in this format."""
+        """Reads a text; returns None if it is not in this format."""
         if self.pattern == _GS1 and _GS1_END_OF_MONTH.fullmatch(text):
             # GS1 General Specifications, expiration date: day 00 is the last day of the month.
             first = self.read(f"{text[:4]}01")
@@ -83,7 +86,7 @@ class DateFormat:
         return text.casefold() in map(str.casefold, written)
 
     def _check(self) -> None:
-        # Days that differ from the first by nothing but the day, the month or the year.
+        # Dates that differ from the first in the day, the month or the year only.
         probes = (datetime(2024, 2, day, tzinfo=UTC) for day in (3, 4))
         others = (datetime(2024, 3, 3, tzinfo=UTC), datetime(2025, 2, 3, tzinfo=UTC))
         try:
@@ -102,7 +105,7 @@ class DateFormat:
 
 
 def read_written_date(text: str, date_format: DateFormat) -> WrittenDate | None:
-    """What a text says in a format, with or without a time of day and an offset behind the date."""
+    """Reads a date in a format, with or without a time of day and a UTC offset after it."""
     written = date_format.read(text)
     if written is not None or ":" not in text:
         return written
@@ -120,7 +123,7 @@ def _time_of_day(parts: re.Match[str]) -> time:
     hour = int(parts["hour"])
     if half := parts["half"]:
         if not 1 <= hour <= 12:
-            raise ValueError("an hour of a half day is from 1 to 12")
+            raise ValueError("an hour with am or pm must be from 1 to 12")
         hour = hour % 12 + (12 if half in "pP" else 0)
     microsecond = int((parts["fraction"] or "0").ljust(6, "0")[:6])
     if microsecond == 0 and int(parts["fraction"] or 0):
@@ -137,7 +140,7 @@ def _offset(parts: re.Match[str]) -> tzinfo | None:
     return timezone(-offset if parts["sign"] == "-" else offset)
 
 
-def _bounds_its_numbers(pattern: str) -> bool:
+def _delimits_numbers(pattern: str) -> bool:
     for found in _DIRECTIVE.finditer(pattern):
         if found[0] not in _DAY_OR_MONTH:
             continue

@@ -1,4 +1,4 @@
-"""Dates as other systems write them, day and month never guessed, nothing read that says something else."""
+"""Reads the dates of other systems. The order of day and month is never guessed."""
 
 import re
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from flexiprice.catalog.imports.spelling import Option
 from flexiprice.domain.catalog import CalendarDate
 from flexiprice.errors import InvalidInput
 
-# Year first, so that day and month cannot be mistaken for each other.
+# Year first, so that day and month cannot be confused.
 DEFAULT_DATE_FORMATS = ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d")
 MAX_DATE_FORMATS = 20
 _GS1 = "%y%m%d"
@@ -24,26 +24,26 @@ _NUMBERS = re.compile(r"([0-9]{1,4})([./-])([0-9]{1,2})\2([0-9]{1,4})")
 
 
 class Timestamps(StrEnum):
-    """What a timestamp with a time of day means; at midnight it is always the date as written."""
+    """The treatment of a date with a time of day; midnight is always the date as written."""
 
     REFUSE = "refuse"
-    """Nothing: its row is bad."""
+    """The row is bad."""
     WRITTEN = "written"
-    """The date as written, whatever its time and offset."""
+    """The date as written, without regard to time and offset."""
     LOCAL = "local"
-    """The date that a clock in the store shows at that instant; without an offset it is local already."""
+    """The store's local date at that instant; without an offset the time is already local."""
 
 
 class DateReader:
-    """Reads dates that are written in one of several ways."""
+    """Reads dates in any of several formats."""
 
     def __init__(
         self, formats: Sequence[str] = DEFAULT_DATE_FORMATS, timestamps: Timestamps = Timestamps.REFUSE
     ) -> None:
-        """Takes `strptime` formats such as `%m/%d/%Y`, and what a time of day behind the date means.
+        """Takes `strptime` formats such as `%m/%d/%Y`, and the treatment of times of day.
 
         Raises:
-            InvalidInput: a format does not give year, month and day.
+            InvalidInput: a format does not determine year, month and day.
         """
         if not 1 <= len(formats) <= MAX_DATE_FORMATS:
             raise InvalidInput(f"give between 1 and {MAX_DATE_FORMATS} date formats", field="date_format")
@@ -56,15 +56,15 @@ class DateReader:
             if self._is_default
             else f"written as {' or '.join(self._patterns)}"
         )
-        # The same few dates come again and again, and to read one is the slowest part of a row.
+        # Dates repeat, and parsing them is the slowest part of a row.
         self._written_in = lru_cache(maxsize=4096)(self._read_all)
 
     def read(self, cell: str, zone: tzinfo = UTC) -> date:
-        """The date that a cell means, for a store in a time zone.
+        """Reads a date, for a store in a time zone.
 
         Raises:
-            CellRefused: no format fits, two formats disagree about it, it has a time of day that may mean
-                another day, or no calendar of ours has it.
+            CellRefused: no format fits, two formats disagree, it has a time of day that may change the date,
+                or it is out of range.
         """
         text = cell.strip()
         found = self._written_in(text) if len(text) <= LONGEST_NUMBER else ()
@@ -72,7 +72,7 @@ class DateReader:
             raise CellRefused(f"{shown(text)} is not a date {self._expected}", *self._hint(text))
         written, *others = found
         if others:
-            # To believe the first would be to guess which of day and month comes first.
+            # Taking the first would guess the order of day and month.
             days = " or ".join(str(each.day) for each in found)
             raise CellRefused(f"{shown(text)} may be {days}: the formats disagree")
         day = written.day
@@ -106,7 +106,7 @@ class DateReader:
         return tuple(found.values())
 
     def _hint(self, text: str) -> tuple[str | Option, ...]:
-        """Which option reads a date that is refused, as the end of the sentence."""
+        """Returns the option that would read a refused date, as the end of the sentence."""
         if _SIX_DIGITS.fullmatch(text) and _GS1 not in self._patterns:
             return "; six digits are read as year, month and day (GS1) with ", Option("date_format", _GS1)
         numbers = _NUMBERS.fullmatch(text)

@@ -1,4 +1,4 @@
-"""The import itself: a file's records, row by row into staging, then all at once into the tables."""
+"""Imports a file: stages its rows in a temporary table, then merges them into the tables at once."""
 
 import asyncio
 import time
@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from flexiprice.catalog.constraints import fk_violation_as
 from flexiprice.catalog.imports.column_matcher import ColumnMatcher
 from flexiprice.catalog.imports.columns import ImportField, plain_name
-from flexiprice.catalog.imports.contradictions import take_out_contradictory, tell_renamed
+from flexiprice.catalog.imports.contradictions import find_renamed, remove_contradictory
 from flexiprice.catalog.imports.dates import DEFAULT_DATE_FORMATS, DateReader, Timestamps
 from flexiprice.catalog.imports.lines import text_lines
 from flexiprice.catalog.imports.records import FileFormat, Record, open_records
@@ -27,7 +27,7 @@ from flexiprice.catalog.imports.staging import (
     merge_products,
     stage_rows,
 )
-from flexiprice.catalog.imports.unusable import take_out_repeated, take_out_unknown
+from flexiprice.catalog.imports.unusable import remove_repeated, remove_unknown
 from flexiprice.db.tables import MAIN_STORE, Store
 from flexiprice.errors import InvalidInput
 
@@ -38,19 +38,19 @@ _ROWS_PER_STATEMENT = 2000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileLayout:
-    """How a file is written; what is not said is found out or at its default.
+    """The notation of a file; None is detected.
 
     Attributes:
-        columns: column of the file by field; an empty name says that no column holds the field.
+        columns: column of the file by field; an empty name means that no column holds the field.
         date_formats: `strptime` formats of its dates.
-        timestamps: what a date with a time of day means.
-        decimal_comma: amounts are written `1.234,50`.
-        currency: the shop's, ISO 4217; amounts in another one are refused.
-        default_store: code of the store of rows that name none.
+        timestamps: the treatment of dates with a time of day.
+        decimal_comma: whether amounts are written as `1.234,50`.
+        currency: the installation's, ISO 4217; amounts in another currency are refused.
+        default_store: code of the store for rows without one.
         encoding: of its text.
         delimiter: between the cells of a CSV file.
         file_format: CSV or NDJSON.
-        spelling: how options are written in what is told of the file.
+        spelling: the notation of options in warnings and errors.
     """
 
     columns: Mapping[ImportField, str] = field(default_factory=dict[ImportField, str])
@@ -67,7 +67,7 @@ class FileLayout:
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What an import did, and which batches it wrote: all of them, or the first."""
+    """The report of an import, and the ids of written batches, up to a limit."""
 
     report: ImportReport
     changed_batches: tuple[int, ...]
@@ -82,25 +82,25 @@ async def import_catalogue(
     on_warning: Callable[[DataWarning], None] | None = None,
     most_named: int = 0,
 ) -> Imported:
-    """Puts the products and batches of a file into the tables: the sound rows all, the bad ones not.
+    """Imports the products and batches of a file; bad rows are left out and reported.
 
-    A product is known by its SKU, a batch by store, SKU, lot and expiry date. What exists is brought
-    up to the file, what the file does not mention stays. Rows that give one product different prices,
-    costs or categories are all bad; of several names the last holds, with a warning. Of several rows
-    about one batch all but the first are bad. A file that does not speak of unit costs leaves the known
-    ones alone; one that tells of stock alone is for products that exist. Nothing is priced here.
+    A product is identified by its SKU, a batch by store, SKU, lot and expiry date. Existing rows are updated;
+    rows that the file does not mention stay. If rows give one product different prices, costs or categories,
+    all of them are bad; of several names the last is kept, with a warning. Of several rows for one batch, all
+    but the first are bad. A file without unit costs keeps the stored ones. The products of a file with stock
+    levels only must exist. The import does not price batches.
 
     Args:
-        session: inside a transaction; rolled back, it was a rehearsal.
-        chunks: the file's bytes, in pieces of any size.
-        layout: how the file is written.
-        on_bad_row: told of every bad row; the report keeps only the first `MAX_BAD_ROWS_KEPT`.
-        on_warning: told of every warning; the report keeps only the first `MAX_WARNINGS_KEPT`.
-        most_named: how many of the batches that were written to name, at most.
+        session: in a transaction; roll it back for a dry run.
+        chunks: the file's bytes, in chunks of any size.
+        layout: the notation of the file.
+        on_bad_row: receives every bad row; the report has only the first `MAX_BAD_ROWS_KEPT`.
+        on_warning: receives every warning; the report has only the first `MAX_WARNINGS_KEPT`.
+        most_named: the maximum number of written batches to return.
 
     Raises:
         InvalidInput: the file as a whole, its header or its layout cannot be used.
-        Conflict: a product was deleted meanwhile.
+        Conflict: a product was deleted concurrently.
     """
     started = time.perf_counter()
     layout = layout or FileLayout()
@@ -121,17 +121,17 @@ async def import_catalogue(
     await create_staging(session)
     await _stage(session, _rows(file.records, matcher, reader), tally)
     await analyze_staging(session)
-    async for contradictory in take_out_contradictory(session, matcher.seen):
-        tally.take_back(contradictory)
-    async for repeated in take_out_repeated(session):
-        tally.take_back(repeated)
+    async for contradictory in remove_contradictory(session, matcher.seen):
+        tally.reject_staged(contradictory)
+    async for repeated in remove_repeated(session):
+        tally.reject_staged(repeated)
     renamed = 0
-    async for warning in tell_renamed(session, matcher.seen):
+    async for warning in find_renamed(session, matcher.seen):
         tally.warn(warning)
         renamed += 1
     products = await merge_products(session)
-    async for unknown in take_out_unknown(session, matcher.seen.get(ImportField.SKU)):
-        tally.take_back(unknown)
+    async for unknown in remove_unknown(session, matcher.seen.get(ImportField.SKU)):
+        tally.reject_staged(unknown)
     with fk_violation_as("a product was deleted while the file was imported; send it again"):
         batches, changed = await merge_batches(session, most_named=most_named)
     report = ImportReport(
@@ -156,7 +156,7 @@ async def import_catalogue(
 
 
 class _Tally:
-    """Counts rows and warnings, and keeps as many of the bad rows and warnings as fit in a report."""
+    """Counts rows and warnings, and keeps the first of the bad rows and warnings for the report."""
 
     def __init__(
         self,
@@ -171,16 +171,16 @@ class _Tally:
         self.warning_count = 0
         self.warnings: list[DataWarning] = []
 
-    def leave_out(self, row: BadRow) -> None:
+    def reject(self, row: BadRow) -> None:
         self.bad += 1
         if len(self.bad_rows) < MAX_BAD_ROWS_KEPT:
             self.bad_rows.append(row)
         if self._on_bad_row is not None:
             self._on_bad_row(row)
 
-    def take_back(self, row: BadRow) -> None:
+    def reject_staged(self, row: BadRow) -> None:
         self.staged -= 1
-        self.leave_out(row)
+        self.reject(row)
 
     def warn(self, warning: DataWarning) -> None:
         self.warning_count += 1
@@ -198,20 +198,20 @@ def _rows(
 
 
 async def _stage(session: AsyncSession, rows: Iterator[CatalogueRow | BadRow], tally: _Tally) -> None:
-    # Read beside the event loop, in which a server answers others meanwhile.
-    while some := await asyncio.to_thread(list, islice(rows, _ROWS_PER_STATEMENT)):
-        sound: list[CatalogueRow] = []
-        for row in some:
+    # Parse in a thread, so that a server's event loop can serve other requests.
+    while chunk := await asyncio.to_thread(list, islice(rows, _ROWS_PER_STATEMENT)):
+        good: list[CatalogueRow] = []
+        for row in chunk:
             if isinstance(row, BadRow):
-                tally.leave_out(row)
+                tally.reject(row)
             else:
-                sound.append(row)
-        tally.staged += len(sound)
-        await stage_rows(session, sound)
+                good.append(row)
+        tally.staged += len(good)
+        await stage_rows(session, good)
 
 
 async def _stores(session: AsyncSession, default: str) -> dict[str, ImportStore]:
-    # Locked, so that none is deleted before the batches that name it are there.
+    # Lock the stores, so that none is deleted before its batches are written.
     query = select(Store.code, Store.id, Store.time_zone).with_for_update(read=True, key_share=True)
     rows = await session.execute(query)
     stores = {code: ImportStore(store_id, ZoneInfo(zone)) for code, store_id, zone in rows}

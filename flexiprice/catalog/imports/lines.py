@@ -1,4 +1,4 @@
-"""Lines of text out of chunks of bytes, each of bounded length whatever the file holds."""
+"""Splits chunks of bytes into lines of bounded length."""
 
 import codecs
 import io
@@ -23,7 +23,7 @@ _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line without its end, numbered from 1; cut at `MAX_LINE_LENGTH` where it is longer."""
+    """A line without its line break, numbered from 1, truncated to `MAX_LINE_LENGTH`."""
 
     number: int
     text: str
@@ -33,25 +33,25 @@ class Line:
 def text_lines(
     chunks: Iterable[bytes], *, encoding: str = "utf-8", spelling: Spelling = Spelling.COMMAND
 ) -> Iterator[Line]:
-    r"""Splits a file into its lines, whichever of `\n`, `\r\n` and `\r` ends them.
+    r"""Splits a file into lines that end in `\n`, `\r\n` or `\r`.
 
-    Bytes that are not text in the encoding become lone surrogates, so that the cell they stand in can
-    be named rather than the whole file refused.
+    Undecodable bytes become lone surrogates, so that an error can name their cell instead of refusing the
+    whole file.
 
     Args:
-        chunks: the file's bytes in pieces of any size.
-        encoding: a name that Python knows; `utf-8` may begin with a byte order mark.
-        spelling: how options are written in an error.
+        chunks: the file's bytes, in chunks of any size.
+        encoding: one of Python's text encodings; `utf-8` may begin with a byte order mark.
+        spelling: the notation of options in an error.
 
     Raises:
-        InvalidInput: the file is no text at all, or the encoding is unknown.
+        InvalidInput: the file is not text, or the encoding is unknown.
     """
     decoder = io.IncrementalNewlineDecoder(_decoder(encoding), translate=True)
     incoming = iter(chunks)
     first = b""
     while len(first) < _LONGEST_SIGNATURE and (chunk := next(incoming, None)) is not None:
         first += chunk
-    _refuse_other_kinds(first, encoding, spelling)
+    _refuse_binary(first, encoding, spelling)
     number, pending, too_long = 0, "", False
     for piece in chain([first], incoming, [None]):
         text = pending + _decode(decoder, piece, encoding)
@@ -68,7 +68,7 @@ def text_lines(
 
 def _decoder(encoding: str) -> codecs.IncrementalDecoder:
     try:
-        # Only a text stream refuses the codecs that are not for text; the codecs themselves do not say.
+        # Only a text stream refuses codecs that are not text encodings.
         io.TextIOWrapper(io.BytesIO(), encoding=encoding)
         name = codecs.lookup(encoding).name
         return codecs.getincrementaldecoder("utf-8-sig" if name == "utf-8" else name)(
@@ -85,7 +85,7 @@ def _decode(decoder: io.IncrementalNewlineDecoder, chunk: bytes | None, encoding
         raise InvalidInput(f"the file is not {encoding} text: {error}", field="encoding") from error
 
 
-def _refuse_other_kinds(start: bytes, encoding: str, spelling: Spelling) -> None:
+def _refuse_binary(start: bytes, encoding: str, spelling: Spelling) -> None:
     for signature, meaning in _NOT_TEXT.items():
         if start.startswith(signature):
             raise InvalidInput(f"the file is {meaning}")

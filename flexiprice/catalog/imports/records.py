@@ -1,4 +1,4 @@
-"""Records out of lines: one `Record` for each row of a CSV file or object of an NDJSON file."""
+"""Parses lines into records: one `Record` per CSV row or NDJSON object."""
 
 import csv
 import json
@@ -15,42 +15,42 @@ from flexiprice.plurals import counted
 
 DELIMITERS = ",;\t|"
 MAX_COLUMNS = 1000
-# A quoted cell may hold line breaks, but a quote that nobody closed must not swallow the file.
+# A quoted cell may contain line breaks, but an unclosed quote must not consume the file.
 MAX_LINES_PER_RECORD = 100
 
 
 class FileFormat(StrEnum):
-    """How records are written."""
+    """The format of a file."""
 
     CSV = "csv"
     NDJSON = "ndjson"
 
 
-_NOTHING: Mapping[str | None, str] = MappingProxyType({})
+_EMPTY: Mapping[str | None, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
     """The cells of one record by column name, or the `fault` that made it unreadable.
 
-    `line` is the first line that it stands on. A cell is None where NDJSON says null. What NDJSON says
-    that is neither text nor a number is in `unreadable`, by name: what it is instead.
+    `line` is its first line. A cell is None for an NDJSON null. `unreadable` has the kind of each NDJSON
+    value that is neither text nor a number, by name.
     """
 
     line: int
     cells: Mapping[str, str | None] = field(default_factory=dict[str, str | None])
     fault: str | None = None
-    unreadable: Mapping[str | None, str] = field(default_factory=lambda: _NOTHING)
+    unreadable: Mapping[str | None, str] = field(default_factory=lambda: _EMPTY)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What the record names, readable or not."""
+        """The names of the record, readable or not."""
         return (*self.cells, *(name for name in self.unreadable if name is not None))
 
 
 @dataclass(frozen=True, slots=True)
 class RecordFile:
-    """A file whose beginning has been looked at; `header` is None where each record names its cells."""
+    """A file whose header has been read; `header` is None for NDJSON, whose records name their cells."""
 
     header: tuple[str, ...] | None
     records: Iterator[Record]
@@ -59,13 +59,13 @@ class RecordFile:
 def open_records(
     lines: Iterator[Line], *, delimiter: str | None = None, file_format: FileFormat | None = None
 ) -> RecordFile:
-    """Finds out what the file is and reads its header.
+    """Detects the format of a file and reads its header.
 
     Args:
         lines: the file's lines.
-        delimiter: what stands between the cells of a CSV file; by default whichever of comma,
-            semicolon, tab and bar stands most often in the header. A tab may be written as a backslash and t.
-        file_format: how the file is written; by default NDJSON where its first character is `{`.
+        delimiter: between the cells of a CSV file; by default the most frequent of comma, semicolon, tab and
+            bar in the header. A tab may be written as a backslash and t.
+        file_format: by default NDJSON if the first character is `{`, else CSV.
 
     Raises:
         InvalidInput: the file is empty, or its header cannot be used.
@@ -76,23 +76,23 @@ def open_records(
     if file_format is None:
         file_format = FileFormat.NDJSON if first.text.lstrip().startswith("{") else FileFormat.CSV
     source = _LineSource(lines)
-    source.put_back([first])
+    source.push_back([first])
     if file_format is FileFormat.NDJSON:
         return RecordFile(None, _json_records(source))
     delimiter = "\t" if delimiter == "\\t" else delimiter or max(DELIMITERS, key=first.text.count)
     if len(delimiter) != 1 or delimiter in '"\r\n':
-        raise InvalidInput("the delimiter must be one character, and no quote", field="delimiter")
+        raise InvalidInput("the delimiter must be one character other than a quote", field="delimiter")
     rows = _csv_rows(source, delimiter)
     header = _header(next(rows))
     return RecordFile(header, _csv_records(rows, header))
 
 
 class _RecordTooLong(Exception):
-    """A record runs over more lines than any real one; its quote was never closed."""
+    """A record has more lines than any real one: its quote was never closed."""
 
 
 class _LineSource:
-    """Lines that `csv` takes one by one, and that can be given back when a record turns out broken."""
+    """An iterator of lines for `csv`, which can push lines back after a broken record."""
 
     def __init__(self, lines: Iterator[Line]) -> None:
         self._lines = lines
@@ -112,7 +112,7 @@ class _LineSource:
         self.taken.append(line)
         return f"{line.text}\n"
 
-    def put_back(self, lines: list[Line]) -> None:
+    def push_back(self, lines: list[Line]) -> None:
         self._returned.extendleft(reversed(lines))
 
 
@@ -145,8 +145,8 @@ def _csv_rows(source: _LineSource, delimiter: str) -> Iterator[_Row]:
         if first.too_long:
             fault = f"the line is longer than {MAX_LINE_LENGTH} characters"
         if fault is not None:
-            # What follows the broken line may be sound rows that its quote swallowed.
-            source.put_back(rest)
+            # The lines after the broken one may be good rows that its quote consumed.
+            source.push_back(rest)
         yield _Row(first.number, cells, fault)
 
 
@@ -154,7 +154,7 @@ def _header(row: _Row) -> tuple[str, ...]:
     if row.fault is not None:
         raise InvalidInput(f"the header (line {row.line}) cannot be read: {row.fault}")
     if len(row.cells) > MAX_COLUMNS:
-        raise InvalidInput(f"the header has {len(row.cells)} columns, and {MAX_COLUMNS} is the most")
+        raise InvalidInput(f"the header has {len(row.cells)} columns, at most {MAX_COLUMNS} are allowed")
     return tuple(name.strip() for name in row.cells)
 
 
@@ -162,7 +162,7 @@ def _csv_records(rows: Iterator[_Row], header: tuple[str, ...]) -> Iterator[Reco
     width = len(header)
     for row in rows:
         cells, fault = row.cells, row.fault
-        # Spreadsheets end their exports with rows of empty cells, and rows with further empty cells.
+        # Spreadsheets export trailing empty rows, and trailing empty cells in rows.
         if fault is None and not any(cell.strip() for cell in cells):
             continue
         while len(cells) > width and not cells[-1].strip():
@@ -186,12 +186,12 @@ def _json_records(source: _LineSource) -> Iterator[Record]:
 
 
 class _RepeatedNames(dict[str, object]):
-    """An object that names one of its values twice."""
+    """An object with a repeated name."""
 
 
 def _json_record(line: Line) -> Record:
     try:
-        # Numbers stay text: a price must not become a float, nor an endless one an integer.
+        # Numbers stay text: a price must not become a float, nor a huge number an integer.
         value = cast(
             object,
             json.loads(
@@ -207,7 +207,7 @@ def _json_record(line: Line) -> Record:
     if not isinstance(value, dict):
         return Record(line.number, fault="not a JSON object")
     if isinstance(value, _RepeatedNames):
-        return Record(line.number, fault="names a field twice: which of its values holds cannot be known")
+        return Record(line.number, fault="names a field twice: the values are ambiguous")
     cells = cast(dict[str, object], value)
     unreadable: dict[str | None, str] = {}
     for name, cell in cells.items():
@@ -220,7 +220,7 @@ def _json_record(line: Line) -> Record:
 
 
 def _no_number(constant: str) -> object:
-    raise ValueError(f"{constant} is no number of JSON")
+    raise ValueError(f"{constant} is not a JSON number")
 
 
 def _json_object(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""What an import did."""
+"""The report of an import."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,19 +8,19 @@ from flexiprice.catalog.imports.rows import BadRow, DataWarning
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportReport:
-    """What an import did, row by row and in the tables.
+    """The result of an import, by rows of the file and by table.
 
     Attributes:
-        read: records in the file, empty ones apart; `imported` + `bad`.
-        imported: rows that are in the tables now; each is one batch.
+        read: records in the file without empty ones: `imported` + `bad`.
+        imported: rows that were imported; each is one batch.
         bad: rows that were left out.
         bad_rows: the first of them, by line.
-        products_contradictory: products to which the file gives more than one name; the last one is
-            what is kept. A product with two prices, costs or categories is bad in all of its rows.
-        warnings: the first of what was read otherwise than it stands, and of columns that were not read.
-        warning_count: how many warnings there are in all.
-        columns: which column of the file each field was read from.
-        unused_columns: columns that nothing was read from; of an NDJSON file with very many, the first.
+        products_contradictory: products with several names in the file, of which the last is kept. If a
+            product has two prices, costs or categories, all its rows are bad.
+        warnings: the first warnings: values that were read differently from their text, and unread columns.
+        warning_count: the total number of warnings.
+        columns: the column of the file by field.
+        unused_columns: columns that were not read; of an NDJSON file with very many, the first.
     """
 
     read: int
@@ -42,7 +42,7 @@ class ImportReport:
 
     @property
     def written(self) -> Mapping[str, int]:
-        """How many rows of the tables were written, by kind; empty where none was."""
+        """The numbers of rows written to the tables, by kind; empty if none was."""
         counts = {
             "products_new": self.products_new,
             "products_updated": self.products_updated,

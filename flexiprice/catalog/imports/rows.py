@@ -1,4 +1,4 @@
-"""What one record of a file says: a product and a batch of it, or everything that is wrong with it."""
+"""Parses a record into a row (a product and a batch of it), or into its problems."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from flexiprice.catalog.imports.cells import (
     read_sku,
     shown,
 )
-from flexiprice.catalog.imports.columns import OPTIONAL, ColumnMap, ImportField, is_about_stock_alone
+from flexiprice.catalog.imports.columns import OPTIONAL, ColumnMap, ImportField, has_stock_only
 from flexiprice.catalog.imports.dates import DateReader
 from flexiprice.catalog.imports.records import Record
 from flexiprice.catalog.imports.spelling import Spelling
@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class CellProblem:
-    """One thing wrong with a row: in which column of the file, where it is one, and why."""
+    """A problem of a row, with the column of the file if it concerns one."""
 
     column: str | None
     reason: str
@@ -44,7 +44,7 @@ class CellProblem:
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """A row that was left out, by the line it begins on, with everything that is wrong with it."""
+    """A row that was left out, with its first line and all its problems."""
 
     line: int
     problems: tuple[CellProblem, ...]
@@ -52,9 +52,9 @@ class BadRow:
 
 @dataclass(frozen=True, slots=True)
 class DataWarning:
-    """Something that was read otherwise than it stands, or not read, and why; its row is imported.
+    """A value that was read differently from its text, or not read. Its row is imported.
 
-    `line` is None where it is about the file, `column` where it is about a whole row.
+    `line` is None for a warning about the file, `column` for one about a whole row.
     """
 
     line: int | None
@@ -64,7 +64,7 @@ class DataWarning:
 
 @dataclass(frozen=True, slots=True)
 class ImportStore:
-    """A store that rows may name: its id, and the time zone that its dates are in."""
+    """A store that rows may name, with the time zone of its dates."""
 
     store_id: int
     zone: ZoneInfo
@@ -72,10 +72,10 @@ class ImportStore:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogueRow:
-    """A sound row: a product, and a batch of it.
+    """A good row: a product, and a batch of it.
 
-    What describes the product is None in a row that tells of stock alone. `unit_cost_given` is False where
-    the file does not speak of costs, and then a known cost stays.
+    The product's description is None in a row of stock levels only. `unit_cost_given` is False if the file
+    has no costs; then the stored cost stays.
     """
 
     line: int
@@ -110,9 +110,9 @@ class RowReader:
         warn: Callable[[DataWarning], None],
         spelling: Spelling = Spelling.COMMAND,
     ) -> None:
-        """Takes the stores by code, the one of rows that name none, and who is told of warnings.
+        """Takes the stores by code, the default store's code and the receiver of warnings.
 
-        `currency` is the shop's; amounts that name another one are refused.
+        `currency` is the installation's; amounts in another currency are refused.
         """
         self._stores = stores
         self._default_store = default_store
@@ -121,20 +121,20 @@ class RowReader:
         self._currency = currency
         self._warn = warn
         self._spelling = spelling
-        # The same cells come again and again.
+        # Cells repeat.
         self._price = lru_cache(maxsize=4096)(self._read_price)
         self._cost = lru_cache(maxsize=4096)(self._read_cost)
         self._category = lru_cache(maxsize=1024)(_read_category)
 
     def read(self, record: Record, columns: ColumnMap) -> CatalogueRow | BadRow:
-        """The row that a record holds, or all that is wrong with it."""
+        """Parses a record; returns the row, or its problems."""
         if record.fault is not None:
             return BadRow(record.line, (CellProblem(None, record.fault),))
         cells = _Cells(record, columns, self._warn, self._spelling)
         sku = cells.read(ImportField.SKU, read_sku)
         name, base_price, unit_cost = None, None, None
         category: tuple[str, str] | None = None
-        if not is_about_stock_alone(columns):
+        if not has_stock_only(columns):
             name = cells.read(ImportField.NAME, read_name)
             category = cells.read(ImportField.CATEGORY, self._category)
             base_price = cells.read(ImportField.BASE_PRICE, self._price)
@@ -193,7 +193,7 @@ def _read_category(cell: str) -> tuple[str, str]:
 
 
 class _Cells:
-    """Reads the cells of one record, and keeps what is wrong with them."""
+    """Reads the cells of one record, and collects their problems."""
 
     def __init__(
         self, record: Record, columns: ColumnMap, warn: Callable[[DataWarning], None], spelling: Spelling
@@ -219,26 +219,24 @@ class _Cells:
                 return None
             text = empty
         try:
-            return reader(text if text.isalnum() else self._meant(field, column, text))
+            return reader(text if text.isalnum() else self._restore(field, column, text))
         except (CellRefused, SpoiledText) as refusal:
-            told = refusal.told(self._spelling) if isinstance(refusal, CellRefused) else str(refusal)
-            self.problems.append(CellProblem(column or field.value, told))
+            reason = refusal.reason(self._spelling) if isinstance(refusal, CellRefused) else str(refusal)
+            self.problems.append(CellProblem(column or field.value, reason))
             return None
 
-    def _meant(self, field: ImportField, column: str | None, text: str) -> str:
-        """The text that a cell means where a spreadsheet has spoiled it; a warning tells of it."""
+    def _restore(self, field: ImportField, column: str | None, text: str) -> str:
+        """Restores text that a spreadsheet has altered, with a warning."""
         if field not in _CODES and field not in _TEXTS:
             return text
         cell = text.strip()
         try:
-            meant = meant_code(cell) if field in _CODES else meant_text(cell)
+            restored = meant_code(cell) if field in _CODES else meant_text(cell)
         except SpoiledText as spoiled:
             raise SpoiledText(f"{shown(cell)} {spoiled}") from None
-        if meant.warning is not None:
-            self._warn(DataWarning(self._record.line, column, f"{shown(cell)} {meant.warning}"))
+        if restored.warning is not None:
+            self._warn(DataWarning(self._record.line, column, f"{shown(cell)} {restored.warning}"))
         elif field in _TEXTS and LOST_LETTER in cell:
-            lost = (
-                f"{shown(cell)} has U+FFFD, the sign for a letter that was lost before this file was written"
-            )
+            lost = f"{shown(cell)} has U+FFFD: a letter was lost before this file was written"
             self._warn(DataWarning(self._record.line, column, lost))
-        return meant.text
+        return restored.text

@@ -1,4 +1,4 @@
-"""The options of an import as they are written where a file comes in: in a command, or in an address."""
+"""The notation of import options in messages: as command options, or as query parameters."""
 
 import shlex
 from dataclasses import dataclass
@@ -7,26 +7,26 @@ from enum import StrEnum
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """An option by its name in an address, such as `date_format`, and its value; a flag has none."""
+    """An option by its query parameter's name, such as `date_format`, and its value; a flag has none."""
 
     name: str
     value: str | None = None
 
 
 class Spelling(StrEnum):
-    """How options are written."""
+    """The notation of options."""
 
     COMMAND = "command"
-    """As a shell takes them: `--encoding cp1252`."""
+    """Command options, quoted for a shell: `--encoding cp1252`."""
     ADDRESS = "address"
-    """As query parameters, before they are percent-encoded: `encoding=cp1252`."""
+    """Query parameters, not percent-encoded: `encoding=cp1252`."""
 
     def write(self, *parts: str | Option) -> str:
-        """A sentence in which options are written this way."""
+        """Joins the parts of a sentence, with options in this notation."""
         return "".join(part if isinstance(part, str) else self._option(part) for part in parts)
 
     def write_all(self, *options: Option) -> str:
-        """Options as they are given together."""
+        """Joins several options."""
         return (" " if self is Spelling.COMMAND else "&").join(map(self.write, options))
 
     def _option(self, option: Option) -> str:

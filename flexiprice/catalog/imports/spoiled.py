@@ -1,4 +1,4 @@
-"""What spreadsheets and data frames make of codes, and what was meant."""
+"""Restores codes and texts that spreadsheets or data frames have altered."""
 
 import re
 from typing import NamedTuple
@@ -15,21 +15,21 @@ _TURNED_INTO_DATE = re.compile(rf"[0-9]{{1,2}}-(?:{_MONTHS})|(?:{_MONTHS})-[0-9]
 
 
 class SpoiledText(ValueError):
-    """The text is what a spreadsheet left of another; the message says so, as the end of a sentence."""
+    """A spreadsheet destroyed the text; the message completes a sentence about the cell."""
 
 
 class MeantText(NamedTuple):
-    """What a cell's text means, and what to tell about it where it is not what it says."""
+    """The restored text, with a warning if it differs from the cell."""
 
     text: str
     warning: str | None = None
 
 
 def meant_text(cell: str) -> MeantText:
-    """What a text cell means: `="Milk"` is a formula for `Milk`.
+    """Restores a text: `="Milk"` is a formula for `Milk`.
 
     Raises:
-        SpoiledText: it is a formula's error, such as `#N/A`.
+        SpoiledText: it is a spreadsheet's error value, such as `#N/A`.
     """
     if not cell.startswith(("=", "#")):
         return MeantText(cell)
@@ -41,10 +41,10 @@ def meant_text(cell: str) -> MeantText:
 
 
 def meant_code(cell: str) -> MeantText:
-    """What the cell of a code means: `="0012"` and `'0012` are `0012`, `4006381333931.0` has no decimals.
+    """Restores a code: `="0012"` and `'0012` are `0012`; `4006381333931.0` loses its decimals.
 
     Raises:
-        SpoiledText: digits of it are lost: a spreadsheet shortened it to `4.00638E+12`, or shows an error.
+        SpoiledText: a spreadsheet shortened it to `4.00638E+12`, so digits are lost, or it is an error value.
     """
     meant = meant_text(cell)
     if meant.warning is not None:

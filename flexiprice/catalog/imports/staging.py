@@ -1,4 +1,4 @@
-"""The sound rows of an import, held in a temporary table until a few statements merge them."""
+"""The staging table of an import, and the statements that merge it into the tables."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from flexiprice.db.locks import Lock, acquire
 
 @dataclass(frozen=True, slots=True)
 class MergeCounts:
-    """What a merge did to a table, in rows."""
+    """The numbers of rows that a merge inserted, updated and left unchanged."""
 
     new: int
     updated: int
@@ -32,8 +32,8 @@ class MergeCounts:
 
 
 async def create_staging(session: AsyncSession) -> None:
-    """Makes the empty temporary table, and keeps other imports waiting until the transaction ends."""
-    # Two imports that update the same rows in different orders would end in a deadlock.
+    """Creates the staging table, and blocks other imports until the transaction ends."""
+    # Two imports that update the same rows in different orders would deadlock.
     await acquire(session, Lock.IMPORTS)
     tables = ", ".join(f"pg_temp.{name}" for name in ("import_rows", "import_products", "import_disputed"))
     await session.execute(text(f"DROP TABLE IF EXISTS {tables}"))
@@ -41,18 +41,18 @@ async def create_staging(session: AsyncSession) -> None:
 
 
 async def stage_rows(session: AsyncSession, rows: Sequence[CatalogueRow]) -> None:
-    """Adds rows to the temporary table."""
+    """Inserts rows into the staging table."""
     if rows:
         await session.execute(_STAGE, {name: [getattr(row, name) for row in rows] for name in _COLUMNS})
 
 
 async def analyze_staging(session: AsyncSession) -> None:
-    """Lets the planner know how many rows there are."""
+    """Updates the planner's statistics of the staging table."""
     await session.execute(text("ANALYZE pg_temp.import_rows"))
 
 
 async def merge_products(session: AsyncSession) -> MergeCounts:
-    """Writes the products that are new or differ from what is there."""
+    """Inserts new products and updates those that differ."""
     await session.execute(_DESCRIBE_PRODUCTS)
     await session.execute(text("ANALYZE pg_temp.import_products"))
     counts, _ = await _merge(session, _COUNT_PRODUCTS, _UPDATE_PRODUCTS, _INSERT_PRODUCTS)
@@ -60,10 +60,10 @@ async def merge_products(session: AsyncSession) -> MergeCounts:
 
 
 async def merge_batches(session: AsyncSession, *, most_named: int) -> tuple[MergeCounts, tuple[int, ...]]:
-    """Writes the batches that are new or differ from what is there; their products exist by now.
+    """Inserts new batches and updates those that differ; their products must exist.
 
     Returns:
-        The counts, and the ids of the batches that were written, of very many the first.
+        The counts, and the ids of written batches, at most `most_named`.
     """
     counts, changed = await _merge(
         session, _COUNT_BATCHES, _UPDATE_BATCHES, _INSERT_BATCHES, most_named=most_named
@@ -117,7 +117,7 @@ _STAGE = text(
     """
 ).bindparams(*_ARRAYS)
 
-# Rows of one product differ in nothing but its name by now, and the last one says it.
+# By now, rows of one product differ only in its name; the last one counts.
 _DESCRIBE_PRODUCTS = text(
     """
     CREATE TEMPORARY TABLE import_products ON COMMIT DROP AS
@@ -130,8 +130,8 @@ _DESCRIBE_PRODUCTS = text(
 
 _COUNT_PRODUCTS = text("SELECT count(*) FROM pg_temp.import_products")
 
-# Rows that exist are updated first and only the others inserted: an upsert alone would use up an id
-# for every row of every import, and ids end. The upsert is for what others insert at that moment.
+# Existing rows are updated first and only the others inserted: an upsert alone would use up an id of a finite
+# sequence for every row of every import. The upsert handles concurrent inserts.
 _UPDATE_PRODUCTS = text(
     """
     WITH written AS (

@@ -1,4 +1,4 @@
-"""Staged rows that cannot be used beside the others, or without a product that is there."""
+"""Removes staged rows that repeat a batch or whose product does not exist."""
 
 from collections.abc import AsyncIterator
 
@@ -9,31 +9,31 @@ from flexiprice.catalog.imports.cells import shown
 from flexiprice.catalog.imports.rows import BadRow, CellProblem
 
 
-async def take_out_repeated(session: AsyncSession) -> AsyncIterator[BadRow]:
-    """Takes out all rows of a batch but the first, and tells which.
+async def remove_repeated(session: AsyncSession) -> AsyncIterator[BadRow]:
+    """Removes all rows of a batch but the first, and yields them.
 
-    To add their quantities up, or to believe the last one, would be a guess at what they mean.
+    Adding their quantities, or taking the last one, would be a guess.
     """
-    repeated = await session.stream(_TAKE_OUT_REPEATED)
+    repeated = await session.stream(_REMOVE_REPEATED)
     async for line, first_line in repeated:
-        reason = f"is the same batch as line {first_line}: give each a lot of its own, or make them one row"
+        reason = f"is the same batch as line {first_line}: give each row its own lot, or merge the rows"
         yield BadRow(line, (CellProblem(None, reason),))
 
 
-async def take_out_unknown(session: AsyncSession, sku_column: str | None) -> AsyncIterator[BadRow]:
-    """Takes out all rows of stock alone whose product does not exist, and tells which.
+async def remove_unknown(session: AsyncSession, sku_column: str | None) -> AsyncIterator[BadRow]:
+    """Removes rows of stock levels only whose product does not exist, and yields them.
 
     Args:
-        session: in which the products of the other rows are written already.
-        sku_column: what the file calls the column of the SKU; None where no row could be read.
+        session: in which the products of the other rows have been written.
+        sku_column: the file's column of the SKU; None if no row could be read.
     """
-    unknown = await session.stream(_TAKE_OUT_UNKNOWN)
+    unknown = await session.stream(_REMOVE_UNKNOWN)
     async for line, sku in unknown:
         reason = f"there is no product {shown(sku)}; a new one needs name, category and base_price"
         yield BadRow(line, (CellProblem(sku_column, reason),))
 
 
-_TAKE_OUT_REPEATED = text(
+_REMOVE_REPEATED = text(
     """
     WITH numbered AS (
         SELECT line, first_value(line) OVER (
@@ -48,7 +48,7 @@ _TAKE_OUT_REPEATED = text(
     """
 )
 
-_TAKE_OUT_UNKNOWN = text(
+_REMOVE_UNKNOWN = text(
     """
     DELETE FROM pg_temp.import_rows AS staged
     WHERE name IS NULL AND NOT EXISTS (SELECT FROM products WHERE products.sku = staged.sku)
