@@ -53,7 +53,7 @@ async def test_real_jobs_are_done_by_one_worker_after_another_each_with_its_shar
     assert sorted(sum(run.worker_id == worker for run in runs) for worker in used) == [2, 2]
     # All of them, from the first on.
     lines = [json.loads(line) for line in said.splitlines()]
-    assert sum(line["message"] == "worker started" for line in lines) == 3
+    assert sum(line["message"] == "worker_started" for line in lines) == 3
     progress = (await queue.status(jobs[0].job_id)).progress
     assert progress is not None
     assert (progress.done, progress.total) == (2, 2)

@@ -242,7 +242,7 @@ async def test_a_right_that_is_taken_away_ends_a_running_worker_in_one_sentence(
 
     assert worker.returncode == 1
     assert '"worker_refused"' in said
-    assert '"part": ' in said
+    assert '"component": ' in said
     assert "+evalsha" in said
     assert "Traceback" not in said
 

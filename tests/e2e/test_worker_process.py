@@ -157,7 +157,7 @@ async def test_its_lines_are_json_and_name_the_job(
     assert worker.returncode == 0
     lines = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
     of_the_job = [line for line in lines if line.get("job_id") == job.job_id]
-    assert [line["message"] for line in of_the_job] == ["task started", "task succeeded"]
+    assert [line["message"] for line in of_the_job] == ["task_started", "task_succeeded"]
     assert {(line["task"], line["attempt"]) for line in of_the_job} == {("recompute_all_discounts", 1)}
 
 

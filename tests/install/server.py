@@ -119,7 +119,7 @@ def _look(server: Server) -> None:
     with step("systemd's own verdict on the units"):
         shown(server.sh("systemd-analyze security --no-pager | grep flexiprice"))
     with step("Log lines reach the journal as JSON"):
-        line = server.sh("journalctl --unit flexiprice-worker@1 --output cat | grep '\"worker started\"'")
+        line = server.sh("journalctl --unit flexiprice-worker@1 --output cat | grep '\"worker_started\"'")
         require(json.loads(line.splitlines()[-1])["level"] == "info", line)
 
 

@@ -108,8 +108,8 @@ async def test_runs_that_are_told_of_while_postgresql_is_away_are_written_when_i
     assert runs[running.job_id].state is RunStatus.RUNNING
     assert runs[running.job_id].arguments == {"api_key": "***"}
     assert [line["event"].partition(":")[0] for line in lines] == [
-        "runs are recorded later",
-        "runs are recorded again",
+        "run_recording_postponed",
+        "run_recording_resumed",
     ]
 
 

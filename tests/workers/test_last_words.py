@@ -179,7 +179,7 @@ async def test_what_cannot_be_told_while_postgresql_is_away_is_told_when_it_is_b
         tidings.hear([GONE])
 
         async def put_off() -> bool:
-            return any(line["event"] == "the history is told later how runs ended" for line in logs)
+            return any(line["event"] == "orphaned_runs_postponed" for line in logs)
 
         await until(put_off)
     assert await redis.hlen(keys.run_outbox_key(GONE)) == 2

@@ -296,7 +296,7 @@ async def test_a_worker_that_is_told_to_drain_ends_when_its_jobs_have(
     code, said = await end_of(worker)
 
     assert code == 0
-    assert "worker is asked to end" in said
+    assert "worker_command_received" in said
     assert (await queue.status(job.job_id)).status is JobStatus.SUCCEEDED
 
 

@@ -128,7 +128,7 @@ async def test_a_frozen_redis_is_waited_for(own_redis: OwnRedis, settings: Setti
             job = await queue.enqueue(SLEEP, arguments={"seconds": 0.3})
             await until_running(queue, job.job_id)
             own_redis.signal(signal.SIGSTOP)
-            await until_said(logs, "Redis is away; waiting for it")
+            await until_said(logs, "redis_unavailable")
             own_redis.signal(signal.SIGCONT)
 
             assert (await queue.wait(job.job_id, WAIT)).status is JobStatus.SUCCEEDED
@@ -151,7 +151,7 @@ async def test_a_long_outage_is_said_once_and_so_is_its_end(capsys: pytest.Captu
 
     said = capsys.readouterr().out
     assert said.count("Redis is away") == 1
-    assert said.count("Redis is back") == 1
+    assert said.count("redis_recovered") == 1
 
 
 async def test_patience_ends_with_the_worker():
@@ -173,7 +173,7 @@ async def test_a_worker_waits_for_a_redis_that_starts_after_it(
     with capture_logs() as logs:
 
         async def start_later() -> None:
-            await until_said(logs, "Redis is away; waiting for it")
+            await until_said(logs, "redis_unavailable")
             await asyncio.to_thread(own_redis.start)
 
         starting = asyncio.create_task(start_later())

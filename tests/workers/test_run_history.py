@@ -126,7 +126,7 @@ async def test_the_lines_of_a_run_in_the_log_join_it_to_the_request_that_wanted_
     _, said = await end_of(worker)
     lines = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
     of_run = [line for line in lines if line.get("job_id") == job.job_id]
-    assert [line["message"] for line in of_run] == ["task started", "task succeeded"]
+    assert [line["message"] for line in of_run] == ["task_started", "task_succeeded"]
     for line in of_run:
         assert (line["request_id"], line["task"], line["attempt"]) == ("req-9", "add", 1)
         assert line["worker"]

@@ -14,6 +14,6 @@ async def test_a_worker_says_that_it_waits_for_redis_and_at_last_that_it_does_no
     async with Redis.from_url(NO_WORKER, retry=StartupRetry(attempts=3)) as client:
         with capture_logs() as logs, pytest.raises(SystemExit) as ended:
             await client.ping()
-    assert [line["event"] for line in logs] == ["Redis is away; waiting for it"]
+    assert [line["event"] for line in logs] == ["redis_unavailable"]
     assert "FLEXIPRICE_REDIS_URL: Redis does not answer" in str(ended.value)
     assert "a-secret" not in str(ended.value)

@@ -36,7 +36,7 @@ async def test_an_idle_worker_stops_at_once_in_good_order(
     code, said = await end_of(worker)
 
     assert code == 0
-    assert "worker stopped" in said
+    assert "worker_stopped" in said
     assert "Traceback" not in said
     assert await queue.live_workers() == ()
 

@@ -160,7 +160,7 @@ class WorkerProcess:
             await asyncio.wait([self._shutdown])
         self._redis_retry.closed = True
         await self._closing.aclose()
-        _LOGGER.info("worker stopped")
+        _LOGGER.info("worker_stopped")
         if self._watching:
             if self._shutdown_requested:
                 exit_at_once(int(self._failed))
@@ -212,7 +212,7 @@ class WorkerProcess:
         while self._worker is not None:
             await self._worker.lost.wait()
             _LOGGER.warning(
-                "this worker counts as lost; its work is ended, and it goes on under another id",
+                "worker_lease_lost",
                 worker=self._worker.worker_id,
             )
             await self._worker.abandon()
@@ -237,9 +237,9 @@ class WorkerProcess:
             return
         if isinstance(error, (RedisRefusal, FlexiPriceError)):
             # Somebody has to change something; where in the code it was met helps nobody.
-            _LOGGER.critical("worker_refused", part=part.get_name(), reason=sentence_of(error))
+            _LOGGER.critical("worker_refused", component=part.get_name(), reason=sentence_of(error))
         else:
-            _LOGGER.critical("a part of the worker failed; stopping", part=part.get_name(), exc_info=error)
+            _LOGGER.critical("background_task_failed", component=part.get_name(), exc_info=error)
         self._failed = True
         self._on_signal()
 
@@ -260,7 +260,7 @@ class WorkerProcess:
         if command in self._commands:
             return
         self._commands.add(command)
-        _LOGGER.info("worker is asked to end", command=command.value)
+        _LOGGER.info("worker_command_received", command=command.value)
         self._shutdown_requested = True
         self._begin_shutdown(within=self._settings.worker_grace if command is WorkerCommand.STOP else None)
 
@@ -293,7 +293,7 @@ class WorkerProcess:
         await worker.stop_consuming()
         if not worker.running:
             return
-        _LOGGER.info("worker stops taking jobs", running=worker.running)
+        _LOGGER.info("worker_draining", running=worker.running)
         idle = asyncio.create_task(worker.join())
         hurry = asyncio.create_task(self._force_shutdown.wait())
         await asyncio.wait([idle, hurry], return_when=asyncio.FIRST_COMPLETED)

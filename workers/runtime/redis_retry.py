@@ -68,7 +68,7 @@ class RedisRetry:
             return
         self._away_since = asyncio.get_running_loop().time()
         if reply is None:
-            _LOGGER.warning("Redis is away; waiting for it", error=str(error))
+            _LOGGER.warning("redis_unavailable", error=str(error))
         else:
             _LOGGER.warning("redis_not_ready", reason=sentence_of(reply))
 
@@ -78,7 +78,7 @@ class RedisRetry:
             return
         seconds = asyncio.get_running_loop().time() - self._away_since
         self._away_since, self._refuses_writes = None, False
-        _LOGGER.info("Redis is back", away_seconds=round(seconds, 1))
+        _LOGGER.info("redis_recovered", away_seconds=round(seconds, 1))
 
 
 def _reply(error: BaseException) -> RedisNotReady | None:

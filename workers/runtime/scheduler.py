@@ -197,7 +197,7 @@ class SchedulerRedis(PatientRedis):
         schedule, now = scheduled.schedule, scheduled.clock()
         late = now - tick_at > _ON_TIME
         if late and scheduled.latest_missed(tick_at - timedelta(seconds=1)) != tick_at:
-            _LOGGER.info("a tick is left out", schedule=schedule.name, tick_at=tick_at.isoformat())
+            _LOGGER.info("tick_skipped", schedule=schedule.name, tick_at=tick_at.isoformat())
             return None
         queue = TaskQueue(self, self.settings)
         job = await self.redis_retry.call(
@@ -211,7 +211,7 @@ class SchedulerRedis(PatientRedis):
         )
         if job.created:
             facts = {"schedule": schedule.name, "tick_at": tick_at.isoformat(), "job_id": job.job_id}
-            _LOGGER.info("schedule ticked", late=late, **facts)
+            _LOGGER.info("schedule_ticked", late=late, **facts)
         return job
 
 

@@ -40,7 +40,7 @@ async def ready_database(sessions: async_sessionmaker[AsyncSession]) -> None:
             if attempt == _ATTEMPTS:
                 raise SystemExit(f"flexiprice: {error}") from None
             if attempt == 1:
-                _LOGGER.warning("PostgreSQL is away; waiting for it", error=str(error))
+                _LOGGER.warning("database_unavailable", error=str(error))
         except InvalidSettings as error:
             raise SystemExit(f"flexiprice: {error}") from None
         else:

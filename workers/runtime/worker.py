@@ -160,7 +160,7 @@ class Worker:
         self._in_background(last_words.main(), "last words")
         router = DefaultQueueRouter(context, self._tasks, self._queues)
         self._in_background(router.main(), "default queue router")
-        _LOGGER.info("worker started", worker=self.worker_id, queues=[queue.value for queue in self._queues])
+        _LOGGER.info("worker_started", worker=self.worker_id, queues=[queue.value for queue in self._queues])
 
     async def stop_consuming(self) -> None:
         """Takes no more jobs, and says so."""
@@ -233,7 +233,7 @@ class Worker:
                         )
             except DatabaseUnavailable as error:
                 if not told:
-                    _LOGGER.warning("PostgreSQL is away; waiting for it", error=str(error))
+                    _LOGGER.warning("database_unavailable", error=str(error))
                 told = True
                 await asyncio.sleep(_LOOK_FOR_POSTGRES_EVERY)
             else:

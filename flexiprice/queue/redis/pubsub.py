@@ -80,7 +80,7 @@ class PubSubListener:
                 async with aclosing(self._redis.pubsub()) as pubsub:
                     await self._follow(pubsub)
             except UNAVAILABLE as error:
-                _LOGGER.debug("cannot listen for announcements", error=str(error))
+                _LOGGER.debug("pubsub_unavailable", error=str(error))
             except RedisError as error:
                 # Whoever listens looks from time to time too, so that it goes on, only slower.
                 self._note_refusal(error)

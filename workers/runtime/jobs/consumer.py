@@ -176,4 +176,4 @@ class Consumer:
             _LOGGER.warning("job_not_released", job_id=job_id, reason=sentence_of(error))
         else:
             # Still marked as this worker's and no longer held, it is taken again.
-            _LOGGER.error("a job could not be run", job_id=job_id, exc_info=error)
+            _LOGGER.error("job_processing_failed", job_id=job_id, exc_info=error)

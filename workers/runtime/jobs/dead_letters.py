@@ -17,7 +17,7 @@ _MAX_JOBS: Final = 1_000
 async def move_to_dead_letters(redis: ArqRedis, job: ClaimedJob) -> None:
     """Keeps the beginning of a job's bytes, unless too many are kept already."""
     body = job.body or b""
-    _LOGGER.error("a job cannot be read and is set aside", job_id=job.job_id, bytes=len(body))
+    _LOGGER.error("job_unreadable", job_id=job.job_id, bytes=len(body))
     if await cast("Awaitable[int]", redis.hlen(keys.QUARANTINE)) < _MAX_JOBS:
         aside = redis.hset(keys.QUARANTINE, mapping={job.job_id: body[:_MAX_BYTES]})
         await cast("Awaitable[int]", aside)

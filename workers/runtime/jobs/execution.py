@@ -87,7 +87,7 @@ async def _run_once(
 
     with bound_contextvars(**bound):
         started = monotonic()
-        _LOGGER.info("task started")
+        _LOGGER.info("task_started")
         try:
             result = await run_with_limits(
                 body,
@@ -96,27 +96,27 @@ async def _run_once(
                 name=f"job {run.job_id}",
             )
         except ChildrenPending as waiting:
-            _LOGGER.info("task waits for its parts", seconds=_since(started), parts=waiting.parts)
+            _LOGGER.info("task_waiting_for_subjobs", seconds=_since(started), subjobs=waiting.parts)
             return _WAITS
         except Exception as error:  # noqa: BLE001 -- whatever it is, it is the job's outcome
             return _judged(error, task, run.attempt, _since(started))
         except asyncio.CancelledError:
-            _LOGGER.info("task cancelled", seconds=_since(started))
+            _LOGGER.info("task_cancelled", seconds=_since(started))
             return CANCELLED
-        _LOGGER.info("task succeeded", seconds=_since(started))
+        _LOGGER.info("task_succeeded", seconds=_since(started))
         return Outcome(state=RunStatus.SUCCEEDED, result=result)
 
 
 def _judged(error: Exception, task: Task[TaskArguments], attempt: int, seconds: float) -> Outcome:
     facts = {"seconds": seconds, "code": code_of(error), "error": str(error)}
     if isinstance(error, WorkerFenced):
-        _LOGGER.warning("task was not committed: the worker counts as lost", **facts)
+        _LOGGER.warning("task_fenced", **facts)
         return Outcome(state=RunStatus.LOST, error=error)
     pause = task.declaration.retry.next_try_after(error, attempt, chance=random.random())  # noqa: S311 -- spreads out, hides nothing
     if pause is not None:
-        _LOGGER.warning("task will be tried again", retry_in_seconds=round(pause.total_seconds(), 3), **facts)
+        _LOGGER.warning("task_retry_scheduled", retry_in_seconds=round(pause.total_seconds(), 3), **facts)
         return Outcome(state=RunStatus.RETRYING, error=error, retry_in=pause)
-    _LOGGER.error("task failed", exc_info=None if isinstance(error, FlexiPriceError) else error, **facts)
+    _LOGGER.error("task_failed", exc_info=None if isinstance(error, FlexiPriceError) else error, **facts)
     return Outcome(state=RunStatus.FAILED, error=error)
 
 

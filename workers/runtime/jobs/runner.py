@@ -104,7 +104,7 @@ class JobRunner:
         """Runs the job's task, unless it cannot or must not be run, and lets go of the job."""
         job = held.job
         if job.body is None:
-            _LOGGER.warning("job expired", job_id=job.job_id, task=held.call.task)
+            _LOGGER.warning("job_expired", job_id=job.job_id, task=held.call.task)
             await self._refuse(held, JobExecutionFailed("job expired"))
             return
         try:
@@ -127,7 +127,7 @@ class JobRunner:
         job, task = held.job, held.call.task
         if "task" in job.record:
             # Then it was left for others until now.
-            _LOGGER.warning("no worker knows the task", job_id=job.job_id, task=task)
+            _LOGGER.warning("task_unknown", job_id=job.job_id, task=task)
             error = JobExecutionFailed(f"function {task!r} not found")
             await self._refuse(held, error, DeadLetterReason.UNKNOWN_TASK)
             return
@@ -219,7 +219,7 @@ class JobRunner:
                 stands = await self._end(held, facts, outcome, finished_ms, reason)
         if stands:
             return outcome
-        _LOGGER.warning("the job was another worker's by then", job_id=job.job_id, task=held.call.task)
+        _LOGGER.warning("job_claim_lost", job_id=job.job_id, task=held.call.task)
         return Outcome(state=RunStatus.LOST)
 
     async def _end(

@@ -59,7 +59,7 @@ async def run_with_limits(
         if soft is not None and soft < hard:
             if await _ends(task, soft):
                 return _outcome(task)
-            _LOGGER.warning("soft time limit reached, the task is told to tidy up", limit=_text(soft))
+            _LOGGER.warning("soft_time_limit_reached", limit=_text(soft))
             task.cancel(f"soft time limit of {_text(soft)}")
             if await _ends(task, hard - soft):
                 raise SoftTimeLimitExceeded(
@@ -112,7 +112,7 @@ def _body_error(task: asyncio.Task[T]) -> BaseException | None:
 
 
 def _abandon(task: asyncio.Task[T]) -> None:
-    _LOGGER.error("a task ignores its cancellation and is left behind", asyncio_task=task.get_name())
+    _LOGGER.error("task_abandoned", asyncio_task=task.get_name())
     _left_behind.add(task)
     task.add_done_callback(_forget)
 
@@ -120,7 +120,7 @@ def _abandon(task: asyncio.Task[T]) -> None:
 def _forget(task: asyncio.Task[T]) -> None:
     _left_behind.discard(task)
     _body_error(task)
-    _LOGGER.warning("a task that was left behind has ended", asyncio_task=task.get_name())
+    _LOGGER.warning("abandoned_task_ended", asyncio_task=task.get_name())
 
 
 def _text(limit: timedelta) -> str:

@@ -152,7 +152,7 @@ class LoopMonitor:
         task = asyncio.current_task(loop)
         self._count()
         _LOGGER.warning(
-            "the event loop is blocked",
+            "event_loop_blocked",
             blocked_by=None if task is None else task.get_name(),
             jobs=self._jobs(),
             seconds=round(seconds, 3),
@@ -162,11 +162,11 @@ class LoopMonitor:
     def _say_what_held_everything(self, seconds: float, processor_seconds: float) -> bool:
         """Returns whether it was something that the process ran."""
         if processor_seconds < seconds / 10:
-            _LOGGER.warning("the process was paused", seconds=round(seconds, 3))
+            _LOGGER.warning("process_paused", seconds=round(seconds, 3))
             return False
         self._count()
         _LOGGER.warning(
-            "the event loop was blocked by a call that held the interpreter",
+            "interpreter_blocked",
             jobs=self._jobs(),
             seconds=round(seconds, 3),
         )

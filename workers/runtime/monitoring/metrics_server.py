@@ -66,7 +66,7 @@ async def serving_metrics(
             return answer.result(_SNAPSHOT_SECONDS).families()
         except Exception as error:  # noqa: BLE001 -- a scrape tells what can be told
             answer.cancel()
-            _LOGGER.debug("metrics without those of Redis", error=str(error) or type(error).__name__)
+            _LOGGER.debug("redis_metrics_unavailable", error=str(error) or type(error).__name__)
             return iter(())
 
     try:

@@ -81,9 +81,9 @@ class RunHistory:
         if not self._kept:
             return
         if self._untold is not None:
-            _LOGGER.warning("the next worker records runs that this one could not", runs=len(self._kept))
+            _LOGGER.warning("run_records_left_in_outbox", runs=len(self._kept))
             return
-        _LOGGER.error("runs could not be recorded: the database does not take them", runs=len(self._kept))
+        _LOGGER.error("run_records_lost", runs=len(self._kept))
         self._metrics.record_dropped_records(len(self._kept))
 
     async def write_now(self) -> None:
@@ -115,7 +115,7 @@ class RunHistory:
         try:
             record = record_of(run, end)
         except Exception:
-            _LOGGER.exception("a run cannot be recorded", job_id=run.job_id, task=run.task)
+            _LOGGER.exception("run_not_recorded", job_id=run.job_id, task=run.task)
             self._metrics.record_dropped_records()
             return
         self._kept[run.run_id] = record
@@ -131,7 +131,7 @@ class RunHistory:
         self._metrics.record_dropped_records()
         if not self._overflows:
             self._overflows = True
-            _LOGGER.error("the oldest records of runs are given up: there are too many", kept=self._max_kept)
+            _LOGGER.error("run_records_dropped", kept=self._max_kept)
 
     async def _write_on(self) -> None:
         pause = _FIRST_PAUSE
@@ -184,9 +184,9 @@ class RunHistory:
     def _note_away(self, error: Exception) -> None:
         if not self._away:
             self._away = True
-            _LOGGER.warning("runs are recorded later: the database does not take them", error=str(error))
+            _LOGGER.warning("run_recording_postponed", error=str(error))
 
     def _note_back(self) -> None:
         if self._away:
             self._away = self._overflows = False
-            _LOGGER.info("runs are recorded again")
+            _LOGGER.info("run_recording_resumed")

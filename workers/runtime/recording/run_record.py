@@ -44,7 +44,7 @@ async def write_records(sessions: async_sessionmaker[AsyncSession], records: Seq
         if not _is_refusal(error):
             raise DatabaseUnavailable(str(error) or "the database does not answer in time") from error
         if len(records) == 1:
-            _LOGGER.exception("a run cannot be recorded", job_id=records[0].job_id, task=records[0].task)
+            _LOGGER.exception("run_not_recorded", job_id=records[0].job_id, task=records[0].task)
             return 1
         # One that the database refuses must not keep back the others.
         middle = len(records) // 2

@@ -97,7 +97,7 @@ class OrphanedRunRecorder:
                 self._note_away(error)
                 await asyncio.sleep(_TRY_AGAIN_SECONDS)
             except REDIS_UNAVAILABLE as error:
-                _LOGGER.debug("the history is told later: Redis is away", error=str(error))
+                _LOGGER.debug("orphaned_runs_postponed", error=str(error))
                 await asyncio.sleep(_TRY_AGAIN_SECONDS)
 
     async def _seek_orphans(self) -> None:
@@ -119,9 +119,7 @@ class OrphanedRunRecorder:
                 if not runs and not unreadable:
                     break
                 for run_id in unreadable:
-                    _LOGGER.error(
-                        "what was noted of a run cannot be read", run_id=repr(run_id), of_worker=worker_id
-                    )
+                    _LOGGER.error("orphaned_run_unreadable", run_id=repr(run_id), of_worker=worker_id)
                 await self._write(worker_id, runs)
                 await self._outbox.acknowledge(worker_id, [*(run.run_id for run in runs), *unreadable])
                 await self._redis.pexpire(turn, _TURN)
@@ -132,7 +130,7 @@ class OrphanedRunRecorder:
             await self._redis.delete(turn)
         self._put_off = False
         if told or lost:
-            _LOGGER.info("the history knows how runs ended", of_worker=worker_id, told=told, lost=lost)
+            _LOGGER.info("orphaned_runs_recorded", of_worker=worker_id, recorded=told, lost=lost)
 
     async def _write(self, worker_id: str, runs: Sequence[PendingRun]) -> None:
         for start in range(0, len(runs), _RUNS_AT_ONCE):
@@ -165,7 +163,7 @@ class OrphanedRunRecorder:
     def _note_away(self, error: Exception) -> None:
         if not self._put_off:
             self._put_off = True
-            _LOGGER.warning("the history is told later how runs ended", error=str(error))
+            _LOGGER.warning("orphaned_runs_postponed", error=str(error))
 
 
 def _left(result: bytes | None, body: bytes | None, record: Mapping[bytes, bytes]) -> _Left:
@@ -185,7 +183,7 @@ def _record(run: PendingRun, worker_id: str, left: _Left) -> RunRecord | None:
         return _record_of(run, worker_id, left)
     except Exception:
         # Nobody will ever be able to; the others are not to wait for it.
-        _LOGGER.exception("a run cannot be recorded", job_id=run.job_id, task=run.task)
+        _LOGGER.exception("run_not_recorded", job_id=run.job_id, task=run.task)
         return None
 
 

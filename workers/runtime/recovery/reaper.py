@@ -59,7 +59,7 @@ class Reaper:
                 try:
                     await self._reap(worker_id)
                 except REDIS_UNAVAILABLE as error:
-                    _LOGGER.debug("reaping is put off: Redis is away", error=str(error))
+                    _LOGGER.debug("reaping_postponed", error=str(error))
                     await asyncio.sleep(_TRY_AGAIN_SECONDS)
 
     async def _reap(self, worker_id: str) -> None:
@@ -81,14 +81,14 @@ class Reaper:
             if worker_id not in self._put_off:
                 self._put_off.add(worker_id)
                 _LOGGER.warning(
-                    "the jobs of a lost worker must wait until PostgreSQL can keep it from committing",
+                    "fencing_postponed",
                     lost_worker=worker_id,
                     error=str(error),
                 )
             await asyncio.sleep(_TRY_AGAIN_SECONDS)
             return False
         self._put_off.discard(worker_id)
-        _LOGGER.warning("a worker is lost", lost_worker=worker_id, sessions_ended=ended)
+        _LOGGER.warning("worker_lost", lost_worker=worker_id, sessions_ended=ended)
         return True
 
     async def _give_back_all(self, worker_id: str) -> None:
@@ -135,7 +135,7 @@ class Reaper:
         if not await self._claims.give_back(job, untold, loss=loss):
             return
         self._metrics.record_recovered()
-        _LOGGER.warning("a job of a lost worker runs again", loss=loss.value, **_facts(job, call))
+        _LOGGER.warning("job_requeued", loss=loss.value, **_facts(job, call))
         self._observer.run_lost(run, RunFinished(state=RunStatus.LOST, finished_at=ended_at, error=lost))
 
     def _ended_at(self, run: RunInfo) -> datetime:
