@@ -1,1 +1,4 @@
-"""The workers: arq settings, task bodies, and what surrounds every task."""
+"""The worker program: arq settings, task bodies, and the runtime that executes them.
+
+Started by import string. Nothing imports it but the tests.
+"""

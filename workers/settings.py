@@ -1,6 +1,6 @@
-"""The worker, for arq's own command: `arq workers.settings.WorkerSettings`.
+"""Defines the worker for arq's command: `arq workers.settings.WorkerSettings`.
 
-One process ticks the schedules and runs the jobs of every queue; `FLEXIPRICE_WORKER_QUEUES` narrows it
+One process ticks the schedules and runs the jobs of every queue. `FLEXIPRICE_WORKER_QUEUES` restricts it
 to some queues and their schedules.
 """
 
@@ -31,17 +31,17 @@ _PROCESS: Final = WorkerProcess(_SETTINGS, tasks_in(tasks), watching=is_watching
 
 
 async def _start(ctx: dict[Any, Any]) -> None:
-    # Only now: arq's command sets up logging after it has read this module.
+    # arq's command configures logging after importing this module, so ours is configured here.
     configure_logging(_SETTINGS)
     await _PROCESS.start(ctx)
 
 
-# For `arq --custom-log-dict`, so that arq's own lines look like ours from the first.
+# For `arq --custom-log-dict`: arq's own lines have our format from the first.
 LOGGING: Final = logging_config(_SETTINGS)
 
 
 class WorkerSettings:
-    """What arq's command reads. The worker it makes only ticks; consumers beside it run the jobs."""
+    """Settings that arq's command reads. arq's worker only ticks schedules; consumers run the jobs."""
 
     functions = _PROCESS.functions
     cron_jobs = _PROCESS.cron_jobs
@@ -49,11 +49,11 @@ class WorkerSettings:
     # Only `arq --check` reads this; the worker uses the client above.
     redis_settings = redis_settings(_SETTINGS)
     health_check_interval = HEALTH_CHECK_SECONDS
-    # Nothing is ever enqueued here: ticks go to the queues of their tasks.
+    # Stays empty: ticks are enqueued into the queues of their tasks.
     queue_name = "arq:queue:ticks"
-    # Schedules are looked at so often (s), and ticks enqueued at most twice this ahead.
+    # Seconds between checks of the schedules; ticks are enqueued at most twice this ahead.
     poll_delay = 1.0
-    # arq asks for the time here, and hears that of Redis.
+    # arq reads the time through this zone and so uses the clock of Redis.
     timezone = _PROCESS.clock_zone
     on_startup = _start
     on_shutdown = _PROCESS.stop

@@ -1,4 +1,4 @@
-"""A recompute of all discounts in shards, summed up by the job that asked for them."""
+"""Recomputes all discounts in shards: child jobs do the work, the parent sums up their results."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
@@ -12,30 +12,32 @@ from workers.runtime.jobs.task import TaskContext
 
 
 async def recompute_in_shards(run: TaskContext, shards: int, *, days_threshold: int) -> RecomputeSummary:
-    """What all shards did together.
+    """Returns the sum of what all shards did.
 
     Args:
-        run: of the job that is to recompute everything.
-        shards: how many; the same whenever the job runs.
+        run: the run of the parent job.
+        shards: number of shards; the same in every run of the job.
         days_threshold: as in `recompute_all_discounts`.
 
     Raises:
-        ShardsFailed: at least one of them did not succeed; what the others did stands.
+        ShardsFailed: at least one shard did not succeed; the effects of the others are committed.
     """
     arguments = [
         {"number": number, "count": shards, "days_threshold": days_threshold}
         for number in range(1, shards + 1)
     ]
-    ended = await fan_out(run, RECOMPUTE_SHARD, arguments)
+    finished = await fan_out(run, RECOMPUTE_SHARD, arguments)
     summary = summed(
-        [_summary(shard) for shard in ended if _succeeded(shard)], duration_seconds=_lasted(ended)
+        [_summary(shard) for shard in finished if _succeeded(shard)], duration_seconds=_duration(finished)
     )
-    failed = [f"{number} ({_why(shard)})" for number, shard in enumerate(ended, 1) if not _succeeded(shard)]
+    failed = [
+        f"{number} ({_reason(shard)})" for number, shard in enumerate(finished, 1) if not _succeeded(shard)
+    ]
     if failed:
         raise ShardsFailed(
             f"{len(failed)} of {shards} shards failed: {', '.join(failed)}. The others considered "
             f"{summary.considered}, opened {summary.opened}, changed {summary.changed}, closed "
-            f"{summary.closed} and left {summary.unchanged} unchanged. A new recompute does the rest"
+            f"{summary.closed} and left {summary.unchanged} unchanged. Recompute again to finish"
         )
     return summary
 
@@ -48,12 +50,12 @@ def _summary(shard: JobInfo) -> RecomputeSummary:
     return RecomputeSummary(**cast("Mapping[str, Any]", shard.result))
 
 
-def _why(shard: JobInfo) -> str:
+def _reason(shard: JobInfo) -> str:
     return shard.status.value if shard.error is None else f"{shard.error.code}: {shard.error.message}"
 
 
-def _lasted(shards: Sequence[JobInfo]) -> float:
-    """Seconds from the start of the first to the end of the last."""
-    begun = [shard.started_at for shard in shards if shard.started_at]
-    done = [shard.finished_at for shard in shards if shard.finished_at]
-    return max(0.0, (max(done) - min(begun)).total_seconds()) if begun and done else 0.0
+def _duration(shards: Sequence[JobInfo]) -> float:
+    """Returns the seconds from the start of the first shard to the end of the last."""
+    starts = [shard.started_at for shard in shards if shard.started_at]
+    ends = [shard.finished_at for shard in shards if shard.finished_at]
+    return max(0.0, (max(ends) - min(starts)).total_seconds()) if starts and ends else 0.0

@@ -1,4 +1,4 @@
-"""The tasks: each unpacks its arguments, calls one service in one transaction, and returns its summary."""
+"""Task bodies: each calls one service in one transaction and returns its summary."""
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -28,7 +28,7 @@ from workers.shards import recompute_in_shards
 
 @task(RECOMPUTE_ALL_DISCOUNTS)
 async def recompute_all_discounts(run: TaskContext, arguments: RecomputeAllArguments) -> object:
-    """Brings every discount up to date; where that is much, in shards that other workers may do."""
+    """Recomputes every discount; a large recompute is fanned out to shards."""
     settings, threshold = run.resources.settings, arguments.days_threshold
     if run.parts:
         return await recompute_in_shards(run, run.parts, days_threshold=threshold)
@@ -52,7 +52,7 @@ async def recompute_all_discounts(run: TaskContext, arguments: RecomputeAllArgum
 
 @task(RECOMPUTE_SHARD)
 async def recompute_shard(run: TaskContext, arguments: RecomputeShardArguments) -> object:
-    """Brings the discounts of one shard up to date."""
+    """Recomputes the discounts of one shard."""
     shard = Shard(arguments.number, arguments.count)
     return await _commit_once(
         run,
@@ -64,7 +64,7 @@ async def recompute_shard(run: TaskContext, arguments: RecomputeShardArguments) 
 
 @task(RECOMPUTE_BATCHES)
 async def recompute_batches(run: TaskContext, arguments: RecomputeBatchesArguments) -> object:
-    """Prices batches that are new or have changed."""
+    """Recomputes the discounts of batches that are new or have changed."""
     return await _commit_once(
         run,
         lambda session, now: recompute.recompute_batches(
@@ -78,16 +78,16 @@ async def recompute_batches(run: TaskContext, arguments: RecomputeBatchesArgumen
 
 @task(CLEANUP_EXPIRED_DISCOUNTS)
 async def cleanup_expired_discounts(run: TaskContext, _: NoArguments) -> object:
-    """Closes what is expired or sold out, and keeps partitions and retention."""
-    run.report_progress(0, 2, "forgetting what is past its retention")
-    # In a transaction of its own, so that no recompute waits for it.
+    """Closes discounts of expired and sold-out batches, and maintains partitions and retention."""
+    run.report_progress(0, 2, "deleting records past their retention")
+    # A separate transaction, so that no recompute waits for its locks.
     async with run.resources.sessions.begin() as session:
         await retention.purge_operations(
             session,
             now=await database_now(session),
             run_history_retention_days=run.resources.settings.run_history_retention_days,
         )
-    run.report_progress(1, 2, "closing what is over")
+    run.report_progress(1, 2, "closing finished discounts")
     return await _commit_once(
         run,
         lambda session, now: cleanup.cleanup_expired_discounts(
@@ -100,7 +100,7 @@ async def cleanup_expired_discounts(run: TaskContext, _: NoArguments) -> object:
 
 @task(UPDATE_PRICE_HISTORY)
 async def update_price_history(run: TaskContext, arguments: PriceHistoryArguments) -> object:
-    """Records the lowest price of every product in the slot of the tick."""
+    """Records the lowest price of every product for the slot of the tick."""
     return await _commit_once(
         run,
         lambda session, now: price_history.update_price_history(
@@ -112,7 +112,7 @@ async def update_price_history(run: TaskContext, arguments: PriceHistoryArgument
 async def _commit_once(
     run: TaskContext, effect: Callable[[AsyncSession, datetime], Awaitable[object]]
 ) -> object:
-    """`TaskRun.commit_once`, with the instant by PostgreSQL's clock: no worker's clock decides a price."""
+    """Calls `TaskContext.commit_once` with the time of PostgreSQL: no worker's clock decides a price."""
 
     async def at_database_time(session: AsyncSession) -> object:
         return await effect(session, await database_now(session))

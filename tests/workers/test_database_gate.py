@@ -60,7 +60,7 @@ async def test_no_job_is_tried_in_vain_while_a_restore_has_the_tables(
 async def test_it_opens_by_itself_where_a_probe_finds_nothing_wrong(
     gate: DatabaseGate, sqlstate: str
 ) -> None:
-    gate.heed(refusal(sqlstate))
+    gate.observe(refusal(sqlstate))
     assert not gate.is_open
 
     async def is_open() -> bool:
@@ -73,16 +73,16 @@ async def test_it_opens_by_itself_where_a_probe_finds_nothing_wrong(
 async def test_a_lock_in_the_way_of_one_job_keeps_no_other_from_running(
     gate: DatabaseGate, sqlstate: str
 ) -> None:
-    gate.heed(refusal(sqlstate))
-    gate.heed(ValueError("a fault of ours"))
-    gate.heed(None)
+    gate.observe(refusal(sqlstate))
+    gate.observe(ValueError("a fault of ours"))
+    gate.observe(None)
     assert gate.is_open
 
 
 async def test_it_stays_shut_until_every_table_has_its_key(gate: DatabaseGate, settings: Settings) -> None:
     url = settings.require_database_url()
     await execute(url, "ALTER TABLE job_receipts DROP CONSTRAINT pk_job_receipts")
-    gate.heed(refusal("42P10"))
+    gate.observe(refusal("42P10"))
     assert not await gate._takes_work()
     await execute(url, "ALTER TABLE job_receipts ADD PRIMARY KEY (job_id, enqueued_at)")
     assert await gate._takes_work()

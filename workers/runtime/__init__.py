@@ -1,1 +1,4 @@
-"""What surrounds every task: consumers, ticks, limits, retries, heartbeat, start and stop."""
+"""The worker runtime: consumers, schedules, time limits, retries, heartbeat, start and stop.
+
+Only `workers` imports it. Task bodies see `TaskContext` alone.
+"""

@@ -1,4 +1,4 @@
-"""The options of arq's command, `arq workers.settings.WorkerSettings --watch`, as this worker means them."""
+"""Supports the options of arq's command: `--check` and `--watch`."""
 
 import os
 import sys
@@ -10,37 +10,37 @@ from flexiprice.queue.redis.url import connection_options, sentinel_options
 from flexiprice.settings import Settings
 
 HEALTH_CHECK_SECONDS: Final = 5
-"""How often the worker refreshes the key that `--check` reads; it expires a second later."""
+"""Interval at which the worker refreshes the key that `--check` reads; the key expires a second later."""
 _TLS: Final = (
     *("ssl_keyfile", "ssl_certfile", "ssl_cert_reqs", "ssl_ca_certs", "ssl_ca_data", "ssl_check_hostname"),
 )
 
 
 def redis_settings(settings: Settings) -> RedisSettings:
-    """The Redis of the settings as arq names it, for `--check`, which makes a client of its own.
+    """Converts the Redis URL to arq's settings; `arq --check` opens its own connection with them.
 
     Raises:
         InvalidSettings: the URL is missing.
-        ValueError: the URL means nothing; the message tells no part of user or password.
+        ValueError: the URL is invalid; the message contains no part of the user or password.
     """
     url = settings.require_redis_url()
     if "+sentinel://" in url:
         options, _, sentinels, service = sentinel_options(url)
-        where: dict[str, Any] = {"host": sentinels, "sentinel": True, "sentinel_master": service}
+        server: dict[str, Any] = {"host": sentinels, "sentinel": True, "sentinel_master": service}
     else:
         options = connection_options(url)
-        where = {
+        server = {
             "host": options.get("host") or "localhost",
             "port": options.get("port") or 6379,
             "unix_socket_path": options.get("path"),
         }
     return RedisSettings(
-        **where,
+        **server,
         **_tls(options),
         database=options.get("db") or 0,
         username=options.get("username"),
         password=options.get("password"),
-        # A monitoring probe wants an answer, and asks again by itself.
+        # A probe needs an answer now; its caller repeats it.
         conn_retries=0,
     )
 
@@ -51,23 +51,23 @@ def _tls(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def is_watching(arguments: Sequence[str]) -> bool:
-    """Whether arq's command was asked to restart the worker when a file changes."""
+    """Whether the arguments of arq's command have `--watch`: restart when a file changes."""
     return any(argument == "--watch" or argument.startswith("--watch=") for argument in arguments)
 
 
 def exit_at_once(code: int) -> NoReturn:
-    """Ends this process, once all is closed: a thread of arq's watch would keep it alive."""
+    """Ends this process after cleanup. A thread of arq's file watcher would keep it alive."""
     _flush()
     os._exit(code)
 
 
 def restart() -> NoReturn:
-    """Replaces this process by a new one of the same command.
+    """Replaces this process with a new one that runs the same command.
 
-    arq itself would start its worker again without loading the changed code, and without our Redis client.
+    arq's own restart neither loads the changed code nor keeps our Redis client.
     """
     _flush()
-    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 -- the command that we are
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 -- this process's own command
 
 
 def _flush() -> None:

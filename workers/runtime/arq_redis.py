@@ -1,4 +1,4 @@
-"""The client of arq's own worker: it waits for Redis where arq's loop would end, and ends in plain words."""
+"""The Redis client of arq's worker: retries where arq's loop would end, and exits with clear messages."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -13,54 +13,54 @@ from flexiprice.queue.redis.replies import RedisRefusal
 from workers.runtime.redis_retry import REDIS_UNAVAILABLE, RedisRetry, refuse
 
 
-class PatientRedis(RepairingRedis):
-    """arq's client, which never fails while Redis may still come back.
+class RetryingArqRedis(RepairingRedis):
+    """arq's client with retries through outages of Redis.
 
     Attributes:
-        redis_retry: waits for Redis.
+        redis_retry: repeats commands while Redis is unavailable.
     """
 
     redis_retry: RedisRetry
 
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> "Pipeline":
-        """A pipeline; one without a transaction is arq's question for its start-up line."""
+        """Returns a pipeline. arq uses one without a transaction only for its start-up log line."""
         if transaction:
             return super().pipeline(transaction, shard_hint)
-        return _StartUpFacts(self)
+        return _NoStartupQueries(self)
 
     async def close(self, close_connection_pool: bool | None = None) -> None:
-        """Closes, by the name that arq still uses and redis-py warns of."""
+        """Closes the client. arq still calls this name, which redis-py deprecates."""
         await self.aclose(close_connection_pool)
 
-    async def delete(self, *names: bytes | str | memoryview) -> int:  # noqa: ARG002 -- as redis-py has it
-        """Deletes nothing: arq's last step is to delete its health key, which all workers share.
+    async def delete(self, *names: bytes | str | memoryview) -> int:  # noqa: ARG002 -- as in redis-py
+        """Deletes nothing. arq only deletes its health key at shutdown, and all workers share that key.
 
-        `arq --check` would find no worker until another one refreshed the key; it expires by itself.
+        Without it `arq --check` fails until another worker refreshes the key. The key expires by itself.
         """
         return 0
 
     async def execute_command(self, *args: object, **options: object) -> object:
-        """Runs a command, however long Redis is away.
+        """Runs a command; waits while Redis is unavailable.
 
         Raises:
-            SystemExit: Redis refuses us, and no patience helps.
+            SystemExit: Redis refuses this client permanently.
         """
 
-        async def answered() -> object:
+        async def attempt() -> object:
             try:
                 return await self._execute(*args, **options)
             except NoScriptError as error:
                 return error
 
         try:
-            answer = await self.redis_retry.call(answered)
+            answer = await self.redis_retry.call(attempt)
         except RedisRefusal as error:
             raise refuse(error) from None
         except REDIS_UNAVAILABLE as error:
-            # The worker ends, and arq's loop with it.
+            # The worker is stopping; this ends arq's loop.
             raise asyncio.CancelledError from error
         if isinstance(answer, NoScriptError):
-            # No absence to wait for: whoever calls the script loads it now.
+            # Not an outage: the caller loads the script and repeats.
             raise answer
         return answer
 
@@ -69,16 +69,16 @@ class PatientRedis(RepairingRedis):
         return await execute(*args, **options)
 
 
-class _StartUpFacts(Pipeline):
-    """Stands for what arq asks for a line in the log, before logging is set up and signals are heeded.
+class _NoStartupQueries(Pipeline):
+    """Skips the queries of arq's start-up log line, which run before logging and signal handlers are set up.
 
-    It asks nothing: Redis may be away, refuse for now what it is asked, or not let our user have INFO at all.
+    Redis may be unavailable or not ready, or our user may not be allowed to run INFO.
     """
 
     def __init__(self, redis: ArqRedis) -> None:
         pool = redis.connection_pool
         super().__init__(pool, redis.response_callbacks, False, None)  # pyright: ignore[reportArgumentType]
 
-    async def execute(self, raise_on_error: bool = True) -> list[Any]:  # noqa: ARG002 -- as redis-py has it
-        """No facts, in the shape in which arq reads them."""
+    async def execute(self, raise_on_error: bool = True) -> list[Any]:  # noqa: ARG002 -- as in redis-py
+        """Returns an empty result for each command."""
         return [{} for _ in self.command_stack]

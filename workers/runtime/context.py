@@ -1,4 +1,4 @@
-"""What a worker's process gives to everything in it, whatever the worker's id is at the time."""
+"""The shared resources of a worker process. They outlive a change of the worker's id."""
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -27,30 +27,30 @@ from workers.runtime.recording.run_history import RunHistory
 from workers.runtime.redis_retry import RedisRetry
 
 PROGRAM: Final = "flexiprice-worker"
-"""What the worker's own connections are called."""
-# For the worker's own affairs: to register, to fence others, to record runs.
+"""Name of the worker's connections in PostgreSQL and Redis."""
+# Connections for registration, fencing and recording runs.
 _OWN_CONNECTIONS: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerContext:
-    """What a worker's process gives to everything in it.
+    """The shared resources of a worker process.
 
     Attributes:
-        settings: those of the program.
-        redis: the client that all share.
-        tasks: enqueues on it.
-        announcements: what is heard of it.
-        redis_retry: waits for it.
-        database_gate: whether jobs may be taken, as PostgreSQL can do their work.
-        sessions: for what the worker does on its own account, and which must go on when it counts as
-            lost; they are few, and never a task's.
-        metrics: counts for Prometheus.
-        clock: tells the time of Redis, by which everything in it is due.
-        clock_watch: tells how far the machine's clock is from it.
-        loop_monitor: tells how late the event loop is.
-        observer: is told of every run.
-        history: has them written into the database.
+        settings: the program's settings.
+        redis: the shared Redis client.
+        tasks: enqueues jobs.
+        announcements: receives pub/sub messages.
+        redis_retry: repeats calls while Redis is unavailable.
+        database_gate: closed while PostgreSQL refuses work.
+        sessions: a small pool for the worker itself, never for tasks. It keeps working after the worker is
+            declared dead.
+        metrics: the Prometheus metrics.
+        clock: returns the time of Redis, by which jobs are due.
+        clock_watch: measures the drift of the machine's clock from it.
+        loop_monitor: measures the lag of the event loop.
+        observer: receives every run.
+        history: writes runs into the database.
     """
 
     settings: Settings
@@ -79,19 +79,19 @@ async def open_worker_context(
     observers: Sequence[RunObserver],
     running: Callable[[], Sequence[str]],
 ) -> AsyncGenerator[WorkerContext]:
-    """Opens them for as long as the context lasts; what is opened first is closed last.
+    """Opens the resources of a worker process, and closes them in reverse order.
 
     Args:
-        settings: those of the program.
-        metrics: counts for Prometheus, served where the settings name a port.
-        clock: tells the time of Redis.
-        clock_watch: tells how far the machine's clock is from it.
-        redis_retry: waits for Redis.
-        observers: are told of every run, besides the history.
-        running: names the jobs that run; may be called on any thread.
+        settings: the program's settings.
+        metrics: the Prometheus metrics, served if the settings name a port.
+        clock: returns the time of Redis.
+        clock_watch: measures the drift of the machine's clock from it.
+        redis_retry: repeats calls while Redis is unavailable.
+        observers: receive every run, in addition to the history.
+        running: returns the names of the running jobs; called on any thread.
 
     Raises:
-        InvalidSettings: the port of the metrics cannot be used.
+        InvalidSettings: the metrics port cannot be used.
     """
     async with AsyncExitStack() as closing:
         opened = closing.enter_async_context
@@ -102,7 +102,7 @@ async def open_worker_context(
         closing.push_async_callback(gate.aclose)
         metrics.watch_database(lambda: gate.is_open)
         broker = await opened(open_job_broker(settings, program=PROGRAM))
-        history = RunHistory(database.sessions, metrics, untold=RunOutbox(broker.redis))
+        history = RunHistory(database.sessions, metrics, outbox=RunOutbox(broker.redis))
         history.start()
         closing.push_async_callback(history.aclose)
         announcements = PubSubListener(broker.redis)

@@ -1,4 +1,4 @@
-"""While PostgreSQL refuses work, a worker takes no jobs: no try is used up, and all run when it heals."""
+"""Stops claiming while PostgreSQL refuses work, so that no attempts are used up."""
 
 import asyncio
 from typing import Final
@@ -13,54 +13,54 @@ from flexiprice.queue.redis.cancellation import cancelled
 from flexiprice.telemetry import get_logger
 
 _LOGGER = get_logger(__name__)
-_FIRST_PAUSE: Final = 0.25
-_LONGEST_PAUSE: Final = 2.0
-_PROBE_SECONDS: Final = 10.0
+_INITIAL_BACKOFF_SECONDS: Final = 0.25
+_MAX_BACKOFF_SECONDS: Final = 2.0
+_PROBE_TIMEOUT_SECONDS: Final = 10.0
 
 
 class DatabaseGate:
-    """Shut from when a job meets a database that refuses work until a probe finds that it would take it.
+    """Closes when a job finds that the database refuses work; opens when a probe succeeds.
 
-    A lock or a time limit in the way of one job does not shut it: others may well run.
+    A lock or a time limit that hinders one job does not close it: other jobs may succeed.
     """
 
     def __init__(self, sessions: async_sessionmaker[AsyncSession]) -> None:
-        """Prepares it.
+        """Starts open.
 
         Args:
-            sessions: for the probes; never a task's.
+            sessions: used for probes; not shared with tasks.
         """
         self._sessions = sessions
         self._probing: asyncio.Task[None] | None = None
 
     @property
     def is_open(self) -> bool:
-        """Whether jobs may be taken."""
+        """Whether jobs may be claimed."""
         return self._probing is None
 
-    def heed(self, error: BaseException | None) -> None:
-        """Shuts where this is how a run ended because PostgreSQL refuses work."""
+    def observe(self, error: BaseException | None) -> None:
+        """Closes if the error of a run shows that PostgreSQL refuses work."""
         if isinstance(error, DatabaseUnavailable) and not isinstance(error, DatabaseBusy) and self.is_open:
             _LOGGER.warning("database_refuses_work", reason=error.message)
-            self._probing = asyncio.create_task(self._probe_until_healed(), name="database gate")
+            self._probing = asyncio.create_task(self._probe_until_open(), name="database gate")
 
     async def aclose(self) -> None:
-        """Ends the probing."""
+        """Stops probing."""
         if self._probing is not None:
             await cancelled(self._probing)
 
-    async def _probe_until_healed(self) -> None:
-        began, pause = asyncio.get_running_loop().time(), _FIRST_PAUSE
-        while not await self._takes_work():
+    async def _probe_until_open(self) -> None:
+        started, pause = asyncio.get_running_loop().time(), _INITIAL_BACKOFF_SECONDS
+        while not await self._accepts_work():
             await asyncio.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE)
+            pause = min(2 * pause, _MAX_BACKOFF_SECONDS)
         self._probing = None
-        seconds = round(asyncio.get_running_loop().time() - began, 1)
+        seconds = round(asyncio.get_running_loop().time() - started, 1)
         _LOGGER.info("database_takes_work", away_seconds=seconds)
 
-    async def _takes_work(self) -> bool:
+    async def _accepts_work(self) -> bool:
         try:
-            async with asyncio.timeout(_PROBE_SECONDS):
+            async with asyncio.timeout(_PROBE_TIMEOUT_SECONDS):
                 with database_errors():
                     async with self._sessions.begin() as session:
                         await limit_waits(session)

@@ -19,18 +19,18 @@ _POLL_SECONDS: Final = 1.0
 
 
 class DefaultQueueRouter:
-    """Routes due jobs of `arq:queue`; any number of workers may do it at once."""
+    """Routes due jobs of `arq:queue`. Any number of workers may route concurrently."""
 
     def __init__(
         self, context: WorkerContext, tasks: Iterable[Task[TaskArguments]], queues: Sequence[Queue]
     ) -> None:
-        """Prepares it.
+        """Starts from the declared tasks and those of the worker.
 
         Args:
-            context: what the worker's process gives it.
-            tasks: the tasks of this worker, besides the declared ones.
-            queues: the queues of this worker. The first takes what cannot be read, and tasks that stay
-                unknown, so that a worker refuses them where everybody sees it.
+            context: the resources of the worker process.
+            tasks: the tasks of this worker, in addition to the declared ones.
+            queues: the queues of this worker. The first receives unreadable jobs and unknown tasks, so that a
+                worker rejects them visibly.
         """
         self._redis = context.redis
         self._redis_retry = context.redis_retry
@@ -38,7 +38,7 @@ class DefaultQueueRouter:
         declared = {task.name: task.queue for task in TASKS}
         own = {task.declaration.name: task.declaration.queue for task in tasks}
         self._queue_of: Mapping[str, Queue] = {**declared, **own}
-        self._refusing_queue = queues[0]
+        self._reject_queue = queues[0]
 
     async def main(self) -> None:
         """Routes until it is cancelled."""
@@ -52,7 +52,7 @@ class DefaultQueueRouter:
                 await asyncio.sleep(_POLL_SECONDS)
 
     async def route_due(self) -> bool:
-        """Routes the first due jobs; returns whether any was routed, so that more may follow.
+        """Routes the first due jobs. Returns whether any was routed; if so, more may follow.
 
         Raises:
             RedisUnavailable: Redis does not answer.
@@ -71,9 +71,9 @@ class DefaultQueueRouter:
 
     def _destination(self, job: DefaultQueueJob, *, now_ms: int) -> Queue | None:
         if job.task is None:
-            return self._refusing_queue
+            return self._reject_queue
         if job.task in self._queue_of:
             return self._queue_of[job.task]
         # A worker of a newer version may know the task, as in a deploy.
-        patience_ms = self._settings.unknown_task_patience.total_seconds() * 1000
-        return self._refusing_queue if now_ms - job.due_ms > patience_ms else None
+        timeout_ms = self._settings.unknown_task_patience.total_seconds() * 1000
+        return self._reject_queue if now_ms - job.due_ms > timeout_ms else None

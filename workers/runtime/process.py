@@ -1,4 +1,4 @@
-"""One worker process from its start to its end: what it consists of, signals, grace, recycling."""
+"""A worker process: its parts, signals, graceful shutdown and recycling."""
 
 import asyncio
 import signal
@@ -32,22 +32,22 @@ from workers.runtime.startup_checks import ready_database, ready_redis
 from workers.runtime.worker import Worker
 
 _LOGGER = get_logger(__name__)
-# For writing down that jobs are free again, once they were told to end.
-_HAND_BACK_SECONDS: Final = 6.0
+# Time to requeue jobs after they were cancelled.
+_REQUEUE_TIMEOUT_SECONDS: Final = 6.0
 _ENDINGS: Final = tuple(state.value for state in RunStatus if state is not RunStatus.RUNNING)
 
 
 class WorkerProcess:
-    """What runs inside the worker that arq's command starts.
+    """Runs consumers inside the worker that arq's command starts.
 
-    That worker ticks the schedules; beside it, on the same loop, one consumer a queue runs the jobs.
+    arq's worker ticks the schedules. On the same event loop, one consumer a queue runs the jobs.
 
     Attributes:
-        functions: the tasks of the queues that it consumes, as arq takes them.
+        functions: the tasks of the consumed queues, as arq functions.
         cron_jobs: the schedules of those tasks.
-        redis: the client that arq's worker ticks with.
-        clock_zone: the time zone for arq's worker, whose clock is that of Redis.
-        metrics: what it measures.
+        redis: the client of arq's worker.
+        clock_zone: the time zone for arq's worker; its clock is that of Redis.
+        metrics: the Prometheus metrics.
     """
 
     def __init__(
@@ -59,14 +59,14 @@ class WorkerProcess:
         schedules: Sequence[Schedule] = SCHEDULES,
         watching: bool = False,
     ) -> None:
-        """Prepares it.
+        """Creates the client and the schedules; `start` opens connections.
 
         Args:
-            settings: those of the program.
-            tasks: what it can run; only those of its queues are.
-            clock: tells when a schedule is due.
-            schedules: those of its tasks are ticked.
-            watching: arq restarts the worker when a file changes, as `arq --watch` does.
+            settings: the program's settings.
+            tasks: the known tasks; those of the consumed queues are run.
+            clock: the clock of the schedules; that of Redis by default.
+            schedules: the known schedules; those of the run tasks are ticked.
+            watching: `arq --watch` restarts the worker when a file changes.
         """
         self._settings = settings
         self._clock = ServerClock(on_set_back=self._on_clock_set_back)
@@ -92,7 +92,7 @@ class WorkerProcess:
         self.metrics = Metrics()
         self.metrics.expect(names, _ENDINGS)
         self._counts = CountingObserver()
-        # Without a supervisor nothing would start the next process, and what waits would wait for good.
+        # Without a supervisor nothing starts the next process, and jobs would wait forever.
         supervised = has_supervisor()
         self._not_recycled = not supervised and "worker_max_tasks" in settings.model_fields_set
         self._recycling = Recycling(
@@ -110,15 +110,15 @@ class WorkerProcess:
         self._watching = watching
 
     async def start(self, _: dict[Any, Any]) -> None:
-        """Begins to consume; arq's `on_startup`.
+        """Starts to consume; arq's `on_startup`.
 
         Raises:
-            SystemExit: the worker cannot work here; the message says why.
+            SystemExit: the worker cannot start; the message says why.
         """
-        # This runs inside arq's main loop; ending that task is how arq's worker is told to stop.
+        # This runs inside arq's main task; cancelling that task stops arq's worker.
         self._main = asyncio.current_task()
-        # Before anything is waited for: arq's own handler cancels it once, and whoever waits patiently for a
-        # server may take that for a lost connection.
+        # Before the first wait: arq's own handler cancels once, and a retry loop may take that cancellation
+        # for a lost connection.
         self._install_signal_handlers()
         try:
             await self._begin()
@@ -128,7 +128,7 @@ class WorkerProcess:
             raise refuse(error) from None
 
     async def _begin(self) -> None:
-        # By the client that gives up where Redis never answers.
+        # Through the client that gives up if Redis never answers.
         await self.redis.ping()
         context = await self._open()
         if self._not_recycled and self._settings.worker_max_tasks:
@@ -139,20 +139,20 @@ class WorkerProcess:
             )
         await ready_redis(context.redis, self._redis_retry)
         await ready_database(context.sessions)
-        # Nothing may be due by this machine's clock, not even for the second until the first heartbeat.
+        # Jobs must never be due by this machine's clock, not even before the first heartbeat.
         await self._redis_retry.call(lambda: synchronize(context.redis, self._clock))
         self._closing.push_async_callback(self._stop_worker)
         self._worker = self._new_worker(context)
         await self._worker.start()
         self.metrics.watch_database_pool(self._pool_use)
-        self._in_background(self._run_workers(context), "lives")
+        self._in_background(self._run_workers(context), "worker")
         self._catch_up()
 
     async def stop(self, _: dict[Any, Any]) -> None:
-        """Ends in good order; arq's `on_shutdown`.
+        """Shuts down gracefully; arq's `on_shutdown`.
 
         Raises:
-            SystemExit: the worker stopped because a part of it failed.
+            SystemExit: a background task failed.
         """
         if self._shutdown is None:
             self._begin_shutdown(within=self._settings.worker_grace)
@@ -202,13 +202,15 @@ class WorkerProcess:
         self._in_background(self.redis.catch_up(), "catching up")
 
     def _on_clock_set_back(self) -> None:
-        _LOGGER.warning("redis_clock_set_back", advice="schedules tick by it; what ticked already stays")
+        _LOGGER.warning(
+            "redis_clock_set_back", advice="schedules tick by this clock; past ticks are not repeated"
+        )
         for scheduled in self.cron_jobs:
-            # Or none would tick before the instant that was next by the clock as it was.
+            # Otherwise none would tick until the clock reaches the old next tick.
             scheduled.next_run = None
 
     async def _run_workers(self, context: WorkerContext) -> None:
-        """Goes on under another id whenever the worker counts as lost."""
+        """Replaces the worker with one of a new id whenever its lease expires."""
         while self._worker is not None:
             await self._worker.lost.wait()
             _LOGGER.warning(
@@ -222,24 +224,23 @@ class WorkerProcess:
                 await self._worker.start()
 
     async def _stop_worker(self) -> None:
-        # Not in a task that is cancelled, which would be cancelled again and again while it says goodbye.
+        # Not in a cancelled task, which would be cancelled repeatedly while it deregisters.
         if self._worker is not None:
             await self._worker.stop()
 
     def _in_background(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        part = asyncio.create_task(work, name=name)
+        task = asyncio.create_task(work, name=name)
+        task.add_done_callback(self._on_background_failure)
+        self._closing.push_async_callback(cancelled, task)
 
-        part.add_done_callback(self._on_background_failure)
-        self._closing.push_async_callback(cancelled, part)
-
-    def _on_background_failure(self, part: asyncio.Task[None]) -> None:
-        if part.cancelled() or (error := part.exception()) is None:
+    def _on_background_failure(self, task: asyncio.Task[None]) -> None:
+        if task.cancelled() or (error := task.exception()) is None:
             return
         if isinstance(error, (RedisRefusal, FlexiPriceError)):
-            # Somebody has to change something; where in the code it was met helps nobody.
-            _LOGGER.critical("worker_refused", component=part.get_name(), reason=sentence_of(error))
+            # The operator must change something; a traceback would not help.
+            _LOGGER.critical("worker_refused", component=task.get_name(), reason=sentence_of(error))
         else:
-            _LOGGER.critical("background_task_failed", component=part.get_name(), exc_info=error)
+            _LOGGER.critical("background_task_failed", component=task.get_name(), exc_info=error)
         self._failed = True
         self._on_signal()
 
@@ -256,7 +257,7 @@ class WorkerProcess:
         self._begin_shutdown(within=self._settings.worker_grace)
 
     def _on_command(self, command: WorkerCommand) -> None:
-        # Every heartbeat brings it again.
+        # Every heartbeat repeats it.
         if command in self._commands:
             return
         self._commands.add(command)
@@ -265,7 +266,7 @@ class WorkerProcess:
         self._begin_shutdown(within=self._settings.worker_grace if command is WorkerCommand.STOP else None)
 
     def _begin_shutdown(self, *, within: timedelta | None = None) -> None:
-        """Begins to end: takes no more jobs, and lets those end that run, for as long as is said."""
+        """Starts a graceful shutdown: claims no more jobs, and requeues running ones after `within`."""
         loop = asyncio.get_running_loop()
         if within is not None:
             loop.call_later(within.total_seconds(), self._force_shutdown.set)
@@ -277,7 +278,7 @@ class WorkerProcess:
             if self._worker is not None:
                 await self._drain(self._worker)
         except Exception:
-            # Whatever it is: a worker that takes nothing more must end.
+            # A worker that claims no more jobs must end, whatever the error.
             self._failed = True
             _LOGGER.exception("drain_failed")
         finally:
@@ -285,22 +286,22 @@ class WorkerProcess:
             if self._main is not None:
                 await cancelled(self._main)
             if self._watching and self._shutdown_requested:
-                # `arq --watch` waits for the next change to a file, and not for its worker to end.
+                # `arq --watch` waits for a file to change and not for its worker to end.
                 self._stopping = asyncio.create_task(self.stop({}), name="stop")
 
     async def _drain(self, worker: Worker) -> None:
-        """Lets running jobs end, or hands them back when that takes too long."""
+        """Waits for running jobs, and requeues them when the grace period ends."""
         await worker.stop_consuming()
         if not worker.running:
             return
         _LOGGER.info("worker_draining", running=worker.running)
         idle = asyncio.create_task(worker.join())
-        hurry = asyncio.create_task(self._force_shutdown.wait())
-        await asyncio.wait([idle, hurry], return_when=asyncio.FIRST_COMPLETED)
-        hurry.cancel()
+        forced = asyncio.create_task(self._force_shutdown.wait())
+        await asyncio.wait([idle, forced], return_when=asyncio.FIRST_COMPLETED)
+        forced.cancel()
         if not idle.done():
             worker.release_jobs()
-            await asyncio.wait([idle], timeout=_HAND_BACK_SECONDS)
+            await asyncio.wait([idle], timeout=_REQUEUE_TIMEOUT_SECONDS)
             idle.cancel()
 
     def _pool_use(self) -> PoolUse:

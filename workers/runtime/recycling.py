@@ -1,21 +1,20 @@
-"""Ending a worker that has done its share, so that a fresh process takes its place."""
+"""Recycles a worker process after a number of jobs, so that a fresh one replaces it."""
 
 from collections.abc import Callable
 
 
 class Recycling:
-    """Counts the jobs of a process, and says once when they are enough.
+    """Counts the jobs of a process and triggers its end once.
 
-    Memory that leaks a little with every job, and whatever else a process gathers, ends with it.
+    Recycling bounds memory leaks and other state that a process accumulates.
     """
 
     def __init__(self, max_tasks: int, *, on_due: Callable[[], None]) -> None:
-        """Begins to count.
+        """Starts at zero.
 
         Args:
-            max_tasks: jobs that the process may run; 0 for any number.
-            on_due: is told once; stops taking jobs, lets those that run end, and ends the process with
-                exit code 0.
+            max_tasks: jobs that the process may run; 0 for no limit.
+            on_due: called once; it must drain the worker and end the process with exit code 0.
         """
         self._max_tasks = max_tasks
         self._on_due = on_due
@@ -23,11 +22,11 @@ class Recycling:
 
     @property
     def due(self) -> bool:
-        """The process has done its share."""
+        """Whether the process has reached its number of jobs."""
         return 0 < self._max_tasks <= self._jobs
 
     def count(self) -> None:
-        """Notes that a job has ended, whichever way."""
+        """Counts a job that has ended, whatever its outcome."""
         self._jobs += 1
         if self._jobs == self._max_tasks:
             self._on_due()

@@ -1,4 +1,4 @@
-"""Schedules as arq's cron jobs: due by cron's rules, and enqueued where their tasks are run."""
+"""Runs schedules as arq cron jobs, and enqueues their ticks into the queues of their tasks."""
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ from flexiprice.queue.redis import keys
 from flexiprice.queue.worker.heartbeat import PublishedSchedule
 from flexiprice.settings import Settings
 from flexiprice.telemetry import get_logger
-from workers.runtime.arq_redis import PatientRedis
+from workers.runtime.arq_redis import RetryingArqRedis
 from workers.runtime.jobs.task import Task
 from workers.runtime.monitoring.clock_watch import ClockWatch
 
 
 def arq_function(task: Task[TaskArguments], settings: Settings) -> Function:
-    """The task as arq takes it."""
+    """Returns a task as an arq function."""
     declaration = task.declaration
     return Function(
         name=declaration.name,
@@ -32,16 +32,16 @@ def arq_function(task: Task[TaskArguments], settings: Settings) -> Function:
 
 
 async def unsupported(ctx: dict[Any, Any], *args: object, **kwargs: object) -> object:  # noqa: ARG001 -- as arq calls it
-    """Stands for every task.
+    """Stands in for every task: arq's worker never runs jobs, consumers do.
 
     Raises:
-        RuntimeError: always: jobs are run by the consumers beside arq's worker, which only ticks.
+        RuntimeError: always.
     """
-    raise RuntimeError("jobs are run by consumers, never by the worker that ticks")
+    raise RuntimeError("consumers run jobs; arq's worker only ticks schedules")
 
 
 _LOGGER = get_logger(__name__)
-# A tick that is enqueued later than this was missed; arq looks once a second, and ahead.
+# Ticks enqueued later than this count as missed. arq checks once a second, ahead of time.
 _ON_TIME: Final = timedelta(seconds=5)
 
 Clock = Callable[[], datetime]
@@ -49,14 +49,14 @@ Clock = Callable[[], datetime]
 
 @dataclass(repr=False, kw_only=True)
 class ScheduledTask(CronJob):
-    """A cron job that comes due as a crontab line says, in the zone in which it is meant.
+    """An arq cron job that follows a crontab line in a time zone.
 
     Attributes:
-        schedule: what it runs, and with which arguments.
-        crontab: when it runs.
-        time_zone: IANA name of the zone whose clock the line means.
-        catch_up: how old a tick that was missed may be, to be run late.
-        clock: tells the instant.
+        schedule: the task and its arguments.
+        crontab: the crontab line.
+        time_zone: IANA name of the zone in which the line is read.
+        catch_up: maximum age of a missed tick that is still run.
+        clock: returns the current time.
     """
 
     schedule: Schedule
@@ -68,16 +68,16 @@ class ScheduledTask(CronJob):
     def calculate_next(self, prev_run: datetime) -> None:
         """Sets `next_run`, in UTC, to the first tick after an aware instant.
 
-        Where several are past by now, as after a long sleep, it is the latest of them.
+        If several are past, as after a suspend, it is the latest of them.
         """
-        # arq compares it with the instant now in UTC; of instants in one zone Python would compare the
-        # clock's hands, which go back once a year.
+        # arq compares it with now in UTC. Python compares instants of one zone by wall clock, which goes
+        # back once a year.
         self.next_run = self.latest_missed(prev_run) or next_tick(
             self.crontab, self.time_zone, max(prev_run, self._oldest())
         )
 
     def published(self) -> PublishedSchedule:
-        """What the worker tells others of it."""
+        """Returns the schedule as the worker publishes it."""
         return PublishedSchedule(
             name=self.schedule.name,
             crontab=self.crontab,
@@ -87,7 +87,7 @@ class ScheduledTask(CronJob):
         )
 
     def latest_missed(self, after: datetime) -> datetime | None:
-        """The latest tick after an instant that is past, and not too old to be run."""
+        """Returns the latest past tick after an instant that is not too old to run."""
         return latest_tick(self.crontab, self.time_zone, after=max(after, self._oldest()), until=self.clock())
 
     def _oldest(self) -> datetime:
@@ -95,7 +95,7 @@ class ScheduledTask(CronJob):
 
 
 def scheduled_task(schedule: Schedule, settings: Settings, clock: Clock) -> ScheduledTask:
-    """The cron job of a schedule under these settings."""
+    """Returns the cron job of a schedule under these settings."""
     return ScheduledTask(
         name=f"cron:{schedule.name}",
         coroutine=unsupported,
@@ -121,12 +121,12 @@ def scheduled_task(schedule: Schedule, settings: Settings, clock: Clock) -> Sche
     )
 
 
-class SchedulerRedis(PatientRedis):
-    """The client of the one worker that arq's command starts, which consumes nothing and only ticks.
+class SchedulerRedis(RetryingArqRedis):
+    """The client of arq's worker, which consumes nothing and only ticks schedules.
 
-    arq enqueues a cron job, a second or two before it is due, into the queue of the worker that ticks,
-    to be run there. Here it becomes a job of its task in its task's own queue: whoever consumes that
-    queue runs it, even where the worker that ticked is gone by then.
+    arq enqueues a cron job a second or two ahead, into the queue of its own worker. This client enqueues it
+    as a job of the task, in the task's queue. Any consumer of that queue runs it, even if the worker that
+    ticked has died.
     """
 
     settings: Settings
@@ -140,9 +140,9 @@ class SchedulerRedis(PatientRedis):
         _job_id: str | None = None,
         **__: object,
     ) -> Job | None:
-        """Enqueues a tick; `_job_id` is arq's id of it, which ends in the tick's instant.
+        """Enqueues a tick. `_job_id` is arq's id, which ends in the tick's time.
 
-        A worker whose clock is too far from that of Redis leaves it to others, or until one of them is set.
+        Does nothing while this machine's clock differs too much from that of Redis.
         """
         if self.clock_watch.refuses:
             return None
@@ -153,13 +153,13 @@ class SchedulerRedis(PatientRedis):
         return Job(job.job_id, redis=self, _queue_name=job.queue, _deserializer=self.job_deserializer)
 
     async def zrangebyscore(self, *_: object, **__: object) -> list[bytes]:
-        """Nothing: arq's worker asks for jobs to run, and this one runs none, whatever its queue holds."""
+        """Returns no jobs: arq's worker must run none, whatever its queue contains."""
         return []
 
     async def catch_up(self) -> None:
-        """Enqueues of every schedule the latest tick that came due while nobody ticked, if any.
+        """Enqueues the latest missed tick of every schedule, if there is one.
 
-        A schedule that nobody has ever ticked has missed nothing.
+        A schedule that has never ticked has missed nothing.
         """
         if self.clock_watch.refuses:
             return
@@ -167,16 +167,16 @@ class SchedulerRedis(PatientRedis):
             key = keys.schedule_key(scheduled.schedule.name)
             await cast("Awaitable[bool]", self.hsetnx(key, "since", str(to_unix_ms(scheduled.clock()))))
             known = await cast("Awaitable[list[bytes | None]]", self.hmget(key, ["since", "last_tick"]))
-            # What lies in the future was noted by a clock that was wrong.
+            # A time in the future comes from a clock that was wrong.
             now_ms = to_unix_ms(scheduled.clock())
-            noted = map(keys.whole_number, known)
-            latest = max((each for each in noted if 0 < each <= now_ms), default=now_ms)
+            recorded = map(keys.whole_number, known)
+            latest = max((value for value in recorded if 0 < value <= now_ms), default=now_ms)
             missed = scheduled.latest_missed(datetime.fromtimestamp(latest / 1000, tz=UTC))
             if missed is not None:
                 await self._tick(scheduled, missed)
 
-    async def zcard(self, name: bytes | str | memoryview) -> int:  # noqa: ARG002 -- as redis-py has it
-        """Counts the jobs that this worker has yet to run: what `arq --burst` asks before it ends.
+    async def zcard(self, name: bytes | str | memoryview) -> int:  # noqa: ARG002 -- as in redis-py
+        """Counts the jobs that this worker has yet to run. `arq --burst` ends when there are none.
 
         Deferred jobs and running ones count, as arq counts them. Jobs of a paused queue do not, because no
         worker claims them.
@@ -188,7 +188,7 @@ class SchedulerRedis(PatientRedis):
         async with self.pipeline(transaction=True) as pipe:
             for queue in sorted(queues):
                 pipe.zcard(queue)
-            # Of arq's default queue only what no worker has routed; the rest stands in its task's queue.
+            # In arq's default queue only unrouted jobs count; routed ones are in their task's queue.
             pipe.zcount(keys.DEFAULT_QUEUE, "(1", "+inf")
             counts: list[int] = await pipe.execute()
         return sum(counts)
@@ -216,5 +216,5 @@ class SchedulerRedis(PatientRedis):
 
 
 def by_name(scheduled: Iterable[ScheduledTask]) -> dict[str, ScheduledTask]:
-    """Scheduled tasks by the names that arq calls them by."""
+    """Indexes scheduled tasks by arq's names for them."""
     return {cron_job.name: cron_job for cron_job in scheduled}

@@ -1,4 +1,4 @@
-"""What a worker makes sure of before it takes its first job."""
+"""Checks PostgreSQL and Redis before a worker claims its first job."""
 
 import asyncio
 from typing import Final
@@ -21,10 +21,10 @@ _PAUSE_SECONDS: Final = 1.0
 
 
 async def ready_database(sessions: async_sessionmaker[AsyncSession]) -> None:
-    """Waits for a database that starts too, checks its schema and makes the partitions that are missing.
+    """Waits for the database, checks its schema and creates missing partitions.
 
     Raises:
-        SystemExit: the database cannot be used; the message says what to do.
+        SystemExit: the database is unusable; the message says what to do.
     """
     for attempt in range(1, _ATTEMPTS + 1):
         try:
@@ -49,10 +49,10 @@ async def ready_database(sessions: async_sessionmaker[AsyncSession]) -> None:
 
 
 async def ready_redis(redis: ArqRedis, redis_retry: RedisRetry) -> None:
-    """Waits for a Redis that starts too, checks our rights, and warns where it is set to drop keys.
+    """Waits for Redis, checks our permissions, and warns if it may evict keys.
 
     Raises:
-        InvalidSettings: it refuses us; the message says what to do.
+        InvalidSettings: Redis refuses this client; the message says what to do.
     """
     await redis_retry.call(lambda: probe_publishing(redis))
     info = await redis_retry.call(lambda: find_broker_info(redis))

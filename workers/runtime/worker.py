@@ -1,4 +1,4 @@
-"""A worker under one id, from its registration to its end or until it counts as lost."""
+"""A worker under one id, from its registration until it stops or its lease expires."""
 
 import asyncio
 import os
@@ -46,22 +46,22 @@ from workers.runtime.redis_retry import REDIS_UNAVAILABLE
 
 _LOGGER = get_logger(__name__)
 _VERSION: Final = version("flexiprice")
-_LOOK_FOR_POSTGRES_EVERY: Final = 0.5
-_ENDS_WITHIN: Final = CANCEL_GRACE.total_seconds() + 1
-# A worker that ends waits no longer for PostgreSQL to forget it.
-_FORGET_SECONDS: Final = 2.0
+_DATABASE_RETRY_SECONDS: Final = 0.5
+_ABANDON_TIMEOUT_SECONDS: Final = CANCEL_GRACE.total_seconds() + 1
+# A stopping worker waits at most this long for PostgreSQL to delete its row.
+_DEREGISTER_TIMEOUT_SECONDS: Final = 2.0
 
 
 class Worker:
     """A worker under one id.
 
-    It is registered in PostgreSQL, where its sessions carry its name, and in Redis, where it says once a
-    second that it lives. When it counts as lost, whatever it does is in vain: its work is ended, and the
-    process goes on under another id.
+    PostgreSQL has a row for it, and its sessions carry its id. Redis has its lease, which a heartbeat renews
+    once a second. When the lease expires, the worker is fenced and cannot commit. Its jobs are then
+    cancelled, and the process continues under a new id.
 
     Attributes:
         worker_id: the id.
-        lost: is set when the worker counts as lost.
+        lost: set when the lease has expired.
     """
 
     def __init__(
@@ -75,20 +75,20 @@ class Worker:
         on_command: Callable[[WorkerCommand], None],
         on_background_failure: Callable[[asyncio.Task[None]], None],
     ) -> None:
-        """Prepares it.
+        """Creates a worker with a new id; `start` registers it.
 
         Args:
-            context: what the worker's process gives it.
-            tasks: what it can run.
-            queues: from which it takes.
-            counts: what its heartbeats tell of runs.
-            schedules: those that its process ticks.
-            on_command: is told what the worker is asked to do, with every heartbeat again.
-            on_background_failure: is told when something that should last has ended.
+            context: the resources of the worker process.
+            tasks: the tasks that it can run.
+            queues: the queues that it consumes.
+            counts: counts finished runs for the heartbeat.
+            schedules: the schedules that its process ticks.
+            on_command: called with the command of each heartbeat reply.
+            on_background_failure: called when a background task has ended.
         """
         self.worker_id = _new_worker_id()
         self.lost = asyncio.Event()
-        self._surroundings = context
+        self._context = context
         self._tasks = tuple(tasks)
         self._queues = tuple(queues)
         self._counts = counts
@@ -102,27 +102,27 @@ class Worker:
         self._engine: AsyncEngine | None = None
         self._closing = AsyncExitStack()
         self._lost_workers = WorkerIdMailbox()
-        self._untold_workers = WorkerIdMailbox()
-        self._heartbeat = Heartbeat(context, describe=self._describe, on_answer=self._on_answer)
+        self._outbox_workers = WorkerIdMailbox()
+        self._heartbeat = Heartbeat(context, describe=self._describe, on_reply=self._on_reply)
 
     @property
     def running(self) -> int:
-        """The number of jobs that it holds."""
+        """The number of jobs in flight."""
         return sum(len(consumer.running) for consumer in self._consumers)
 
     @property
     def pool_use(self) -> PoolUse:
-        """The database connections of its tasks; may be asked for on any thread."""
+        """The pool of database connections of its tasks. Callable on any thread."""
         return PoolUse(in_use=0, idle=0, size=0) if self._engine is None else pool_use(self._engine)
 
     @property
     def names_of_running(self) -> Sequence[str]:
-        """Task and id of the jobs that it holds; may be asked for on any thread."""
+        """Task and id of the jobs in flight. Callable on any thread."""
         return [f"{job.task} {job.job_id}" for consumer in self._consumers for job in consumer.running]
 
     async def start(self) -> None:
-        """Registers and begins to work, however long PostgreSQL and Redis are away."""
-        context = self._surroundings
+        """Registers and starts to consume. Waits while PostgreSQL or Redis is unavailable."""
+        context = self._context
         database = await self._closing.enter_async_context(
             open_database(context.settings, program=session_name(self.worker_id), work=Work.RECOMPUTE)
         )
@@ -131,10 +131,10 @@ class Worker:
             context.settings, database.engine, database.sessions, context.redis, context.tasks
         )
         await self._register()
-        self._closing.push_async_callback(self._leave)
+        self._closing.push_async_callback(self._deregister)
         await self._heartbeat.join()
         if self._state is WorkerState.DRAINING:
-            # Told to end while it began.
+            # Stopped during startup.
             return
         for queue in self._queues:
             consumer = Consumer(
@@ -150,80 +150,80 @@ class Worker:
         self._in_background(self._heartbeat.main(), "heartbeat")
         reaper = Reaper(context, self._lost_workers, worker_id=self.worker_id)
         self._in_background(reaper.main(), "reaper")
-        last_words = OrphanedRunRecorder(
+        recorder = OrphanedRunRecorder(
             context.redis,
             context.sessions,
-            self._untold_workers,
+            self._outbox_workers,
             worker_id=self.worker_id,
             clock=context.clock,
         )
-        self._in_background(last_words.main(), "last words")
+        self._in_background(recorder.main(), "orphaned run recorder")
         router = DefaultQueueRouter(context, self._tasks, self._queues)
         self._in_background(router.main(), "default queue router")
         _LOGGER.info("worker_started", worker=self.worker_id, queues=[queue.value for queue in self._queues])
 
     async def stop_consuming(self) -> None:
-        """Takes no more jobs, and says so."""
+        """Stops claiming jobs and publishes the new state."""
         self._state = WorkerState.DRAINING
         await asyncio.gather(*(consumer.stop_consuming() for consumer in self._consumers))
         if self.running:
             await self._heartbeat.beat_now()
 
     async def join(self) -> None:
-        """Returns when it holds no job."""
+        """Waits until no job is in flight."""
         await asyncio.gather(*(consumer.join() for consumer in self._consumers))
 
     def release_jobs(self) -> None:
-        """Ends what still runs, to be run by another worker at once."""
+        """Cancels running jobs and requeues them at once."""
         for consumer in self._consumers:
             consumer.cancel_all(RunStatus.HANDED_BACK)
 
     async def abandon(self) -> None:
-        """Ends the work of a worker that counts as lost; whoever found that out gives its jobs back."""
-        await self._exonerate()
+        """Cancels all jobs after the lease has expired. The reaper of another worker requeues them."""
+        await self._clear_jobs_of_loss()
         for consumer in self._consumers:
             consumer.cancel_all(RunStatus.LOST)
         await asyncio.gather(*(consumer.stop_consuming() for consumer in self._consumers))
         for consumer in self._consumers:
             consumer.cancel_all(RunStatus.LOST)
         with suppress(TimeoutError):
-            async with asyncio.timeout(_ENDS_WITHIN):
+            async with asyncio.timeout(_ABANDON_TIMEOUT_SECONDS):
                 await self.join()
         await self._closing.aclose()
 
-    async def _exonerate(self) -> None:
-        """Says that the jobs are not to blame, unless one of them blocked the loop and so the heartbeat."""
+    async def _clear_jobs_of_loss(self) -> None:
+        """Clears the jobs of the loss, unless one of them blocked the event loop and thus the heartbeat."""
         job_ids = [job.job_id for consumer in self._consumers for job in consumer.running]
-        if self._surroundings.loop_monitor.was_blocked(within=LEASE):
+        if self._context.loop_monitor.was_blocked(within=LEASE):
             _LOGGER.warning("worker_lost_by_its_jobs", worker=self.worker_id, job_ids=job_ids)
             return
         with suppress(*REDIS_UNAVAILABLE):
-            await exonerate(self._surroundings.redis, self.worker_id, job_ids)
+            await exonerate(self._context.redis, self.worker_id, job_ids)
 
     async def stop(self) -> None:
-        """Ends in good order, when all jobs have ended or are handed back."""
+        """Deregisters and closes. Call it when no job is in flight."""
         await self._closing.aclose()
 
-    async def _leave(self) -> None:
-        # Before it is off the list, or somebody else would write down what is about to be written.
-        await self._surroundings.history.write_now()
+    async def _deregister(self) -> None:
+        # Before deregistering: otherwise another worker would record the same runs.
+        await self._context.history.write_now()
         with suppress(*REDIS_UNAVAILABLE, RedisError):
-            await deregister(self._surroundings.redis, self.worker_id)
-        # A worker that leaves jobs behind is kept from committing by its row.
+            await deregister(self._context.redis, self.worker_id)
+        # The row fences a worker that leaves jobs behind.
         if self.lost.is_set() or self.running:
             return
         with suppress(DatabaseUnavailable, TimeoutError):
-            async with asyncio.timeout(_FORGET_SECONDS):
+            async with asyncio.timeout(_DEREGISTER_TIMEOUT_SECONDS):
                 with database_errors():
-                    async with self._surroundings.sessions.begin() as session:
+                    async with self._context.sessions.begin() as session:
                         await forget_worker(session, self.worker_id)
 
     async def _register(self) -> None:
-        told = False
+        is_logged = False
         while True:
             try:
                 with database_errors():
-                    async with self._surroundings.sessions.begin() as session:
+                    async with self._context.sessions.begin() as session:
                         await register_worker(
                             session,
                             worker_id=self.worker_id,
@@ -232,18 +232,17 @@ class Worker:
                             started_at=self._started_at,
                         )
             except DatabaseUnavailable as error:
-                if not told:
+                if not is_logged:
                     _LOGGER.warning("database_unavailable", error=str(error))
-                told = True
-                await asyncio.sleep(_LOOK_FOR_POSTGRES_EVERY)
+                is_logged = True
+                await asyncio.sleep(_DATABASE_RETRY_SECONDS)
             else:
                 return
 
     def _in_background(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        part = asyncio.create_task(work, name=name)
-
-        part.add_done_callback(self._on_background_failure)
-        self._closing.push_async_callback(cancelled, part)
+        task = asyncio.create_task(work, name=name)
+        task.add_done_callback(self._on_background_failure)
+        self._closing.push_async_callback(cancelled, task)
 
     def _describe(self) -> LiveWorker:
         running = [job for consumer in self._consumers for job in consumer.running]
@@ -254,9 +253,9 @@ class Worker:
             queues=self._queues,
             tasks=tuple(task.declaration.name for task in self._tasks),
             version=_VERSION,
-            concurrency=self._surroundings.settings.worker_concurrency,
+            concurrency=self._context.settings.worker_concurrency,
             started_at=self._started_at,
-            seen_at=self._surroundings.clock(),
+            seen_at=self._context.clock(),
             state=self._state,
             running=tuple(running),
             succeeded=self._counts.succeeded,
@@ -264,21 +263,21 @@ class Worker:
             retried=self._counts.retried,
             memory_bytes=self._use.memory_bytes(),
             cpu=self._use.cpu(),
-            loop_lag_seconds=round(self._surroundings.loop_monitor.lag.total_seconds(), 4),
-            clock_drift_seconds=self._surroundings.clock.drift.total_seconds(),
+            loop_lag_seconds=round(self._context.loop_monitor.lag.total_seconds(), 4),
+            clock_drift_seconds=self._context.clock.drift.total_seconds(),
             schedules=self._schedules,
         )
 
-    def _on_answer(self, answer: HeartbeatReply) -> None:
-        self._lost_workers.hear(answer.lost_workers)
-        self._untold_workers.hear(answer.outbox_workers)
-        if answer.lost:
+    def _on_reply(self, reply: HeartbeatReply) -> None:
+        self._lost_workers.put(reply.lost_workers)
+        self._outbox_workers.put(reply.outbox_workers)
+        if reply.lost:
             self.lost.set()
-        if answer.command is not None:
-            self._on_command(answer.command)
+        if reply.command is not None:
+            self._on_command(reply.command)
 
 
 def _new_worker_id() -> str:
-    # Short and plain enough to be part of a database session's name.
+    # Short ASCII, because it is part of the name of a database session.
     host = socket.gethostname().encode("ascii", errors="replace").decode()[:20]
     return f"{host}:{os.getpid()}:{uuid4().hex[:8]}"

@@ -185,7 +185,7 @@ class JobRunner:
                 held.running_body = True
                 outcome = await run_task(task, run, call.arguments, record=job.record)
                 held.running_body = False
-                self._database_gate.heed(outcome.error)
+                self._database_gate.observe(outcome.error)
                 _forget_cancellation()
         if outcome is not CANCELLED or held.ending is None:
             return outcome

@@ -1,7 +1,6 @@
-"""What is told of every run, to whoever counts, measures or records runs.
+"""Events of runs, for observers that count, measure or record runs.
 
-An observer is called on the event loop, between a run and what follows it: it must be quick, and it must
-not fail.
+Observers are called on the event loop. They must be quick and must not fail.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,21 +17,21 @@ _RUN_IDS: Final = UUID("5f0f6dd4-6a8e-4dc4-a6a1-1f6f0e3f9a51")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunInfo:
-    """A run as it is known from its start on.
+    """The facts of a run that are known from its start.
 
     Attributes:
-        run_id: the same for whoever tells of this run, its worker or the one that finds it lost.
+        run_id: derived from worker, job and start, so that every worker computes the same id.
         task: the task's name.
-        job_id: the job that it is an attempt of.
-        queue: where the job waited.
-        worker_id: who runs it.
-        attempt: its number among the job's attempts, from 1; lost and handed back ones do not count. 0
-            where the job ended without being started.
-        arguments: by name, neither masked nor bounded.
-        origin: what had the job enqueued.
-        enqueued_at: when that was, by the clock of Redis.
-        due_at: when the job was to start.
-        started_at: when the run began, by the clock of Redis.
+        job_id: the job.
+        queue: the queue of the job.
+        worker_id: the worker that runs it.
+        attempt: number of the attempt, from 1; lost and requeued runs do not count. 0 if the job was
+            rejected without running.
+        arguments: the arguments by name, neither masked nor bounded.
+        origin: the source of the job.
+        enqueued_at: when the job was enqueued, by the clock of Redis.
+        due_at: when the job was due.
+        started_at: when the run started, by the clock of Redis.
     """
 
     run_id: UUID
@@ -50,13 +49,13 @@ class RunInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFinished:
-    """How a run ended.
+    """The end of a run.
 
     Attributes:
-        state: any but `running`.
-        finished_at: when: so long after its start as the process that ran it has measured.
-        result: what the task returned, where it succeeded; neither masked nor bounded.
-        error: why it did not, where it did not.
+        state: the final status; never `running`.
+        finished_at: the start plus the duration that the process has measured.
+        result: the return value of a successful task, neither masked nor bounded.
+        error: the error of a failed one.
     """
 
     state: RunStatus
@@ -66,48 +65,48 @@ class RunFinished:
 
 
 class RunObserver(Protocol):
-    """Is told of runs."""
+    """Receives the events of runs."""
 
     def run_started(self, run: RunInfo) -> None:
-        """A run begins on this worker."""
+        """A run has started on this worker."""
 
     def run_ended(self, run: RunInfo, end: RunFinished) -> None:
-        """A run that began on this worker has ended."""
+        """A run on this worker has ended."""
 
     def run_rejected(self, run: RunInfo, end: RunFinished) -> None:
-        """A job has ended on this worker without being started: expired, unreadable, unknown, revoked."""
+        """A job was rejected without running: expired, unreadable, unknown or revoked."""
 
     def run_lost(self, run: RunInfo, end: RunFinished) -> None:
-        """A run of another worker, which is gone, was found; it may have been told of by that one."""
+        """A run of a dead worker was found. That worker may have recorded it already."""
 
 
 def run_id_of(*, worker_id: str, job_id: str, started_ms: int) -> UUID:
-    """A run's id, which anybody can tell who knows what ran where and since when."""
+    """Computes the id of a run from its worker, job and start."""
     return uuid5(_RUN_IDS, f"{worker_id}\n{job_id}\n{started_ms}")
 
 
 class CompositeObserver:
-    """Tells several observers, in their order."""
+    """Passes events to several observers in order."""
 
     def __init__(self, observers: Sequence[RunObserver]) -> None:
         self._observers = tuple(observers)
 
     def run_started(self, run: RunInfo) -> None:
-        """Passes it on."""
+        """Passes the event on."""
         for observer in self._observers:
             observer.run_started(run)
 
     def run_ended(self, run: RunInfo, end: RunFinished) -> None:
-        """Passes it on."""
+        """Passes the event on."""
         for observer in self._observers:
             observer.run_ended(run, end)
 
     def run_rejected(self, run: RunInfo, end: RunFinished) -> None:
-        """Passes it on."""
+        """Passes the event on."""
         for observer in self._observers:
             observer.run_rejected(run, end)
 
     def run_lost(self, run: RunInfo, end: RunFinished) -> None:
-        """Passes it on."""
+        """Passes the event on."""
         for observer in self._observers:
             observer.run_lost(run, end)

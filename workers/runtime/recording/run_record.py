@@ -1,4 +1,4 @@
-"""What is recorded of a run: bounded, and without secrets."""
+"""Makes records of runs, bounded and with secrets masked, and writes them."""
 
 import asyncio
 import traceback
@@ -20,18 +20,18 @@ from workers.runtime.recording.run_events import RunFinished, RunInfo
 
 _LOGGER = get_logger(__name__)
 _WRITE_SECONDS: Final = 20.0
-# The database understands what it is told, and cannot keep it.
+# Error classes for values that the database can never store.
 _REFUSED: Final = (BAD_VALUE, CONSTRAINT_VIOLATION)
 
 
 async def write_records(sessions: async_sessionmaker[AsyncSession], records: Sequence[RunRecord]) -> int:
-    """Writes records by one statement, or by a few where the database refuses one of them.
+    """Writes records in one statement; splits it if the database rejects a record.
 
     Returns:
-        How many were refused for what they say; the log names them.
+        Number of rejected records; the log names them.
 
     Raises:
-        DatabaseUnavailable: the database does not take them now.
+        DatabaseUnavailable: the database does not accept them now.
     """
     try:
         async with asyncio.timeout(_WRITE_SECONDS):
@@ -41,12 +41,12 @@ async def write_records(sessions: async_sessionmaker[AsyncSession], records: Seq
     except DatabaseUnavailable:
         raise
     except Exception as error:
-        if not _is_refusal(error):
+        if not _is_permanent(error):
             raise DatabaseUnavailable(str(error) or "the database does not answer in time") from error
         if len(records) == 1:
             _LOGGER.exception("run_not_recorded", job_id=records[0].job_id, task=records[0].task)
             return 1
-        # One that the database refuses must not keep back the others.
+        # One rejected record must not block the others.
         middle = len(records) // 2
         return await write_records(sessions, records[:middle]) + await write_records(
             sessions, records[middle:]
@@ -54,19 +54,19 @@ async def write_records(sessions: async_sessionmaker[AsyncSession], records: Seq
     return 0
 
 
-def _is_refusal(error: Exception) -> bool:
-    """It is for what the records say, and would be so at any time."""
+def _is_permanent(error: Exception) -> bool:
+    """Whether the records themselves are at fault, so that a retry cannot help."""
     if isinstance(error, DBAPIError):
         return sqlstate_of(error.orig).startswith(_REFUSED)
     return isinstance(error, (TypeError, ValueError, RecursionError))
 
 
-# Looking for secrets in a text without end would take without end.
-_SEARCHED: Final = 2 * MAX_TRACEBACK_LENGTH
+# Bounds the search for secrets in long texts.
+_MAX_SEARCH_LENGTH: Final = 2 * MAX_TRACEBACK_LENGTH
 
 
 def record_of(run: RunInfo, end: RunFinished | None) -> RunRecord:
-    """The record of a run as it stands; it runs where `end` is None."""
+    """Returns the record of a run; a running one if `end` is None."""
     error = None if end is None or end.error is None else describe_error(end.error)
     return RunRecord(
         run_id=run.run_id,
@@ -83,7 +83,7 @@ def record_of(run: RunInfo, end: RunFinished | None) -> RunRecord:
         arguments=redact(run.arguments) if run.arguments else {},
         enqueued_at=run.enqueued_at,
         due_at=run.due_at if run.due_at > run.enqueued_at else None,
-        # The start is by another clock.
+        # Start and end come from different clocks.
         finished_at=None if end is None else max(end.finished_at, run.started_at),
         result=None if end is None else masked_result(end.result),
         error_code=None if error is None else error.code,
@@ -94,10 +94,10 @@ def record_of(run: RunInfo, end: RunFinished | None) -> RunRecord:
 
 def _traceback(error: BaseException) -> str | None:
     if error.__traceback__ is None:
-        # It was never raised; it only says what happened.
+        # It was never raised.
         return None
     text = "".join(traceback.format_exception(error))
-    if len(text) > _SEARCHED:
-        # Without the line that is cut, which might end with half a secret.
-        text = text[-_SEARCHED:].partition("\n")[2]
+    if len(text) > _MAX_SEARCH_LENGTH:
+        # Drops the first, cut line, which may contain half a secret.
+        text = text[-_MAX_SEARCH_LENGTH:].partition("\n")[2]
     return redact_text(text)

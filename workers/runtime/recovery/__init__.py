@@ -1,1 +1,1 @@
-"""recovery."""
+"""Recovery from dead workers: heartbeat, reaper and orphaned runs. Imported by the worker."""

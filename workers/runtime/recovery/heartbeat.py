@@ -1,4 +1,4 @@
-"""A worker's heartbeat: says that it lives, hears what it is asked to do, and who does not live any more."""
+"""Renews a worker's lease, and receives its commands and the ids of dead workers."""
 
 import asyncio
 import time
@@ -21,18 +21,18 @@ from workers.runtime.redis_retry import REDIS_UNAVAILABLE
 
 _LOGGER = get_logger(__name__)
 _LEASE_SECONDS: Final = LEASE.total_seconds()
-# Between two heartbeats; the script that declares others lost has the same measure.
+# Maximum time between heartbeats; the script that declares workers dead uses the same limit.
 _LATE_SECONDS: Final = _LEASE_SECONDS / 2
-_EVERY_SECONDS: Final = HEARTBEAT_EVERY.total_seconds()
-# While Redis is away: when it is back, every worker must be heard before anyone may declare it lost.
-_TRY_AGAIN_SECONDS: Final = 0.25
+_INTERVAL_SECONDS: Final = HEARTBEAT_EVERY.total_seconds()
+# While Redis is unavailable. Afterwards every worker must renew its lease before others may expire it.
+_RETRY_SECONDS: Final = 0.25
 
 
 class LeaseGuard:
-    """How long Redis has answered every heartbeat in time.
+    """Decides whether this worker may declare others dead.
 
-    Whoever hears from Redis again after a silence must not believe what it says of others: in the
-    silence, their leases have lapsed like one's own.
+    After an outage of Redis, all leases have expired at once. A worker may expire the leases of others only
+    after a whole lease of heartbeats in time.
     """
 
     def __init__(self) -> None:
@@ -40,108 +40,108 @@ class LeaseGuard:
         self._last = 0.0
 
     def answered(self, now: float) -> None:
-        """Notes an answer, at an instant of the loop's clock."""
+        """Records a reply at a time of the loop's clock."""
         if self._healthy_since is None or now - self._last > _LATE_SECONDS:
             self._healthy_since = now
         self._last = now
 
     def missed(self) -> None:
-        """Notes that there was none."""
+        """Records a failed heartbeat."""
         self._healthy_since = None
 
     def can_expire_others(self, now: float) -> bool:
-        """It has lasted for a whole lease."""
+        """Whether heartbeats have succeeded for a whole lease."""
         if self._healthy_since is None or now - self._last > _LATE_SECONDS:
             return False
         return now - self._healthy_since >= _LEASE_SECONDS
 
 
 class Heartbeat:
-    """Beats until the worker ends or counts as lost."""
+    """Sends heartbeats until the worker stops or its lease expires."""
 
     def __init__(
         self,
         context: WorkerContext,
         *,
         describe: Callable[[], LiveWorker],
-        on_answer: Callable[[HeartbeatReply], None],
+        on_reply: Callable[[HeartbeatReply], None],
     ) -> None:
-        """Prepares it.
+        """Starts without a lease.
 
         Args:
-            context: what the worker's process gives it.
-            describe: what the worker says of itself at the moment.
-            on_answer: is told every answer.
+            context: the resources of the worker process.
+            describe: returns the current state of the worker.
+            on_reply: called with every reply.
         """
         self._redis = context.redis
         self._redis_retry = context.redis_retry
         self._describe = describe
-        self._on_answer = on_answer
+        self._on_reply = on_reply
         self._clock = context.clock
         self._clock_watch = context.clock_watch
-        self._contact = LeaseGuard()
+        self._lease_guard = LeaseGuard()
 
     async def join(self) -> None:
-        """Beats for the first time, however long Redis is away."""
+        """Sends the first heartbeat; waits while Redis is unavailable."""
         await self._redis_retry.call(lambda: self._beat(joining=True))
 
     async def main(self) -> None:
-        """Beats until it is cancelled, or told that the worker is lost."""
+        """Sends heartbeats until it is cancelled or the lease has expired."""
         loop = asyncio.get_running_loop()
         while True:
-            began = loop.time()
+            started = loop.time()
             try:
-                answer = await self._beat()
+                reply = await self._beat()
             except REDIS_UNAVAILABLE as error:
-                self._contact.missed()
+                self._lease_guard.missed()
                 self._redis_retry.lost(error)
-                await asyncio.sleep(_TRY_AGAIN_SECONDS)
+                await asyncio.sleep(_RETRY_SECONDS)
                 continue
             self._redis_retry.found(wrote=True)
-            if answer.lost:
+            if reply.lost:
                 return
-            await asyncio.sleep(max(0.0, began + _EVERY_SECONDS - loop.time()))
+            await asyncio.sleep(max(0.0, started + _INTERVAL_SECONDS - loop.time()))
 
     async def beat_now(self) -> None:
-        """Says at once what has changed, if Redis takes it; the next heartbeat says it again."""
+        """Publishes a change at once. If that fails, the next heartbeat repeats it."""
         try:
             await self._beat()
         except REDIS_UNAVAILABLE as error:
             self._redis_retry.lost(error)
         except RedisError as error:
-            # The heartbeat itself meets the same error, and ends the worker for it.
+            # `main` meets the same error and stops the worker.
             _LOGGER.warning("heartbeat_failed", reason=sentence_of(error))
 
     async def _beat(self, *, joining: bool = False) -> HeartbeatReply:
         loop = asyncio.get_running_loop()
-        may_expire_others = self._contact.can_expire_others(loop.time())
-        asked = time.monotonic()
-        answer = await send_heartbeat(
+        may_expire_others = self._lease_guard.can_expire_others(loop.time())
+        sent_at = time.monotonic()
+        reply = await send_heartbeat(
             self._redis, self._describe(), joining=joining, may_expire_others=may_expire_others
         )
-        if answer.server_seconds is not None:
-            self._clock.observe(answer.server_seconds, asked=asked, answered=time.monotonic())
+        if reply.server_seconds is not None:
+            self._clock.observe(reply.server_seconds, asked=sent_at, answered=time.monotonic())
             self._clock_watch.look()
-        self._contact.answered(loop.time())
-        self._on_answer(answer)
-        return answer
+        self._lease_guard.answered(loop.time())
+        self._on_reply(reply)
+        return reply
 
 
 class WorkerIdMailbox:
-    """Ids of workers of whom the heartbeat tells, for whoever comes for them."""
+    """Holds the latest worker ids of the heartbeat for one consumer."""
 
     def __init__(self) -> None:
         self._ids: Sequence[str] = ()
-        self._heard = asyncio.Event()
+        self._filled = asyncio.Event()
 
-    def hear(self, worker_ids: Sequence[str]) -> None:
-        """Notes of whom it tells now."""
+    def put(self, worker_ids: Sequence[str]) -> None:
+        """Replaces the ids; wakes the consumer if there are any."""
         self._ids = worker_ids
         if worker_ids:
-            self._heard.set()
+            self._filled.set()
 
     async def next(self) -> Sequence[str]:
-        """Waits until there is somebody."""
-        await self._heard.wait()
-        self._heard.clear()
+        """Waits for ids and returns them."""
+        await self._filled.wait()
+        self._filled.clear()
         return self._ids
