@@ -179,7 +179,7 @@ async def test_a_task_that_runs_too_long_ends_with_a_timeout(queue: TaskQueue):
     status = await queue.wait(job.job_id, WAIT)
 
     assert status.status is JobStatus.FAILED
-    assert status.error == JobError("timeout", "the task was still running after 0.1 s, and was ended")
+    assert status.error == JobError("timeout", "the task was still running after 0.1 s, and was cancelled")
 
 
 @pytest.mark.usefixtures("worker")

@@ -1,4 +1,4 @@
-"""Running the jobs of one queue: taken in one round trip, woken instead of polling."""
+"""Consumes one queue: claims jobs in one round trip, and wakes on pub/sub messages."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
@@ -22,17 +22,17 @@ from workers.runtime.jobs.task import Task
 from workers.runtime.redis_retry import REDIS_UNAVAILABLE, RedisRetry
 
 _LOGGER = get_logger(__name__)
-# While nothing is heard: for jobs of clients that announce nothing, and those of workers that died.
-_LOOK_EVERY: Final = 1.0
-# How soon a running job that is called off is found; arq announces nothing of it.
-_LOOK_EVERY_WHILE_BUSY: Final = 0.5
+# Polling finds jobs of clients that publish nothing, and jobs of dead workers.
+_POLL_SECONDS: Final = 1.0
+# Polling also finds revoked running jobs: arq publishes nothing for them.
+_BUSY_POLL_SECONDS: Final = 0.5
 
 
 class Consumer:
-    """Takes jobs from one queue and runs them in the name of one worker.
+    """Claims and runs the jobs of one queue for one worker.
 
-    It takes jobs in one round trip, all that it has room for, and looks again when it hears of a new one,
-    when one of its own ends, when the next deferred one is due, and from time to time.
+    One round trip claims as many jobs as there are free slots. The next follows when a job is published, when
+    one of its own ends, when a deferred job is due, and at the polling interval.
     """
 
     def __init__(
@@ -45,15 +45,15 @@ class Consumer:
         worker_id: str,
         on_fenced: Callable[[], None],
     ) -> None:
-        """Prepares it.
+        """Starts without claims.
 
         Args:
-            queue: from which it takes.
-            tasks: what it can run.
-            context: what the worker's process gives it.
-            resources: what it gives the tasks; their database sessions carry the worker's name.
-            worker_id: in whose name it works.
-            on_fenced: is told when a task finds that the worker counts as lost.
+            queue: the queue to consume.
+            tasks: the tasks that it can run.
+            context: the resources of the worker process.
+            resources: the resources for tasks; their database sessions carry the worker's id.
+            worker_id: the worker that holds the claims.
+            on_fenced: called when a task finds that the worker's lease has expired.
         """
         settings = context.settings
         self.queue = queue
@@ -72,7 +72,7 @@ class Consumer:
             worker_id=worker_id,
             on_fenced=on_fenced,
         )
-        self._held: dict[str, InFlightJob] = {}
+        self._in_flight: dict[str, InFlightJob] = {}
         self._wake = asyncio.Event()
         self._claim_lock = asyncio.Lock()
         self._consuming = True
@@ -81,99 +81,101 @@ class Consumer:
 
     @property
     def running(self) -> tuple[RunningJob, ...]:
-        """The jobs that it holds."""
+        """The jobs in flight."""
         return tuple(
             RunningJob(
-                job_id=held.job.job_id,
-                task=held.call.task,
+                job_id=in_flight.job.job_id,
+                task=in_flight.call.task,
                 queue=self.queue,
-                attempt=held.call.attempt,
-                started_at=instant(held.job.started_ms),
+                attempt=in_flight.call.attempt,
+                started_at=instant(in_flight.job.started_ms),
             )
-            for held in list(self._held.values())
+            for in_flight in list(self._in_flight.values())
         )
 
     async def main(self) -> None:
-        """Takes and runs jobs until it is cancelled."""
+        """Claims and runs jobs until it is cancelled."""
         async with self._announcements.subscribe(keys.notify_channel(self.queue)) as self._wake:
             while True:
                 self._wake.clear()
-                pause = await self._look()
+                pause = await self._poll()
                 with suppress(TimeoutError):
                     async with asyncio.timeout(pause):
                         await self._wake.wait()
 
     async def stop_consuming(self) -> None:
-        """Takes no more jobs; what it was about to take is held when this returns."""
+        """Stops claiming. Jobs of a claim in progress are in flight when this returns."""
         self._consuming = False
         async with self._claim_lock:
             pass
 
-    def cancel_all(self, why: RunStatus) -> None:
-        """Ends whatever runs: `handed_back` to be run by another worker at once, or `lost`."""
-        for held in self._held.values():
-            held.end(why)
+    def cancel_all(self, reason: RunStatus) -> None:
+        """Cancels all jobs: `handed_back` requeues them at once; `lost` leaves them to the reaper."""
+        for in_flight in self._in_flight.values():
+            in_flight.cancel(reason)
 
     async def join(self) -> None:
-        """Returns when it holds no job."""
-        while works := [held.work for held in self._held.values() if held.work is not None]:
+        """Waits until no job is in flight."""
+        while works := [
+            in_flight.work for in_flight in self._in_flight.values() if in_flight.work is not None
+        ]:
             await asyncio.wait(works)
 
-    async def _look(self) -> float:
-        """Takes what is due; returns after how many seconds to look again.
+    async def _poll(self) -> float:
+        """Claims due jobs. Returns the seconds until the next poll.
 
         Raises:
-            RedisRefusal: Redis refuses us, and no patience helps.
+            RedisRefusal: Redis refuses this client permanently.
         """
         if self._refusal is not None:
             raise self._refusal
         try:
             async with self._claim_lock:
-                next_due_ms = await self._take_due()
+                next_due_ms = await self._claim_due()
         except REDIS_UNAVAILABLE as error:
             self._redis_retry.lost(error)
-            return _LOOK_EVERY
+            return _POLL_SECONDS
         self._redis_retry.found()
-        pause = _LOOK_EVERY_WHILE_BUSY if self._held else _LOOK_EVERY
+        pause = _BUSY_POLL_SECONDS if self._in_flight else _POLL_SECONDS
         return pause if next_due_ms is None else min(pause, next_due_ms / 1000)
 
-    async def _take_due(self) -> int | None:
-        """Takes and starts what is due; returns in how many milliseconds the next job is, if known."""
-        takes = self._consuming and self._database_gate.is_open
-        room = self._concurrency - len(self._held) if takes else 0
-        if not (room or self._held):
+    async def _claim_due(self) -> int | None:
+        """Claims and starts due jobs. Returns the milliseconds until the next one is due, if known."""
+        can_claim = self._consuming and self._database_gate.is_open
+        free_slots = self._concurrency - len(self._in_flight) if can_claim else 0
+        if not (free_slots or self._in_flight):
             return None
-        taken = await self._claims.take(
+        claimed = await self._claims.take(
             self.queue,
-            room=room,
+            room=free_slots,
             window=self._window,
-            held=self._held,
+            held=self._in_flight,
             tasks=self._tasks,
             looked_at=self._looked_at,
         )
-        self._looked_at = taken.looked_at
-        for job in taken.jobs:
+        self._looked_at = claimed.looked_at
+        for job in claimed.jobs:
             self._start(job)
-        for job_id in taken.called_off:
-            if held := self._held.get(job_id):
-                held.end(RunStatus.REVOKED)
-        return taken.next_due_ms if room else None
+        for job_id in claimed.called_off:
+            if in_flight := self._in_flight.get(job_id):
+                in_flight.cancel(RunStatus.REVOKED)
+        return claimed.next_due_ms if free_slots else None
 
     def _start(self, job: ClaimedJob) -> None:
-        held = self._held[job.job_id] = InFlightJob.of(job)
-        held.work = asyncio.create_task(self._runner.process_job(held), name=f"job {job.job_id}")
-        held.work.add_done_callback(lambda work: self._ended(job.job_id, work))
+        in_flight = self._in_flight[job.job_id] = InFlightJob.of(job)
+        in_flight.work = asyncio.create_task(self._runner.process_job(in_flight), name=f"job {job.job_id}")
+        in_flight.work.add_done_callback(lambda work: self._on_done(job.job_id, work))
 
-    def _ended(self, job_id: str, work: asyncio.Task[None]) -> None:
-        del self._held[job_id]
+    def _on_done(self, job_id: str, work: asyncio.Task[None]) -> None:
+        del self._in_flight[job_id]
         self._wake.set()
         if work.cancelled() or (error := work.exception()) is None:
             return
         if isinstance(error, RedisRefusal):
-            # It would be run again and again, and never be let go of.
+            # It would be run again and again without being released.
             self._refusal = error
         elif isinstance(error, REDIS_UNAVAILABLE):
             _LOGGER.warning("job_not_released", job_id=job_id, reason=sentence_of(error))
         else:
-            # Still marked as this worker's and no longer held, it is taken again.
+            # Still claimed and no longer in flight, it is claimed again.
             _LOGGER.error("job_processing_failed", job_id=job_id, exc_info=error)

@@ -1,4 +1,4 @@
-"""Running one try of a task: arguments checked, time limited, its end judged and logged."""
+"""Runs one attempt of a task: validates arguments, enforces time limits, decides and logs the outcome."""
 
 import asyncio
 import random
@@ -26,14 +26,14 @@ _LOGGER = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How a try ended, and what becomes of its job.
+    """The outcome of an attempt.
 
     Attributes:
-        state: how the run ended.
-        result: what the task returned, where it succeeded.
-        error: why it did not, where it did not.
-        retry_in: after how long the job is tried again, where it is.
-        awaits_children: whether the job goes on when its parts have ended.
+        state: the status of the run.
+        result: the return value of a successful task.
+        error: the error of a failed one.
+        retry_in: delay before the retry; None without one.
+        awaits_children: whether the job resumes when its child jobs have finished.
     """
 
     state: RunStatus
@@ -43,21 +43,21 @@ class Outcome:
     awaits_children: bool = False
 
 
-# Called off or given up from outside: which of the two is for the consumer to know.
+# Cancelled from outside: revoked, requeued or lost. Only the consumer knows which.
 CANCELLED: Final = Outcome(state=RunStatus.HANDED_BACK)
-_WAITS: Final = Outcome(state=RunStatus.HANDED_BACK, awaits_children=True)
+_AWAITS_CHILDREN: Final = Outcome(state=RunStatus.HANDED_BACK, awaits_children=True)
 
 
 async def run_task(
     task: Task[TaskArguments], run: TaskContext, arguments: Mapping[str, object], *, record: Mapping[str, str]
 ) -> Outcome:
-    """Runs a task once, in a span below that which enqueued it.
+    """Runs a task once, in a child span of the one that enqueued it.
 
     Args:
-        task: what to run.
-        run: what its body is given.
-        arguments: by name, as they were sent.
-        record: the job's, which tells of the API request that wants it and of the span that enqueued it.
+        task: the task.
+        run: the context for its body.
+        arguments: the arguments by name, as they were sent.
+        record: the job's record, which has the id of the API request and the parent span.
     """
     facts: dict[str, str | int] = {"messaging.message.id": run.job_id, "flexiprice.attempt": run.attempt}
     parent = record.get(TRACE_FIELD)
@@ -82,8 +82,8 @@ async def _run_once(
             with database_errors():
                 return await task.body(run, declaration.parse(arguments))
         except TimeoutError as error:
-            # The limits are not over, so it is nothing of ours that took too long.
-            raise TransientError("something that the task waited for took too long") from error
+            # No time limit has expired, so the timeout comes from a call inside the task.
+            raise TransientError("a call inside the task timed out") from error
 
     with bound_contextvars(**bound):
         started = monotonic()
@@ -95,11 +95,11 @@ async def _run_once(
                 hard=declaration.time_limit_in(settings),
                 name=f"job {run.job_id}",
             )
-        except ChildrenPending as waiting:
-            _LOGGER.info("task_waiting_for_subjobs", seconds=_since(started), subjobs=waiting.parts)
-            return _WAITS
-        except Exception as error:  # noqa: BLE001 -- whatever it is, it is the job's outcome
-            return _judged(error, task, run.attempt, _since(started))
+        except ChildrenPending as pending:
+            _LOGGER.info("task_waiting_for_subjobs", seconds=_since(started), subjobs=pending.parts)
+            return _AWAITS_CHILDREN
+        except Exception as error:  # noqa: BLE001 -- every error is the job's outcome
+            return _failure_outcome(error, task, run.attempt, _since(started))
         except asyncio.CancelledError:
             _LOGGER.info("task_cancelled", seconds=_since(started))
             return CANCELLED
@@ -107,12 +107,12 @@ async def _run_once(
         return Outcome(state=RunStatus.SUCCEEDED, result=result)
 
 
-def _judged(error: Exception, task: Task[TaskArguments], attempt: int, seconds: float) -> Outcome:
+def _failure_outcome(error: Exception, task: Task[TaskArguments], attempt: int, seconds: float) -> Outcome:
     facts = {"seconds": seconds, "code": code_of(error), "error": str(error)}
     if isinstance(error, WorkerFenced):
         _LOGGER.warning("task_fenced", **facts)
         return Outcome(state=RunStatus.LOST, error=error)
-    pause = task.declaration.retry.next_try_after(error, attempt, chance=random.random())  # noqa: S311 -- spreads out, hides nothing
+    pause = task.declaration.retry.next_try_after(error, attempt, chance=random.random())  # noqa: S311 -- jitter, not a secret
     if pause is not None:
         _LOGGER.warning("task_retry_scheduled", retry_in_seconds=round(pause.total_seconds(), 3), **facts)
         return Outcome(state=RunStatus.RETRYING, error=error, retry_in=pause)

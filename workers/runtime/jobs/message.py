@@ -1,4 +1,4 @@
-"""A claimed job as arq's bytes: what it calls, and the result that is kept of it."""
+"""Decodes a claimed job's message, and encodes its result and outbox record."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -17,14 +17,14 @@ from workers.runtime.recording.run_events import RunInfo, run_id_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobMessage:
-    """What a job calls.
+    """The decoded message of a job: its task and arguments.
 
     Attributes:
         task: the task's name.
-        arguments: by name.
-        unnamed: arguments without a name, which no task of ours takes.
-        attempt: the number of this try, from 1.
-        enqueued_ms: when the job was enqueued, by the clock of whoever did it; part of what it is known by.
+        arguments: the arguments by name.
+        unnamed: positional arguments, which no declared task accepts.
+        attempt: number of this attempt, from 1.
+        enqueued_ms: when the job was enqueued, by the producer's clock; part of the job's identity.
     """
 
     task: str
@@ -35,18 +35,18 @@ class JobMessage:
 
 
 def read_call(job: ClaimedJob) -> JobMessage:
-    """What a job calls.
+    """Decodes the message of a job.
 
     Raises:
-        arq.jobs.DeserializationError: its bytes are none of ours.
+        arq.jobs.DeserializationError: the bytes are not a valid job.
     """
     function, unnamed, arguments, first_try, enqueued_ms = deserialize_job_raw(
         job.body or b"", deserializer=codec.decode
     )
-    # arq believes whatever it reads.
+    # arq does not check types.
     shape: tuple[object, ...] = (function, arguments, enqueued_ms)
     if not all(map(isinstance, shape, (str, dict, int))):
-        raise DeserializationError("a job of another shape")
+        raise DeserializationError("the fields of the job have wrong types")
     return JobMessage(
         task=function,
         arguments=arguments,
@@ -57,7 +57,7 @@ def read_call(job: ClaimedJob) -> JobMessage:
 
 
 def parse_leniently(job: ClaimedJob) -> JobMessage:
-    """What is known of a job's call, however little its bytes tell."""
+    """Decodes the message of a job; falls back to the job's record if it is unreadable."""
     try:
         return read_call(job)
     except DeserializationError:
@@ -73,7 +73,7 @@ def encoded_result(
     result: object = None,
     error: BaseException | None = None,
 ) -> bytes | None:
-    """A job's result as arq keeps it: of a run that succeeded, or with the error why it did not."""
+    """Encodes a job's result as arq stores it: the value, or the error."""
     queue_name = keys.queue_key(job.queue)
     arguments: dict[str, Any] = dict(call.arguments)
     return serialize_result(
@@ -94,7 +94,7 @@ def encoded_result(
 
 
 def run_info(job: ClaimedJob, call: JobMessage) -> RunInfo:
-    """The run that begins with a claim."""
+    """Returns the run that starts with a claim."""
     return RunInfo(
         run_id=run_id_of(worker_id=job.worker_id, job_id=job.job_id, started_ms=job.started_ms),
         task=call.task,
@@ -111,14 +111,14 @@ def run_info(job: ClaimedJob, call: JobMessage) -> RunInfo:
 
 
 def unstarted_run(job: ClaimedJob, call: JobMessage) -> RunInfo:
-    """What stands for a run in the history, of a job that was taken only to be told why it is not run."""
+    """Returns the record of a rejected job: attempt 0, because its task never started."""
     return replace(run_info(job, call), attempt=0)
 
 
 def pending_run(
     facts: RunInfo, state: RunStatus, finished_ms: int, error: BaseException | None = None
 ) -> PendingRun:
-    """What is noted of a run that has ended."""
+    """Returns the outbox record of a finished run."""
     return PendingRun(
         run_id=facts.run_id,
         task=facts.task,
@@ -135,9 +135,9 @@ def pending_run(
 
 
 def instant(milliseconds: int) -> datetime:
-    """The instant that arq's milliseconds mean."""
+    """Converts arq's milliseconds to an aware instant."""
     return datetime.fromtimestamp(milliseconds / 1000, tz=UTC)
 
 
-def _enqueued_ms(job: ClaimedJob, otherwise: int) -> int:
-    return to_unix_ms(keys.find_instant(job.record.get("enqueued")) or keys.instant_of(otherwise))
+def _enqueued_ms(job: ClaimedJob, default_ms: int) -> int:
+    return to_unix_ms(keys.find_instant(job.record.get("enqueued")) or keys.instant_of(default_ms))

@@ -1,4 +1,4 @@
-"""Telling how far a running job has come: as often as its body likes, written a few times a second."""
+"""Writes the progress of running jobs to Redis, at most five times a second for each job."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
@@ -15,11 +15,11 @@ from flexiprice.queue.redis.cancellation import cancelled
 from flexiprice.queue.redis.connection import UNAVAILABLE
 from flexiprice.queue.redis.scripts import REPORT_PROGRESS
 
-_WRITE_EVERY_SECONDS: Final = 0.2
+_WRITE_INTERVAL_SECONDS: Final = 0.2
 
 
 class ProgressReporter:
-    """Writes what a job says of its progress, in the background; that never makes the job wait or fail."""
+    """Writes a job's progress in the background. It never delays the job or makes it fail."""
 
     def __init__(
         self, redis: ArqRedis, *, job_id: str, worker_id: str, clock: Callable[[], datetime]
@@ -32,24 +32,24 @@ class ProgressReporter:
         self._writer: asyncio.Task[None] | None = None
 
     def report(self, done: int, total: int | None = None, message: str | None = None) -> None:
-        """Notes how far the job has come."""
+        """Stores the latest progress for the next write."""
         self._latest = Progress(done=done, total=total, message=message, reported_at=self._clock())
         if self._writer is None or self._writer.done():
             self._writer = asyncio.create_task(self._write_latest(), name="flexiprice-progress")
 
     async def aclose(self) -> None:
-        """Writes what was reported last, unless Redis is slow, and ends."""
+        """Writes the latest progress, unless Redis is slow, and stops."""
         if self._writer is None:
             return
         await cancelled(self._writer)
         with suppress(TimeoutError):
-            async with asyncio.timeout(_WRITE_EVERY_SECONDS):
+            async with asyncio.timeout(_WRITE_INTERVAL_SECONDS):
                 await self._write_once()
 
     async def _write_latest(self) -> None:
         while self._latest is not None:
             await self._write_once()
-            await asyncio.sleep(_WRITE_EVERY_SECONDS)
+            await asyncio.sleep(_WRITE_INTERVAL_SECONDS)
 
     async def _write_once(self) -> None:
         latest, self._latest = self._latest, None
@@ -63,7 +63,7 @@ class ProgressReporter:
 async def reporting(
     redis: ArqRedis, *, job_id: str, worker_id: str, clock: Callable[[], datetime]
 ) -> AsyncGenerator[ProgressReporter]:
-    """A reporter for the time that a job runs."""
+    """Opens a reporter while a job runs."""
     reporter = ProgressReporter(redis, job_id=job_id, worker_id=worker_id, clock=clock)
     try:
         yield reporter

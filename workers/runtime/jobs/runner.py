@@ -1,4 +1,4 @@
-"""Working off one job that was taken: its task is run once, and how that ended is written down."""
+"""Processes one claimed job: runs its task once and acknowledges the outcome."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -42,32 +42,32 @@ _LOGGER = get_logger(__name__)
 
 @dataclass(slots=True)
 class InFlightJob:
-    """A job that a consumer has taken and not let go of."""
+    """A claimed job that is not yet released."""
 
     job: ClaimedJob
     call: JobMessage
-    # Why it is to end before its time, once it is.
+    # The reason for which it was cancelled.
     ending: RunStatus | None = None
     work: asyncio.Task[None] | None = None
-    # Only its task's own work may be cancelled, and not what is written down of it.
+    # Only the task body may be cancelled, not the acknowledgement.
     running_body: bool = False
 
     @classmethod
     def of(cls, job: ClaimedJob) -> "InFlightJob":
-        """A job that has just been taken."""
+        """Wraps a job that has just been claimed."""
         return cls(job, parse_leniently(job))
 
-    def end(self, why: RunStatus) -> None:
-        """Ends it early; the first reason stays."""
+    def cancel(self, reason: RunStatus) -> None:
+        """Cancels the job. The first reason is kept."""
         if self.ending is not None:
             return
-        self.ending = why
+        self.ending = reason
         if self.running_body and self.work is not None:
             self.work.cancel()
 
 
 class JobRunner:
-    """Works off the jobs that one consumer takes."""
+    """Processes the jobs of one consumer."""
 
     def __init__(
         self,
@@ -79,15 +79,15 @@ class JobRunner:
         worker_id: str,
         on_fenced: Callable[[], None],
     ) -> None:
-        """Prepares it.
+        """Binds the tasks to the resources of a worker.
 
         Args:
-            tasks: what it can run, by name.
-            context: what the worker's process gives it.
-            resources: what it gives the tasks; their database sessions carry the worker's name.
-            claims: lets go of jobs.
-            worker_id: in whose name it works.
-            on_fenced: is told when a task finds that the worker counts as lost.
+            tasks: the known tasks by name.
+            context: the resources of the worker process.
+            resources: the resources for tasks; their database sessions carry the worker's id.
+            claims: releases jobs.
+            worker_id: the worker that holds the claims.
+            on_fenced: called when a task finds that the worker's lease has expired.
         """
         self._tasks = tasks
         self._resources = resources
@@ -100,72 +100,70 @@ class JobRunner:
         self._metrics = context.metrics
         self._on_fenced = on_fenced
 
-    async def process_job(self, held: InFlightJob) -> None:
-        """Runs the job's task, unless it cannot or must not be run, and lets go of the job."""
-        job = held.job
+    async def process_job(self, in_flight: InFlightJob) -> None:
+        """Runs or rejects a job, and releases its claim."""
+        job = in_flight.job
         if job.body is None:
-            _LOGGER.warning("job_expired", job_id=job.job_id, task=held.call.task)
-            await self._refuse(held, JobExecutionFailed("job expired"))
+            _LOGGER.warning("job_expired", job_id=job.job_id, task=in_flight.call.task)
+            await self._reject(in_flight, JobExecutionFailed("job expired"))
             return
         try:
             call = read_call(job)
         except DeserializationError as error:
-            refusal = CorruptMessage(codec.PICKLED) if codec.is_pickled(job.body) else error
+            rejection = CorruptMessage(codec.PICKLED) if codec.is_pickled(job.body) else error
             self._metrics.record_quarantined("corrupt_message")
             await self._redis_retry.call(lambda: move_to_dead_letters(self._resources.redis, job))
-            await self._refuse(held, refusal, DeadLetterReason.CORRUPT)
+            await self._reject(in_flight, rejection, DeadLetterReason.CORRUPT)
             return
         task = self._tasks.get(call.task)
         if task is None:
-            await self._requeue_or_reject(held)
-        elif held.ending is RunStatus.REVOKED:
-            await self._refuse(held, asyncio.CancelledError())
+            await self._requeue_or_reject(in_flight)
+        elif in_flight.ending is RunStatus.REVOKED:
+            await self._reject(in_flight, asyncio.CancelledError())
         else:
-            await self._attempt(held, task)
+            await self._attempt(in_flight, task)
 
-    async def _requeue_or_reject(self, held: InFlightJob) -> None:
-        job, task = held.job, held.call.task
+    async def _requeue_or_reject(self, in_flight: InFlightJob) -> None:
+        job, task = in_flight.job, in_flight.call.task
         if "task" in job.record:
-            # Then it was left for others until now.
+            # It has waited long enough for a worker that knows the task.
             _LOGGER.warning("task_unknown", job_id=job.job_id, task=task)
             error = JobExecutionFailed(f"function {task!r} not found")
-            await self._refuse(held, error, DeadLetterReason.UNKNOWN_TASK)
+            await self._reject(in_flight, error, DeadLetterReason.UNKNOWN_TASK)
             return
-        # A plain arq client's job, of which nobody could know before it was taken.
+        # A plain arq client's job: its task was unknown until it was claimed.
         await self._redis_retry.call(lambda: self._claims.name_task(job, task))
         await self._redis_retry.call(lambda: self._claims.give_back(job, None))
 
-    async def _refuse(
-        self, held: InFlightJob, error: BaseException, reason: DeadLetterReason | None = None
+    async def _reject(
+        self, in_flight: InFlightJob, error: BaseException, reason: DeadLetterReason | None = None
     ) -> None:
-        """Ends a job that is not started; the history tells of it like of a run that failed at once."""
-        facts = unstarted_run(held.job, held.call)
+        """Finishes a job without running it. The history records it as attempt 0."""
+        facts = unstarted_run(in_flight.job, in_flight.call)
         revoked = isinstance(error, asyncio.CancelledError)
         outcome = Outcome(state=RunStatus.REVOKED if revoked else RunStatus.FAILED, error=error)
-        finished_ms = held.job.now_ms()
-        if await self._end(held, facts, outcome, finished_ms, reason):
-            self._observer.run_rejected(facts, _end_of(outcome, finished_ms))
+        finished_ms = in_flight.job.now_ms()
+        if await self._end(in_flight, facts, outcome, finished_ms, reason):
+            self._observer.run_rejected(facts, _run_finished(outcome, finished_ms))
 
-    async def _attempt(self, held: InFlightJob, task: Task[TaskArguments]) -> None:
-        facts = run_info(held.job, held.call)
+    async def _attempt(self, in_flight: InFlightJob, task: Task[TaskArguments]) -> None:
+        facts = run_info(in_flight.job, in_flight.call)
         self._observer.run_started(facts)
         outcome, finished_ms = Outcome(state=RunStatus.LOST), None
         try:
-            judged = await self._outcome(held, task)
-            finished_ms = held.job.now_ms()
-            outcome = await self._acknowledge(held, facts, judged, finished_ms)
+            attempt_outcome = await self._outcome(in_flight, task)
+            finished_ms = in_flight.job.now_ms()
+            outcome = await self._acknowledge(in_flight, facts, attempt_outcome, finished_ms)
         finally:
-            # Where Redis stays away to the end, somebody else finds the run lost; nobody knows better.
-            self._observer.run_ended(facts, _end_of(outcome, finished_ms or held.job.now_ms()))
+            # If Redis stays unavailable, another worker finds the run lost.
+            self._observer.run_ended(facts, _run_finished(outcome, finished_ms or in_flight.job.now_ms()))
 
-    async def _outcome(self, held: InFlightJob, task: Task[TaskArguments]) -> Outcome:
-        job, call = held.job, held.call
+    async def _outcome(self, in_flight: InFlightJob, task: Task[TaskArguments]) -> Outcome:
+        job, call = in_flight.job, in_flight.call
         if call.unnamed:
             names = ", ".join(task.declaration.arguments.model_fields) or "none"
             given = len(call.unnamed)
-            error = InvalidInput(
-                f"{call.task}: {given} arguments without a name; give each as name=value, of: {names}"
-            )
+            error = InvalidInput(f"{call.task}: {given} positional arguments; send each by name, of: {names}")
             return Outcome(state=RunStatus.FAILED, error=error)
         redis = self._resources.redis
         async with reporting(
@@ -181,75 +179,77 @@ class JobRunner:
                 parts=whole_number(job.record.get("parts")),
             )
             outcome = CANCELLED
-            if held.ending is None:
-                held.running_body = True
+            if in_flight.ending is None:
+                in_flight.running_body = True
                 outcome = await run_task(task, run, call.arguments, record=job.record)
-                held.running_body = False
+                in_flight.running_body = False
                 self._database_gate.observe(outcome.error)
-                _forget_cancellation()
-        if outcome is not CANCELLED or held.ending is None:
+                _reset_cancellation()
+        if outcome is not CANCELLED or in_flight.ending is None:
             return outcome
-        called_off = held.ending is RunStatus.REVOKED
-        return Outcome(state=held.ending, error=asyncio.CancelledError() if called_off else None)
+        is_revoked = in_flight.ending is RunStatus.REVOKED
+        return Outcome(state=in_flight.ending, error=asyncio.CancelledError() if is_revoked else None)
 
     async def _acknowledge(
-        self, held: InFlightJob, facts: RunInfo, outcome: Outcome, finished_ms: int
+        self, in_flight: InFlightJob, facts: RunInfo, outcome: Outcome, finished_ms: int
     ) -> Outcome:
-        """Says in Redis how a run ended; returns how it ended in truth."""
-        job = held.job
+        """Releases the claim in Redis. Returns the outcome, or LOST if the claim was no longer ours."""
+        job = in_flight.job
         match outcome.state:
             case RunStatus.LOST:
-                # Whoever finds the worker lost gives the job back.
+                # The reaper of another worker requeues the job.
                 if outcome.error is not None:
                     self._on_fenced()
                 return outcome
             case RunStatus.HANDED_BACK if outcome.awaits_children:
                 run = pending_run(facts, outcome.state, finished_ms)
-                stands = await self._redis_retry.call(lambda: self._claims.wait_for_children(job, run))
+                is_ours = await self._redis_retry.call(lambda: self._claims.wait_for_children(job, run))
             case RunStatus.HANDED_BACK:
                 run = pending_run(facts, outcome.state, finished_ms)
-                stands = await self._redis_retry.call(lambda: self._claims.give_back(job, run))
+                is_ours = await self._redis_retry.call(lambda: self._claims.give_back(job, run))
             case RunStatus.RETRYING:
-                assert outcome.retry_in is not None  # noqa: S101 -- what the state means
+                assert outcome.retry_in is not None  # noqa: S101 -- required by the status
                 pause, run = outcome.retry_in, pending_run(facts, outcome.state, finished_ms, outcome.error)
-                stands = await self._redis_retry.call(lambda: self._claims.try_again(job, pause, run))
+                is_ours = await self._redis_retry.call(lambda: self._claims.try_again(job, pause, run))
             case _:
                 failed = outcome.state is RunStatus.FAILED
                 reason = failed_for_good(job) if failed else None
-                stands = await self._end(held, facts, outcome, finished_ms, reason)
-        if stands:
+                is_ours = await self._end(in_flight, facts, outcome, finished_ms, reason)
+        if is_ours:
             return outcome
-        _LOGGER.warning("job_claim_lost", job_id=job.job_id, task=held.call.task)
+        _LOGGER.warning("job_claim_lost", job_id=job.job_id, task=in_flight.call.task)
         return Outcome(state=RunStatus.LOST)
 
     async def _end(
         self,
-        held: InFlightJob,
+        in_flight: InFlightJob,
         facts: RunInfo,
         outcome: Outcome,
         finished_ms: int,
         reason: DeadLetterReason | None,
     ) -> bool:
-        """Ends a job for good; for a reason it goes on the list of those that need a person."""
-        job, letter = held.job, NO_DEAD_LETTER
+        """Finishes a job. With a reason it also becomes a dead letter."""
+        job, letter = in_flight.job, NO_DEAD_LETTER
         encoded = encoded_result(
-            job, held.call, finished_ms=finished_ms, result=outcome.result, error=outcome.error
+            job, in_flight.call, finished_ms=finished_ms, result=outcome.result, error=outcome.error
         )
         run = pending_run(facts, outcome.state, finished_ms)
         if reason is not None and outcome.error is not None:
-            letter = DeadLetterNote.of(job, held.call.task, reason, outcome.error)
-            _LOGGER.error("task_needs_a_person", job_id=job.job_id, task=held.call.task, reason=reason.value)
+            letter = DeadLetterNote.of(job, in_flight.call.task, reason, outcome.error)
+            _LOGGER.error(
+                "task_needs_a_person", job_id=job.job_id, task=in_flight.call.task, reason=reason.value
+            )
         return await self._redis_retry.call(lambda: self._claims.end(job, encoded, run, dead_letter=letter))
 
 
-def _end_of(outcome: Outcome, finished_ms: int) -> RunFinished:
+def _run_finished(outcome: Outcome, finished_ms: int) -> RunFinished:
     return RunFinished(
         state=outcome.state, finished_at=instant(finished_ms), result=outcome.result, error=outcome.error
     )
 
 
-def _forget_cancellation() -> None:
-    """What ended the task's work must not end what is written down of it."""
+def _reset_cancellation() -> None:
+    """Resets the cancellation of the task, so that the acknowledgement is not cancelled."""
     work = asyncio.current_task()
     while work is not None and work.cancelling():
         work.uncancel()

@@ -1,4 +1,4 @@
-"""A task as workers know it: its declaration with a body, and what the body is given."""
+"""Tasks with bodies, and the context that a body receives."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -23,13 +23,13 @@ class TaskContext:
     """One run of a task, as its body sees it.
 
     Attributes:
-        job_id: the job that is run.
-        enqueued_at: when it was enqueued.
-        worker_id: who runs it.
-        attempt: the number of this try, from 1.
+        job_id: the job.
+        enqueued_at: when the job was enqueued.
+        worker_id: the worker that runs it.
+        attempt: number of this attempt, from 1.
         resources: the connections of the worker.
-        progress: where `report_progress` goes; nowhere where it is None.
-        parts: how many parts an earlier try has given the job; see `parts.fan_out`.
+        progress: receives `report_progress`; None discards it.
+        parts: number of child jobs that an earlier run has created; see `subjobs.fan_out`.
     """
 
     job_id: str
@@ -41,16 +41,16 @@ class TaskContext:
     parts: int = 0
 
     async def commit_once(self, effect: Callable[[AsyncSession], Awaitable[object]]) -> object:
-        """Does in one transaction what the job is for, and never again, however often the job runs.
+        """Runs an effect in one transaction, at most once for each job.
 
-        Where an earlier run of this job has committed, nothing is done, and what it returned is returned.
-        A run calls this once, for all of its effects.
+        If an earlier run of this job has committed, this returns its result and runs nothing. A run calls
+        this once, for all of its effects.
 
         Args:
-            effect: works within the transaction; what it returns is kept with what it does.
+            effect: runs inside the transaction; its result is stored in the same transaction.
 
         Raises:
-            WorkerFenced: the worker counts as lost, and nothing of this is committed.
+            WorkerFenced: the worker's lease has expired; nothing is committed.
         """
         job_id, enqueued_at = self.job_id, self.enqueued_at
         try:
@@ -72,12 +72,12 @@ class TaskContext:
             return _result_in(receipt)
 
     def report_progress(self, done: int, total: int | None = None, message: str | None = None) -> None:
-        """Says how far the run has come, to whoever watches it; cheap enough for every step of a loop.
+        """Reports progress. Cheap enough for every step of a loop.
 
         Args:
-            done: units of work that are behind it.
-            total: units of work that there are, where that is known.
-            message: what it is at, for people.
+            done: finished units of work.
+            total: all units of work, if known.
+            message: the current step, for people.
         """
         if self.progress is not None:
             self.progress.report(done, total, message)
@@ -89,7 +89,7 @@ def _result_in(receipt: Receipt) -> object:
 
 @dataclass(frozen=True, slots=True)
 class Task(Generic[ArgumentsT]):
-    """A declared task with the function that does it."""
+    """A declared task with its body."""
 
     declaration: TaskDeclaration[ArgumentsT]
     body: Callable[[TaskContext, ArgumentsT], Awaitable[object]]
@@ -98,9 +98,9 @@ class Task(Generic[ArgumentsT]):
 def task(
     declaration: TaskDeclaration[ArgumentsT],
 ) -> Callable[[Callable[[TaskContext, ArgumentsT], Awaitable[object]]], Task[ArgumentsT]]:
-    """Makes an async function the body of a declared task.
+    """Declares an async function as the body of a task.
 
-    The function must be safe to kill anywhere and to run again. What it returns is the job's result.
+    The function must be idempotent and safe to kill anywhere. Its return value is the job's result.
     """
 
     def with_body(body: Callable[[TaskContext, ArgumentsT], Awaitable[object]]) -> Task[ArgumentsT]:
@@ -110,7 +110,7 @@ def task(
 
 
 def tasks_in(module: ModuleType) -> tuple[Task[TaskArguments], ...]:
-    """The tasks that a module defines, in its order."""
+    """Returns the tasks of a module, in the order of their definition."""
     members = cast("dict[str, object]", vars(module))
     return tuple(
         cast("Task[TaskArguments]", member) for member in members.values() if isinstance(member, Task)
