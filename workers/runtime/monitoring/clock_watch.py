@@ -1,4 +1,4 @@
-"""Compares the machine's clock with that of Redis: warns of a drift, and beyond a limit stops scheduling."""
+"""Compares the machine's clock with that of Redis; a large drift stops scheduling."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta, tzinfo
@@ -8,24 +8,24 @@ from flexiprice.queue.redis.clock import DRIFT_LIMIT, DRIFT_WARNING, ServerClock
 from flexiprice.telemetry import get_logger
 
 _LOGGER = get_logger(__name__)
-# A clock that is near the threshold does not fill the log.
+# Hysteresis: a drift near the threshold does not fill the log.
 _MENDED: Final = DRIFT_WARNING / 2
 _ADVICE: Final = "set the clock that is wrong, as by NTP; `flexiprice doctor` compares all of them"
 
 
 class ClockWatch:
-    """Tells each change of the drift once.
+    """Logs each change of the drift once.
 
     Attributes:
-        refuses: whether the drift is so large that this worker schedules nothing.
+        refuses: whether the drift is too large for this worker to schedule.
     """
 
     def __init__(self, clock: ServerClock, *, on_mended: Callable[[], None]) -> None:
-        """Prepares it.
+        """Starts without a known drift.
 
         Args:
             clock: the clock of Redis.
-            on_mended: is called when the worker may schedule again.
+            on_mended: called when the worker may schedule again.
         """
         self.refuses = False
         self._clock = clock
@@ -33,7 +33,7 @@ class ClockWatch:
         self._warned = False
 
     def look(self) -> None:
-        """Judges the drift as it is now."""
+        """Checks the current drift."""
         drift = self._clock.drift
         facts = {"drift_seconds": drift.total_seconds(), "clock": f"{drift_in_words(drift)} that of Redis"}
         if abs(drift) > DRIFT_LIMIT:
@@ -54,27 +54,27 @@ class ClockWatch:
 
 
 class ClockZone(tzinfo):
-    """UTC, in which `datetime.now(zone)` tells the instant of a clock of ours.
+    """UTC, but `datetime.now(zone)` returns the time of the given clock.
 
-    arq's worker asks for the instant in its time zone, which is the one thing that it lets others decide.
+    arq's worker calls `datetime.now` with its time zone, which is its only hook for another clock.
     """
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
-        """Takes the clock, which tells aware instants in UTC."""
+        """Takes a clock that returns aware instants in UTC."""
         self._clock = clock
 
     def fromutc(self, _: datetime, /) -> datetime:
-        """The instant now, whatever the machine's clock says."""
+        """Returns the time of the clock instead of the machine's."""
         return self._clock()
 
     def utcoffset(self, _: datetime | None, /) -> timedelta:
-        """None."""
+        """Returns zero."""
         return timedelta(0)
 
     def dst(self, _: datetime | None, /) -> timedelta:
-        """None."""
+        """Returns zero."""
         return timedelta(0)
 
     def tzname(self, _: datetime | None, /) -> str:
-        """As that of UTC."""
+        """Returns the name of UTC."""
         return "UTC"

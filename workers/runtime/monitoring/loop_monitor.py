@@ -1,4 +1,4 @@
-"""Noticing an event loop that something blocks, and saying who does it while it does."""
+"""Detects a blocked event loop, and logs what blocks it while it is blocked."""
 
 import asyncio
 import sys
@@ -16,7 +16,7 @@ from flexiprice.telemetry import get_logger
 _LOGGER = get_logger(__name__)
 
 THRESHOLD: Final = timedelta(seconds=1)
-# The lag that is shown is the largest of so long a time, so that a look now and then misses none.
+# The reported lag is the maximum of this window, so that infrequent readers miss none.
 _LAG_WINDOW_SECONDS: Final = 10.0
 _BEATS_PER_THRESHOLD: Final = 4
 _FRAMES: Final = 30
@@ -24,15 +24,14 @@ _NAMES: Final = 20
 
 
 class LoopMonitor:
-    """Watches an event loop from a thread of its own, at next to no cost.
+    """Watches an event loop from a separate thread, at little cost.
 
-    The loop is asked to beat a few times per threshold; how late a beat comes is the loop's lag. A beat
-    that is overdue by the threshold means that the loop is blocked: that is said once, with the asyncio
-    task that holds the loop, the jobs that run, and the stack of the loop's thread, while it lasts.
+    The loop schedules several beats per threshold. The delay of a beat is the loop's lag. If a beat is
+    overdue by the threshold, the loop is blocked. The thread logs each block once, while it lasts: the
+    current asyncio task, the running jobs and the stack of the loop's thread.
 
-    Where the thread itself could not run either, no stack can be told. If the process used the processor
-    meanwhile, a call held the interpreter, which is said when it is over; if not, the process was paused
-    from outside, which nobody here is to blame for.
+    If the thread could not run either, no stack is available. If the process used the CPU meanwhile, a call
+    held the interpreter lock; that is logged afterwards. Otherwise the process was paused from outside.
     """
 
     def __init__(
@@ -43,13 +42,13 @@ class LoopMonitor:
         on_lag: Callable[[float], None] = lambda _: None,
         on_block: Callable[[], None] = lambda: None,
     ) -> None:
-        """Prepares the watch.
+        """Creates a monitor; `start` begins to watch.
 
         Args:
-            threshold: for how long the loop may be blocked before that is worth a word.
-            running: names the jobs that run; called from another thread while the loop is blocked.
-            on_lag: is told the lag of every beat, in seconds, on the loop.
-            on_block: is told of every block, on the thread.
+            threshold: how long the loop may be blocked before it is logged.
+            running: returns the names of running jobs; called on the thread.
+            on_lag: called on the loop with the lag of every beat, in seconds.
+            on_block: called on the thread for every block.
         """
         self._threshold = threshold.total_seconds()
         self._every = self._threshold / _BEATS_PER_THRESHOLD
@@ -61,28 +60,28 @@ class LoopMonitor:
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
         self._timer: asyncio.TimerHandle | None = None
-        # When the next beat is due, and the processor's time that the process had used when it was asked for.
+        # Due time of the next beat, and the process's CPU time when it was scheduled.
         self._next = (0.0, 0.0)
-        # The latest beat that came too late: when it was due, its lag, and the processor's time until then.
+        # The latest late beat: its due time, its lag, and the CPU time used meanwhile.
         self._late = (0.0, 0.0, 0.0)
-        # When the beat was due that a block kept from coming, as opposed to a pause of the process.
+        # Due time of the beat that was last delayed by a block, not by a pause of the process.
         self._blocked_since = 0.0
 
     @property
     def blocks(self) -> int:
-        """How often the loop was blocked for longer than the threshold."""
+        """Number of blocks longer than the threshold."""
         return self._blocks
 
     @property
     def lag(self) -> timedelta:
-        """The largest lag of the last seconds, that of a block which lasts included."""
+        """Maximum lag of the last 10 seconds, including a block in progress."""
         overdue = time.monotonic() - self._next[0] if self._thread is not None else 0.0
         return timedelta(seconds=max(overdue, 0.0, *self._lags))
 
     def was_blocked(self, *, within: timedelta) -> bool:
-        """Whether the loop was blocked at any moment of the last seconds by something that it ran.
+        """Whether code on the loop has blocked it within the given time.
 
-        False where it stood still because the process was paused from outside.
+        Pauses of the process from outside do not count.
         """
         due, lag, _ = self._late
         next_due, _ = self._next
@@ -91,7 +90,7 @@ class LoopMonitor:
         return known and time.monotonic() - end <= within.total_seconds()
 
     def start(self) -> None:
-        """Begins to watch the running loop, in whose thread it is called."""
+        """Starts to watch the running loop. Call it on the loop's thread."""
         loop = asyncio.get_running_loop()
         self._stopped.clear()
         self._lags.clear()
@@ -104,7 +103,7 @@ class LoopMonitor:
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends the watch; without effect where none runs."""
+        """Stops watching. Does nothing if not started."""
         self._stopped.set()
         if self._timer is not None:
             self._timer.cancel()
@@ -126,21 +125,21 @@ class LoopMonitor:
         self._on_lag(lag)
 
     def _watch(self, loop: asyncio.AbstractEventLoop, loop_thread: int) -> None:
-        told_of = 0.0
+        reported = 0.0
         while True:
             due, used_before = self._next
-            deadline = due + self._threshold if due > told_of else time.monotonic() + self._every
+            deadline = due + self._threshold if due > reported else time.monotonic() + self._every
             if self._stopped.wait(max(0.0, deadline - time.monotonic())):
                 return
-            now, over = time.monotonic(), self._next[0] != due
-            # Counted from the beat before: when this thread comes to look, the block may be over.
-            still = (due, now - due, time.process_time() - used_before)
-            blocked_since, seconds, processor_seconds = self._late if over else still
-            if seconds < self._threshold or blocked_since <= told_of:
+            now, is_over = time.monotonic(), self._next[0] != due
+            # Counted from the beat before: the block may be over when this thread runs.
+            ongoing = (due, now - due, time.process_time() - used_before)
+            blocked_since, seconds, cpu_seconds = self._late if is_over else ongoing
+            if seconds < self._threshold or blocked_since <= reported:
                 continue
-            told_of = blocked_since
-            if over or now - deadline > self._threshold / 2:
-                blocked = self._say_what_held_everything(seconds, processor_seconds)
+            reported = blocked_since
+            if is_over or now - deadline > self._threshold / 2:
+                blocked = self._log_stall(seconds, cpu_seconds)
             else:
                 blocked = True
                 self._log_blocker(loop, loop_thread, seconds)
@@ -148,7 +147,7 @@ class LoopMonitor:
                 self._blocked_since = blocked_since
 
     def _log_blocker(self, loop: asyncio.AbstractEventLoop, loop_thread: int, seconds: float) -> None:
-        frame = sys._current_frames().get(loop_thread)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] -- documented, in spite of its name
+        frame = sys._current_frames().get(loop_thread)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] -- documented despite its name
         task = asyncio.current_task(loop)
         self._count()
         _LOGGER.warning(
@@ -159,9 +158,9 @@ class LoopMonitor:
             stack="" if frame is None else "".join(traceback.format_stack(frame, limit=_FRAMES)),
         )
 
-    def _say_what_held_everything(self, seconds: float, processor_seconds: float) -> bool:
-        """Returns whether it was something that the process ran."""
-        if processor_seconds < seconds / 10:
+    def _log_stall(self, seconds: float, cpu_seconds: float) -> bool:
+        """Returns whether code of this process caused the stall."""
+        if cpu_seconds < seconds / 10:
             _LOGGER.warning("process_paused", seconds=round(seconds, 3))
             return False
         self._count()

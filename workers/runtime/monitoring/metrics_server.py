@@ -1,4 +1,4 @@
-"""A worker's metrics over HTTP, for Prometheus to come and read."""
+"""Serves a worker's metrics over HTTP for Prometheus."""
 
 import asyncio
 import hmac
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _LOGGER = get_logger(__name__)
 
-# A scrape waits no longer for Redis; what this process measured is told without it.
+# A scrape waits at most this long for Redis; without it, it has only the metrics of this process.
 _SNAPSHOT_SECONDS: Final = 2.0
 _KEY_REQUIRED: Final = (
     b"send FLEXIPRICE_METRICS_KEY as `Authorization: Bearer ...`; it must be set for this worker "
@@ -39,15 +39,15 @@ async def serving_metrics(
     keys: Collection[SecretStr],
     snapshot: Callable[[], Awaitable[WorkersSnapshot]],
 ) -> AsyncGenerator[int]:
-    """Serves the metrics from threads, so that a blocked event loop can still be asked how it is.
+    """Serves the metrics from threads, so that they can be read while the event loop is blocked.
 
     Args:
-        metrics: what to serve, under every path.
+        metrics: the metrics to serve, under every path.
         host: address to listen on.
-        port: port to listen on; 0 for any that is free.
-        keys: of which a scrape must send one as a bearer; without any, every scrape is refused. They are
-            those of the environment: a blocked loop, or a database that is away, must not hide the metrics.
-        snapshot: asks Redis, on the running loop; where it fails or takes long, its metrics are absent.
+        port: port to listen on; 0 for a free one.
+        keys: accepted bearer tokens; without any, every scrape is refused. They come from the environment,
+            because a blocked loop or an unavailable database must not hide the metrics.
+        snapshot: reads the metrics in Redis, on the running loop; they are absent if it fails or is slow.
 
     Yields:
         The port.
@@ -64,13 +64,13 @@ async def serving_metrics(
         answer = asyncio.run_coroutine_threadsafe(ask(), loop)
         try:
             return answer.result(_SNAPSHOT_SECONDS).families()
-        except Exception as error:  # noqa: BLE001 -- a scrape tells what can be told
+        except Exception as error:  # noqa: BLE001 -- the scrape serves the other metrics
             answer.cancel()
             _LOGGER.debug("redis_metrics_unavailable", error=str(error) or type(error).__name__)
             return iter(())
 
     try:
-        # Of nothing at first: it serves at once, and what guards it is put in a moment later.
+        # It serves an empty registry until the guarded app is set.
         server, thread = start_http_server(port, host, CollectorRegistry())
     except OSError as error:
         raise InvalidSettings(
@@ -84,7 +84,7 @@ async def serving_metrics(
         yield server.server_port
     finally:
         metrics.registry.unregister(reader)
-        # It looks only now and then whether it is to end.
+        # The server polls for its shutdown, which blocks.
         await asyncio.to_thread(server.shutdown)
         thread.join()
         server.server_close()

@@ -1,4 +1,4 @@
-"""What a worker's process counts and measures of itself: runs by how they ended, memory, processor."""
+"""Counts a worker process's runs by outcome, and measures its memory and CPU."""
 
 import os
 import resource
@@ -17,102 +17,102 @@ _STATM: Final = Path("/proc/self/statm")
 
 
 class CountingObserver:
-    """Counts the runs that have ended here."""
+    """Counts the finished runs of this process."""
 
     def __init__(self) -> None:
         self._ended = dict.fromkeys(RunStatus, 0)
 
     @property
     def succeeded(self) -> int:
-        """Runs that have succeeded."""
+        """Number of successful runs."""
         return self._ended[RunStatus.SUCCEEDED]
 
     @property
     def failed(self) -> int:
-        """Runs that have failed or were called off."""
+        """Number of failed and revoked runs."""
         return self._ended[RunStatus.FAILED] + self._ended[RunStatus.REVOKED]
 
     @property
     def retried(self) -> int:
-        """Runs whose jobs are tried again."""
+        """Number of runs that are retried."""
         return self._ended[RunStatus.RETRYING]
 
     def run_started(self, run: RunInfo) -> None:
-        """Of no interest here."""
+        """Ignored."""
 
     def run_ended(self, run: RunInfo, end: RunFinished) -> None:  # noqa: ARG002
-        """Counts it."""
+        """Counts the run."""
         self._ended[end.state] += 1
 
     def run_rejected(self, run: RunInfo, end: RunFinished) -> None:  # noqa: ARG002
-        """Counts it like a run that failed at once."""
+        """Counts the rejected job like a run."""
         self._ended[end.state] += 1
 
     def run_lost(self, run: RunInfo, end: RunFinished) -> None:
-        """Not one of ours."""
+        """Ignored: it ran on another worker."""
 
 
 class MetricsObserver:
-    """Tells the metrics of every run."""
+    """Records every run in the metrics."""
 
     def __init__(self, metrics: Metrics, tasks: Iterable[str]) -> None:
         self._metrics = metrics
         self._tasks = frozenset(tasks)
 
     def run_started(self, run: RunInfo) -> None:
-        """Measures its wait."""
+        """Records the waiting time."""
         self._metrics.record_start(run.task, waited=run.started_at - run.due_at)
 
     def run_ended(self, run: RunInfo, end: RunFinished) -> None:
-        """Measures its time."""
+        """Records the duration."""
         self._metrics.record_end(run.task, status=end.state.value, ran=end.finished_at - run.started_at)
 
     def run_rejected(self, run: RunInfo, end: RunFinished) -> None:
-        """Counts it; it has waited and run for no time that would mean anything."""
-        # Of a task that nobody knows, the name came from outside.
+        """Counts the rejected job; it has no meaningful times."""
+        # The name of an unknown task is input, so it must not become a label.
         if run.task in self._tasks:
             self._metrics.record_refusal(run.task, status=end.state.value)
 
     def run_lost(self, run: RunInfo, end: RunFinished) -> None:
-        """Its worker's numbers are gone with it."""
+        """Ignored: it ran on another worker."""
 
 
 class RecyclingObserver:
-    """Counts runs towards the process's share."""
+    """Counts runs for recycling."""
 
     def __init__(self, recycling: Recycling) -> None:
         self._recycling = recycling
 
     def run_started(self, run: RunInfo) -> None:
-        """Of no interest here."""
+        """Ignored."""
 
     def run_ended(self, run: RunInfo, end: RunFinished) -> None:  # noqa: ARG002
-        """Counts it, however it ended."""
+        """Counts the run, whatever its outcome."""
         self._recycling.count()
 
     def run_rejected(self, run: RunInfo, end: RunFinished) -> None:
-        """Nothing was run that could leave anything behind in the process."""
+        """Ignored: nothing was run."""
 
     def run_lost(self, run: RunInfo, end: RunFinished) -> None:
-        """Not one of ours."""
+        """Ignored: it ran on another worker."""
 
 
 class ProcessStats:
-    """Measures what this process uses."""
+    """Measures the CPU and memory of this process."""
 
     def __init__(self) -> None:
         self._measured_at = time.monotonic()
-        self._processor_seconds = time.process_time()
+        self._cpu_seconds = time.process_time()
 
     def cpu(self) -> float:
-        """Processor time since the last call, as a part of one core."""
+        """Returns the CPU time since the last call, as a fraction of one core."""
         now, used = time.monotonic(), time.process_time()
-        share = (used - self._processor_seconds) / max(now - self._measured_at, 1e-3)
-        self._measured_at, self._processor_seconds = now, used
+        share = (used - self._cpu_seconds) / max(now - self._measured_at, 1e-3)
+        self._measured_at, self._cpu_seconds = now, used
         return round(share, 4)
 
     def memory_bytes(self) -> int:
-        """The resident memory; its peak where the system tells only that."""
+        """Returns the resident memory, or its peak where only that is available."""
         try:
             return int(_STATM.read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
         except (OSError, ValueError, IndexError):

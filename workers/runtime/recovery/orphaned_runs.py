@@ -1,4 +1,4 @@
-"""What workers that are gone could not tell the history any more, told by one that lives."""
+"""Records the final state of runs whose worker died before it could."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -36,17 +36,17 @@ from workers.runtime.recovery.heartbeat import WorkerIdMailbox
 from workers.runtime.redis_retry import REDIS_UNAVAILABLE
 
 _LOGGER = get_logger(__name__)
-# Few enough that the event loop is not held up by making records of them.
-_RUNS_AT_ONCE: Final = 100
-# Whoever tells and dies is followed by another so much later.
-_TURN: Final = timedelta(seconds=10)
-_ASK_SECONDS: Final = 20.0
-_TRY_AGAIN_SECONDS: Final = 0.5
+# Few enough to build records without blocking the event loop.
+_BATCH_SIZE: Final = 100
+# If the recorder dies, another worker may take over after this long.
+_LOCK_TTL: Final = timedelta(seconds=10)
+_QUERY_TIMEOUT_SECONDS: Final = 20.0
+_RETRY_SECONDS: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class _Left:
-    """What Redis still has of the job of a run: its result, or what it calls, and our record of it."""
+class _JobData:
+    """The data of a run's job that Redis still has: result, or arguments, and the job's record."""
 
     result: JobResult | None
     arguments: Mapping[str, Any]
@@ -54,7 +54,7 @@ class _Left:
 
 
 class OrphanedRunRecorder:
-    """Writes into the history how the runs of workers ended that are gone."""
+    """Records the orphaned runs of dead workers in the run history."""
 
     def __init__(
         self,
@@ -65,91 +65,91 @@ class OrphanedRunRecorder:
         worker_id: str,
         clock: Callable[[], datetime],
     ) -> None:
-        """Prepares it.
+        """Connects the outbox with the database.
 
         Args:
-            redis: where the runs are noted.
-            sessions: for the writing.
-            outbox_workers: of whom it is told.
-            worker_id: who writes.
-            clock: tells the time of Redis.
+            redis: has the outbox.
+            sessions: sessions for writing.
+            outbox_workers: ids of workers whose outbox is to be recorded.
+            worker_id: the recording worker.
+            clock: returns the time of Redis.
         """
         self._redis = redis
         self._sessions = sessions
         self._outbox = RunOutbox(redis)
-        self._untold_workers = outbox_workers
+        self._outbox_workers = outbox_workers
         self._worker_id = worker_id
         self._clock = clock
-        self._put_off = False
+        self._is_postponed = False
 
     async def main(self) -> None:
-        """Writes until it is cancelled."""
-        orphans_sought = False
+        """Records orphaned runs until it is cancelled."""
+        orphans_adopted = False
         while True:
             try:
-                if not orphans_sought:
-                    await self._seek_orphans()
-                    orphans_sought = True
-                for worker_id in await self._untold_workers.next():
-                    await self._tell_of(worker_id)
+                if not orphans_adopted:
+                    await self._adopt_orphans()
+                    orphans_adopted = True
+                for worker_id in await self._outbox_workers.next():
+                    await self._record_runs_of(worker_id)
             except (DatabaseUnavailable, DBAPIError, OSError, TimeoutError) as error:
-                # Whoever is not told of stays on the list, of which the next heartbeat tells.
-                self._note_away(error)
-                await asyncio.sleep(_TRY_AGAIN_SECONDS)
+                # Unrecorded workers stay on the list, which the next heartbeat brings again.
+                self._log_postponed(error)
+                await asyncio.sleep(_RETRY_SECONDS)
             except REDIS_UNAVAILABLE as error:
                 _LOGGER.debug("orphaned_runs_postponed", error=str(error))
-                await asyncio.sleep(_TRY_AGAIN_SECONDS)
+                await asyncio.sleep(_RETRY_SECONDS)
 
-    async def _seek_orphans(self) -> None:
-        """Puts workers on the list that the history takes for running, and of whom Redis knows nothing."""
-        async with asyncio.timeout(_ASK_SECONDS):
+    async def _adopt_orphans(self) -> None:
+        """Adds workers to the list that have running runs in the history but are unknown to Redis."""
+        async with asyncio.timeout(_QUERY_TIMEOUT_SECONDS):
             with database_errors():
                 async with self._sessions.begin() as session:
                     worker_ids = await find_workers_of_running(session)
         await self._outbox.adopt(worker_ids, now_ms=to_unix_ms(self._clock()))
 
-    async def _tell_of(self, worker_id: str) -> None:
-        turn = keys.telling_key(worker_id)
-        if not await self._redis.set(turn, self._worker_id, nx=True, px=_TURN):
+    async def _record_runs_of(self, worker_id: str) -> None:
+        lock = keys.telling_key(worker_id)
+        if not await self._redis.set(lock, self._worker_id, nx=True, px=_LOCK_TTL):
             return
         try:
-            told = 0
+            recorded = 0
             while True:
-                runs, unreadable = await self._outbox.peek(worker_id, at_most=_RUNS_AT_ONCE)
+                runs, unreadable = await self._outbox.peek(worker_id, at_most=_BATCH_SIZE)
                 if not runs and not unreadable:
                     break
                 for run_id in unreadable:
                     _LOGGER.error("orphaned_run_unreadable", run_id=repr(run_id), of_worker=worker_id)
                 await self._write(worker_id, runs)
                 await self._outbox.acknowledge(worker_id, [*(run.run_id for run in runs), *unreadable])
-                await self._redis.pexpire(turn, _TURN)
-                told += len(runs)
-            lost = await self._end_the_rest(worker_id)
+                await self._redis.pexpire(lock, _LOCK_TTL)
+                recorded += len(runs)
+            lost = await self._mark_lost(worker_id)
             await self._outbox.close(worker_id)
         finally:
-            await self._redis.delete(turn)
-        self._put_off = False
-        if told or lost:
-            _LOGGER.info("orphaned_runs_recorded", of_worker=worker_id, recorded=told, lost=lost)
+            await self._redis.delete(lock)
+        self._is_postponed = False
+        if recorded or lost:
+            _LOGGER.info("orphaned_runs_recorded", of_worker=worker_id, recorded=recorded, lost=lost)
 
     async def _write(self, worker_id: str, runs: Sequence[PendingRun]) -> None:
-        for start in range(0, len(runs), _RUNS_AT_ONCE):
-            some = runs[start : start + _RUNS_AT_ONCE]
-            left = await self._left_of(some)
-            records = [_record(run, worker_id, left[run.job_id]) for run in some]
+        for start in range(0, len(runs), _BATCH_SIZE):
+            batch = runs[start : start + _BATCH_SIZE]
+            jobs = await self._read_jobs(batch)
+            records = [_record(run, worker_id, jobs[run.job_id]) for run in batch]
             await write_records(self._sessions, [record for record in records if record is not None])
 
-    async def _end_the_rest(self, worker_id: str) -> int:
-        """Ends the runs of which Redis says nothing; what their worker tells yet, if it lives, stands."""
+    async def _mark_lost(self, worker_id: str) -> int:
+        """Marks the remaining runs of a dead worker as lost. A live worker records its own."""
         if await self._redis.zscore(keys.WORKERS, worker_id) is not None:
             return 0
-        async with asyncio.timeout(_ASK_SECONDS):
+        async with asyncio.timeout(_QUERY_TIMEOUT_SECONDS):
             with database_errors():
                 async with self._sessions.begin() as session:
                     now = await database_now(session)
                     return await mark_runs_lost(session, worker_id, now=now)
 
-    async def _left_of(self, runs: Sequence[PendingRun]) -> dict[str, _Left]:
+    async def _read_jobs(self, runs: Sequence[PendingRun]) -> dict[str, _JobData]:
         job_ids = list(dict.fromkeys(run.job_id for run in runs))
         async with self._redis.pipeline(transaction=False) as pipe:
             for job_id in job_ids:
@@ -158,36 +158,36 @@ class OrphanedRunRecorder:
                 pipe.hgetall(keys.record_key(job_id))
             answers = await pipe.execute()
         parts = zip(answers[::3], answers[1::3], answers[2::3], strict=True)
-        return {job_id: _left(*part) for job_id, part in zip(job_ids, parts, strict=True)}
+        return {job_id: _job_data(*part) for job_id, part in zip(job_ids, parts, strict=True)}
 
-    def _note_away(self, error: Exception) -> None:
-        if not self._put_off:
-            self._put_off = True
+    def _log_postponed(self, error: Exception) -> None:
+        if not self._is_postponed:
+            self._is_postponed = True
             _LOGGER.warning("orphaned_runs_postponed", error=str(error))
 
 
-def _left(result: bytes | None, body: bytes | None, record: Mapping[bytes, bytes]) -> _Left:
-    ended: JobResult | None = None
+def _job_data(result: bytes | None, body: bytes | None, record: Mapping[bytes, bytes]) -> _JobData:
+    stored: JobResult | None = None
     arguments: Mapping[str, Any] = {}
     with suppress(DeserializationError):
         if result is not None:
-            ended = deserialize_result(result, deserializer=codec.decode)
-            arguments = ended.kwargs
+            stored = deserialize_result(result, deserializer=codec.decode)
+            arguments = stored.kwargs
         elif body is not None:
             arguments = deserialize_job(body, deserializer=codec.decode).kwargs
-    return _Left(ended, arguments, {text(name): text(value) for name, value in record.items()})
+    return _JobData(stored, arguments, {text(name): text(value) for name, value in record.items()})
 
 
-def _record(run: PendingRun, worker_id: str, left: _Left) -> RunRecord | None:
+def _record(run: PendingRun, worker_id: str, job: _JobData) -> RunRecord | None:
     try:
-        return _record_of(run, worker_id, left)
+        return _record_of(run, worker_id, job)
     except Exception:
-        # Nobody will ever be able to; the others are not to wait for it.
+        # It can never be recorded, and must not block the others.
         _LOGGER.exception("run_not_recorded", job_id=run.job_id, task=run.task)
         return None
 
 
-def _record_of(run: PendingRun, worker_id: str, left: _Left) -> RunRecord:
+def _record_of(run: PendingRun, worker_id: str, job: _JobData) -> RunRecord:
     facts = RunInfo(
         run_id=run.run_id,
         task=run.task,
@@ -195,28 +195,28 @@ def _record_of(run: PendingRun, worker_id: str, left: _Left) -> RunRecord:
         queue=run.queue.value,
         worker_id=worker_id,
         attempt=run.attempt,
-        arguments=left.arguments,
-        origin=JobSource.of_record(left.record),
+        arguments=job.arguments,
+        origin=JobSource.of_record(job.record),
         enqueued_at=instant(run.enqueued_ms),
         due_at=instant(run.due_ms),
         started_at=instant(run.started_ms),
     )
     result, error = None, run.error
-    # The result may be a later run's by now.
-    if left.result is not None and to_unix_ms(left.result.start_time) == run.started_ms and error is None:
-        if left.result.success:
-            result = left.result.result
-        elif isinstance(left.result.result, BaseException):
-            error = left.result.result
+    # The result may belong to a later run.
+    if job.result is not None and to_unix_ms(job.result.start_time) == run.started_ms and error is None:
+        if job.result.success:
+            result = job.result.result
+        elif isinstance(job.result.result, BaseException):
+            error = job.result.result
     end = RunFinished(state=run.state, finished_at=instant(run.finished_ms), result=result, error=error)
     traceback = None if error is None else _traceback(error)
     return replace(record_of(facts, end), traceback=None if traceback is None else redact_text(traceback))
 
 
 def _traceback(error: BaseException) -> str | None:
-    """What was sent of where an exception came from; None where it was never raised."""
+    """Returns the traceback that was sent with an exception; None if it was never raised."""
     if isinstance(error, RemoteError):
         return error.traceback
     notes: Sequence[str] = getattr(error, "__notes__", ())
-    sent = [note.removeprefix(TRACEBACK_NOTE) for note in notes if note.startswith(TRACEBACK_NOTE)]
-    return sent[0] if sent and sent[0].startswith("Traceback") else None
+    tracebacks = [note.removeprefix(TRACEBACK_NOTE) for note in notes if note.startswith(TRACEBACK_NOTE)]
+    return tracebacks[0] if tracebacks and tracebacks[0].startswith("Traceback") else None

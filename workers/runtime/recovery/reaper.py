@@ -1,4 +1,4 @@
-"""Giving back what lost workers were running: fenced by the database first, then free for anybody."""
+"""Requeues the jobs of dead workers, after the database has fenced them."""
 
 import asyncio
 from datetime import datetime, timedelta
@@ -25,22 +25,22 @@ from workers.runtime.recovery.heartbeat import WorkerIdMailbox
 from workers.runtime.redis_retry import REDIS_UNAVAILABLE
 
 _LOGGER = get_logger(__name__)
-# Whoever reaps and dies is followed by another so much later.
-_TURN: Final = timedelta(seconds=5)
-_FENCE_PATIENCE: Final = timedelta(seconds=4)
-_TRY_AGAIN_SECONDS: Final = 0.5
+# If the reaper dies, another worker may take over after this long.
+_LOCK_TTL: Final = timedelta(seconds=5)
+_FENCE_TIMEOUT: Final = timedelta(seconds=4)
+_RETRY_SECONDS: Final = 0.5
 
 
 class Reaper:
-    """Waits for lost workers, and gives back their jobs."""
+    """Waits for dead workers, and requeues or gives up their jobs."""
 
     def __init__(self, context: WorkerContext, lost: WorkerIdMailbox, *, worker_id: str) -> None:
-        """Prepares it.
+        """Binds the reaper to its worker.
 
         Args:
-            context: what the worker's process gives it.
-            lost: of whom it is told.
-            worker_id: who reaps.
+            context: the resources of the worker process.
+            lost: ids of workers whose lease has expired.
+            worker_id: the reaping worker.
         """
         self._redis: ArqRedis = context.redis
         self._sessions = context.sessions
@@ -50,7 +50,7 @@ class Reaper:
         self._claims = JobClaims(context.redis, context.settings, worker_id=worker_id)
         self._lost = lost
         self._worker_id = worker_id
-        self._put_off: set[str] = set()
+        self._postponed: set[str] = set()
 
     async def main(self) -> None:
         """Reaps until it is cancelled."""
@@ -60,48 +60,48 @@ class Reaper:
                     await self._reap(worker_id)
                 except REDIS_UNAVAILABLE as error:
                     _LOGGER.debug("reaping_postponed", error=str(error))
-                    await asyncio.sleep(_TRY_AGAIN_SECONDS)
+                    await asyncio.sleep(_RETRY_SECONDS)
 
     async def _reap(self, worker_id: str) -> None:
-        turn = keys.reaping_key(worker_id)
-        if not await self._redis.set(turn, self._worker_id, nx=True, px=_TURN):
+        lock = keys.reaping_key(worker_id)
+        if not await self._redis.set(lock, self._worker_id, nx=True, px=_LOCK_TTL):
             return
         try:
             if await self._fence(worker_id):
-                await self._give_back_all(worker_id)
+                await self._release_all(worker_id)
         finally:
-            await self._redis.delete(turn)
+            await self._redis.delete(lock)
 
     async def _fence(self, worker_id: str) -> bool:
-        """Keeps the worker from committing anything more; returns whether that is certain."""
+        """Keeps the worker from committing. Returns False if PostgreSQL cannot confirm that now."""
         try:
             with database_errors():
-                ended = await fence_worker(self._sessions, worker_id, patience=_FENCE_PATIENCE)
+                ended = await fence_worker(self._sessions, worker_id, patience=_FENCE_TIMEOUT)
         except (DatabaseUnavailable, DBAPIError, OSError) as error:
-            if worker_id not in self._put_off:
-                self._put_off.add(worker_id)
+            if worker_id not in self._postponed:
+                self._postponed.add(worker_id)
                 _LOGGER.warning(
                     "fencing_postponed",
                     lost_worker=worker_id,
                     error=str(error),
                 )
-            await asyncio.sleep(_TRY_AGAIN_SECONDS)
+            await asyncio.sleep(_RETRY_SECONDS)
             return False
-        self._put_off.discard(worker_id)
+        self._postponed.discard(worker_id)
         _LOGGER.warning("worker_lost", lost_worker=worker_id, sessions_ended=ended)
         return True
 
-    async def _give_back_all(self, worker_id: str) -> None:
+    async def _release_all(self, worker_id: str) -> None:
         jobs = await jobs_running_on(self._redis, worker_id)
         loss = await judge_loss(self._redis, worker_id, running=len(jobs))
         for job in jobs:
             if await is_to_be_given_up(self._redis, job, loss):
                 await self._give_up(job, loss)
             else:
-                await self._give_back(job, loss)
+                await self._requeue(job, loss)
         async with self._redis.pipeline(transaction=True) as pipe:
             pipe.zrem(keys.LOST_WORKERS, worker_id)
-            # Its last words are still to be written down; nobody needs to wait for that.
+            # Its outbox is recorded later; nothing waits for that.
             pipe.zadd(keys.RUN_OUTBOX_WORKERS, {worker_id: to_unix_ms(self._clock())})
             pipe.delete(keys.running_key(worker_id), keys.worker_key(worker_id))
             pipe.delete(
@@ -119,27 +119,27 @@ class Reaper:
         letter = DeadLetterNote.of(job, call.task, DeadLetterReason.GIVEN_UP, error, losses=job.losses + 1)
         ended_at = self._ended_at(run)
         result = encoded_result(job, call, finished_ms=to_unix_ms(ended_at), error=error)
-        untold = pending_run(run, RunStatus.FAILED, to_unix_ms(ended_at), error)
-        if not await self._claims.end(job, result, untold, loss=loss, dead_letter=letter):
+        run_record = pending_run(run, RunStatus.FAILED, to_unix_ms(ended_at), error)
+        if not await self._claims.end(job, result, run_record, loss=loss, dead_letter=letter):
             return
         self._metrics.record_quarantined(WorkerLost.code)
         _LOGGER.error("job_given_up", lone_losses=lone_losses, **_facts(job, call))
         self._observer.run_lost(run, RunFinished(state=RunStatus.FAILED, finished_at=ended_at, error=error))
 
-    async def _give_back(self, job: ClaimedJob, loss: Loss) -> None:
+    async def _requeue(self, job: ClaimedJob, loss: Loss) -> None:
         call = parse_leniently(job)
         run = run_info(job, call)
         lost = WorkerLost(LOST_MESSAGE)
         ended_at = self._ended_at(run)
-        untold = pending_run(run, RunStatus.LOST, to_unix_ms(ended_at), lost)
-        if not await self._claims.give_back(job, untold, loss=loss):
+        run_record = pending_run(run, RunStatus.LOST, to_unix_ms(ended_at), lost)
+        if not await self._claims.give_back(job, run_record, loss=loss):
             return
         self._metrics.record_recovered()
         _LOGGER.warning("job_requeued", loss=loss.value, **_facts(job, call))
         self._observer.run_lost(run, RunFinished(state=RunStatus.LOST, finished_at=ended_at, error=lost))
 
     def _ended_at(self, run: RunInfo) -> datetime:
-        """The instant now, never before the start of a run that began this very millisecond."""
+        """Returns the time now, but never before the start of the run."""
         return max(run.started_at, self._clock())
 
 
