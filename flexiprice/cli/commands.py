@@ -1,0 +1,207 @@
+"""The table of the commands: their panels, their summaries, and where their code is.
+
+The list of commands is printed from this table alone. A summary is the first paragraph of the command's
+own help.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+_TRY_OUT: Final = "Try it out"
+_STOCK_AND_PRICES: Final = "Stock and prices"
+_RUN_IT: Final = "Run it"
+_TASKS: Final = "Tasks and workers"
+
+
+class CommandEntry(NamedTuple):
+    """A command, or a group of commands, of the first level."""
+
+    panel: str
+    place: str
+    summary: str
+
+
+COMMANDS: Final[Mapping[str, CommandEntry]] = MappingProxyType(
+    {
+        "demo": CommandEntry(
+            _TRY_OUT,
+            "flexiprice.cli.serve.demo:demo",
+            "Reprice a sample supermarket once, show the result, and leave nothing behind.",
+        ),
+        "up": CommandEntry(
+            _TRY_OUT,
+            "flexiprice.cli.serve.up:up",
+            "Serve the API, a worker and the monitor on this machine until Ctrl-C.",
+        ),
+        "help": CommandEntry(
+            _TRY_OUT,
+            "flexiprice.cli.manual:show_help",
+            "List the pages of the manual, or show one.",
+        ),
+        "import": CommandEntry(
+            _STOCK_AND_PRICES,
+            "flexiprice.cli.catalog.import_file:import_file",
+            "Import products and batches from a file as other systems export it.",
+        ),
+        "recompute": CommandEntry(
+            _STOCK_AND_PRICES,
+            "flexiprice.cli.pricing.recompute:recompute",
+            "Price every batch anew: open, change and close discounts by the active policy.",
+        ),
+        "prices": CommandEntry(
+            _STOCK_AND_PRICES,
+            "flexiprice.cli.pricing.prices:prices",
+            "Show the discounts in force, the steepest first, each with what made its price.",
+        ),
+        "history": CommandEntry(
+            _STOCK_AND_PRICES,
+            "flexiprice.cli.pricing.history:history",
+            "Show what a product's lowest price in a store was over time, as a chart and a "
+            "table of its changes.",
+        ),
+        "policy": CommandEntry(
+            _STOCK_AND_PRICES,
+            "flexiprice.cli.pricing.policy:app",
+            "Look at the rules that make the prices, try others, store and activate them.",
+        ),
+        "stores": CommandEntry(
+            _STOCK_AND_PRICES,
+            "flexiprice.cli.catalog.stores:app",
+            "List and create stores, and set their time zones.",
+        ),
+        "cleanup": CommandEntry(
+            _STOCK_AND_PRICES,
+            "flexiprice.cli.pricing.cleanup:cleanup",
+            "Close the discounts of batches that are expired or sold out, and drop price "
+            "history past its time.",
+        ),
+        "migrate": CommandEntry(
+            _RUN_IT,
+            "flexiprice.cli.migrate:migrate",
+            "Make the tables, or bring them up to this version; make the partitions that are missing.",
+        ),
+        "api": CommandEntry(
+            _RUN_IT,
+            "flexiprice.cli.serve.api:api",
+            "Serve the API until it is told to stop; as `uvicorn api.main:app`, with limits for headers too.",
+        ),
+        "monitor": CommandEntry(
+            _RUN_IT,
+            "flexiprice.cli.serve.monitor:monitor",
+            "Serve the web monitor until it is told to stop.",
+        ),
+        "worker": CommandEntry(
+            _RUN_IT,
+            "flexiprice.cli.serve.worker:app",
+            "Run a worker until it is told to stop; the same as `arq workers.settings.WorkerSettings`.",
+        ),
+        "keys": CommandEntry(
+            _RUN_IT,
+            "flexiprice.cli.access.keys:app",
+            "Create, list, rotate and revoke API keys.",
+        ),
+        "doctor": CommandEntry(
+            _RUN_IT,
+            "flexiprice.cli.doctor.command:doctor",
+            "Check settings, servers, tables, workers, schedules, runs and dead letters; say what to do.",
+        ),
+        "healthcheck": CommandEntry(
+            _RUN_IT,
+            "flexiprice.cli.serve.healthcheck:healthcheck",
+            "Say whether the API, the monitor or the worker on this host does its work; exit code 1 if not.",
+        ),
+        "systemd": CommandEntry(
+            _RUN_IT,
+            "flexiprice.cli.serve.systemd:systemd",
+            "Print units for systemd, hardened: the program may read its files and speak to "
+            "its servers only.",
+        ),
+        "run": CommandEntry(
+            _TASKS,
+            "flexiprice.cli.tasks.run:run",
+            "Enqueue a task by its name.",
+        ),
+        "status": CommandEntry(
+            _TASKS,
+            "flexiprice.cli.tasks.status:status",
+            "Show where a job is: deferred, queued, running, retrying, succeeded, failed or revoked.",
+        ),
+        "active": CommandEntry(
+            _TASKS,
+            "flexiprice.cli.tasks.inspect:active",
+            "Show the jobs that workers run now, those that have run longest first.",
+        ),
+        "scheduled": CommandEntry(
+            _TASKS,
+            "flexiprice.cli.tasks.inspect:scheduled",
+            "Show the jobs that are not due yet, and when each schedule ticks next.",
+        ),
+        "registered": CommandEntry(
+            _TASKS,
+            "flexiprice.cli.tasks.inspect:registered",
+            "Show the tasks that live workers declare, and which workers do.",
+        ),
+        "workers": CommandEntry(
+            _TASKS,
+            "flexiprice.cli.tasks.inspect:workers",
+            "Show the live workers, as each says of itself every second.",
+        ),
+        "stats": CommandEntry(
+            _TASKS,
+            "flexiprice.cli.tasks.runs:stats",
+            "Show figures on the live workers, and on the runs of each task.",
+        ),
+        "runs": CommandEntry(
+            _TASKS,
+            "flexiprice.cli.tasks.runs:runs",
+            "Show what workers have run, the latest first; each try of a job is a run.",
+        ),
+        "dead-letters": CommandEntry(
+            _TASKS,
+            "flexiprice.cli.tasks.dead_letters:app",
+            "List, retry and dismiss tasks that need a person: given up, unreadable, unknown or failed.",
+        ),
+        "revoke": CommandEntry(
+            _TASKS,
+            "flexiprice.cli.tasks.control:revoke",
+            "Call jobs off: one that waits never starts, one that runs is cancelled.",
+        ),
+        "retry": CommandEntry(
+            _TASKS,
+            "flexiprice.cli.tasks.control:retry",
+            "Enqueue anew, with the same arguments, jobs that have ended; each new job names its parent.",
+        ),
+        "queues": CommandEntry(
+            _TASKS,
+            "flexiprice.cli.tasks.inspect:queues",
+            "Show how much waits, is deferred and runs in each queue, and which are paused.",
+        ),
+        "purge": CommandEntry(
+            _TASKS,
+            "flexiprice.cli.tasks.control:purge_queues",
+            "Call off every job that waits, deferred ones included; those that run go on.",
+        ),
+        "pause-queue": CommandEntry(
+            _TASKS,
+            "flexiprice.cli.tasks.control:pause_one_queue",
+            "Let no worker take anything more from a queue; what runs goes on.",
+        ),
+        "resume-queue": CommandEntry(
+            _TASKS,
+            "flexiprice.cli.tasks.control:resume_one_queue",
+            "Let workers take from a queue again.",
+        ),
+        "schedule": CommandEntry(
+            _TASKS,
+            "flexiprice.cli.tasks.schedule:app",
+            "List, pause, resume and run the schedules.",
+        ),
+        "audit": CommandEntry(
+            _TASKS,
+            "flexiprice.cli.access.audit_log:audit",
+            "Show who changed what, from where and when, the latest first. The entries are kept for good.",
+        ),
+    }
+)
+"""The commands in the order of the list."""
