@@ -15,8 +15,9 @@ from flexiprice.db.engine import create_engine
 from flexiprice.db.work import Work
 from flexiprice.errors import RedisUnavailable
 from flexiprice.queue.arq import ArqRedis
+from flexiprice.queue.broker import open_job_broker
 from flexiprice.queue.client import TaskQueue
-from flexiprice.queue.redis.connection import create_redis, redis_errors
+from flexiprice.queue.redis.connection import redis_errors
 from flexiprice.settings import Settings
 
 # Time limit of the check at start; a program also starts while Redis is unavailable.

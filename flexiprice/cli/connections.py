@@ -6,32 +6,15 @@ from typing import Any, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from flexiprice.cli.broker import PROGRAM
 from flexiprice.db.engine import database_errors
 from flexiprice.db.work import Work
 from flexiprice.errors import DatabaseUnavailable
 from flexiprice.queue.redis.connection import redis_errors
-from flexiprice.resources import (
-    Database,
-    JobBroker,
-    Resources,
-    open_database,
-    open_job_broker,
-    open_resources,
-)
-from flexiprice.settings import Settings, load_settings
-from flexiprice.telemetry import configure_logging
-
-_PROGRAM = "flexiprice-cli"
+from flexiprice.resources import Database, Resources, open_database, open_resources
+from flexiprice.settings import Settings
 
 T = TypeVar("T")
-
-
-def command_settings() -> Settings:
-    """The settings, with logging set up so that a command's own words are not drowned by it."""
-    settings = load_settings()
-    said = "log_level" in settings.model_fields_set
-    configure_logging(settings if said else settings.model_copy(update={"log_level": "WARNING"}))
-    return settings
 
 
 def with_database(
@@ -47,7 +30,7 @@ def with_database(
     async def run() -> T:
         try:
             with database_errors():
-                async with open_database(settings, program=_PROGRAM, work=work) as database:
+                async with open_database(settings, program=PROGRAM, work=work) as database:
                     return await use(database)
         except DatabaseUnavailable as error:
             task = asyncio.current_task()
@@ -87,23 +70,7 @@ def with_resources(settings: Settings, use: Callable[[Resources], Coroutine[Any,
 
     async def run() -> T:
         with database_errors(), redis_errors():
-            async with open_resources(settings, program=_PROGRAM) as resources:
+            async with open_resources(settings, program=PROGRAM) as resources:
                 return await use(resources)
-
-    return asyncio.run(run())
-
-
-def with_jobs(settings: Settings, use: Callable[[JobBroker], Coroutine[Any, Any, T]]) -> T:
-    """Runs `use` with a way to Redis.
-
-    Raises:
-        InvalidSettings: no Redis is configured.
-        RedisUnavailable: it does not answer.
-    """
-
-    async def run() -> T:
-        with redis_errors():
-            async with open_job_broker(settings, program=_PROGRAM) as broker:
-                return await use(broker)
 
     return asyncio.run(run())

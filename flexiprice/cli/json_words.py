@@ -4,14 +4,13 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import fields, is_dataclass
 from datetime import timedelta
+from functools import singledispatch
 from types import MappingProxyType
 from typing import Final, cast
 
 from flexiprice.queue.admin.queues import QueueState
 from flexiprice.queue.schedule_state import ScheduleState
 from flexiprice.queue.source import JobSource
-from flexiprice.runs.query import Run
-from flexiprice.runs.statistics import TaskStatistics
 
 _WORDS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -55,21 +54,26 @@ def record_in_api_words(record: object) -> dict[str, object]:
             shown |= record_in_api_words(value)
         else:
             shown[_WORDS.get(field.name, field.name)] = in_api_words(value)
-    return shown | _told_too(record, shown)
+    return shown | further_facts(record, shown)
 
 
-def _told_too(record: object, shown: dict[str, object]) -> dict[str, object]:
-    """What the API tells of a record that is no field of it."""
-    match record:
-        case QueueState():
-            return {"paused": record.paused_at is not None}
-        case ScheduleState():
-            source = "workers" if record.is_published else "settings"
-            return {"source": source, "disagreement": record.disagreement}
-        case TaskStatistics():
-            return {"failure_rate": record.failure_rate}
-        case Run():
-            code, message = shown.pop("error_code"), shown.pop("error_message")
-            return {"error": None if code is None else {"code": code, "message": message or ""}}
-        case _:
-            return {}
+@singledispatch
+def further_facts(record: object, shown: dict[str, object]) -> dict[str, object]:  # noqa: ARG001
+    """Returns what the API shows of a record besides its fields; commands register the kinds that they print.
+
+    Args:
+        record: a dataclass.
+        shown: its fields by the API's names; a fact that stands for some of them takes them out.
+    """
+    return {}
+
+
+@further_facts.register
+def _(record: QueueState, shown: dict[str, object]) -> dict[str, object]:  # noqa: ARG001
+    return {"paused": record.paused_at is not None}
+
+
+@further_facts.register
+def _(record: ScheduleState, shown: dict[str, object]) -> dict[str, object]:  # noqa: ARG001
+    source = "workers" if record.is_published else "settings"
+    return {"source": source, "disagreement": record.disagreement}

@@ -4,7 +4,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.access.audit_log import record_audit
 from flexiprice.cli.access.audit import cli_change
-from flexiprice.cli.connections import command_settings, in_transaction
+from flexiprice.cli.broker import command_settings
+from flexiprice.cli.connections import in_transaction
 from flexiprice.cli.console import JsonOption, output, print_json
 from flexiprice.db.migrate import head_revision, is_current, upgrade
 

@@ -7,8 +7,6 @@ from datetime import timedelta
 from typing import Final
 
 from redis.exceptions import AuthenticationError, AuthorizationError
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from flexiprice.db.sqlstate import not_now, sqlstate_of
 from flexiprice.errors import TimeLimitExceeded, TransientError
@@ -88,6 +86,10 @@ def is_transient(error: BaseException) -> bool:  # noqa: PLR0911 -- one line for
     A `TimeoutError` counts: something did not answer in time. A broken time limit does not, as it
     tells of the task and not of what it needs.
     """
+    # Producers declare retries and import this module; only a worker, which has a database, judges errors.
+    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
+    from sqlalchemy.exc import TimeoutError as PoolTimeoutError  # noqa: PLC0415
+
     match error:
         case BaseExceptionGroup():
             # Mixed with an error that stays, the ones that pass do not help.

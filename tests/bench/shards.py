@@ -23,10 +23,10 @@ from rich.table import Table
 
 from flexiprice.db.migrate import upgrade
 from flexiprice.embedded.servers import ServerUrls, embedded_servers
+from flexiprice.queue.broker import open_job_broker
 from flexiprice.queue.client import TaskQueue
 from flexiprice.queue.declarations import RECOMPUTE_ALL_DISCOUNTS
 from flexiprice.queue.status import JobStatus
-from flexiprice.resources import open_job_broker
 from flexiprice.settings import load_settings
 from tests.bench.comparison import timed
 from tests.bench.recompute import change_prices

@@ -17,8 +17,8 @@ from flexiprice.embedded.binaries import valkey_program
 from flexiprice.embedded.child_process import free_port
 from flexiprice.errors import InvalidSettings
 from flexiprice.queue.admin.broker_info import read_broker_info
+from flexiprice.queue.broker import open_job_broker
 from flexiprice.queue.redis.clock import ServerClock
-from flexiprice.resources import open_job_broker
 from flexiprice.settings import Settings, load_settings
 from tests.api.catalogue import ADMIN, activate_policy, create_batch, create_product
 from tests.api.conftest import serve

@@ -48,6 +48,7 @@ def test_what_needs_no_command_imports_none_and_no_heavy_library(arguments: tupl
 def test_a_command_imports_its_own_code_and_that_of_no_other() -> None:
     shown = start("status", "--help")
     assert shown.returncode == 0, shown.stderr
+    assert imported(shown).isdisjoint({"sqlalchemy", "asyncpg", "httpx", "fastapi"}), "it reads Redis alone"
     others = {entry.place.partition(":")[0] for name, entry in COMMANDS.items() if name != "status"}
     assert "flexiprice.cli.tasks.status" in imported(shown)
     assert imported(shown).isdisjoint(others)

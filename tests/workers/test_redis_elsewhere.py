@@ -12,11 +12,11 @@ import redis
 
 from flexiprice.embedded.child_process import free_port
 from flexiprice.errors import RedisUnavailable
+from flexiprice.queue.broker import open_job_broker
 from flexiprice.queue.client import EnqueuedJob, TaskQueue
 from flexiprice.queue.redis import keys
 from flexiprice.queue.redis.connection import create_redis
 from flexiprice.queue.status import JobStatus
-from flexiprice.resources import open_job_broker
 from flexiprice.settings import Queue, load_settings
 from tests.support.processes import wait_for
 from tests.support.redis_servers import (

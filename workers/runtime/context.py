@@ -10,11 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from flexiprice.metrics import Metrics
 from flexiprice.queue.admin.metrics_snapshot import take_snapshot
 from flexiprice.queue.arq import ArqRedis
+from flexiprice.queue.broker import open_job_broker
 from flexiprice.queue.client import TaskQueue
 from flexiprice.queue.redis.clock import ServerClock
 from flexiprice.queue.redis.pubsub import PubSubListener
 from flexiprice.queue.worker.run_outbox import RunOutbox
-from flexiprice.resources import open_database, open_job_broker
+from flexiprice.resources import open_database
 from flexiprice.settings import Settings
 from flexiprice.snapshots import WorkersSnapshot
 from flexiprice.tracing import tracing

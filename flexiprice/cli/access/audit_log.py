@@ -8,7 +8,8 @@ import typer
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.access.audit_log import MAX_LISTED_ENTRIES, AuditLogEntry, list_audit
-from flexiprice.cli.connections import command_settings, in_transaction
+from flexiprice.cli.broker import command_settings
+from flexiprice.cli.connections import in_transaction
 from flexiprice.cli.console import JsonOption, instant, new_table, output, plain, print_json
 from flexiprice.cli.durations import duration
 from flexiprice.db.clock import database_now

@@ -18,7 +18,8 @@ from flexiprice.access.api_keys import (
 from flexiprice.access.audit_log import record_audit
 from flexiprice.cli.access.audit import cli_change, refusals_written_down
 from flexiprice.cli.access.sessions import end, sessions, sign_in
-from flexiprice.cli.connections import command_settings, in_transaction
+from flexiprice.cli.broker import command_settings
+from flexiprice.cli.connections import in_transaction
 from flexiprice.cli.console import JsonOption, instant, new_table, output, plain, print_json, remarks
 from flexiprice.cli.durations import duration
 from flexiprice.db.clock import database_now

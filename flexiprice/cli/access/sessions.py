@@ -11,7 +11,8 @@ from flexiprice.access.api_keys import BOOTSTRAP
 from flexiprice.access.audit_log import record_audit
 from flexiprice.access.monitor_sessions import SessionUse, end_sessions, list_sessions, offer_sign_in
 from flexiprice.cli.access.audit import cli_change
-from flexiprice.cli.connections import command_settings, in_transaction
+from flexiprice.cli.broker import command_settings
+from flexiprice.cli.connections import in_transaction
 from flexiprice.cli.console import JsonOption, instant, new_table, output, plain, print_json, remarks
 from flexiprice.db.clock import database_now
 from flexiprice.errors import InvalidSettings

@@ -21,9 +21,9 @@ from flexiprice.catalog.imports.report import ImportReport
 from flexiprice.cli.access.audit import cli_change, refusals_written_down
 from flexiprice.cli.catalog.import_files import bad_rows_file, refuse_same_file, warnings_file
 from flexiprice.cli.catalog.import_report import show_import
-from flexiprice.cli.connections import command_settings, with_database
+from flexiprice.cli.connections import with_database
 from flexiprice.cli.console import JsonOption, print_json, remarks
-from flexiprice.cli.tasks.jobs import reprice, repricing
+from flexiprice.cli.tasks.enqueue import reprice, repricing
 from flexiprice.db.tables import MAIN_STORE
 from flexiprice.db.work import Work
 from flexiprice.domain.audit import AuditOutcome

@@ -14,7 +14,7 @@ from flexiprice.catalog.stores import StoreRecord
 from flexiprice.cli.access.audit import cli_change, refusals_written_down
 from flexiprice.cli.connections import command_settings, in_transaction
 from flexiprice.cli.console import JsonOption, new_table, output, plain, print_json
-from flexiprice.cli.tasks.jobs import reprice, repricing
+from flexiprice.cli.tasks.enqueue import reprice, repricing
 from flexiprice.db.clock import database_now
 from flexiprice.domain.catalog import StoreCode, TimeZoneName
 from flexiprice.errors import InvalidInput

@@ -39,10 +39,11 @@ from flexiprice.queue.admin.inspect import list_undeclared
 from flexiprice.queue.admin.queues import list_queues
 from flexiprice.queue.admin.schedules import list_schedules
 from flexiprice.queue.arq import ArqRedis, to_unix_ms
+from flexiprice.queue.broker import open_job_broker
 from flexiprice.queue.default_queue import count_unrouted
 from flexiprice.queue.redis.clock import redis_now
 from flexiprice.queue.redis.connection import redis_errors
-from flexiprice.resources import open_database, open_job_broker
+from flexiprice.resources import open_database
 from flexiprice.settings import Settings, unknown_variables
 
 OLDEST_POSTGRESQL = 15

@@ -4,7 +4,7 @@ import asyncio
 
 import typer
 
-from flexiprice.cli.connections import command_settings
+from flexiprice.cli.broker import command_settings
 from flexiprice.cli.console import JsonOption, output, plain, print_json
 from flexiprice.cli.doctor.checks import check_everything
 from flexiprice.cli.doctor.findings import Health

@@ -1,9 +1,9 @@
 """`flexiprice cleanup`: the nightly tidying, now."""
 
-from flexiprice.cli.connections import command_settings
+from flexiprice.cli.broker import command_settings
 from flexiprice.cli.console import JsonOption
 from flexiprice.cli.options import TimeoutOption, WaitOption
-from flexiprice.cli.tasks.jobs import run_job
+from flexiprice.cli.tasks.enqueue import run_job
 from flexiprice.cli.wait_options import WaitOptions
 from flexiprice.queue.declarations import CLEANUP_EXPIRED_DISCOUNTS
 

@@ -14,7 +14,7 @@ from flexiprice.cli.options import CategoryOption, DaysThresholdOption, LimitOpt
 from flexiprice.cli.pricing.policy_findings import PolicyFile, lint_file, read_sound_policy, show_findings
 from flexiprice.cli.pricing.policy_yaml import policy_yaml
 from flexiprice.cli.pricing.preview_tables import show_preview
-from flexiprice.cli.tasks.jobs import reprice, repricing
+from flexiprice.cli.tasks.enqueue import reprice, repricing
 from flexiprice.cli.terminal import echo
 from flexiprice.db.clock import database_now
 from flexiprice.db.work import Work

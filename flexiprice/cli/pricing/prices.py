@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from flexiprice.cli.connections import command_settings, in_transaction
+from flexiprice.cli.broker import command_settings
+from flexiprice.cli.connections import in_transaction
 from flexiprice.cli.console import JsonOption, output, print_json
 from flexiprice.cli.options import CategoryOption, LimitOption, StoreOption
 from flexiprice.cli.price_tables import PriceRow, price_table, reasons

@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from flexiprice.cli.connections import command_settings, in_transaction
+from flexiprice.cli.broker import command_settings
+from flexiprice.cli.connections import in_transaction
 from flexiprice.cli.console import JsonOption, print_json
 from flexiprice.cli.options import (
     CategoryOption,
@@ -17,7 +18,7 @@ from flexiprice.cli.options import (
     WaitOption,
 )
 from flexiprice.cli.pricing.preview_tables import show_preview
-from flexiprice.cli.tasks.jobs import run_job
+from flexiprice.cli.tasks.enqueue import run_job
 from flexiprice.cli.wait_options import WaitOptions
 from flexiprice.db.clock import database_now
 from flexiprice.db.work import Work

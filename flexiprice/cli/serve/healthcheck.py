@@ -16,7 +16,7 @@ from typing import Annotated, Final
 import typer
 
 from flexiprice.errors import FlexiPriceError, ServerFailed
-from flexiprice.resources import open_job_broker
+from flexiprice.queue.broker import open_job_broker
 from flexiprice.settings import load_settings
 
 _PATIENCE_SECONDS: Final = 5.0

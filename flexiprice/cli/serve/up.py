@@ -14,11 +14,11 @@ from urllib.parse import urlsplit
 import typer
 from rich.console import Console
 
-from flexiprice.cli.access.audit import cli_origin
 from flexiprice.cli.access.local_key import with_local_key
+from flexiprice.cli.access.operator import cli_origin
 from flexiprice.cli.access.sessions import sign_in_address
+from flexiprice.cli.broker import with_jobs
 from flexiprice.cli.catalog.sample import load_sample
-from flexiprice.cli.connections import with_jobs
 from flexiprice.cli.serve.log_tail import FollowedLog
 from flexiprice.cli.serve.monitor import DEFAULT_PORT, monitor_is_installed
 from flexiprice.cli.serve.process_group import (
@@ -31,9 +31,9 @@ from flexiprice.cli.terminal import TerminalConsole
 from flexiprice.db.migrate import upgrade
 from flexiprice.embedded.child_process import ServerProcess
 from flexiprice.embedded.servers import ServerUrls, embedded_servers
+from flexiprice.queue.broker import JobBroker
 from flexiprice.queue.client import EnqueuedJob
 from flexiprice.queue.declarations import RECOMPUTE_ALL_DISCOUNTS
-from flexiprice.resources import JobBroker
 from flexiprice.settings import PREFIX, UP_ENV_FILE, LogFormat, Settings, load_settings
 
 _DATA_DIR = UP_ENV_FILE.parent

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from flexiprice.cli.access.audit import change
-from flexiprice.cli.connections import command_settings
+from flexiprice.cli.broker import command_settings
 from flexiprice.cli.console import JsonOption, output, plain, print_json
 from flexiprice.cli.serve.api import worker
 from flexiprice.queue.admin.worker_commands import command_worker

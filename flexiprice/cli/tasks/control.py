@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from flexiprice.cli.access.audit import change, cli_origin, operator
-from flexiprice.cli.connections import command_settings, with_jobs
+from flexiprice.cli.access.audit import change
+from flexiprice.cli.access.operator import cli_origin, operator
+from flexiprice.cli.broker import command_settings, with_jobs
 from flexiprice.cli.console import JsonOption, output, plain, print_json
 from flexiprice.plurals import counted
 from flexiprice.queue.admin.queues import list_queues, pause_queue, resume_queue

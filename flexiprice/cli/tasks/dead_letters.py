@@ -4,8 +4,9 @@ from typing import Annotated
 
 import typer
 
-from flexiprice.cli.access.audit import change, cli_origin
-from flexiprice.cli.connections import command_settings, with_jobs
+from flexiprice.cli.access.audit import change
+from flexiprice.cli.access.operator import cli_origin
+from flexiprice.cli.broker import command_settings, with_jobs
 from flexiprice.cli.console import JsonOption, instant, new_table, output, plain, print_json
 from flexiprice.cli.tasks.control import show_retried
 from flexiprice.errors import InvalidInput

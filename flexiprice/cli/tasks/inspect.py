@@ -5,19 +5,19 @@ from typing import Annotated
 
 import typer
 
-from flexiprice.cli.connections import command_settings, with_jobs
+from flexiprice.cli.broker import command_settings, with_jobs
 from flexiprice.cli.console import JsonOption, instant, new_table, output, plain, print_json
 from flexiprice.cli.durations import short
 from flexiprice.queue.admin.inspect import MAX_LISTED_JOBS, list_active, list_deferred, list_registered
 from flexiprice.queue.admin.queues import list_queues
 from flexiprice.queue.admin.schedules import list_schedules
+from flexiprice.queue.broker import JobBroker
 from flexiprice.queue.progress import Progress
 from flexiprice.queue.redis.clock import redis_now
 from flexiprice.queue.redis.connection import redis_errors
 from flexiprice.queue.schedule_state import ScheduleState
 from flexiprice.queue.status import JobInfo
 from flexiprice.queue.worker.heartbeat import LiveWorker
-from flexiprice.resources import JobBroker
 
 _MEBIBYTE = 1024 * 1024
 

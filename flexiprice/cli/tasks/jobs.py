@@ -3,114 +3,23 @@
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
-from datetime import timedelta
 from typing import Final, cast
 
 import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from flexiprice.cli.access.audit import change, cli_origin
-from flexiprice.cli.connections import with_jobs
 from flexiprice.cli.console import instant, output, plain, print_json, remarks
-from flexiprice.cli.json_words import record_in_api_words
 from flexiprice.cli.wait_options import WaitOptions
 from flexiprice.errors import NotFound, RedisUnavailable
-from flexiprice.queue.client import EnqueuedJob, TaskQueue
-from flexiprice.queue.declarations import RECOMPUTE_ALL_DISCOUNTS, TaskArguments, TaskDeclaration
+from flexiprice.queue.client import TaskQueue
 from flexiprice.queue.redis.cancellation import cancelled
 from flexiprice.queue.status import JobInfo, JobStatus
 from flexiprice.queue.worker.heartbeat import LiveWorker
-from flexiprice.resources import JobBroker, Resources
-from flexiprice.settings import Queue, Settings
+from flexiprice.settings import Queue
 
 # A wait without `--timeout` ends after so many looks (s) at which no worker could start the job.
 _LOOK_FOR_A_WORKER_EVERY: Final = 1.0
 _LOOKS_FOR_A_WORKER: Final = 5
-
-
-def run_job(
-    settings: Settings,
-    task: TaskDeclaration[TaskArguments],
-    arguments: Mapping[str, object],
-    *,
-    action: str = "run_task",
-    defer_by: timedelta | None = None,
-    expires: timedelta | None = None,
-    wait_options: WaitOptions,
-    as_json: bool,
-) -> None:
-    """Enqueues a job for the workers, and writes that down; where asked, waits and shows what came of it.
-
-    Raises:
-        Exit: the job failed, or has not ended in time.
-        DatabaseUnavailable: PostgreSQL does not answer, and nothing was enqueued.
-        RedisUnavailable: Redis does not answer.
-    """
-
-    async def enqueue(resources: Resources) -> EnqueuedJob:
-        return await resources.tasks.enqueue(
-            task, arguments=arguments, defer_by=defer_by, expires=expires, origin=cli_origin()
-        )
-
-    job = change(settings, action, task.name, enqueue, told=lambda job: {"task_id": job.job_id})
-    show_job(settings, job, wait_options=wait_options, as_json=as_json)
-
-
-def show_job(settings: Settings, job: EnqueuedJob, *, wait_options: WaitOptions, as_json: bool) -> None:
-    """Shows a job that has just been enqueued, or waits for it and shows what came of it.
-
-    Raises:
-        Exit: the job failed, or has not ended in time.
-        RedisUnavailable: Redis does not answer.
-    """
-
-    async def use(broker: JobBroker) -> JobInfo:
-        await _remark_on_absent_worker(broker.tasks, job.queue)
-        if wait_options.waits:
-            return await follow(broker.tasks, job.job_id, wait_options)
-        return await broker.tasks.status(job.job_id)
-
-    status = with_jobs(settings, use)
-    if wait_options.waits:
-        show_status(status, as_json=as_json)
-        exit_where_not_succeeded(status)
-    elif as_json:
-        print_json(record_in_api_words(job) | {"status": status.status})
-    else:
-        output().print(f"{job.task} is enqueued. To see what comes of it: flexiprice status {job.job_id}")
-
-
-def reprice(settings: Settings) -> EnqueuedJob | None:
-    """Enqueues a recompute after a change to what is priced; None, with a remark, where Redis is away.
-
-    The change is kept either way: the next scheduled recompute finds it.
-    """
-    if settings.redis_url is None:
-        return None
-
-    async def use(broker: JobBroker) -> EnqueuedJob:
-        return await broker.tasks.enqueue(
-            RECOMPUTE_ALL_DISCOUNTS,
-            arguments={"days_threshold": settings.days_threshold},
-            origin=cli_origin(),
-        )
-
-    try:
-        return with_jobs(settings, use)
-    except RedisUnavailable as error:
-        remarks().print(f"[yellow]Not repriced yet:[/] {plain(error.message)}", "The next recompute does it.")
-        return None
-
-
-def repricing(job: EnqueuedJob | None, *, needed: bool = True) -> dict[str, object]:
-    """What `reprice` came to, in JSON as the API has it beside each change.
-
-    Args:
-        job: what it returned.
-        needed: whether anything was changed that is priced.
-    """
-    waits = "postponed" if needed else "not_needed"
-    return {"status": waits if job is None else "queued", "task_id": job.job_id if job else None}
 
 
 async def follow(tasks: TaskQueue, job_id: str, wait_options: WaitOptions) -> JobInfo:
@@ -198,7 +107,7 @@ async def _giving_up_without_worker(
                 await asyncio.sleep(_LOOK_FOR_A_WORKER_EVERY)
                 status = await tasks.status(job_id)
                 waits = status.status in {JobStatus.QUEUED, JobStatus.RETRYING}
-                served = _takes_from(await tasks.live_workers(), status.queue)
+                served = is_served(await tasks.live_workers(), status.queue)
                 alone = 0 if served or not waits else alone + 1
             remarks().print("[yellow]Waiting ends:[/] no live worker consumes the job's queue.")
             timeout.reschedule(asyncio.get_running_loop().time())
@@ -214,7 +123,7 @@ async def _giving_up_without_worker(
             await cancelled(watching)
 
 
-def _takes_from(workers: Iterable[LiveWorker], queue: Queue | None) -> bool:
+def is_served(workers: Iterable[LiveWorker], queue: Queue | None) -> bool:
     """Whether any of the workers takes jobs from a queue; None stands for one that nobody knows."""
     return any(worker.takes_jobs and (queue is None or queue in worker.queues) for worker in workers)
 
@@ -228,11 +137,3 @@ def exit_where_not_succeeded(status: JobInfo) -> None:
         )
     if status.status is not JobStatus.SUCCEEDED:
         raise typer.Exit(1)
-
-
-async def _remark_on_absent_worker(tasks: TaskQueue, queue: Queue) -> None:
-    workers = await tasks.live_workers()
-    if _takes_from(workers, queue):
-        return
-    absent = f"No worker takes from the queue {queue.value}" if workers else "No worker is running"
-    remarks().print(f"[yellow]{absent}:[/] the job waits until one does. Start one with `flexiprice worker`.")

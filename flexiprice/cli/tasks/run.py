@@ -11,7 +11,7 @@ from flexiprice.cli.connections import command_settings
 from flexiprice.cli.console import JsonOption
 from flexiprice.cli.durations import duration
 from flexiprice.cli.options import TimeoutOption, WaitOption
-from flexiprice.cli.tasks.jobs import run_job
+from flexiprice.cli.tasks.enqueue import run_job
 from flexiprice.cli.wait_options import WaitOptions
 from flexiprice.queue.task_definitions import TASKS, get_task
 

@@ -6,9 +6,11 @@ from typing import Annotated
 import typer
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from flexiprice.cli.connections import command_settings, in_transaction, with_resources
+from flexiprice.cli.broker import command_settings
+from flexiprice.cli.connections import in_transaction, with_resources
 from flexiprice.cli.console import JsonOption, instant, new_table, output, plain, print_json
 from flexiprice.cli.durations import duration, short
+from flexiprice.cli.json_words import further_facts
 from flexiprice.cli.tasks.inspect import show_workers
 from flexiprice.db.clock import database_now
 from flexiprice.domain.run import RunStatus
@@ -106,3 +108,14 @@ def stats(*, since: SinceOption = _DAY, as_json: JsonOption = False) -> None:
 
 def _cells(found: Percentiles | None) -> tuple[str, str, str]:
     return ("", "", "") if found is None else (short(found.p50), short(found.p95), short(found.p99))
+
+
+@further_facts.register
+def _(record: TaskStatistics, shown: dict[str, object]) -> dict[str, object]:  # noqa: ARG001
+    return {"failure_rate": record.failure_rate}
+
+
+@further_facts.register
+def _(record: Run, shown: dict[str, object]) -> dict[str, object]:  # noqa: ARG001
+    code, message = shown.pop("error_code"), shown.pop("error_message")
+    return {"error": None if code is None else {"code": code, "message": message or ""}}

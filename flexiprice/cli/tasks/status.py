@@ -4,13 +4,13 @@ from typing import Annotated
 
 import typer
 
-from flexiprice.cli.connections import command_settings, with_jobs
+from flexiprice.cli.broker import command_settings, with_jobs
 from flexiprice.cli.console import JsonOption
 from flexiprice.cli.options import TimeoutOption, WaitOption
 from flexiprice.cli.tasks.jobs import exit_where_not_succeeded, follow, show_status
 from flexiprice.cli.wait_options import WaitOptions
+from flexiprice.queue.broker import JobBroker
 from flexiprice.queue.status import JobInfo
-from flexiprice.resources import JobBroker
 
 
 def status(

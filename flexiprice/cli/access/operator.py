@@ -1,0 +1,20 @@
+"""Names the operator who types a command, in the audit log and as the origin of jobs."""
+
+import getpass
+
+from flexiprice.domain.run import RunTrigger
+from flexiprice.queue.source import JobSource
+
+
+def cli_origin() -> JobSource:
+    """The origin of the jobs that a command enqueues."""
+    return JobSource(trigger=RunTrigger.CLI, actor=operator())
+
+
+def operator() -> str:
+    """The user of this machine who types the command."""
+    try:
+        return getpass.getuser()[:200]
+    except (OSError, KeyError):
+        # A container may run under a number that has no name.
+        return "unknown user"

@@ -1,0 +1,42 @@
+"""Reads the settings of a command, and runs it with connections to Redis.
+
+Nothing here needs a database, so that commands that read Redis alone start without SQLAlchemy.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, TypeVar
+
+from flexiprice.queue.broker import JobBroker, open_job_broker
+from flexiprice.queue.redis.connection import redis_errors
+from flexiprice.settings import Settings, load_settings
+from flexiprice.telemetry import configure_logging
+
+PROGRAM: Final = "flexiprice-cli"
+"""The name that the connections of commands carry on the servers."""
+
+T = TypeVar("T")
+
+
+def command_settings() -> Settings:
+    """The settings, with logging set up so that a command's own words are not drowned by it."""
+    settings = load_settings()
+    said = "log_level" in settings.model_fields_set
+    configure_logging(settings if said else settings.model_copy(update={"log_level": "WARNING"}))
+    return settings
+
+
+def with_jobs(settings: Settings, use: Callable[[JobBroker], Coroutine[Any, Any, T]]) -> T:
+    """Runs `use` with a way to Redis.
+
+    Raises:
+        InvalidSettings: no Redis is configured.
+        RedisUnavailable: it does not answer.
+    """
+
+    async def run() -> T:
+        with redis_errors():
+            async with open_job_broker(settings, program=PROGRAM) as broker:
+                return await use(broker)
+
+    return asyncio.run(run())
