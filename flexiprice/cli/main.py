@@ -1,7 +1,6 @@
 """The `flexiprice` command."""
 
 import sys
-from importlib.metadata import version
 from io import TextIOWrapper
 from typing import Annotated
 
@@ -23,6 +22,8 @@ app = typer.Typer(
 
 def _show_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version  # noqa: PLC0415 -- takes longer than the rest of the help
+
         typer.echo(f"flexiprice {version('flexiprice')}")
         raise typer.Exit
 

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from flexiprice.db.migrate import upgrade
 from flexiprice.embedded.servers import embedded_servers
-from tests.bench import latency
+from tests.bench import latency, start
 from tests.bench.comparison import Comparison
 from tests.bench.growth import Growth, growth
 from tests.bench.memory import megabytes
@@ -116,6 +116,7 @@ def main() -> None:
         # Durable, as in production: what is measured must reach the disk.
         embedded_servers(Path(scratch), durable=True) as urls,
     ):
+        starts = start.run(urls.redis_url)
         for batches in chosen.sizes:
             with servers.database(urls.database_url, f"bench_{batches}") as url:
                 upgrade(url)
@@ -123,6 +124,9 @@ def main() -> None:
             compared += of_size
             grown.append(growing)
     holds = show(compared, grown, memory)
+    for one in starts:
+        console.print(str(one), _mark(one.holds))
+        holds = holds and one.holds
     if not chosen.skip_latency:
         holds = _show_latency() and holds
     sys.exit(0 if holds else 1)
