@@ -1,7 +1,4 @@
-"""Opens the database engine, the Redis pool and the task queue from the settings.
-
-No other module makes them.
-"""
+"""The only place that wires settings to a database engine and to the job broker."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -20,29 +17,21 @@ from flexiprice.queue.client import TaskQueue
 from flexiprice.queue.redis.connection import redis_errors
 from flexiprice.settings import Settings
 
-# Time limit of the check at start; a program also starts while Redis is unavailable.
-_CHECK_SECONDS = 2.0
+# A program starts without a Redis that is away; it asks no longer than this whether one is there.
+_START_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """The database engine and its session factory."""
+    """The way to PostgreSQL."""
 
     engine: AsyncEngine
     sessions: async_sessionmaker[AsyncSession]
 
 
 @dataclass(frozen=True, slots=True)
-class JobBroker:
-    """The Redis client and the task queue on it."""
-
-    redis: ArqRedis
-    tasks: TaskQueue
-
-
-@dataclass(frozen=True, slots=True)
 class Resources:
-    """The connections of a program, opened at its start and closed at its end."""
+    """What a program of ours works with, opened once at its door and closed with it."""
 
     settings: Settings
     engine: AsyncEngine
@@ -55,12 +44,12 @@ class Resources:
 async def open_database(
     settings: Settings, *, program: str, work: Work = Work.WRITE
 ) -> AsyncGenerator[Database]:
-    """Opens only PostgreSQL, for a program that needs no Redis.
+    """Opens only what leads to PostgreSQL, for a program that needs no Redis.
 
     Args:
-        settings: URL and timeouts of the server.
-        program: name of the connections on the server.
-        work: default kind of the program's transactions.
+        settings: where the server is, and how long it may take.
+        program: the name that the connections carry on the server.
+        work: what the program's transactions are for, where it does not say otherwise.
 
     Raises:
         InvalidSettings: the database's URL is missing.
@@ -72,53 +61,37 @@ async def open_database(
         await engine.dispose()
 
 
-@asynccontextmanager
-async def open_job_broker(settings: Settings, *, program: str) -> AsyncGenerator[JobBroker]:
-    """Opens only Redis, for a program that needs no database.
-
-    Raises:
-        InvalidSettings: the URL of Redis is missing.
-    """
-    redis = create_redis(settings, client_name=program)
-    tasks = TaskQueue(redis, settings)
-    try:
-        yield JobBroker(redis, tasks)
-    finally:
-        await tasks.aclose()
-        await redis.aclose(close_connection_pool=True)
-
-
 def require_usable_redis(settings: Settings, *, program: str) -> None:
-    """Checks at a program's start that Redis accepts the configured user. An unavailable Redis passes.
+    """Makes sure, before a program serves, that Redis does not refuse it; one that is away is no reason.
 
     Raises:
-        InvalidSettings: Redis rejects the user, or is a cluster or a Sentinel; the message has the remedy.
+        InvalidSettings: Redis refuses the user, or is a cluster or a Sentinel; the message says what to do.
     """
 
-    async def ping() -> None:
+    async def ask() -> None:
         with suppress(RedisUnavailable, TimeoutError):
             async with (
-                asyncio.timeout(_CHECK_SECONDS),
+                asyncio.timeout(_START_SECONDS),
                 open_job_broker(settings, program=program) as broker,
             ):
                 with redis_errors():
                     await broker.redis.ping()
 
-    # Servers load an application inside a running event loop, so this needs another thread.
+    # Servers load an application on a loop that runs already.
     with ThreadPoolExecutor(max_workers=1) as thread:
-        thread.submit(asyncio.run, ping()).result()
+        thread.submit(asyncio.run, ask()).result()
 
 
 @asynccontextmanager
 async def open_resources(
     settings: Settings, *, program: str, work: Work = Work.WRITE
 ) -> AsyncGenerator[Resources]:
-    """Opens PostgreSQL and Redis; both connect on first use.
+    """Opens the connections that the settings name; both connect on first use.
 
     Args:
-        settings: URLs and timeouts of the servers.
-        program: name of the connections on the servers, such as `flexiprice-api`.
-        work: default kind of the program's transactions.
+        settings: where the servers are.
+        program: the name that the connections carry on the servers, such as `flexiprice-api`.
+        work: as in `open_database`.
 
     Raises:
         InvalidSettings: a URL is missing.

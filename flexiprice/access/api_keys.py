@@ -1,4 +1,4 @@
-"""Creates, lists, rotates and revokes API keys. `key_ring` authenticates them."""
+"""API keys: made, listed, rotated, revoked. Whose a presented one is says `key_ring`."""
 
 import re
 import secrets
@@ -23,7 +23,7 @@ BOOTSTRAP: Final = "bootstrap"
 # What the audit calls others by: the environment's key, and who has none.
 _RESERVED: Final = (BOOTSTRAP, NOBODY, MANY)
 LONGEST_OVERLAP: Final = timedelta(days=30)
-"""Longest validity of the old secret of a rotated key."""
+"""For which a rotated key's old secret may open at most."""
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,99}", re.ASCII)
 
 _AUDITED: Final = ("scopes", "expires_at", "previous_until", "rotated_at", "revoked_at")
@@ -31,12 +31,12 @@ _AUDITED: Final = ("scopes", "expires_at", "previous_until", "rotated_at", "revo
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedKey:
-    """A stored key, without its secret.
+    """What is known of a key; the secret is not.
 
     Attributes:
-        key_id: public part of the key, after `fp_`.
-        previous_until: end of the validity of the secret before the last rotation.
-        last_used_at: instant of the last use, to the minute.
+        key_id: the part of the key that is no secret: it stands after `fp_`.
+        previous_until: until when the secret before the last rotation opens too.
+        last_used_at: to the minute.
     """
 
     key_id: str
@@ -52,11 +52,11 @@ class RecordedKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssuedKey:
-    """A new key with its secret, which is shown only once.
+    """A key with its secret, which is told this once.
 
     Attributes:
-        record: the stored key.
-        key: the text that a client sends: `fp_<id>_<secret>`.
+        record: what is known of it from now on.
+        key: what a client sends: `fp_<id>_<secret>`.
     """
 
     record: RecordedKey
@@ -71,17 +71,17 @@ async def create_api_key(
     now: datetime,
     expires_at: datetime | None = None,
 ) -> IssuedKey:
-    """Creates a key.
+    """Makes a key.
 
     Args:
         session: in a transaction.
-        name: at most 100 letters, digits and `._@-`; unique among the keys in use.
-        scopes: scopes granted to the holder; at least one.
-        now: current instant.
-        expires_at: end of the key's validity; None for none.
+        name: of letters, digits and `._@-`, at most 100; one in use may not be given again.
+        scopes: what its holder may do; at least one.
+        now: when.
+        expires_at: from when on it opens nothing any more.
 
     Raises:
-        InvalidInput: the name is invalid, the scopes are empty, or the expiry has passed.
+        InvalidInput: the name cannot be used, there is no scope, or the key would have expired already.
         Conflict: a key of this name is in use.
     """
     if not _NAME.fullmatch(name) or name in _RESERVED:
@@ -111,7 +111,7 @@ async def create_api_key(
 
 
 async def list_api_keys(session: AsyncSession, *, with_revoked: bool = False) -> tuple[RecordedKey, ...]:
-    """Lists the keys by name, expired ones included."""
+    """The keys by name, those that have expired included."""
     query = select(ApiKey).order_by(ApiKey.name, ApiKey.created_at)
     if not with_revoked:
         query = query.where(ApiKey.revoked_at.is_(None))
@@ -126,14 +126,14 @@ async def rotate_api_key(
     overlap: timedelta = timedelta(0),
     expires_at: datetime | None = None,
 ) -> IssuedKey:
-    """Replaces the secret of a key; name, id and scopes stay.
+    """Gives a key a new secret; name, id and scopes stay.
 
     Args:
         session: in a transaction.
-        name: name of the key.
-        now: current instant.
-        overlap: how long the old secret stays valid, at most `LONGEST_OVERLAP`.
-        expires_at: new expiry; None keeps the old one.
+        name: of the key.
+        now: when.
+        overlap: how long the old secret opens too, at most `LONGEST_OVERLAP`.
+        expires_at: in place of the expiry that it has; None keeps that.
 
     Raises:
         InvalidInput: the overlap is too long, or the new expiry has passed.
@@ -160,7 +160,7 @@ async def rotate_api_key(
 
 
 async def revoke_api_key(session: AsyncSession, name: str, *, now: datetime) -> RecordedKey:
-    """Revokes a key for ever; its name becomes free for another.
+    """Ends a key for good; its name may be given to another.
 
     Raises:
         NotFound: no key of this name is in use.

@@ -1,4 +1,4 @@
-"""The audit log: one entry per change, written in the change's transaction, append-only, kept for ever."""
+"""Who changed what, from where and when: written with the change, never edited, kept for good."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -15,7 +15,7 @@ from flexiprice.domain.audit_words import AuditWords, audit_words
 from flexiprice.errors import InvalidInput
 
 MAX_LISTED_ENTRIES: Final = 501
-"""Upper limit of one query: a page of 500, and one more that shows whether a next page exists."""
+"""Entries read at once at most: a page of 500, and one more to know whether it goes on."""
 _LENGTHS: Final = {"actor": 200, "action": 100, "target": 500, "address": 200}
 _NEVER_EMPTY: Final = frozenset({"actor", "action"})
 
@@ -34,7 +34,7 @@ class _Facts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEvent(_Facts):
-    """A change by a user.
+    """Something that a person changed.
 
     Attributes:
         actor: who: the name of a key, a user of the machine; never a secret.
@@ -53,11 +53,11 @@ class AuditEvent(_Facts):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditLogEntry(_Facts):
-    """A recorded change; has the attributes of `AuditEvent`, and these.
+    """A change as it was recorded; the attributes of `Change`, and these.
 
     Attributes:
-        at: instant of the change.
-        entry_id: id that orders the entries of one instant.
+        at: when, by PostgreSQL's clock.
+        entry_id: orders the entries of one instant.
     """
 
     at: datetime
@@ -95,8 +95,8 @@ _FIELDS: Final = (
 )
 
 
-async def record_audit(session: AsyncSession, events: Sequence[AuditEvent]) -> None:
-    """Records audit events by one statement, in the transaction of their changes if there is one.
+async def record_audit(session: AsyncSession, changes: Sequence[AuditEvent]) -> None:
+    """Records changes by one statement, in the transaction that makes them where there is one.
 
     What the services of that transaction noted belongs to the last of them.
 
@@ -132,7 +132,7 @@ async def list_audit(
     after: tuple[datetime, int] | None = None,
     limit: int = 100,
 ) -> tuple[AuditLogEntry, ...]:
-    """Lists a page of entries, latest first.
+    """A page of what was changed, the latest first.
 
     Args:
         session: in a transaction.
@@ -177,9 +177,9 @@ def _recorded(row: RowMapping) -> AuditLogEntry:
     return AuditLogEntry(**fields)
 
 
-def _check(event: AuditEvent) -> None:
+def _check(change: AuditEvent) -> None:
     for name, longest in _LENGTHS.items():
-        text = getattr(event, name) or ""
+        text = getattr(change, name) or ""
         if len(text) > longest or (name in _NEVER_EMPTY and not text):
             shortest = 1 if name in _NEVER_EMPTY else 0
             raise InvalidInput(f"{name}: must have {shortest} to {longest} characters", field=name)

@@ -1,4 +1,4 @@
-"""Audits changes that are made outside the database, such as in Redis."""
+"""Changes that are made outside the database, written down in it like any other."""
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -25,29 +25,29 @@ _LOGGER = get_logger(__name__)
 
 @asynccontextmanager
 async def audited(
-    sessions: async_sessionmaker[AsyncSession], event: AuditEvent
+    sessions: async_sessionmaker[AsyncSession], change: AuditEvent
 ) -> AsyncGenerator[dict[str, object]]:
-    """Records a change after it was made, and prevents it while the audit log cannot be written.
+    """Writes a change down once it has been made, and lets none be made while nothing can be written.
 
     A change that is refused or fails is written down too, with the reason. What the API refuses is counted
     where it answers, so that nobody can fill the table.
 
     Args:
-        sessions: session factory of the database.
-        event: the change to record.
+        sessions: of the database.
+        change: who changes what.
 
     Yields:
-        Details of the entry, to which the caller may add.
+        Further details, to be filled in by whoever makes the change.
 
     Raises:
-        DatabaseUnavailable: the database does not answer or accepts no entry; nothing was changed.
+        DatabaseUnavailable: the database does not answer or takes no entry, and nothing was changed.
     """
     with database_errors():
         async with sessions.begin() as session:
             await limit_waits(session)
             await require_writable(session)
             await session.execute(select(AuditEntry.id).limit(0))
-    details = dict(event.details)
+    details = dict(change.details)
     try:
         yield details
     except FlexiPriceError as error:
@@ -117,11 +117,11 @@ async def record_event(sessions: async_sessionmaker[AsyncSession], changes: Sequ
         for change in changes:
             # It has been made and cannot be taken back; the log is the next best place to find it.
             _LOGGER.error(  # noqa: TRY400 -- the change matters, not where writing it failed
-                "audit_entry_not_written",
-                action=event.action,
-                target=event.target,
-                actor=event.actor,
-                source=event.source.value,
-                address=event.address,
+                "change not written down",
+                action=change.action,
+                target=change.target,
+                actor=change.actor,
+                source=change.source.value,
+                address=change.address,
                 reason=str(error),
             )

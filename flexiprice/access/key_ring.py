@@ -1,4 +1,4 @@
-"""Authenticates API keys from an in-memory copy of all keys that are not revoked."""
+"""All keys that may open something, read at once, so that whose a key is can be said without asking again."""
 
 import hmac
 import re
@@ -24,13 +24,13 @@ _REVOKED_IS_KNOWN_FOR: Final = timedelta(days=90)
 
 @dataclass(frozen=True, slots=True)
 class KeyHolder:
-    """The holder of an authenticated key.
+    """Who a key speaks for.
 
     Attributes:
-        name: name of the key; actor of its changes in the audit log.
-        scopes: granted scopes.
-        key_id: id of a key of the database; None for a key of the environment.
-        secret_hash: hash of the presented secret; None for a key of the environment.
+        name: the key's, under which its changes are written down.
+        scopes: what it may do.
+        key_id: of a key of the database; None for one of the environment.
+        secret_hash: of the secret of the database's key that it was opened with.
     """
 
     name: str
@@ -105,17 +105,17 @@ class KeyRing:
     _keys: Mapping[str, _StoredKey] = field(repr=False)
 
     def has(self, presented: str) -> bool:
-        """Whether a key with the id of the presented one exists; its secret may be wrong."""
+        """Whether there is a key with the id that a presented one names; its secret may be wrong."""
         parts = _KEY.fullmatch(presented)
         return parts is not None and parts["id"] in self._keys
 
     def holder_of(self, presented: str, *, now: datetime) -> KeyHolder | None:
-        """Returns the holder of a key; None if it is unknown, wrong or expired."""
+        """Whose key this is; None for one that is unknown, wrong or expired."""
         parts = parts_of(presented)
         return None if parts is None else self.holder_by_hash(*parts, now=now)
 
     def holder_by_hash(self, key_id: str, secret_hash: bytes, *, now: datetime) -> KeyHolder | None:
-        """Returns the holder of a key by the hash of its secret; None if it is unknown, wrong or expired."""
+        """Whose key it is, by the hash of its secret."""
         stored = self._keys.get(key_id)
         if stored is None or stored.fault_of(secret_hash, now) is not None:
             return None
@@ -130,26 +130,26 @@ class KeyRing:
         return stored.fault_of(secret_hash, now) or stored.holder
 
     def is_use_to_be_noted(self, key_id: str, *, now: datetime) -> bool:
-        """Whether the recorded last use of a key is old enough to be updated."""
-        last_used_at = self._keys[key_id].last_used_at
-        return last_used_at is None or now - last_used_at >= _USE_RECORDED_EVERY
+        """Whether the last use that was noted of a key is a while ago."""
+        noted_at = self._keys[key_id].last_used_at
+        return noted_at is None or now - noted_at >= _USE_IS_NOTED_EVERY
 
 
 def looks_like_ours(presented: str) -> bool:
-    """Whether a key has the form of those that `create_api_key` makes, whose secrets cannot be guessed."""
+    """Whether a key has the form of those that `create_api_key` makes, whose secret nobody can guess."""
     return _KEY.fullmatch(presented) is not None
 
 
 def parts_of(presented: str) -> tuple[str, bytes] | None:
-    """Splits a key into its id and the hash of its secret; None if it has another form."""
+    """The id that a presented key names and the hash of its secret; None where it has another form."""
     parts = _KEY.fullmatch(presented)
     return None if parts is None else (parts["id"], hash_secret(parts["secret"]))
 
 
 def hash_secret(secret: str) -> bytes:
-    """Hashes a secret for storage."""
-    # A slow hash protects guessable passwords. A secret of 192 random bits cannot be guessed, so a slow hash
-    # would only slow every request.
+    """What is kept of a secret."""
+    # A slow hash makes guessable passwords dear to guess. 192 random bits cannot be guessed at any speed,
+    # and a slow hash would only make every request slow.
     return sha256(secret.encode()).digest()
 
 
@@ -175,8 +175,8 @@ async def read_key_ring(session: AsyncSession) -> KeyRing:
 
 
 async def note_key_use(session: AsyncSession, key_id: str, *, now: datetime) -> None:
-    """Records the use of a key, to the minute."""
-    stale = or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at <= now - _USE_RECORDED_EVERY)
+    """Notes that a key was used, to the minute."""
+    stale = or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at <= now - _USE_IS_NOTED_EVERY)
     await session.execute(
         update(ApiKey).where(ApiKey.id == key_id, stale).values(last_used_at=now),
         execution_options={"synchronize_session": False},

@@ -1,7 +1,7 @@
-"""Sessions of the monitor, stored in the database and shared by all monitor processes.
+"""Sessions of the monitor: who has signed in, known by all monitors, until it ends for all of them.
 
-A session's id is 256 random bits that only the browser has; the database has their hash. So no signing
-secret exists from which sessions could be forged, and an ended session stays ended.
+A session's id is 256 random bits that only the browser keeps; the database has their hash. So nothing is
+signed, there is no secret from which sessions could be made, and what is ended stays ended.
 """
 
 import hmac
@@ -20,21 +20,21 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from flexiprice.db.operations_tables import MonitorSession
 
 LONGEST: Final = timedelta(days=7)
-"""Longest lifetime of a session, even if it is in use."""
-# A minute is exact enough, and saves writes.
-_USE_RECORDED_EVERY: Final = timedelta(minutes=1)
+"""After which a session ends, however much it is used."""
+# Nobody needs to know the second of the last use.
+_USE_IS_NOTED_EVERY: Final = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredSession:
-    """A session in the database.
+    """A session, as the database knows it.
 
     Attributes:
-        id_hash: hash of the id, which only the browser has.
-        key_name: name of the key that opened it.
-        key_id: id of that key in the database; None for a key of the environment.
-        proof: shows that the key is unchanged: the hash of its secret, or for a key of the environment the
-            result of `environment_proof`.
+        id_hash: of the id, which only the browser has.
+        key_name: of the key that opened it.
+        key_id: of that key, where it is one of the database; None for a key of the environment.
+        proof: that the key is still the same: the hash of its secret, or for a key of the environment what
+            `environment_proof` says.
         created_at: when it began.
     """
 
@@ -47,7 +47,7 @@ class StoredSession:
 
 @dataclass(frozen=True, slots=True)
 class SessionUse:
-    """A session's key, its start, and its last use to the minute."""
+    """Who has a session, since when, and up to when it was used, to the minute."""
 
     key_name: str
     created_at: datetime
@@ -55,28 +55,28 @@ class SessionUse:
 
 
 def new_session_id() -> str:
-    """Makes an unguessable id."""
+    """An id that nobody guesses."""
     return secrets.token_urlsafe(32)
 
 
 def hash_session_id(session_id: str) -> bytes:
-    """Hashes an id for storage."""
+    """What the database keeps of an id."""
     return sha256(session_id.encode(errors="surrogatepass")).digest()
 
 
 def environment_proof(key: SecretStr, session_id: str) -> bytes:
-    """Computes the proof that a session was opened with a key of the environment.
+    """What shows that a session was opened with a key of the environment.
 
-    The key may be guessable, so the stored proof must not confirm a guess: it depends on the session's id
-    too, which only the browser has.
+    The key may be guessable, so nothing is kept that a guess could be compared with: to compute this takes
+    the session's id too, which only the browser has.
     """
     return hmac.digest(session_id.encode(errors="surrogatepass"), key.get_secret_value().encode(), "sha256")
 
 
 async def store_session(session: AsyncSession, opened: StoredSession, *, idle: timedelta) -> None:
-    """Stores a session, and deletes expired ones."""
+    """Writes a session down, and forgets those that are over."""
     now = opened.created_at
-    await session.execute(delete(MonitorSession).where(_is_expired(now, idle)))
+    await session.execute(delete(MonitorSession).where(_is_over(now, idle)))
     row = insert(MonitorSession).values(
         id_hash=opened.id_hash,
         key_name=opened.key_name,
@@ -91,14 +91,14 @@ async def store_session(session: AsyncSession, opened: StoredSession, *, idle: t
 async def offer_sign_in(
     session: AsyncSession, *, key_name: str, key: SecretStr, now: datetime, until: datetime
 ) -> str:
-    """Makes a one-time sign-in token for the holder of a key of the environment; see `take_sign_in`.
+    """A token that signs in once, as the holder of a key of the environment: `take_sign_in` takes it.
 
     Args:
         session: in a transaction.
-        key_name: name under which the holder acts.
-        key: key of the environment.
-        now: current instant.
-        until: end of the token's validity.
+        key_name: under which the holder acts.
+        key: of the environment.
+        now: when.
+        until: from when on it signs nobody in any more.
     """
     token = new_session_id()
     session.add(
@@ -117,7 +117,7 @@ async def offer_sign_in(
 
 
 async def take_sign_in(session: AsyncSession, id_hash: bytes, *, now: datetime) -> StoredSession | None:
-    """Consumes a sign-in token and returns its session; None if it was used or has expired."""
+    """What an address that signs in offers; None where it has been used or has ended. It is gone then."""
     taken = (
         delete(MonitorSession)
         .where(MonitorSession.id_hash == id_hash, MonitorSession.sign_in_until > now)
@@ -130,28 +130,28 @@ async def take_sign_in(session: AsyncSession, id_hash: bytes, *, now: datetime) 
 async def find_sessions(
     session: AsyncSession, id_hashes: Collection[bytes], *, now: datetime, idle: timedelta
 ) -> Sequence[StoredSession]:
-    """Finds those of the sessions that have not expired."""
+    """Those of the sessions that are not over."""
     query = select(MonitorSession).where(
-        MonitorSession.id_hash.in_(id_hashes), MonitorSession.sign_in_until.is_(None), ~_is_expired(now, idle)
+        MonitorSession.id_hash.in_(id_hashes), MonitorSession.sign_in_until.is_(None), ~_is_over(now, idle)
     )
     return [_stored(row) for row in await session.scalars(query)]
 
 
 async def note_session_use(session: AsyncSession, id_hashes: Collection[bytes], *, now: datetime) -> None:
-    """Records the use of sessions, to the minute, so that they do not expire as idle."""
+    """Notes that somebody uses sessions, to the minute, so that they do not end for want of it."""
     await session.execute(
         update(MonitorSession)
-        .where(MonitorSession.id_hash.in_(id_hashes), MonitorSession.seen_at < now - _USE_RECORDED_EVERY)
+        .where(MonitorSession.id_hash.in_(id_hashes), MonitorSession.seen_at < now - _USE_IS_NOTED_EVERY)
         .values(seen_at=now),
         execution_options={"synchronize_session": False},
     )
 
 
 async def list_sessions(session: AsyncSession, *, now: datetime, idle: timedelta) -> Sequence[SessionUse]:
-    """Lists the sessions that have not expired, latest used first."""
+    """The sessions that are not over, the latest used first."""
     query = (
         select(MonitorSession)
-        .where(MonitorSession.sign_in_until.is_(None), ~_is_expired(now, idle))
+        .where(MonitorSession.sign_in_until.is_(None), ~_is_over(now, idle))
         .order_by(MonitorSession.seen_at.desc(), MonitorSession.created_at)
     )
     rows = await session.scalars(query)
@@ -161,21 +161,21 @@ async def list_sessions(session: AsyncSession, *, now: datetime, idle: timedelta
 async def end_sessions(
     session: AsyncSession, *, id_hashes: Collection[bytes] | None = None, key_name: str | None = None
 ) -> int:
-    """Ends sessions and unused sign-in tokens: all, those with these ids, or those of one key.
+    """Ends sessions, and addresses that sign in: all, those with these ids, or those of one key.
 
     Returns:
-        Their number.
+        How many there were.
     """
-    deletion = delete(MonitorSession)
+    ending = delete(MonitorSession)
     if id_hashes is not None:
-        deletion = deletion.where(MonitorSession.id_hash.in_(id_hashes))
+        ending = ending.where(MonitorSession.id_hash.in_(id_hashes))
     if key_name is not None:
-        deletion = deletion.where(MonitorSession.key_name == key_name)
-    ended = await session.scalars(deletion.returning(MonitorSession.id_hash))
+        ending = ending.where(MonitorSession.key_name == key_name)
+    ended = await session.scalars(ending.returning(MonitorSession.id_hash))
     return len(ended.all())
 
 
-def _is_expired(now: datetime, idle: timedelta) -> ColumnElement[bool]:
+def _is_over(now: datetime, idle: timedelta) -> ColumnElement[bool]:
     return or_(MonitorSession.created_at <= now - LONGEST, MonitorSession.seen_at <= now - idle)
 
 

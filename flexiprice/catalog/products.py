@@ -1,4 +1,4 @@
-"""Creates, reads, changes and deletes products."""
+"""Products: created, read, changed, deleted."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +19,7 @@ from flexiprice.errors import Conflict, NotFound
 
 @dataclass(frozen=True, slots=True)
 class ProductRecord:
-    """A product. Amounts are in the installation's currency; `unit_cost` is None if unknown."""
+    """What is sold; amounts in the installation's currency, `unit_cost` None where it is not known."""
 
     sku: str
     name: str
@@ -31,7 +31,7 @@ class ProductRecord:
 
 
 class ProductChanges(TypedDict, total=False):
-    """The fields to change; omitted fields stay."""
+    """The fields to change, each left out where it is to stay."""
 
     sku: str
     name: str
@@ -42,7 +42,7 @@ class ProductChanges(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class ProductChange:
-    """A product after a change, and whether the change can affect prices of its batches."""
+    """A product after a change, and whether the change can move its batches' prices."""
 
     product: ProductRecord
     affects_prices: bool
@@ -74,7 +74,7 @@ async def create_product(
     """Adds a product.
 
     Raises:
-        Conflict: another product has that SKU.
+        Conflict: a product has that SKU.
     """
     rows = await session.execute(
         insert(Product)
@@ -97,10 +97,10 @@ async def create_product(
 
 
 async def get_product(session: AsyncSession, sku: str) -> ProductRecord:
-    """Returns a product by SKU.
+    """The product with a SKU.
 
     Raises:
-        NotFound: it does not exist.
+        NotFound: there is none.
     """
     row = (await session.execute(select(*_COLUMNS).where(Product.sku == sku))).one_or_none()
     if row is None:
@@ -117,15 +117,15 @@ async def list_products(
     after: str | None = None,
     limit: int = 100,
 ) -> tuple[ProductRecord, ...]:
-    """Lists products by SKU.
+    """Products by SKU.
 
     Args:
         session: in a transaction.
-        category: only products of this category, in any spelling.
-        search: only products whose SKU or name contains this text, case-insensitively.
-        changed_since: only products that changed at this instant or later.
-        after: only products after this SKU.
-        limit: the maximum number.
+        category: only this category, in any spelling.
+        search: only products whose SKU or name contains this text, in any case.
+        changed_since: only those that changed then or later.
+        after: only those after this SKU.
+        limit: at most so many.
     """
     query = select(*_COLUMNS).order_by(Product.sku).limit(limit)
     if category is not None:
@@ -148,7 +148,7 @@ async def change_product(session: AsyncSession, sku: str, changes: ProductChange
     """Changes the given fields of a product.
 
     Raises:
-        NotFound: the product does not exist.
+        NotFound: there is no such product.
         Conflict: another product has the new SKU.
     """
     inputs = (Product.category_key, Product.base_price, Product.unit_cost)
@@ -174,10 +174,10 @@ async def change_product(session: AsyncSession, sku: str, changes: ProductChange
 
 
 async def delete_product(session: AsyncSession, sku: str) -> None:
-    """Deletes a product that has no dependent rows.
+    """Removes a product on which nothing depends.
 
     Raises:
-        NotFound: the product does not exist.
+        NotFound: there is no such product.
         Conflict: it has batches or a price history.
     """
     with fk_violation_as(f"the product {sku!r} still has batches or a price history"):
@@ -188,7 +188,7 @@ async def delete_product(session: AsyncSession, sku: str) -> None:
 
 
 async def find_priced_batches(session: AsyncSession, sku: str, *, limit: int) -> tuple[int, ...]:
-    """Lists batches of a product that it may reprice: with stock, or with an open discount."""
+    """Batches of a product whose price may depend on it: with stock, or with a discount open."""
     has_price: ColumnElement[bool] = (Batch.quantity > 0) | (Discount.batch_id.is_not(None))
     query = (
         select(Batch.id)
@@ -201,7 +201,7 @@ async def find_priced_batches(session: AsyncSession, sku: str, *, limit: int) ->
     return tuple(await session.scalars(query))
 
 
-def _duplicate_sku(sku: str) -> Conflict:
+def _taken(sku: str) -> Conflict:
     return Conflict(f"a product with SKU {sku!r} already exists", field="sku")
 
 

@@ -19,6 +19,7 @@ from flexiprice.catalog.imports.importer import FileLayout, import_catalogue
 from flexiprice.catalog.imports.records import FileFormat
 from flexiprice.catalog.imports.report import ImportReport
 from flexiprice.cli.access.audit import cli_change, refusals_written_down
+from flexiprice.cli.broker import command_settings
 from flexiprice.cli.catalog.import_files import bad_rows_file, refuse_same_file, warnings_file
 from flexiprice.cli.catalog.import_report import show_import
 from flexiprice.cli.connections import with_database

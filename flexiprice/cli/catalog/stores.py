@@ -12,7 +12,8 @@ from flexiprice.catalog import stores
 from flexiprice.catalog.store_overview import StoreOverview, list_store_overviews
 from flexiprice.catalog.stores import StoreRecord
 from flexiprice.cli.access.audit import cli_change, refusals_written_down
-from flexiprice.cli.connections import command_settings, in_transaction
+from flexiprice.cli.broker import command_settings
+from flexiprice.cli.connections import in_transaction
 from flexiprice.cli.console import JsonOption, new_table, output, plain, print_json
 from flexiprice.cli.tasks.enqueue import reprice, repricing
 from flexiprice.db.clock import database_now

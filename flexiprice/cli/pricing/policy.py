@@ -8,7 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from flexiprice.access.audit_log import record_audit
 from flexiprice.catalog.imports.cells import printable
 from flexiprice.cli.access.audit import cli_change, refusals_written_down
-from flexiprice.cli.connections import command_settings, in_transaction
+from flexiprice.cli.broker import command_settings
+from flexiprice.cli.connections import in_transaction
 from flexiprice.cli.console import JsonOption, instant, new_table, output, plain, print_json
 from flexiprice.cli.options import CategoryOption, DaysThresholdOption, LimitOption, OnOption, StoreOption
 from flexiprice.cli.pricing.policy_findings import PolicyFile, lint_file, read_sound_policy, show_findings

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from flexiprice.cli.access.audit import refusals_written_down
-from flexiprice.cli.connections import command_settings
+from flexiprice.cli.broker import command_settings
 from flexiprice.cli.console import JsonOption
 from flexiprice.cli.durations import duration
 from flexiprice.cli.options import TimeoutOption, WaitOption
