@@ -1,4 +1,4 @@
-"""What endpoints ask for: transactions, the task queue, the settings."""
+"""Dependencies of endpoints: transactions, the task queue, the settings, and common parameters."""
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -32,7 +32,7 @@ OpenResources = Annotated[Resources, Depends(_resources)]
 
 
 async def read_as_of(session: AsyncSession, cursor: str | None) -> datetime | None:
-    """Until when changes are complete, for the first page of a list; to be asked before its rows."""
+    """Returns until when changes are complete, on the first page; must be called before reading rows."""
     return None if cursor is not None else await changes_complete_until(session)
 
 
@@ -47,10 +47,10 @@ def _opening(request: Request, work: Work) -> Opening:
     async def transaction() -> AsyncGenerator[AsyncSession, None]:
         async with transactions.begin(work, endpoint=endpoint) as session:
             yield session
-            # In the same transaction, so that there is no change without an entry, nor the reverse.
-            change = audit_event_for(request)
-            if change is not None:
-                await record_audit(session, [change])
+            # In the same transaction, so that change and audit entry are committed together.
+            event = audit_event_for(request)
+            if event is not None:
+                await record_audit(session, [event])
 
     return transaction
 
@@ -63,9 +63,9 @@ async def _bulk_transactions(request: Request) -> Opening:
     return _opening(request, Work.RECOMPUTE)
 
 
-# Opened by the endpoint itself, so that it is committed before anything is enqueued or answered.
+# The endpoint opens it, so that it is committed before anything is enqueued or answered.
 Transaction = Annotated[Opening, Depends(_transactions)]
-# The same for what goes through whole tables, and may take as long as that takes.
+# The same for work on whole tables, with the timeouts of a recompute.
 BulkTransaction = Annotated[Opening, Depends(_bulk_transactions)]
 
 TaskPath = Annotated[
@@ -82,8 +82,11 @@ BatchPath = Annotated[
     int, Path(ge=1, le=MAX_BATCH_ID, description="The batch, by its number.", examples=[4711])
 ]
 VersionPath = Annotated[int, Path(ge=1, le=_MAX_VERSION, description="Number of the version.", examples=[3])]
-StoreFilter = Annotated[StoreCode | None, Query(description="Only in the store with this code.")]
-CategoryFilter = Annotated[CategoryName | None, Query(description="Only this category, in any spelling.")]
+StoreFilter = Annotated[StoreCode | None, Query(description="Limits the list to the store with this code.")]
+CategoryFilter = Annotated[
+    CategoryName | None, Query(description="Limits the list to this category, in any spelling.")
+]
 ExpiringFilter = Annotated[
-    int | None, Query(ge=0, le=36500, description="Only what expires within so many days, from today on.")
+    int | None,
+    Query(ge=0, le=36500, description="Limits the list to batches that expire within so many days."),
 ]

@@ -1,4 +1,4 @@
-"""A task's changes as Server-Sent Events."""
+"""Streams the status changes of a task as Server-Sent Events."""
 
 import asyncio
 import json
@@ -13,14 +13,14 @@ from flexiprice.queue.client import TaskQueue
 from flexiprice.queue.redis.cancellation import cancelled
 from flexiprice.queue.status import JobInfo
 
-# Sooner than proxies commonly end a connection on which nothing is said.
-_STILL_THERE_EVERY_SECONDS: Final = 15.0
-_ASKED_EVERY_SECONDS: Final = 2.0
+# Shorter than the idle timeout of common proxies.
+_KEEPALIVE_SECONDS: Final = 15.0
+_AUTHORIZE_EVERY_SECONDS: Final = 2.0
 _KEY_ENDED: Final = json.dumps({"code": "unauthorized", "message": "the key opens this no longer"})
-# The loop itself keeps no task alive.
-_ENDING: Final[set[asyncio.Task[None]]] = set()
+# Strong references: the event loop keeps only weak ones to its tasks.
+_CANCELLATIONS: Final[set[asyncio.Task[None]]] = set()
 EVENT_STREAM: Final[dict[str, Any]] = {
-    "description": "The events, as they come.",
+    "description": "The stream of events.",
     "content": {
         "text/event-stream": {
             "schema": {
@@ -39,60 +39,60 @@ EVENT_STREAM: Final[dict[str, Any]] = {
 
 
 async def status_events(
-    tasks: TaskQueue, task_id: str, may_go_on: Callable[[], Awaitable[bool]]
+    tasks: TaskQueue, task_id: str, is_authorized: Callable[[], Awaitable[bool]]
 ) -> AsyncGenerator[str, None]:
-    """The events of a task until it has ended; `error` is the last where that cannot be told any more.
+    """Yields the events of a task until it has ended; `error` is the last if its status becomes unavailable.
 
     Args:
-        tasks: knows the task.
-        task_id: of the task.
-        may_go_on: whether whoever listens may still do so; asked again and again.
+        tasks: queue of the task.
+        task_id: id of the task.
+        is_authorized: whether the client may still read; called every few seconds.
     """
-    said_at = asked_at = time.monotonic()
-    told: asyncio.Queue[JobInfo | Exception | None] = asyncio.Queue(maxsize=1)
-    following = asyncio.create_task(_follow(tasks, task_id, told))
+    sent_at = authorized_at = time.monotonic()
+    updates: asyncio.Queue[JobInfo | Exception | None] = asyncio.Queue(maxsize=1)
+    following = asyncio.create_task(_follow(tasks, task_id, updates))
     try:
         while True:
-            if time.monotonic() - asked_at >= _ASKED_EVERY_SECONDS:
-                if not await may_go_on():
+            if time.monotonic() - authorized_at >= _AUTHORIZE_EVERY_SECONDS:
+                if not await is_authorized():
                     yield _event("error", _KEY_ENDED)
                     return
-                asked_at = time.monotonic()
+                authorized_at = time.monotonic()
             try:
-                async with asyncio.timeout(_ASKED_EVERY_SECONDS):
-                    change = await told.get()
+                async with asyncio.timeout(_AUTHORIZE_EVERY_SECONDS):
+                    update = await updates.get()
             except TimeoutError:
-                if time.monotonic() - said_at >= _STILL_THERE_EVERY_SECONDS:
-                    said_at = time.monotonic()
+                if time.monotonic() - sent_at >= _KEEPALIVE_SECONDS:
+                    sent_at = time.monotonic()
                     yield ": still there\n\n"
                 continue
-            said_at = time.monotonic()
-            match change:
+            sent_at = time.monotonic()
+            match update:
                 case None:
                     return
                 case FlexiPriceError():
-                    yield _event("error", json.dumps({"code": change.code, "message": change.message}))
+                    yield _event("error", json.dumps({"code": update.code, "message": update.message}))
                     return
                 case Exception():
-                    raise change
+                    raise update
                 case _:
-                    yield _event("status", TaskDetails.of_job(change).model_dump_json())
+                    yield _event("status", TaskDetails.of_job(update).model_dump_json())
     finally:
-        # Not waited for: whoever stops this generator, because the client has left, leaves it no time to.
-        ending = asyncio.create_task(cancelled(following))
-        _ENDING.add(ending)
-        ending.add_done_callback(_ENDING.discard)
+        # Not awaited: when the client disconnects, the server closes this generator without waiting.
+        cancellation = asyncio.create_task(cancelled(following))
+        _CANCELLATIONS.add(cancellation)
+        cancellation.add_done_callback(_CANCELLATIONS.discard)
 
 
-async def _follow(tasks: TaskQueue, task_id: str, told: asyncio.Queue[JobInfo | Exception | None]) -> None:
+async def _follow(tasks: TaskQueue, task_id: str, updates: asyncio.Queue[JobInfo | Exception | None]) -> None:
     try:
-        async with aclosing(tasks.follow(task_id)) as changes:
-            async for status in changes:
-                await told.put(status)
-    except Exception as error:  # noqa: BLE001 -- raised again where it is waited for
-        await told.put(error)
+        async with aclosing(tasks.follow(task_id)) as statuses:
+            async for status in statuses:
+                await updates.put(status)
+    except Exception as error:  # noqa: BLE001 -- raised again by the reader of the queue
+        await updates.put(error)
     else:
-        await told.put(None)
+        await updates.put(None)
 
 
 def _event(name: str, data: str) -> str:

@@ -1,4 +1,4 @@
-"""How late the API's event loop comes to what is due: told to the metrics."""
+"""Measures the lag of the API's event loop for the metrics."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -13,7 +13,7 @@ _EVERY_SECONDS: Final = 0.25
 
 @asynccontextmanager
 async def measuring_loop_lag(metrics: Metrics) -> AsyncGenerator[None]:
-    """Measures the running loop while the context lasts."""
+    """Measures the running event loop while the context lasts."""
     measuring = asyncio.create_task(_measure(metrics), name="loop lag")
     try:
         yield

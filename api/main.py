@@ -1,4 +1,4 @@
-"""The application: `uvicorn api.main:app`."""
+"""Builds the API's application: `uvicorn api.main:app`."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -55,16 +55,16 @@ from flexiprice.settings import Settings, load_settings
 from flexiprice.telemetry import configure_logging, get_logger
 from flexiprice.tracing import is_wanted, tracing
 
-# Of all paths that this program serves.
+# First segments of all paths that this program serves.
 _FIRST_SEGMENTS: Final = frozenset({"api", "docs", "openapi.json", "metrics"})
-_log = get_logger(__name__)
+_LOGGER = get_logger(__name__)
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """Builds the application; its servers are connected to on first use.
+    """Builds the application; PostgreSQL and Redis are connected on first use.
 
     Args:
-        settings: where the servers are, and who may use `/admin`; by default from the environment.
+        settings: the settings; by default from the environment.
 
     Raises:
         InvalidSettings: a value cannot be used, or a server's URL is missing.
@@ -89,7 +89,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             app.state.shop_figures = ShopFigures(app.state.transactions)
             app.state.metrics.watch_database_pool(lambda: pool_use(resources.engine))
             if settings.open_loopback:
-                _log.warning("loopback_is_open", reason=LOOPBACK_IS_OPEN)
+                _LOGGER.warning("loopback_is_open", reason=LOOPBACK_IS_OPEN)
             async with (
                 measuring_loop_lag(app.state.metrics),
                 writing_audit(resources.sessions) as app.state.audit_writer,
@@ -105,13 +105,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=lifespan,
         generate_unique_id_function=openapi.operation_id,
         redirect_slashes=False,
-        # FastAPI's own spans hold whole addresses, and its logs what exceptions say.
+        # FastAPI's own spans contain whole URLs, and its logs exception messages.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         openapi_url="/openapi.json" if settings.docs else None,
         docs_url=None,
         redoc_url=None,
     )
-    _surround(app, settings)
+    _add_middleware(app, settings)
     install_problem_handlers(app)
     app.include_router(_admin())
     for public in (prices, health):
@@ -124,11 +124,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     return app
 
 
-def _surround(app: FastAPI, settings: Settings) -> None:
-    # What is added last is the outermost: a refusal gets an id, headers and a line in the log too.
+def _add_middleware(app: FastAPI, settings: Settings) -> None:
+    # The last one added is the outermost: rejected requests get an id, headers and a log line too.
     app.add_middleware(KeyGuard, prefixes=(ADMIN, metrics.PATH), open_loopback=settings.open_loopback)
     if settings.cors_origins:
-        # Before the guard, because a browser asks without a key whether it may send one.
+        # Outside the guard: browsers send preflight requests without a key.
         app.add_middleware(
             CORSMiddleware,
             allow_origins=settings.cors_origins,
@@ -158,7 +158,7 @@ def _admin() -> APIRouter:
     admin = APIRouter(prefix=ADMIN, dependencies=key_documentation)
     for module in (recompute, discounts, policies, bulk_batches, batches, products, stores):
         admin.include_router(module.router)
-    # Before the tasks: their paths would otherwise be read as a task's.
+    # Before the tasks, whose path `/tasks/{task_id}` would match theirs.
     for module in (runs, dead_letters, tasks, queues, schedules, workers):
         admin.include_router(module.router)
     admin.include_router(runs.audit_router)
@@ -174,7 +174,7 @@ def __getattr__(name: str) -> FastAPI:
         app = create_app(settings)
         require_usable_redis(settings, program="flexiprice-api")
     except InvalidSettings as error:
-        # One line for whoever starts the server, instead of a traceback through it.
+        # One line instead of a traceback through the server.
         raise SystemExit(f"flexiprice-api: {error.message}") from None
     configure_logging(settings)
     return app

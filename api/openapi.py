@@ -1,4 +1,4 @@
-"""The description of the API: what every operation can answer besides success."""
+"""Builds the OpenAPI document, and completes it with problems, scopes and descriptions of properties."""
 
 from http import HTTPStatus
 from typing import Any, Final
@@ -16,52 +16,58 @@ from api.security.scopes import needed_scope
 _MEANING: Final = {
     400: "The request has two different API keys.",
     401: "The API key is missing or wrong.",
-    403: "The API key has not the scope that this needs.",
-    404: "There is no such thing.",
-    408: "The body came too slowly.",
-    409: "It contradicts what is there.",
+    403: "The API key lacks the required scope.",
+    404: "The object does not exist.",
+    408: "The body was sent too slowly.",
+    409: "The change contradicts existing data.",
     413: "The body is too large.",
-    415: "The body is of a type that is not understood here.",
-    422: "A value cannot be used; `errors` names each with its reason.",
-    429: "Too many wrong keys came from the client's address; `Retry-After` says when to try again.",
-    503: "The database or Redis does not answer; `Retry-After` says when to try again.",
+    415: "The body's media type is not supported.",
+    422: "A value is invalid; `errors` names each with its reason.",
+    429: "Too many wrong keys came from the client's address; `Retry-After` has the seconds to wait.",
+    503: "The database or Redis is unavailable; `Retry-After` has the seconds to wait.",
 }
-# As FastAPI calls the two ways in which a key may come.
+# FastAPI's names of the two security schemes.
 _SCHEMES: Final = ("HTTPBearer", "APIKeyHeader")
 Responses = dict[int | str, dict[str, Any]]
 
 TAGS: Final = [
-    {"name": "prices", "description": "What products cost, now and before."},
-    {"name": "discounts", "description": "Discounts in force, their history, and recomputing them."},
-    {"name": "policies", "description": "Versions of the rules by which discounts are made."},
-    {"name": "batches", "description": "Stock that expires."},
-    {"name": "products", "description": "What is sold."},
-    {"name": "stores", "description": "Where it is sold."},
-    {"name": "tasks", "description": "Running, watching and stopping tasks, and what has run."},
-    {"name": "queues", "description": "How much waits, and whether workers take it."},
-    {"name": "schedules", "description": "When tasks run by themselves."},
-    {"name": "workers", "description": "Who works."},
-    {"name": "audit", "description": "Who changed what."},
-    {"name": "health", "description": "For load balancers and monitoring."},
+    {"name": "prices", "description": "Current and past prices of products."},
+    {"name": "discounts", "description": "Discounts in force, their history, and recomputes."},
+    {"name": "policies", "description": "Versions of the pricing policy."},
+    {"name": "batches", "description": "Batches of stock, each with an expiry date."},
+    {"name": "products", "description": "Products and their base prices."},
+    {"name": "stores", "description": "Stores and their time zones."},
+    {
+        "name": "tasks",
+        "description": "Enqueueing, following, retrying and revoking tasks; run history.",
+    },
+    {"name": "queues", "description": "Sizes of queues; pausing, resuming and purging them."},
+    {"name": "schedules", "description": "Periodic tasks; pausing, resuming and running them."},
+    {"name": "workers", "description": "Live workers; draining and stopping them."},
+    {"name": "audit", "description": "The audit log of all changes."},
+    {"name": "health", "description": "Liveness and readiness, for load balancers and monitoring."},
 ]
 DESCRIPTION: Final = """
 Prices perishable goods by how soon they expire.
 
 * **Amounts** are strings with two decimals (`"1.50"`), **rates** strings with four (`"0.2500"`): read them
-  as decimals, not as floats. Amounts that are sent may be strings or numbers.
-* **Instants** are ISO 8601 in UTC; **dates** are those of the store's own calendar.
-* **Lists** come in pages: ask for the next with `cursor=` the `next_cursor` of the last, until it is null.
-* **Errors** are `application/problem+json` (RFC 9457); `code` is made for programs, and every value at fault
-  stands in `errors` with its field and reason. Every answer has an `X-Request-ID`.
-* Everything under `/admin` wants an API key, as `Authorization: Bearer …` or `X-API-Key`: the server's
-  `FLEXIPRICE_API_KEY`, or one made by `flexiprice keys create`. A key has a set of scopes: `read` looks,
-  `prices` changes stock, policies and prices, `admin` does everything, and operates tasks, queues and
-  workers. None contains another, but `admin` all; each operation says which one it needs.
+  as decimals, not as floats. Requests may contain amounts as strings or numbers.
+* **Instants** are ISO 8601 in UTC; **dates** are in the store's own calendar.
+* **Lists** are paginated: request the next page with `cursor=` the `next_cursor` of the last, until it is
+  null.
+* **Tasks** are identified by a `task_id`; the code, its logs and its traces call the same id the *job id*.
+* **Errors** are `application/problem+json` (RFC 9457). `code` is for programs, and `errors` lists every
+  invalid value with its field and reason. Every response has an `X-Request-ID`.
+* Everything under `/admin` requires an API key, as `Authorization: Bearer …` or `X-API-Key`: the server's
+  `FLEXIPRICE_API_KEY`, or one made by `flexiprice keys create`. A key has a set of scopes: `read` only
+  reads, `prices` changes stock, policies and prices, `admin` does everything, and operates tasks, queues
+  and workers. `admin` includes the other two, which do not include each other. Each operation names the
+  scope that it requires.
 """
 
 
 def problems(*statuses: int) -> Responses:
-    """The problems that an operation can answer with, as FastAPI's `responses`."""
+    """Describes the problems of an operation, as FastAPI's `responses`."""
     schema = {"$ref": "#/components/schemas/Problem"}
     return {
         status: {
@@ -73,12 +79,12 @@ def problems(*statuses: int) -> Responses:
 
 
 def operation_id(route: APIRoute) -> str:
-    """The id of an operation: what the audit calls its changes, and a generated client its method."""
+    """Returns the id of an operation: the action in the audit log, and the method of a generated client."""
     return route.name
 
 
 def _explain(document: dict[str, Any]) -> None:
-    """Says of each property what it means, where its schema does not say it."""
+    """Adds the glossary's description to each property that has none."""
     for schema in document["components"]["schemas"].values():
         for name, shown in schema.get("properties", {}).items():
             if "description" not in shown and name in GLOSSARY:
@@ -86,7 +92,7 @@ def _explain(document: dict[str, Any]) -> None:
 
 
 def _complete(document: dict[str, Any]) -> None:
-    """Adds what follows from the kind of an operation, so that no endpoint needs to say it."""
+    """Adds the security requirements and problems that follow from the kind of an operation."""
     for item in document["paths"].values():
         for method, operation in item.items():
             statuses: set[int] = set()
@@ -97,12 +103,12 @@ def _complete(document: dict[str, Any]) -> None:
                 statuses |= {400, 403, 429}
             if "requestBody" in operation:
                 statuses |= {408, 413, 415}
-            told: dict[str, Any] = {str(status): told for status, told in problems(*statuses).items()}
-            operation["responses"] = dict(sorted({**told, **operation["responses"]}.items()))
+            implied: dict[str, Any] = {str(status): shown for status, shown in problems(*statuses).items()}
+            operation["responses"] = dict(sorted({**implied, **operation["responses"]}.items()))
 
 
 def describe(app: FastAPI) -> dict[str, Any]:
-    """The OpenAPI document, with the schema of problems that no endpoint returns by itself."""
+    """Builds the OpenAPI document, with the schema of problems, which no endpoint returns by itself."""
     if app.openapi_schema is None:
         document = get_openapi(
             title=app.title,

@@ -1,4 +1,4 @@
-"""Cursors: opaque to clients, a place in an order to us."""
+"""Keyset pagination: a cursor encodes the sort key of the last item, and is opaque to clients."""
 
 import base64
 import binascii
@@ -20,47 +20,47 @@ ItemT = TypeVar("ItemT")
 PlaceT = TypeVar("PlaceT")
 RecordT = TypeVar("RecordT")
 
-Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="At most so many items.")]
+Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="Maximum number of items.")]
 Cursor = Annotated[
     str | None,
-    Query(max_length=1000, description="`next_cursor` of the page before; the first page has none."),
+    Query(max_length=1000, description="`next_cursor` of the previous page; omit it for the first page."),
 ]
 
 
 class Page(BaseModel, Generic[ItemT]):
-    """A part of a list; the next part is asked for with `cursor=` the `next_cursor` of this one."""
+    """A page of a list; request the next page with `cursor=` the `next_cursor` of this one."""
 
     items: list[ItemT]
-    next_cursor: str | None = Field(description="Null where the list ends.", examples=["WyJTS1UtMSJd"])
+    next_cursor: str | None = Field(description="Null on the last page.", examples=["WyJTS1UtMSJd"])
 
 
 class ChangePage(Page[ItemT], Generic[ItemT]):
-    """A page of a list that can be asked for what has changed."""
+    """A page of a list that can be filtered by `changed_since`."""
 
     as_of: datetime | None = Field(
-        description="Ask for `changed_since` this next time, and nothing is missed that was being written "
-        "while this was read; what changed shortly before may come twice. Only on the first page.",
+        description="Use it as the next `changed_since`: no change is missed, even one that was being "
+        "written during this request; recent changes may be listed twice. Only on the first page.",
         examples=["2025-03-31T08:59:58Z"],
     )
 
 
 def change_page(page: Page[ItemT], as_of: datetime | None) -> ChangePage[ItemT]:
-    """A page, and from when on to ask for changes."""
-    made: ChangePage[ItemT] = ChangePage(items=page.items, next_cursor=page.next_cursor, as_of=as_of)
-    return made
+    """Adds to a page the instant for the next `changed_since`."""
+    result: ChangePage[ItemT] = ChangePage(items=page.items, next_cursor=page.next_cursor, as_of=as_of)
+    return result
 
 
 class Places(Generic[PlaceT]):
-    """Writes and reads the cursors of one order."""
+    """Encodes and decodes the cursors of one sort order."""
 
     def __init__(self, place: TypeAdapter[PlaceT]) -> None:
         self._adapter = place
 
     def read(self, cursor: str | None) -> PlaceT | None:
-        """The place that a cursor stands for.
+        """Decodes a cursor.
 
         Raises:
-            InvalidInput: it is no cursor of this order.
+            InvalidInput: it is not a cursor of this order.
         """
         if cursor is None:
             return None
@@ -78,10 +78,10 @@ class Places(Generic[PlaceT]):
         item: Callable[[RecordT], ItemT],
         place: Callable[[RecordT], PlaceT],
     ) -> Page[ItemT]:
-        """A page of at most `limit` items, out of records of which there is one more where it goes on."""
+        """Makes a page of at most `limit` items; one record more than that shows that a next page exists."""
         shown = records[:limit]
-        goes_on = len(records) > limit
-        next_cursor = self._write(place(shown[-1])) if goes_on else None
+        has_more = len(records) > limit
+        next_cursor = self._write(place(shown[-1])) if has_more else None
         return Page(items=[item(record) for record in shown], next_cursor=next_cursor)
 
     def _write(self, place: PlaceT) -> str:
@@ -89,14 +89,14 @@ class Places(Generic[PlaceT]):
 
 
 def _no_number(value: object) -> object:
-    # It would be taken for seconds since 1970, or milliseconds, whichever is nearer to now.
+    # Pydantic would read a number as seconds or milliseconds since 1970, whichever is plausible.
     if isinstance(value, str) and not value[:5].endswith("-"):
         raise PydanticCustomError("instant", "must be an instant such as 2025-03-31T09:00:00Z")
     return value
 
 
 _Id = Annotated[int, Field(ge=0, le=MAX_BATCH_ID)]
-# Nearer to either end of the calendar, an instant may have no counterpart in UTC.
+# Closer to either end of the calendar, conversion to UTC may overflow.
 Instant = Annotated[
     AwareDatetime,
     BeforeValidator(_no_number),
@@ -109,7 +109,8 @@ Instant = Annotated[
 ChangedSince = Annotated[
     Instant | None,
     Query(
-        description="Only what changed then or later; `as_of` of the last reading. What is gone is not told."
+        description="Limits the list to items changed at this instant or later: `as_of` of the last request. "
+        "Deleted items are not listed."
     ),
 ]
 _Rate = Annotated[Decimal, Field(ge=0, le=1)]

@@ -1,4 +1,4 @@
-"""Errors as `application/problem+json` (RFC 9457): what each kind of error means over HTTP."""
+"""Maps errors to `application/problem+json` responses (RFC 9457)."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -38,7 +38,7 @@ STATUS_OF: Final[Mapping[str, int]] = {
     "redis_unavailable": 503,
     "queue_full": 503,
     "too_many_requests": 429,
-    # Found out only when the server refuses what is configured: the operator's to mend, not the client's.
+    # Raised while serving if a server rejects the configuration: the operator's fault, not the client's.
     "invalid_settings": 503,
 }
 _CODE_OF: Final[Mapping[int, str]] = {
@@ -53,13 +53,13 @@ _CODE_OF: Final[Mapping[int, str]] = {
     422: "invalid_input",
     429: "too_many_requests",
 }
-# Names that RFC 9110 has changed, so that they do not depend on Python's version.
+# RFC 9110 renamed these; fixed here because Python's names depend on its version.
 _TITLE_OF: Final[Mapping[int, str]] = {413: "Content Too Large", 422: "Unprocessable Content"}
-_log = get_logger(__name__)
+_LOGGER = get_logger(__name__)
 
 
 class ProblemResponse(Response):
-    """A problem, with the id of the request under which the log knows it."""
+    """A problem response, with the request id that the log lines carry."""
 
     media_type = MEDIA_TYPE
 
@@ -86,7 +86,7 @@ class ProblemResponse(Response):
 
 
 def plain(text: str) -> str:
-    """What may come from outside as it can stand in an answer: bounded, and valid text."""
+    """Makes a text from outside safe for a response: valid UTF-8, and of bounded length."""
     return text.encode(errors="backslashreplace").decode()[:_MAX_TEXT]
 
 
@@ -96,7 +96,7 @@ def _plain_error(error: FieldError) -> FieldError:
 
 
 def install_problem_handlers(app: FastAPI) -> None:
-    """Makes every error that an endpoint lets out a problem; unexpected ones are `RequestContext`'s."""
+    """Maps errors of endpoints to problems; `RequestContext` handles unexpected ones."""
     for kind in (FlexiPriceError, RequestValidationError, HTTPException, DBAPIError, RedisError):
         app.add_exception_handler(kind, _answer)
 
@@ -106,7 +106,7 @@ async def _answer(request: Request, error: Exception) -> Response:
     if problem is None:
         raise error
     if problem.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        # The router knows of the first route with this path only; each of the others has a method too.
+        # Starlette names only the methods of the first route with this path.
         problem.headers["Allow"] = ", ".join(sorted(_methods_at(request)))
     return problem
 
@@ -114,19 +114,19 @@ async def _answer(request: Request, error: Exception) -> Response:
 def _methods_at(request: Request) -> set[str]:
     app: FastAPI = request.app
     path = route_path(request.scope)
-    # A path that is documented as it is has its own methods, though another's placeholder would match it.
-    # HEAD is documented nowhere.
+    # A literal path has only its own documented methods, even if a path with a placeholder matches it too.
+    # HEAD is never documented.
     documented = app.openapi()["paths"].get(path)
-    asked = HTTPMethod if documented is None else [HTTPMethod.HEAD]
+    candidates = HTTPMethod if documented is None else [HTTPMethod.HEAD]
     return {method.upper() for method in documented or ()} | {
         method.value
-        for method in asked
+        for method in candidates
         if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in app.routes)
     }
 
 
 def problem_of(error: Exception) -> ProblemResponse | None:
-    """What an error means to a client; None where it is nobody's fault but ours."""
+    """Maps an error to a problem; None for an unexpected error."""
     match error:
         case FlexiPriceError():
             return _flexiprice_problem(error)
@@ -144,7 +144,7 @@ def problem_of(error: Exception) -> ProblemResponse | None:
 
 
 def unexpected_problem() -> ProblemResponse:
-    """What a client is told of an error that nobody expected: where to look, and nothing else."""
+    """Makes the response to an unexpected error, which reveals nothing but the request id."""
     detail = "something went wrong here; the server's log has the details under the request id"
     return ProblemResponse(500, "internal_error", detail)
 
@@ -154,7 +154,7 @@ def _flexiprice_problem(error: FlexiPriceError) -> ProblemResponse | None:
     if status is None:
         return None
     if error.code == "invalid_settings":
-        _log.error("misconfigured", reason=error.message)
+        _LOGGER.error("misconfigured", reason=error.message)
         return ProblemResponse(status, error.code, "the server is misconfigured; its log says how")
     headers = {"Retry-After": str(error.seconds)} if isinstance(error, TooManyWrongKeys) else None
     return ProblemResponse(status, error.code, error.message, errors=_fields_of(error), headers=headers)
@@ -168,10 +168,10 @@ def _fields_of(error: FlexiPriceError) -> list[FieldError]:
 
 
 def invalid_fields(found: Iterable[Mapping[str, Any]]) -> ProblemResponse:
-    """The problem for what pydantic found wrong; the places begin with `body`, `query` and the like."""
+    """Makes the problem for pydantic's errors; their locations begin with `body`, `query` and the like."""
     errors = [_field_error(details) for details in found]
-    told = "; ".join(f"{error.field}: {error.reason}" for error in errors[:5])
-    return ProblemResponse(422, "invalid_input", told, errors=errors)
+    detail = "; ".join(f"{error.field}: {error.reason}" for error in errors[:5])
+    return ProblemResponse(422, "invalid_input", detail, errors=errors)
 
 
 def _field_error(details: Mapping[str, Any]) -> FieldError:
@@ -185,7 +185,7 @@ def _field_error(details: Mapping[str, Any]) -> FieldError:
 
 
 def _redis_problem(error: RedisError) -> ProblemResponse | None:
-    # A net below the calls that translate by themselves.
+    # A fallback for calls outside `redis_errors`.
     try:
         with redis_errors():
             raise error
@@ -197,7 +197,7 @@ def _redis_problem(error: RedisError) -> ProblemResponse | None:
 
 def _database_problem(error: DBAPIError) -> ProblemResponse | None:
     if sqlstate_of(error.orig).startswith(BAD_VALUE):
-        # A net below the checks of every field: what slips through them is still the client's value.
-        _log.warning("value_refused_by_database", reason=str(error.orig))
+        # A fallback for values that passed the checks of fields: still the client's fault.
+        _LOGGER.warning("value_refused_by_database", reason=str(error.orig))
         return ProblemResponse(422, "invalid_input", "a value cannot be stored")
     return None

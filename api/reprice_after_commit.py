@@ -1,4 +1,4 @@
-"""Prices what was just changed: enqueued after the commit, and never the reason for a change to fail."""
+"""Enqueues the repricing of changed batches after the commit; a failure never fails the change."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -22,12 +22,12 @@ from flexiprice.queue.declarations import (
 from flexiprice.queue.source import JobSource
 from flexiprice.telemetry import get_logger
 
-# Named one by one, so many batches still cost less than a pass over all of them.
+# Up to this number, repricing named batches costs less than recomputing all.
 MAX_NAMED_BATCHES: Final = min(5000, MAX_BATCHES)
-# The change is made; who made it should not wait long for a Redis that does not answer.
-_PATIENCE_SECONDS: Final = 2.0
+# The change is committed; the client should not wait long for an unavailable Redis.
+_ENQUEUE_TIMEOUT_SECONDS: Final = 2.0
 
-_log = get_logger(__name__)
+_LOGGER = get_logger(__name__)
 
 NOT_NEEDED: Final = Repricing(status=RepricingStatus.NOT_NEEDED)
 
@@ -42,7 +42,7 @@ class Repricer:
         self._origin = origin
 
     async def reprice(self, batch_ids: Sequence[int]) -> Repricing:
-        """Has these batches priced; where there are more than `MAX_NAMED_BATCHES`, all batches are."""
+        """Enqueues the repricing of these batches; of all, if they are more than `MAX_NAMED_BATCHES`."""
         if not batch_ids:
             return NOT_NEEDED
         if len(batch_ids) > MAX_NAMED_BATCHES:
@@ -50,17 +50,17 @@ class Repricer:
         return await self._enqueue(RECOMPUTE_BATCHES, {"batch_ids": list(batch_ids)})
 
     async def reprice_all(self) -> Repricing:
-        """Has every batch priced."""
+        """Enqueues a recompute of all batches."""
         return await self._enqueue(RECOMPUTE_ALL_DISCOUNTS, {"days_threshold": self._days_threshold})
 
     async def _enqueue(
         self, task: TaskDeclaration[TaskArguments], arguments: Mapping[str, object]
     ) -> Repricing:
         try:
-            async with asyncio.timeout(_PATIENCE_SECONDS):
+            async with asyncio.timeout(_ENQUEUE_TIMEOUT_SECONDS):
                 job = await self._tasks.enqueue(task, arguments=arguments, origin=self._origin)
         except (TransientError, TimeoutError) as error:
-            _log.warning("repricing_postponed", task=task.name, reason=str(error))
+            _LOGGER.warning("repricing_postponed", task=task.name, reason=str(error))
             return Repricing(status=RepricingStatus.POSTPONED)
         return Repricing(
             status=RepricingStatus.QUEUED,

@@ -1,4 +1,4 @@
-"""What surrounds every request: an id, a line in the log, and an answer even where something broke."""
+"""Middleware that gives each request an id and a log line, and maps unexpected errors to a 500."""
 
 import re
 import time
@@ -18,22 +18,22 @@ from flexiprice.telemetry import get_logger
 REQUEST_ID_HEADER: Final = "X-Request-ID"
 _USABLE_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 
-_log = get_logger(__name__)
+_LOGGER = get_logger(__name__)
 
 
 class RequestContext:
-    """Gives each request an id, the client's own where it sends a usable one, and says it back.
+    """Gives each request an id, the client's own if it is valid, and returns it in a header.
 
-    An exception that no handler knows is logged here and becomes a 500 that tells nothing but the id.
+    An exception without a handler is logged here and becomes a 500 that reveals only the id.
     """
 
     def __init__(self, app: ASGIApp, *, quiet: tuple[str, ...] = ()) -> None:
-        """Surrounds all requests; those under the paths in `quiet` are logged for debugging only."""
+        """Wraps an application; requests under the paths in `quiet` are logged at debug level."""
         self._app = app
         self._quiet = quiet
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handles one request, as ASGI has it."""
+        """Handles one ASGI request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -52,18 +52,18 @@ class RequestContext:
             try:
                 await self._app(scope, receive, send_with_id)
             except ClientDisconnect:
-                _log.info("client_gone", method=scope["method"], path=scope["path"])
+                _LOGGER.info("client_gone", method=scope["method"], path=scope["path"])
             except Exception:
-                _log.exception("request_failed", method=scope["method"], path=scope["path"])
+                _LOGGER.exception("request_failed", method=scope["method"], path=scope["path"])
                 if status:
-                    # The answer is under way already; to end it early is all that is left to say.
+                    # The response has begun; the server can only abort it.
                     raise
                 await unexpected_problem()(scope, receive, send_with_id)
             finally:
                 milliseconds = round((time.perf_counter() - began_at) * 1000, 1)
                 path = route_path(scope)
                 quiet = path.endswith("/health/live") or path.startswith(self._quiet)
-                level = _log.debug if quiet else _log.info
+                level = _LOGGER.debug if quiet else _LOGGER.info
                 level(
                     "request",
                     method=scope["method"],

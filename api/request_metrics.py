@@ -1,4 +1,4 @@
-"""How many requests the API answered, how, and after how long: told to the metrics."""
+"""Middleware that measures the API's requests for the metrics."""
 
 import time
 from typing import Final
@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.urls import API, route_path
 from flexiprice.metrics import Metrics
 
-# Those who only look how the program is come for ever, and would hide what becomes of all others.
+# Frequent probes would dominate the metrics.
 _UNCOUNTED: Final = ("/metrics", f"{API}/health/")
 
 
@@ -16,11 +16,11 @@ class MeasuredRequests:
     """Measures all requests but those for health and metrics."""
 
     def __init__(self, app: ASGIApp) -> None:
-        """Surrounds all requests."""
+        """Wraps an application."""
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handles one request, as ASGI has it."""
+        """Handles one ASGI request."""
         if scope["type"] != "http" or route_path(scope).startswith(_UNCOUNTED):
             await self._app(scope, receive, send)
             return

@@ -1,4 +1,4 @@
-"""How a request is read before an endpoint sees it: bounded, exact, and without a parameter unread."""
+"""Route class that checks scope, query parameters and body before an endpoint runs."""
 
 import asyncio
 import json
@@ -18,20 +18,20 @@ from api.security.scopes import needed_scope, require_scope
 from flexiprice.resources import Resources
 from flexiprice.settings import Settings
 
-# What is left of a body that was refused is not worth reading to get to the next request.
+# Ends the connection: the rest of a rejected body is not worth reading.
 _CLOSE: Final = {"Connection": "close"}
 
 
 class ProblemRoute(APIRoute):
-    """A route that asks for the scope it needs, and refuses what it would not read.
+    """A route that requires its scope, and rejects invalid requests.
 
-    That is a body that is too large, too slow or no JSON, and a query parameter that it does not have.
+    It rejects a body that is too large, too slow or not JSON, and unknown query parameters.
     """
 
     takes_uploads: ClassVar[bool] = False
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Wraps what FastAPI makes of the endpoint."""
+        """Wraps FastAPI's handler of the endpoint."""
         handle = super().get_route_handler()
         fields = get_flat_params(self.dependant)
         known = {field.alias for field in fields if isinstance(field.field_info, Query)}
@@ -50,16 +50,16 @@ class ProblemRoute(APIRoute):
 
 
 class _CheckedRequest(Request):
-    """Ends reading where the body is too large or too slow, and reads JSON without a float in between."""
+    """A request whose body is bounded in size and time, and whose JSON numbers are decimals, not floats."""
 
-    _patience_is_renewed: ClassVar[bool] = False
+    _timeout_per_chunk: ClassVar[bool] = False
 
     async def stream(self) -> AsyncGenerator[bytes, None]:
-        """The body, chunk by chunk."""
+        """Yields the body chunk by chunk."""
         most = self._max_bytes()
         size = 0
         chunks = super().stream()
-        deadline = self._patience_from_now()
+        deadline = self._deadline()
         while True:
             try:
                 async with asyncio.timeout_at(deadline):
@@ -72,15 +72,15 @@ class _CheckedRequest(Request):
             if size > most:
                 raise _too_large(most)
             yield chunk
-            if self._patience_is_renewed:
-                deadline = self._patience_from_now()
+            if self._timeout_per_chunk:
+                deadline = self._deadline()
 
     def _max_bytes(self) -> int:
         return self._settings.max_body_bytes
 
-    def _patience_from_now(self) -> float:
-        patience: timedelta = self._settings.body_timeout
-        return asyncio.get_running_loop().time() + patience.total_seconds()
+    def _deadline(self) -> float:
+        timeout: timedelta = self._settings.body_timeout
+        return asyncio.get_running_loop().time() + timeout.total_seconds()
 
     @property
     def _settings(self) -> Settings:
@@ -88,7 +88,7 @@ class _CheckedRequest(Request):
         return resources.settings
 
     async def json(self) -> object:
-        """The body as JSON; amounts are decimals, as they were written."""
+        """Parses the body as JSON; numbers with a fraction become decimals."""
         body = await self.body()
         try:
             return json.loads(
@@ -104,9 +104,9 @@ class _CheckedRequest(Request):
 
 
 class _UploadRequest(_CheckedRequest):
-    """A body that is read as it comes and never held, so it may be long; only its pauses may not."""
+    """A request whose body is streamed, so that it may be long; the time limit applies to each chunk."""
 
-    _patience_is_renewed = True
+    _timeout_per_chunk = True
 
     def _max_bytes(self) -> int:
         return self._settings.max_upload_bytes
@@ -123,12 +123,12 @@ def _refuse_constant(name: str) -> None:
 def _without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
     names = dict(pairs)
     if len(names) < len(pairs):
-        raise ValueError("a name is there twice in one object")
+        raise ValueError("an object has the same name twice")
     return names
 
 
 def _refuse_unknown_parameters(request: Request, known: set[str]) -> None:
-    # A misspelt parameter would silently leave the one that was meant at its default.
+    # A misspelt parameter would silently leave the intended one at its default.
     unknown = [name for name in request.query_params if name not in known]
     if unknown:
         reason = f"there is no such parameter; there are {', '.join(sorted(known)) or 'none'}"

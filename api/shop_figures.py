@@ -1,4 +1,4 @@
-"""What the metrics tell of the shop: read from PostgreSQL now and then, however often they are asked for."""
+"""Caches the shop's metrics, so that frequent scrapes do not load PostgreSQL."""
 
 import time
 from typing import Final
@@ -11,26 +11,26 @@ from flexiprice.runs.recent import list_last_successes
 from flexiprice.snapshots import ShopSnapshot
 
 # Counting the discounts of a large shop takes tens of milliseconds.
-_KEPT_SECONDS: Final = 10.0
+_CACHE_SECONDS: Final = 10.0
 
 
 class ShopFigures:
-    """Reads them, and remembers them for a while."""
+    """Reads the metrics of the shop, and caches them for ten seconds."""
 
     def __init__(self, transactions: Transactions) -> None:
-        """Reads nothing yet."""
+        """Starts with an empty cache."""
         self._transactions = transactions
-        self._kept: tuple[float, ShopSnapshot] | None = None
+        self._cached: tuple[float, ShopSnapshot] | None = None
 
     async def read(self) -> ShopSnapshot:
-        """The figures, at most a few seconds old.
+        """Returns the metrics, at most ten seconds old.
 
         Raises:
             DatabaseUnavailable: PostgreSQL does not answer.
         """
-        if self._kept is None or time.monotonic() - self._kept[0] >= _KEPT_SECONDS:
-            self._kept = (time.monotonic(), await self._count())
-        return self._kept[1]
+        if self._cached is None or time.monotonic() - self._cached[0] >= _CACHE_SECONDS:
+            self._cached = (time.monotonic(), await self._count())
+        return self._cached[1]
 
     async def _count(self) -> ShopSnapshot:
         async with self._transactions.for_health() as session:

@@ -1,4 +1,4 @@
-"""`/docs`: the description of the API for people, of files that this server has itself."""
+"""Serves Swagger UI at `/docs`, from files of this server."""
 
 import json
 from typing import Final
@@ -26,7 +26,7 @@ _PAGE: Final = """<!DOCTYPE html>
 </body>
 </html>
 """
-# The key that a person types in is forgotten with the page.
+# An entered key is not persisted beyond the page.
 _START: Final = """SwaggerUIBundle({
   url: %s,
   dom_id: "#page",
@@ -37,7 +37,7 @@ _START: Final = """SwaggerUIBundle({
   presets: [SwaggerUIBundle.presets.apis],
 });
 """
-# Swagger UI sets styles on its elements; everything that it runs or asks is this server's.
+# Swagger UI sets inline styles; scripts and requests are limited to this server.
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
@@ -45,15 +45,15 @@ _POLICY: Final = (
 
 
 def add_docs(app: FastAPI) -> None:
-    """Adds the page and its files; they are those of Swagger UI, out of a wheel."""
+    """Adds the page and the files of Swagger UI, which come from a wheel."""
 
     async def page(request: Request) -> Response:
         root = address(request, "")
         return HTMLResponse(_PAGE.format(root=root), headers={"Content-Security-Policy": _POLICY})
 
     async def start(request: Request) -> Response:
-        where = json.dumps(address(request, str(app.openapi_url)))
-        return Response(_START % where, media_type="text/javascript")
+        url = json.dumps(address(request, str(app.openapi_url)))
+        return Response(_START % url, media_type="text/javascript")
 
     app.add_api_route(PATH, page, include_in_schema=False)
     app.add_api_route(f"{PATH}/start.js", start, include_in_schema=False)

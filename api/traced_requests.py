@@ -1,4 +1,4 @@
-"""A span for each request, below that of the client where it sends one."""
+"""Middleware that opens a span per request, as a child of the client's span if it sends one."""
 
 from typing import Final
 
@@ -11,7 +11,7 @@ from api.request_context import REQUEST_ID_HEADER
 from api.urls import API, route_path
 from flexiprice.tracing import SpanKind, span
 
-# Asked for all the time, by whoever only looks how the program is.
+# Frequent probes, which would only fill the traces.
 _UNTRACED: Final = ("/metrics", f"{API}/health/")
 
 
@@ -19,11 +19,11 @@ class TracedRequests:
     """Traces all requests but those for health and metrics."""
 
     def __init__(self, app: ASGIApp) -> None:
-        """Surrounds all requests."""
+        """Wraps an application."""
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handles one request, as ASGI has it."""
+        """Handles one ASGI request."""
         if scope["type"] != "http" or route_path(scope).startswith(_UNTRACED):
             await self._app(scope, receive, send)
             return
@@ -42,7 +42,7 @@ class TracedRequests:
             try:
                 await self._app(scope, receive, send_traced)
             finally:
-                # Known only now. A path or a query names products, and a key where somebody put one there.
+                # Known only after routing. Path and query are left out: they may contain products or a key.
                 route = scope.get("route")
                 if isinstance(route, APIRoute):
                     operation = operation_id(route)

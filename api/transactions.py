@@ -1,4 +1,4 @@
-"""How the API reaches PostgreSQL: transactions by kind of work, each in its endpoint's share of the pool."""
+"""Opens the API's transactions by kind of work, each within its endpoint's share of the pool."""
 
 import time
 from collections.abc import AsyncGenerator
@@ -15,20 +15,20 @@ from flexiprice.db.work import Work, for_work
 from flexiprice.errors import DatabaseUnavailable
 
 _REFUSAL_SECONDS: Final = 15.0
-"""How long a refused write counts, where no later one succeeded."""
+"""Time for which a rejected write makes the API unready, unless a later one succeeds."""
 _PROBE_SECONDS: Final = 1.0
-"""How long the answer of a probe counts: anybody may ask for readiness, as often as they like."""
+"""Time for which the result of a probe is cached: readiness is public, so clients may request it often."""
 
 
 class Transactions:
-    """Opens transactions for endpoints, and knows whether PostgreSQL takes writes."""
+    """Opens transactions for endpoints, and tracks whether PostgreSQL accepts writes."""
 
     def __init__(self, engine: AsyncEngine, *, connections: int) -> None:
-        """Prepares it.
+        """Prepares the session factories.
 
         Args:
-            engine: leads to the database.
-            connections: how many it has.
+            engine: the database engine.
+            connections: size of its pool.
         """
         self._sessions = {
             work: async_sessionmaker(for_work(engine, work), expire_on_commit=False)
@@ -40,11 +40,11 @@ class Transactions:
 
     @asynccontextmanager
     async def begin(self, work: Work, *, endpoint: str) -> AsyncGenerator[AsyncSession]:
-        """A transaction of an endpoint.
+        """Opens a transaction of an endpoint.
 
         Raises:
-            DatabaseUnavailable: PostgreSQL does not take it now.
-            DatabaseBusy: other work stood in the way for too long.
+            DatabaseUnavailable: PostgreSQL is unavailable.
+            DatabaseBusy: other work blocked it for too long.
         """
         async with self._bulkhead.turn(endpoint):
             try:
@@ -61,7 +61,7 @@ class Transactions:
 
     @asynccontextmanager
     async def for_health(self) -> AsyncGenerator[AsyncSession]:
-        """A transaction of whoever asks how things are, on a connection that no endpoint takes.
+        """Opens a transaction for health checks and metrics, on a connection reserved from endpoints.
 
         Raises:
             DatabaseUnavailable: PostgreSQL does not answer.
@@ -72,10 +72,10 @@ class Transactions:
                 yield session
 
     async def require_writable(self) -> None:
-        """Makes sure that writes are taken: by a probe, and by what became of the latest writes.
+        """Checks that PostgreSQL accepts writes, by a probe and by the results of the latest writes.
 
         Raises:
-            DatabaseUnavailable: they are not; the error says why.
+            DatabaseUnavailable: it does not; the error has the reason.
         """
         if self._refused is not None and time.monotonic() - self._refused[0] < _REFUSAL_SECONDS:
             raise self._refused[1]

@@ -1,4 +1,4 @@
-"""Files that are sent as bodies: how they are written, and where they wait until all of them is there."""
+"""Uploads: parameters that describe a file's layout, and buffering of its body."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -23,7 +23,7 @@ _FORMATS: Final[dict[str, FileFormat | None]] = {
     "application/ndjson": FileFormat.NDJSON,
     "application/jsonl": FileFormat.NDJSON,
     "text/csv": FileFormat.CSV,
-    # As generated clients send what they are given; what it is shows in its first character.
+    # The type that generated clients send; the file's first character shows its format.
     "application/octet-stream": None,
 }
 _MOST_COLUMNS: Final = 20
@@ -39,39 +39,39 @@ async def _layout(
         Query(
             alias="map",
             max_length=_MOST_COLUMNS,
-            description="Which column of the file holds a field: `sku=Product_ID`. An empty column (`lot=`) "
-            "says that none does.",
+            description="Maps a field to a column of the file: `sku=Product_ID`. An empty column (`lot=`) "
+            "means that the file lacks the field.",
         ),
     ] = [],  # noqa: B006 -- FastAPI reads it and changes nothing
     date_format: Annotated[
         list[str],
         Query(
             max_length=MAX_DATE_FORMATS,
-            description="How dates are written, such as `%d.%m.%Y`; without one, only those that begin with "
-            "the year are read.",
+            description="Format of dates, such as `%d.%m.%Y`; by default only dates that begin with the year "
+            "are accepted.",
         ),
     ] = [],  # noqa: B006 -- as above
     timestamps: Annotated[
         Timestamps,
         Query(
-            description="What a date with a time of day means: `local` is the date in the store's time zone "
-            "at that instant, `written` the date as it stands; `refuse` leaves the row out."
+            description="Treatment of a date with a time of day: `local` takes the date in the store's time "
+            "zone at that instant, `written` takes the date as written, `refuse` rejects the row."
         ),
     ] = Timestamps.REFUSE,
     decimal_comma: Annotated[
-        bool, Query(description="Amounts are written 1.234,50 rather than 1,234.50.")
+        bool, Query(description="Whether amounts are written 1.234,50 instead of 1,234.50.")
     ] = False,
-    store: Annotated[StoreCode, Query(description="Store of the rows that name none.")] = MAIN_STORE,
+    store: Annotated[StoreCode, Query(description="Store of rows that name none.")] = MAIN_STORE,
     delimiter: Annotated[
         str | None,
-        Query(max_length=2, description="Between the cells of CSV; by default as the header shows."),
+        Query(max_length=2, description="Delimiter of CSV; by default detected from the header."),
     ] = None,
     encoding: Annotated[
         str | None,
         Query(
             max_length=40,
-            description="Of the file's text; by default the `charset` of the Content-Type, or UTF-8. Excel's "
-            "plain CSV is often cp1252.",
+            description="Encoding of the file; by default the `charset` of the Content-Type, or UTF-8. "
+            "Excel's plain CSV is often cp1252.",
         ),
     ] = None,
 ) -> FileLayout:
@@ -95,7 +95,7 @@ async def _layout(
     )
 
 
-# How the file in the body is written, by the same options as `flexiprice import` has.
+# Layout of the uploaded file, by the same options as `flexiprice import`.
 Layout = Annotated[FileLayout, Depends(_layout)]
 
 
@@ -109,9 +109,9 @@ def _charset(parameters: str) -> str:
 
 @asynccontextmanager
 async def spooled(request: Request) -> AsyncGenerator[BinaryIO]:
-    """The body, once all of it is there: in memory where it is short, otherwise in a temporary file.
+    """Buffers the complete body: in memory if it is short, otherwise in a temporary file.
 
-    So a client that sends slowly keeps neither a connection to the database nor a lock.
+    A slow client thus occupies neither a database connection nor a lock.
     """
     upload = UploadFile(cast("BinaryIO", SpooledTemporaryFile(max_size=_IN_MEMORY)))  # noqa: SIM115 -- closed below
     try:

@@ -1,4 +1,4 @@
-"""The path under which a reverse proxy serves a program, as in `https://example.com/shop`."""
+"""Middleware for the URL prefix under which a reverse proxy serves a program: `https://example.com/shop`."""
 
 from collections.abc import Collection
 from typing import Final
@@ -10,26 +10,25 @@ from api.urls import route_path
 from flexiprice.errors import InvalidSettings
 from flexiprice.settings import PREFIX
 
-# NiceGUI believes it, whoever sends it. The prefix is configured, not guessed from a request.
+# NiceGUI trusts this header from any client. The prefix comes from the settings instead.
 _FORWARDED_PREFIX: Final = "x-forwarded-prefix"
 
 
 class UrlPrefix:
-    """Makes each request's `root_path` the prefix, and its `path` begin with it once.
+    """Sets each request's `root_path` to the prefix, and makes its `path` begin with the prefix exactly once.
 
-    So routes, guards and logs see one form, whether the proxy strips the prefix, passes it on, or the server
-    was started with `--root-path`, which puts the prefix before the path that came. It must be the outermost
-    middleware.
+    Routes, guards and logs then see one form, whether the proxy strips the prefix, passes it on, or the
+    server runs with `--root-path`, which prepends the prefix. Must be the outermost middleware.
     """
 
     def __init__(self, app: ASGIApp, *, prefix: str, own: Collection[str]) -> None:
-        """Serves under a prefix.
+        """Wraps an application.
 
         Args:
-            app: what is served.
-            prefix: as in `FLEXIPRICE_URL_PREFIX`; where empty, that of `--root-path` holds.
-            own: the first segments of the program's paths. A prefix that begins with one of them cannot be
-                told from a path, so it is never removed from one.
+            app: the application.
+            prefix: value of `FLEXIPRICE_URL_PREFIX`; if empty, the prefix of `--root-path` applies.
+            own: first segments of the program's paths. A prefix that begins with one of them is ambiguous, so
+                it is never stripped.
 
         Raises:
             InvalidSettings: the configured prefix begins with one of them.
@@ -44,7 +43,7 @@ class UrlPrefix:
         self._own = own
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handles one request or web socket, as ASGI has it."""
+        """Handles one ASGI request or web socket."""
         if scope["type"] in {"http", "websocket"}:
             scope = self._prefixed(scope)
         await self._app(scope, receive, send)
@@ -60,7 +59,7 @@ class UrlPrefix:
         prefixed = {**scope, "root_path": prefix, "path": prefix + path}
         headers = MutableHeaders(scope=prefixed)
         if _FORWARDED_PREFIX in headers:
-            # Emptied, not removed: that it is there shows that a proxy is in between.
+            # Emptied, not removed: its presence shows that a proxy is in between.
             headers[_FORWARDED_PREFIX] = ""
         return prefixed
 

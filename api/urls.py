@@ -1,4 +1,4 @@
-"""Where things are."""
+"""Builds paths of the API, with the URL prefix of a reverse proxy."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -11,7 +11,7 @@ ADMIN: Final = f"{API}/admin"
 
 
 def route_path(scope: Mapping[str, Any]) -> str:
-    """The path of an ASGI scope as routes know it: without the prefix under which a proxy serves us."""
+    """Returns the path of an ASGI scope without the URL prefix, as routes match it."""
     path, root = str(scope["path"]), str(scope.get("root_path", ""))
     if root and (path == root or path.startswith(f"{root}/")):
         return path[len(root) :] or "/"
@@ -19,10 +19,10 @@ def route_path(scope: Mapping[str, Any]) -> str:
 
 
 def address(request: Request, path: str) -> str:
-    """Where a route is for the client, as a path on the same host."""
+    """Returns the client's path of a route on the same host, with the URL prefix."""
     return f"{request.scope.get('root_path', '')}{path}"
 
 
 def status_url(request: Request, task_id: str) -> str:
-    """Where a task's status is, as a path on the same host."""
+    """Returns the client's path of a task's status on the same host."""
     return address(request, f"{ADMIN}/discounts/task-status/{quote(task_id, safe='')}")

@@ -1,4 +1,4 @@
-"""`/health`: whether the process lives, and whether everything that it needs is there."""
+"""`/health`: liveness and readiness."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -21,25 +21,23 @@ from flexiprice.telemetry import get_logger
 
 router = APIRouter(prefix="/health", tags=["health"], route_class=ProblemRoute)
 
-# Whoever asks for readiness asks again soon, and gives up before long.
-_PATIENCE_SECONDS: Final = 3.0
+# Probes time out early and repeat soon.
+_CHECK_TIMEOUT_SECONDS: Final = 3.0
 
-_log = get_logger(__name__)
+_LOGGER = get_logger(__name__)
 
 
 @router.head("/live", include_in_schema=False)
 @router.get("/live")
 async def get_liveness() -> Liveness:
-    """Whether the process answers; it asks nothing else."""
+    """Reports that the process answers; checks nothing else."""
     return Liveness()
 
 
 @router.head("/ready", include_in_schema=False)
-@router.get(
-    "/ready", responses={503: {"model": Readiness, "description": "Something that is needed is not there."}}
-)
+@router.get("/ready", responses={503: {"model": Readiness, "description": "A dependency is not ready."}})
 async def get_readiness(resources: OpenResources, request: Request, response: Response) -> Readiness:
-    """Whether the database takes reads and writes, and its schema, Redis and a worker are there."""
+    """Checks the database, its writes and migrations, Redis, and that a worker lives."""
     transactions: Transactions = request.app.state.transactions
 
     async def database() -> Check:
@@ -57,7 +55,7 @@ async def get_readiness(resources: OpenResources, request: Request, response: Re
                 if await is_current(session):
                     return Check(ok=True, detail="the schema is up to date")
         except DatabaseBusy:
-            # A lock on one table must not make every instance unready at once.
+            # A lock on one table must not make all instances unready.
             return Check(ok=True, detail="the schema's version is locked and was not looked at")
         return Check(ok=False, detail="the schema is not up to date: run `flexiprice migrate`")
 
@@ -88,21 +86,21 @@ async def get_readiness(resources: OpenResources, request: Request, response: Re
 
 async def _checked(name: str, check: Callable[[], Awaitable[Check]]) -> Check:
     try:
-        async with asyncio.timeout(_PATIENCE_SECONDS):
+        async with asyncio.timeout(_CHECK_TIMEOUT_SECONDS):
             return await check()
     except FlexiPriceError as error:
-        _log.warning("not_ready", check=name, reason=error.message)
+        _LOGGER.warning("readiness_check_failed", check=name, reason=error.message)
         return Check(ok=False, detail=_without_particulars(error))
     except TimeoutError:
         return Check(ok=False, detail="does not answer in time")
     except (SQLAlchemyError, RedisError):
-        _log.exception("not_ready", check=name)
+        _LOGGER.exception("readiness_check_failed", check=name)
         return Check(ok=False, detail="cannot be asked; the server's log says why")
 
 
 def _without_particulars(error: FlexiPriceError) -> str:
-    # Anybody may ask for readiness; hosts and users are for the log. What PostgreSQL's codes and the error
-    # replies of Redis mean names none.
+    # Readiness is public, so hosts and users appear only in the log. Messages about PostgreSQL's codes and
+    # error replies of Redis contain neither.
     if error.details.get("sqlstate") or error.details.get("answers"):
         return error.message
     return {

@@ -1,4 +1,4 @@
-"""`/metrics`: what Prometheus is told of this process, and of what Redis and PostgreSQL know of the rest."""
+"""`/metrics`: metrics of this process, of all workers and of the shop, in Prometheus's format."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -24,14 +24,14 @@ from flexiprice.telemetry import get_logger
 
 router = APIRouter(include_in_schema=False)
 PATH: Final = "/metrics"
-# No name that a key of the database may have, and no scope: it opens nothing else.
+# A name that no database key may have, and no scope: it grants access to nothing else.
 _SCRAPER: Final = KeyHolder("metrics key", ())
 
-# A scrape waits no longer for Redis and PostgreSQL; what this process measured is told without them.
-_PATIENCE_SECONDS: Final = 2.0
+# After this time, a scrape returns the metrics of this process without those of Redis or PostgreSQL.
+_READ_TIMEOUT_SECONDS: Final = 2.0
 
-_log = get_logger(__name__)
-_Known = TypeVar("_Known")
+_LOGGER = get_logger(__name__)
+_Reading = TypeVar("_Reading")
 
 
 async def _metrics(request: Request) -> Metrics:
@@ -42,7 +42,7 @@ async def _metrics(request: Request) -> Metrics:
 
 
 def metrics_key(settings: Settings) -> list[EnvironmentKey]:
-    """The key that opens the metrics and nothing else, where it is set."""
+    """Returns the key `FLEXIPRICE_METRICS_KEY`, if it is set; it grants access only to the metrics."""
     return [EnvironmentKey(_SCRAPER, settings.metrics_key)] if settings.metrics_key else []
 
 
@@ -55,16 +55,16 @@ async def _may_read(request: Request) -> None:
 async def read_metrics(
     request: Request, resources: OpenResources, metrics: Annotated[Metrics, Depends(_metrics)]
 ) -> Response:
-    """Everything in Prometheus's text format; without what those know who do not answer."""
+    """Renders all metrics in Prometheus's text format, without those of unavailable servers."""
     transactions: Transactions = request.app.state.transactions
     figures: ShopFigures = request.app.state.shop_figures
-    fleet, shop, writable = await asyncio.gather(
-        _within_patience("redis", take_snapshot(resources.tasks)),
-        _within_patience("shop", figures.read()),
-        _within_patience("database", _is_writable(transactions)),
+    workers, shop, writable = await asyncio.gather(
+        _with_timeout("redis", take_snapshot(resources.tasks)),
+        _with_timeout("shop", figures.read()),
+        _with_timeout("database", _is_writable(transactions)),
     )
     database = DatabaseSnapshot(takes_work=writable is not None)
-    return Response(metrics.render(fleet, shop, database), media_type=CONTENT_TYPE)
+    return Response(metrics.render(workers, shop, database), media_type=CONTENT_TYPE)
 
 
 async def _is_writable(transactions: Transactions) -> bool:
@@ -72,10 +72,10 @@ async def _is_writable(transactions: Transactions) -> bool:
     return True
 
 
-async def _within_patience(name: str, known: Awaitable[_Known]) -> _Known | None:
+async def _with_timeout(name: str, reading: Awaitable[_Reading]) -> _Reading | None:
     try:
-        async with asyncio.timeout(_PATIENCE_SECONDS):
-            return await known
+        async with asyncio.timeout(_READ_TIMEOUT_SECONDS):
+            return await reading
     except (FlexiPriceError, RedisError, SQLAlchemyError, TimeoutError) as error:
-        _log.debug("metrics_incomplete", without=name, error=str(error) or type(error).__name__)
+        _LOGGER.debug("metrics_incomplete", without=name, error=str(error) or type(error).__name__)
     return None

@@ -1,4 +1,4 @@
-"""Who may use what is under `/admin`, and the metrics: whoever has a key, and nobody else."""
+"""Middleware that requires an API key for `/admin` and the metrics."""
 
 from collections.abc import Collection
 from ipaddress import IPv6Address, ip_address
@@ -20,43 +20,43 @@ from flexiprice.access.key_ring import KeyHolder, UselessKey
 from flexiprice.domain.access import KeyFault, Scope
 from flexiprice.errors import FlexiPriceError
 
-# What proxies add. It never lets anybody in; it only shows that the peer is not the client.
+# Headers that proxies add. They show that the peer is not the client, and never grant access.
 _FORWARDING: Final = ("forwarded", "via", "x-real-ip", "x-client-ip", "true-client-ip", "cf-connecting-ip")
 _KEY_REQUIRED: Final = (
     "send an API key as `Authorization: Bearer …` or `X-API-Key`; on the server, "
     "`flexiprice keys create NAME --scope read` makes one, or set FLEXIPRICE_API_KEY "
     "(`openssl rand -hex 24` makes a good one)"
 )
-_ONE_KEY: Final = "send one API key: this request has two different ones, and none of them was looked at"
+_ONE_KEY: Final = "send one API key: this request has two different ones, and neither was checked"
 LOOPBACK: Final = KeyHolder("loopback client", (Scope.ADMIN,))
-"""Who acts without a key, on the server's own machine, where `FLEXIPRICE_OPEN_LOOPBACK` allows it."""
+"""Holder of requests from this machine without a key, if `FLEXIPRICE_OPEN_LOOPBACK` is set."""
 LOOPBACK_IS_OPEN: Final = (
-    "FLEXIPRICE_OPEN_LOOPBACK is set: whoever reaches this from 127.0.0.1 is an administrator without a key; "
+    "FLEXIPRICE_OPEN_LOOPBACK is set: any client on 127.0.0.1 is an administrator without a key; "
     "for development only, and never behind a proxy"
 )
 
-# Only so that the documentation knows of keys; `KeyGuard` is what asks for them.
-_HOW_A_KEY_COMES: Final = "`FLEXIPRICE_API_KEY`, or a key made by `flexiprice keys create`"
+# Only for the documentation; `KeyGuard` checks the keys.
+_KEY_DESCRIPTION: Final = "`FLEXIPRICE_API_KEY`, or a key made by `flexiprice keys create`"
 key_documentation: Final = [
-    Security(HTTPBearer(auto_error=False, description=_HOW_A_KEY_COMES)),
-    Security(APIKeyHeader(name="X-API-Key", auto_error=False, description=_HOW_A_KEY_COMES)),
+    Security(HTTPBearer(auto_error=False, description=_KEY_DESCRIPTION)),
+    Security(APIKeyHeader(name="X-API-Key", auto_error=False, description=_KEY_DESCRIPTION)),
 ]
 
 
 class KeyGuard:
-    """Refuses requests under some paths before anything else looks at them, whether a route exists or not.
+    """Rejects requests without a valid key under some paths, before routing, even if no route exists.
 
-    The application's state has the `key_check` that it asks.
+    Reads the `KeyAuthenticator` from `key_check` of the application's state.
     """
 
     def __init__(self, app: ASGIApp, *, prefixes: Collection[str], open_loopback: bool) -> None:
-        """Guards what is under the prefixes; `open_loopback` serves this machine without a key."""
+        """Guards paths under the prefixes; `open_loopback` admits this machine without a key."""
         self._app = app
         self._prefixes = prefixes
         self._open_loopback = open_loopback
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
-        """Handles one request, as ASGI has it."""
+        """Handles one ASGI request."""
         if scope["type"] == "http" and self._guards(scope):
             refusal = await self._refusal(scope)
             if refusal is not None:
@@ -105,18 +105,18 @@ def _keys_in(headers: Headers) -> set[str]:
         scheme, _, token = value.partition(" ")
         if scheme.lower() == "bearer":
             keys.append(token.strip())
-    # Headers were decoded as Latin-1; the key's own bytes are UTF-8. An empty one is none, and no guess.
+    # Headers were decoded as Latin-1; keys are UTF-8. An empty key is not counted as a wrong one.
     return {key.encode("latin-1").decode(errors="surrogateescape") for key in keys if key}
 
 
 def address_of(scope: AsgiScope) -> str:
-    """The client's address, as wrong keys are counted by it; of a trusted proxy's client, that one's."""
+    """Returns the client's address, by which wrong keys are counted; behind a trusted proxy, its client's."""
     client: tuple[str, int] | None = scope.get("client")
     return client[0] if client else ""
 
 
 def is_from_this_machine(scope: AsgiScope) -> bool:
-    """Whether a request or web socket comes from this machine, by no proxy and no page of another site."""
+    """Whether a request or web socket comes from this machine, without a proxy or a page of another site."""
     headers = Headers(scope=scope)
     return (
         _names_loopback(address_of(scope))
@@ -136,14 +136,14 @@ def _names_loopback(host: str) -> bool:
 
 
 def _is_own_page(headers: Headers) -> bool:
-    # A browser on this machine is a loopback client too, whatever page it shows. A foreign name that was
-    # made to point at this machine shows in Host, a foreign page in Origin.
-    places = [f"//{headers.get('host', '')}", *headers.getlist("origin")]
-    return headers.get("sec-fetch-site") != "cross-site" and all(map(_is_loopback_place, places))
+    # A browser on this machine is a loopback client for every page that it shows. DNS rebinding shows in
+    # Host, a page of another site in Origin.
+    urls = [f"//{headers.get('host', '')}", *headers.getlist("origin")]
+    return headers.get("sec-fetch-site") != "cross-site" and all(map(_has_loopback_host, urls))
 
 
-def _is_loopback_place(place: str) -> bool:
+def _has_loopback_host(url: str) -> bool:
     try:
-        return _names_loopback(urlsplit(place).hostname or "")
+        return _names_loopback(urlsplit(url).hostname or "")
     except ValueError:
         return False

@@ -1,4 +1,4 @@
-"""Whose key it is that a client presents: one of the environment's, or one of the database's."""
+"""Authenticates API keys: those of the environment, and those of the database."""
 
 import asyncio
 import hmac
@@ -29,34 +29,34 @@ from flexiprice.settings import Settings
 from flexiprice.telemetry import get_logger
 
 REMEMBERED_SECONDS: Final = 5.0
-"""How long what the database says of keys holds, and so how long a revoked key may still open."""
-# As above, for what goes on after it was opened, which is asked about again and again.
-_LASTING_SECONDS: Final = 2.0
+"""Lifetime of the cached keys, and so the time for which a revoked key may still be accepted."""
+# The same for long-lived streams, which check their key repeatedly.
+_STREAM_CACHE_SECONDS: Final = 2.0
 
-_log = get_logger(__name__)
+_LOGGER = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentKey:
-    """A key that stands in the server's settings."""
+    """A key from the settings."""
 
     holder: KeyHolder
     key: SecretStr = field(repr=False)
 
 
 def bootstrap_key(settings: Settings) -> list[EnvironmentKey]:
-    """The key `FLEXIPRICE_API_KEY`, where it is set."""
+    """Returns the key `FLEXIPRICE_API_KEY`, if it is set."""
     holder = KeyHolder(BOOTSTRAP, (Scope.ADMIN,))
     return [EnvironmentKey(holder, settings.api_key)] if settings.api_key else []
 
 
 class KeyAuthenticator:
-    """Knows the holders of keys; one for each process, shared by all that ask for keys.
+    """Finds the holders of keys; one instance per process.
 
-    Wrong keys are counted by address, and beyond the limit none of the address is looked at any more, but
-    those that have the form of ours: their secrets are 192 random bits, which nobody guesses however often
-    they may try. So a neighbour who guesses, behind the same proxy, locks no holder of such a key out. What
-    the operator chose, a key of the environment, may be guessable: there a good one waits as wrong ones do.
+    Wrong keys are counted per address. Above the limit, keys of the address are rejected unread, except those
+    in the form of database keys, whose 192 random bits cannot be guessed. So an attacker behind the same
+    proxy locks no holder of such a key out. A key of the environment, which the operator chose, may be
+    guessable: above the limit it is rejected even if it is right.
     """
 
     def __init__(
@@ -72,27 +72,27 @@ class KeyAuthenticator:
         self._failed_keys = failed_keys
         self._ring: KeyRing | None = None
         self._ring_read_at = float("-inf")
-        # Whose use was noted since the keys were read.
-        self._noted: set[str] = set()
+        # Keys whose use was recorded since the keys were read.
+        self._recorded: set[str] = set()
         self._reading = asyncio.Lock()
 
     async def holder_of(self, presented: str, *, address: str) -> KeyHolder | None:
-        """Whose key this is; None where it opens nothing, which counts as a guess.
+        """Returns the holder of a key; None for a wrong key, which is counted.
 
         Args:
-            presented: what the client sent, of whatever form.
-            address: the client's.
+            presented: the key that the client sent, in any form.
+            address: address of the client.
 
         Raises:
-            TooManyWrongKeys: of this address, so that the key was not looked at.
-            DatabaseUnavailable: it has the form of the database's keys, which cannot be asked.
+            TooManyWrongKeys: too many came from this address, so the key was not checked.
+            DatabaseUnavailable: the key has the form of database keys, and the database is unavailable.
         """
-        ours = looks_like_ours(presented)
-        if not ours:
-            # From here to the count nothing is waited for, so no guess slips in between.
+        has_database_form = looks_like_ours(presented)
+        if not has_database_form:
+            # No await from here to the count, so that no concurrent guess slips in between.
             self._failed_keys.require_patience(address)
         holder = self._of_environment(presented)
-        if holder is None and ours:
+        if holder is None and has_database_form:
             holder = await self._of_database(presented)
         if holder is None:
             await self._failed_keys.note(address)
@@ -109,76 +109,76 @@ class KeyAuthenticator:
         return self._ring.explain(presented, now=self._now(self._ring))
 
     async def ring(self, *, newer_than: float | None = None) -> KeyRing:
-        """The keys of the database, as they were some seconds ago at most.
+        """Returns the keys of the database, at most `REMEMBERED_SECONDS` old.
 
         Args:
-            newer_than: an instant of the monotonic clock that it must have been read after.
+            newer_than: instant of the monotonic clock after which they must have been read.
 
         Raises:
-            DatabaseUnavailable: the database cannot be asked.
+            DatabaseUnavailable: the database is unavailable.
         """
         oldest = time.monotonic() - REMEMBERED_SECONDS if newer_than is None else newer_than
         if self._ring is not None and self._ring_read_at > oldest:
             return self._ring
         async with self._reading:
-            # Another may have read it while this one waited for its turn.
+            # Another task may have read the keys while this one waited for the lock.
             if self._ring is None or self._ring_read_at <= oldest:
                 began_at = time.monotonic()
                 with database_errors():
                     async with self._sessions() as session:
                         self._ring = await read_key_ring(session)
                 self._ring_read_at = began_at
-                self._noted.clear()
+                self._recorded.clear()
         return self._ring
 
     async def still_opens(self, holder: KeyHolder) -> bool:
-        """Whether a key that opened something that lasts would still open it, as of some seconds ago."""
+        """Whether the key of a long-lived stream is still valid with the same scopes, as of seconds ago."""
         if holder.key_id is None or holder.secret_hash is None:
             return True
         try:
-            ring = await self.ring(newer_than=time.monotonic() - _LASTING_SECONDS)
+            ring = await self.ring(newer_than=time.monotonic() - _STREAM_CACHE_SECONDS)
         except DatabaseUnavailable:
-            # Keys end through the database: while it is away, nothing changes that could be known.
+            # Keys are revoked in the database, so nothing changes while it is unavailable.
             return True
         now = ring.holder_by_hash(holder.key_id, holder.secret_hash, now=self._now(ring))
         return now is not None and now.scopes == holder.scopes
 
     def _now(self, ring: KeyRing) -> datetime:
-        # Keys begin and end by the database's clock, whatever this machine's says.
+        # Validity is judged by the database's clock, not this machine's.
         return ring.as_of + timedelta(seconds=time.monotonic() - self._ring_read_at)
 
     def _of_environment(self, presented: str) -> KeyHolder | None:
         digest = _digest(presented)
         found = None
-        # Digests are of one length, so that comparing them does not even tell the length of the key.
+        # Digests have one length, so that the comparison does not leak the length of the key.
         for known, holder in self._environment.items():
             if hmac.compare_digest(known, digest):
                 found = holder
         return found
 
     async def _of_database(self, presented: str) -> KeyHolder | None:
-        asked_at = time.monotonic()
+        began_at = time.monotonic()
         ring = await self.ring()
         if not ring.has(presented):
-            # It may have been made since. Made-up ids cause one read after another, never two at once.
-            ring = await self.ring(newer_than=asked_at)
+            # The key may be newer than the cache. Invented ids cause sequential reads, never concurrent ones.
+            ring = await self.ring(newer_than=began_at)
         now = self._now(ring)
         holder = ring.holder_of(presented, now=now)
         if holder is None or holder.key_id is None:
             return None
-        if ring.is_use_to_be_noted(holder.key_id, now=now) and holder.key_id not in self._noted:
-            self._noted.add(holder.key_id)
-            await self._note_use(holder.key_id, now)
+        if ring.is_use_to_be_noted(holder.key_id, now=now) and holder.key_id not in self._recorded:
+            self._recorded.add(holder.key_id)
+            await self._record_use(holder.key_id, now)
         return holder
 
-    async def _note_use(self, key_id: str, now: datetime) -> None:
+    async def _record_use(self, key_id: str, now: datetime) -> None:
         try:
             with database_errors():
                 async with self._sessions.begin() as session:
                     await note_key_use(session, key_id, now=now)
         except DatabaseUnavailable as error:
-            # The key is good; when it was used last is not worth refusing it.
-            _log.warning("key_use_not_noted", key_id=key_id, reason=error.message)
+            # The key is valid; a missing record of its use must not reject it.
+            _LOGGER.warning("key_use_not_recorded", key_id=key_id, reason=error.message)
 
 
 def _digest(key: str) -> bytes:

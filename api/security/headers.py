@@ -1,4 +1,4 @@
-"""What browsers are told of every answer: to run, embed and guess nothing."""
+"""Middleware that adds security headers: browsers must not run, embed or sniff responses."""
 
 from typing import Final
 
@@ -8,7 +8,7 @@ from api.urls import route_path
 
 _Headers = tuple[tuple[bytes, bytes], ...]
 _ALWAYS: Final[_Headers] = (
-    # An answer is not a page: if a browser shows it as one, nothing in it is loaded or run.
+    # Responses are not pages: if a browser renders one, it must load and run nothing.
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; form-action 'none'"),
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"referrer-policy", b"no-referrer"),
@@ -16,19 +16,19 @@ _ALWAYS: Final[_Headers] = (
     (b"x-frame-options", b"DENY"),
 )
 _BY_TLS: Final[_Headers] = ((b"strict-transport-security", b"max-age=31536000"),)
-_NOT_KEPT: Final[_Headers] = ((b"cache-control", b"no-store"),)
+_NO_STORE: Final[_Headers] = ((b"cache-control", b"no-store"),)
 
 
 class SecurityHeaders:
-    """Adds the headers that an answer does not have by itself."""
+    """Adds the headers that a response does not set itself."""
 
     def __init__(self, app: ASGIApp, *, private_prefix: str) -> None:
-        """Adds them to all answers; those under `private_prefix` are kept by no cache either."""
+        """Wraps an application; responses under `private_prefix` must not be cached either."""
         self._app = app
         self._private_prefix = private_prefix
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handles one request, as ASGI has it."""
+        """Handles one ASGI request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -37,7 +37,7 @@ class SecurityHeaders:
         if scope.get("scheme") == "https":
             added += _BY_TLS
         if path.startswith(self._private_prefix):
-            added += _NOT_KEPT
+            added += _NO_STORE
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -1,4 +1,4 @@
-"""Who has sent too many wrong keys: counted in Redis for all processes, and refused from memory."""
+"""Rate limit of wrong keys per address: counted in Redis for all processes, enforced from memory."""
 
 import time
 from collections import OrderedDict
@@ -17,47 +17,47 @@ from flexiprice.telemetry import get_logger
 _WINDOW_SECONDS: Final = 60
 _MOST_ADDRESSES: Final = 10_000
 
-_log = get_logger(__name__)
+_LOGGER = get_logger(__name__)
 
 
 class FailedKeyLimiter:
-    """Counts wrong keys by the client's address, for a minute from the first.
+    """Counts wrong keys per client address, for a minute from the first.
 
-    A process asks Redis only when a wrong key comes, so whoever has a good key never waits for it. Where
-    Redis is away, each process counts on its own, and nobody is refused for that.
+    A process uses Redis only for wrong keys, so a valid key never waits for it. While Redis is unavailable,
+    each process counts on its own, and no request fails because of that.
     """
 
     def __init__(self, redis: ArqRedis, *, limit: int) -> None:
         self._redis = redis
         self._limit = limit
-        # How many, and until which instant of the monotonic clock they count.
+        # Count per address, and the instant of the monotonic clock at which it expires.
         self._counted: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
     def require_patience(self, address: str) -> None:
-        """Makes sure that a key of this address may be looked at.
+        """Checks that a key of this address may be checked.
 
         Raises:
-            TooManyWrongKeys: it may not, for a while.
+            TooManyWrongKeys: the address has reached the limit.
         """
         self._refuse_beyond(address, most=self._limit - 1)
 
     async def note(self, address: str) -> None:
-        """Counts a wrong key: in this process before anything is waited for, then for all processes.
+        """Counts a wrong key: first in this process without awaiting, then in Redis for all processes.
 
         Raises:
-            TooManyWrongKeys: it is one too many.
+            TooManyWrongKeys: the address has exceeded the limit.
         """
         self._refuse_beyond(address, most=self._limit - 1)
         name = counted_as(address)
         # At once: another guess that comes while Redis is asked must find this one counted.
         self._keep(name, 1, time.monotonic() + _WINDOW_SECONDS)
         try:
-            everywhere, seconds = await self._count_everywhere(name)
-            self._keep(name, 0, time.monotonic() + seconds, at_least=everywhere)
+            total, seconds = await self._count_in_redis(name)
+            self._keep(name, 0, time.monotonic() + seconds, at_least=total)
         except (*UNAVAILABLE, RedisError) as error:
-            _log.warning("wrong_keys_counted_by_this_process_alone", reason=sentence_of(error))
+            _LOGGER.warning("wrong_keys_counted_locally", reason=sentence_of(error))
         if self._counted.get(name, (0, 0.0))[0] >= self._limit:
-            _log.warning("too_many_wrong_keys", address=address, limit=self._limit)
+            _LOGGER.warning("too_many_wrong_keys", address=address, limit=self._limit)
         self._refuse_beyond(address, most=self._limit)
 
     def _keep(self, name: str, more: int, until: float, *, at_least: int = 0) -> None:
@@ -77,7 +77,7 @@ class FailedKeyLimiter:
         if count > most and left > 0:
             raise TooManyWrongKeys(int(left) + 1)
 
-    async def _count_everywhere(self, name: str) -> tuple[int, int]:
+    async def _count_in_redis(self, name: str) -> tuple[int, int]:
         key = failed_keys_key(name)
         async with self._redis.pipeline(transaction=True) as pipeline:
             pipeline.set(key, 0, ex=_WINDOW_SECONDS, nx=True)
@@ -97,5 +97,5 @@ def counted_as(address: str) -> str:
         return str(parsed)
     if parsed.ipv4_mapped is not None:
         return str(parsed.ipv4_mapped)
-    # A household has a whole /64 to choose its addresses from.
+    # One client usually owns a whole /64, and may change its address within it.
     return str(ip_network((int(parsed), 64), strict=False))

@@ -1,4 +1,4 @@
-"""What a key must be allowed for which endpoint: one table, which the documentation is made from too."""
+"""The scope that each endpoint requires, in one table; the documentation uses it too."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _READING: Final = frozenset({"GET", "HEAD"})
 
 @dataclass(frozen=True, slots=True)
 class _Needed:
-    """Of one tag: to look, and to change. None where anybody may."""
+    """The scopes of one tag for reading and for changing; None for public access."""
 
     to_read: Scope | None
     to_change: Scope | None
@@ -41,15 +41,15 @@ _NEEDED: Final[Mapping[str, _Needed]] = {
 
 
 def needed_scope(methods: Iterable[str], tags: Iterable[str]) -> Scope | None:
-    """The one scope that an endpoint asks for; None where it needs no key.
+    """Returns the scope that an endpoint requires; None if it requires no key.
 
     Args:
-        methods: by which the endpoint is called.
-        tags: under which the documentation lists it: exactly one.
+        methods: HTTP methods of the endpoint.
+        tags: its tags in the documentation: exactly one.
 
     Raises:
-        LookupError: the table does not name the tag, or there is not exactly one. The application does
-            not start then: an endpoint that nobody thought of must neither be open nor ask for everything.
+        LookupError: the table lacks the tag, or there is not exactly one. The application then does not
+            start, so that a forgotten endpoint is never public.
     """
     named = list(tags)
     if len(named) != 1 or named[0] not in _NEEDED:
@@ -61,13 +61,13 @@ def needed_scope(methods: Iterable[str], tags: Iterable[str]) -> Scope | None:
 
 
 def holder_in(scope: AsgiScope) -> KeyHolder | None:
-    """Whose key a request came with; None where none was asked for."""
+    """Returns the holder of a request's key; None if none was required."""
     holder = scope.get("state", {}).get("key_holder")
     return holder if isinstance(holder, KeyHolder) else None
 
 
 def set_holder(scope: AsgiScope, holder: KeyHolder) -> None:
-    """Writes down in a request whose key it came with."""
+    """Stores the holder of a request's key in its ASGI scope."""
     scope.setdefault("state", {})["key_holder"] = holder
 
 
@@ -83,11 +83,11 @@ def set_useless_key(scope: AsgiScope, useless: UselessKey) -> None:
 
 
 def require_scope(scope: AsgiScope, needed: Scope | None) -> None:
-    """Lets a request go on whose key may do what is needed.
+    """Checks that a request's key has the required scope.
 
     Raises:
-        HTTPException: it may not, 403; or it came without a key, 401, though the guard should not have let
-            it come so far.
+        HTTPException: 403 if it lacks the scope; 401 if there is no key, which `KeyGuard` should have
+            rejected before.
     """
     if needed is None:
         return

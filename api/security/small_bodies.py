@@ -1,4 +1,4 @@
-"""Bodies of forms: read before anything looks at them, and neither large nor slow."""
+"""Middleware that buffers the bodies of forms, and rejects large or slow ones."""
 
 import asyncio
 from datetime import timedelta
@@ -14,7 +14,7 @@ _CLOSE: Final = {"Connection": "close"}
 
 
 class SmallBodies:
-    """Refuses bodies under some paths that are larger than a form of ours, or come too slowly."""
+    """Rejects bodies under some paths that exceed `MOST_BYTES` or the time limit."""
 
     def __init__(self, app: ASGIApp, *, paths: frozenset[str], patience: timedelta) -> None:
         self._app = app
@@ -22,7 +22,7 @@ class SmallBodies:
         self._patience = patience
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handles one request, as ASGI has it."""
+        """Handles one ASGI request."""
         if scope["type"] != "http" or route_path(scope) not in self._paths:
             await self._app(scope, receive, send)
             return
@@ -39,13 +39,13 @@ class SmallBodies:
             refusal = PlainTextResponse("The form is too large.", status_code=413, headers=_CLOSE)
             await refusal(scope, receive, send)
             return
-        told = False
+        replayed = False
 
         async def replay() -> Message:
-            nonlocal told
-            if told:
+            nonlocal replayed
+            if replayed:
                 return await receive()
-            told = True
+            replayed = True
             return {"type": "http.request", "body": body, "more_body": False}
 
         await self._app(scope, replay, send)
