@@ -72,15 +72,13 @@ TaskPath = Annotated[
     str,
     Path(
         max_length=MAX_JOB_ID_LENGTH,
-        description="The task, by its id.",
+        description="Id of the task.",
         examples=["0b9f5e3c6a7d4f21a8c94e5d6f7a8b9c"],
     ),
 ]
 StorePath = Annotated[StoreCode, Path(description="Code of the store.", examples=["main"])]
 SkuPath = Annotated[Sku, Path(description="The product's code.", examples=["BREAD-RYE-1"])]
-BatchPath = Annotated[
-    int, Path(ge=1, le=MAX_BATCH_ID, description="The batch, by its number.", examples=[4711])
-]
+BatchPath = Annotated[int, Path(ge=1, le=MAX_BATCH_ID, description="Id of the batch.", examples=[4711])]
 VersionPath = Annotated[int, Path(ge=1, le=_MAX_VERSION, description="Number of the version.", examples=[3])]
 StoreFilter = Annotated[StoreCode | None, Query(description="Limits the list to the store with this code.")]
 CategoryFilter = Annotated[

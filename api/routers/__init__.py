@@ -1,1 +1,1 @@
-"""The endpoints, one module for each thing they are about."""
+"""Endpoints, one module per resource. Imported by `api.main` alone."""

@@ -1,4 +1,4 @@
-"""`/admin/batches`."""
+"""`/admin/batches`: lists, creates, changes and deletes batches."""
 
 from typing import Annotated, cast
 
@@ -24,10 +24,12 @@ async def list_batches(
     *,
     transaction: Transaction,
     store: StoreFilter = None,
-    sku: Annotated[Sku | None, Query(description="Only of this product.")] = None,
+    sku: Annotated[Sku | None, Query(description="Limits the list to this product.")] = None,
     category: CategoryFilter = None,
     expiring_within: ExpiringFilter = None,
-    in_stock: Annotated[bool | None, Query(description="Only with, or only without, stock.")] = None,
+    in_stock: Annotated[
+        bool | None, Query(description="Limits the list to batches with stock, or without.")
+    ] = None,
     changed_since: ChangedSince = None,
     cursor: Cursor = None,
     limit: Limit = 100,
@@ -54,7 +56,7 @@ async def list_batches(
 async def create_batch(
     transaction: Transaction, reprice: Reprice, request: Request, response: Response, body: NewBatch
 ) -> ChangedBatch:
-    """Creates a batch, which is priced at once."""
+    """Creates a batch, and enqueues its repricing."""
     async with transaction() as session:
         batch = await batches.create_batch(
             session,
@@ -80,7 +82,7 @@ async def get_batch(transaction: Transaction, batch_id: BatchPath) -> BatchShown
 async def change_batch(
     transaction: Transaction, reprice: Reprice, batch_id: BatchPath, body: BatchChange
 ) -> ChangedBatch:
-    """Changes a batch, which is priced at once; stock never goes below zero."""
+    """Changes a batch, and enqueues its repricing; stock never falls below zero."""
     changes = cast("batches.BatchChanges", body.model_dump(exclude_unset=True))
     async with transaction() as session:
         batch = await batches.change_batch(session, batch_id, changes, now=await database_now(session))
@@ -91,7 +93,7 @@ async def change_batch(
 
 @router.delete("/{batch_id}", status_code=204, responses=problems(401, 404, 503))
 async def delete_batch(transaction: Transaction, batch_id: BatchPath) -> None:
-    """Deletes a batch; a discount that is open for it closes, as `deleted` in its history."""
+    """Deletes a batch; its open discount is closed with the reason `deleted`."""
     async with transaction() as session:
         await batch_deletion.delete_batch(session, batch_id, now=await database_now(session))
 

@@ -1,4 +1,4 @@
-"""`PUT /admin/batches`: a file of batches, read as `flexiprice import` reads it."""
+"""`PUT /admin/batches`: imports a file of batches like `flexiprice import`."""
 
 from collections.abc import Iterator
 from typing import Annotated, BinaryIO, Final
@@ -24,7 +24,7 @@ _CHUNK: Final = 1 << 16
 _REQUEST_BODY: Final = {
     "required": True,
     "content": {
-        # Generators of clients know this one; those of lines they leave out, and the operation with them.
+        # Client generators support this type; they skip operations with text/csv or application/x-ndjson.
         "application/octet-stream": {
             "schema": {"type": "string", "format": "binary"},
             "examples": {
@@ -47,7 +47,7 @@ _REQUEST_BODY: Final = {
 
 
 class _BulkRoute(ProblemRoute):
-    """Its bodies wait in a file and are never held, so they may be long."""
+    """A route whose bodies are buffered in a file instead of memory, so they may be long."""
 
     takes_uploads = True
 
@@ -66,22 +66,22 @@ async def put_batches(
     reprice: Reprice,
     request: Request,
     layout: Layout,
-    atomic: Annotated[bool, Query(description="Write nothing at all where a row is bad.")] = False,
-    dry_run: Annotated[bool, Query(description="Read and check everything, write nothing.")] = False,
+    atomic: Annotated[bool, Query(description="Whether one bad row rejects the whole file.")] = False,
+    dry_run: Annotated[bool, Query(description="Whether to only check the file and write nothing.")] = False,
 ) -> BatchesImported | Response:
-    """Imports a file of batches as `flexiprice import` does, and answers with the same report.
+    """Imports a file of batches like `flexiprice import`, and returns the same report.
 
-    One batch a row, CSV with a header or NDJSON: `sku`, `expiry_date` and `quantity`, and where needed
-    `store` and `lot`, by which a batch is known. Rows may describe their products too (`name`, `category`,
-    `base_price`, perhaps `unit_cost`), which then are created or updated; otherwise the products must exist.
-    What the file does not mention stays.
+    The file is CSV with a header, or NDJSON, with one batch per row: `sku`, `expiry_date`, `quantity`, and
+    optionally `store` and `lot`, which are part of a batch's key. Rows may also have `name`, `category`,
+    `base_price` and optionally `unit_cost`: then their products are created or updated. Otherwise the
+    products must exist. Batches and products that the file does not mention stay.
 
-    Columns of these names are found by themselves, others by `map`. A bad row is reported with its line, its
-    column and the parameter that helps, and the good ones are kept, unless `atomic=true`. Of several rows
-    about one batch all but the first are bad.
+    Columns with these names are recognised, others are mapped by `map`. A bad row is reported with its line,
+    its column and the parameter that helps; good rows are kept, unless `atomic=true`. If several rows
+    describe one batch, all but the first are bad.
 
     The body may be sent as `text/csv`, as `application/x-ndjson`, or as `application/octet-stream`, which is
-    NDJSON where its first character is `{`.
+    read as NDJSON if its first character is `{`.
     """
     async with spooled(request) as file, transaction() as session:
         imported = await _import(session, file, layout, atomic=atomic, dry_run=dry_run)
@@ -96,7 +96,7 @@ async def put_batches(
         return ProblemResponse(422, "invalid_input", detail, errors=_errors_of(report))
     repricing = NOT_NEEDED
     if written and report.products_updated:
-        # Of a product that changed, batches are priced anew that the file does not mention.
+        # A changed product affects batches that the file does not mention.
         repricing = await reprice.reprice_all()
     elif written:
         repricing = await reprice.reprice(imported.changed_batches)

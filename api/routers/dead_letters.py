@@ -1,4 +1,4 @@
-"""`/admin/tasks/dead-letters`: tasks that ended without their work being done, and need a person."""
+"""`/admin/tasks/dead-letters`: lists, retries and dismisses dead letters."""
 
 from typing import Annotated
 
@@ -19,9 +19,9 @@ router = APIRouter(prefix="/tasks/dead-letters", tags=["tasks"], route_class=Pro
 @router.get("", name="list_dead_letters", responses=problems(401, 503))
 async def get_dead_letters(
     resources: OpenResources,
-    limit: Annotated[int, Query(ge=1, le=MAX_LISTED, description="At most so many.")] = 100,
+    limit: Annotated[int, Query(ge=1, le=MAX_LISTED, description="Maximum number of dead letters.")] = 100,
 ) -> list[DeadLetterShown]:
-    """Lists the tasks that need a person, the latest first."""
+    """Lists the dead letters, latest first."""
     letters = await list_dead_letters(resources.redis, limit=limit)
     return [DeadLetterShown.model_validate(letter) for letter in letters]
 
@@ -30,9 +30,9 @@ async def get_dead_letters(
 async def retry_dead_letters(
     resources: OpenResources, audit: Audit, origin: Origin, body: DeadLetterIds
 ) -> list[RetriedTask]:
-    """Enqueues tasks that need a person anew, with the same arguments; they leave the list.
+    """Retries dead letters: enqueues new tasks with the same arguments, and removes the dead letters.
 
-    Of all, up to a thousand are enqueued at once, and none that cannot be retried.
+    With `all`, up to a thousand are retried per request; those that cannot be retried are skipped.
     """
     async with audit(", ".join(body.wanted or ["all"])) as details:
         answers = await retry_letters(resources.tasks, body.wanted, origin=origin)

@@ -1,4 +1,4 @@
-"""`/admin/discounts`: those in force, their history, and what a recompute would change."""
+"""`/admin/discounts`: lists discounts in force and their history, and previews a recompute."""
 
 from typing import Annotated
 
@@ -25,7 +25,7 @@ from flexiprice.pricing import discounts
 from flexiprice.pricing.discounts import DiscountOrder
 from flexiprice.pricing.preview import preview_recompute
 
-Order = Annotated[DiscountOrder, Query(description="By batch, or the steepest first.")]
+Order = Annotated[DiscountOrder, Query(description="Sort order: by batch, or largest discount first.")]
 
 router = APIRouter(prefix="/discounts", tags=["discounts"], route_class=ProblemRoute)
 
@@ -42,9 +42,9 @@ async def list_discounts(
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> ChangePage[DiscountShown]:
-    """Lists the discounts in force, by batch or the steepest first; what has expired is left out.
+    """Lists the discounts in force, by batch or largest first, without those of expired batches.
 
-    With `changed_since` it lists those that are in force; that one has closed stands in its batch's history.
+    With `changed_since`, closed discounts are not listed; the history of the batch has them.
     """
     async with transaction() as session:
         as_of = await read_as_of(session, cursor)
@@ -69,7 +69,7 @@ async def list_discounts(
 async def list_discount_history(
     transaction: Transaction, batch_id: BatchPath, cursor: Cursor = None, limit: Limit = 100
 ) -> Page[DecisionShown]:
-    """Lists what happened to a batch's discount and why, the latest first; also when the batch is gone."""
+    """Lists all decisions on a batch's discount, latest first; also of a deleted batch."""
     async with transaction() as session:
         found = await discounts.list_decisions(
             session, batch_id, after=BY_INSTANT.read(cursor), limit=limit + 1
@@ -86,9 +86,9 @@ async def list_discount_history(
 async def preview_discounts(
     resources: OpenResources, transaction: BulkTransaction, body: PreviewRequest | None = None
 ) -> PreviewShown:
-    """Shows what a recompute would open, change and close, by the active or a posted policy.
+    """Previews a recompute by the active or a posted policy: discounts to open, change and close.
 
-    Nothing is written.
+    Writes nothing.
     """
     wanted = body or PreviewRequest()
     policy = None if wanted.policy is None else parse_policy(wanted.policy)

@@ -1,4 +1,4 @@
-"""`/admin/policies`."""
+"""`/admin/policies`: stores, activates and rolls back versions of the pricing policy."""
 
 import asyncio
 from typing import Annotated
@@ -21,7 +21,7 @@ from flexiprice.pricing.policy_versions import PolicyVersion
 
 router = APIRouter(prefix="/policies", tags=["policies"], route_class=ProblemRoute)
 
-Recompute = Annotated[bool, Query(description="Have all discounts recomputed at once.")]
+Recompute = Annotated[bool, Query(description="Whether to enqueue a recompute of all discounts.")]
 
 
 @router.get("", responses=problems(401, 503))
@@ -31,7 +31,7 @@ async def list_policies(
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> ChangePage[PolicySummary]:
-    """Lists the versions, the newest first."""
+    """Lists the versions, newest first."""
     async with transaction() as session:
         as_of = await read_as_of(session, cursor)
         found = await policies.list_policies(
@@ -45,9 +45,9 @@ async def list_policies(
 async def create_policy(
     transaction: Transaction, request: Request, response: Response, body: NewPolicy
 ) -> CreatedPolicy:
-    """Stores a policy as the next version, if the linter finds no error; it is not active yet."""
+    """Stores a policy as the next version, without activating it; rejects it if the linter finds an error."""
     policy = parse_policy(body.policy)
-    # A policy of thousands of rules takes seconds, in which others want to be served.
+    # Linting thousands of rules takes seconds, which must not block the event loop.
     findings = await asyncio.to_thread(lint_policy, policy)
     errors = [finding for finding in findings if finding.severity is Severity.ERROR]
     if errors:
@@ -60,7 +60,7 @@ async def create_policy(
 
 @router.get("/active", responses=problems(401, 503))
 async def get_active_policy(transaction: Transaction) -> PolicyShown:
-    """Reads the version by which prices are made now."""
+    """Reads the active version."""
     async with transaction() as session:
         return PolicyShown.of_version(await policies.get_active_policy(session))
 
@@ -69,7 +69,7 @@ async def get_active_policy(transaction: Transaction) -> PolicyShown:
 async def roll_back_policy(
     transaction: Transaction, reprice: Reprice, recompute: Recompute = True
 ) -> ActivatedPolicy:
-    """Activates the version that was active before this one; doing it twice undoes it."""
+    """Activates the previously active version; a second call undoes the first."""
     async with transaction() as session:
         version = await policies.roll_back_policy(session, now=await database_now(session))
     return await _activated(version, reprice, recompute=recompute)
@@ -86,7 +86,7 @@ async def get_policy(transaction: Transaction, version: VersionPath) -> PolicySh
 async def activate_policy(
     transaction: Transaction, reprice: Reprice, version: VersionPath, recompute: Recompute = True
 ) -> ActivatedPolicy:
-    """Makes a version the one by which prices are made."""
+    """Activates a version."""
     async with transaction() as session:
         activated = await policies.activate_policy(session, version, now=await database_now(session))
     return await _activated(activated, reprice, recompute=recompute)

@@ -1,4 +1,4 @@
-"""`/products/{sku}/price` and its history: for tills, shelf labels and shops; no key, and no costs."""
+"""`/products/{sku}/price` and its history: public, for tills, shelf labels and shops; reveals no costs."""
 
 from typing import Annotated
 
@@ -28,12 +28,12 @@ InStore = Annotated[StoreCode, Query(description="Code of the store.")]
 Day = CalendarDate | None
 
 
-# A SKU may hold a slash.
+# A SKU may contain a slash.
 @router.get("/{sku:path}/price", responses=problems(404, 503))
 async def get_product_price(
     resources: OpenResources, transaction: Transaction, sku: SkuPath, store: InStore = MAIN_STORE
 ) -> ProductPriceShown:
-    """What a product costs now in a store, each batch with its own price and why."""
+    """Reads the current price of a product in a store, with the price of each batch and its reason."""
     async with transaction() as session:
         price = await get_price(session, sku=sku, store=store, now=DATABASE_NOW)
     return ProductPriceShown(
@@ -54,10 +54,10 @@ async def get_product_price_history(
     transaction: Transaction,
     sku: SkuPath,
     store: InStore = MAIN_STORE,
-    start: Annotated[Day, Query(alias="from", description="First day, by the store's calendar.")] = None,
-    end: Annotated[Day, Query(alias="to", description="Last day, by the store's calendar.")] = None,
+    start: Annotated[Day, Query(alias="from", description="First day, in the store's time zone.")] = None,
+    end: Annotated[Day, Query(alias="to", description="Last day, in the store's time zone.")] = None,
 ) -> PriceHistoryShown:
-    """How a product's lowest price went, and the lowest of the last 30 days."""
+    """Reads the history of a product's lowest price, and the lowest price of the last 30 days."""
     if start is not None and end is not None and start > end:
         raise InvalidInput("from: must not be after to", field="from")
     async with transaction() as session:

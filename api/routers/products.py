@@ -1,4 +1,4 @@
-"""`/admin/products`."""
+"""`/admin/products`: lists, creates, changes and deletes products."""
 
 from typing import Annotated, cast
 from urllib.parse import quote
@@ -18,7 +18,8 @@ from flexiprice.domain.catalog import ProductName
 router = APIRouter(prefix="/products", tags=["products"], route_class=ProblemRoute)
 
 Search = Annotated[
-    ProductName | None, Query(description="Only products whose SKU or name contains this, in any case.")
+    ProductName | None,
+    Query(description="Limits the list to products whose SKU or name contains this, in any case."),
 ]
 
 
@@ -64,7 +65,7 @@ async def create_product(
     return ProductShown.of(product)
 
 
-# A SKU may hold a slash.
+# A SKU may contain a slash.
 @router.get("/{sku:path}", responses=problems(401, 404, 503))
 async def get_product(transaction: Transaction, sku: SkuPath) -> ProductShown:
     """Reads a product."""
@@ -76,7 +77,7 @@ async def get_product(transaction: Transaction, sku: SkuPath) -> ProductShown:
 async def change_product(
     transaction: Transaction, reprice: Reprice, sku: SkuPath, body: ProductChange
 ) -> ChangedProduct:
-    """Changes a product; where that can move prices, all its batches are priced at once."""
+    """Changes a product, and enqueues the repricing of its batches if prices may change."""
     changes = cast("products.ProductChanges", body.model_dump(exclude_unset=True))
     async with transaction() as session:
         change = await products.change_product(session, sku, changes)

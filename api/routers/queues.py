@@ -1,4 +1,4 @@
-"""`/admin/queues`: how much waits, and whether workers take it."""
+"""`/admin/queues`: lists, pauses, resumes and purges queues."""
 
 from typing import Annotated
 
@@ -20,7 +20,7 @@ QueuePath = Annotated[Queue, Path(description="Name of the queue.", examples=["d
 
 @router.get("", name="list_queues", responses=problems(401, 503))
 async def get_queues(resources: OpenResources) -> list[QueueShown]:
-    """Lists the queues, and how much waits and runs in each."""
+    """Lists the queues with their numbers of waiting, deferred and running tasks."""
     return [QueueShown.of_state(state) for state in await list_queues(resources.tasks)]
 
 
@@ -28,7 +28,7 @@ async def get_queues(resources: OpenResources) -> list[QueueShown]:
 async def pause_one_queue(
     resources: OpenResources, audit: Audit, origin: Origin, queue: QueuePath
 ) -> QueueShown:
-    """Lets no worker take anything more from a queue; what runs goes on. A repeat changes nothing."""
+    """Pauses a queue: workers stop claiming its tasks; running tasks finish. Idempotent."""
     async with audit() as details:
         details["changed"] = await pause_queue(resources.tasks, queue, by=origin.actor or "")
     return QueueShown.of_state(await get_queue(resources.tasks, queue))
@@ -36,7 +36,7 @@ async def pause_one_queue(
 
 @router.post("/{queue}/resume", name="resume_queue", responses=problems(401, 503))
 async def resume_one_queue(resources: OpenResources, audit: Audit, queue: QueuePath) -> QueueShown:
-    """Lets workers take from a queue again, at once. A repeat changes nothing."""
+    """Resumes a queue: workers claim its tasks again at once. Idempotent."""
     async with audit() as details:
         details["changed"] = await resume_queue(resources.tasks, queue)
     return QueueShown.of_state(await get_queue(resources.tasks, queue))
@@ -44,7 +44,7 @@ async def resume_one_queue(resources: OpenResources, audit: Audit, queue: QueueP
 
 @router.post("/{queue}/purge", responses=problems(401, 503))
 async def purge_queue(resources: OpenResources, audit: Audit, queue: QueuePath) -> Purged:
-    """Calls off every task that waits in a queue, deferred ones included; those that run go on."""
+    """Revokes all waiting and deferred tasks of a queue; running tasks are not affected."""
     async with audit() as details:
         purged = await purge(resources.tasks, (queue,))
         details["purged"] = sum(purged.values())

@@ -1,4 +1,4 @@
-"""`/admin/discounts`: starting a recompute, and asking what became of it."""
+"""`/admin/discounts`: triggers a recompute, and reads the status of its task."""
 
 import hashlib
 from dataclasses import replace
@@ -28,7 +28,7 @@ DaysThreshold = Annotated[
     Query(
         ge=1,
         le=365,
-        description="Batches that expire within so many days may open a discount; "
+        description="Days before expiry from which on a batch may get a discount; "
         "by default `FLEXIPRICE_DAYS_THRESHOLD`, 30.",
         examples=[30],
     ),
@@ -38,7 +38,7 @@ IdempotencyKey = Annotated[
     Header(
         min_length=1,
         max_length=255,
-        description="Makes a repeat of the request return the task that the first one started, "
+        description="Idempotency key: a repeated request returns the task of the first one, "
         "for as long as its result is kept.",
     ),
 ]
@@ -51,7 +51,7 @@ IdempotencyKey = Annotated[
     responses={
         **problems(401, 409, 503),
         200: {"model": FinishedRecompute, "description": "It ran in the request (`async_task=false`)."},
-        202: {"description": "It was enqueued, or had been by the same `Idempotency-Key`."},
+        202: {"description": "It was enqueued, now or by a request with the same `Idempotency-Key`."},
     },
 )
 async def trigger_recompute(
@@ -63,11 +63,11 @@ async def trigger_recompute(
     origin: Origin,
     days_threshold: DaysThreshold = None,
     async_task: Annotated[
-        bool, Query(description="Let a worker do it; false does it in the request, without Redis.")
+        bool, Query(description="Whether a worker does it; false does it in the request, without Redis.")
     ] = True,
     idempotency_key: IdempotencyKey = None,
 ) -> StartedTask | Response:
-    """Recomputes all discounts: opens, changes and closes them by the active policy."""
+    """Recomputes all discounts by the active policy: opens, changes and closes them."""
     threshold = days_threshold or resources.settings.days_threshold
     if not async_task:
         async with transaction() as session:
@@ -85,7 +85,7 @@ async def trigger_recompute(
     status = JobStatus.QUEUED
     change = audit_event_for(request, RECOMPUTE_ALL_DISCOUNTS.name)
     if job.created and change is not None:
-        # Whoever triggers does not wait for the database, nor need it to be there.
+        # Buffered, so that triggering neither waits for the database nor requires it.
         writer: AuditWriter = request.app.state.audit_writer
         writer.tell(replace(change, details={**change.details, "task_id": job.job_id}))
     if not job.created:
@@ -100,10 +100,10 @@ async def get_task_status(
     resources: OpenResources,
     task_id: TaskPath,
     wait: Annotated[
-        float, Query(ge=0, le=30, description="Wait so many seconds at most for the task to end.")
+        float, Query(ge=0, le=30, description="Longest wait for the task to end, in seconds.")
     ] = 0,
 ) -> TaskStatus:
-    """What became of a task; with `wait` it answers as soon as the task has ended."""
+    """Reads the status of a task; with `wait`, responds as soon as the task has ended."""
     try:
         return TaskStatus.of_job(await resources.tasks.wait(task_id, timedelta(seconds=wait)))
     except NotFound:
@@ -111,5 +111,5 @@ async def get_task_status(
 
 
 def _job_id_of(idempotency_key: str) -> str:
-    # Any key becomes an id of fixed length and harmless characters.
+    # Maps any key to an id of fixed length and valid characters.
     return f"recompute-{hashlib.sha256(idempotency_key.encode()).hexdigest()[:32]}"

@@ -1,4 +1,4 @@
-"""`/admin/tasks/runs` and `/stats`: what has run, and how it went; `/admin/audit`: who changed what."""
+"""`/admin/tasks/runs`, `/admin/tasks/stats` and `/admin/audit`: run history, statistics, audit log."""
 
 from datetime import datetime, timedelta
 from typing import Annotated, Final
@@ -31,19 +31,26 @@ _Text = Annotated[str | None, Query(min_length=1, max_length=200)]
 async def list_runs(
     *,
     transaction: Transaction,
-    task: Annotated[_Text, Query(description="Only of this task.")] = None,
-    queue: Annotated[Queue | None, Query(description="Only from this queue.")] = None,
+    task: Annotated[_Text, Query(description="Limits the list to runs of this task.")] = None,
+    queue: Annotated[Queue | None, Query(description="Limits the list to runs from this queue.")] = None,
     status: Annotated[
-        list[RunStatus] | None, Query(max_length=10, description="Only with one of these.")
+        list[RunStatus] | None, Query(max_length=10, description="Limits the list to these statuses.")
     ] = None,
-    worker_id: Annotated[_Text, Query(description="Only on this worker.")] = None,
-    since: Annotated[Instant | None, Query(description="Only that began then or later.")] = None,
-    until: Annotated[Instant | None, Query(description="Only that began before.")] = None,
-    text: Annotated[_Text, Query(description="Only with this in arguments or error, in any case.")] = None,
+    worker_id: Annotated[_Text, Query(description="Limits the list to runs on this worker.")] = None,
+    since: Annotated[
+        Instant | None, Query(description="Limits the list to runs that began at this instant or later.")
+    ] = None,
+    until: Annotated[
+        Instant | None, Query(description="Limits the list to runs that began before this instant.")
+    ] = None,
+    text: Annotated[
+        _Text,
+        Query(description="Limits the list to runs with this text in arguments or error, in any case."),
+    ] = None,
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> Page[RunShown]:
-    """Lists the runs that were recorded, the latest first."""
+    """Lists the recorded runs, latest first."""
     wanted = runs.RunFilter(
         task=task,
         queue=None if queue is None else queue.value,
@@ -60,9 +67,9 @@ async def list_runs(
 
 @router.get("/runs/{run_id}", responses=problems(401, 404, 503))
 async def get_run(
-    transaction: Transaction, run_id: Annotated[UUID, Path(description="The run, by its id.")]
+    transaction: Transaction, run_id: Annotated[UUID, Path(description="Id of the run.")]
 ) -> RunDetailsShown:
-    """Reads a run, with the traceback of the exception with which it ended."""
+    """Reads a run, with the traceback of its exception."""
     async with transaction() as session:
         return RunDetailsShown.of_details(await runs.get_run(session, run_id))
 
@@ -70,10 +77,10 @@ async def get_run(
 @router.get("/stats", responses=problems(401, 503))
 async def get_task_statistics(
     transaction: Transaction,
-    task: Annotated[_Text, Query(description="Only of this task.")] = None,
-    hours: Annotated[float, Query(ge=0.01, le=8760, description="How far to look back.")] = 24,
+    task: Annotated[_Text, Query(description="Limits the result to this task.")] = None,
+    hours: Annotated[float, Query(ge=0.01, le=8760, description="Length of the window in hours.")] = 24,
 ) -> list[TaskFigures]:
-    """Figures by task on the runs that began lately: how many, how they ended, how long they took."""
+    """Computes statistics per task of recent runs: numbers by status, waits and durations."""
     async with transaction() as session:
         now = await database_now(session)
         figures = await get_run_statistics(session, since=now - timedelta(hours=hours), until=now, task=task)
@@ -82,7 +89,7 @@ async def get_task_statistics(
 
 @router.get("/{task_id}/runs", responses=problems(401, 503))
 async def list_task_runs(transaction: Transaction, task_id: TaskPath) -> list[RunDetailsShown]:
-    """Lists the runs of one task, the latest first: one for each try."""
+    """Lists the runs of one task, latest first: one per attempt."""
     if not task_id.isprintable():
         return []
     async with transaction() as session:
@@ -103,7 +110,7 @@ async def list_audit_entries(
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> Page[ChangeShown]:
-    """Lists who changed what, from where and when, the latest first."""
+    """Lists the entries of the audit log, latest first."""
     async with transaction() as session:
         found = await list_audit(
             session,

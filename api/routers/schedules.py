@@ -1,4 +1,4 @@
-"""`/admin/schedules`: when tasks run by themselves."""
+"""`/admin/schedules`: lists, pauses, resumes and runs schedules."""
 
 from typing import Annotated
 
@@ -30,7 +30,7 @@ SchedulePath = Annotated[
 
 @router.get("", name="list_schedules", responses=problems(401, 503))
 async def get_schedules(resources: OpenResources) -> list[ScheduleShown]:
-    """Lists the schedules as live workers tick them, when each ticks next, and which are paused."""
+    """Lists the schedules of live workers, with the next tick of each and whether it is paused."""
     return [ScheduleShown.of_state(state) for state in await list_schedules(resources.tasks)]
 
 
@@ -38,7 +38,7 @@ async def get_schedules(resources: OpenResources) -> list[ScheduleShown]:
 async def pause_one_schedule(
     resources: OpenResources, audit: Audit, origin: Origin, name: SchedulePath
 ) -> ScheduleShown:
-    """Lets the ticks of a schedule pass without a run, on all workers, until it is resumed."""
+    """Pauses a schedule on all workers: its ticks enqueue nothing until it is resumed."""
     await require_schedule(resources.tasks, name)
     async with audit() as details:
         details["changed"] = await pause_schedule(resources.tasks, name, by=origin.actor or "")
@@ -47,7 +47,7 @@ async def pause_one_schedule(
 
 @router.post("/{name}/resume", name="resume_schedule", responses=problems(401, 404, 503))
 async def resume_one_schedule(resources: OpenResources, audit: Audit, name: SchedulePath) -> ScheduleShown:
-    """Lets a schedule tick again; the ticks that passed meanwhile do not run."""
+    """Resumes a schedule; ticks that were missed while it was paused are not run."""
     await require_schedule(resources.tasks, name)
     async with audit() as details:
         details["changed"] = await resume_schedule(resources.tasks, name)
@@ -64,7 +64,7 @@ async def run_one_schedule(
     response: Response,
     name: SchedulePath,
 ) -> StartedTask:
-    """Enqueues now what a schedule runs, paused or not; its ticks stay as they are."""
+    """Enqueues a schedule's task now, even if it is paused; its ticks do not change."""
     await require_schedule(resources.tasks, name)
     async with audit() as details:
         job = await run_schedule(resources.tasks, name, origin=origin)
@@ -77,5 +77,5 @@ async def run_one_schedule(
 async def _shown(resources: OpenResources, name: str) -> ScheduleShown:
     states = {state.name: state for state in await list_schedules(resources.tasks)}
     if name not in states:
-        raise NotFound(f"the workers that had the schedule {name!r} are gone", field="schedule")
+        raise NotFound(f"no live worker has the schedule {name!r} any more", field="schedule")
     return ScheduleShown.of_state(states[name])

@@ -1,4 +1,4 @@
-"""`/`: what answers here, and where everything is."""
+"""`/`: name and version of the service, and the paths of its parts."""
 
 from importlib.metadata import version
 
@@ -16,7 +16,7 @@ router = APIRouter(tags=["health"], route_class=ProblemRoute)
 @router.head("/", include_in_schema=False)
 @router.get("/")
 async def get_service(resources: OpenResources, request: Request) -> Service:
-    """Says what this is, and where its documentation, its health and its API are."""
+    """Returns name and version, and the paths of documentation, health and API."""
     documented = resources.settings.docs
     return Service(
         name="FlexiPrice",

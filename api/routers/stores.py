@@ -1,4 +1,4 @@
-"""`/admin/stores`."""
+"""`/admin/stores`: lists, creates, changes and deletes stores."""
 
 from fastapi import APIRouter, Request, Response
 
@@ -53,7 +53,7 @@ async def get_store(transaction: Transaction, store: StorePath) -> StoreShown:
 async def change_store(
     transaction: Transaction, reprice: Reprice, store: StorePath, body: StoreChange
 ) -> ChangedStore:
-    """Moves a store to another time zone: its dates, and with them its prices, may change."""
+    """Changes a store's time zone, and enqueues a recompute: its dates and prices may change."""
     async with transaction() as session:
         changed = await stores.change_store(session, store, time_zone=body.time_zone)
     shown = StoreShown.of(changed)

@@ -1,4 +1,4 @@
-"""`/admin/tasks`: running, watching and stopping tasks."""
+"""`/admin/tasks`: enqueues, lists, follows, retries and revokes tasks."""
 
 from datetime import timedelta
 from typing import Annotated, Final
@@ -43,13 +43,13 @@ from flexiprice.settings import Queue
 router = APIRouter(prefix="/tasks", tags=["tasks"], route_class=ProblemRoute)
 
 _NOT_CONFIRMED: Final[Responses] = {
-    202: {"model": RevokedTask, "description": "It was told to stop; nobody has confirmed it."}
+    202: {"model": RevokedTask, "description": "Cancellation was requested; no worker has confirmed it yet."}
 }
 
 
 @router.get("/active", responses=problems(401, 503))
 async def list_active_tasks(resources: OpenResources) -> list[TaskDetails]:
-    """Lists the tasks that run now, those that have run longest first."""
+    """Lists the running tasks, longest running first."""
     return [TaskDetails.of_job(job) for job in await list_active(resources.tasks)]
 
 
@@ -57,10 +57,10 @@ async def list_active_tasks(resources: OpenResources) -> list[TaskDetails]:
 async def list_scheduled_tasks(
     resources: OpenResources,
     limit: Annotated[
-        int, Query(ge=1, le=MAX_LISTED_JOBS, description="At most so many deferred tasks.")
+        int, Query(ge=1, le=MAX_LISTED_JOBS, description="Maximum number of deferred tasks.")
     ] = 100,
 ) -> ScheduledTasks:
-    """Lists the tasks that are not due yet, and when each schedule ticks next."""
+    """Lists the deferred tasks, and the next tick of each schedule."""
     deferred = await list_deferred(resources.tasks, limit=limit)
     schedules = await list_schedules(resources.tasks)
     return ScheduledTasks(
@@ -79,7 +79,7 @@ async def list_scheduled_tasks(
 
 @router.get("/registered", responses=problems(401, 503))
 async def list_registered_tasks(resources: OpenResources) -> list[RegisteredTask]:
-    """Lists the tasks that live workers declare, and which workers do."""
+    """Lists the tasks that live workers declare, with the workers of each."""
     registered = await list_registered(resources.tasks)
     return [RegisteredTask(task=task, worker_ids=list(workers)) for task, workers in registered.items()]
 
@@ -112,9 +112,9 @@ async def run_task(
 
 @router.post("/revoke", responses=problems(401, 503))
 async def revoke_tasks(resources: OpenResources, audit: Audit, body: TaskIds) -> list[RevokedTask]:
-    """Calls tasks off, whether they wait or run, and says of each what came of it.
+    """Revokes waiting and running tasks, and returns the outcome of each.
 
-    It waits some seconds for those that run to stop.
+    Waits some seconds for running tasks to stop.
     """
     async with audit(", ".join(body.task_ids)) as details:
         answers = await revoke_jobs(resources.tasks, body.task_ids)
@@ -137,7 +137,7 @@ async def retry_tasks(
 async def purge_tasks(
     resources: OpenResources,
     audit: Audit,
-    queue: Annotated[Queue | None, Query(description="Only this queue.")] = None,
+    queue: Annotated[Queue | None, Query(description="Limits the purge to this queue.")] = None,
 ) -> Purged:
     """Calls off every task that waits, deferred ones included; those that run go on."""
     queues = tuple(Queue) if queue is None else (queue,)
@@ -149,7 +149,7 @@ async def purge_tasks(
 
 @router.get("/{task_id}", responses=problems(401, 404, 503))
 async def get_task(resources: OpenResources, task_id: TaskPath) -> TaskDetails:
-    """What is known of a task, and what had it enqueued."""
+    """Reads a task's status, progress, result and origin."""
     try:
         return TaskDetails.of_job(await resources.tasks.status(task_id))
     except NotFound:
@@ -164,15 +164,15 @@ async def get_task(resources: OpenResources, task_id: TaskPath) -> TaskDetails:
 async def stream_task_events(
     resources: OpenResources, request: Request, task_id: TaskPath
 ) -> StreamingResponse:
-    """Streams what is known of a task, at once and whenever that changes, until it has ended.
+    """Streams a task's status at once and after each change, until the task has ended.
 
-    Server-Sent Events: each `status` event holds the task as `/admin/tasks/{task_id}` shows it; the one in
-    which `ready` is true is the last. The stream ends with the key that opened it.
+    Server-Sent Events: each `status` event contains the task like `/admin/tasks/{task_id}`; the last one has
+    `ready` true. The stream ends when its API key is revoked or expires.
     """
     key_check: KeyAuthenticator = request.app.state.key_check
     holder = holder_in(request.scope)
 
-    async def may_go_on() -> bool:
+    async def is_authorized() -> bool:
         return holder is None or await key_check.still_opens(holder)
 
     try:
@@ -180,9 +180,9 @@ async def stream_task_events(
     except NotFound:
         raise _no_task(task_id) from None
     return StreamingResponse(
-        status_events(resources.tasks, task_id, may_go_on),
+        status_events(resources.tasks, task_id, is_authorized),
         media_type="text/event-stream",
-        # A proxy that collects the answer would show nothing before the end.
+        # A buffering proxy would deliver nothing before the end.
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
 
@@ -191,9 +191,9 @@ async def stream_task_events(
 async def revoke_task(
     resources: OpenResources, audit: Audit, response: Response, task_id: TaskPath
 ) -> RevokedTask:
-    """Calls a task off: one that waits never starts, one that runs is cancelled.
+    """Revokes a task: a waiting one never starts, a running one is cancelled.
 
-    It waits some seconds for one that runs to stop; where it has not by then, the answer is 202.
+    Waits some seconds for a running task to stop; responds with 202 if it has not stopped by then.
     """
     async with audit() as details:
         (answer,) = await revoke_jobs(resources.tasks, [task_id])
@@ -209,7 +209,7 @@ async def revoke_task(
 async def retry_task(
     resources: OpenResources, audit: Audit, origin: Origin, task_id: TaskPath
 ) -> RetriedTask:
-    """Enqueues anew, with the same arguments, a task that has ended; the new one names it as its parent."""
+    """Retries an ended task: enqueues a new one with the same arguments, whose parent it is."""
     async with audit() as details:
         (answer,) = await retry_jobs(resources.tasks, [task_id], origin=origin)
         match answer.outcome:

@@ -1,4 +1,4 @@
-"""`/admin/workers`: who works, and telling one to end."""
+"""`/admin/workers`: lists, drains and stops workers."""
 
 from typing import Annotated, Final
 
@@ -15,16 +15,16 @@ from flexiprice.queue.worker.heartbeat import WorkerCommand
 router = APIRouter(prefix="/workers", tags=["workers"], route_class=ProblemRoute)
 
 WorkerPath = Annotated[
-    str, Path(max_length=200, description="The worker, by its id.", examples=["shop-1-4711-0a1b2c"])
+    str, Path(max_length=200, description="Id of the worker.", examples=["shop-1-4711-0a1b2c"])
 ]
 _NOT_CONFIRMED: Final[Responses] = {
-    202: {"model": CommandedWorker, "description": "It has not answered, and the order was withdrawn."}
+    202: {"model": CommandedWorker, "description": "It did not answer; the command was withdrawn."}
 }
 
 
 @router.get("", responses=problems(401, 503))
 async def list_workers(resources: OpenResources) -> list[WorkerShown]:
-    """Lists the live workers, as each says of itself every second."""
+    """Lists the live workers with the state of their last heartbeat."""
     return [WorkerShown.of_worker(worker) for worker in await resources.tasks.live_workers()]
 
 
@@ -32,7 +32,7 @@ async def list_workers(resources: OpenResources) -> list[WorkerShown]:
 async def drain_worker(
     resources: OpenResources, audit: Audit, response: Response, worker_id: WorkerPath
 ) -> CommandedWorker:
-    """Lets a worker take no more tasks, end those that it runs, however long they take, and end."""
+    """Drains a worker: it claims no more tasks, finishes the running ones without a time limit, and exits."""
     return await _command(resources, audit, response, worker_id, WorkerCommand.DRAIN)
 
 
@@ -40,7 +40,7 @@ async def drain_worker(
 async def stop_worker(
     resources: OpenResources, audit: Audit, response: Response, worker_id: WorkerPath
 ) -> CommandedWorker:
-    """Stops a worker as SIGTERM does: what does not end within its grace runs elsewhere at once."""
+    """Stops a worker like SIGTERM: tasks that do not finish within its grace period are requeued at once."""
     return await _command(resources, audit, response, worker_id, WorkerCommand.STOP)
 
 
@@ -52,5 +52,5 @@ async def _command(
         details["confirmed"] = confirmed
     if not confirmed:
         response.status_code = 202
-    message = "it takes no more tasks" if confirmed else "it does not answer; the order has been withdrawn"
+    message = "it takes no more tasks" if confirmed else "it did not answer; the command was withdrawn"
     return CommandedWorker(worker_id=worker_id, confirmed=confirmed, message=message)

@@ -1,1 +1,1 @@
-"""What goes in and out, as JSON."""
+"""Pydantic models of requests and responses. Imported by `api` alone."""

@@ -1,4 +1,4 @@
-"""Stores, products and batches."""
+"""Models of stores, products and batches."""
 
 from datetime import date, datetime
 from typing import Annotated, Self
@@ -36,7 +36,7 @@ class NewStore(Given):
 
 
 class StoreChange(Given):
-    """What to change about a store."""
+    """A change of a store."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"time_zone": "Europe/Berlin"}]})
 
@@ -83,7 +83,7 @@ class NewProduct(Given):
 
 
 class ProductChange(Given):
-    """What to change about a product; what is left out stays. A `unit_cost` of null takes it away."""
+    """A change of a product; omitted fields stay. A `unit_cost` of null removes it."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"base_price": "3.29"}]})
 
@@ -137,10 +137,10 @@ class NewBatch(Given):
 
 
 class BatchChange(Given):
-    """What to change about a batch; what is left out stays.
+    """A change of a batch; omitted fields stay.
 
-    `quantity` says what is in stock, `quantity_delta` what to add to it (a sale is negative), whoever
-    else changes it at the same moment.
+    `quantity` sets the stock. `quantity_delta` adds to it (negative for a sale), and is safe with concurrent
+    changes.
     """
 
     model_config = ConfigDict(
@@ -165,7 +165,7 @@ class BatchChange(Given):
 
 
 class BatchShown(Shown):
-    """A batch; its days to expiry are counted from today's date in its store."""
+    """A batch; its days to expiry are counted from the current date in its store."""
 
     batch_id: int = Field(examples=[4711])
     store: str = Field(examples=["main"])

@@ -1,4 +1,4 @@
-"""Dead letters as they are shown, and which of them a change is about."""
+"""Models of dead letters."""
 
 from datetime import datetime
 from typing import Annotated, Self
@@ -14,11 +14,11 @@ _TASK = "0b9f5e3c6a7d4f21a8c94e5d6f7a8b9c"
 
 
 class DeadLetterShown(Shown):
-    """A task that ended without its work being done, and needs a person.
+    """A dead letter: a task that ended without success, and that an operator must retry or dismiss.
 
-    `given_up`: too many workers died while they ran it alone; `corrupt`: nobody can read it; `unknown_task`:
-    no worker that knew its task came in time; `failed`: it failed after all of its tries; `bad_entry`:
-    something in Redis that is no task, and was set aside.
+    `given_up`: too many workers died while they ran only it; `corrupt`: its message cannot be decoded;
+    `unknown_task`: no worker that knows its task appeared in time; `failed`: it failed after all retries;
+    `bad_entry`: an entry in Redis that is not a task.
     """
 
     model_config = ConfigDict(
@@ -39,14 +39,14 @@ class DeadLetterShown(Shown):
         }
     )
 
-    task_id: str = Field(validation_alias="job_id", description="Of a bad entry, its name in Redis.")
-    reason: DeadLetterReason = Field(description="Why it needs a person.")
+    task_id: str = Field(validation_alias="job_id", description="Id of the task, or name of the bad entry.")
+    reason: DeadLetterReason = Field(description="Why it became a dead letter.")
     task: str | None
     queue: Queue | None
     error_code: str
     message: str
     died_at: datetime
-    losses: int = Field(description="Workers that were lost while they ran it.")
+    losses: int = Field(description="Number of workers that died while they ran it.")
     retryable: bool = Field(description="Whether it can still be retried.")
 
 
@@ -56,7 +56,7 @@ class DeadLetterIds(Given):
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [{"task_ids": [_TASK]}, {"all": True}],
-            # What `_either` checks, for clients and fuzzers, which read the description.
+            # The check of `_either` in JSON Schema, for clients and fuzzers.
             "if": {"properties": {"all": {"const": True}}, "required": ["all"]},
             "then": {"properties": {"task_ids": {"maxItems": 0}}},
             "else": {"properties": {"task_ids": {"minItems": 1}}, "required": ["task_ids"]},
@@ -66,7 +66,7 @@ class DeadLetterIds(Given):
     task_ids: list[Annotated[str, Field(min_length=1, max_length=500)]] = Field(
         default_factory=list, max_length=MAX_CHANGED
     )
-    all: bool = Field(default=False, description="Instead of ids: all that are listed.")
+    all: bool = Field(default=False, description="Selects all dead letters, instead of ids.")
 
     @model_validator(mode="after")
     def _either(self) -> Self:
@@ -81,7 +81,7 @@ class DeadLetterIds(Given):
 
 
 class Dismissed(Shown):
-    """How many dead letters were dismissed."""
+    """The number of dismissed dead letters."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"dismissed": 3}]})
 

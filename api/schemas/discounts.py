@@ -1,4 +1,4 @@
-"""Discounts: those in force, how they came to be, and what a recompute would do to them."""
+"""Models of discounts, decisions, recomputes and previews."""
 
 from datetime import date, datetime
 from typing import Annotated
@@ -13,13 +13,13 @@ from flexiprice.queue.status import JobStatus
 
 Rule = Annotated[
     str | None,
-    Field(description="The rule that decided; null where a price is held though no rule matches any more."),
+    Field(description="The deciding rule; null if the price is held although no rule matches any more."),
 ]
-Limits = Annotated[list[Limit], Field(description="What else changed the outcome.", examples=[["floor"]])]
+Limits = Annotated[list[Limit], Field(description="Limits that changed the price.", examples=[["floor"]])]
 
 
 class DiscountShown(Shown):
-    """A discount in force: what it is for, what it costs, and why."""
+    """A discount in force, with its batch, its price and the reason."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -67,7 +67,7 @@ class DiscountShown(Shown):
 
 
 class DecisionShown(Shown):
-    """A line of the ledger: what happened to a batch's discount, when, and why."""
+    """An entry of the ledger: one decision on a batch's discount, with its reason."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -96,13 +96,13 @@ class DecisionShown(Shown):
     )
 
     batch_id: int
-    store: str | None = Field(description="Null where the store no longer exists.")
-    sku: str | None = Field(description="Null where the product no longer exists.")
+    store: str | None = Field(description="Code of the store; null if it no longer exists.")
+    sku: str | None = Field(description="The product's code; null if it no longer exists.")
     decided_at: datetime
     kind: DecisionKind
     close_reason: CloseReason | None
-    price: Amount | None = Field(description="Null where the discount closed.")
-    previous_price: Amount | None = Field(description="Null where the discount opened.")
+    price: Amount | None = Field(description="Price of a unit; null if the discount closed.")
+    previous_price: Amount | None = Field(description="Previous price; null if the discount opened.")
     base_price: Amount
     unit_cost: Amount | None
     rate: Rate | None
@@ -110,14 +110,14 @@ class DecisionShown(Shown):
     limits: Limits
     policy_version: int
     expiry_date: date
-    days_to_expiry: int = Field(description="As it was when this was decided.")
-    quantity: int = Field(description="As it was when this was decided.")
+    days_to_expiry: int = Field(description="Days to expiry at the time of the decision.")
+    quantity: int = Field(description="Units in stock at the time of the decision.")
 
 
 class RecomputeResult(Shown):
-    """What a recompute did."""
+    """The counts of a recompute."""
 
-    considered: int = Field(description="Batches looked at: opened + changed + closed + unchanged.")
+    considered: int = Field(description="Considered batches: opened + changed + closed + unchanged.")
     opened: int
     changed: int
     closed: int
@@ -151,7 +151,7 @@ class FinishedRecompute(Shown):
 
 
 class PreviewRequest(Given):
-    """What to preview; what is left out is as a recompute now would have it."""
+    """Parameters of a preview; omitted ones are those of a recompute now."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -170,15 +170,19 @@ class PreviewRequest(Given):
     policy: dict[str, object] | None = Field(
         default=None, description="A policy document; by default the active policy."
     )
-    on: CalendarDate | None = Field(default=None, description="By default each store's own date now.")
+    on: CalendarDate | None = Field(
+        default=None, description="Date to price for; by default the current date of each store."
+    )
     days_threshold: Annotated[int, Field(ge=1, le=365)] | None = None
     store: StoreCode | None = None
-    category: CategoryName | None = Field(default=None, description="In any spelling.")
-    limit: int = Field(default=100, ge=1, le=500, description="List at most so many changes.")
+    category: CategoryName | None = Field(
+        default=None, description="Limits the preview to this category, in any spelling."
+    )
+    limit: int = Field(default=100, ge=1, le=500, description="Maximum number of listed changes.")
 
 
 class PreviewChangeShown(Shown):
-    """What would happen to one batch's discount."""
+    """The previewed change of one batch's discount."""
 
     batch_id: int
     store: str
@@ -200,7 +204,7 @@ class PreviewChangeShown(Shown):
 
 
 class CategoryTotalsShown(Shown):
-    """What would change in one category."""
+    """The previewed changes of one category, in total."""
 
     category: str
     opened: int
@@ -211,9 +215,9 @@ class CategoryTotalsShown(Shown):
 
 
 class PreviewShown(Shown):
-    """What a recompute would change; nothing has been written."""
+    """A preview of a recompute; nothing was written."""
 
     summary: RecomputeResult
     totals: list[CategoryTotalsShown]
-    changes: list[PreviewChangeShown] = Field(description="The steepest price cuts first.")
-    truncated: bool = Field(description="Whether there are more changes than are listed.")
+    changes: list[PreviewChangeShown] = Field(description="The changes, largest price cuts first.")
+    truncated: bool = Field(description="Whether more changes exist than are listed.")

@@ -1,4 +1,4 @@
-"""Whether the service lives, and whether it can do its work."""
+"""Models of the service, its liveness and its readiness."""
 
 from enum import StrEnum
 
@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Service(BaseModel):
-    """What answers here; addresses are paths on the same host."""
+    """Name, version and paths of the service; paths are on the same host."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -26,13 +26,13 @@ class Service(BaseModel):
     )
 
     name: str = Field(description="Name of the product.")
-    version: str = Field(description="Its version.")
-    docs: str | None = Field(description="The documentation for people; null where it is switched off.")
-    openapi: str | None = Field(description="The description for programs; null where it is switched off.")
-    live: str = Field(description="Whether the process answers.")
-    ready: str = Field(description="Whether everything that it needs is there.")
-    api: str = Field(description="Under which all of the API is.")
-    admin: str = Field(description="Under which everything is that needs a key.")
+    version: str = Field(description="Version of the product.")
+    docs: str | None = Field(description="Path of the documentation; null if it is disabled.")
+    openapi: str | None = Field(description="Path of the OpenAPI document; null if it is disabled.")
+    live: str = Field(description="Path of liveness.")
+    ready: str = Field(description="Path of readiness.")
+    api: str = Field(description="Prefix of all operations.")
+    admin: str = Field(description="Prefix of all operations that require a key.")
 
 
 class Liveness(BaseModel):
@@ -44,21 +44,21 @@ class Liveness(BaseModel):
 
 
 class ReadinessStatus(StrEnum):
-    """Whether everything that is needed is there."""
+    """Whether all dependencies are ready."""
 
     READY = "ready"
     NOT_READY = "not_ready"
 
 
 class Check(BaseModel):
-    """One thing that is needed: whether it is there, and what to do where it is not."""
+    """The check of one dependency."""
 
-    ok: bool = Field(description="Whether it is there.")
-    detail: str = Field(description="What was found, and what to do where it is not there.")
+    ok: bool = Field(description="Whether the dependency is ready.")
+    detail: str = Field(description="Result of the check, with a remedy if it failed.")
 
 
 class Readiness(BaseModel):
-    """Everything that is needed."""
+    """The checks of all dependencies."""
 
     model_config = ConfigDict(
         json_schema_extra={

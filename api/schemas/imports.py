@@ -1,4 +1,4 @@
-"""What an import did, in the words that `flexiprice import --json` has."""
+"""Models of import reports, with the same fields as `flexiprice import --json`."""
 
 from pydantic import ConfigDict, Field
 
@@ -7,56 +7,56 @@ from api.schemas.values import Shown
 
 
 class CellProblemShown(Shown):
-    """One thing wrong with a row."""
+    """One fault of a row."""
 
     column: str | None = Field(
-        description="Column of the file where it is wrong; null where it is the whole row.",
+        description="Column of the file; null if the fault is in the whole row.",
         examples=["Expiry date"],
     )
     reason: str = Field(
-        description="Why it cannot be used, with the parameter that helps.",
+        description="Reason of the rejection, with the parameter that helps.",
         examples=["'24.12.2025' is not a date that begins with the year; date_format=%d.%m.%Y reads it"],
     )
 
 
 class BadRowShown(Shown):
-    """A row that was left out, with all that is wrong with it."""
+    """A rejected row with its faults."""
 
     line: int = Field(description="Line of the file on which it begins, from 1.", examples=[17])
-    problems: list[CellProblemShown] = Field(description="All that is wrong with it.")
+    problems: list[CellProblemShown] = Field(description="All faults of the row.")
 
 
 class ImportWarningShown(Shown):
-    """Something that was read otherwise than it stands, or not read; its row is imported."""
+    """A value that was converted or ignored; its row is imported."""
 
-    line: int | None = Field(description="Line of the file; null where it is about all of it.")
-    column: str | None = Field(description="Column of the file; null where it is about a whole row.")
-    message: str = Field(description="What was read, and why.")
+    line: int | None = Field(description="Line of the file; null if the warning is about the whole file.")
+    column: str | None = Field(description="Column of the file; null if the warning is about a whole row.")
+    message: str = Field(description="The value that was read, and the reason.")
 
 
 class ImportReportShown(Shown):
-    """What an import did, row by row and in the tables."""
+    """The report of an import: rows, products, batches and warnings."""
 
-    read: int = Field(description="Rows that were not empty: `imported` and `bad`.")
-    imported: int = Field(description="Rows that are in the tables now; each is one batch.")
-    bad: int = Field(description="Rows that were left out.")
-    bad_rows: list[BadRowShown] = Field(description="The first 1,000 of them, by line.")
+    read: int = Field(description="Number of rows that are not empty: `imported` + `bad`.")
+    imported: int = Field(description="Number of imported rows; each is one batch.")
+    bad: int = Field(description="Number of rejected rows.")
+    bad_rows: list[BadRowShown] = Field(description="The first 1,000 rejected rows, by line.")
     products_new: int = Field(description="Products that did not exist.")
     products_updated: int = Field(description="Products that differed.")
-    products_unchanged: int = Field(description="Products that were so already.")
-    products_contradictory: int = Field(description="Products with several names; the last one is kept.")
+    products_unchanged: int = Field(description="Products that did not differ.")
+    products_contradictory: int = Field(description="Products with several names; the last name is kept.")
     batches_new: int = Field(description="Batches that did not exist.")
     batches_updated: int = Field(description="Batches whose quantity differed.")
-    batches_unchanged: int = Field(description="Batches that had that quantity already.")
+    batches_unchanged: int = Field(description="Batches whose quantity did not differ.")
     warnings: list[ImportWarningShown] = Field(description="The first 1,000 warnings.")
-    warning_count: int = Field(description="How many warnings there are in all.")
-    columns: dict[str, str] = Field(description="The column that each field was read from.")
-    unused_columns: list[str] = Field(description="Columns that nothing was read from.")
-    duration_seconds: float = Field(description="How long it took.")
+    warning_count: int = Field(description="Number of all warnings.")
+    columns: dict[str, str] = Field(description="Column of the file for each field.")
+    unused_columns: list[str] = Field(description="Columns of the file that were ignored.")
+    duration_seconds: float = Field(description="Duration in seconds.")
 
 
 class BatchesImported(Shown):
-    """What became of an upload of batches."""
+    """The result of an upload of batches."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -92,6 +92,6 @@ class BatchesImported(Shown):
         }
     )
 
-    report: ImportReportShown = Field(description="What was read, left out and written.")
-    dry_run: bool = Field(description="Whether it was a rehearsal that has written nothing.")
+    report: ImportReportShown = Field(description="Report of the import.")
+    dry_run: bool = Field(description="Whether it was a dry run, which writes nothing.")
     repricing: Repricing

@@ -1,4 +1,4 @@
-"""Operating tasks, queues, schedules and workers: what is asked for, and what came of it."""
+"""Models of requests that operate tasks, and of their results."""
 
 from datetime import datetime
 from typing import Annotated, Any, Self
@@ -37,7 +37,7 @@ Seconds = Annotated[float, Field(ge=0, le=_LONGEST_DELAY_SECONDS, allow_inf_nan=
 
 
 class NewTask(Given):
-    """A task to be run."""
+    """A task to enqueue."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -45,11 +45,11 @@ class NewTask(Given):
         }
     )
 
-    task: Annotated[str, Field(min_length=1, max_length=200, description="Its name.")]
-    arguments: dict[str, Any] = Field(default_factory=dict, description="By name, as the task declares them.")
-    defer_by: Seconds | None = Field(default=None, description="Seconds to wait before it is due.")
+    task: Annotated[str, Field(min_length=1, max_length=200, description="Name of the task.")]
+    arguments: dict[str, Any] = Field(default_factory=dict, description="Arguments by name.")
+    defer_by: Seconds | None = Field(default=None, description="Seconds until it is due.")
     expires: Seconds | None = Field(
-        default=None, description="Seconds from now after which it fails unless a worker has started it."
+        default=None, description="Seconds after which it fails if no worker has started it."
     )
 
 
@@ -62,10 +62,10 @@ class TaskIds(Given):
 
 
 class RevokedTask(Shown):
-    """What came of calling a task off.
+    """The outcome of revoking a task.
 
-    `prevented` did not run and will not; `cancelled` was running and has stopped; `ended` had come to its
-    end before; `asked` was told to stop, which nobody has confirmed: it may still be running.
+    `prevented`: it was waiting and will not run; `cancelled`: it was running and has stopped; `ended`: it had
+    ended before; `asked`: cancellation was requested but not confirmed, so it may still be running.
     """
 
     model_config = ConfigDict(
@@ -88,7 +88,7 @@ class RevokedTask(Shown):
 
 
 class RetriedTask(Shown):
-    """What came of trying a task again."""
+    """The outcome of retrying a task."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -106,13 +106,13 @@ class RetriedTask(Shown):
     task_id: str = Field(validation_alias="job_id")
     outcome: RetryOutcome
     new_task_id: str | None = Field(
-        validation_alias="new_job_id", description="The task that tries it again."
+        validation_alias="new_job_id", description="Id of the task that retries it."
     )
     message: str
 
 
 class TaskDetails(TaskStatus):
-    """What is known of a task, and what had it enqueued."""
+    """A task's status, progress, result and origin."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -146,20 +146,20 @@ class TaskDetails(TaskStatus):
         }
     )
 
-    due_at: datetime | None = Field(description="When it may be started; null once it has been.")
-    worker_id: str | None = Field(description="The worker that runs it.")
+    due_at: datetime | None = Field(description="When it is due; null after it was started.")
+    worker_id: str | None = Field(description="Id of the worker that runs it.")
     trigger: RunTrigger
-    parent_task_id: str | None = Field(description="The task that it tries again, or that enqueued it.")
-    request_id: str | None = Field(description="The API request that enqueued it.")
+    parent_task_id: str | None = Field(description="Id of the task that it retries, or that enqueued it.")
+    request_id: str | None = Field(description="Id of the API request that enqueued it.")
     actor: str | None
 
     @classmethod
     def of_job(cls, job: JobInfo) -> Self:
-        """What is shown of a job's status."""
-        known = TaskStatus.of_job(job).model_dump()
+        """Converts a job."""
+        status = TaskStatus.of_job(job).model_dump()
         return cls.model_validate(
             {
-                **known,
+                **status,
                 "due_at": job.due_at,
                 "worker_id": job.worker_id,
                 "trigger": job.origin.trigger,
@@ -171,7 +171,7 @@ class TaskDetails(TaskStatus):
 
 
 class NextTick(Shown):
-    """When a schedule ticks next."""
+    """The next tick of a schedule."""
 
     name: str = Field(description="Name of the schedule.")
     task: str
@@ -180,7 +180,7 @@ class NextTick(Shown):
 
 
 class ScheduledTasks(Shown):
-    """What is to come."""
+    """Deferred tasks, and the next ticks of schedules."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -200,7 +200,7 @@ class ScheduledTasks(Shown):
         }
     )
 
-    deferred: list[TaskDetails] = Field(description="Tasks that are not due yet, the next first.")
+    deferred: list[TaskDetails] = Field(description="Tasks that are not due yet, soonest first.")
     ticks: list[NextTick]
 
 

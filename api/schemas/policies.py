@@ -1,4 +1,4 @@
-"""Versions of the pricing policy."""
+"""Models of versions of the pricing policy."""
 
 from datetime import datetime
 from typing import Annotated, Self
@@ -48,12 +48,12 @@ class NewPolicy(Given):
 
 
 class PolicyWarning(Shown):
-    """Something about a policy that is allowed, and probably not meant."""
+    """A warning of the linter: the policy is valid, but probably not as intended."""
 
     code: str
     message: str
-    rules: list[str] = Field(description="Names of the rules that it is about.")
-    example: str | None = Field(description="A batch on which it shows.")
+    rules: list[str] = Field(description="Names of the affected rules.")
+    example: str | None = Field(description="An example batch that shows the problem.")
 
 
 class PolicySummary(Shown):
@@ -73,19 +73,19 @@ class PolicyShown(PolicySummary):
 
     @classmethod
     def of_version(cls, version: PolicyVersion) -> Self:
-        """What is shown of a version."""
+        """Converts a version."""
         shown = {name: getattr(version, name) for name in PolicySummary.model_fields}
         return cls.model_validate({**shown, "policy": version.policy.document()})
 
 
 class CreatedPolicy(PolicyShown):
-    """A new version, and what the linter has to say about it."""
+    """A new version with the linter's warnings."""
 
-    warnings: list[PolicyWarning] = Field(description="The first 100 of them.")
+    warnings: list[PolicyWarning] = Field(description="The first 100 warnings of the linter.")
 
     @classmethod
     def of_linted(cls, version: PolicyVersion, findings: list[PolicyFinding]) -> Self:
-        """What is shown of a version that was just created."""
+        """Converts a version and its findings."""
         shown = PolicyShown.of_version(version).model_dump()
         return cls.model_validate(
             {**shown, "warnings": [PolicyWarning.of(finding) for finding in findings[:_MAX_WARNINGS]]}
@@ -93,6 +93,6 @@ class CreatedPolicy(PolicyShown):
 
 
 class ActivatedPolicy(PolicySummary):
-    """The version that is active now, and how the prices follow."""
+    """The version that was activated, with the repricing that follows."""
 
     repricing: Repricing

@@ -1,4 +1,4 @@
-"""What a product costs, now and before."""
+"""Models of current and past prices."""
 
 from datetime import date, datetime
 
@@ -9,24 +9,25 @@ from api.schemas.values import Amount, Rate, Shown
 
 
 class ReductionShown(Shown):
-    """A price reduction that stands, and the prior price by Directive 98/6/EC, article 6a(2)."""
+    """A current price reduction, with the prior price by Directive 98/6/EC, article 6a(2)."""
 
     began_at: datetime = Field(
-        description="Since when the price is reduced and has not risen. A reduction that only grows is one."
+        description="Start of the reduction: since then the price has been reduced and has not risen. "
+        "Successive price cuts count as one reduction."
     )
     prior_price: Amount = Field(
-        description="The lowest price of the product in the store in the 30 days before the reduction began: "
-        "of its base prices and of the reduced prices of all its batches. Of the time that is known, where "
-        "the product is newer. No national option is applied."
+        description="Lowest price of the product in the store in the 30 days before the reduction began, "
+        "among its base prices and the reduced prices of all its batches. For a newer product, only the "
+        "known period counts. No national option is applied."
     )
 
 
 class BasePriceShown(Shown):
-    """A base price and when it was in force."""
+    """A base price and the period in which it is in force."""
 
     price: Amount
     valid_from: datetime
-    valid_to: datetime | None = Field(description="Null where it is in force until further notice.")
+    valid_to: datetime | None = Field(description="End of the period; null if it is open.")
 
 
 class BatchPriceShown(Shown):
@@ -39,11 +40,11 @@ class BatchPriceShown(Shown):
     rate: Rate
     rule: Rule
     limits: Limits
-    reduction: ReductionShown | None = Field(description="Null where the batch costs the base price.")
+    reduction: ReductionShown | None = Field(description="Null if the batch costs the base price.")
 
 
 class ProductPriceShown(Shown):
-    """What a product costs in a store."""
+    """The prices of a product in a store."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -88,10 +89,10 @@ class ProductPriceShown(Shown):
     base_price: Amount
     lowest_price: Amount
     reduction: ReductionShown | None = Field(
-        description="That of the batch which has the lowest price; null where that is the base price."
+        description="Reduction of the batch with the lowest price; null if that is the base price."
     )
     batches: list[BatchPriceShown] = Field(
-        description="Batches that can be sold today, the one that expires first first; at most 1000."
+        description="Batches that can be sold today, by expiry date, earliest first; at most 1000."
     )
 
 
@@ -104,7 +105,7 @@ class PricePointShown(Shown):
 
 
 class PriceHistoryShown(Shown):
-    """How a product's lowest price in a store went; a slot that is not listed has the price before it."""
+    """The history of a product's lowest price in a store; a missing slot has the price of the one before."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -136,13 +137,13 @@ class PriceHistoryShown(Shown):
     store: str
     currency: str
     lowest_30_days: Amount = Field(
-        description="The lowest price in force in the last 30 days, the price now included. What a reduction "
-        "is announced against is its `prior_price`."
+        description="Lowest price in force in the last 30 days, the current price included. Announce a "
+        "reduction against its `prior_price` instead."
     )
     reduction: ReductionShown | None = Field(
-        description="Of the batch which has the lowest price now; null where that is the base price."
+        description="Reduction of the batch with the lowest current price; null if that is the base price."
     )
     base_prices: list[BasePriceShown] = Field(
-        description="In force in the days that were asked for, the oldest first. Earlier ones are not known."
+        description="Base prices in force in the requested days, oldest first; earlier ones are unknown."
     )
     snapshots: list[PricePointShown]

@@ -1,18 +1,18 @@
-"""What an error looks like."""
+"""Models of problems (RFC 9457)."""
 
 from pydantic import BaseModel, ConfigDict, Field
 
 
 class FieldError(BaseModel):
-    """One value that cannot be used."""
+    """One invalid value."""
 
-    line: int | None = Field(default=None, description="In uploads of many lines: which one, from 1.")
-    field: str | None = Field(default=None, description="Where the value stands: a field, or a path to it.")
+    line: int | None = Field(default=None, description="Line of an upload, from 1.")
+    field: str | None = Field(default=None, description="Name of the field, or path to it.")
     reason: str
 
 
 class Problem(BaseModel):
-    """An error, as RFC 9457 has it; `code` is what programs should look at."""
+    """An error by RFC 9457; programs should use `code`."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -32,12 +32,10 @@ class Problem(BaseModel):
         }
     )
 
-    type: str = Field(default="about:blank", description="Always `about:blank`: `code` says which it is.")
-    title: str = Field(description="The phrase of the HTTP status.")
-    status: int = Field(description="The HTTP status.")
-    code: str = Field(description="For programs: which of the known errors it is.")
-    detail: str = Field(description="For people: what is wrong, and what to do.")
-    request_id: str | None = Field(default=None, description="By which the server's log knows the request.")
-    errors: list[FieldError] | None = Field(
-        default=None, description="Every value at fault, where it is that."
-    )
+    type: str = Field(default="about:blank", description="Always `about:blank`; use `code` instead.")
+    title: str = Field(description="Phrase of the HTTP status.")
+    status: int = Field(description="HTTP status.")
+    code: str = Field(description="Stable code of the error, for programs.")
+    detail: str = Field(description="Explanation for people, with a remedy.")
+    request_id: str | None = Field(default=None, description="Id of the request in the server's log.")
+    errors: list[FieldError] | None = Field(default=None, description="All invalid values, if there are any.")

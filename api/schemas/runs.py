@@ -1,4 +1,4 @@
-"""The history of runs, and figures on them."""
+"""Models of runs, statistics and audit entries."""
 
 from datetime import datetime, timedelta
 from typing import Any, Self
@@ -36,7 +36,7 @@ _RUN: dict[str, JsonValue] = {
 
 
 class RunShown(Shown):
-    """One execution of a task; a task that was tried several times has several."""
+    """One run of a task; a task with several attempts has several runs."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_RUN]})
 
@@ -45,12 +45,12 @@ class RunShown(Shown):
     task_id: str
     queue: str | None
     worker_id: str
-    attempt: int = Field(description="From 1; 0 where the task ended without being started.")
+    attempt: int = Field(description="Number of the attempt, from 1; 0 if the task never started.")
     status: RunStatus
     trigger: RunTrigger | None
     parent_task_id: str | None
     request_id: str | None
-    arguments: dict[str, Any] | None = Field(description="Cut short where they are long; secrets are hidden.")
+    arguments: dict[str, Any] | None = Field(description="Arguments by name, bounded; secrets redacted.")
     enqueued_at: datetime | None
     due_at: datetime | None
     started_at: datetime
@@ -60,7 +60,7 @@ class RunShown(Shown):
 
     @classmethod
     def of_run(cls, run: Run) -> Self:
-        """What is shown of a recorded run."""
+        """Converts a recorded run."""
         same = {name: getattr(run, name) for name in cls.model_fields if hasattr(run, name)}
         error = None
         if run.error_code is not None:
@@ -77,20 +77,20 @@ class RunShown(Shown):
 
 
 class RunDetailsShown(RunShown):
-    """One execution of a task with all that is known of it."""
+    """One run of a task with its traceback."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{**_RUN, "traceback": None}]})
 
-    traceback: str | None = Field(description="Of the exception with which it ended; secrets are hidden.")
+    traceback: str | None = Field(description="Traceback of the exception, secrets redacted.")
 
     @classmethod
     def of_details(cls, run: RunDetails) -> Self:
-        """What is shown of a recorded run."""
+        """Converts a recorded run."""
         return cls.of_run(run)
 
 
 class DurationsShown(Shown):
-    """What half, 95% and 99% of the runs do not exceed, in seconds."""
+    """Median, 95th and 99th percentile in seconds."""
 
     p50: float
     p95: float
@@ -98,14 +98,14 @@ class DurationsShown(Shown):
 
     @classmethod
     def of_percentiles(cls, found: Percentiles | None) -> Self | None:
-        """What is shown of percentiles, where there are any."""
+        """Converts percentiles; None if there are none."""
         if found is None:
             return None
         return cls(p50=_seconds(found.p50), p95=_seconds(found.p95), p99=_seconds(found.p99))
 
 
 class TaskFigures(Shown):
-    """Figures on the runs of one task within a window."""
+    """Statistics of the runs of one task within a window."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -126,16 +126,16 @@ class TaskFigures(Shown):
     task: str
     runs: int
     by_status: dict[RunStatus, int] = Field(
-        description="Number of runs by how they ended, where there are any."
+        description="Number of runs per status; lacks statuses without runs."
     )
-    failure_rate: float = Field(description="Of those that succeeded or failed.")
+    failure_rate: float = Field(description="Failed runs as a fraction of those that succeeded or failed.")
     throughput_per_minute: float
-    wait_seconds: DurationsShown | None = Field(description="From when a run was due until it began.")
+    wait_seconds: DurationsShown | None = Field(description="Time from when a task was due to its start.")
     run_seconds: DurationsShown | None
 
     @classmethod
     def of_statistics(cls, figures: TaskStatistics) -> Self:
-        """What is shown of statistics."""
+        """Converts statistics."""
         return cls(
             task=figures.task,
             runs=figures.runs,
@@ -157,7 +157,7 @@ class ChangedField(Shown):
 
 
 class ChangeShown(Shown):
-    """Something that was changed, and by whom."""
+    """An entry of the audit log."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -195,7 +195,7 @@ class ChangeShown(Shown):
 
     @classmethod
     def of_change(cls, change: AuditLogEntry) -> Self:
-        """What is shown of an entry."""
+        """Converts an entry."""
         return cls.model_validate(change)
 
 

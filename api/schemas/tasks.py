@@ -1,4 +1,4 @@
-"""Tasks: what was started, and what became of it."""
+"""Models of enqueued tasks, their status and their progress."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -15,7 +15,7 @@ _STATUS_URL = f"/api/v1/admin/discounts/task-status/{_TASK}"
 
 
 class StartedTask(Shown):
-    """A task that was enqueued, now or by an earlier request with the same `Idempotency-Key`."""
+    """A task that was enqueued, by this request or an earlier one with the same `Idempotency-Key`."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"task_id": _TASK, "status": "queued", "status_url": _STATUS_URL}]}
@@ -23,27 +23,27 @@ class StartedTask(Shown):
 
     task_id: str
     status: JobStatus
-    status_url: str = Field(description="Where to ask what became of it.")
+    status_url: str = Field(description="Path of its status.")
 
 
 class TaskError(Shown):
-    """Why a task failed or was revoked."""
+    """The error with which a task failed or was revoked."""
 
     code: str = Field(examples=["expired", "timeout", "worker_lost"])
     message: str
 
 
 class TaskProgress(Shown):
-    """How far a task has come, as it says itself."""
+    """The progress that a task reported."""
 
-    done: int = Field(description="Units of work that are behind it.")
-    total: int | None = Field(description="Units of work that there are, where that is known.")
+    done: int = Field(description="Number of finished units of work.")
+    total: int | None = Field(description="Number of all units of work; null if unknown.")
     message: str | None
     reported_at: datetime
 
 
 class TaskStatus(Shown):
-    """What is known of a task."""
+    """A task's status, progress and result."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -77,24 +77,24 @@ class TaskStatus(Shown):
     task: str | None
     queue: Queue | None
     status: JobStatus
-    ready: bool = Field(description="Whether it has ended, one way or the other.")
-    result: object = Field(description="What the task returned; null until it has succeeded.")
+    ready: bool = Field(description="Whether it has ended.")
+    result: object = Field(description="Return value of the task; null until it has succeeded.")
     error: TaskError | None
     progress: TaskProgress | None
     enqueued_at: datetime | None
-    started_at: datetime | None = Field(description="When its latest try began.")
+    started_at: datetime | None = Field(description="When its latest attempt began.")
     finished_at: datetime | None
-    attempt: int = Field(description="Number of its latest try; 0 before the first.")
+    attempt: int = Field(description="Number of its latest attempt; 0 before the first.")
 
     @classmethod
     def of_job(cls, job: JobInfo) -> Self:
-        """What is shown of a job's status."""
+        """Converts a job."""
         shown = {name: getattr(job, name) for name in cls.model_fields if name != "task_id"}
         return cls.model_validate({**shown, "task_id": job.job_id})
 
 
 class RepricingStatus(StrEnum):
-    """What happens to prices after a change: at once, at the next scheduled recompute, or nothing."""
+    """When prices follow a change: at once, at the next scheduled recompute, or never."""
 
     QUEUED = "queued"
     POSTPONED = "postponed"
@@ -102,10 +102,9 @@ class RepricingStatus(StrEnum):
 
 
 class Repricing(Shown):
-    """How a change reaches the prices.
+    """The repricing that follows a change.
 
-    `postponed` says that Redis did not answer: the change is kept, and the next scheduled recompute
-    prices it.
+    `postponed`: Redis is unavailable; the change is saved, and the next scheduled recompute applies it.
     """
 
     model_config = ConfigDict(

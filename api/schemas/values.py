@@ -1,4 +1,4 @@
-"""How values are written: amounts and rates as strings, so that no client turns them into floats."""
+"""Base models, and types of values: amounts and rates are strings, so that no client parses floats."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -51,30 +51,30 @@ def _whole(value: object) -> object:
     return value
 
 
-# JSON has one kind of number: 3.0 is the integer 3 there, however a client writes it.
+# JSON has one kind of number, so a client may write the integer 3 as 3.0.
 WHOLE: Final = BeforeValidator(_whole)
 
 
 class Shown(BaseModel):
-    """Base of what goes out, made of the records that services return."""
+    """Base of response models, made from records of the packages below."""
 
     model_config = ConfigDict(from_attributes=True)
 
     @classmethod
     def of(cls, record: object) -> Self:
-        """What is shown of a record."""
+        """Converts a record."""
         return cls.model_validate(record)
 
 
 class Given(BaseModel):
-    """Base of what comes in: a field that is not known is refused."""
+    """Base of request models; rejects unknown fields."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     @model_validator(mode="before")
     @classmethod
     def _is_an_object(cls, value: object) -> object:
-        # FastAPI reads attributes where it finds no keys, and a decimal is an object to it like any other.
+        # FastAPI validates from attributes too, so that a bare decimal would pass as an object.
         if not isinstance(value, Mapping | cls):
             raise PydanticCustomError("object", "must be a JSON object")
         return cast("object", value)
@@ -84,5 +84,5 @@ def _without_default(schema: dict[str, Any]) -> None:
     schema.pop("default", None)
 
 
-# The default of a field of a change that may be left out, and may not be null.
+# Default of a field that may be omitted but may not be null.
 LEFT_OUT: Any = Field(default=None, json_schema_extra=_without_default)

@@ -1,4 +1,4 @@
-"""Queues, schedules and workers as they are shown."""
+"""Models of queues, schedules and workers."""
 
 from datetime import datetime, timedelta
 from typing import Literal, Self
@@ -15,7 +15,7 @@ _WORKER = "shop-1-4711-0a1b2c"
 
 
 class QueueShown(Shown):
-    """A queue at this moment."""
+    """The current state of a queue."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -35,9 +35,9 @@ class QueueShown(Shown):
     )
 
     queue: Queue
-    waiting: int = Field(description="Tasks that are due and that nobody runs yet.")
-    deferred: int = Field(description="Tasks that are not due yet, or that wait for another try.")
-    running: int = Field(description="Tasks that workers run now.")
+    waiting: int = Field(description="Number of due tasks that no worker has claimed.")
+    deferred: int = Field(description="Number of tasks that are not due yet, or that wait for a retry.")
+    running: int = Field(description="Number of running tasks.")
     oldest_waiting_seconds: float | None
     paused: bool
     paused_at: datetime | None
@@ -45,7 +45,7 @@ class QueueShown(Shown):
 
     @classmethod
     def of_state(cls, state: QueueState) -> Self:
-        """What is shown of a queue's state."""
+        """Converts a queue's state."""
         oldest: timedelta | None = state.oldest_waiting
         return cls(
             queue=state.queue,
@@ -60,7 +60,7 @@ class QueueShown(Shown):
 
 
 class Purged(Shown):
-    """How many waiting tasks were called off."""
+    """The number of revoked waiting tasks."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"purged": 3, "by_queue": {"discounts": 3}}]})
 
@@ -69,7 +69,7 @@ class Purged(Shown):
 
 
 class ScheduleShown(Shown):
-    """A schedule at this moment."""
+    """The current state of a schedule."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -97,19 +97,19 @@ class ScheduleShown(Shown):
     crontab: str
     time_zone: str
     source: Literal["workers", "settings"] = Field(
-        description="Whether live workers say when it ticks, or, where none does, the settings of the API."
+        description="Source of the crontab line: live workers, or the API's settings if no worker has it."
     )
     disagreement: str | None = Field(
-        description="The lines by which different workers tick it; null where they agree."
+        description="Different crontab lines of live workers; null if they agree."
     )
-    next_tick_at: datetime = Field(description="While it is paused, that tick runs nothing.")
+    next_tick_at: datetime = Field(description="Next tick; it enqueues nothing while the schedule is paused.")
     last_tick_at: datetime | None
     paused_at: datetime | None
     paused_by: str | None
 
     @classmethod
     def of_state(cls, state: ScheduleState) -> Self:
-        """What is shown of a schedule's state."""
+        """Converts a schedule's state."""
         return cls(
             name=state.name,
             task=state.task,
@@ -136,7 +136,7 @@ class RunningShown(Shown):
 
 
 class WorkerShown(Shown):
-    """A live worker, as it says of itself every second."""
+    """A live worker, by its heartbeat of every second."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -175,25 +175,25 @@ class WorkerShown(Shown):
     status: WorkerState = Field(validation_alias="state")
     started_at: datetime
     seen_at: datetime
-    running: list[RunningShown] = Field(description="Tasks that it runs now.")
-    succeeded: int = Field(description="Runs that have succeeded since its start.")
-    failed: int = Field(description="Runs that have failed since its start.")
-    retried: int = Field(description="Runs that are tried again since its start.")
+    running: list[RunningShown] = Field(description="Running tasks.")
+    succeeded: int = Field(description="Number of runs that succeeded since its start.")
+    failed: int = Field(description="Number of runs that failed since its start.")
+    retried: int = Field(description="Number of runs that are retried since its start.")
     memory_bytes: int
-    cpu: float = Field(description="Processor time lately, as a part of one core.")
-    loop_lag_seconds: float = Field(description="How late its event loop was at worst lately.")
+    cpu: float = Field(description="Recent processor time, as a fraction of one core.")
+    loop_lag_seconds: float = Field(description="Largest recent lag of its event loop.")
     clock_drift_seconds: float = Field(
-        description="How far its machine's clock is ahead of that of Redis; beyond 60 it schedules nothing."
+        description="How far its clock is ahead of that of Redis; beyond 60 it runs no schedules."
     )
 
     @classmethod
     def of_worker(cls, worker: LiveWorker) -> Self:
-        """What is shown of a worker."""
+        """Converts a live worker."""
         return cls.model_validate(worker)
 
 
 class CommandedWorker(Shown):
-    """What came of telling a worker to end."""
+    """The result of a command to a worker."""
 
     model_config = ConfigDict(
         json_schema_extra={
