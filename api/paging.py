@@ -68,7 +68,7 @@ class Places(Generic[PlaceT]):
             encoded = cursor.encode("ascii")
             return self._adapter.validate_json(base64.b64decode(encoded, altchars=b"-_", validate=True))
         except (UnicodeEncodeError, binascii.Error, ValidationError) as error:
-            raise InvalidInput("cursor: is not one that this list has given", field="cursor") from error
+            raise InvalidInput("cursor: is not a cursor of this list", field="cursor") from error
 
     def page(
         self,

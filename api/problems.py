@@ -145,7 +145,7 @@ def problem_of(error: Exception) -> ProblemResponse | None:
 
 def unexpected_problem() -> ProblemResponse:
     """Makes the response to an unexpected error, which reveals nothing but the request id."""
-    detail = "something went wrong here; the server's log has the details under the request id"
+    detail = "unexpected error; the server's log has the details under the request id"
     return ProblemResponse(500, "internal_error", detail)
 
 
@@ -155,7 +155,7 @@ def _flexiprice_problem(error: FlexiPriceError) -> ProblemResponse | None:
         return None
     if error.code == "invalid_settings":
         _LOGGER.error("misconfigured", reason=error.message)
-        return ProblemResponse(status, error.code, "the server is misconfigured; its log says how")
+        return ProblemResponse(status, error.code, "the server is misconfigured; its log has the reason")
     headers = {"Retry-After": str(error.seconds)} if isinstance(error, TooManyWrongKeys) else None
     return ProblemResponse(status, error.code, error.message, errors=_fields_of(error), headers=headers)
 
@@ -180,7 +180,7 @@ def _field_error(details: Mapping[str, Any]) -> FieldError:
     source, *path = [str(step) for step in details["loc"]]
     reason = str(details["msg"]).removeprefix("Value error, ")
     if details["type"] == "extra_forbidden":
-        reason = "there is no such field"
+        reason = "unknown field"
     return FieldError(field=".".join(path) or source, reason=reason)
 
 

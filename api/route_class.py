@@ -65,7 +65,7 @@ class _CheckedRequest(Request):
                 async with asyncio.timeout_at(deadline):
                     chunk = await anext(chunks, None)
             except TimeoutError:
-                raise HTTPException(408, "the body came too slowly", headers=_CLOSE) from None
+                raise HTTPException(408, "the body was sent too slowly", headers=_CLOSE) from None
             if chunk is None:
                 return
             size += len(chunk)
@@ -131,7 +131,7 @@ def _refuse_unknown_parameters(request: Request, known: set[str]) -> None:
     # A misspelt parameter would silently leave the intended one at its default.
     unknown = [name for name in request.query_params if name not in known]
     if unknown:
-        reason = f"there is no such parameter; there are {', '.join(sorted(known)) or 'none'}"
+        reason = f"unknown parameter; known parameters: {', '.join(sorted(known)) or 'none'}"
         raise RequestValidationError(
             [{"type": "unknown_parameter", "loc": ("query", name), "msg": reason} for name in unknown]
         )

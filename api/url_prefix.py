@@ -35,7 +35,7 @@ class UrlPrefix:
         """
         if _first_segment(prefix) in own:
             raise InvalidSettings(
-                f"{PREFIX}URL_PREFIX: {prefix} begins as a path of this program does: choose another, "
+                f"{PREFIX}URL_PREFIX: {prefix} begins like a path of this program: choose another, "
                 "such as /shop"
             )
         self._app = app

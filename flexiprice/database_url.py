@@ -117,11 +117,9 @@ def _parameters(query: str) -> Mapping[str, str]:
 
 def _refusal(name: str) -> str:
     if not _NAME.fullmatch(name):
-        return f"there is something behind the ? that is no parameter; {ENCODING}"
-    instead = _INSTEAD.get(
-        name, "leave it out; what the server knows as a setting is options=-c%20name%3Dvalue"
-    )
-    return f"there is no parameter {name}: {instead}"
+        return f"the part after the ? contains text that is not a parameter; {ENCODING}"
+    instead = _INSTEAD.get(name, "remove it; a setting of the server is written options=-c%20name%3Dvalue")
+    return f"unknown parameter {name}: {instead}"
 
 
 def _seconds(text: str) -> int | None:

@@ -78,7 +78,7 @@ class TooManyWrongKeys(FlexiPriceError):
 
     def __init__(self, seconds: int) -> None:
         super().__init__(
-            f"too many wrong keys came from this address; no key of it is looked at for {seconds} s",
+            f"too many wrong keys came from this address; its keys are rejected for {seconds} s",
             seconds=seconds,
         )
         self.seconds = seconds

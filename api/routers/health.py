@@ -47,7 +47,7 @@ async def get_readiness(resources: OpenResources, request: Request, response: Re
 
     async def writes() -> Check:
         await transactions.require_writable()
-        return Check(ok=True, detail="PostgreSQL takes writes")
+        return Check(ok=True, detail="PostgreSQL accepts writes")
 
     async def migrations() -> Check:
         try:
@@ -56,7 +56,7 @@ async def get_readiness(resources: OpenResources, request: Request, response: Re
                     return Check(ok=True, detail="the schema is up to date")
         except DatabaseBusy:
             # A lock on one table must not make all instances unready.
-            return Check(ok=True, detail="the schema's version is locked and was not looked at")
+            return Check(ok=True, detail="the schema's version is locked and was not checked")
         return Check(ok=False, detail="the schema is not up to date: run `flexiprice migrate`")
 
     async def redis() -> Check:
@@ -95,7 +95,7 @@ async def _checked(name: str, check: Callable[[], Awaitable[Check]]) -> Check:
         return Check(ok=False, detail="does not answer in time")
     except (SQLAlchemyError, RedisError):
         _LOGGER.exception("readiness_check_failed", check=name)
-        return Check(ok=False, detail="cannot be asked; the server's log says why")
+        return Check(ok=False, detail="the check failed; the server's log has the reason")
 
 
 def _without_particulars(error: FlexiPriceError) -> str:
@@ -107,4 +107,4 @@ def _without_particulars(error: FlexiPriceError) -> str:
         "database_unavailable": "PostgreSQL does not answer",
         "database_busy": "PostgreSQL is busy",
         "redis_unavailable": "Redis does not answer",
-    }.get(error.code, "cannot be asked; the server's log says why")
+    }.get(error.code, "the check failed; the server's log has the reason")

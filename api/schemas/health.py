@@ -67,7 +67,7 @@ class Readiness(BaseModel):
                     "status": "not_ready",
                     "checks": {
                         "database": {"ok": True, "detail": "PostgreSQL answers"},
-                        "writes": {"ok": True, "detail": "PostgreSQL takes writes"},
+                        "writes": {"ok": True, "detail": "PostgreSQL accepts writes"},
                         "migrations": {"ok": True, "detail": "the schema is up to date"},
                         "redis": {"ok": True, "detail": "Redis answers"},
                         "worker": {"ok": False, "detail": "no worker lives: start one, `flexiprice worker`"},

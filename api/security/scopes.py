@@ -98,6 +98,6 @@ def require_scope(scope: AsgiScope, needed: Scope | None) -> None:
         has = ", ".join(f"`{granted}`" for granted in holder.scopes) or "none"
         raise HTTPException(
             403,
-            f"this needs the scope `{needed}`, and the key {holder.name!r} has {has}",
+            f"the scope `{needed}` is required; the key {holder.name!r} has {has}",
             headers={"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{needed}"'},
         )

@@ -88,7 +88,7 @@ class RunRecord:
             raise ValueError("finished_at: must be given if and only if the run has ended")
 
 
-LOST_MESSAGE: Final = "the worker that ran it is gone"
+LOST_MESSAGE: Final = "the worker that ran it died"
 
 
 async def record_runs(session: AsyncSession, records: Sequence[RunRecord]) -> None:

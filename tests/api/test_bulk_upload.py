@@ -265,7 +265,7 @@ async def test_atomic_writes_nothing_where_a_line_is_bad(client):
         ("sku\n", {"delimiter": '"'}, "the delimiter must be one character"),
         ("sku,quantity,expiry_date\n", {"store": "moon"}, "there is no store 'moon'"),
         ("sku\n", {"timestamps": "guess"}, "timestamps"),
-        ("sku\n", {"date-format": "%d/%m/%Y"}, "there is no such parameter"),
+        ("sku\n", {"date-format": "%d/%m/%Y"}, "unknown parameter"),
     ],
 )
 async def test_what_cannot_be_used_as_a_whole_is_refused_with_what_helps(reader, body, options, reason):

@@ -47,11 +47,11 @@ def test_known_parameters_are_translated() -> None:
         ("prepareThreshold=0", "prepareThreshold: set FLEXIPRICE_DATABASE_PREPARED_STATEMENTS"),
         ("statement_timeout=5", "statement_timeout: set FLEXIPRICE_DATABASE_READ_TIMEOUT"),
         ("ssl=true", "ssl: write sslmode=require"),
-        ("serverTimezone=UTC", "no parameter serverTimezone"),
+        ("serverTimezone=UTC", "unknown parameter serverTimezone"),
         ("sslmode=yes", "sslmode: must be one of disable"),
         ("channel_binding=require", "channel_binding: must be one of disable, prefer"),
         ("connect_timeout=soon", "connect_timeout: must be a whole number"),
-        ("a=1&b=2", "no parameter b"),
+        ("a=1&b=2", "unknown parameter b"),
     ],
 )
 def test_others_are_refused_by_name_when_a_program_starts(query: str, told: str) -> None:
