@@ -90,12 +90,12 @@ class KeyAuthenticator:
         has_database_form = looks_like_ours(presented)
         if not has_database_form:
             # No await from here to the count, so that no concurrent guess slips in between.
-            self._failed_keys.require_patience(address)
+            self._failed_keys.require_below_limit(address)
         holder = self._of_environment(presented)
         if holder is None and has_database_form:
             holder = await self._of_database(presented)
         if holder is None:
-            await self._failed_keys.note(address)
+            await self._failed_keys.record(address)
         return holder
 
     def explain(self, presented: str) -> KeyHolder | UselessKey:

@@ -33,7 +33,7 @@ class FailedKeyLimiter:
         # Count per address, and the instant of the monotonic clock at which it expires.
         self._counted: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
-    def require_patience(self, address: str) -> None:
+    def require_below_limit(self, address: str) -> None:
         """Checks that a key of this address may be checked.
 
         Raises:
@@ -41,7 +41,7 @@ class FailedKeyLimiter:
         """
         self._refuse_beyond(address, most=self._limit - 1)
 
-    async def note(self, address: str) -> None:
+    async def record(self, address: str) -> None:
         """Counts a wrong key: first in this process without awaiting, then in Redis for all processes.
 
         Raises:

@@ -66,10 +66,10 @@ async def test_whoever_follows_a_task_may_leave_at_any_moment(reader):
     tasks = reader.app.state.resources.tasks
     job = await tasks.enqueue(CLEANUP_EXPIRED_DISCOUNTS)
 
-    async def may_go_on() -> bool:
+    async def is_authorized() -> bool:
         return True
 
-    events = status_events(tasks, job.job_id, may_go_on)
+    events = status_events(tasks, job.job_id, is_authorized)
     assert "queued" in await anext(events)
     waiting = asyncio.ensure_future(anext(events))
     await asyncio.wait([waiting], timeout=0.1)
