@@ -1,4 +1,4 @@
-"""Deletes batches, after their discounts were closed."""
+"""Deletes batches after closing their discounts."""
 
 from datetime import datetime
 
@@ -11,10 +11,10 @@ from flexiprice.pricing.recompute import close_discounts_of_deleted
 
 
 async def delete_batch(session: AsyncSession, batch_id: int, *, now: datetime) -> None:
-    """Removes a batch; a discount open for it is closed as `deleted` in the ledger at `now`.
+    """Deletes a batch. The ledger records its open discount as closed by `deleted` at `now`.
 
     Raises:
-        NotFound: there is no such batch.
+        NotFound: the batch does not exist.
     """
     await close_discounts_of_deleted(session, [batch_id], now)
     # Locked first, so that nobody changes between what is read and what is deleted.

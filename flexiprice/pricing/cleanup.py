@@ -1,4 +1,4 @@
-"""The nightly tidying: closes discounts that are over, keeps partitions and retention."""
+"""The nightly cleanup: closes discounts of unsellable batches, and maintains partitions and retention."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,16 +17,16 @@ from flexiprice.pricing.sql.writes import write_in_one_statement
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CleanupSummary:
-    """What a cleanup did.
+    """The result of a cleanup.
 
     Attributes:
-        closed: discounts that closed: those of expired batches and those of sold out ones.
-        expired: how many of them for the former reason.
-        sold_out: how many for the latter.
-        partitions_created: monthly partitions made ahead.
-        partitions_dropped: monthly partitions of the price history that were past the retention.
-        base_prices_dropped: base prices that had ended before the retention.
-        duration_seconds: how long it took, the wait for a recompute included.
+        closed: closed discounts: `expired` + `sold_out`.
+        expired: closed discounts of expired batches.
+        sold_out: closed discounts of sold out batches.
+        partitions_created: monthly partitions created ahead.
+        partitions_dropped: monthly partitions of the price history dropped after the retention period.
+        base_prices_dropped: base prices deleted after the retention period.
+        duration_seconds: duration, including the wait for a recompute.
     """
 
     closed: int
@@ -41,15 +41,15 @@ class CleanupSummary:
 async def cleanup_expired_discounts(
     session: AsyncSession, *, now: datetime, history_retention_days: int
 ) -> CleanupSummary:
-    """Closes the discounts of expired and sold out batches, makes partitions and drops old history.
+    """Closes the discounts of expired and sold out batches, creates partitions and drops old history.
 
-    Run again, it writes nothing. Waits for a recompute that runs. The ledger is kept for good.
+    Idempotent. Waits for a running recompute. The ledger is kept for good.
 
     Args:
-        session: a transaction that the caller opened; nothing is done before it commits.
-        now: the instant that the stores' dates and the ledger are of.
-        history_retention_days: price history wholly older than this is dropped, by the month; base prices
-            that ended before it, one by one. What a prior price needs is kept.
+        session: a transaction; the caller commits it.
+        now: the instant of the ledger lines; it decides the stores' local dates.
+        history_retention_days: price history that is entirely older is dropped by the month, base prices
+            that ended earlier one by one. Prices that a prior price needs are kept.
     """
     started = perf_counter()
     await begin_bulk(session, Lock.DISCOUNTS)

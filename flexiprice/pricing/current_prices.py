@@ -1,4 +1,4 @@
-"""What a product costs now in a store: what a till or a shelf label asks."""
+"""The current price of a product in a store, for tills and shelf labels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from flexiprice.domain.quote import Limit
 from flexiprice.pricing.price_periods import find_reductions
 from flexiprice.pricing.sql.values import limits_of
 
-# More batches of one product than any shelf holds: what is listed ends there, the lowest price does not.
+# More batches of one product than any shelf holds. It limits the list, not the lowest price.
 MAX_LISTED_BATCHES = 1000
 _NO_DISCOUNT = Decimal("0.0000")
 _BATCH_COLUMNS: Final = slice(7, None)
@@ -26,9 +26,9 @@ _BATCH_COLUMNS: Final = slice(7, None)
 
 @dataclass(frozen=True, slots=True)
 class BatchPrice:
-    """The price of one batch, and why; at base price the rate is 0 and nothing is to be explained.
+    """The price of one batch, with its reasons. At base price the rate is 0, without rule and limits.
 
-    `reduction` says since when the price is reduced and what the prior price was; None at base price.
+    `reduction` has the start and the prior price of the reduction; None at base price.
     """
 
     batch_id: int
@@ -43,10 +43,10 @@ class BatchPrice:
 
 @dataclass(frozen=True, slots=True)
 class ProductPrice:
-    """What a product costs in a store: its batches that can be sold, the one that expires first first.
+    """The price of a product in a store; `batches` are the sellable ones by expiry date.
 
-    `lowest_price` is the base price where no batch is discounted. `reduction` is that of the batch which has
-    the lowest price; None at base price.
+    `lowest_price` is the base price if no batch is discounted. `reduction` belongs to the batch with the
+    lowest price; None at base price.
     """
 
     product_id: int
@@ -62,7 +62,7 @@ class ProductPrice:
 async def get_price(
     session: AsyncSession, *, sku: str, store: str, now: datetime | ColumnElement[datetime]
 ) -> ProductPrice:
-    """What a product costs in a store at `now`; expired and sold out batches do not count.
+    """Returns the price of a product in a store at `now`, without expired and sold out batches.
 
     Args:
         session: a transaction.
@@ -71,11 +71,11 @@ async def get_price(
         now: the instant, or an SQL expression for it such as `DATABASE_NOW`.
 
     Raises:
-        NotFound: there is no such product or store.
+        NotFound: the product or the store does not exist.
     """
     rows = (await session.execute(_prices(sku, store, now))).all()
     if not rows:
-        # One of the two is missing; these say which.
+        # One of the two is missing; these calls raise the right error.
         await get_store(session, store)
         await get_product(session, sku)
     first = rows[0]
@@ -104,7 +104,7 @@ def _batch(row: Row[Any], reduction: Reduction | None) -> BatchPrice:
 
 
 def _cheapest(batches: Sequence[BatchPrice]) -> Reduction | None:
-    """The reduction of the cheapest batch; of several, the one that began first."""
+    """Returns the reduction of the cheapest batch; on a tie, the one that began first."""
     reduced = [
         (batch.price, batch.reduction.began_at, batch.reduction)
         for batch in batches
@@ -114,7 +114,7 @@ def _cheapest(batches: Sequence[BatchPrice]) -> Reduction | None:
 
 
 def _prices(sku: str, store: str, now: datetime | ColumnElement[datetime]) -> Select[*tuple[Any, ...]]:
-    """A row for each batch that can be sold, or one without a batch: all in one round trip."""
+    """Selects a row per sellable batch, or one row without a batch, in one round trip."""
     stores = local_dates(now)
     can_be_sold = and_(
         Batch.product_id == Product.id,
@@ -122,7 +122,7 @@ def _prices(sku: str, store: str, now: datetime | ColumnElement[datetime]) -> Se
         Batch.quantity > 0,
         Batch.expiry_date >= stores.c.day,
     )
-    # A base price that has just been cut below an open discount wins over it until that is recomputed.
+    # A base price below an open discount overrides it until the next recompute.
     in_force = and_(Discount.batch_id == Batch.id, Discount.price < Product.base_price)
     price = func.coalesce(Discount.price, Product.base_price)
     return (

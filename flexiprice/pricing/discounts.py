@@ -1,4 +1,4 @@
-"""Discounts in force, and the ledger of how they came to be."""
+"""Reads discounts in force and the ledger."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -23,8 +23,8 @@ from flexiprice.pricing.sql.values import limits_of
 class OpenDiscount:
     """A discount in force.
 
-    `quantity` and `days_to_expiry` are as they stand at the instant of reading; the price, its rate,
-    rule and limits are as decided at `changed_at`.
+    `quantity` and `days_to_expiry` are those at the instant of reading. Price, rate, rule and limits were
+    decided at `changed_at`.
     """
 
     batch_id: int
@@ -47,7 +47,7 @@ class OpenDiscount:
 
 
 class DiscountOrder(StrEnum):
-    """By batch id, or the largest rate first."""
+    """The order of discounts: by batch id, or by rate, the largest first."""
 
     BATCH = "batch"
     STEEPEST = "steepest"
@@ -55,10 +55,10 @@ class DiscountOrder(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RecordedDecision:
-    """A line of the ledger: what happened to a batch's discount, and all the reasons for it.
+    """A line of the ledger: a change of a batch's discount, with its inputs.
 
-    `days_to_expiry` and `quantity` are those it was decided on. `store` and `sku` are None where
-    they no longer exist: the ledger outlives them.
+    `days_to_expiry` and `quantity` are those of the decision. `store` and `sku` are None if they no longer
+    exist: the ledger outlives them.
     """
 
     decision_id: int
@@ -115,21 +115,21 @@ async def list_open_discounts(
     after: tuple[Decimal, int] | None = None,
     limit: int = 100,
 ) -> tuple[OpenDiscount, ...]:
-    """Discounts in force at `now`; those whose batch has expired in its store are left out.
+    """Lists discounts in force at `now`, without those of expired batches.
 
     Args:
         session: in a transaction.
-        now: the instant that decides each store's date.
-        store: only in the store with this code.
-        category: only this category, in any spelling.
-        expiring_within: only batches with at most so many days to expiry.
-        changed_since: only those that changed then or later, or whose batch or product did.
-        order: which come first.
-        after: rate and batch id of the last discount already read.
-        limit: at most so many.
+        now: the instant that decides each store's local date.
+        store: only discounts in the store with this code.
+        category: only discounts of this category, in any spelling.
+        expiring_within: the maximum of days to expiry.
+        changed_since: only discounts that changed at this instant or later, or whose batch or product did.
+        order: the order.
+        after: rate and batch id of the last discount of the previous page.
+        limit: the maximum number.
 
     Raises:
-        NotFound: there is no such store.
+        NotFound: the store does not exist.
     """
     stores = local_dates(now)
     days_to_expiry = Batch.expiry_date - stores.c.day
@@ -189,16 +189,16 @@ async def list_decisions(
     after: tuple[datetime, int] | None = None,
     limit: int = 100,
 ) -> tuple[RecordedDecision, ...]:
-    """The ledger of a batch, the latest line first; it can be read when the batch is gone.
+    """Lists the ledger lines of a batch, the latest first, of deleted batches too.
 
     Args:
         session: in a transaction.
         batch_id: the batch.
-        after: `decided_at` and id of the last line already read.
-        limit: at most so many.
+        after: `decided_at` and id of the last line of the previous page.
+        limit: the maximum number.
 
     Raises:
-        NotFound: there is no such batch, and the ledger does not know it either.
+        NotFound: the batch does not exist, and has no ledger lines.
     """
     query: Select[*tuple[Any, ...]] = (
         select(*_LEDGER)

@@ -1,4 +1,4 @@
-"""Reads a policy from text, YAML or JSON, without a number ever passing through a float."""
+"""Parses a policy from YAML or JSON. Numbers stay exact: none becomes a float."""
 
 import json
 import re
@@ -15,7 +15,7 @@ from flexiprice.errors import InvalidPolicy, Problem
 
 
 def lint_policy_text(text: str) -> list[PolicyFinding]:
-    """Everything that is wrong or odd about a policy in YAML or JSON, errors first."""
+    """Lints a policy in YAML or JSON; returns errors first."""
     try:
         return lint_policy(parse_policy_text(text))
     except InvalidPolicy as invalid:
@@ -28,12 +28,12 @@ def _finding(problem: Problem) -> PolicyFinding:
 
 
 def default_policy_text() -> str:
-    """The default policy as YAML, with a comment on each choice."""
+    """Returns the default policy as YAML, with a comment on each choice."""
     return resources.files("flexiprice.pricing").joinpath("default_policy.yaml").read_text(encoding="utf-8")
 
 
 def default_policy() -> PricingPolicy:
-    """The default policy, without a version."""
+    """Returns the default policy, without a version."""
     return parse_policy_text(default_policy_text())
 
 
@@ -42,23 +42,23 @@ _MAX_DEPTH = 20
 
 
 class _Mark(Protocol):
-    """A place in the text; PyYAML's two parsers have a class each for it."""
+    """A position in the text. PyYAML's two parsers have a class each for it."""
 
     line: int
     column: int
 
 
 class _PolicyLoader(yaml.SafeLoader):
-    """Resolves scalars as YAML 1.2 does (`no` is a word, `1:30` is not 90) and keeps decimals exact."""
+    """Resolves scalars as YAML 1.2 (`no` is text, `1:30` is not 90) and keeps decimals exact."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: set[object] = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
             if not isinstance(key, str):
-                _refuse("a key must be a plain word", key_node.start_mark)
+                _refuse("a key must be text", key_node.start_mark)
             if key in seen:
-                _refuse(f"the key {key!r} is there twice", key_node.start_mark, code="duplicate_name")
+                _refuse(f"repeated key {key!r}", key_node.start_mark, code="duplicate_name")
             seen.add(key)
         constructed: dict[Hashable, Any] = super().construct_mapping(node, deep=deep)
         return constructed
@@ -87,13 +87,13 @@ _PolicyLoader.add_constructor("tag:yaml.org,2002:float", _PolicyLoader.construct
 
 
 def parse_policy_text(text: str) -> PricingPolicy:
-    """Reads a policy from YAML or JSON; the policy has no version.
+    """Parses a policy from YAML or JSON. The policy has no version.
 
-    Keys may not repeat, and YAML's anchors, aliases and tags for other types are refused.
+    Repeated keys, and YAML's anchors, aliases and tags of other types are refused.
 
     Raises:
-        InvalidPolicy: with every problem found, each with its path in the document, or its line
-            where the text cannot be read at all.
+        InvalidPolicy: has every problem found, each with its path in the document, or its line if the text
+            cannot be parsed.
     """
     if len(text) > MAX_TEXT_LENGTH:
         _refuse(f"the text is longer than {MAX_TEXT_LENGTH} characters")
@@ -111,7 +111,7 @@ def _read(text: str) -> object:
                 text, parse_float=Decimal, parse_constant=str, object_pairs_hook=_without_repeated_keys
             )
         except (ValueError, RecursionError):
-            # Perhaps YAML's own `{a: b}`; if not, its reader says what is wrong.
+            # It may be YAML's flow style `{a: b}`; otherwise the YAML parser reports the error.
             pass
     try:
         _refuse_aliases_and_depth(text)
@@ -126,15 +126,15 @@ def _without_repeated_keys(pairs: list[tuple[str, object]]) -> dict[str, object]
     found: dict[str, object] = {}
     for key, value in pairs:
         if key in found:
-            _refuse(f"the key {key!r} is there twice", code="duplicate_name")
+            _refuse(f"repeated key {key!r}", code="duplicate_name")
         found[key] = value
     return found
 
 
 def _refuse_aliases_and_depth(text: str) -> None:
     depth = 0
-    # A few lines of aliases, or of brackets, can grow into more than the memory or the stack holds,
-    # so both are refused on the flat stream of events, before anything is built.
+    # A few lines of aliases or brackets can exhaust memory or stack: check the flat stream of events before
+    # anything is built.
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent):
             _refuse("anchors and aliases are not supported", event.start_mark)

@@ -1,4 +1,4 @@
-"""Versions of the pricing policy: created, listed, activated, rolled back. One is active, always."""
+"""Creates, lists, activates and rolls back versions of the policy. Exactly one is active."""
 
 import json
 from dataclasses import dataclass
@@ -22,15 +22,15 @@ _MAX_COMMENT = 500
 
 @dataclass(frozen=True, slots=True)
 class PolicyVersion:
-    """A stored policy; it never changes, only which version is active does.
+    """A stored policy. It is immutable except for `active`.
 
     Attributes:
-        version: counts up from 1, the default policy.
-        policy: the rules, knowing their version.
-        comment: why the version exists, in its author's words.
-        active: whether prices are made by it; true of exactly one version.
+        version: counts from 1, the default policy.
+        policy: the policy, with its version.
+        comment: its author's comment.
+        active: whether it decides prices; true of exactly one version.
         created_at: when it was stored.
-        activated_at: when it became active for the last time; None if it never was.
+        activated_at: when it was last activated; None if never.
     """
 
     version: int
@@ -42,12 +42,12 @@ class PolicyVersion:
 
 
 async def get_active_policy(session: AsyncSession) -> PolicyVersion:
-    """The version by which prices are made now."""
+    """Returns the active version."""
     return _read((await session.scalars(select(Policy).where(Policy.active))).one())
 
 
 async def get_active_rules(session: AsyncSession) -> PricingPolicy:
-    """The policy by which prices are made now, for those who price by it again and again."""
+    """Returns the active policy from a cache of parsed documents, for frequent use."""
     query = select(Policy.version, cast(Policy.document, String)).where(Policy.active)
     return _parsed(*(await session.execute(query)).one())
 
@@ -59,13 +59,13 @@ async def list_policies(
     before: int | None = None,
     limit: int | None = None,
 ) -> list[PolicyVersion]:
-    """Versions, the newest first.
+    """Lists versions, the newest first.
 
     Args:
         session: in a transaction.
-        changed_since: only those that were stored, activated or replaced then or later.
-        before: only those before this version.
-        limit: at most so many; None for all.
+        changed_since: only versions that were stored, activated or deactivated at this instant or later.
+        before: only versions below this one.
+        limit: the maximum number; None for all.
     """
     query = select(Policy).order_by(Policy.version.desc()).limit(limit)
     if changed_since is not None:
@@ -76,10 +76,10 @@ async def list_policies(
 
 
 async def get_policy(session: AsyncSession, version: int) -> PolicyVersion:
-    """One version.
+    """Returns a version.
 
     Raises:
-        NotFound: there is no such version.
+        NotFound: it does not exist.
     """
     stored = (await session.scalars(select(Policy).where(Policy.version == version))).one_or_none()
     if stored is None:
@@ -88,10 +88,10 @@ async def get_policy(session: AsyncSession, version: int) -> PolicyVersion:
 
 
 async def create_policy(session: AsyncSession, policy: PricingPolicy, *, comment: str = "") -> PolicyVersion:
-    """Stores a policy as the next version, not active yet.
+    """Stores a policy as the next version, without activating it.
 
     Raises:
-        InvalidInput: the comment is longer than 500 characters, or has characters that nobody sees.
+        InvalidInput: the comment is longer than 500 characters, or has invisible characters.
     """
     try:
         refuse_hidden_in_text(comment)
@@ -109,12 +109,12 @@ async def create_policy(session: AsyncSession, policy: PricingPolicy, *, comment
 
 
 async def activate_policy(session: AsyncSession, version: int, *, now: datetime) -> PolicyVersion:
-    """Makes a version the one by which prices are made; prices follow at the next recompute.
+    """Activates a version; prices follow at the next recompute.
 
-    Activating the active version changes nothing.
+    Activating the active version is a no-op.
 
     Raises:
-        NotFound: there is no such version.
+        NotFound: the version does not exist.
     """
     await acquire(session, Lock.POLICIES)
     found = await get_policy(session, version)
@@ -131,10 +131,10 @@ async def activate_policy(session: AsyncSession, version: int, *, now: datetime)
 
 
 async def roll_back_policy(session: AsyncSession, *, now: datetime) -> PolicyVersion:
-    """Activates the version that was active before the one that is; rolling back twice undoes it.
+    """Activates the previously active version; a second rollback undoes the first.
 
     Raises:
-        Conflict: no other version was ever active.
+        Conflict: no other version has ever been active.
     """
     await acquire(session, Lock.POLICIES)
     before = await session.scalar(
@@ -150,7 +150,7 @@ async def roll_back_policy(session: AsyncSession, *, now: datetime) -> PolicyVer
 
 @lru_cache(maxsize=16)
 def _parsed(version: int, document: str) -> PricingPolicy:
-    # By its text too, because one process may work on several databases.
+    # The document is part of the key, because one process may use several databases.
     return parse_policy(json.loads(document)).with_version(version)
 
 

@@ -1,4 +1,4 @@
-"""What a recompute would change, by the active policy or another, without writing."""
+"""Previews a recompute by the active policy or another, without writing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,14 +35,14 @@ from flexiprice.pricing.sql.values import LimitMask
 
 _NEW = PRICE_CHANGES.c
 _PRICE_BEFORE: ColumnElement[Any] = func.coalesce(_NEW.previous_price, _NEW.base_price)
-# What is expired has no price any more; what has no discount any more has the base price.
+# An expired batch has no price. A batch without a discount has the base price.
 _PRICE_AFTER: ColumnElement[Any] = case(
     (_NEW.close_reason == CloseReason.EXPIRED, 0), else_=func.coalesce(_NEW.price, _NEW.base_price)
 )
 
 
 async def total_changes(session: AsyncSession) -> Sequence[Row[*tuple[Any, ...]]]:
-    """Category, opened, changed, closed and the stock's value before and after, by category."""
+    """Selects category, opened, changed, closed and stock value before and after, by category."""
     number_of = {kind: func.count().filter(_NEW.kind == kind) for kind in DecisionKind}
     named = category_spellings()
     query = (
@@ -65,7 +65,7 @@ async def total_changes(session: AsyncSession) -> Sequence[Row[*tuple[Any, ...]]
 
 
 async def steepest_changes(session: AsyncSession, *, limit: int) -> Sequence[Row[*tuple[Any, ...]]]:
-    """At most `limit` changes with what they are about, those that cut the price most first."""
+    """Selects up to `limit` changes with their batches, the largest price cuts first."""
     query = (
         select(
             _NEW.batch_id,
@@ -83,8 +83,8 @@ async def steepest_changes(session: AsyncSession, *, limit: int) -> Sequence[Row
             _NEW.previous_price,
             _NEW.base_price,
             _NEW.rate,
-            # A policy without rules makes a column of another type of this, and a connection prepares
-            # the statement once.
+            # A policy without rules would give this column another type, but a connection prepares the
+            # statement once.
             collate(cast(_NEW.rule, Text), "C"),
             func.coalesce(_NEW.limits, 0, type_=LimitMask()),
         )
@@ -103,26 +103,26 @@ MAX_CHANGES = 10_000
 
 @dataclass(frozen=True, slots=True)
 class PreviewChange:
-    """What would happen to a batch's discount.
+    """A change that a recompute would make to a batch's discount.
 
     Attributes:
-        batch_id: the batch; what follows up to `quantity` describes it.
+        batch_id: the batch; the fields up to `quantity` describe it.
         store: code of the store.
-        sku: the product.
-        product: its name.
-        category: its category.
-        lot: tells batches apart.
+        sku: of the product.
+        product: name of the product.
+        category: of the product.
+        lot: distinguishes batches with the same expiry date.
         expiry_date: the last day of sale.
         days_to_expiry: from the day of the preview.
         quantity: units in stock.
         kind: whether the discount opens, changes or closes.
-        close_reason: why it closes; None unless it does.
-        price: the price that it gets; None where it closes.
-        previous_price: the price that it has; None where it opens.
-        base_price: the product's.
+        close_reason: the reason why it closes; None unless it does.
+        price: the new price; None where it closes.
+        previous_price: the open price; None where it opens.
+        base_price: of the product.
         rate: the effective discount rate of `price`; None where it closes.
-        rule: name of the rule that decides; None where it closes, or is held though no rule matches.
-        limits: what else shaped the price.
+        rule: name of the deciding rule; None where it closes, or a price is held though no rule matches.
+        limits: the limits that changed the outcome.
     """
 
     batch_id: int
@@ -146,15 +146,15 @@ class PreviewChange:
 
 @dataclass(frozen=True, slots=True)
 class CategoryTotals:
-    """What would change in one category.
+    """The changes in one category.
 
     Attributes:
-        category: the category, in the spelling that most products have.
+        category: the category's display name.
         opened: discounts that open.
         changed: discounts that change.
         closed: discounts that close.
-        stock_value_before: price × quantity over the batches that change, at the prices that they have.
-        stock_value_after: the same at the prices that they get; what is expired is worth nothing.
+        stock_value_before: price × quantity of the batches that change, at their current prices.
+        stock_value_after: the same at their new prices; expired stock has no value.
     """
 
     category: str
@@ -167,13 +167,13 @@ class CategoryTotals:
 
 @dataclass(frozen=True, slots=True)
 class RecomputePreview:
-    """What a recompute would change.
+    """The result of a preview.
 
     Attributes:
-        summary: the numbers that it would return.
-        totals: by category, those in which something changes.
-        changes: the steepest price cuts first.
-        truncated: whether there are more changes than `changes` has.
+        summary: the summary that the recompute would return.
+        totals: by category, for categories with changes.
+        changes: the largest price cuts first.
+        truncated: whether `changes` is incomplete.
     """
 
     summary: RecomputeSummary
@@ -193,42 +193,42 @@ async def preview_recompute(
     category: str | None = None,
     limit: int = 100,
 ) -> RecomputePreview:
-    """Computes what `recompute_all_discounts` would change, and writes none of it.
+    """Computes the changes that `recompute_all_discounts` would make, without writing them.
 
     Args:
-        session: a transaction; it sees and keeps out nobody.
-        now: the instant whose date each store has.
-        days_threshold: as of a recompute.
-        policy: the policy instead of the active one. Discounts of which it would change nothing but the
-            number of the policy version count as unchanged then.
-        on: the date that every store has, instead of that of `now`.
+        session: a transaction; it takes no locks that block others.
+        now: the instant that decides each store's local date.
+        days_threshold: as in `recompute_all_discounts`.
+        policy: replaces the active policy. Discounts of which only the policy version would change then
+            count as unchanged.
+        on: the date in all stores, instead of the local dates at `now`.
         store: only the store with this code.
         category: only this category, in any spelling.
-        limit: how many changes to list; 1 to 10,000.
+        limit: the maximum number of listed changes, 1 to 10,000.
 
     Raises:
-        InvalidInput: the threshold or the limit is out of bounds.
-        NotFound: there is no such store.
+        InvalidInput: the threshold or the limit is out of range.
+        NotFound: the store does not exist.
     """
     started = perf_counter()
     if not 1 <= limit <= MAX_CHANGES:
         raise InvalidInput(f"must be from 1 to {MAX_CHANGES}", field="limit")
-    scope = BatchSelection(
+    selection = BatchSelection(
         now=now,
         days_threshold=check_days_threshold(days_threshold),
         on=on,
         store=None if store is None else (await get_store(session, store)).code,
         category_key=None if category is None else category_key(category),
     )
-    priced_by = policy or await get_active_rules(session)
+    used_policy = policy or await get_active_rules(session)
     await use_bulk_plans(session)
-    due = await find_stale(session, priced_by, scope)
-    counts = await stage_price_changes(session, priced_by, due.scope, version_counts=policy is None)
+    stale = await find_stale(session, used_policy, selection)
+    counts = await stage_price_changes(session, used_policy, stale.selection, version_counts=policy is None)
     totals = [CategoryTotals(*row) for row in await total_changes(session)]
     changes = [PreviewChange(*row) for row in await steepest_changes(session, limit=limit)]
     await drop_staging(session)
     return RecomputePreview(
-        summary=summarize(due.considered, counts, perf_counter() - started),
+        summary=summarize(stale.considered, counts, perf_counter() - started),
         totals=tuple(totals),
         changes=tuple(changes),
         truncated=counts.decisions > len(changes),

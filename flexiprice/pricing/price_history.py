@@ -1,4 +1,4 @@
-"""Records price snapshots slot by slot, and tells how a product's price went."""
+"""Records price snapshots by slot, and reads the price history of a product."""
 
 import time
 from dataclasses import dataclass
@@ -34,15 +34,15 @@ _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriceHistorySummary:
-    """What recording a slot came to.
+    """The result of recording a slot.
 
     Attributes:
         slot_at: the slot.
         recorded: products with a discount in force, counted per store.
-        closed: products that have returned to their base price since the slot before, likewise.
-        superseded: a later slot is recorded already, so prices of now would be wrong in this one, and
-            nothing was written.
-        duration_seconds: how long it took.
+        closed: products that returned to their base price since the previous slot, counted per store.
+        superseded: whether nothing was written because a later slot is already recorded; current prices
+            would be wrong in this one.
+        duration_seconds: duration.
     """
 
     slot_at: datetime
@@ -54,7 +54,7 @@ class PriceHistorySummary:
 
 @dataclass(frozen=True, slots=True)
 class PricePoint:
-    """The lowest price in force in a slot, and the base price then."""
+    """The lowest price in force in a slot, with the base price."""
 
     slot_at: datetime
     price: Decimal
@@ -63,18 +63,17 @@ class PricePoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriceHistory:
-    """How a product's lowest price in a store went.
+    """The history of a product's lowest price in a store.
 
     Attributes:
         sku: the product.
         store: the store's code.
-        lowest_30_days: the lowest price in force in the 30 days before now, the price now included.
-        reduction: of the batch that has the lowest price now, with its prior price; None at base price.
-        base_prices: in force in the days that were asked for, the oldest first.
-        lowest_prices: the lowest price in the days that were asked for, step by step, until now at most.
-        snapshots: by slot. The first may be the last one before the days that were asked for, where it
-            tells what was in force when they began. Before the first, and after one at base price, the base
-            price was in force.
+        lowest_30_days: the lowest price in force in the last 30 days, including the current price.
+        reduction: of the batch with the lowest current price, with its prior price; None at base price.
+        base_prices: base prices in the requested days, the oldest first.
+        lowest_prices: the lowest price in the requested days, step by step, until now at most.
+        snapshots: by slot. The first may precede the requested days, if it was in force when they began.
+            Before the first snapshot, and after one at base price, the base price was in force.
     """
 
     sku: str
@@ -87,7 +86,7 @@ class PriceHistory:
 
 
 def slot_of(instant: datetime) -> datetime:
-    """The six-hour slot, in UTC, that an aware instant falls in."""
+    """Returns the start of the six-hour slot, in UTC, of an aware instant."""
     in_utc = instant.astimezone(UTC)
     return in_utc - (in_utc - _EPOCH) % SLOT
 
@@ -97,13 +96,13 @@ async def update_price_history(
 ) -> PriceHistorySummary:
     """Records the lowest price of every discounted product of every store in a slot.
 
-    Run again, it writes the slot anew. A product that was discounted in the slot recorded before and is
-    not any more gets one row at its base price; from then on no row means base price.
+    Idempotent: a second run rewrites the slot. A product whose discount ended since the previous slot gets
+    one row at its base price; after that, no row means base price.
 
     Args:
         session: a transaction.
-        slot_at: the slot, see `slot_of`; that of the tick, however late the run is.
-        now: when the prices are looked at, which tells what has expired in which store.
+        slot_at: the slot of the scheduled tick, see `slot_of`, even if the run is late.
+        now: the instant of the prices; it decides which batches have expired in which store.
     """
     started = time.monotonic()
     await begin_bulk(session, Lock.PRICE_HISTORY)
@@ -163,7 +162,7 @@ def _returned(slot_at: datetime) -> Select[*tuple[Any, ...]]:
                 this.c.slot_at == slot_at,
             ),
         )
-        # Every slot tells of all that is discounted, so the one before knows of all that may return.
+        # Each slot has all discounted products, so the previous slot has all that may have returned.
         .where(before.c.slot_at == latest, before.c.price < before.c.base_price, this.c.slot_at.is_(None))
     )
 
@@ -177,30 +176,30 @@ async def get_price_history(
     start: date | None = None,
     end: date | None = None,
 ) -> PriceHistory:
-    """How a product's lowest price in a store went, and the lowest of the last 30 days.
+    """Returns the history of a product's lowest price in a store, and the lowest price of the last 30 days.
 
     Args:
         session: a transaction.
         sku: the product.
         store: the store's code.
-        now: the end of the 30 days, and when the reduction stands.
-        start: first day by the store's calendar; 30 days before now where it is None.
-        end: last day, likewise; today where it is None.
+        now: the end of the 30 days, and the instant of the reduction.
+        start: first day, a local date of the store; None for 30 days before now.
+        end: last day, a local date of the store; None for today.
 
     Raises:
-        NotFound: there is no such product or store.
+        NotFound: the product or the store does not exist.
     """
     price, shop = await get_price(session, sku=sku, store=store, now=now), await get_store(session, store)
     zone = ZoneInfo(shop.time_zone)
     begins_at = _midnight(start, zone) if start is not None else now - PRIOR_PRICE_WINDOW
     ends_at = _midnight(end + timedelta(days=1), zone) if end is not None and end < date.max else None
-    looked_at, shown_until = now - PRIOR_PRICE_WINDOW, now if ends_at is None else min(now, ends_at)
+    window_start, shown_until = now - PRIOR_PRICE_WINDOW, now if ends_at is None else min(now, ends_at)
     product_id, store_id = price.product_id, price.store_id
     known = await read_price_periods(
-        session, product_id=product_id, store_id=store_id, since=min(looked_at, begins_at)
+        session, product_id=product_id, store_id=store_id, since=min(window_start, begins_at)
     )
     periods = known.all()
-    lowest = lowest_price(periods, start=looked_at, end=now)
+    lowest = lowest_price(periods, start=window_start, end=now)
     own = and_(PriceSnapshot.product_id == product_id, PriceSnapshot.store_id == store_id)
     return PriceHistory(
         sku=price.sku,
@@ -225,7 +224,7 @@ def _midnight(day: date, zone: ZoneInfo) -> datetime:
 async def _points(
     session: AsyncSession, own: ColumnElement[bool], begins_at: datetime, ends_at: datetime | None
 ) -> list[PricePoint]:
-    """The snapshots of a window, led by the one in force when it began."""
+    """Returns the snapshots of a window, preceded by the one in force at its start."""
     row = PriceSnapshot
     columns = select(row.slot_at, row.price, row.base_price).where(own)
     carried = columns.where(row.slot_at < begins_at).order_by(row.slot_at.desc()).limit(1)

@@ -1,4 +1,4 @@
-"""Reads when which prices of a product were in force in a store, from what was recorded then."""
+"""Reads the periods of a product's prices in a store from base price history and ledger."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ from flexiprice.domain.prior_price import (
     reduced_periods,
 )
 
-# A day of any time zone has ended by then.
+# A calendar day has ended in every time zone by then.
 _LONGEST_DAY = timedelta(days=2)
 
 
@@ -46,14 +46,14 @@ class PricePeriods:
 
     Attributes:
         base: the base prices, the oldest first.
-        batches: the ledger lines of each batch that has any, in their order.
+        batches: the ledger lines by batch, in order.
     """
 
     base: tuple[PricePeriod, ...]
     batches: Mapping[int, tuple[ReducedPrice, ...]]
 
     def all(self) -> list[PricePeriod]:
-        """Base prices and the reduced prices of all batches."""
+        """Returns base prices and the reduced prices of all batches."""
         reduced = (period for lines in self.batches.values() for period in reduced_periods(lines))
         return [*self.base, *reduced]
 
@@ -61,13 +61,13 @@ class PricePeriods:
 async def find_reductions(
     session: AsyncSession, *, product_id: int, store_id: int, opened: Mapping[int, datetime]
 ) -> dict[int, Reduction]:
-    """The reductions of a product in a store, by batch.
+    """Returns the reductions of a product in a store, by batch.
 
     Args:
         session: in a transaction.
         product_id: the product.
         store_id: the store.
-        opened: the batches to look at, and when the discount of each opened.
+        opened: when the discount of each batch opened, by batch.
     """
     if not opened:
         return {}
@@ -81,16 +81,16 @@ async def find_reductions(
 async def read_price_periods(
     session: AsyncSession, *, product_id: int, store_id: int, since: datetime
 ) -> PricePeriods:
-    """Every price of a product in a store that was in force at `since` or later.
+    """Returns every price of a product in a store that was in force at `since` or later.
 
-    Reads the history of base prices and the ledger, lines of deleted batches included. Neither prices of
-    other stores nor the product's price of today enter.
+    Reads the history of base prices and the ledger, including lines of deleted batches. It reads neither
+    prices of other stores nor the product's current price.
 
     Args:
         session: in a transaction.
         product_id: the product.
         store_id: the store.
-        since: what ended before is not read.
+        since: prices that ended earlier are not read.
     """
     rows = await session.execute(_ledger_lines(product_id, store_id, since))
     return PricePeriods(
@@ -114,12 +114,12 @@ async def read_price_periods(
 async def read_base_prices(
     session: AsyncSession, *, product_id: int, since: datetime
 ) -> tuple[PricePeriod, ...]:
-    """The base prices of a product that were in force at `since` or later, the oldest first.
+    """Returns the base prices of a product in force at `since` or later, the oldest first.
 
     Args:
         session: in a transaction.
         product_id: the product.
-        since: what ended before is not read. Of the time before the history began nothing is known.
+        since: prices that ended earlier are not read. Prices before the history began are unknown.
     """
     row = BasePrice
     own = and_(row.product_id == product_id, row.store_id == ALL_STORES)
@@ -141,13 +141,13 @@ async def read_base_prices(
 
 
 def _ledger_lines(product_id: int, store_id: int, since: datetime) -> Select[*tuple[Any, ...]]:
-    """The lines since an instant, and of each batch the line before, whose price was in force then."""
-    # The ledger is found by batch: it has no index by product.
+    """Selects the lines since an instant, and the preceding line of each batch, in force at that instant."""
+    # The ledger has an index by batch, none by product.
     batches = union_all(
         select(Batch.id.label("id"), null().cast(TIMESTAMP(timezone=True)).label("deleted_at")).where(
             Batch.product_id == product_id,
             Batch.store_id == store_id,
-            # The price of what had expired by then was not in force.
+            # Prices of batches that had already expired were not in force.
             Batch.expiry_date >= (since - _LONGEST_DAY).date(),
         ),
         select(DeletedBatch.batch_id, DeletedBatch.deleted_at).where(
@@ -158,7 +158,7 @@ def _ledger_lines(product_id: int, store_id: int, since: datetime) -> Select[*tu
     ).subquery("own_batches")
     line = PriceDecision
     zone = select(Store.time_zone).where(Store.id == store_id).scalar_subquery()
-    # None for a batch that never expires: Python has no later day.
+    # NULL for a batch that never expires: Python has no later date.
     expired_at = case(
         (
             line.expiry_date < literal(date.max, Date),
@@ -172,7 +172,7 @@ def _ledger_lines(product_id: int, store_id: int, since: datetime) -> Select[*tu
         line.kind,
         line.price,
         func.coalesce(line.previous_price, line.base_price).label("previous_price"),
-        # Nothing is in force longer than there is something to sell, whatever became of the discount.
+        # No price is in force after the batch expired or was deleted, whether or not its discount closed.
         func.least(batches.c.deleted_at, expired_at).label("expired_at"),
     ).where(line.batch_id == batches.c.id, line.product_id == product_id, line.store_id == store_id)
     before = columns.where(line.decided_at < since).order_by(line.decided_at.desc(), line.id.desc()).limit(1)

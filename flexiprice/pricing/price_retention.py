@@ -1,4 +1,4 @@
-"""Deletes what is past its time from the history of base prices."""
+"""Retention of the base price history."""
 
 from datetime import datetime
 
@@ -13,7 +13,7 @@ _HAS_OLD = text(
         OR EXISTS (SELECT FROM deleted_batches WHERE deleted_at <= CAST(:instant AS timestamptz))
     """
 )
-# The last row of a deleted product holds no price.
+# The last row of a deleted product has no price.
 _DELETE = text(
     """
     WITH retention AS MATERIALIZED (
@@ -32,7 +32,7 @@ _DELETE = text(
             )
         )
         RETURNING 1
-    ), forgotten AS (
+    ), deleted_traces AS (
         DELETE FROM deleted_batches USING retention WHERE deleted_at <= retention.instant
     )
     SELECT count(*) FROM deleted
@@ -41,12 +41,12 @@ _DELETE = text(
 
 
 async def drop_base_prices_before(session: AsyncSession, *, instant: datetime) -> int:
-    """Deletes base prices that ended at or before an instant; returns how many.
+    """Deletes base prices that ended at or before an instant; returns the number.
 
-    Keeps what is in force, and whatever the prior price of an open discount may be found in: the 30 days
-    before it opened, however long ago that was.
+    Keeps prices in force, and prices of the 30 days before any open discount opened, as its prior price
+    needs them.
     """
-    # Most nights nothing is that old, and no discount has to be looked at to know it.
+    # On most nights nothing is that old; this check avoids reading the discounts.
     if not (await session.execute(_HAS_OLD, {"instant": instant})).scalar_one():
         return 0
     deleted = await session.execute(_DELETE, {"instant": instant, "window": PRIOR_PRICE_WINDOW})

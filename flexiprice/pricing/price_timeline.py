@@ -1,4 +1,4 @@
-"""How the prices of a product's batches went, step by step, each with its reason."""
+"""The price timeline of a product's batches: each price change with its reason."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -18,29 +18,29 @@ from flexiprice.pricing.price_periods import read_base_prices
 from flexiprice.pricing.sql.values import limits_of
 
 MAX_STEPS: Final = 1_000
-"""Steps that are read at once at most: the latest ones."""
+"""The maximum number of steps; the latest are kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class PriceStep:
-    """A moment at which the price of a batch changed, and why.
+    """A price change of a batch, with its reason.
 
     Attributes:
         batch_id: the batch.
-        lot: tells batches apart.
-        expiry_date: the last day of sale that it was decided on.
-        decided_at: when.
-        kind: the discount opened, changed or closed.
-        close_reason: why it closed; None unless it did.
-        price: from then on; the base price where the discount closed.
-        previous_price: until then; the base price where the discount opened.
-        base_price: the product's, then.
-        rate: the discount rate that the price gives; None where it closed.
-        rule: the rule that decided; None where it closed, or was held though no rule matched.
-        limits: what else shaped the price.
-        policy_version: the policy that decided.
-        days_to_expiry: as it was decided on.
-        quantity: likewise.
+        lot: distinguishes batches with the same expiry date.
+        expiry_date: the last day of sale at the decision.
+        decided_at: the instant of the decision.
+        kind: whether the discount opened, changed or closed.
+        close_reason: the reason why it closed; None unless it did.
+        price: the price after it; the base price where the discount closed.
+        previous_price: the price before it; the base price where the discount opened.
+        base_price: of the product at the decision.
+        rate: the effective discount rate; None where it closed.
+        rule: the deciding rule; None where it closed, or where a price was held though no rule matched.
+        limits: the limits that changed the outcome.
+        policy_version: the policy version of the decision.
+        days_to_expiry: at the decision.
+        quantity: at the decision.
     """
 
     batch_id: int
@@ -62,17 +62,17 @@ class PriceStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProductSteps:
-    """The steps of a product's prices in a store.
+    """The price steps of a product in a store.
 
     Attributes:
-        sku: the product.
-        product: its name.
-        category: its category.
+        sku: of the product.
+        product: name of the product.
+        category: of the product.
         store: the store's code.
-        base_price: now.
-        base_prices: in force since then, the oldest first; of earlier times none is known.
+        base_price: the current base price.
+        base_prices: base prices since the requested instant, the oldest first, as far as known.
         steps: the latest first.
-        complete: false where there are more than `MAX_STEPS`.
+        complete: whether all steps are included; false if there are more than `MAX_STEPS`.
     """
 
     sku: str
@@ -86,20 +86,20 @@ class ProductSteps:
 
 
 async def get_price_steps(session: AsyncSession, *, sku: str, store: str, since: datetime) -> ProductSteps:
-    """How the prices of a product's batches in a store went; of batches that still exist.
+    """Returns the price steps of a product in a store, for batches that still exist.
 
     Args:
         session: in a transaction.
         sku: the product.
         store: the store's code.
-        since: only steps at this instant or later; others are not read.
+        since: only steps at this instant or later.
 
     Raises:
-        NotFound: there is no such product or store.
+        NotFound: the product or the store does not exist.
     """
     product, shop = await get_product(session, sku), await get_store(session, store)
     product_id = await session.scalar(select(Product.id).where(Product.sku == product.sku))
-    # The ledger is found by batch: it has no index by product.
+    # The ledger has an index by batch, none by product.
     own = (
         select(Batch.id, Batch.lot)
         .where(

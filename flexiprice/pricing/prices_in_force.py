@@ -1,4 +1,4 @@
-"""The lowest price in force of every product that is reduced in a store."""
+"""The lowest price in force of each discounted product by store."""
 
 from functools import lru_cache
 
@@ -18,12 +18,12 @@ PRICES_IN_FORCE = Table(
         for name in ("product_id", "store_id", "price", "base_price")
     ),
 )
-"""A temporary table for them, because its filling may use parallel workers."""
+"""The temporary table of these prices. Filling it may use parallel workers."""
 
 
 @lru_cache
 def prepare_prices_in_force(dialect: Dialect) -> CompiledStatement:
-    """The rows of `PRICES_IN_FORCE` at `now`."""
+    """Compiles the query of `PRICES_IN_FORCE` at `now`."""
     stores = local_dates_at(NOW)
     prices = (
         select(Batch.product_id, Batch.store_id, func.min(Discount.price).label("price"), Product.base_price)
@@ -33,7 +33,7 @@ def prepare_prices_in_force(dialect: Dialect) -> CompiledStatement:
         .where(
             Batch.quantity > number(0),
             Batch.expiry_date >= stores.c.day,
-            # A base price that has just been cut below an open discount wins over it.
+            # A base price below an open discount overrides it.
             Discount.price < Product.base_price,
         )
         .group_by(Batch.product_id, Batch.store_id, Product.base_price)

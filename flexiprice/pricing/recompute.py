@@ -1,4 +1,4 @@
-"""Recomputes discounts: quotes batches by the active policy, and opens, changes and closes."""
+"""Recomputes discounts: quotes batches by the active policy, and opens, changes and closes discounts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,22 +26,22 @@ from flexiprice.pricing.sql.writes import write_in_one_statement
 
 DEFAULT_DAYS_THRESHOLD = 30
 MAX_BATCHES_AT_ONCE = 100_000
-# Beyond so many, parallel workers save more than a temporary table costs.
-_MOST_AT_ONCE = 25_000
+# With more changes, parallel workers save more time than a staging table costs.
+_MAX_SINGLE_STATEMENT_CHANGES = 25_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecomputeSummary:
-    """What a recompute did.
+    """The result of a recompute.
 
     Attributes:
-        considered: batches that were to be quoted: those with stock that expire within the threshold, and
-            those with a discount open. It is the sum of the following four.
+        considered: candidates: batches in stock that expire within the threshold, and batches with an open
+            discount. It is the sum of the next four.
         opened: discounts that opened.
-        changed: open discounts that changed in price or in what the price was decided on.
+        changed: open discounts whose price or inputs changed.
         closed: discounts that closed.
         unchanged: batches for which nothing was written.
-        duration_seconds: how long it took, the wait for another recompute included.
+        duration_seconds: duration, including the wait for another recompute.
     """
 
     considered: int
@@ -59,46 +59,46 @@ async def recompute_all_discounts(
     days_threshold: int = DEFAULT_DAYS_THRESHOLD,
     most_changes: int | None = None,
 ) -> RecomputeSummary:
-    """Brings every discount in line with the active policy, stock and date of its store.
+    """Updates every discount to the active policy, the stock and the local date of its store.
 
-    Run again, it writes nothing. Of two that run at once the second waits, then finds nothing to do. The
-    lock lasts until the caller's transaction ends.
+    Idempotent. A concurrent recompute waits, then finds nothing to change. The lock lasts until the
+    caller's transaction ends.
 
     Args:
-        session: a transaction that the caller opened; nothing is done before it commits.
-        now: the instant that the stores' dates and the ledger are of.
-        days_threshold: batches further from their expiry open no discount; one that is open is kept
-            in line whatever its batch's days. 1 to 365.
-        most_changes: how many batches to change at most; None for any number.
+        session: a transaction; the caller commits it.
+        now: the instant of the ledger lines; it decides the stores' local dates.
+        days_threshold: batches with more days to expiry open no discount; open discounts are updated
+            regardless. 1 to 365.
+        most_changes: the maximum number of changed batches; None for any number.
 
     Raises:
-        InvalidInput: the threshold is out of bounds.
-        TooManyChanges: there is more to change, and nothing has been.
+        InvalidInput: the threshold is out of range.
+        TooManyChanges: more batches would change; nothing has been written.
     """
-    scope = BatchSelection(now=now, days_threshold=check_days_threshold(days_threshold))
-    return await _recompute(session, scope, most_changes=most_changes)
+    selection = BatchSelection(now=now, days_threshold=check_days_threshold(days_threshold))
+    return await _recompute(session, selection, most_changes=most_changes)
 
 
 async def recompute_shard(
     session: AsyncSession, shard: Shard, *, now: datetime, days_threshold: int = DEFAULT_DAYS_THRESHOLD
 ) -> RecomputeSummary:
-    """`recompute_all_discounts` for one shard, beside others that do the rest.
+    """Like `recompute_all_discounts`, for one shard.
 
-    When each shard has been recomputed, every batch has been, once. Of two that have cells in common the
-    second waits; so does whoever recomputes all or single batches, closes what is over, or deletes batches.
+    All shards together recompute every batch once. Recomputes with common buckets wait for each other, and
+    so do recomputes of all or single batches, cleanups and deletions of batches.
 
     Args:
-        session: a transaction that the caller opened.
-        shard: which batches.
-        now: the instant that the stores' dates and the ledger are of.
+        session: a transaction; the caller commits it.
+        shard: the shard.
+        now: the instant of the ledger lines; it decides the stores' local dates.
         days_threshold: as in `recompute_all_discounts`.
 
     Raises:
-        InvalidInput: the threshold is out of bounds.
+        InvalidInput: the threshold is out of range.
     """
     threshold = check_days_threshold(days_threshold)
-    scope = BatchSelection(now=now, days_threshold=threshold, excluded_buckets=shard.excluded_buckets)
-    return await _recompute(session, scope, shard=shard)
+    selection = BatchSelection(now=now, days_threshold=threshold, excluded_buckets=shard.excluded_buckets)
+    return await _recompute(session, selection, shard=shard)
 
 
 async def recompute_batches(
@@ -108,16 +108,16 @@ async def recompute_batches(
     batch_ids: Sequence[int],
     days_threshold: int = DEFAULT_DAYS_THRESHOLD,
 ) -> RecomputeSummary:
-    """`recompute_all_discounts` for single batches, after they or their products were changed.
+    """Like `recompute_all_discounts`, for single batches after a change of them or their products.
 
     Args:
-        session: a transaction that the caller opened.
-        now: the instant that the stores' dates and the ledger are of.
-        batch_ids: the batches; those that do not exist (any more) are passed over. At most 100,000.
+        session: a transaction; the caller commits it.
+        now: the instant of the ledger lines; it decides the stores' local dates.
+        batch_ids: the batches, at most 100,000. Missing ones are ignored.
         days_threshold: as in `recompute_all_discounts`.
 
     Raises:
-        InvalidInput: the threshold is out of bounds, or there are too many batches.
+        InvalidInput: the threshold is out of range, or there are too many batches.
     """
     if len(batch_ids) > MAX_BATCHES_AT_ONCE:
         raise InvalidInput(f"at most {MAX_BATCHES_AT_ONCE} batches at once", field="batch_ids")
@@ -126,11 +126,11 @@ async def recompute_batches(
 
 
 async def close_discounts_of_deleted(session: AsyncSession, batch_ids: Sequence[int], now: datetime) -> int:
-    """Closes the discounts of batches that the caller is about to delete; returns how many were open.
+    """Closes the discounts of batches that the caller is about to delete; returns the number closed.
 
-    To be called before the batches are touched in the transaction. A recompute that runs meanwhile, of
-    whatever shard, is waited for, and one that starts waits for the caller's transaction: it must not open
-    a discount for a batch that is going.
+    Call it before the transaction touches the batches. It waits for running recomputes of all shards. A
+    recompute that starts later waits for the caller's transaction, so that it opens no discount for a deleted
+    batch.
     """
     await acquire_shared(session, Lock.DISCOUNTS)
     await share_buckets(session)
@@ -141,7 +141,7 @@ async def close_discounts_of_deleted(session: AsyncSession, batch_ids: Sequence[
 
 
 def check_days_threshold(days: int) -> int:
-    """The threshold itself.
+    """Returns a valid threshold.
 
     Raises:
         InvalidInput: it is not from 1 to 365.
@@ -153,7 +153,7 @@ def check_days_threshold(days: int) -> int:
 
 async def _recompute(
     session: AsyncSession,
-    scope: BatchSelection,
+    selection: BatchSelection,
     *,
     shard: Shard | None = None,
     most_changes: int | None = None,
@@ -165,33 +165,33 @@ async def _recompute(
         await use_bulk_plans(session)
         await acquire_shard(session, shard)
     policy = await get_active_rules(session)
-    due = await find_stale(session, policy, scope)
-    if most_changes is not None and due.may_change > most_changes:
-        raise TooManyChanges(f"{due.may_change} batches are to be changed, more than {most_changes}")
+    stale = await find_stale(session, policy, selection)
+    if most_changes is not None and stale.may_change > most_changes:
+        raise TooManyChanges(f"{stale.may_change} batches may change, more than the limit of {most_changes}")
     counts = Counts()
-    if due.may_change:
-        await ensure_partitions(session, now=scope.now)
-        write = _write_few if due.may_change <= _MOST_AT_ONCE else _write_many
-        counts = await write(session, policy, due.scope)
-    return summarize(due.considered, counts, perf_counter() - started)
+    if stale.may_change:
+        await ensure_partitions(session, now=selection.now)
+        write = _write_few if stale.may_change <= _MAX_SINGLE_STATEMENT_CHANGES else _write_many
+        counts = await write(session, policy, stale.selection)
+    return summarize(stale.considered, counts, perf_counter() - started)
 
 
-async def _write_few(session: AsyncSession, policy: PricingPolicy, scope: BatchSelection) -> Counts:
+async def _write_few(session: AsyncSession, policy: PricingPolicy, selection: BatchSelection) -> Counts:
     dialect = (await session.connection()).dialect
-    statement = compile_writing_changes(dialect, PolicyKey.of(policy), scope.filters)
-    return await write_in_one_statement(session, statement, scope.parameters())
+    statement = compile_writing_changes(dialect, PolicyKey.of(policy), selection.filters)
+    return await write_in_one_statement(session, statement, selection.parameters())
 
 
-async def _write_many(session: AsyncSession, policy: PricingPolicy, scope: BatchSelection) -> Counts:
-    counts = await stage_price_changes(session, policy, scope)
-    await apply_staged(session, counts, scope.parameters())
+async def _write_many(session: AsyncSession, policy: PricingPolicy, selection: BatchSelection) -> Counts:
+    counts = await stage_price_changes(session, policy, selection)
+    await apply_staged(session, counts, selection.parameters())
     await drop_staging(session)
     return counts
 
 
 def summarize(considered: int, counts: Counts, duration_seconds: float) -> RecomputeSummary:
-    """The summary of what was, or would be, changed among the batches considered."""
-    # A batch that came in between counting and quoting was considered, too.
+    """Returns the summary of a recompute or a preview."""
+    # A batch that was added between counting and quoting counts as considered.
     considered = max(considered, counts.decisions)
     return RecomputeSummary(
         considered=considered,
@@ -204,7 +204,7 @@ def summarize(considered: int, counts: Counts, duration_seconds: float) -> Recom
 
 
 def summed(parts: Sequence[RecomputeSummary], *, duration_seconds: float) -> RecomputeSummary:
-    """The summary of a recompute that was done in parts."""
+    """Adds up the summaries of the shards of a recompute."""
     return RecomputeSummary(
         considered=sum(part.considered for part in parts),
         opened=sum(part.opened for part in parts),
@@ -216,16 +216,18 @@ def summed(parts: Sequence[RecomputeSummary], *, duration_seconds: float) -> Rec
 
 
 async def stage_price_changes(
-    session: AsyncSession, policy: PricingPolicy, scope: BatchSelection, *, version_counts: bool = True
+    session: AsyncSession, policy: PricingPolicy, selection: BatchSelection, *, version_counts: bool = True
 ) -> Counts:
-    """Computes what a policy changes, into the table that `apply_staged` reads.
+    """Computes the changes of a policy into the staging table that `apply_staged` reads.
 
     Args:
         session: the transaction.
-        policy: one without a version holds no open price.
-        scope: the batches to quote, from `find_due`.
-        version_counts: whether another policy version alone makes a change.
+        policy: a policy without a version holds no open price.
+        selection: the batches to quote, from `find_stale`.
+        version_counts: whether a different policy version alone is a change.
     """
     dialect = (await session.connection()).dialect
-    statement = compile_changes(dialect, PolicyKey.of(policy), scope.filters, version_counts=version_counts)
-    return await stage(session, statement, scope.parameters())
+    statement = compile_changes(
+        dialect, PolicyKey.of(policy), selection.filters, version_counts=version_counts
+    )
+    return await stage(session, statement, selection.parameters())

@@ -1,4 +1,4 @@
-"""The stock of each store in a few numbers: what expires soon, what is reduced, what is on its last day."""
+"""Key figures of each store's stock: value at risk, discounts, and stock on its last day."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,42 +11,41 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from flexiprice.catalog.local_dates import local_dates
 from flexiprice.db.tables import Batch, Discount, Product
 
-_NOTHING = Decimal(0)
-# No store's date is further than this from that in Greenwich.
+_ZERO = Decimal(0)
+# Local dates differ from the UTC date by at most this.
 _DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StockFigures:
-    """The stock of one store in a few numbers.
+    """Key figures of one store's stock.
 
     Attributes:
-        store: code of the store; None for all of them together.
-        at_risk: what expires within the horizon, at base prices.
-        discounts: how many batches are reduced.
-        reduced_by: what is taken off them, over all units.
-        last_day: what is on its last day of sale by the store's own date, at the prices in force.
+        store: code of the store; None for all stores together.
+        at_risk: value of the stock that expires within the horizon, at base prices.
+        discounts: number of discounted batches.
+        reduced_by: total discount over all their units.
+        last_day: value of the stock on its last day of sale (local date), at the prices in force.
     """
 
     store: str | None = None
-    at_risk: Decimal = _NOTHING
+    at_risk: Decimal = _ZERO
     discounts: int = 0
-    reduced_by: Decimal = _NOTHING
-    last_day: Decimal = _NOTHING
+    reduced_by: Decimal = _ZERO
+    last_day: Decimal = _ZERO
 
 
 async def list_stock_figures(
     session: AsyncSession, *, now: datetime, horizon: int
 ) -> tuple[StockFigures, ...]:
-    """The figures of each store that has any, by one query; the store with most at risk first.
+    """Lists the figures of each store with stock in the horizon or discounts, by value at risk, in one query.
 
-    It reads the batches of the horizon by the index on their dates, and the discounts in force; of stock that
-    keeps longer it reads nothing.
+    It reads only the batches in the horizon, by the index on expiry dates, and the discounts in force.
 
     Args:
         session: in a transaction.
-        now: the instant that decides each store's date.
-        horizon: days to expiry that count as a risk, 0 for the last day of sale only.
+        now: the instant that decides each store's local date.
+        horizon: maximum days to expiry of stock at risk; 0 for the last day of sale only.
     """
     stores = local_dates(now)
     base_value = Product.base_price * Batch.quantity
@@ -57,15 +56,15 @@ async def list_stock_figures(
             stores.c.code.label("store"),
             func.sum(base_value).label("at_risk"),
             literal(0).label("discounts"),
-            literal(_NOTHING).label("reduced_by"),
-            func.sum(case((is_last_day, base_value), else_=_NOTHING)).label("last_day"),
+            literal(_ZERO).label("reduced_by"),
+            func.sum(case((is_last_day, base_value), else_=_ZERO)).label("last_day"),
         )
         .select_from(Batch)
         .join(stores, stores.c.store_id == Batch.store_id)
         .join(Product, Product.id == Batch.product_id)
         .where(
             Batch.quantity > 0,
-            # For the index, which knows no stores.
+            # For the index, which has no store.
             Batch.expiry_date.between(now.date() - _DAY, now.date() + (1 + horizon) * _DAY),
             Batch.expiry_date.between(stores.c.day, stores.c.day + horizon),
         )
@@ -74,17 +73,17 @@ async def list_stock_figures(
     reduced = (
         select(
             stores.c.code,
-            literal(_NOTHING),
+            literal(_ZERO),
             func.count(),
             func.sum(taken_off),
-            # What is on its last day was counted at its base price above.
-            func.sum(case((is_last_day, -taken_off), else_=_NOTHING)),
+            # The first query counted stock on its last day at base price.
+            func.sum(case((is_last_day, -taken_off), else_=_ZERO)),
         )
         .select_from(Discount)
         .join(Batch, Batch.id == Discount.batch_id)
         .join(stores, stores.c.store_id == Batch.store_id)
         .join(Product, Product.id == Batch.product_id)
-        # A base price that has just been cut below an open discount wins over it.
+        # A base price below an open discount overrides it.
         .where(Batch.quantity > 0, Batch.expiry_date >= stores.c.day, Discount.price < Product.base_price)
         .group_by(stores.c.code)
     )
@@ -105,11 +104,11 @@ async def list_stock_figures(
 
 
 def of_all_stores(figures: Iterable[StockFigures]) -> StockFigures:
-    """The figures of all stores together."""
+    """Adds up the figures of all stores."""
     listed = list(figures)
     return StockFigures(
-        at_risk=sum((each.at_risk for each in listed), _NOTHING),
+        at_risk=sum((each.at_risk for each in listed), _ZERO),
         discounts=sum(each.discounts for each in listed),
-        reduced_by=sum((each.reduced_by for each in listed), _NOTHING),
-        last_day=sum((each.last_day for each in listed), _NOTHING),
+        reduced_by=sum((each.reduced_by for each in listed), _ZERO),
+        last_day=sum((each.last_day for each in listed), _ZERO),
     )

@@ -1,4 +1,4 @@
-"""What is reduced and what is about to expire, over all batches: numbers, units and value."""
+"""Discounted and expiring stock over all batches: numbers, units and value."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from flexiprice.domain.category import category_key
 from flexiprice.errors import InvalidInput
 
 MAX_HORIZON: Final = 60
-"""Days to expiry that are looked at, at most."""
+"""The maximum horizon in days to expiry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +26,11 @@ class ReducedStock:
 
     Attributes:
         store: code of the store.
-        category: the category, in the spelling that most products have.
-        discounts: how many batches are reduced.
-        units: what is in stock of them.
-        value_at_base: those units at their base prices.
-        value_now: those units at the prices in force.
+        category: the category's display name.
+        discounts: number of discounted batches.
+        units: their units in stock.
+        value_at_base: value of these units at base prices.
+        value_now: value of these units at the prices in force.
     """
 
     store: str
@@ -43,17 +43,17 @@ class ReducedStock:
 
 @dataclass(frozen=True, slots=True)
 class ExpiringStock:
-    """The stock that expires in so many days, of all, of one store or of one category.
+    """The stock with these days to expiry: in total, of one store or of one category.
 
     Attributes:
-        store: code of the store; None where it is not by store.
-        category: the category, in the spelling that most products have; None where it is not by category.
+        store: code of the store; None unless grouped by store.
+        category: the category's display name; None unless grouped by category.
         days_to_expiry: 0 on the last day of sale.
-        batches: how many batches have something left.
-        discounts: how many of them are reduced.
-        units: what is left.
-        value_at_base: those units at their base prices.
-        value_now: those units at the prices in force, which is the base price where there is no discount.
+        batches: number of batches in stock.
+        discounts: number of these with a discount.
+        units: units in stock.
+        value_at_base: value of these units at base prices.
+        value_now: value of these units at the prices in force (the base price without a discount).
     """
 
     store: str | None
@@ -68,14 +68,14 @@ class ExpiringStock:
 
 @dataclass(frozen=True, slots=True)
 class ValueAtRisk:
-    """What stands in the shelves for at most so many days more, at the prices in force.
+    """The stock that expires within `days`.
 
     Attributes:
-        days: days to expiry, at most.
-        batches: how many batches.
-        units: what is left of them.
-        value_at_base: those units at their base prices.
-        value_now: those units at the prices in force.
+        days: maximum days to expiry.
+        batches: number of batches.
+        units: units in stock.
+        value_at_base: value of these units at base prices.
+        value_now: value of these units at the prices in force.
     """
 
     days: int
@@ -86,7 +86,7 @@ class ValueAtRisk:
 
 
 async def list_reduced_stock(session: AsyncSession, *, now: datetime) -> tuple[ReducedStock, ...]:
-    """The discounts in force by store and category, by one query; what has expired or is sold out is not."""
+    """Lists discounted stock by store and category, without expired and sold out batches, in one query."""
     stores, named = local_dates(now), category_spellings()
     value_now = func.sum(Discount.price * Batch.quantity)
     query = (
@@ -103,7 +103,7 @@ async def list_reduced_stock(session: AsyncSession, *, now: datetime) -> tuple[R
         .join(stores, stores.c.store_id == Batch.store_id)
         .join(Product, Product.id == Batch.product_id)
         .join(named, named.c.category_key == Product.category_key)
-        # A base price that has just been cut below an open discount wins over it.
+        # A base price below an open discount overrides it.
         .where(Batch.quantity > 0, Batch.expiry_date >= stores.c.day, Discount.price < Product.base_price)
         .group_by(stores.c.code, Product.category_key)
         .order_by(value_now.desc(), stores.c.code, Product.category_key)
@@ -112,10 +112,10 @@ async def list_reduced_stock(session: AsyncSession, *, now: datetime) -> tuple[R
 
 
 async def count_discounts(session: AsyncSession, *, now: datetime) -> tuple[int, int]:
-    """How many discounts are in force, and of how many of them the batch has expired, by one pass.
+    """Counts open discounts, and those of expired batches, in one pass.
 
-    A batch counts as expired on the day after its last in the store where that comes latest: to know each
-    batch's own store, all batches would have to be read.
+    A batch counts as expired once its last day has ended in all stores: using each batch's own store would
+    require reading all batches.
     """
     stores = local_dates(now)
     earliest = select(func.min(stores.c.day)).scalar_subquery()
@@ -132,27 +132,27 @@ async def list_expiring_stock(
     store: str | None = None,
     category: str | None = None,
 ) -> tuple[ExpiringStock, ...]:
-    """The stock by days to expiry: of all, by store and by category, by one pass over the batches.
+    """Lists stock by days to expiry: in total, by store and by category, in one pass over the batches.
 
     Args:
         session: in a transaction.
-        now: the instant that decides each store's date.
-        horizon: days to expiry, at most; 0 to `MAX_HORIZON`.
+        now: the instant that decides each store's local date.
+        horizon: maximum days to expiry, 0 to `MAX_HORIZON`.
         store: only the store with this code.
         category: only this category, in any spelling.
 
     Raises:
-        InvalidInput: the horizon is out of bounds.
-        NotFound: there is no such store.
+        InvalidInput: the horizon is out of range.
+        NotFound: the store does not exist.
     """
     if not 0 <= horizon <= MAX_HORIZON:
         raise InvalidInput(f"horizon: must be from 0 to {MAX_HORIZON}", field="horizon")
     stores, named = local_dates(now), category_spellings()
-    wanted: list[ColumnElement[bool]] = []
+    conditions: list[ColumnElement[bool]] = []
     if store is not None:
-        wanted.append(stores.c.code == (await get_store(session, store)).code)
+        conditions.append(stores.c.code == (await get_store(session, store)).code)
     if category is not None:
-        wanted.append(Product.category_key == category_key(category))
+        conditions.append(Product.category_key == category_key(category))
     days = (Batch.expiry_date - stores.c.day).label("days")
     in_force = and_(Discount.batch_id == Batch.id, Discount.price < Product.base_price)
     stock = (
@@ -170,7 +170,7 @@ async def list_expiring_stock(
         .join(Product, Product.id == Batch.product_id)
         .join(named, named.c.category_key == Product.category_key)
         .outerjoin(Discount, in_force)
-        .where(Batch.quantity > 0, days.between(0, horizon), *wanted)
+        .where(Batch.quantity > 0, days.between(0, horizon), *conditions)
         .subquery()
     ).c
     by_store = func.grouping(stock.code) == literal(0)
@@ -201,9 +201,9 @@ async def list_expiring_stock(
 def value_at_risk(
     stock: Iterable[ExpiringStock], *, days: Iterable[int] = (1, 3, 7)
 ) -> tuple[ValueAtRisk, ...]:
-    """What expires within so many days, summed up from what `list_expiring_stock` told of all stock."""
-    of_all = [each for each in stock if each.store is None and each.category is None]
-    return tuple(_at_risk(limit, [each for each in of_all if each.days_to_expiry <= limit]) for limit in days)
+    """Adds up the totals of `list_expiring_stock` within each number of days."""
+    totals = [each for each in stock if each.store is None and each.category is None]
+    return tuple(_at_risk(limit, [each for each in totals if each.days_to_expiry <= limit]) for limit in days)
 
 
 def _at_risk(days: int, stock: list[ExpiringStock]) -> ValueAtRisk:

@@ -1,4 +1,4 @@
-"""The batches that a recompute quotes, beside their products, their stores' dates and open discounts."""
+"""The candidates of a recompute, joined with products, local dates and open discounts."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -41,76 +41,77 @@ from flexiprice.pricing.sql.selection import (
 )
 from flexiprice.pricing.sql.values import RATE_PARTS, number
 
-# More than these, or more than this part of all, are not named but looked for again: the list would weigh on
-# the client, and to look up so many single batches would cost more than another pass.
-_MOST_BATCHES_TO_NAME = 100_000
-_SMALLEST_PART_NOT_TO_NAME = 4
+# Above this number, or this fraction of the candidates, stale batches are not listed by id: the list would be
+# large, and looking up so many single batches costs more than another pass.
+_MAX_LISTED_BATCHES = 100_000
+_MAX_LISTED_FRACTION_DIVISOR = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
-    """What a pass over the candidates found.
+class StaleBatches:
+    """The stale candidates.
 
     Attributes:
-        considered: how many candidates there are.
-        may_change: for how many of them quoting can change anything.
-        scope: the batches to quote.
+        considered: number of candidates.
+        may_change: number of stale candidates, which quoting may change.
+        selection: the batches to quote.
     """
 
     considered: int
     may_change: int
-    scope: BatchSelection
+    selection: BatchSelection
 
 
-async def find_stale(session: AsyncSession, policy: PricingPolicy, scope: BatchSelection) -> Due:
-    """Counts the candidates and finds those that quoting can change, by their fingerprints.
+async def find_stale(session: AsyncSession, policy: PricingPolicy, selection: BatchSelection) -> StaleBatches:
+    """Counts the candidates and finds the stale ones by their fingerprints.
 
     Args:
         session: the transaction.
-        policy: one without a version finds all that have a discount open.
-        scope: which batches.
+        policy: for a policy without a version, all candidates with an open discount are stale.
+        selection: the selected batches.
     """
     connection = await session.connection()
-    statement = _statement(connection.dialect, PolicyKey.of(policy), scope.filters)
-    found = await run(session, statement, scope.parameters())
+    statement = _statement(connection.dialect, PolicyKey.of(policy), selection.filters)
+    found = await run(session, statement, selection.parameters())
     considered, may_change, batch_ids = cast("tuple[int, int, list[int] | None]", found.one())
-    return Due(considered, may_change, scope if batch_ids is None else replace(scope, batch_ids=batch_ids))
+    to_quote = selection if batch_ids is None else replace(selection, batch_ids=batch_ids)
+    return StaleBatches(considered, may_change, to_quote)
 
 
 @lru_cache(maxsize=64)
 def _statement(dialect: Dialect, key: PolicyKey, filters: frozenset[SelectionFilter]) -> CompiledStatement:
     policy = key.policy()
     terms = priced_products(policy, filters).c
-    # No more than is needed: these rows are looked up once a batch, and a smaller table is looked up faster.
+    # Only the needed columns: each batch looks up a row, and a smaller table is faster.
     products = optimization_barrier(
         select(terms.product_id, terms.fingerprint, terms.scope, terms.opening_rate)
     )
     candidates = join_candidates(products, filters)
     ids = func.array_agg(table_of(Batch).c.id, type_=ARRAY(BigInteger)).filter(candidates.is_stale(policy))
-    passed = (
+    stale = (
         select(func.count().label("considered"), ids.label("ids"))
         .select_from(candidates.source)
         .where(candidates.is_candidate)
         .subquery()
     )
-    may_change = func.coalesce(func.cardinality(passed.c.ids), number(0))
+    may_change = func.coalesce(func.cardinality(stale.c.ids), number(0))
     is_few = and_(
-        may_change <= number(_MOST_BATCHES_TO_NAME),
-        may_change * number(_SMALLEST_PART_NOT_TO_NAME) <= passed.c.considered,
+        may_change <= number(_MAX_LISTED_BATCHES),
+        may_change * number(_MAX_LISTED_FRACTION_DIVISOR) <= stale.c.considered,
     )
-    named = case((is_few, func.coalesce(passed.c.ids, literal_column("'{}'", ARRAY(BigInteger)))))
-    return prepare(select(passed.c.considered, may_change, named), dialect)
+    listed = case((is_few, func.coalesce(stale.c.ids, literal_column("'{}'", ARRAY(BigInteger)))))
+    return prepare(select(stale.c.considered, may_change, listed), dialect)
 
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """A join to select from.
+    """A join of candidates.
 
     Attributes:
-        source: batches, products, store days and open discounts, where there is one.
-        is_candidate: which rows of it are to be quoted.
+        source: batches with products, local dates and any open discounts.
+        is_candidate: whether a row is a candidate.
         products: the columns of the product.
-        days_to_expiry: from the store's date.
+        days_to_expiry: from the store's local date.
     """
 
     source: FromClause
@@ -119,7 +120,7 @@ class Candidates:
     days_to_expiry: ColumnElement[int]
 
     def is_stale(self, policy: PricingPolicy) -> ColumnElement[bool]:
-        """Whether quoting a candidate changes something, as far as fingerprints tell.
+        """Whether a candidate's fingerprint differs, so that quoting may change its discount.
 
         `products` must have the columns `scope`, `fingerprint` and `opening_rate`.
         """
@@ -134,9 +135,9 @@ class Candidates:
 
 
 def priced_products(policy: PricingPolicy, filters: Collection[SelectionFilter]) -> Subquery:
-    """The products in scope with what their batches' quotes share.
+    """Selects products with the terms that the quotes of their batches share.
 
-    That is all of `policy_sql.product_terms`, `fingerprint` and `opening_rate`.
+    These are the columns of `policy.product_terms`, `fingerprint` and `opening_rate`.
     """
     product = table_of(Product).c
     query = select(
@@ -155,11 +156,11 @@ def priced_products(policy: PricingPolicy, filters: Collection[SelectionFilter])
 
 
 def join_candidates(products: FromClause, filters: Collection[SelectionFilter]) -> Candidates:
-    """Joins the batches in scope to what their quotes need.
+    """Joins the selected batches with products, local dates and open discounts.
 
     Args:
         products: has the column `product_id`.
-        filters: which of the scope's conditions there are.
+        filters: the filters of the selection.
     """
     batch, open_ = table_of(Batch), table_of(Discount)
     stores = fixed_date(ON) if SelectionFilter.ON in filters else local_dates_at(NOW)

@@ -1,4 +1,4 @@
-"""The rows of what changes: what a recompute, a cleanup or a deletion is about to write."""
+"""The change set: the rows that a recompute, a cleanup or a deletion will write."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -21,44 +21,44 @@ PRICE_CHANGES = Table(
     *(Column(name, getattr(PriceDecision, name).type) for name in LEDGER_COLUMNS),
     Column("fingerprint", Discount.fingerprint.type),
 )
-"""What a row has. One without a kind is no decision: only the fingerprint of its discount is new."""
+"""The columns of a change set. A row without a kind is no decision: only its fingerprint is new."""
 
 
-def typed(**columns: ColumnElement[Any] | QueryableAttribute[Any]) -> list[Label[Any]]:
-    """The columns of `PRICE_CHANGES` for a SELECT that gives such rows, each in its type.
+def typed_columns(**columns: ColumnElement[Any] | QueryableAttribute[Any]) -> list[Label[Any]]:
+    """Returns the columns of `PRICE_CHANGES` for a SELECT, each cast to its type.
 
-    They must not take the type that one policy happens to give them (a rule that is always NULL, say): the
-    statements that read the table are prepared once a connection, and hold on to what it looked like.
+    Without the casts, a policy could change a type (a rule that is always NULL, for example), but the
+    statements that read the table are prepared once per connection.
     """
     return [cast(columns[column.name], column.type).label(column.name) for column in PRICE_CHANGES.c]
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many changes there are of each kind.
+    """The numbers of changes by kind.
 
     Attributes:
         opened: discounts that open.
         changed: discounts that change.
         closed: discounts that close.
-        expired: those of them that close because their batches are expired.
-        same: discounts of which only the fingerprint is new.
+        expired: closing discounts of expired batches.
+        refreshed: discounts of which only the fingerprint changes.
     """
 
     opened: int = 0
     changed: int = 0
     closed: int = 0
     expired: int = 0
-    same: int = 0
+    refreshed: int = 0
 
     @property
     def decisions(self) -> int:
-        """How many lines they make in the ledger."""
+        """The number of ledger lines."""
         return self.opened + self.changed + self.closed
 
 
-def counted(changes: FromClause) -> list[ColumnElement[int]]:
-    """The arguments of `Counts`, counted over such rows."""
+def count_columns(changes: FromClause) -> list[ColumnElement[int]]:
+    """Returns the aggregates over a change set that are the arguments of `Counts`."""
     kind = changes.c.kind
     kinds = (DecisionKind.OPENED, DecisionKind.CHANGED, DecisionKind.CLOSED)
     return [

@@ -1,6 +1,6 @@
-"""What a recompute changes, as one SELECT of only the rows that change.
+"""Computes the change set of a recompute in one SELECT that returns only rows that change.
 
-It gives the columns of `change_rows.PRICE_CHANGES`, as those of `closings` do.
+Its columns are those of `change_set.PRICE_CHANGES`.
 """
 
 from collections.abc import Collection
@@ -14,7 +14,7 @@ from flexiprice.db.tables import Batch, Discount, table_of
 from flexiprice.domain.decision import CloseReason, DecisionKind
 from flexiprice.domain.policy import PricingPolicy
 from flexiprice.pricing.sql.candidates import join_candidates, priced_products
-from flexiprice.pricing.sql.change_set import typed
+from flexiprice.pricing.sql.change_set import typed_columns
 from flexiprice.pricing.sql.fingerprint import batch_fingerprint
 from flexiprice.pricing.sql.policy import Columns, CurrentColumns, batch_terms, quote_terms
 from flexiprice.pricing.sql.selection import SelectionFilter
@@ -26,7 +26,7 @@ from flexiprice.pricing.sql.writes import compile_writing
 def compile_changes(
     dialect: Dialect, key: PolicyKey, filters: frozenset[SelectionFilter], *, version_counts: bool
 ) -> CompiledStatement:
-    """`select_changes` of a policy, compiled."""
+    """Compiles `select_changes` of a policy."""
     return prepare(select_changes(key.policy(), filters, version_counts=version_counts), dialect)
 
 
@@ -34,28 +34,28 @@ def compile_changes(
 def compile_writing_changes(
     dialect: Dialect, key: PolicyKey, filters: frozenset[SelectionFilter]
 ) -> CompiledStatement:
-    """The statement that computes what `select_changes` gives and writes it."""
+    """Compiles the statement that computes and writes the rows of `select_changes`."""
     return compile_writing(select_changes(key.policy(), filters, version_counts=True), dialect)
 
 
 def select_changes(
     policy: PricingPolicy, filters: Collection[SelectionFilter], *, version_counts: bool
 ) -> Select[*tuple[Any, ...]]:
-    """The decisions that a policy makes: discounts that open, change and close.
+    """Selects the decisions of a policy: discounts that open, change and close.
 
-    Rows without a `kind` are no decisions: their price stays as it is, for all its reasons, and only the
-    fingerprint is new (after another version of FlexiPrice has come to compute it otherwise, say).
+    Rows without a `kind` are no decisions: price and reasons stay, and only the fingerprint changes (for
+    example, because another version of FlexiPrice computes it differently).
 
     Args:
-        policy: without a version it holds no open price.
-        filters: which conditions the scope has; its values are parameters.
-        version_counts: whether another policy version alone makes a change.
+        policy: a policy without a version holds no open price.
+        filters: the filters of the selection; their values are parameters.
+        version_counts: whether a different policy version alone is a change.
     """
     products = priced_products(policy, filters)
     candidates = join_candidates(products, filters)
     batch, open_ = table_of(Batch).c, table_of(Discount).c
-    # Without the version, which is all that another policy with the same outcome changes.
-    same_basis = and_(
+    # Without the policy version: a policy with the same outcome changes nothing else.
+    same_inputs = and_(
         open_.base_price == products.c.base_price,
         open_.unit_cost.is_not_distinct_from(products.c.unit_cost),
         open_.expiry_date == batch.expiry_date,
@@ -84,7 +84,7 @@ def select_changes(
             open_.price.label("previous_price"),
             open_.rule.label("current_rule"),
             open_.limits.label("current_limits"),
-            *([] if version_counts else [same_basis.label("same_basis")]),
+            *([] if version_counts else [same_inputs.label("same_inputs")]),
             *terms,
         )
         .select_from(candidates.source)
@@ -97,7 +97,7 @@ def select_changes(
 
 
 def _differs(quoted: Columns, *, version_counts: bool) -> ColumnElement[bool]:
-    unchanged = quoted.inputs_unchanged if version_counts else quoted.same_basis
+    unchanged = quoted.inputs_unchanged if version_counts else quoted.same_inputs
     return or_(
         quoted.price_cents != quoted.current_cents,
         quoted.limits != quoted.current_limits,
@@ -121,7 +121,7 @@ def _changes(
         else_=constant(CloseReason.NO_DISCOUNT),
     )
     return select(
-        *typed(
+        *typed_columns(
             batch_id=quoted.batch_id,
             store_id=quoted.store_id,
             product_id=quoted.product_id,
@@ -132,7 +132,7 @@ def _changes(
             base_price=quoted.base_price,
             unit_cost=quoted.unit_cost,
             rate=rate_of(quoted.price_cents, quoted.base_cents),
-            # Part of a column's type, and "C" only where a rule can be found.
+            # The collation is part of a column's type, and it is "C" only if the policy has rules.
             rule=collate(quoted.rule, "default"),
             limits=func.coalesce(quoted.limits, number(0)),
             policy_version=number(policy.version or 0),

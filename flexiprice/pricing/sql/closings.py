@@ -1,4 +1,4 @@
-"""Closes discounts whatever the policy says."""
+"""Closes discounts independently of the policy: of expired, sold out and deleted batches."""
 
 from functools import lru_cache
 from typing import Any
@@ -9,7 +9,7 @@ from flexiprice.catalog.local_dates import local_dates_at
 from flexiprice.db.statements import CompiledStatement
 from flexiprice.db.tables import Batch, Discount, Product
 from flexiprice.domain.decision import CloseReason, DecisionKind
-from flexiprice.pricing.sql.change_set import typed
+from flexiprice.pricing.sql.change_set import typed_columns
 from flexiprice.pricing.sql.selection import BATCH_IDS, NOW
 from flexiprice.pricing.sql.values import constant, number
 from flexiprice.pricing.sql.writes import compile_writing
@@ -17,18 +17,18 @@ from flexiprice.pricing.sql.writes import compile_writing
 
 @lru_cache
 def compile_closing_expired(dialect: Dialect) -> CompiledStatement:
-    """The statement that closes all discounts whose batches, at `now`, are expired or have no stock."""
+    """Compiles the statement that closes the discounts of batches that are expired or sold out at `now`."""
     stores = local_dates_at(NOW)
     days_to_expiry = Batch.expiry_date - stores.c.day
-    is_over = days_to_expiry < number(0)
-    reason = case((is_over, constant(CloseReason.EXPIRED)), else_=constant(CloseReason.SOLD_OUT))
+    is_expired = days_to_expiry < number(0)
+    reason = case((is_expired, constant(CloseReason.EXPIRED)), else_=constant(CloseReason.SOLD_OUT))
     closings = _closings(days_to_expiry, reason).join(stores, stores.c.store_id == Batch.store_id)
-    return compile_writing(closings.where(or_(is_over, Batch.quantity == number(0))), dialect)
+    return compile_writing(closings.where(or_(is_expired, Batch.quantity == number(0))), dialect)
 
 
 @lru_cache
 def compile_closing_deleted(dialect: Dialect) -> CompiledStatement:
-    """The statement that closes the discounts of `batch_ids`, which are about to be deleted, at `now`."""
+    """Compiles the statement that closes the discounts of `batch_ids` as deleted at `now`."""
     stores = local_dates_at(NOW)
     closings = _closings(Batch.expiry_date - stores.c.day, constant(CloseReason.DELETED))
     chosen = closings.join(stores, stores.c.store_id == Batch.store_id).where(Batch.id == BATCH_IDS.any_())
@@ -36,8 +36,8 @@ def compile_closing_deleted(dialect: Dialect) -> CompiledStatement:
 
 
 def _closings(days_to_expiry: ColumnElement[Any], reason: ColumnElement[Any]) -> Select[*tuple[Any, ...]]:
-    # The batch's and the product's columns as they are now, the discount's price and policy as they were.
-    columns = typed(
+    # Columns of batch and product are current; price and policy version are those of the discount.
+    columns = typed_columns(
         batch_id=Discount.batch_id,
         store_id=Batch.store_id,
         product_id=Batch.product_id,

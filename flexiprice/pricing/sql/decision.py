@@ -1,4 +1,4 @@
-"""What a policy decides for a row in which a batch's rule, floors and open price have come together."""
+"""The SQL of a policy's decision, for a row with a batch's rule, floors and open price."""
 
 from typing import Any
 
@@ -12,21 +12,21 @@ from flexiprice.pricing.sql.values import RATE_PARTS, cents, number, quotient, r
 
 Columns = ReadOnlyColumnCollection[str, Any]
 
-# A verdict is NULL (no discount), this (the new price), or the mask of what keeps the open price.
+# A decision is NULL (no discount), this (the new price), or the mask of the limits that hold the open price.
 USE_NEW_PRICE = 0
-# What the column `matched` is where no rule is asked: expired, or sold out.
+# The value of the column `matched` for expired or sold out batches.
 NOT_FOR_SALE = -1
 
 
 def new_price(policy: PricingPolicy, columns: Columns) -> ColumnElement[int]:
-    """The price in cents that the matched rule gives, its floor kept; NULL where none is matched."""
+    """The price of the matched rule in cents, at least the floor; NULL without a rule."""
     exact = _exact_price(columns.base_cents, _rate(columns))
-    # Without a rule GREATEST would pass over the NULL and give the floor.
+    # Without a rule, GREATEST would ignore the NULL and return the floor.
     return case((columns.matched > number(0), func.greatest(_discounted(policy, exact), columns.floor_cents)))
 
 
-def verdict(policy: PricingPolicy, columns: Columns) -> ColumnElement[int | None]:
-    """`USE_NEW_PRICE`, what keeps the open price as a mask, or NULL where there is no discount."""
+def decide(policy: PricingPolicy, columns: Columns) -> ColumnElement[int | None]:
+    """`USE_NEW_PRICE`, the mask of limits that hold the open price, or NULL without a discount."""
     holdable = and_(
         columns.inputs_unchanged,
         columns.current_cents >= columns.floor_cents,
@@ -38,7 +38,7 @@ def verdict(policy: PricingPolicy, columns: Columns) -> ColumnElement[int | None
     if policy.price_only_down:
         reasons += limit_if(columns.new_cents > columns.current_cents, Limit.HELD)
     opens = columns.base_cents - columns.new_cents >= min_change
-    # In this order, so that most rows are done after a few comparisons.
+    # Ordered so that most rows need few comparisons.
     return case(
         (columns.matched.is_(None), no_rule),
         (
@@ -54,10 +54,10 @@ def verdict(policy: PricingPolicy, columns: Columns) -> ColumnElement[int | None
 
 
 def own_limits(policy: PricingPolicy, columns: Columns) -> ColumnElement[int]:
-    """The mask of what limited the new price."""
+    """The mask of limits on the new price."""
     exact = _exact_price(columns.base_cents, _rate(columns))
     half_step = cents(policy.rounding_step) * RATE_PARTS // 2
-    # The rounded price is below the floor exactly where this holds, the floor being whole steps.
+    # Equivalent to: the rounded price is below the floor. The floor is a multiple of the step.
     below_floor = columns.floor_cents * number(RATE_PARTS) > exact + number(half_step)
     mask = case((below_floor, columns.floor_limits), else_=number(0)) + limit_if(
         columns.new_cents * number(RATE_PARTS) != func.greatest(exact, columns.exact_floor), Limit.ROUNDING
@@ -74,12 +74,12 @@ def own_limits(policy: PricingPolicy, columns: Columns) -> ColumnElement[int]:
 
 
 def limit_if(condition: ColumnElement[bool], limit: Limit) -> ColumnElement[int]:
-    """The limit's bit where the condition holds, else 0."""
+    """The limit's bit if the condition holds, else 0."""
     return case((condition, number(limit.bit)), else_=number(0))
 
 
 def _exact_price(base_cents: ColumnElement[int], rate: ColumnElement[Any]) -> ColumnElement[int]:
-    """In ten-thousandths of a cent."""
+    """The unrounded price in ten-thousandths of a cent."""
     return base_cents * (number(RATE_PARTS) - rate)
 
 

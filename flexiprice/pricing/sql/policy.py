@@ -1,10 +1,10 @@
 """A `PricingPolicy` compiled to SQL that agrees with `domain.quote` row for row.
 
-All arithmetic is on whole cents and ten-thousandths in BIGINT, so it is exact without NUMERIC's cost; the
-largest intermediate, a cost floor before its division, stays near 1.0e18. What depends on the product alone
-is computed once a product, before the join with batches. Every constant of the policy is rendered into the
-statement, so that the planner folds what it can. Each level of subquery is fenced by `OFFSET 0`: it keeps
-PostgreSQL from evaluating an expression again wherever its name is used and, unlike a materialised CTE,
+All arithmetic is on whole cents and ten-thousandths in BIGINT, so it is exact without the cost of NUMERIC.
+The largest intermediate value, a cost floor before its division, is near 1.0e18. Terms of the product alone
+are computed once a product, before the join with batches. Constants of the policy are rendered into the
+statement, so that the planner can fold them. Each level of subquery has an optimisation barrier (`OFFSET 0`):
+it keeps PostgreSQL from evaluating an expression at each use of its name and, unlike a materialised CTE,
 allows parallel plans.
 """
 
@@ -35,10 +35,10 @@ from flexiprice.domain.quote import Limit
 from flexiprice.pricing.sql.decision import (
     NOT_FOR_SALE,
     USE_NEW_PRICE,
+    decide,
     limit_if,
     new_price,
     own_limits,
-    verdict,
 )
 from flexiprice.pricing.sql.rules import floor_fraction_of, matched_rule, rule_name, scope_of
 from flexiprice.pricing.sql.values import (
@@ -57,7 +57,7 @@ Columns = ReadOnlyColumnCollection[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class CurrentColumns:
-    """The columns of the open discount; all NULL in a row whose batch has none."""
+    """The columns of the open discount; all NULL without one."""
 
     price: ColumnElement[Any]
     base_price: ColumnElement[Any]
@@ -67,18 +67,17 @@ class CurrentColumns:
 
 
 def select_quotes(policy: PricingPolicy, candidates: FromClause) -> Select[tuple[object, ...]]:
-    """Quotes every row of `candidates`: what `domain.quote` is for one batch.
+    """Quotes every row of `candidates`, as `domain.quote` does for one batch.
 
     Args:
         policy: the policy; without a version it holds no open price.
-        candidates: has the columns `category_key`, `base_price`, `unit_cost`, `quantity`,
-            `expiry_date`, `day` (the store's date), and of the open discount, all NULL where there is
-            none, `current_price`, `current_base_price`, `current_unit_cost`, `current_expiry_date`
-            and `current_policy_version`.
+        candidates: has the columns `category_key`, `base_price`, `unit_cost`, `quantity`, `expiry_date`,
+            `day` (the local date), and of the open discount (all NULL without one) `current_price`,
+            `current_base_price`, `current_unit_cost`, `current_expiry_date` and `current_policy_version`.
 
     Returns:
-        All columns of `candidates`, then `price`, `rate`, `rule` and `limits` (a mask), all NULL where
-        the batch has no discount.
+        All columns of `candidates`, then `price`, `rate`, `rule` and `limits` (a mask), all NULL without a
+        discount.
     """
     own = [column.key for column in candidates.c]
     rows = product_terms(policy, candidates).c
@@ -102,7 +101,7 @@ def select_quotes(policy: PricingPolicy, candidates: FromClause) -> Select[tuple
 
 
 def product_terms(policy: PricingPolicy, products: FromClause) -> Subquery:
-    """Adds to products what their quotes share: once a product, before any join with batches.
+    """Adds the terms that a product's quotes share, before any join with batches.
 
     Args:
         policy: the policy.
@@ -110,8 +109,8 @@ def product_terms(policy: PricingPolicy, products: FromClause) -> Subquery:
 
     Returns:
         All columns of `products`, then `scope`, `base_cents`, `floor_cents` (rounded up to the step),
-        `exact_floor` (before rounding, in ten-thousandths of a cent) and `floor_limits` (a mask of
-        which of the two floors bind).
+        `exact_floor` (before rounding, in ten-thousandths of a cent) and `floor_limits` (the mask of the
+        binding floors).
     """
     given = products.c
     cost = cents_of(given.unit_cost) if policy.min_margin_over_cost is not None else cast(null(), BigInteger)
@@ -140,7 +139,7 @@ def product_terms(policy: PricingPolicy, products: FromClause) -> Subquery:
             *(exact[column.key] for column in own),
             exact.scope,
             exact.base_cents,
-            # GREATEST passes over NULL, the cost floor of a product without a cost.
+            # GREATEST ignores NULL, the cost floor of a product without a cost.
             func.greatest(exact.exact_fraction, exact.exact_cost).label("exact_floor"),
             func.greatest(
                 _rounded_up(exact.exact_fraction, policy), number(cents(policy.rounding_step))
@@ -173,21 +172,21 @@ def batch_terms(
     expiry_date: ColumnElement[Any],
     current: CurrentColumns,
 ) -> list[Label[Any]]:
-    """What `quote_terms` needs of a row in which a batch has met its product and its open discount.
+    """Returns the columns that `quote_terms` needs, for a join of batch, product and open discount.
 
     Args:
         policy: the policy.
-        products: columns of what `product_terms` gave.
-        quantity: the batch's units in stock.
-        days_to_expiry: from the store's date; simple enough to be evaluated several times.
-        expiry_date: the batch's.
-        current: the open discount's columns.
+        products: the columns of `product_terms`.
+        quantity: units in stock of the batch.
+        days_to_expiry: from the local date; it is evaluated several times, so it must be cheap.
+        expiry_date: of the batch.
+        current: the columns of the open discount.
 
     Returns:
-        Columns for the SELECT that joins them: `matched` (internal), `current_cents` (the open price),
-        `inputs_unchanged` (whether the open discount was decided on this base price, unit cost, expiry
-        date and policy version; not true where there is none), and `base_cents`, `floor_cents`,
-        `exact_floor` and `floor_limits` of the product.
+        Columns for the SELECT of the join: `matched` (internal), `current_cents` (the open price),
+        `inputs_unchanged` (whether base price, unit cost, expiry date and policy version are those of the
+        open discount; not true without one), and `base_cents`, `floor_cents`, `exact_floor` and
+        `floor_limits` of the product.
     """
     for_sale = and_(days_to_expiry >= number(0), quantity > number(0))
     matched = case(
@@ -212,28 +211,28 @@ def batch_terms(
 
 
 def quote_terms(policy: PricingPolicy, batches: FromClause) -> Subquery:
-    """Adds to batches their quotes, in cents.
+    """Adds the quotes of batches, in cents.
 
     Args:
         policy: the policy.
-        batches: has all columns of `batch_terms`, and may have others. Each costs a little in every row.
+        batches: has all columns of `batch_terms`, and may have others at a small cost per row.
 
     Returns:
-        All columns of `batches`, then `price_cents`, `rule` and `limits`, which are NULL where there is
-        no discount (`rule` also where a price is held that no rule asks for any more).
+        All columns of `batches`, then `price_cents`, `rule` and `limits`, all NULL without a discount. `rule`
+        is also NULL where a price is held though no rule matches.
     """
     own = [column.key for column in batches.c]
     priced = optimization_barrier(select(*batches.c, new_price(policy, batches.c).label("new_cents"))).c
-    decided = optimization_barrier(select(*priced, verdict(policy, priced).label("verdict"))).c
-    takes_new = decided.verdict == number(USE_NEW_PRICE)
+    decided = optimization_barrier(select(*priced, decide(policy, priced).label("decision"))).c
+    takes_new = decided.decision == number(USE_NEW_PRICE)
     return optimization_barrier(
         select(
             *(decided[key] for key in own),
-            case((takes_new, decided.new_cents), (decided.verdict.is_not(None), decided.current_cents)).label(
-                "price_cents"
-            ),
-            case((decided.verdict.is_not(None), rule_name(policy, decided.matched))).label("rule"),
-            cast(case((takes_new, own_limits(policy, decided)), else_=decided.verdict), SmallInteger).label(
+            case(
+                (takes_new, decided.new_cents), (decided.decision.is_not(None), decided.current_cents)
+            ).label("price_cents"),
+            case((decided.decision.is_not(None), rule_name(policy, decided.matched))).label("rule"),
+            cast(case((takes_new, own_limits(policy, decided)), else_=decided.decision), SmallInteger).label(
                 "limits"
             ),
         )

@@ -1,4 +1,4 @@
-"""The rules of a policy as SQL: which one decides for a row, found in a few comparisons."""
+"""The rules of a policy compiled to SQL, which finds the deciding rule of a row in a few comparisons."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -27,21 +27,21 @@ NO_SCOPE = 0
 
 @dataclass(frozen=True, slots=True)
 class CodedRule:
-    """A rule as one integer: its number in the policy, from 1, × 10,000 + its rate after `max_discount`."""
+    """A rule with its code: its number in the policy, from 1, × 10,000 + its rate after `max_discount`."""
 
     code: int
     rule: PricingRule
 
 
-def words(text: str) -> ColumnElement[str]:
-    """A text as a constant of the statement, quoted by SQLAlchemy, compared byte by byte."""
+def text_literal(text: str) -> ColumnElement[str]:
+    """A text literal, quoted by SQLAlchemy, compared byte by byte."""
     return collate(bindparam(None, text, String, literal_execute=True), "C")
 
 
 def scope_of(policy: PricingPolicy, category_key: ColumnElement[str]) -> ColumnElement[int]:
-    """The number of the category's own scope; `NO_SCOPE` where the category has no rules of its own."""
+    """The number of the category's scope; `NO_SCOPE` if the category has no rules of its own."""
     scopes = {key: number(scope) for key, scope in _scope_numbers(policy).items()}
-    return func.coalesce(_choose_words(category_key, sorted(scopes.items())), number(NO_SCOPE))
+    return func.coalesce(_choose_by_text(category_key, sorted(scopes.items())), number(NO_SCOPE))
 
 
 def floor_fraction_of(policy: PricingPolicy, category_key: ColumnElement[str]) -> ColumnElement[int]:
@@ -52,7 +52,7 @@ def floor_fraction_of(policy: PricingPolicy, category_key: ColumnElement[str]) -
         if scope.floor_fraction is not None
     }
     default = number(rate_parts(policy.floor_fraction))
-    return func.coalesce(_choose_words(category_key, sorted(own.items())), default)
+    return func.coalesce(_choose_by_text(category_key, sorted(own.items())), default)
 
 
 def matched_rule(
@@ -61,31 +61,33 @@ def matched_rule(
     days_to_expiry: ColumnElement[int],
     quantity: ColumnElement[int],
 ) -> ColumnElement[int | None]:
-    """The rule that decides, as one integer: its number × 10,000 + its rate after `max_discount`.
+    """The code of the deciding rule: its number × 10,000 + its rate after `max_discount`; NULL without one.
 
-    NULL where no rule matches. One integer carries both, so that the rules are gone through once.
+    One integer has both, so that the rules are searched once.
     """
     of_scope: dict[int, list[CodedRule]] = {NO_SCOPE: []}
     scopes = _scope_numbers(policy)
     for key, coded in _coded(policy):
         of_scope.setdefault(NO_SCOPE if key is None else scopes[key], []).append(coded)
     first_match = {
-        scope_number: _first_match(_in_order(rules), days_to_expiry, quantity)
+        scope_number: _first_match(_by_discount(rules), days_to_expiry, quantity)
         for scope_number, rules in of_scope.items()
     }
     default = first_match.pop(NO_SCOPE)
-    own = _choose_number(scope, list(first_match.items()))
+    own = _choose_by_number(scope, list(first_match.items()))
     return func.coalesce(own, default)
 
 
 def rule_name(policy: PricingPolicy, matched: ColumnElement[int | None]) -> ColumnElement[str | None]:
-    """The name of what `matched_rule` found."""
-    return _choose_number(matched, [(coded.code, words(coded.rule.name)) for _, coded in _coded(policy)])
+    """The name of the rule with a code of `matched_rule`."""
+    return _choose_by_number(
+        matched, [(coded.code, text_literal(coded.rule.name)) for _, coded in _coded(policy)]
+    )
 
 
 def uncapped_rate(policy: PricingPolicy, matched: ColumnElement[int | None]) -> ColumnElement[int | None]:
-    """The rate that a rule asks for, in ten-thousandths, where `max_discount` cuts it; NULL elsewhere."""
-    return _choose_number(
+    """The rule's own rate, in ten-thousandths, if `max_discount` caps it; else NULL."""
+    return _choose_by_number(
         matched,
         [
             (coded.code, number(rate_parts(coded.rule.discount)))
@@ -103,13 +105,13 @@ def _scope_numbers(policy: PricingPolicy) -> dict[str, int]:
 def _coded(policy: PricingPolicy) -> Iterator[tuple[str | None, CodedRule]]:
     scopes: list[tuple[str | None, tuple[PricingRule, ...]]] = [(None, policy.rules)]
     scopes += [(key, scope.rules) for key, scope in policy.categories.items()]
-    placed = ((key, rule) for key, rules in scopes for rule in rules)
-    for following, (key, rule) in enumerate(placed, start=1):
+    with_scopes = ((key, rule) for key, rules in scopes for rule in rules)
+    for rule_number, (key, rule) in enumerate(with_scopes, start=1):
         rate = rate_parts(min(rule.discount, policy.max_discount))
-        yield key, CodedRule(following * RATE_PARTS + rate, rule)
+        yield key, CodedRule(rule_number * RATE_PARTS + rate, rule)
 
 
-def _in_order(rules: Sequence[CodedRule]) -> list[CodedRule]:
+def _by_discount(rules: Sequence[CodedRule]) -> list[CodedRule]:
     return sorted(rules, key=lambda coded: -coded.rule.discount)
 
 
@@ -118,28 +120,27 @@ def _first_match(
 ) -> ColumnElement[int | None]:
     """The code of the first rule that matches, or NULL.
 
-    The days are halved as long as that shortens the lists, so that a row meets a few comparisons
-    instead of every rule.
+    A binary search over the days: ranges are split while that shortens the lists of rules.
     """
 
-    def found(within: Range) -> ColumnElement[int | None]:
+    def search(within: Range) -> ColumnElement[int | None]:
         candidates = _candidates(within, rules)
         split = _best_split(within, candidates)
         if split is None:
-            return _one_by_one(within, candidates, days_to_expiry, quantity)
+            return _test_in_order(within, candidates, days_to_expiry, quantity)
         before, after = _halves(within, split)
-        return case((days_to_expiry < number(split), found(before)), else_=found(after))
+        return case((days_to_expiry < number(split), search(before)), else_=search(after))
 
     ends = [coded.rule.days_to_expiry.max for coded in rules]
     last = max((end for end in ends if end is not None), default=0)
     if not rules or None in ends:
-        return found(Range(min=0))
-    # Most batches are further from their expiry than any rule reaches: one comparison tells.
-    return case((days_to_expiry <= number(last), found(Range(min=0, max=last))))
+        return search(Range(min=0))
+    # Most batches have more days to expiry than any rule covers: one comparison excludes them.
+    return case((days_to_expiry <= number(last), search(Range(min=0, max=last))))
 
 
 def _candidates(within: Range, rules: Sequence[CodedRule]) -> list[CodedRule]:
-    """The rules that may decide within these days, in order, up to one that always matches there."""
+    """The rules that may decide within these days, in order, up to the first that always matches."""
     found: list[CodedRule] = []
     for coded in rules:
         days = coded.rule.days_to_expiry
@@ -150,7 +151,7 @@ def _candidates(within: Range, rules: Sequence[CodedRule]) -> list[CodedRule]:
     return found
 
 
-def _one_by_one(
+def _test_in_order(
     within: Range,
     rules: Sequence[CodedRule],
     days_to_expiry: ColumnElement[int],
@@ -180,11 +181,11 @@ def _bounds(column: ColumnElement[int], bounds: Range, *, known: Range) -> Itera
 
 
 def _best_split(within: Range, rules: Sequence[CodedRule]) -> int | None:
-    """The day that best halves the rules; None where no day is worth a comparison."""
+    """The day that best halves the rules; None if no split pays."""
     days = {coded.rule.days_to_expiry.min or 0 for coded in rules}
     days |= {last + 1 for coded in rules if (last := coded.rule.days_to_expiry.max) is not None}
     best = None
-    # Unless a split takes a third of the rules from both sides, it makes the statement longer, not faster.
+    # A split must remove a third of the rules from both sides; otherwise it only lengthens the statement.
     fewest = len(rules) * 2 // 3
     for day in sorted(day for day in days if day > (within.min or 0) and day in within):
         longest = max(len(_candidates(half, rules)) for half in _halves(within, day))
@@ -197,13 +198,13 @@ def _halves(within: Range, day: int) -> tuple[Range, Range]:
     return Range(min=within.min, max=day - 1), Range(min=day, max=within.max)
 
 
-def _choose_words(
+def _choose_by_text(
     selector: ColumnElement[str], branches: Sequence[tuple[str, ColumnElement[int]]]
 ) -> ColumnElement[Any]:
-    return _choose(selector, [(words(key), value) for key, value in branches])
+    return _choose(selector, [(text_literal(key), value) for key, value in branches])
 
 
-def _choose_number(
+def _choose_by_number(
     selector: ColumnElement[Any], branches: Sequence[tuple[int, ColumnElement[Any]]]
 ) -> ColumnElement[Any]:
     return _choose(selector, [(number(key), value) for key, value in branches])
@@ -212,9 +213,9 @@ def _choose_number(
 def _choose(
     selector: ColumnElement[Any], branches: Sequence[tuple[ColumnElement[Any], ColumnElement[Any]]]
 ) -> ColumnElement[Any]:
-    """The value whose key equals the selector, or NULL; the keys ascend.
+    """The value whose key equals the selector, or NULL; keys must ascend.
 
-    A tree of comparisons, so that a policy of hundreds of categories costs nine of them, not hundreds.
+    A binary tree of comparisons: hundreds of categories cost nine comparisons.
     """
     if not branches:
         return null()

@@ -1,4 +1,4 @@
-"""Which batches a recompute is about."""
+"""The selection of batches of a recompute."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
 
 
 class SelectionFilter(StrEnum):
-    """What makes a scope narrower than all batches today; each is an optional field of `Scope`."""
+    """A filter of a selection; each is an optional field of `BatchSelection`."""
 
     ON = "on"
     BATCH_IDS = "batch_ids"
@@ -21,16 +21,16 @@ class SelectionFilter(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchSelection:
-    """Which batches are quoted, and on which day; what is None does not narrow it.
+    """The batches to quote, and the day; None does not filter.
 
     Attributes:
-        now: the instant whose date each store has.
-        days_threshold: batches further from their expiry are quoted only if they have a discount open.
-        on: the date of every store, instead of that of `now`.
+        now: the instant that decides each store's local date.
+        days_threshold: batches with more days to expiry are quoted only if they have an open discount.
+        on: the date in all stores, instead of the local dates at `now`.
         batch_ids: only these batches.
-        store: only the batches of the store with this code.
-        category_key: only the batches of this category.
-        excluded_buckets: not the batches of these cells, see `cells`.
+        store: only batches of the store with this code.
+        category_key: only batches of this category.
+        excluded_buckets: no batches of these buckets, see `buckets`.
     """
 
     now: datetime
@@ -43,15 +43,15 @@ class BatchSelection:
 
     @property
     def filters(self) -> frozenset[SelectionFilter]:
-        """What the statement must have conditions for; everything else about the scope is a parameter."""
+        """The filters in use: the statement has a condition for each, with a parameter."""
         return frozenset(kind for kind in SelectionFilter if getattr(self, kind.value) is not None)
 
     def parameters(self) -> Mapping[str, object]:
-        """Values for the parameters of this module."""
+        """Returns the values of this module's parameters."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
-# Not required, so that a statement can be compiled before their values are known.
+# Not required, so that a statement can be compiled before the values are known.
 NOW: ColumnElement[datetime] = bindparam("now", required=False, type_=TIMESTAMP(timezone=True))
 DAYS_THRESHOLD: ColumnElement[int] = bindparam("days_threshold", required=False, type_=Integer)
 ON: ColumnElement[date] = bindparam("on", required=False, type_=Date)

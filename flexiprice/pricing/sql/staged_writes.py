@@ -1,7 +1,7 @@
-"""Many changes, computed into a temporary table and written from it.
+"""Writes large change sets through a temporary staging table.
 
-The computation may use parallel workers, which a statement that writes to a real table may not, and the
-writes know how much they have before them.
+PostgreSQL uses parallel workers to fill a temporary table, but not for a statement that writes to a permanent
+one. The planner also knows the number of staged rows.
 """
 
 from collections.abc import Mapping
@@ -13,35 +13,35 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from flexiprice.db.planner import restore_plan_cache
 from flexiprice.db.statements import CompiledStatement, analyze, create_temporary, drop_temporary
 from flexiprice.pricing.sql import writes as change_writes
-from flexiprice.pricing.sql.change_set import PRICE_CHANGES, Counts, counted
+from flexiprice.pricing.sql.change_set import PRICE_CHANGES, Counts, count_columns
 
 
 async def stage(
     session: AsyncSession, changes: CompiledStatement, parameters: Mapping[str, object]
 ) -> Counts:
-    """Computes the changes into the temporary table.
+    """Fills the staging table with a change set.
 
     Args:
-        session: the transaction at whose end the table is dropped, if not before.
-        changes: gives the columns of `PRICE_CHANGES`.
+        session: the transaction; its end drops the table.
+        changes: selects the columns of `PRICE_CHANGES`.
         parameters: of the statement.
     """
     await create_temporary(session, PRICE_CHANGES, changes, parameters)
-    found = await session.execute(select(*counted(PRICE_CHANGES)))
+    found = await session.execute(select(*count_columns(PRICE_CHANGES)))
     counts = Counts(*cast("tuple[int, int, int, int, int]", found.one()))
-    if counts.changed or counts.closed or counts.same:
-        # What opens is inserted without a join.
+    if counts.changed or counts.closed or counts.refreshed:
+        # Opening discounts are inserted without a join, so they need no statistics.
         await analyze(session, PRICE_CHANGES, "batch_id", "kind")
     return counts
 
 
 async def apply_staged(session: AsyncSession, counts: Counts, parameters: Mapping[str, object]) -> None:
-    """Writes the collected changes to the discounts and to the ledger.
+    """Writes the staged changes to discounts and ledger.
 
     Args:
-        session: the transaction in which they were collected.
-        counts: what `stage` gave.
-        parameters: with `now`, the instant that the ledger tells.
+        session: the transaction that staged them.
+        counts: the result of `stage`.
+        parameters: has `now`, the instant of the ledger lines.
     """
     at = {"now": parameters["now"]}
     await restore_plan_cache(session)
@@ -49,7 +49,7 @@ async def apply_staged(session: AsyncSession, counts: Counts, parameters: Mappin
         await session.execute(change_writes.close(PRICE_CHANGES))
     if counts.changed:
         await session.execute(change_writes.change(PRICE_CHANGES), at)
-    if counts.same:
+    if counts.refreshed:
         await session.execute(change_writes.refresh(PRICE_CHANGES))
     if counts.opened:
         await session.execute(change_writes.open_(PRICE_CHANGES), at)
@@ -58,5 +58,5 @@ async def apply_staged(session: AsyncSession, counts: Counts, parameters: Mappin
 
 
 async def drop_staging(session: AsyncSession) -> None:
-    """Drops the temporary table, so that the transaction may collect others."""
+    """Drops the staging table, so that the transaction can stage another change set."""
     await drop_temporary(session, PRICE_CHANGES)

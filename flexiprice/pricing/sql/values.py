@@ -1,4 +1,4 @@
-"""Prices as whole cents in SQL: exact like NUMERIC, at a fraction of its cost."""
+"""SQL literals, and prices as whole cents: exact like NUMERIC, at a fraction of its cost."""
 
 from decimal import Decimal
 from typing import Any
@@ -26,38 +26,38 @@ from flexiprice.domain.quote import Limit, limits_from_mask
 
 
 class LimitMask(TypeDecorator[tuple[Limit, ...]]):
-    """A mask on the server, limits here; no discount has no limits."""
+    """Converts a mask to limits; NULL becomes no limits."""
 
     impl = SmallInteger
     cache_ok = True
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> tuple[Limit, ...]:  # noqa: ARG002 the interface's
-        """The limits of a mask."""
+        """Returns the limits of a mask."""
         return limits_from_mask(value or 0)
 
 
 def limits_of(mask: InstrumentedAttribute[int]) -> ColumnElement[tuple[Limit, ...]]:
-    """A column of masks, read as limits."""
+    """Selects a column of masks as limits."""
     return type_coerce(mask, LimitMask())
 
 
 def constant(member: DecisionKind | CloseReason) -> ColumnElement[Any]:
-    """A member of either enum, in the database's type for it."""
+    """An enum literal of the database's type."""
     column = PriceDecision.kind if isinstance(member, DecisionKind) else PriceDecision.close_reason
     return cast(bindparam(None, member.value, String, literal_execute=True), column.type)
 
 
 def no_reason() -> ColumnElement[Any]:
-    """The reason of what does not close."""
+    """The NULL close reason."""
     return cast(null(), PriceDecision.close_reason.type)
 
 
 RATE_PARTS = 10_000
-"""Rates and fractions are counted in ten-thousandths."""
+"""The denominator of rates and fractions: they are counted in ten-thousandths."""
 
 
 def number(whole: int) -> ColumnElement[int]:
-    """A whole number as a constant of the statement, so that it needs no parameter."""
+    """An integer literal, which needs no parameter."""
     return literal_column(str(int(whole)), Integer)
 
 
@@ -72,7 +72,7 @@ def rate_parts(rate: Decimal) -> int:
 
 
 def quotient(dividend: ColumnElement[int], divisor: ColumnElement[int]) -> ColumnElement[int]:
-    """Division of whole numbers that drops the remainder; both are BIGINT and not negative."""
+    """Integer division without remainder, of non-negative BIGINTs."""
     return dividend.op("/", precedence=8, return_type=BigInteger())(divisor)
 
 

@@ -1,4 +1,4 @@
-"""Writes what changes to the discounts and to the ledger; the rows themselves have all that is needed."""
+"""Writes a change set to discounts and ledger."""
 
 from collections.abc import Mapping
 from typing import Any, cast
@@ -22,20 +22,22 @@ from flexiprice.db.planner import RESTORE_PLAN_CACHE
 from flexiprice.db.statements import CompiledStatement, prepare, run
 from flexiprice.db.tables import Discount, PriceDecision, table_of
 from flexiprice.domain.decision import DecisionKind
-from flexiprice.pricing.sql.change_set import LEDGER_COLUMNS, Counts, counted
+from flexiprice.pricing.sql.change_set import LEDGER_COLUMNS, Counts, count_columns
 from flexiprice.pricing.sql.selection import NOW
 from flexiprice.pricing.sql.values import constant
 
 
 def compile_writing(changes: Select[*tuple[Any, ...]], dialect: Dialect) -> CompiledStatement:
-    """A statement that computes changes, writes them, and returns the arguments of `Counts` and one more.
+    """Compiles a statement that computes and writes changes.
+
+    It returns the arguments of `Counts` and one more column.
 
     Args:
-        changes: gives the columns of `change_rows.PRICE_CHANGES`.
+        changes: selects the columns of `change_set.PRICE_CHANGES`.
         dialect: of the connection.
     """
     rows = changes.cte("price_changes").prefix_with("MATERIALIZED")
-    # All of them see the discounts as they were before: no batch is in two of them.
+    # All of them see the discounts before the statement; no batch is in two of them.
     writes = (
         close(rows).cte("closed"),
         change(rows).cte("changed"),
@@ -43,13 +45,13 @@ def compile_writing(changes: Select[*tuple[Any, ...]], dialect: Dialect) -> Comp
         open_(rows).cte("opened"),
         record(rows).cte("recorded"),
     )
-    return prepare(select(*counted(rows), RESTORE_PLAN_CACHE).add_cte(*writes), dialect)
+    return prepare(select(*count_columns(rows), RESTORE_PLAN_CACHE).add_cte(*writes), dialect)
 
 
 async def write_in_one_statement(
     session: AsyncSession, statement: CompiledStatement, parameters: Mapping[str, object]
 ) -> Counts:
-    """Runs what `compile_writing` made."""
+    """Executes a statement of `compile_writing`."""
     found = await run(session, statement, parameters)
     *counts, _ = cast("tuple[int, int, int, int, int, str]", found.one())
     return Counts(*counts)
@@ -75,13 +77,13 @@ def change(changes: FromClause) -> Update:
     changing = update(discounts).where(
         discounts.c.batch_id == new.batch_id, new.kind == constant(DecisionKind.CHANGED)
     )
-    # The trigger would set it to the same, at the cost of a call for each row.
+    # The trigger would set the same `updated_at`, at the cost of a call per row.
     changed_now = {"changed_at": NOW, "updated_at": func.now()}
     return changing.values({**{name: new[name] for name in _DECIDED}, **changed_now})
 
 
 def refresh(changes: FromClause) -> Update:
-    """Updates the fingerprints of the discounts of which nothing else changes."""
+    """Updates the fingerprints of discounts that do not change otherwise."""
     discounts, new = table_of(Discount), changes.c
     refreshing = update(discounts).where(discounts.c.batch_id == new.batch_id, new.kind.is_(None))
     return refreshing.values(fingerprint=new.fingerprint)
