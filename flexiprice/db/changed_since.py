@@ -1,4 +1,4 @@
-"""From which instant a reader of changes goes on, so that it misses none that is committed late."""
+"""The instant from which a reader of changes continues without missing late commits."""
 
 from datetime import datetime
 from typing import Final
@@ -6,14 +6,14 @@ from typing import Final
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-# Longer than it takes from a transaction's first instant until others see that it is open.
+# Longer than the delay until other sessions see a new transaction.
 _MARGIN_SECONDS: Final = 2
-# Longer than any transaction of ours is open; for sessions of roles that PostgreSQL hides from this one.
+# Longer than any transaction of FlexiPrice, for sessions that PostgreSQL hides from this role.
 _HIDDEN_SECONDS: Final = 900
 
-# A row's `updated_at` is when its transaction began, and it is seen only after the commit. So whatever is not
-# seen by a statement that starts after this one was written by a transaction that this one finds open, or by
-# one that began later. One that only reads so far may still write.
+# A row's `updated_at` is the start of its transaction, and the row is visible only after the commit. So a row
+# that a later statement does not see was written by a transaction that is open now, or that begins later.
+# Open transactions that have only read may still write.
 _AS_OF: Final = text(
     f"""
     SELECT least(
@@ -29,10 +29,10 @@ _AS_OF: Final = text(
 
 
 async def changes_complete_until(session: AsyncSession) -> datetime:
-    """The instant that the next reading of changes begins at.
+    """Returns the instant at which the next read of changes must start.
 
-    Must be asked before the rows are read, in a transaction that reads anew in each statement
-    (`READ COMMITTED`): what the rows then lack has an `updated_at` at or after this instant.
+    Call it before reading the rows, in a `READ COMMITTED` transaction. Changes that the rows then lack have
+    an `updated_at` at or after this instant.
     """
     as_of: datetime = (await session.execute(_AS_OF)).scalar_one()
     return as_of

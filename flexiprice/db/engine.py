@@ -1,7 +1,7 @@
-"""The async engine, and what it means when the database is not there.
+"""The async engine, and the translation of driver errors.
 
-Whoever uses an engine from here never meets a driver's words for a database that is away: they are
-`DatabaseUnavailable`, wherever in a transaction it happens.
+An engine from here raises `DatabaseUnavailable` for a database that is unavailable, at any point of a
+transaction, instead of driver errors.
 """
 
 import ssl
@@ -36,52 +36,52 @@ from flexiprice.settings import Settings
 
 
 def pool_use(engine: AsyncEngine) -> PoolUse:
-    """The connections that an engine holds right now; may be asked for on any thread."""
+    """Returns the current connection counts of an engine's pool. Thread-safe."""
     pool = engine.pool
     if not isinstance(pool, QueuePool):
         return PoolUse(in_use=0, idle=0, size=0)
     return PoolUse(in_use=pool.checkedout(), idle=pool.checkedin(), size=pool.size())
 
 
-# SQLAlchemy's word for a prepared statement whose tables have changed; it prepares anew.
+# SQLAlchemy's error for a prepared statement whose tables have changed; it prepares again.
 _PlanOutdated = AsyncAdapt_asyncpg_dbapi.InvalidCachedStatementError
 _CONNECT_TIMEOUT_SECONDS = 10
 _POOL_TIMEOUT_SECONDS = 10
-# Shorter than the patience of most firewalls and load balancers with an idle connection.
+# Shorter than the idle timeout of most firewalls and load balancers.
 _RECYCLE_SECONDS = 1800
-# A statement without a name is gone with the next one: behind a pooler, where every transaction may have
-# another session, one with a name would not be found again, or be found there by somebody else.
-_PREPARES_NOTHING: Mapping[str, Any] = {
+# An unnamed statement lasts until the next one. Behind a pooler, each transaction may have another session: a
+# named statement would be missing there, or belong to another client.
+_UNNAMED_STATEMENTS: Mapping[str, Any] = {
     "prepared_statement_cache_size": 0,
     "prepared_statement_name_func": lambda: "",
 }
 
 
 def create_engine(settings: Settings, *, application_name: str, work: Work = Work.RECOMPUTE) -> AsyncEngine:
-    """Makes an engine that connects on first use and heals by itself after the server was away.
+    """Creates an engine that connects on first use and reconnects after an outage.
 
     Args:
-        settings: where the database is, and how many connections may be open.
-        application_name: what the connections are called in `pg_stat_activity`.
-        work: what its transactions are for, which limits how long they may take; `for_work` makes others.
+        settings: has the database's address and the size of the pool.
+        application_name: of the connections in `pg_stat_activity`.
+        work: the kind of its transactions, which sets their timeouts; `for_work` derives others.
 
     Raises:
-        InvalidSettings: no database is configured; on first use also where the server refuses the
-            account, the password or the database's name, and on any use where statements are prepared
-            though a pooler gives each transaction another session.
+        InvalidSettings: no database is configured. On first use also if the server refuses the account, the
+            password or the database's name; on any use if prepared statements are enabled behind a pooler in
+            transaction mode.
     """
     address = _address(settings)
     prepares = settings.database_prepared_statements and not address.behind_pooler
     connect = _connector(address, application_name, prepares=prepares)
 
-    def adapted() -> object:
-        # What `create_async_engine` makes of an `async_creator`, with what it has no option for.
-        options: Mapping[str, Any] = {} if prepares else _PREPARES_NOTHING
+    def connect_adapted() -> object:
+        # As `create_async_engine` does with `async_creator`, with options that it does not have.
+        options: Mapping[str, Any] = {} if prepares else _UNNAMED_STATEMENTS
         return engine.dialect.dbapi.connect(async_creator_fn=connect, **options)  # type: ignore[union-attr]
 
     engine = create_async_engine(
         "postgresql+asyncpg://",
-        creator=adapted,
+        creator=connect_adapted,
         pool_size=settings.database_pool_size,
         max_overflow=0,
         pool_timeout=_POOL_TIMEOUT_SECONDS,
@@ -95,19 +95,19 @@ def create_engine(settings: Settings, *, application_name: str, work: Work = Wor
 
 @contextmanager
 def database_errors() -> Generator[None]:
-    """Turns what the engine cannot translate itself into `DatabaseUnavailable`, at a program's door.
+    """Translates errors that the engine's event handler does not see, at a program's entry point.
 
-    That is a pool that has no connection to give in time, and a connection lost where no statement ran.
+    These are a timeout of the pool, and a connection lost outside a statement.
 
     Raises:
-        DatabaseUnavailable: PostgreSQL does not answer, ended the connection, or has none left for us.
+        DatabaseUnavailable: PostgreSQL does not respond, ended the connection, or has no free connection.
     """
     try:
         yield
     except PoolTimeoutError as error:
         raise DatabaseBusy("every connection to the database stayed busy; try again") from error
     except DBAPIError as error:
-        translated = _meaning(error.orig, lost=error.connection_invalidated)
+        translated = _translated(error.orig, lost=error.connection_invalidated)
         if translated is None:
             raise
         raise translated from error
@@ -128,7 +128,7 @@ def _connector(
 
     async def connect() -> object:
         try:
-            # The driver is not typed; SQLAlchemy takes whatever it gives.
+            # The driver is not typed; SQLAlchemy accepts its connection.
             connection = cast(
                 "object",
                 await asyncpg.connect(
@@ -156,15 +156,15 @@ def _connector(
 
 def _translate(context: ExceptionContext) -> Exception | None:
     if context.is_pre_ping:
-        # The pool is about to replace the connection, and would take another exception for a failure of that.
+        # The pool will replace the connection; it would take another exception for a failure to do so.
         return None
     if _is_outdated(context.original_exception):
-        # Whatever else the connections have prepared is outdated too: all of the pool are made anew.
+        # All other prepared statements are outdated too: replace all connections of the pool.
         context.is_disconnect = True
-    return _meaning(context.original_exception, lost=context.is_disconnect)
+    return _translated(context.original_exception, lost=context.is_disconnect)
 
 
-def _meaning(error: BaseException | None, *, lost: bool) -> Exception | None:
+def _translated(error: BaseException | None, *, lost: bool) -> Exception | None:
     sqlstate = sqlstate_of(error)
     if sqlstate.startswith(LOGIN_REFUSED):
         return InvalidSettings(f"FLEXIPRICE_DATABASE_URL: {_driver_message(error)}")
@@ -180,9 +180,9 @@ def _meaning(error: BaseException | None, *, lost: bool) -> Exception | None:
 
 
 def _is_outdated(error: BaseException | None) -> bool:
-    """What was prepared names tables or types that have been replaced since, as by a restore."""
-    gone = sqlstate_of(error) == INTERNAL_ERROR and "cache lookup failed" in str(error)
-    return gone or isinstance(error, _PlanOutdated)
+    """Whether a prepared statement refers to tables or types that were replaced, as by a restore."""
+    is_missing = sqlstate_of(error) == INTERNAL_ERROR and "cache lookup failed" in str(error)
+    return is_missing or isinstance(error, _PlanOutdated)
 
 
 def _driver_message(error: BaseException | None) -> str:

@@ -1,6 +1,6 @@
-"""Locks that last as long as the transaction, so that they work behind a transaction-mode pooler.
+"""Advisory locks of a transaction, so that they work behind a pooler in transaction mode.
 
-Whoever takes several takes them in the order in which they stand here.
+To avoid deadlocks, acquire several locks in the order of `Lock`.
 """
 
 from enum import IntEnum
@@ -9,15 +9,15 @@ from functools import cache
 from sqlalchemy import Connection, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-# Keeps our keys apart from those of other programs in the same database.
+# Separates these keys from those of other programs in the same database.
 _NAMESPACE = 1_179_406_416
 CLIENT_CHECK = {"client_connection_check_interval": "1s"}
-"""What makes the server look every second whether the client of a transaction still lives."""
-_WATCH_THE_CLIENT = select(*(func.set_config(name, value, True) for name, value in CLIENT_CHECK.items()))
+"""The setting that makes the server check every second whether the client is still connected."""
+_SET_CLIENT_CHECK = select(*(func.set_config(name, value, True) for name, value in CLIENT_CHECK.items()))
 
 
 class Lock(IntEnum):
-    """What only one transaction may do at a time."""
+    """A resource that one transaction at a time may lock exclusively."""
 
     MIGRATIONS = 1
     POLICIES = 2
@@ -28,33 +28,33 @@ class Lock(IntEnum):
 
 
 async def acquire(session: AsyncSession, lock: Lock) -> None:
-    """Waits until no other transaction holds the lock, and holds it until this one ends.
+    """Acquires an exclusive lock until the transaction ends; waits for other holders.
 
-    Meanwhile the server looks every second whether the client still lives: one that was killed must
-    neither run on nor keep the lock.
+    The server checks the client's connection every second, so that the transaction of a killed client ends
+    and releases the lock.
     """
-    await session.execute(_WATCH_THE_CLIENT)
+    await session.execute(_SET_CLIENT_CHECK)
     await acquire_checked(session, lock)
 
 
 async def acquire_checked(session: AsyncSession, lock: Lock) -> None:
-    """`acquire` where an earlier statement of the transaction has set `CLIENT_CHECK`."""
+    """Like `acquire`, if an earlier statement of the transaction has set `CLIENT_CHECK`."""
     await session.execute(_exclusive(lock))
 
 
 async def acquire_shared(session: AsyncSession, lock: Lock) -> None:
-    """Like `acquire`, beside others that share it; it keeps out who takes it, and the other way round."""
-    await session.execute(_WATCH_THE_CLIENT)
+    """Acquires a shared lock, which excludes exclusive holders only."""
+    await session.execute(_SET_CLIENT_CHECK)
     await acquire_shared_checked(session, lock)
 
 
 async def acquire_shared_checked(session: AsyncSession, lock: Lock) -> None:
-    """`acquire_shared` where an earlier statement of the transaction has set `CLIENT_CHECK`."""
+    """Like `acquire_shared`, if an earlier statement of the transaction has set `CLIENT_CHECK`."""
     await session.execute(select(func.pg_advisory_xact_lock_shared(_NAMESPACE, int(lock))))
 
 
 def acquire_sync(connection: Connection, lock: Lock) -> None:
-    """`acquire` for what is not asynchronous: migrations."""
+    """Like `acquire`, on a synchronous connection, for migrations; it does not set `CLIENT_CHECK`."""
     connection.execute(_exclusive(lock))
 
 

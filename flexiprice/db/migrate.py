@@ -1,4 +1,4 @@
-"""Brings a database to the schema that this version of FlexiPrice needs."""
+"""Migrates a database to the schema of this version of FlexiPrice."""
 
 from __future__ import annotations
 
@@ -9,26 +9,25 @@ from typing import TYPE_CHECKING
 from sqlalchemy import String, column, func, select, table
 from sqlalchemy.ext.asyncio import AsyncSession
 
-# Alembic is imported where it works: most commands ask it nothing, and it takes an eighth of a second.
+# Alembic is imported lazily: most commands do not need it, and it takes an eighth of a second.
 if TYPE_CHECKING:
     from alembic.config import Config
 
 _SCRIPTS = "flexiprice.db:migrations"
-# Alembic keeps what it works on in a global; programs are kept apart by a lock in the database.
-_ONE_AT_A_TIME = Lock()
+# Alembic keeps its context in a global, so threads need a lock. Processes use a lock in the database.
+_UPGRADE_LOCK = Lock()
 
 
 def upgrade(database_url: str) -> None:
-    """Runs all pending migrations in one transaction and makes the partitions that are missing.
+    """Runs all pending migrations in one transaction and creates missing partitions.
 
-    Of two that run at once, the second waits and finds nothing to do. Must not be called where an
-    event loop runs; use a thread there.
+    A concurrent upgrade waits, then finds nothing to do. Do not call it in a thread that runs an event loop.
 
     Args:
         database_url: as in `FLEXIPRICE_DATABASE_URL`.
 
     Raises:
-        DatabaseUnavailable: PostgreSQL does not answer.
+        DatabaseUnavailable: PostgreSQL does not respond.
         InvalidSettings: the URL cannot be used.
     """
     from alembic import command  # noqa: PLC0415
@@ -36,12 +35,12 @@ def upgrade(database_url: str) -> None:
     config = _config()
     config.attributes["database_url"] = database_url
     config.attributes["upgrade"] = True
-    with _ONE_AT_A_TIME:
+    with _UPGRADE_LOCK:
         command.upgrade(config, "head")
 
 
 async def is_current(session: AsyncSession) -> bool:
-    """Whether the database has exactly the schema that this version of FlexiPrice needs."""
+    """Whether the database has exactly the schema of this version of FlexiPrice."""
     if await session.scalar(select(func.to_regclass("alembic_version"))) is None:
         return False
     revision = column("version_num", String)
@@ -50,7 +49,7 @@ async def is_current(session: AsyncSession) -> bool:
 
 @cache
 def head_revision() -> str:
-    """The revision that `upgrade` leads to."""
+    """Returns the revision after `upgrade`."""
     from alembic.script import ScriptDirectory  # noqa: PLC0415
 
     head = ScriptDirectory.from_config(_config()).get_current_head()

@@ -1,6 +1,6 @@
-"""The tables that operations need: runs, receipts of jobs, the workers' fence, the audit, API keys.
+"""The tables of operations: runs, completion records of jobs, workers, audit, API keys, monitor sessions.
 
-They name jobs, workers and each other without foreign keys, because each outlives what it names.
+They refer to jobs, workers and each other without foreign keys, because rows outlive what they refer to.
 """
 
 from datetime import datetime
@@ -18,7 +18,7 @@ from flexiprice.domain.audit import AuditSource
 from flexiprice.domain.run import RunStatus, RunTrigger
 
 METADATA = BasePrice.metadata
-"""Every table of the database, those of `tables` and `base_price_tables` included."""
+"""All tables of the database, including those of `tables` and `base_price_tables`."""
 
 
 _SCOPES = ", ".join(f"'{scope}'::varchar" for scope in Scope)
@@ -35,18 +35,17 @@ def _values(members: type[StrEnum]) -> list[str]:
 class TaskRun(Base):
     """A run: one attempt of a job on a worker.
 
-    Not partitioned: whoever learns of a run knows its id, but not always the exact instant at which it
-    began, and a record that comes late must find its row.
+    Not partitioned: a late record must find its row by id, and does not always know the exact start.
     """
 
     __tablename__ = "task_runs"
     __table_args__ = (
         CheckConstraint("(state = 'running') = (finished_at IS NULL)", name="finished_at"),
-        # A page of runs, whatever it is filtered by.
+        # A page of runs with any filter.
         Index(None, "started_at", "run_id"),
         Index(None, "task", "started_at", "run_id"),
         Index(None, "job_id"),
-        # What is looked for is rare; what succeeded is not, and has no need of an entry.
+        # Searches are for rare statuses; succeeded runs are frequent and need no entry.
         Index(
             "ix_task_runs_not_succeeded",
             "state",
@@ -78,9 +77,9 @@ class TaskRun(Base):
 
 
 class CompletionRecord(Base):
-    """What a job came to, committed together with its effects, so that they happen once.
+    """The result of a job, committed together with its effects, so that the job is idempotent.
 
-    A job is known by its id and the instant at which it was enqueued: an id may be used again.
+    The key is the job's id and the instant of its enqueueing, because an id may be used again.
     """
 
     __tablename__ = "job_receipts"
@@ -92,10 +91,10 @@ class CompletionRecord(Base):
 
 
 class RegisteredWorker(Base):
-    """A worker that may commit what its tasks do, until `lost_at` is set; without a row it may not.
+    """A worker and its fence: its tasks may commit until `lost_at` is set, and not without a row.
 
-    Each of its tasks' transactions holds its row FOR SHARE, so that setting `lost_at` waits for them.
-    Host, process and start are unknown of a worker that was lost before it could register.
+    Transactions of its tasks hold the row FOR SHARE, so that setting `lost_at` waits for them. Host, process
+    and start are unknown if the worker was declared dead before it registered.
     """
 
     __tablename__ = "workers"
@@ -108,7 +107,7 @@ class RegisteredWorker(Base):
 
 
 class AuditEntry(Base):
-    """A change that a person made: append-only (a trigger refuses updates and deletions), kept for good."""
+    """An audit entry of a change by a person. Append-only: a trigger refuses updates and deletions."""
 
     __tablename__ = "audit_entries"
     __table_args__ = (
@@ -133,20 +132,20 @@ class AuditEntry(Base):
 
 
 class ApiKey(Base):
-    """A key to what is under `/admin`: its public id and the hash of its secret, never the secret.
+    """An API key: its public id and the hash of its secret, never the secret.
 
-    After a rotation the secret before it may open too, until `previous_until`.
+    After a rotation, the previous secret stays valid until `previous_until`.
     """
 
     __tablename__ = "api_keys"
     __table_args__ = (
         CheckConstraint("length(name) BETWEEN 1 AND 100", name="name"),
-        # No type of its own: a scope that is added later is then a new constraint, and nothing is rewritten.
+        # No enum type: a new scope then needs only a new constraint, and no rewrite of the table.
         CheckConstraint(f"scopes <@ ARRAY[{_SCOPES}] AND cardinality(scopes) > 0", name="scopes"),
         CheckConstraint("octet_length(secret_hash) = 32", name="secret_hash"),
         CheckConstraint("octet_length(previous_secret_hash) = 32", name="previous_secret_hash"),
         CheckConstraint("(previous_secret_hash IS NULL) = (previous_until IS NULL)", name="previous_until"),
-        # A name may be given again once its key is revoked.
+        # The name of a revoked key may be used again.
         Index("uq_api_keys_name_in_use", "name", unique=True, postgresql_where=text("revoked_at IS NULL")),
     )
 
@@ -164,9 +163,9 @@ class ApiKey(Base):
 
 
 class MonitorSession(Base):
-    """Somebody who has signed in to the monitor, or, with `sign_in_until`, an address that signs in once.
+    """A session of the monitor or, with `sign_in_until`, a one-time sign-in link.
 
-    The id itself is only in the browser, or in the address.
+    The id itself is only in the browser, or in the link.
     """
 
     __tablename__ = "monitor_sessions"

@@ -1,4 +1,4 @@
-"""The monthly partitions of the ledger and the price history: made ahead, dropped when too old."""
+"""Creates the monthly partitions of ledger and price history ahead, and drops old ones."""
 
 import re
 from datetime import UTC, datetime
@@ -21,42 +21,41 @@ _PARTITION = re.compile(rf"({'|'.join(_PARTITIONED)})_(\d{{4}})_(\d{{2}})")
 
 
 def is_partition(table: str) -> bool:
-    """Whether a table's name is that of a monthly partition."""
+    """Whether a table name is that of a monthly partition."""
     return _PARTITION.fullmatch(table) is not None
 
 
 async def ensure_partitions(session: AsyncSession, *, now: datetime) -> int:
-    """Makes the partitions of this month and the months ahead that are missing; returns how many.
+    """Creates missing partitions of this month and the months ahead; returns the number created.
 
-    Months are those of UTC. Safe to call at any time, by many at once; costs one look-up where all
-    are there.
+    Months are in UTC. Safe to call concurrently. Costs one query if none is missing.
     """
     connection = await session.connection()
     return await connection.run_sync(ensure_partitions_on, now=now)
 
 
 async def count_missing_partitions(session: AsyncSession, *, now: datetime) -> int:
-    """How many partitions `ensure_partitions` would make."""
+    """Returns the number of partitions that `ensure_partitions` would create."""
     connection = await session.connection()
     return await connection.run_sync(lambda sync_connection: len(_missing(sync_connection, now)))
 
 
 def ensure_partitions_on(connection: Connection, *, now: datetime) -> int:
-    """`ensure_partitions` on a connection that is not asynchronous."""
+    """Like `ensure_partitions`, on a synchronous connection."""
     if not _missing(connection, now):
         return 0
     acquire_sync(connection, Lock.PARTITIONS)
-    # Another may have made them while this one waited.
+    # Another transaction may have created them during the wait.
     missing = _missing(connection, now)
     for parent, first in missing:
-        _make(connection, parent, first)
+        _create(connection, parent, first)
     return len(missing)
 
 
 async def drop_price_history_before(session: AsyncSession, *, instant: datetime) -> int:
-    """Drops the partitions of the price history that end at or before an instant; returns how many.
+    """Drops partitions of the price history that end at or before an instant; returns the number dropped.
 
-    One that somebody reads for long stays until the next time. The ledger is kept for good.
+    A partition that another session locks stays until the next call. The ledger is kept for good.
     """
     connection = await session.connection()
     present = await connection.run_sync(_present)
@@ -71,7 +70,7 @@ async def drop_price_history_before(session: AsyncSession, *, instant: datetime)
 async def _drop(session: AsyncSession, name: str) -> bool:
     try:
         async with session.begin_nested():
-            # Whoever wants to read the history waits behind this, so it must not wait for long itself.
+            # Readers of the history queue behind this lock request, so it must not wait long.
             await session.execute(select(func.set_config("lock_timeout", "3s", True)))
             await session.execute(text(f"DROP TABLE {name}"))
     except DatabaseBusy as error:
@@ -96,9 +95,9 @@ def _missing(connection: Connection, now: datetime) -> list[tuple[str, datetime]
     ]
 
 
-def _make(connection: Connection, parent: str, first: datetime) -> None:
-    # A table that is attached, and not one created as a partition: the latter would lock out everyone who
-    # reads or writes the parent until this transaction ends.
+def _create(connection: Connection, parent: str, first: datetime) -> None:
+    # Attach a table: creating it as a partition would block readers and writers of the parent until this
+    # transaction ends.
     name = _name(parent, first)
     connection.execute(text(f"CREATE TABLE {name} (LIKE {parent} INCLUDING DEFAULTS INCLUDING CONSTRAINTS)"))
     connection.execute(

@@ -1,6 +1,6 @@
-"""Whether PostgreSQL would take work right now: asked of the server itself, never of an application's rows.
+"""Readiness checks of PostgreSQL, which read no application rows.
 
-What is asked waits for no lock longer than `_LOCK_WAIT` and leaves nothing behind.
+They wait for no lock longer than `_LOCK_WAIT` and leave nothing behind.
 """
 
 from typing import Final
@@ -12,8 +12,8 @@ from flexiprice.db.operations_tables import METADATA
 from flexiprice.db.sqlstate import refusal
 
 _LOCK_WAIT: Final = "500ms"
-# A set that does not fit into this memory is put into a temporary file, which needs some 0.8 MB of the disk:
-# no write-ahead log, no row in a catalogue, nothing to vacuum.
+# A set that exceeds this memory spills into a temporary file of about 0.8 MB. That tests the disk without
+# write-ahead log, catalogue rows or vacuum.
 _LITTLE_MEMORY: Final = "64kB"
 _ROWS_TO_SPILL: Final = 60_000
 _BEGIN: Final = select(
@@ -29,17 +29,17 @@ _KEYED: Final = sorted(table.name for table in METADATA.tables.values() if table
 
 
 async def limit_waits(session: AsyncSession) -> None:
-    """Has the transaction wait for no lock for long, and use little memory; call it first."""
+    """Limits lock waits and memory of the transaction; call it first."""
     await session.execute(_BEGIN)
 
 
 async def require_writable(session: AsyncSession) -> None:
-    """Makes sure that PostgreSQL would take a write: it is no standby, not read-only, and has disk left.
+    """Checks that PostgreSQL accepts writes: it is no standby, not read-only, and has disk space.
 
-    The transaction must have begun with `limit_waits`.
+    Call `limit_waits` first in the transaction.
 
     Raises:
-        DatabaseUnavailable: it would not; the error says why.
+        DatabaseUnavailable: it does not; the error has the reason.
     """
     if await session.scalar(_READ_ONLY):
         raise refusal("25006")
@@ -47,10 +47,10 @@ async def require_writable(session: AsyncSession) -> None:
 
 
 async def require_tables(session: AsyncSession) -> None:
-    """Makes sure that all tables are there with their keys, which a restore makes last.
+    """Checks that all tables exist with their primary keys, which a restore creates last.
 
     Raises:
-        DatabaseNotMigrated: some are not.
+        DatabaseNotMigrated: a table or a key is missing.
     """
     missing = (await session.scalars(_UNKEYED, {"names": _KEYED})).all()
     if missing:

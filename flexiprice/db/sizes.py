@@ -1,4 +1,4 @@
-"""How large the database is, what takes the room, and who is connected to it."""
+"""The size of the database and its tables, and its connections by program."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -54,7 +54,7 @@ Rows = Sequence[Row[*tuple[Any, ...]]]
 
 
 async def server_facts(session: AsyncSession) -> Row[*tuple[Any, ...]]:
-    """Version, database, its bytes, start, connections allowed, share of blocks found in memory."""
+    """Selects version, database, bytes, start, maximum connections and cache hit ratio."""
     return (await session.execute(_SERVER)).one()
 
 
@@ -64,7 +64,7 @@ async def table_sizes(session: AsyncSession, *, limit: int) -> Rows:
 
 
 async def connection_counts(session: AsyncSession, *, limit: int) -> Rows:
-    """Program, connections, active, idle in a transaction, waiting for a lock, longest transaction."""
+    """Selects program, connections, active, idle in transaction, waiting for locks, longest transaction."""
     return (await session.execute(_CONNECTIONS, {"limit": limit})).all()
 
 
@@ -74,7 +74,7 @@ _MAX_PROGRAMS: Final = 50
 
 @dataclass(frozen=True, slots=True)
 class TableSize:
-    """A table, or a partition of one.
+    """A table or partition.
 
     Attributes:
         name: its name.
@@ -102,15 +102,15 @@ class TableSize:
 
 @dataclass(frozen=True, slots=True)
 class ProgramConnections:
-    """The connections of one program, by the name that it gives itself.
+    """The connections of one program, by its `application_name`.
 
     Attributes:
         program: such as `flexiprice-api`.
-        connections: all of them.
-        active: those that run a statement.
-        idle_in_transaction: those that keep a transaction open and do nothing.
-        waiting: those that wait for a lock.
-        longest_transaction: for how long the oldest open transaction has been; None where none is.
+        connections: number of connections.
+        active: connections that run a statement.
+        idle_in_transaction: idle connections with an open transaction.
+        waiting: connections that wait for a lock.
+        longest_transaction: age of the oldest open transaction; None without one.
     """
 
     program: str
@@ -123,18 +123,18 @@ class ProgramConnections:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatabaseSize:
-    """The database at one moment.
+    """A snapshot of the database's size and connections.
 
     Attributes:
-        version: PostgreSQL's.
-        name: the database's.
-        total_bytes: all of it.
-        started_at: when the server was started.
-        max_connections: connections that the server allows, to all databases.
-        memory_share: the fraction of blocks that were found in memory; None before any was read.
-        missing_partitions: partitions of this month and the next two that are not there.
-        tables: the largest first, partitions among them, up to `MAX_LISTED_TABLES`.
-        programs: who is connected to this database.
+        version: of PostgreSQL.
+        name: of the database.
+        total_bytes: size of the database.
+        started_at: start of the server.
+        max_connections: maximum connections of the server, to all databases.
+        memory_share: cache hit ratio of blocks; None before any read.
+        missing_partitions: missing partitions of this month and the next two.
+        tables: tables and partitions, the largest first, up to `MAX_LISTED_TABLES`.
+        programs: connections to this database by program.
     """
 
     version: str
@@ -149,12 +149,12 @@ class DatabaseSize:
 
     @property
     def connections(self) -> int:
-        """To this database, whoever's."""
+        """The number of connections to this database, of all programs."""
         return sum(each.connections for each in self.programs)
 
 
 async def get_database_size(session: AsyncSession, *, now: datetime) -> DatabaseSize:
-    """How large the database is, and who is connected; reads nothing but PostgreSQL's own records."""
+    """Returns size and connections of the database; reads only PostgreSQL's catalogues and statistics."""
     version, name, size, started_at, max_connections, memory_share = await server_facts(session)
     tables = await table_sizes(session, limit=MAX_LISTED_TABLES)
     programs = await connection_counts(session, limit=_MAX_PROGRAMS)

@@ -1,6 +1,6 @@
-"""PostgreSQL's error codes (SQLSTATE) and what each means to us: the only table of them.
+"""PostgreSQL's error codes (SQLSTATE) and their meaning for FlexiPrice.
 
-Workers, API, commands and monitor all read this table, so that one code means one thing everywhere.
+Workers, API, commands and monitor all use this table, so that a code has one meaning everywhere.
 """
 
 from dataclasses import dataclass
@@ -14,26 +14,26 @@ LOCK_NOT_AVAILABLE: Final = "55P03"
 INVALID_PARAMETER_VALUE: Final = "22023"
 INTERNAL_ERROR: Final = "XX000"
 BAD_VALUE: Final = "22"
-"""Class: a value that cannot be stored or computed with."""
+"""Class: a value that cannot be stored or used in a computation."""
 CONSTRAINT_VIOLATION: Final = "23"
-"""Class: a row that contradicts a constraint."""
+"""Class: a row that violates a constraint."""
 LOGIN_REFUSED: Final = "28"
-"""Class: the account, its password or `pg_hba.conf`."""
+"""Class: the server refused the account, its password or, by `pg_hba.conf`, the client."""
 POOLED_STATEMENT: Final = ("42P05", "26000")
-"""A prepared statement that somebody else has made, or nobody: each transaction has another session."""
+"""A prepared statement that another client created, or that is missing: a pooler changed the session."""
 
 WRITES_REFUSED: Final = ("25006", "53100", "53400", "58")
-"""Reads may go on where these refuse a write."""
+"""Codes that refuse writes; reads may still work."""
 
 
 @dataclass(frozen=True, slots=True)
 class NotNow:
-    """A refusal that ends by itself or when an operator acts; the same call may succeed later.
+    """A temporary refusal: the same call may succeed later, by itself or after an operator acts.
 
     Attributes:
-        error: what it is raised as.
-        reason: what is wrong, as a sentence without its full stop.
-        advice: what ends it.
+        error: the class to raise.
+        reason: the cause, as a sentence without its full stop.
+        advice: the remedy.
     """
 
     error: type[DatabaseUnavailable]
@@ -41,7 +41,7 @@ class NotNow:
     advice: str
 
     def raised(self, sqlstate: str) -> DatabaseUnavailable:
-        """The error to raise; its `details` have the code, the reason and the advice apart."""
+        """Returns the error to raise; its `details` have code, reason and advice."""
         reason = f"{self.reason} ({sqlstate})" if sqlstate else self.reason
         return self.error(f"{reason}: {self.advice}", sqlstate=sqlstate, reason=reason, advice=self.advice)
 
@@ -49,17 +49,19 @@ class NotNow:
 CONNECTION_LOST: Final = NotNow(
     DatabaseUnavailable,
     "PostgreSQL ended the connection, or is starting or stopping",
-    "try again; if it stays so, start PostgreSQL",
+    "try again; if the error persists, start PostgreSQL",
 )
-PLAN_OUTDATED: Final = NotNow(DatabaseBusy, "the tables were changed in the meantime", "try again")
+PLAN_OUTDATED: Final = NotNow(
+    DatabaseBusy, "the tables were changed after the statement was prepared", "try again"
+)
 _NOT_MIGRATED: Final = NotNow(
     DatabaseNotMigrated,
     "the database does not have this version's tables",
     "run `flexiprice migrate`, or wait for a restore that is under way to end",
 )
-_IN_THE_WAY: Final = NotNow(DatabaseBusy, "another transaction was in the way", "try again")
+_CONFLICT: Final = NotNow(DatabaseBusy, "another transaction conflicted", "try again")
 
-# By the beginning of the code; the longest one that fits decides.
+# By prefix of the code; the longest matching prefix decides.
 _NOT_NOW: Final = {
     "08": CONNECTION_LOST,
     "57P": CONNECTION_LOST,
@@ -71,15 +73,15 @@ _NOT_NOW: Final = {
     "25006": NotNow(
         DatabaseUnavailable,
         "PostgreSQL is read-only, as a standby is",
-        "let FLEXIPRICE_DATABASE_URL lead to the primary, or end default_transaction_read_only",
+        "point FLEXIPRICE_DATABASE_URL at the primary, or turn default_transaction_read_only off",
     ),
-    "40": _IN_THE_WAY,
+    "40": _CONFLICT,
     "42P01": _NOT_MIGRATED,
     "42703": _NOT_MIGRATED,
     "3F000": _NOT_MIGRATED,
-    # ON CONFLICT finds no key: a restore makes tables first and their keys last.
+    # ON CONFLICT finds no key: a restore creates tables first and their keys last.
     "42P10": _NOT_MIGRATED,
-    "53": NotNow(DatabaseUnavailable, "PostgreSQL has run out of something that it needs", "see its log"),
+    "53": NotNow(DatabaseUnavailable, "PostgreSQL has run out of a resource", "see its log"),
     "53100": NotNow(DatabaseUnavailable, "PostgreSQL's disk is full", "free space on its server"),
     "53200": NotNow(DatabaseUnavailable, "PostgreSQL is out of memory", "see its log"),
     "53300": NotNow(
@@ -89,19 +91,19 @@ _NOT_NOW: Final = {
     ),
     "53400": NotNow(
         DatabaseUnavailable,
-        "a limit that is configured in PostgreSQL is reached",
+        "PostgreSQL reached a configured limit",
         "see its log; it may be temp_file_limit",
     ),
-    "55006": NotNow(DatabaseBusy, "another session uses what is to be changed", "try again"),
+    "55006": NotNow(DatabaseBusy, "another session is using the object to change", "try again"),
     "55P03": NotNow(
         DatabaseBusy,
         "another session holds a lock for longer than we may wait",
-        "try again; if it stays so, find the session in pg_stat_activity",
+        "try again; if the error persists, find the session in pg_stat_activity",
     ),
     "57014": NotNow(
         DatabaseBusy,
         "PostgreSQL cancelled a statement",
-        "it took too long or was ended by hand; try again, or raise FLEXIPRICE_DATABASE_…_TIMEOUT",
+        "it took too long or an operator cancelled it; try again, or raise FLEXIPRICE_DATABASE_…_TIMEOUT",
     ),
     "58": NotNow(DatabaseUnavailable, "PostgreSQL cannot read or write its files", "see its log"),
 }
@@ -109,19 +111,19 @@ _LENGTHS: Final = sorted({len(beginning) for beginning in _NOT_NOW}, reverse=Tru
 
 
 def sqlstate_of(error: BaseException | None) -> str:
-    """The code of a driver's exception; empty where it has none."""
+    """Returns the code of a driver's exception; empty without one."""
     return str(getattr(error, "sqlstate", None) or "")
 
 
 def refusal(sqlstate: str) -> DatabaseUnavailable:
-    """The error that a code of the table stands for, for whoever finds its reason without meeting it."""
+    """Returns the error of a code, for a caller that found its cause without a driver's exception."""
     meaning = not_now(sqlstate)
     if meaning is None:
-        raise ValueError(f"{sqlstate}: does not pass")
+        raise ValueError(f"{sqlstate} is not a temporary refusal")
     return meaning.raised(sqlstate)
 
 
 def not_now(sqlstate: str) -> NotNow | None:
-    """What a code means, where the same call may succeed later; None where it would fail again."""
+    """Returns the refusal of a code if the same call may succeed later; None if it would fail again."""
     found = (_NOT_NOW.get(sqlstate[:length]) for length in _LENGTHS)
     return next((meaning for meaning in found if meaning is not None), None)

@@ -1,7 +1,7 @@
-"""Statements that are made and compiled once a policy.
+"""Compiles statements once per policy, and executes them.
 
-A policy becomes an expression of thousands of nodes. To make and compile it takes longer than a small
-recompute, and it stays the same until another version is active.
+A policy becomes an expression of thousands of nodes. Compiling it takes longer than a small recompute, and
+the result stays valid until another version is active.
 """
 
 from collections.abc import Mapping
@@ -25,18 +25,18 @@ from flexiprice.domain.policy import PricingPolicy
 
 @dataclass(frozen=True, slots=True)
 class PolicyKey:
-    """A policy as a key of a cache: two are equal where their rules and their versions are."""
+    """A policy as a cache key: equal if rules and version are equal."""
 
     version: int | None
     document: str
 
     @classmethod
     def of(cls, policy: PricingPolicy) -> "PolicyKey":
-        """The key of a policy."""
+        """Returns the key of a policy."""
         return cls(policy.version, policy.model_dump_json())
 
     def policy(self) -> PricingPolicy:
-        """The policy, read back."""
+        """Returns the policy of the key."""
         policy = PricingPolicy.model_validate_json(self.document)
         return policy if self.version is None else policy.with_version(self.version)
 
@@ -46,8 +46,8 @@ class CompiledStatement:
     """A compiled statement.
 
     Attributes:
-        sql: its text, with `$1` and so on where parameters go.
-        names: which parameters, in this order.
+        sql: its text, with placeholders such as `$1`.
+        names: names of its parameters, in order.
     """
 
     sql: str
@@ -55,11 +55,11 @@ class CompiledStatement:
 
 
 def prepare(query: Select[*tuple[Any, ...]], dialect: Dialect) -> CompiledStatement:
-    """Compiles a query whose parameters are named; other values in it must be constants.
+    """Compiles a query with named parameters; other values must be literals.
 
     Args:
-        query: what to compile.
-        dialect: of the connection, because it knows how the server wants texts quoted.
+        query: the query.
+        dialect: of the connection, because it has the server's rules for quoting.
     """
     compiled = query.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
     return CompiledStatement(str(compiled), tuple(getattr(compiled, "positiontup", None) or ()))
@@ -68,7 +68,7 @@ def prepare(query: Select[*tuple[Any, ...]], dialect: Dialect) -> CompiledStatem
 async def run(
     session: AsyncSession, statement: CompiledStatement, parameters: Mapping[str, object]
 ) -> CursorResult[Any]:
-    """Executes a prepared statement with those of the parameters that it has."""
+    """Executes a compiled statement; parameters that it does not have are ignored."""
     connection = await session.connection()
     return await connection.exec_driver_sql(
         statement.sql, tuple(parameters[name] for name in statement.names)
@@ -78,32 +78,32 @@ async def run(
 async def create_temporary(
     session: AsyncSession, table: Table, query: CompiledStatement, parameters: Mapping[str, object]
 ) -> None:
-    """Fills a temporary table, which lasts until the transaction ends at most.
+    """Creates a temporary table from a query; the end of the transaction drops it.
 
     Args:
         session: the transaction.
-        table: its name, and the columns that the query gives.
-        query: what it holds.
+        table: its name, and the columns of the query.
+        query: its content.
         parameters: of the query.
     """
-    # SQLAlchemy has this statement too, but without ON COMMIT and without parameters.
+    # SQLAlchemy's CREATE TABLE AS has neither ON COMMIT nor parameters.
     sql = f"CREATE TEMPORARY TABLE {table.name} ON COMMIT DROP AS {query.sql}"
     await run(session, replace(query, sql=sql), parameters)
 
 
 async def analyze(session: AsyncSession, table: Table, *columns: str) -> None:
-    """Tells the planner what is in a temporary table.
+    """Updates the planner's statistics of a temporary table.
 
-    Nobody else does, and without it a join with a large one takes nested loops.
+    Autovacuum skips temporary tables, and without statistics a join with a large one uses nested loops.
     """
     await session.execute(text(f"ANALYZE {table.name} ({', '.join(columns)})"))
 
 
 async def drop_temporary(session: AsyncSession, table: Table) -> None:
-    """Drops the table, so that the same transaction may fill it again."""
+    """Drops a temporary table, so that the same transaction can create it again."""
     await session.execute(text(f"DROP TABLE {table.name}"))
 
 
 def optimization_barrier(statement: GenerativeSelect) -> Subquery:
-    """The statement as a subquery that PostgreSQL does not merge into what surrounds it."""
+    """Returns the statement as a subquery that PostgreSQL does not merge into the outer query."""
     return statement.offset(literal_column("'0'::bigint")).subquery()

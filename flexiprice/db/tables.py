@@ -1,8 +1,8 @@
-"""The tables. Constraints carry the rules, so that no writer can break them.
+"""The tables of catalogue and prices. Constraints enforce the rules for every writer.
 
-Money is `NUMERIC(12, 2)` in the installation's one currency, instants are `timestamptz`, and dates
-are dates of the store's own calendar. `updated_at` is kept by triggers, whoever writes: the start of the
-transaction that changed the row last. No index stands on it, so that updates stay HOT.
+Money is `NUMERIC(12, 2)` in the installation's currency, instants are `timestamptz`, and dates are local
+dates of the store. Triggers set `updated_at`, for every writer, to the start of the transaction that last
+changed the row. It has no index, so that updates stay HOT.
 """
 
 from datetime import date, datetime
@@ -41,7 +41,7 @@ MAIN_STORE = "main"
 
 
 class Base(DeclarativeBase):
-    """Shared metadata, with a fixed naming convention so that migrations can name constraints."""
+    """Shared metadata, with a naming convention so that migrations can name constraints."""
 
     metadata = MetaData(
         naming_convention={
@@ -55,7 +55,7 @@ class Base(DeclarativeBase):
 
 
 def table_of(entity: type[Base]) -> Table:
-    """The table of an entity, for statements on rows rather than on objects."""
+    """Returns the table of an entity, for statements on rows instead of objects."""
     return cast("Table", entity.__table__)
 
 
@@ -68,14 +68,14 @@ def _values(members: type[StrEnum]) -> list[str]:
 
 
 class Store(Base):
-    """A shop. `main` always exists."""
+    """A store. `main` always exists."""
 
     __tablename__ = "stores"
     __table_args__ = (
         CheckConstraint("code ~ '^[a-z0-9][a-z0-9_-]{0,39}$'", name="code"),
         CheckConstraint("length(time_zone) BETWEEN 1 AND 64", name="time_zone"),
-        # Refuses a zone that the server does not know (with an error of its own, 22023): recompute would
-        # fail on it for every store.
+        # Refuses a zone that the server does not know (with SQLSTATE 22023): recompute would fail for every
+        # store.
         CheckConstraint(
             "(timestamp '2000-01-01' AT TIME ZONE time_zone) IS NOT NULL", name="known_time_zone"
         ),
@@ -89,7 +89,7 @@ class Store(Base):
 
 
 class Product(Base):
-    """What is sold. `category_key` is what categories are compared by, see `domain.category`."""
+    """A product. Categories are compared by `category_key`, see `domain.category`."""
 
     __tablename__ = "products"
     __table_args__ = (
@@ -114,19 +114,19 @@ class Product(Base):
 
 
 class Batch(Base):
-    """The stock of one product in one store that shares one expiry date and lot.
+    """A batch: the stock of one product in one store with one expiry date and lot.
 
-    What every recompute reads stands before the first column of variable length: it is quicker to reach.
+    Columns that every recompute reads come before the first of variable length, which makes access faster.
     """
 
     __tablename__ = "batches"
     __table_args__ = (
         UniqueConstraint("store_id", "product_id", "lot", "expiry_date"),
         CheckConstraint("quantity >= 0", name="quantity"),
-        # Infinity is a date to PostgreSQL, and to nothing that calculates with it.
+        # Excludes infinity, which is a date to PostgreSQL but breaks calculations.
         CheckConstraint("expiry_date BETWEEN '1970-01-01' AND '9999-12-31'", name="expiry_date"),
         CheckConstraint("length(lot) <= 64", name="lot"),
-        # Stands on no quantity, not even in a condition, so that a sale's update stays HOT.
+        # The quantity is in no index, not even as a condition, so that a sale's update stays HOT.
         Index(None, "expiry_date"),
         Index(None, "product_id"),
     )
@@ -142,7 +142,7 @@ class Batch(Base):
 
 
 class Policy(Base):
-    """A version of the pricing policy: immutable but for `active`, which exactly one carries.
+    """A version of the pricing policy: immutable except for `active`, which is true of exactly one.
 
     Triggers refuse any other change, any deletion, and a commit that leaves no version active.
     """
@@ -165,12 +165,12 @@ class Policy(Base):
 
 
 class Discount(Base):
-    """The quote in force for a batch: one row at most, gone when it closes.
+    """The open discount of a batch: at most one row, deleted when it closes.
 
-    `expiry_date`, `base_price`, `unit_cost` and `policy_version` are what the price was decided on;
-    `days_to_expiry` and `quantity` likewise, as they stood at `changed_at`. `fingerprint` stands for all
-    of it, see `db.fingerprint`, and comes early to be reached quickly. `limits` is a mask, see
-    `domain.limits`. No index stands on a column that changes, so that updates stay HOT.
+    `expiry_date`, `base_price`, `unit_cost` and `policy_version` are inputs of the price; so are
+    `days_to_expiry` and `quantity`, as of `changed_at`. `fingerprint` is a hash of the inputs, see
+    `pricing.sql.fingerprint`; it comes early for fast access. `limits` is a mask, see `domain.quote`. No
+    changing column has an index, so that updates stay HOT.
     """
 
     __tablename__ = "discounts"
@@ -201,8 +201,8 @@ class Discount(Base):
 class PriceDecision(Base):
     """A line of the ledger: append-only (a trigger refuses updates and deletions), kept for good.
 
-    It names batches, products and stores by id without foreign keys, because it outlives them.
-    Partitioned by month of `decided_at`.
+    It refers to batches, products and stores without foreign keys, because it outlives them. Partitioned by
+    month of `decided_at`.
     """
 
     __tablename__ = "price_decisions"
@@ -215,7 +215,7 @@ class PriceDecision(Base):
 
     batch_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     decided_at: Mapped[Instant] = mapped_column(primary_key=True)
-    # Orders two decisions of one batch that share an instant.
+    # Orders decisions of one batch at the same instant.
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     kind: Mapped[DecisionKind] = mapped_column(_enum(DecisionKind, "decision_kind"))
     close_reason: Mapped[CloseReason | None] = mapped_column(_enum(CloseReason, "close_reason"))
@@ -237,15 +237,15 @@ class PriceDecision(Base):
 class PriceSnapshot(Base):
     """A product's lowest price in a store at one six-hour slot.
 
-    A slot without a row carries the price of the last row before it only while rows go on; after the
-    one closing row (price = base price) no row means the base price. Partitioned by month of `slot_at`.
+    A discounted product has a row in every slot. When the discount ends, one closing row has the base price;
+    after it, no row means the base price. Partitioned by month of `slot_at`.
     """
 
     __tablename__ = "price_history"
     __table_args__ = (
-        # The prices in the index: a product's month lies in as many places of the table as it has slots.
+        # The index includes the prices: the rows of a product's month are scattered over the table.
         PrimaryKeyConstraint("product_id", "store_id", "slot_at", postgresql_include=["price", "base_price"]),
-        # The newest slot, and what was recorded in it.
+        # Finds the newest slot and its rows.
         Index(None, "slot_at"),
         CheckConstraint("price > 0 AND price <= base_price", name="price"),
         CheckConstraint(

@@ -1,8 +1,7 @@
-"""Kinds of database work, and how long PostgreSQL may take over a statement of each.
+"""Kinds of database work, with their statement and lock timeouts.
 
-The limits travel with the statement that begins a transaction, as `SET LOCAL`: they cost no round trip, they
-hold behind a pooler in transaction mode, and a `statement_timeout` of the account or the database does not
-cut a recompute short.
+The timeouts are sent with the `BEGIN` of a transaction, as `SET LOCAL`. They cost no round trip, work behind
+a pooler in transaction mode, and override a `statement_timeout` of the account or the database.
 """
 
 from collections.abc import Mapping
@@ -10,7 +9,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Final, cast
 
-# The driver has annotations, but no mark that says so.
+# The driver has annotations, but no `py.typed`.
 import asyncpg  # pyright: ignore[reportMissingTypeStubs]
 from sqlalchemy import Connection
 from sqlalchemy.event import listen
@@ -22,37 +21,37 @@ _OPTION: Final = "flexiprice_work"
 
 
 class Work(StrEnum):
-    """What a transaction is for."""
+    """The kind of a transaction."""
 
     READ = "read"
-    """Somebody waits for an answer."""
+    """An interactive read: a client waits."""
     WRITE = "write"
-    """A few rows change."""
+    """A change of a few rows."""
     RECOMPUTE = "recompute"
-    """Whole tables are gone through: recomputes, clean-up, price history, imports, previews."""
+    """Work on whole tables: recomputes, cleanup, price history, imports, previews."""
     MIGRATION = "migration"
-    """Tables change."""
+    """A change of the schema."""
 
 
 class LimitedConnection(asyncpg.Connection):  # type: ignore[misc]
-    """A connection whose transactions begin with limits.
+    """A connection whose transactions begin with timeouts.
 
     Attributes:
-        limits: what is executed together with the next `BEGIN`.
+        limits: SQL that is sent with the next `BEGIN`.
     """
 
     limits: str = ""
 
     async def execute(self, query: str, *args: object, timeout: float | None = None) -> Any:  # noqa: ANN401, ASYNC109 -- as its base class has it
-        """As its base class has it; a transaction's first statement brings the limits along."""
+        """Executes a query; adds the limits to a `BEGIN`."""
         if self.limits and query.startswith("BEGIN"):
-            # Once: the pool's ping, which comes before the next transaction, begins one that needs none.
+            # Only once: the pool's ping before the next transaction begins one that needs no limits.
             query, self.limits = f"{query}{self.limits}", ""
         return await super().execute(query, *args, timeout=timeout)
 
 
 def limits_of(settings: Settings) -> Mapping[Work, str]:
-    """The statements that limit a transaction, by what it is for."""
+    """Returns the statements that set the timeouts of a transaction, by its kind."""
     pairs = {
         Work.READ: (settings.database_read_timeout, settings.database_read_lock_timeout),
         Work.WRITE: (settings.database_write_timeout, settings.database_write_lock_timeout),
@@ -63,7 +62,7 @@ def limits_of(settings: Settings) -> Mapping[Work, str]:
 
 
 def limit_transactions(engine: AsyncEngine, settings: Settings) -> AsyncEngine:
-    """Has every transaction of the engine limited as its work asks; see `for_work`."""
+    """Sets timeouts on every transaction of the engine by its kind of work; see `for_work`."""
     limits = limits_of(settings)
 
     def begin(connection: Connection) -> None:
@@ -75,12 +74,12 @@ def limit_transactions(engine: AsyncEngine, settings: Settings) -> AsyncEngine:
 
 
 def for_work(engine: AsyncEngine, work: Work) -> AsyncEngine:
-    """The same engine, with the same connections, whose transactions are for another kind of work."""
+    """Returns the engine for another kind of work; it shares the connection pool."""
     return engine.execution_options(**{_OPTION: work})
 
 
 def _limits(statement: timedelta, lock: timedelta) -> str:
-    # Numbers of our own, which SET takes as literals only.
+    # SET accepts literals only; these are trusted numbers.
     limits = {"statement_timeout": statement, "lock_timeout": lock}
     return "".join(f"SET LOCAL {name} = {_milliseconds(limit)};" for name, limit in limits.items())
 
