@@ -54,7 +54,7 @@ class CompiledStatement:
     names: tuple[str, ...]
 
 
-def prepare(query: Select[*tuple[Any, ...]], dialect: Dialect) -> CompiledStatement:
+def compile_statement(query: Select[*tuple[Any, ...]], dialect: Dialect) -> CompiledStatement:
     """Compiles a query with named parameters; other values must be literals.
 
     Args:
@@ -65,7 +65,7 @@ def prepare(query: Select[*tuple[Any, ...]], dialect: Dialect) -> CompiledStatem
     return CompiledStatement(str(compiled), tuple(getattr(compiled, "positiontup", None) or ()))
 
 
-async def run(
+async def execute(
     session: AsyncSession, statement: CompiledStatement, parameters: Mapping[str, object]
 ) -> CursorResult[Any]:
     """Executes a compiled statement; parameters that it does not have are ignored."""
@@ -88,7 +88,7 @@ async def create_temporary(
     """
     # SQLAlchemy's CREATE TABLE AS has neither ON COMMIT nor parameters.
     sql = f"CREATE TEMPORARY TABLE {table.name} ON COMMIT DROP AS {query.sql}"
-    await run(session, replace(query, sql=sql), parameters)
+    await execute(session, replace(query, sql=sql), parameters)
 
 
 async def analyze(session: AsyncSession, table: Table, *columns: str) -> None:

@@ -26,7 +26,7 @@ from flexiprice.domain.prior_price import (
 )
 from flexiprice.pricing.current_prices import get_price
 from flexiprice.pricing.price_periods import read_price_periods
-from flexiprice.pricing.prices_in_force import PRICES_IN_FORCE, prepare_prices_in_force
+from flexiprice.pricing.prices_in_force import PRICES_IN_FORCE, compile_prices_in_force
 
 SLOT: Final = timedelta(hours=6)
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
@@ -135,7 +135,7 @@ async def _write(session: AsyncSession, rows: Select[*tuple[Any, ...]]) -> int:
 
 async def _in_force(session: AsyncSession, slot_at: datetime, now: datetime) -> Select[*tuple[Any, ...]]:
     dialect = (await session.connection()).dialect
-    await create_temporary(session, PRICES_IN_FORCE, prepare_prices_in_force(dialect), {"now": now})
+    await create_temporary(session, PRICES_IN_FORCE, compile_prices_in_force(dialect), {"now": now})
     row = PRICES_IN_FORCE.c
     return select(
         row.product_id, row.store_id, literal(slot_at, PriceSnapshot.slot_at.type), row.price, row.base_price

@@ -5,7 +5,7 @@ from functools import lru_cache
 from sqlalchemy import Column, Dialect, MetaData, Table, func, select
 
 from flexiprice.catalog.local_dates import local_dates_at
-from flexiprice.db.statements import CompiledStatement, prepare
+from flexiprice.db.statements import CompiledStatement, compile_statement
 from flexiprice.db.tables import Batch, Discount, PriceSnapshot, Product
 from flexiprice.pricing.sql.selection import NOW
 from flexiprice.pricing.sql.values import number
@@ -22,7 +22,7 @@ PRICES_IN_FORCE = Table(
 
 
 @lru_cache
-def prepare_prices_in_force(dialect: Dialect) -> CompiledStatement:
+def compile_prices_in_force(dialect: Dialect) -> CompiledStatement:
     """Compiles the query of `PRICES_IN_FORCE` at `now`."""
     stores = local_dates_at(NOW)
     prices = (
@@ -38,4 +38,4 @@ def prepare_prices_in_force(dialect: Dialect) -> CompiledStatement:
         )
         .group_by(Batch.product_id, Batch.store_id, Product.base_price)
     )
-    return prepare(prices, dialect)
+    return compile_statement(prices, dialect)

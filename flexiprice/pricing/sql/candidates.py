@@ -22,7 +22,13 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.catalog.local_dates import fixed_date, local_dates_at
-from flexiprice.db.statements import CompiledStatement, PolicyKey, optimization_barrier, prepare, run
+from flexiprice.db.statements import (
+    CompiledStatement,
+    PolicyKey,
+    compile_statement,
+    execute,
+    optimization_barrier,
+)
 from flexiprice.db.tables import Batch, Discount, Product, table_of
 from flexiprice.domain.policy import PricingPolicy
 from flexiprice.pricing.sql.buckets import not_in_excluded_buckets
@@ -72,7 +78,7 @@ async def find_stale(session: AsyncSession, policy: PricingPolicy, selection: Ba
     """
     connection = await session.connection()
     statement = _statement(connection.dialect, PolicyKey.of(policy), selection.filters)
-    found = await run(session, statement, selection.parameters())
+    found = await execute(session, statement, selection.parameters())
     considered, may_change, batch_ids = cast("tuple[int, int, list[int] | None]", found.one())
     to_quote = selection if batch_ids is None else replace(selection, batch_ids=batch_ids)
     return StaleBatches(considered, may_change, to_quote)
@@ -100,7 +106,7 @@ def _statement(dialect: Dialect, key: PolicyKey, filters: frozenset[SelectionFil
         may_change * number(_MAX_LISTED_FRACTION_DIVISOR) <= stale.c.considered,
     )
     listed = case((is_few, func.coalesce(stale.c.ids, literal_column("'{}'", ARRAY(BigInteger)))))
-    return prepare(select(stale.c.considered, may_change, listed), dialect)
+    return compile_statement(select(stale.c.considered, may_change, listed), dialect)
 
 
 @dataclass(frozen=True, slots=True)

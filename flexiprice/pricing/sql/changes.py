@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Dialect, Select, and_, case, collate, func, or_, select
 
-from flexiprice.db.statements import CompiledStatement, PolicyKey, optimization_barrier, prepare
+from flexiprice.db.statements import CompiledStatement, PolicyKey, compile_statement, optimization_barrier
 from flexiprice.db.tables import Batch, Discount, table_of
 from flexiprice.domain.decision import CloseReason, DecisionKind
 from flexiprice.domain.policy import PricingPolicy
@@ -27,7 +27,7 @@ def compile_changes(
     dialect: Dialect, key: PolicyKey, filters: frozenset[SelectionFilter], *, version_counts: bool
 ) -> CompiledStatement:
     """Compiles `select_changes` of a policy."""
-    return prepare(select_changes(key.policy(), filters, version_counts=version_counts), dialect)
+    return compile_statement(select_changes(key.policy(), filters, version_counts=version_counts), dialect)
 
 
 @lru_cache(maxsize=64)

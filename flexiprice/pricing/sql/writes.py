@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.db.planner import RESTORE_PLAN_CACHE
-from flexiprice.db.statements import CompiledStatement, prepare, run
+from flexiprice.db.statements import CompiledStatement, compile_statement, execute
 from flexiprice.db.tables import Discount, PriceDecision, table_of
 from flexiprice.domain.decision import DecisionKind
 from flexiprice.pricing.sql.change_set import LEDGER_COLUMNS, Counts, count_columns
@@ -45,14 +45,14 @@ def compile_writing(changes: Select[*tuple[Any, ...]], dialect: Dialect) -> Comp
         open_(rows).cte("opened"),
         record(rows).cte("recorded"),
     )
-    return prepare(select(*count_columns(rows), RESTORE_PLAN_CACHE).add_cte(*writes), dialect)
+    return compile_statement(select(*count_columns(rows), RESTORE_PLAN_CACHE).add_cte(*writes), dialect)
 
 
 async def write_in_one_statement(
     session: AsyncSession, statement: CompiledStatement, parameters: Mapping[str, object]
 ) -> Counts:
     """Executes a statement of `compile_writing`."""
-    found = await run(session, statement, parameters)
+    found = await execute(session, statement, parameters)
     *counts, _ = cast("tuple[int, int, int, int, int, str]", found.one())
     return Counts(*counts)
 
