@@ -1,8 +1,8 @@
-"""Everything that FlexiPrice uses of arq; no other module of it imports arq.
+"""Re-exports everything that FlexiPrice uses of arq. No other module imports arq.
 
-arq is in maintenance mode and caps redis-py below 6. It gives us the message format of jobs and results, the
-names of its keys, the Redis client of plain arq clients, and the command that starts the worker: its loop
-ticks the schedules. If arq stopped, this module and `workers.runtime.arq_*` would change, and nothing else.
+arq is in maintenance mode and caps redis-py below 6. We use its message format of jobs and results, the
+names of its keys, its Redis client, and its command, whose loop ticks the schedules. If arq were abandoned,
+only this module and `workers.runtime.arq_*` would change.
 """
 
 from arq.connections import ArqRedis, RedisSettings

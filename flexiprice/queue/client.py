@@ -1,4 +1,4 @@
-"""The task queue as producers see it: enqueue a job, read its status, wait for its result."""
+"""The client of the task queue: enqueue jobs, read their status, wait for their results."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -21,22 +21,22 @@ from flexiprice.queue.enqueue import (
 )
 from flexiprice.queue.redis import keys
 from flexiprice.queue.redis.pubsub import PubSubListener
-from flexiprice.queue.snapshot import read_traces
+from flexiprice.queue.snapshot import read_snapshots
 from flexiprice.queue.source import UNKNOWN_ORIGIN, JobSource
 from flexiprice.queue.status import JobInfo, JobStatus, read_status
 from flexiprice.queue.worker.heartbeat import LiveWorker, find_live_workers
 from flexiprice.settings import Settings
 
-# While nothing is heard, whoever waits looks by itself so often.
-_LOOK_EVERY: Final = 1.0
+# Waiting clients also poll, in case a pub/sub message is lost.
+_POLL_SECONDS: Final = 1.0
 
 
 class TaskQueue:
-    """Enqueues jobs and tells what became of them. Holds no connection until it is used.
+    """Enqueues jobs and reads their status. Opens no connection until it is used.
 
     Attributes:
-        redis: where the jobs are.
-        settings: those of the program.
+        redis: the Redis client.
+        settings: the program's settings.
     """
 
     def __init__(self, redis: ArqRedis, settings: Settings) -> None:
@@ -46,7 +46,7 @@ class TaskQueue:
         self._enqueuer = Enqueuer(redis, queue_limit=settings.queue_limit)
 
     async def aclose(self) -> None:
-        """Stops listening for results; the Redis client stays its owner's."""
+        """Stops listening for results. The caller closes the Redis client."""
         await self._announcements.aclose()
 
     async def enqueue(
@@ -59,19 +59,19 @@ class TaskQueue:
         expires: timedelta | None = None,
         origin: JobSource = UNKNOWN_ORIGIN,
     ) -> EnqueuedJob:
-        """Enqueues a job, in one round trip.
+        """Enqueues a job in one round trip.
 
         Args:
-            task: what to run.
-            arguments: by name, as the task declares them.
-            job_id: makes the call safe to repeat: while a job of this id waits, runs, or can be asked
-                for its result, that job is returned and nothing is enqueued.
-            defer_by: how long to wait before the job is due.
-            expires: a job that no worker has started this long after now fails as `expired`.
-            origin: what has it enqueued, for the history of runs.
+            task: the task.
+            arguments: the arguments by name.
+            job_id: makes the call idempotent: if a job of this id waits, runs or has a stored result, that
+                job is returned and nothing is enqueued.
+            defer_by: delay until the job is due.
+            expires: a job that no worker has started within this time fails as `expired`.
+            origin: the source of the job, for the run history.
 
         Raises:
-            InvalidInput: an argument or an option cannot be used; `details["field"]` names it.
+            InvalidInput: an argument or option is invalid; `details["field"]` names it.
             Conflict: the id belongs to a job of another task or with other arguments.
             QueueFull: its queue holds `queue_limit` jobs.
             RedisUnavailable: Redis does not answer.
@@ -83,7 +83,7 @@ class TaskQueue:
         )
 
     async def enqueue_call(self, call: Call, *, origin: JobSource) -> EnqueuedJob:
-        """Enqueues what was enqueued before, whether or not this program knows its task.
+        """Enqueues a call again, even if this program does not know its task.
 
         Raises:
             InvalidInput: its arguments are too large.
@@ -101,17 +101,17 @@ class TaskQueue:
         tick_at: datetime,
         late: bool = False,
     ) -> EnqueuedJob:
-        """Enqueues the run of a schedule's tick: once, however many workers tick, and when it is due.
+        """Enqueues a tick of a schedule once, however many workers tick it.
 
-        Ticks are taken in order, so one that is not later than the last is not enqueued; nor is one of a
-        schedule that is paused. No limit of the queue applies.
+        Ticks are recorded in order: one that is not later than the last is skipped, and so are all ticks of a
+        paused schedule. The queue limit does not apply.
 
         Args:
-            task: what to run.
-            arguments: by name.
+            task: the task.
+            arguments: the arguments by name.
             schedule: the schedule's name.
-            tick_at: the tick's instant, to the second.
-            late: it was missed, and is caught up with.
+            tick_at: the time of the tick, to the second.
+            late: the tick was missed and is caught up.
 
         Raises:
             RedisUnavailable: Redis does not answer.
@@ -125,7 +125,7 @@ class TaskQueue:
         )
 
     async def status(self, job_id: str) -> JobInfo:
-        """What is known of a job, in one round trip.
+        """Reads the status of a job in one round trip.
 
         Raises:
             NotFound: there is no such job, or its result is no longer kept.
@@ -134,7 +134,7 @@ class TaskQueue:
         return (await self.statuses([job_id]))[0]
 
     async def statuses(self, job_ids: Sequence[str]) -> tuple[JobInfo, ...]:
-        """What is known of several jobs, in their order and in one round trip.
+        """Reads the status of several jobs in one round trip; keeps their order.
 
         Raises:
             NotFound: one of them is unknown, or its result is no longer kept.
@@ -147,19 +147,19 @@ class TaskQueue:
         return tuple(found[job_id] for job_id in job_ids)
 
     async def find_statuses(self, job_ids: Sequence[str]) -> Mapping[str, JobInfo]:
-        """What is known of those of some jobs of which anything is, in one round trip.
+        """Reads the status of the known ones among some jobs in one round trip.
 
         Raises:
             RedisUnavailable: Redis does not answer.
         """
         if not job_ids:
             return {}
-        traces = await read_traces(self.redis, job_ids)
-        statuses = {job_id: read_status(job_id, of_job) for job_id, of_job in traces.items()}
+        snapshots = await read_snapshots(self.redis, job_ids)
+        statuses = {job_id: read_status(job_id, snapshot) for job_id, snapshot in snapshots.items()}
         return {job_id: status for job_id, status in statuses.items() if status is not None}
 
     async def wait(self, job_id: str, timeout: timedelta) -> JobInfo:  # noqa: ASYNC109 -- the last status is the answer
-        """What is known of a job as soon as it has ended, or when the time is over.
+        """Waits until a job has finished or the timeout expires, and returns its status.
 
         Raises:
             NotFound: there is no such job, or its result is no longer kept.
@@ -173,7 +173,7 @@ class TaskQueue:
         async with self._announcements.subscribe(keys.finished_channel(job_id)) as signal:
             while (remaining := deadline - loop.time()) > 0:
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(min(remaining, _LOOK_EVERY)):
+                    async with asyncio.timeout(min(remaining, _POLL_SECONDS)):
                         await signal.wait()
                 signal.clear()
                 status = await self.status(job_id)
@@ -182,27 +182,27 @@ class TaskQueue:
         return status
 
     async def follow(self, job_id: str) -> AsyncGenerator[JobInfo]:
-        """What is known of a job, at once and whenever that changes, until it has ended.
+        """Yields the status of a job now and at every change, until it has finished.
 
         Raises:
             NotFound: there is no such job, or its result is no longer kept.
             RedisUnavailable: Redis does not answer.
         """
         async with self._announcements.subscribe(keys.finished_channel(job_id)) as signal:
-            told = None
-            while told is None or not told.ready:
+            latest = None
+            while latest is None or not latest.ready:
                 signal.clear()
                 status = await self.status(job_id)
-                if status != told:
-                    told = status
+                if status != latest:
+                    latest = status
                     yield status
                 else:
                     with suppress(TimeoutError):
-                        async with asyncio.timeout(_LOOK_EVERY):
+                        async with asyncio.timeout(_POLL_SECONDS):
                             await signal.wait()
 
     async def live_workers(self) -> tuple[LiveWorker, ...]:
-        """The workers whose latest heartbeat is fresh.
+        """Returns the workers whose lease is valid.
 
         Raises:
             RedisUnavailable: Redis does not answer.

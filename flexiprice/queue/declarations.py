@@ -1,4 +1,4 @@
-"""The tasks as producers and workers know them: name, queue, arguments, limits. Bodies are in `workers`."""
+"""Declarations of tasks and schedules: name, queue, arguments, limits. Bodies are in `workers.tasks`."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -21,23 +21,23 @@ from flexiprice.errors import InvalidInput
 from flexiprice.queue.retry_policy import RetryPolicy
 from flexiprice.settings import Queue, Settings
 
-# More batches than this are priced by `recompute_all_discounts`.
+# `recompute_all_discounts` is for more batches than this.
 MAX_BATCHES: Final = 10_000
 
-# A server that restarts is back within a minute, and then nobody should wait for long.
+# A restarted server is back within a minute; after that, retries must come soon.
 DEFAULT_RETRY: Final = RetryPolicy(
     max_tries=12, base=timedelta(seconds=1), cap=timedelta(seconds=10), jitter=0.5
 )
 
 
 class TaskArguments(BaseModel):
-    """Base of a task's arguments: checked where the job is enqueued and again where it runs."""
+    """Base of a task's arguments; validated when the job is enqueued and when it runs."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class NoArguments(TaskArguments):
-    """For tasks that need none."""
+    """Arguments of a task without any."""
 
 
 ArgumentsT_co = TypeVar("ArgumentsT_co", bound=TaskArguments, covariant=True)
@@ -45,15 +45,15 @@ ArgumentsT_co = TypeVar("ArgumentsT_co", bound=TaskArguments, covariant=True)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskDeclaration(Generic[ArgumentsT_co]):
-    """What is agreed on about a task.
+    """The declaration of a task, shared by producers and workers.
 
     Attributes:
-        name: by which jobs name the task; unique.
-        queue: where its jobs wait.
+        name: unique name of the task.
+        queue: the queue of its jobs.
         arguments: the model of its arguments.
-        time_limit: how long a run may take; None stands for the setting.
-        soft_time_limit: after how long a run is told to tidy up; None stands for the setting.
-        retry: how often and when a run is started again when what it needs is away for now.
+        time_limit: hard time limit of a run; None for that of the settings.
+        soft_time_limit: time after which a run is cancelled softly; None for that of the settings.
+        retry: retries after transient errors.
     """
 
     name: str
@@ -64,7 +64,7 @@ class TaskDeclaration(Generic[ArgumentsT_co]):
     retry: RetryPolicy = DEFAULT_RETRY
 
     def parse(self, arguments: Mapping[str, object] | TaskArguments | None) -> ArgumentsT_co:
-        """Checks arguments.
+        """Validates arguments.
 
         Raises:
             InvalidInput: an argument is missing, unknown or out of bounds; `details["field"]` names it.
@@ -80,22 +80,22 @@ class TaskDeclaration(Generic[ArgumentsT_co]):
             raise InvalidInput(f"{self.name}: {name}: {fault['msg']}", field=name) from None
 
     def time_limit_in(self, settings: Settings) -> timedelta:
-        """How long a run may take under these settings."""
+        """Returns the hard time limit under these settings."""
         return self.time_limit if self.time_limit is not None else settings.time_limit
 
     def soft_time_limit_in(self, settings: Settings) -> timedelta:
-        """After how long a run is told to tidy up under these settings."""
+        """Returns the soft time limit under these settings."""
         return self.soft_time_limit if self.soft_time_limit is not None else settings.soft_time_limit
 
 
 class RecomputeAllArguments(TaskArguments):
-    """Batches that expire within so many days may open a discount."""
+    """Threshold in days: only batches that expire within it may open a discount."""
 
     days_threshold: int = Field(default=30, ge=1, le=365)
 
 
 class RecomputeShardArguments(TaskArguments):
-    """Which share of all batches, and the threshold as for all of them."""
+    """The shard, and the threshold as in `RecomputeAllArguments`."""
 
     number: int = Field(ge=1, le=BUCKET_COUNT)
     count: int = Field(ge=1, le=BUCKET_COUNT)
@@ -110,7 +110,7 @@ class RecomputeShardArguments(TaskArguments):
 
 
 class RecomputeBatchesArguments(TaskArguments):
-    """The batches to price now."""
+    """The batches to recompute."""
 
     batch_ids: list[Annotated[int, Field(ge=1, lt=2**63)]] = Field(min_length=1, max_length=MAX_BATCHES)
 
@@ -120,7 +120,7 @@ def _in_utc(instant: datetime) -> datetime:
 
 
 class PriceHistoryArguments(TaskArguments):
-    """An instant within the slot to record; None stands for now."""
+    """An instant within the slot to record; None for now."""
 
     slot_at: Annotated[AwareDatetime, AfterValidator(_in_utc)] | None = None
 
@@ -156,14 +156,14 @@ def _slot(_: Settings, tick_at: datetime | None) -> Mapping[str, object]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """When a task runs by itself.
+    """A schedule that runs a task periodically.
 
     Attributes:
-        name: by which people and ticks know the schedule; unique.
-        task: what it runs.
-        setting: the field of `Settings` that holds its crontab line.
-        arguments: makes the run's arguments of the settings and the tick's instant, which is None for a run
-            by hand.
+        name: unique name of the schedule.
+        task: the task that it runs.
+        setting: the field of `Settings` with its crontab line.
+        arguments: builds the arguments from the settings and the time of the tick, which is None for a
+            manual run.
     """
 
     name: str
@@ -172,7 +172,7 @@ class Schedule:
     arguments: Callable[[Settings, datetime | None], Mapping[str, object]] = field(default=_no_arguments)
 
     def crontab(self, settings: Settings) -> str:
-        """Its crontab line under these settings."""
+        """Returns the crontab line under these settings."""
         return str(getattr(settings, self.setting))
 
 

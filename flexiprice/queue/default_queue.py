@@ -1,8 +1,8 @@
-"""arq's default queue: jobs that a plain arq client enqueues, routed to the queues of their tasks.
+"""Routes jobs from arq's default queue, where plain arq clients enqueue them, to the queues of their tasks.
 
-`await pool.enqueue_job("recompute_all_discounts")` puts a job into `arq:queue`, which nobody consumes here.
-A worker routes it, once it is due, to the queue of its task. The id stays in `arq:queue` until the job has
-ended, because `Job.status()` and `Job.result()` of arq look for it there.
+`await pool.enqueue_job("recompute_all_discounts")` adds a job to `arq:queue`, which no worker consumes. When
+the job is due, a worker routes it to the queue of its task. The id stays in `arq:queue` until the job has
+finished, because arq's `Job.status()` and `Job.result()` look for it there.
 """
 
 from collections.abc import Sequence
@@ -19,15 +19,15 @@ from flexiprice.telemetry import get_logger
 
 _LOGGER = get_logger(__name__)
 
-# The score of an id that was routed: arq's own scores are instants in milliseconds, and it takes 0 for none.
+# Score of a routed id. arq's own scores are times in milliseconds, and it takes 0 for a missing score.
 _ROUTED: Final = 1
-_AT_ONCE: Final = 100
+_BATCH_SIZE: Final = 100
 
 # Routes one job, unless another worker has.
 #
-# KEYS: arq's default queue, the job, its result, its mark of progress, its record, the queue of its task.
-# ARGV: id, task, queue, notify channel, limit of the queue.
-# Returns 1; 0 where there is nothing to route; -1 where the queue is full and the job stays where it is.
+# KEYS: arq's default queue, the job, its result, its in-progress key, its record, the queue of its task.
+# ARGV: id, task, queue, notify channel, queue limit.
+# Returns 1; 0 if there is nothing to route; -1 if the queue is full and the job stays in place.
 _ROUTE: Final = (
     GUARDED_CALLS
     + """
@@ -59,8 +59,8 @@ return 1
 """
 )
 
-# Takes entries out of arq's default queue whose ids nobody can ask for; they would stay at its head for ever.
-_SET_IDS_ASIDE: Final = (
+# Removes entries with invalid ids from arq's default queue; they would stay at its head forever.
+_QUARANTINE_IDS: Final = (
     GUARDED_CALLS
     + """
 for _, id in ipairs(ARGV) do
@@ -77,9 +77,9 @@ class DefaultQueueJob:
     """A due job in arq's default queue.
 
     Attributes:
-        job_id: its id.
-        task: the function that it names; None where its message cannot be read.
-        due_ms: when it was due, by the clock of its sender.
+        job_id: the job's id.
+        task: name of its function; None if its message is unreadable.
+        due_ms: when it was due, by the producer's clock.
     """
 
     job_id: str
@@ -88,7 +88,7 @@ class DefaultQueueJob:
 
 
 async def find_due(redis: ArqRedis, *, now_ms: int) -> Sequence[DefaultQueueJob]:
-    """Reads the first due jobs of arq's default queue that nobody has routed, at most 100 of them.
+    """Reads up to 100 due and unrouted jobs of arq's default queue.
 
     Raises:
         RedisUnavailable: Redis does not answer.
@@ -97,14 +97,14 @@ async def find_due(redis: ArqRedis, *, now_ms: int) -> Sequence[DefaultQueueJob]
         due = cast(
             "list[tuple[bytes, float]]",
             await redis.zrangebyscore(
-                keys.DEFAULT_QUEUE, f"({_ROUTED}", now_ms, start=0, num=_AT_ONCE, withscores=True
+                keys.DEFAULT_QUEUE, f"({_ROUTED}", now_ms, start=0, num=_BATCH_SIZE, withscores=True
             ),
         )
         scores = {job_id: score for member, score in due if (job_id := _job_id(member)) is not None}
         if len(scores) < len(due):
-            unusable = [member for member, _ in due if _job_id(member) is None]
-            _LOGGER.error("default_queue_entries_set_aside", ids=[shown_name(member) for member in unusable])
-            await redis.register_script(_SET_IDS_ASIDE)([keys.DEFAULT_QUEUE], unusable)
+            invalid = [member for member, _ in due if _job_id(member) is None]
+            _LOGGER.error("default_queue_entries_set_aside", ids=[shown_name(member) for member in invalid])
+            await redis.register_script(_QUARANTINE_IDS)([keys.DEFAULT_QUEUE], invalid)
         if not scores:
             return []
         bodies: list[bytes | None] = await redis.mget([keys.job_key(job_id) for job_id in scores])
@@ -115,7 +115,7 @@ async def find_due(redis: ArqRedis, *, now_ms: int) -> Sequence[DefaultQueueJob]
 
 
 async def route(redis: ArqRedis, job: DefaultQueueJob, queue: Queue, *, queue_limit: int) -> bool:
-    """Routes a job to a queue; returns False where the queue is full, or the job was routed or has ended.
+    """Routes a job to a queue. Returns False if the queue is full, or the job was routed or has finished.
 
     Raises:
         RedisUnavailable: Redis does not answer.
@@ -135,7 +135,7 @@ async def route(redis: ArqRedis, job: DefaultQueueJob, queue: Queue, *, queue_li
 
 
 async def count_unrouted(redis: ArqRedis, *, before_ms: int) -> int:
-    """Counts the jobs of arq's default queue that were due before an instant and that nobody has routed.
+    """Counts the unrouted jobs of arq's default queue that were due before an instant.
 
     Raises:
         RedisUnavailable: Redis does not answer.
@@ -157,5 +157,5 @@ def _task_of(body: bytes | None) -> str | None:
         function, *_ = deserialize_job_raw(body or b"", deserializer=codec.decode)
     except DeserializationError:
         return None
-    # arq believes whatever it reads.
+    # arq does not check types.
     return function if isinstance(function, str) else None  # type: ignore[redundant-expr]  # pyright: ignore[reportUnnecessaryIsInstance]

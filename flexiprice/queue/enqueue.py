@@ -1,4 +1,4 @@
-"""Putting a job into its queue: checked, bounded, and in one round trip."""
+"""Validates a job and enqueues it in one round trip."""
 
 import hashlib
 from contextlib import AbstractContextManager
@@ -19,14 +19,14 @@ from flexiprice.settings import Queue
 from flexiprice.tracing import Span, SpanKind, span
 
 MAX_JOB_ID_LENGTH: Final = 200
-# Of a job's arguments as they are sent: room for the ten thousand batches that a job may name.
+# Limit for the encoded arguments of a job: enough for 10,000 batch ids.
 MAX_PAYLOAD_BYTES: Final = 128 * 1024
-_LONGEST_DELAY: Final = timedelta(days=365)
+_MAX_DELAY: Final = timedelta(days=365)
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A task with its arguments, as a job is made of it."""
+    """The call of a task, from which a job is made."""
 
     task: str
     queue: Queue
@@ -35,13 +35,13 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnqueuedJob:
-    """A job in its queue.
+    """An enqueued job.
 
     Attributes:
-        job_id: by which its status is asked for.
+        job_id: the job's id.
         task: the task's name.
-        queue: where it waits.
-        created: false where the id was in use, and this is the job that used it.
+        queue: the queue of the job.
+        created: False if a job of this id existed already.
     """
 
     job_id: str
@@ -68,21 +68,21 @@ class Enqueuer:
         schedule: str | None = None,
         due_at_ms: int | None = None,
     ) -> EnqueuedJob:
-        """Enqueues a call, in one round trip.
+        """Enqueues a call in one round trip.
 
         Args:
-            call: what to run.
-            job_id: the job's id; one in use stands for the job that uses it.
-            origin: what has it enqueued.
-            defer_by: how long to wait before the job is due.
-            expires: after how long it fails unless a worker has started it.
-            schedule: the schedule of whose ticks this is one; the queue then has no limit.
-            due_at_ms: when it is due, for a tick.
+            call: the task and its arguments.
+            job_id: the job's id; if it is in use, the existing job is returned.
+            origin: the source of the job.
+            defer_by: delay until the job is due.
+            expires: time after which an unstarted job fails.
+            schedule: name of the schedule, for a tick; the queue limit then does not apply.
+            due_at_ms: due time of a tick.
 
         Raises:
-            InvalidInput: an option cannot be used, or the arguments are too large.
+            InvalidInput: an option is invalid, or the arguments are too large.
             Conflict: the id belongs to a job of another task or with other arguments.
-            QueueFull: the queue holds as many jobs as it may.
+            QueueFull: the queue has reached its limit.
             RedisUnavailable: Redis does not answer.
         """
         _check_delays(defer_by, expires)
@@ -102,7 +102,7 @@ class Enqueuer:
             keys.record_key(job_id),
             keys.queue_key(call.queue),
             keys.ABORTED_JOBS,
-            # No key where there is no schedule: one outside of our prefixes may be forbidden to our user.
+            # Only with a schedule: an empty key is outside our prefixes, and the ACL may forbid it.
             *(() if schedule is None else (keys.schedule_key(schedule),)),
         ]
         job_facts: list[EncodableT] = [
@@ -138,7 +138,7 @@ def _traced(call: Call, job_id: str) -> AbstractContextManager[Span]:
 
 
 def can_be_job_id(job_id: str) -> bool:
-    """Whether a job may have this id; any other text names none."""
+    """Whether a text is a valid job id."""
     return 0 < len(job_id) <= MAX_JOB_ID_LENGTH and job_id.isprintable()
 
 
@@ -149,7 +149,7 @@ def _check_job_id(job_id: str) -> None:
 
 def _check_delays(defer_by: timedelta | None, expires: timedelta | None) -> None:
     for name, delay in (("defer_by", defer_by), ("expires", expires)):
-        if delay is not None and not timedelta(0) <= delay <= _LONGEST_DELAY:
-            raise InvalidInput(f"{name}: must be between nothing and a year", field=name)
+        if delay is not None and not timedelta(0) <= delay <= _MAX_DELAY:
+            raise InvalidInput(f"{name}: must be between 0 and 365 days", field=name)
     if expires is not None and expires <= (defer_by or timedelta(0)):
         raise InvalidInput("expires: must be later than the job is due", field="expires")

@@ -1,4 +1,4 @@
-"""How far a running job has come, as it says itself."""
+"""The progress of a running job, as the job reports it."""
 
 import json
 from collections.abc import Mapping
@@ -11,13 +11,13 @@ MAX_MESSAGE_LENGTH: Final = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far a job has come.
+    """The progress of a job.
 
     Attributes:
-        done: units of work that are behind it.
-        total: units of work that there are; None where that is not known.
-        message: what it is at, for people.
-        reported_at: when it said so.
+        done: finished units of work.
+        total: all units of work; None if unknown.
+        message: the current step, for people.
+        reported_at: when the job reported it.
     """
 
     done: int
@@ -27,14 +27,14 @@ class Progress:
 
 
 def write_progress(progress: Progress) -> str:
-    """Progress as a job's record holds it."""
+    """Serializes progress for a job's record."""
     message = None if progress.message is None else progress.message[:MAX_MESSAGE_LENGTH]
     facts = [progress.done, progress.total, message, round(progress.reported_at.timestamp() * 1000)]
     return json.dumps(facts, ensure_ascii=False)
 
 
 def read_progress(record: Mapping[str, str]) -> Progress | None:
-    """The progress in a job's record; None where it has none, or none that this version reads."""
+    """Reads the progress from a job's record; None if it is missing or unreadable."""
     try:
         done, total, message, reported_ms = cast("list[Any]", json.loads(record["progress"]))
         return Progress(

@@ -1,4 +1,4 @@
-"""When a run that failed is worth another try, and after what pause."""
+"""Decides whether and after which delay a failed run is retried."""
 
 import errno
 import socket
@@ -12,7 +12,7 @@ from flexiprice.db.sqlstate import not_now, sqlstate_of
 from flexiprice.errors import TimeLimitExceeded, TransientError
 from flexiprice.queue.redis import connection as redis
 
-_REDIS_AWAY: Final = tuple(kind for kind in redis.UNAVAILABLE if kind is not OSError)
+_REDIS_UNAVAILABLE: Final = tuple(kind for kind in redis.UNAVAILABLE if kind is not OSError)
 _NETWORK: Final = frozenset(
     {
         errno.EHOSTDOWN,
@@ -27,17 +27,17 @@ _NETWORK: Final = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
-    """How often a job is tried, and how long it waits in between.
+    """Maximum number of attempts, and exponential backoff with jitter between them.
 
-    The pause doubles with every try up to the longest, and is then shortened at random, so that jobs
-    that failed together do not come back together.
+    The delay doubles with every attempt up to the cap and is then shortened at random, so that jobs that
+    failed together do not retry together.
 
     Attributes:
-        max_tries: how often a run is started at most.
-        base: the longest pause before the second try.
-        cap: the longest pause of all.
-        jitter: which part of the pause is left to chance: 1 all of it, 0 nothing.
-        retry_on_timeout: a run that broke its time limit is worth another try.
+        max_tries: maximum number of attempts.
+        base: maximum delay before the second attempt.
+        cap: maximum delay.
+        jitter: random fraction of the delay: 1 for all of it, 0 for none.
+        retry_on_timeout: whether a run that exceeded its time limit is retried.
     """
 
     max_tries: int = 5
@@ -48,43 +48,43 @@ class RetryPolicy:
 
     def __post_init__(self) -> None:
         if self.max_tries < 1:
-            raise ValueError("max_tries: at least one")
+            raise ValueError("max_tries: must be at least 1")
         if not timedelta(0) < self.base <= self.cap:
-            raise ValueError("base: longer than nothing, and not longer than cap")
+            raise ValueError("base: must be above 0 and at most cap")
         if not 0 <= self.jitter <= 1:
-            raise ValueError("jitter: between 0 and 1")
+            raise ValueError("jitter: must be between 0 and 1")
 
     def delay_after(self, attempt: int, *, chance: float) -> timedelta:
-        """The pause between a try and the next.
+        """Returns the delay between an attempt and the next.
 
         Args:
-            attempt: the number of the try that failed, from 1.
+            attempt: number of the failed attempt, from 1.
             chance: a random number in [0, 1).
         """
-        # Beyond this the doubling is past every cap, and soon past what a float can hold.
+        # More doublings exceed every cap, and soon the range of a float.
         doublings = min(attempt - 1, 64)
         longest = min(self.base.total_seconds() * 2.0**doublings, self.cap.total_seconds())
         return timedelta(seconds=longest * (1 - self.jitter * chance))
 
     def next_try_after(self, error: BaseException, attempt: int, *, chance: float) -> timedelta | None:
-        """The pause before the next try, or None where this was the last.
+        """Returns the delay before the next attempt; None if this was the last.
 
         Args:
-            error: how the try ended.
+            error: the error of the attempt.
             attempt: its number, from 1.
             chance: a random number in [0, 1).
         """
         if attempt >= self.max_tries:
             return None
-        worth_it = self.retry_on_timeout if isinstance(error, TimeLimitExceeded) else is_transient(error)
-        return self.delay_after(attempt, chance=chance) if worth_it else None
+        is_retried = self.retry_on_timeout if isinstance(error, TimeLimitExceeded) else is_transient(error)
+        return self.delay_after(attempt, chance=chance) if is_retried else None
 
 
-def is_transient(error: BaseException) -> bool:  # noqa: PLR0911 -- one line for each kind
-    """Whether the same call may well succeed later: what it needs was away, busy or in its way.
+def is_transient(error: BaseException) -> bool:  # noqa: PLR0911 -- one case for each kind
+    """Whether the same call may succeed later, because a server was unavailable or busy.
 
-    A `TimeoutError` counts: something did not answer in time. A broken time limit does not, as it
-    tells of the task and not of what it needs.
+    `TimeoutError` is transient: a server did not answer in time. `TimeLimitExceeded` is not: the task itself
+    is too slow.
     """
     # Producers declare retries and import this module; only a worker, which has a database, judges errors.
     from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
@@ -92,13 +92,13 @@ def is_transient(error: BaseException) -> bool:  # noqa: PLR0911 -- one line for
 
     match error:
         case BaseExceptionGroup():
-            # Mixed with an error that stays, the ones that pass do not help.
+            # One permanent error makes the whole group permanent.
             return all(is_transient(member) for member in error.exceptions)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
         case AuthenticationError() | AuthorizationError():
-            # To redis-py they are lost connections, but no password mends itself.
+            # redis-py treats them as lost connections, but a retry cannot fix a password.
             return False
         case DBAPIError():
-            return error.connection_invalidated or _is_passing(error.orig)
+            return error.connection_invalidated or _has_transient_sqlstate(error.orig)
         case TransientError() | PoolTimeoutError() | ConnectionError() | TimeoutError():
             return True
         case socket.gaierror():
@@ -106,9 +106,9 @@ def is_transient(error: BaseException) -> bool:  # noqa: PLR0911 -- one line for
         case OSError():
             return error.errno in _NETWORK
         case _:
-            return isinstance(error, _REDIS_AWAY) or _is_passing(error)
+            return isinstance(error, _REDIS_UNAVAILABLE) or _has_transient_sqlstate(error)
 
 
-def _is_passing(error: BaseException | None) -> bool:
-    """By the SQLSTATE of a driver's exception, if it has one."""
+def _has_transient_sqlstate(error: BaseException | None) -> bool:
+    """Whether the SQLSTATE of a driver's exception is transient."""
     return not_now(sqlstate_of(error)) is not None

@@ -1,4 +1,4 @@
-"""A schedule at one moment: when it ticks, as the workers say that tick it, and whether it is paused."""
+"""The state of a schedule: its crontab lines, as the workers publish them, its ticks and its pause."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from flexiprice.settings import Queue
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleLine:
-    """A crontab line of a schedule with its zone, and the workers that tick by it.
+    """A crontab line of a schedule with its time zone, and the workers that publish it.
 
     Attributes:
-        crontab: when the schedule ticks.
-        time_zone: the zone whose clock the crontab line means.
-        worker_ids: who says so; nobody where the line is that of the settings of whoever asks.
+        crontab: the crontab line.
+        time_zone: the zone in which the line is read.
+        worker_ids: the workers that publish it; empty if the line comes from the local settings.
     """
 
     crontab: str
@@ -23,7 +23,7 @@ class ScheduleLine:
     worker_ids: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        """As people write it."""
+        """Formats the line for people."""
         return f"{self.crontab} {self.time_zone}"
 
 
@@ -32,18 +32,18 @@ class ScheduleState:
     """A schedule at one moment.
 
     Attributes:
-        name: its own.
-        task: what it runs.
-        queue: where its jobs wait.
-        crontab: when it ticks, by the line of most workers.
-        time_zone: the zone whose clock that line means.
-        lines: when it ticks, as the live workers say that tick it, the line of most workers first. Where
-            none does, the one line of the settings of whoever asks, without workers.
-        next_tick_at: when it ticks next, by any line; while it is paused, without consequence.
-        last_tick_at: the latest tick that a worker took; None before the first.
-        paused_at: since when it is paused; None while it is not.
-        paused_by: who paused it.
-        read_at: when this was read, by the clock of Redis.
+        name: the schedule's name.
+        task: the task that it runs.
+        queue: the queue of its jobs.
+        crontab: the crontab line of most workers.
+        time_zone: the zone in which that line is read.
+        lines: the lines of all live workers, that of most workers first; without workers, the one line of
+            the local settings.
+        next_tick_at: the next tick by any line; it has no effect while the schedule is paused.
+        last_tick_at: the latest recorded tick; None before the first.
+        paused_at: start of the pause; None if not paused.
+        paused_by: the actor that paused it.
+        read_at: when the state was read, by the clock of Redis.
     """
 
     name: str
@@ -60,19 +60,19 @@ class ScheduleState:
 
     @property
     def is_published(self) -> bool:
-        """Whether workers say when it ticks; if not, only local settings do."""
+        """Whether live workers publish it; if not, the line comes from the local settings."""
         return bool(self.lines[0].worker_ids)
 
     @property
     def disagreement(self) -> str | None:
-        """The lines by which different workers tick it; None where all agree."""
+        """Describes the different lines of the workers; None if all agree."""
         if len(self.lines) < 2:
             return None
         return "; ".join(f"{line} on {', '.join(line.worker_ids)}" for line in self.lines)
 
     @property
     def untaken_since(self) -> datetime | None:
-        """The first tick that is past and that nobody took; None where it is on time, paused or new."""
+        """The first missed tick; None if the schedule is on time, paused or new."""
         if self.paused_at is not None or self.last_tick_at is None:
             return None
         due_at = first_tick(self.lines, self.last_tick_at)
@@ -80,5 +80,5 @@ class ScheduleState:
 
 
 def first_tick(lines: Sequence[ScheduleLine], after: datetime) -> datetime:
-    """The first tick after an instant, by any of the lines."""
+    """Returns the first tick after an instant, by any of the lines."""
     return min(next_tick(line.crontab, line.time_zone, after) for line in lines)

@@ -1,4 +1,4 @@
-"""Reading from Redis everything that it holds about jobs, many of them in one round trip."""
+"""Reads the raw data of many jobs from Redis in one round trip."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -10,27 +10,27 @@ from flexiprice.queue.status import JobSnapshot
 from flexiprice.settings import Queue
 
 _QUEUES: Final = tuple(Queue)
-# Jobs of which one transaction reads, during which Redis answers nobody else.
-_AT_ONCE: Final = 200
-# Answers to one job's part of the pipeline.
-_ANSWERS: Final = 5 + len(_QUEUES)
+# Jobs in one transaction, which blocks Redis for other clients.
+_BATCH_SIZE: Final = 200
+# Replies for each job in the pipeline.
+_REPLIES_PER_JOB: Final = 5 + len(_QUEUES)
 
 
-async def read_traces(redis: ArqRedis, job_ids: Sequence[str]) -> Mapping[str, JobSnapshot]:
-    """What Redis holds about jobs, of each at one moment.
+async def read_snapshots(redis: ArqRedis, job_ids: Sequence[str]) -> Mapping[str, JobSnapshot]:
+    """Reads the data of jobs; of each job at one moment.
 
     Raises:
         RedisUnavailable: Redis does not answer.
     """
-    traces: dict[str, JobSnapshot] = {}
-    for start in range(0, len(job_ids), _AT_ONCE):
-        traces |= await _read_some(redis, job_ids[start : start + _AT_ONCE])
-    return traces
+    snapshots: dict[str, JobSnapshot] = {}
+    for start in range(0, len(job_ids), _BATCH_SIZE):
+        snapshots |= await _read_batch(redis, job_ids[start : start + _BATCH_SIZE])
+    return snapshots
 
 
-async def _read_some(redis: ArqRedis, job_ids: Sequence[str]) -> dict[str, JobSnapshot]:
+async def _read_batch(redis: ArqRedis, job_ids: Sequence[str]) -> dict[str, JobSnapshot]:
     with redis_errors():
-        # A transaction, or a job that ends in between would be seen nowhere.
+        # A transaction: otherwise a job that finishes in between would not be found.
         async with redis.pipeline(transaction=True) as pipe:
             pipe.time()
             for job_id in job_ids:
@@ -42,18 +42,18 @@ async def _read_some(redis: ArqRedis, job_ids: Sequence[str]) -> dict[str, JobSn
                 for queue in _QUEUES:
                     pipe.zscore(keys.queue_key(queue), job_id)
             reply: list[Any] = await pipe.execute()
-        (seconds, micros), *answers = reply
-        traces: dict[str, JobSnapshot] = {}
+        (seconds, micros), *all_replies = reply
+        snapshots: dict[str, JobSnapshot] = {}
         for index, job_id in enumerate(job_ids):
-            of_job = answers[index * _ANSWERS : (index + 1) * _ANSWERS]
-            if of_job[1] and b"task" not in of_job[4]:
-                of_job[4] |= await _foreign_record(redis, job_id)
-            traces[job_id] = _traces(of_job, now_ms=seconds * 1000 + micros // 1000)
-    return traces
+            replies = all_replies[index * _REPLIES_PER_JOB : (index + 1) * _REPLIES_PER_JOB]
+            if replies[1] and b"task" not in replies[4]:
+                replies[4] |= await _foreign_record(redis, job_id)
+            snapshots[job_id] = _snapshot(replies, now_ms=seconds * 1000 + micros // 1000)
+    return snapshots
 
 
-def _traces(answers: Sequence[Any], *, now_ms: int) -> JobSnapshot:
-    result, waiting, owner, tries, record, *scores = answers
+def _snapshot(all_replies: Sequence[Any], *, now_ms: int) -> JobSnapshot:
+    result, waiting, owner, tries, record, *scores = all_replies
     return JobSnapshot(
         result=result,
         waiting=bool(waiting),
@@ -66,7 +66,7 @@ def _traces(answers: Sequence[Any], *, now_ms: int) -> JobSnapshot:
 
 
 async def _foreign_record(redis: ArqRedis, job_id: str) -> dict[bytes, str]:
-    """Stands in for our record where a plain arq client has enqueued a job."""
+    """Returns a substitute record for a job of a plain arq client."""
     encoded: bytes = await redis.get(keys.job_key(job_id)) or b""
     try:
         job = deserialize_job(encoded, deserializer=codec.decode)
@@ -76,5 +76,5 @@ async def _foreign_record(redis: ArqRedis, job_id: str) -> dict[bytes, str]:
 
 
 def text(value: object) -> str:
-    """What Redis holds, as text."""
+    """Decodes a value from Redis."""
     return value.decode(errors="replace") if isinstance(value, bytes) else str(value)

@@ -1,4 +1,4 @@
-"""What had a job enqueued: kept with it, and written into the run history."""
+"""The source of a job, stored in its record and in the run history."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,20 +6,20 @@ from typing import Final, Self
 
 from flexiprice.domain.run import RunTrigger
 
-_LONGEST = 200
-# Of a job's record: the traceparent of the span that enqueued it.
+_MAX_LENGTH = 200
+# Field of a job's record: the traceparent of the span that enqueued it.
 TRACE_FIELD: Final = "trace"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobSource:
-    """What had a job enqueued.
+    """The source of a job.
 
     Attributes:
-        trigger: of which kind it was.
-        parent_job_id: the job that this one is a new try of, or that enqueued it.
+        trigger: the kind of source.
+        parent_job_id: the job that this one retries, or whose child it is.
         request_id: the API request that enqueued it.
-        actor: the person or key behind it; never a secret.
+        actor: the person or key that asked for it; never a secret.
     """
 
     trigger: RunTrigger = RunTrigger.PROGRAM
@@ -28,14 +28,14 @@ class JobSource:
     actor: str | None = None
 
     def fields(self) -> list[str]:
-        """Its fields in a job's record, name and value in turn."""
+        """Returns the fields for a job's record, names and values alternating."""
         facts = {"parent": self.parent_job_id, "request": self.request_id, "actor": self.actor}
-        known = [text for name, value in facts.items() if value for text in (name, value[:_LONGEST])]
+        known = [text for name, value in facts.items() if value for text in (name, value[:_MAX_LENGTH])]
         return ["trigger", self.trigger.value, *known]
 
     @classmethod
     def of_record(cls, record: Mapping[str, str]) -> Self:
-        """The origin that a job's record tells of; of a plain arq client's job there is none."""
+        """Reads the source from a job's record; the default for a plain arq client's job."""
         trigger = record.get("trigger")
         return cls(
             trigger=RunTrigger(trigger) if trigger in set(RunTrigger) else RunTrigger.PROGRAM,

@@ -1,4 +1,4 @@
-"""What became of a job, told from what arq and our record keep of it in Redis."""
+"""Derives the status of a job from arq's keys and our record in Redis."""
 
 import asyncio
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ from flexiprice.settings import Queue
 
 
 class JobStatus(StrEnum):
-    """Where a job is on its way."""
+    """The status of a job."""
 
     DEFERRED = "deferred"
     QUEUED = "queued"
@@ -40,7 +40,7 @@ READY: Final = frozenset({JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.REVOK
 
 @dataclass(frozen=True, slots=True)
 class JobError:
-    """Why a job failed, safe to show to whoever asks."""
+    """The error of a job, safe to show to any client."""
 
     code: str
     message: str
@@ -48,24 +48,24 @@ class JobError:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobInfo:
-    """What is known of a job.
+    """The status of a job with its facts.
 
     Attributes:
-        job_id: by which it is asked for.
-        task: the task's name; None where Redis has forgotten it.
-        queue: where it waits or waited.
-        status: where it is on its way.
-        ready: it has ended, one way or the other.
-        result: what the task returned, as plain mappings, lists and values.
-        error: why it failed or was revoked.
-        progress: how far its latest try has come, where it says so.
-        origin: what had it enqueued.
+        job_id: the job's id.
+        task: the task's name; None if Redis no longer has it.
+        queue: the queue of the job.
+        status: the status.
+        ready: whether the job has finished.
+        result: the task's return value, as plain mappings, lists and values.
+        error: the error of a failed or revoked job.
+        progress: the progress of the latest attempt, if reported.
+        origin: the source of the job.
         worker_id: the worker that runs it.
-        due_at: when it may be started; None once it has been.
+        due_at: when it may start; None once it has.
         enqueued_at: when it was enqueued.
-        started_at: when its latest try began.
-        finished_at: when it ended.
-        attempt: the number of its latest try, from 1; 0 before the first.
+        started_at: when its latest attempt started.
+        finished_at: when it finished.
+        attempt: number of its latest attempt, from 1; 0 before the first.
     """
 
     job_id: str
@@ -87,16 +87,16 @@ class JobInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobSnapshot:
-    """Everything that Redis holds about one job at one moment, as it was read.
+    """The raw data of a job in Redis at one moment.
 
     Attributes:
-        result: arq's result, once there is one.
-        waiting: the job's definition is there, so that it can still be started.
-        owner: the worker that has taken it, if any.
-        tries: how often it was started.
-        record: our own record of it.
-        due_at_ms: when it is due, by queue; in the queue until it has ended.
-        now_ms: by the clock of Redis.
+        result: arq's result; None before the end.
+        waiting: whether the job's definition exists, so that it can start.
+        owner: the worker that has claimed it, if any.
+        tries: number of starts.
+        record: the job's record.
+        due_at_ms: due time by queue; the job stays in its queue until it has finished.
+        now_ms: the time of Redis.
     """
 
     result: bytes | None
@@ -108,46 +108,46 @@ class JobSnapshot:
     now_ms: int
 
 
-def read_status(job_id: str, traces: JobSnapshot) -> JobInfo | None:
-    """Tells a job's status from its traces; None where there are none."""
-    if traces.result is not None:
-        return _ended(job_id, traces, traces.result)
-    if traces.owner is None and not traces.due_at_ms:
+def read_status(job_id: str, snapshot: JobSnapshot) -> JobInfo | None:
+    """Derives the status of a job; None if Redis has no data of it."""
+    if snapshot.result is not None:
+        return _finished_info(job_id, snapshot, snapshot.result)
+    if snapshot.owner is None and not snapshot.due_at_ms:
         return None
-    queue, due_at_ms = next(iter(traces.due_at_ms.items()), (None, 0.0))
-    # One that has parts waits for them, or is about to learn how they ended.
-    has_begun = traces.owner is not None or "parts" in traces.record
+    queue, due_at_ms = next(iter(snapshot.due_at_ms.items()), (None, 0.0))
+    # A job with children waits for them, or resumes soon.
+    has_started = snapshot.owner is not None or "parts" in snapshot.record
     error = None
-    if not traces.waiting:
-        # Its time has run out; the next worker that looks at it will say so too.
+    if not snapshot.waiting:
+        # It has expired; the next worker that claims it will fail it.
         status, error = JobStatus.FAILED, _EXPIRED
-    elif has_begun:
+    elif has_started:
         status = JobStatus.RUNNING
-    elif traces.tries:
+    elif snapshot.tries:
         status = JobStatus.RETRYING
     else:
-        later = due_at_ms > traces.now_ms + _CLOCKS_DIFFER_MS
+        later = due_at_ms > snapshot.now_ms + _CLOCKS_DIFFER_MS
         status = JobStatus.DEFERRED if later else JobStatus.QUEUED
     return JobInfo(
         job_id=job_id,
-        task=traces.record.get("task"),
-        queue=queue or _queue(traces.record.get("queue")),
+        task=snapshot.record.get("task"),
+        queue=queue or _queue(snapshot.record.get("queue")),
         status=status,
         ready=status in READY,
         error=error,
-        progress=read_progress(traces.record),
-        origin=JobSource.of_record(traces.record),
-        worker_id=traces.owner,
-        due_at=None if has_begun else find_instant(due_at_ms),
-        enqueued_at=find_instant(traces.record.get("enqueued")),
-        started_at=find_instant(traces.record.get("started")),
-        # The worker counts its try a moment after it has taken the job.
-        attempt=max(traces.tries, 1 if has_begun else 0),
+        progress=read_progress(snapshot.record),
+        origin=JobSource.of_record(snapshot.record),
+        worker_id=snapshot.owner,
+        due_at=None if has_started else find_instant(due_at_ms),
+        enqueued_at=find_instant(snapshot.record.get("enqueued")),
+        started_at=find_instant(snapshot.record.get("started")),
+        # The worker counts the attempt shortly after the claim.
+        attempt=max(snapshot.tries, 1 if has_started else 0),
     )
 
 
-def _ended(job_id: str, traces: JobSnapshot, encoded: bytes) -> JobInfo:
-    record = traces.record
+def _finished_info(job_id: str, snapshot: JobSnapshot, encoded: bytes) -> JobInfo:
+    record = snapshot.record
     known: dict[str, Any] = {
         "job_id": job_id,
         "task": record.get("task"),
@@ -160,10 +160,10 @@ def _ended(job_id: str, traces: JobSnapshot, encoded: bytes) -> JobInfo:
     }
     try:
         result: JobResult = deserialize_result(encoded, deserializer=codec.decode)
-        # arq believes whatever it reads.
-        shape: tuple[object, ...] = (result.function, result.queue_name, result.job_try or 0)
-        if not all(map(isinstance, shape, (str, str, int))):
-            raise DeserializationError("a result of another shape")  # noqa: TRY301 -- as arq would say it
+        # arq does not check types.
+        types: tuple[object, ...] = (result.function, result.queue_name, result.job_try or 0)
+        if not all(map(isinstance, types, (str, str, int))):
+            raise DeserializationError("the fields of the result have wrong types")  # noqa: TRY301 -- as arq raises it
     except DeserializationError:
         return JobInfo(**known, status=JobStatus.FAILED, error=_CORRUPT)
     known["finished_at"] = result.finish_time
@@ -174,7 +174,7 @@ def _ended(job_id: str, traces: JobSnapshot, encoded: bytes) -> JobInfo:
         revoked = error.code == JobRevoked.code
         outcome = {"status": JobStatus.REVOKED if revoked else JobStatus.FAILED, "error": error}
         if error == _EXPIRED or not result.job_try:
-            # arq writes a start and a first try for what it never started.
+            # arq writes a start and a first attempt for jobs that never started.
             return JobInfo(**known, **outcome)
     return JobInfo(
         **{
@@ -190,16 +190,16 @@ def _ended(job_id: str, traces: JobSnapshot, encoded: bytes) -> JobInfo:
 
 
 def describe_error(error: object) -> JobError:
-    """What may be told of an exception: ours as they are, of others only what they are called."""
+    """Describes an exception for clients: ours with message, others only by type."""
     match error:
         case RemoteError(kind=kind, remote_code=code):
             return _unexpected(kind) if code == RemoteError.code else JobError(code, error.message)
         case FlexiPriceError():
             return JobError(error.code, error.message)
         case asyncio.CancelledError():
-            return JobError(JobRevoked.code, "the job was called off")
+            return JobError(JobRevoked.code, "the job was revoked")
         case TimeoutError():
-            return JobError(TimeLimitExceeded.code, "the task ran longer than it may")
+            return JobError(TimeLimitExceeded.code, "the task exceeded its time limit")
         case _:
             return _arq_error(error)
 
@@ -207,7 +207,7 @@ def describe_error(error: object) -> JobError:
 def _arq_error(error: object) -> JobError:
     if isinstance(error, DeserializationError):
         return _CORRUPT
-    # arq tells its own failures apart by these texts alone.
+    # arq distinguishes its own failures only by these texts.
     message = str(error) if isinstance(error, JobExecutionFailed) else ""
     if message == "job expired":
         return _EXPIRED
@@ -222,10 +222,10 @@ def _unexpected(kind: str) -> JobError:
     return JobError(RemoteError.code, f"the task failed unexpectedly ({kind}); the worker's log says more")
 
 
-# A plain arq client writes when a job is due by its own clock, rounded up.
+# A plain arq client writes the due time by its own clock, rounded up.
 _CLOCKS_DIFFER_MS: Final = 5
-_EXPIRED: Final = JobError(JobExpired.code, "no worker started the job in the time that it was given")
-_CORRUPT: Final = JobError(CorruptMessage.code, "what Redis holds of the job cannot be read")
+_EXPIRED: Final = JobError(JobExpired.code, "no worker started the job before it expired")
+_CORRUPT: Final = JobError(CorruptMessage.code, "the job's data in Redis cannot be read")
 
 
 def _queue(name: str | None) -> Queue | None:

@@ -1,4 +1,4 @@
-"""The parts of a job: jobs that do its work while it waits for them on no worker."""
+"""Child jobs of a job. The parent waits for them without occupying a worker."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -15,19 +15,19 @@ _OPEN: Final = b""
 
 
 def part_ids(job_id: str, enqueued_at: datetime, count: int) -> Sequence[str]:
-    """The ids of a job's parts: the same for each try of the job, others for a later job of its id."""
-    known = f"{to_unix_ms(enqueued_at)}\n{job_id}".encode()
-    stem = hashlib.blake2b(known, digest_size=10).hexdigest()
+    """Returns the ids of a job's children: stable across attempts, new for a later job of the same id."""
+    identity = f"{to_unix_ms(enqueued_at)}\n{job_id}".encode()
+    stem = hashlib.blake2b(identity, digest_size=10).hexdigest()
     return [f"{stem}-{number}-of-{count}" for number in range(1, count + 1)]
 
 
 async def register_children(
     redis: ArqRedis, *, job_id: str, worker_id: str, ids: Sequence[str]
 ) -> Mapping[str, JobInfo | None] | None:
-    """Gives a job its parts, unless an earlier try has; nothing is enqueued.
+    """Registers the children of a job, unless an earlier attempt has. Enqueues nothing.
 
     Returns:
-        How each of its parts ended, None where it has not; None at all where the job is another worker's.
+        The status of each child, None for an unfinished one; or None if another worker has claimed the job.
 
     Raises:
         RedisUnavailable: Redis does not answer.
@@ -51,5 +51,7 @@ async def register_children(
 def _status(part_id: str, outcome: bytes) -> JobInfo | None:
     if outcome == _OPEN:
         return None
-    ended = JobSnapshot(result=outcome, waiting=False, owner=None, tries=0, record={}, due_at_ms={}, now_ms=0)
-    return read_status(part_id, ended)
+    snapshot = JobSnapshot(
+        result=outcome, waiting=False, owner=None, tries=0, record={}, due_at_ms={}, now_ms=0
+    )
+    return read_status(part_id, snapshot)

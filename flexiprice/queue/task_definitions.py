@@ -1,4 +1,4 @@
-"""The tasks that may be enqueued by name."""
+"""Lookup of declared tasks by name."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final, cast
@@ -16,7 +16,7 @@ TASKS: Final[Sequence[TaskDeclaration[TaskArguments]]] = tuple(
 
 
 def get_task(name: str) -> TaskDeclaration[TaskArguments]:
-    """A task by its name.
+    """Returns a task by its name.
 
     Raises:
         InvalidInput: there is no such task.
@@ -29,5 +29,5 @@ def get_task(name: str) -> TaskDeclaration[TaskArguments]:
 
 
 def task_names(workers: Iterable[LiveWorker] = ()) -> set[str]:
-    """Names of the tasks of this program, and of those that workers have beside them."""
+    """Returns the names of the tasks of this program and of the given workers."""
     return {task.name for task in TASKS}.union(*(worker.tasks for worker in workers))

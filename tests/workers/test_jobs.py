@@ -193,7 +193,7 @@ async def test_a_running_job_can_be_aborted_as_arq_does_it(queue: TaskQueue, red
     status = await queue.status(job.job_id)
     assert aborted
     assert (status.status, status.ready) == (JobStatus.REVOKED, True)
-    assert status.error == JobError("revoked", "the job was called off")
+    assert status.error == JobError("revoked", "the job was revoked")
 
 
 async def test_a_job_that_is_not_started_in_time_expires(queue: TaskQueue, settings: Settings):
@@ -212,7 +212,7 @@ async def test_a_job_that_is_not_started_in_time_expires(queue: TaskQueue, setti
 
     for status in (before, after):
         assert (status.status, status.ready, status.task) == (JobStatus.FAILED, True, "sleep")
-        assert status.error == JobError("expired", "no worker started the job in the time that it was given")
+        assert status.error == JobError("expired", "no worker started the job before it expired")
         assert (status.attempt, status.started_at) == (0, None)
     assert after.finished_at is not None
 
@@ -323,7 +323,7 @@ async def test_whoever_waits_is_told_at_once(
     queue: TaskQueue, redis: ArqRedis, monkeypatch: pytest.MonkeyPatch
 ):
     # Nobody looks by himself: what is not told takes longer than the test.
-    monkeypatch.setattr(client, "_LOOK_EVERY", 3600)
+    monkeypatch.setattr(client, "_POLL_SECONDS", 3600)
     job = await queue.enqueue(HOLD)
     waits = [asyncio.create_task(queue.wait(job.job_id, timedelta(hours=1))) for _ in range(20)]
     await until_running(queue, job.job_id)
