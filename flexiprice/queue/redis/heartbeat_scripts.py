@@ -86,7 +86,7 @@ return 1
 )
 
 # Forgets a worker whose runs are all told; returns 1, or 0 where one was noted meanwhile.
-ALL_TOLD: Final = (
+CLOSE_OUTBOX: Final = (
     GUARDED_CALLS
     + """
 if call('HLEN', KEYS[2]) > 0 then

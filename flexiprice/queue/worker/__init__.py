@@ -1,1 +1,4 @@
-"""worker."""
+"""The workers' side of the queue: claims, leases, losses and the run outbox.
+
+The worker runtime imports it; the administration of the queue reads leases and outbox through it.
+"""

@@ -1,4 +1,4 @@
-"""A job that a worker has taken."""
+"""Claimed jobs, and the jobs that run on a worker."""
 
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
@@ -17,18 +17,18 @@ _LOSS: Final = "loss:"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimedJob:
-    """A job that a worker has taken.
+    """A job that a worker has claimed.
 
     Attributes:
-        job_id: which one it is.
-        queue: where it waited.
-        worker_id: who has taken it.
-        body: function and arguments as arq encodes them; None where the job has expired.
-        tries: how often it was started, this time included.
+        job_id: the job's id.
+        queue: the queue of the job.
+        worker_id: the worker that has claimed it.
+        body: function and arguments as arq encodes them; None if the job has expired.
+        tries: number of starts, including this one.
         due_ms: when it was due.
-        started_ms: when it was taken, by the clock of Redis.
-        record: our record of it.
-        taken_at: when it was read, by `time.monotonic`.
+        started_ms: when it was claimed, by the clock of Redis.
+        record: the job's record.
+        taken_at: when the claim was read, by `time.monotonic`.
     """
 
     job_id: str
@@ -42,35 +42,35 @@ class ClaimedJob:
     taken_at: float = field(default_factory=monotonic)
 
     def now_ms(self) -> int:
-        """The instant now, so long after the job was taken as this process has measured."""
+        """Returns the time of the claim plus the time that this process has measured since."""
         return self.started_ms + round((monotonic() - self.taken_at) * 1000)
 
     @property
     def losses(self) -> int:
-        """How many workers were lost while they ran it."""
+        """Number of workers that were lost while they ran it."""
         return whole_number(self.record.get("losses"))
 
     @property
     def lone_losses(self) -> int:
-        """How many of those died while they ran nothing else."""
+        """Number of workers that died while they ran only this job."""
         return whole_number(self.record.get("lone_losses"))
 
     @property
     def lost_on(self) -> frozenset[str]:
-        """Those workers, as far as they are not exonerated."""
+        """Ids of the lost workers whose jobs are not exonerated."""
         return frozenset(name.removeprefix(_LOSS) for name in self.record if name.startswith(_LOSS))
 
 
 async def jobs_running_on(redis: ArqRedis, worker_id: str) -> list[ClaimedJob]:
-    """The jobs that stand in a worker's list.
+    """Reads the jobs that a worker has claimed.
 
     Raises:
-        redis.RedisError: as redis-py has it.
+        redis.RedisError: the call to Redis failed.
     """
     running = await cast("Awaitable[dict[bytes, bytes]]", redis.hgetall(keys.running_key(worker_id)))
     jobs: list[ClaimedJob] = []
-    for encoded_id, where in running.items():
-        queue_name, _, started = where.decode(errors="replace").partition(":")
+    for encoded_id, entry in running.items():
+        queue_name, _, started = entry.decode(errors="replace").partition(":")
         try:
             job_id, queue = encoded_id.decode(), Queue(queue_name)
         except ValueError:

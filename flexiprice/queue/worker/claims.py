@@ -1,7 +1,7 @@
-"""Taking jobs for a worker and letting go of them: each in one round trip, whole or not at all.
+"""Claims jobs for a worker and releases them, each in one atomic round trip.
 
-A job that is taken is marked with its worker and stands in that worker's list of running jobs. Only while
-it is marked so can its worker write how it ended: a worker that counts as lost writes nothing more.
+A claim sets the worker in the job's in-progress key and adds the job to the worker's list of running jobs.
+Only the worker that holds the claim can write the job's end: a lost worker writes nothing more.
 """
 
 from collections.abc import Awaitable, Iterable, Sequence
@@ -22,39 +22,39 @@ from flexiprice.queue.worker.losses import Loss
 from flexiprice.queue.worker.run_outbox import PendingRun
 from flexiprice.settings import Queue, Settings
 
-# A mark lasts until its worker or whoever finds that one lost takes it away; this is for neither.
-_MARK_KEPT: Final = timedelta(days=3)
+# Claims normally end by release or by the reaper; this TTL is a safety net.
+_CLAIM_TTL: Final = timedelta(days=3)
 _RECORD_PREFIX: Final = keys.record_key("")
-# A job is made due by the last of its parts; this is for parts that are gone without having ended.
-_PARTS_LOOKED_AFTER: Final = timedelta(seconds=30)
+# The last child job makes its parent due. This delay is a safety net for children that vanished.
+_CHILDREN_CHECK_DELAY: Final = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimResult:
-    """What one look at a queue came to.
+    """The result of one claim call.
 
     Attributes:
-        jobs: those that were taken.
-        next_due_ms: in how many milliseconds the next job is due; None where none is known.
-        called_off: those of the jobs held or taken that are to end.
-        looked_at: jobs at the head of the queue that need not be looked at again before the others.
+        jobs: the claimed jobs.
+        next_due_ms: milliseconds until the next job is due; None if unknown.
+        revoked: ids of claimed and held jobs that are to be cancelled.
+        looked_at: jobs at the head of the queue that the next call may skip.
     """
 
     jobs: Sequence[ClaimedJob]
     next_due_ms: int | None
-    called_off: Sequence[str]
+    revoked: Sequence[str]
     looked_at: int = 0
 
 
-# Per job: id, due time, body, tries, record. Then when to look again, what is called off, the time, and from
-# where to look.
-_TakeReply = tuple[
+# For each job: id, due time, body, tries, record. Then the time until the next poll, the revoked ids, the
+# time of Redis and the offset.
+_ClaimReply = tuple[
     Sequence[tuple[bytes, bytes, bytes | None, int, Sequence[bytes]]], int, Sequence[bytes], bytes, int
 ]
 
 
 class Release(StrEnum):
-    """Tells the script what becomes of a job that its worker lets go."""
+    """The mode of the release script."""
 
     FINISH = "end"
     RETRY = "again"
@@ -63,13 +63,13 @@ class Release(StrEnum):
 
 
 class JobClaims:
-    """Takes jobs in the name of one worker."""
+    """Claims and releases jobs of one worker."""
 
     def __init__(self, redis: ArqRedis, settings: Settings, *, worker_id: str) -> None:
         self._redis = redis
         self._worker_id = worker_id
         self._kept_ms = to_ms(settings.result_retention) or 0
-        self._patience_ms = to_ms(settings.unknown_task_patience) or 0
+        self._unknown_task_timeout_ms = to_ms(settings.unknown_task_patience) or 0
         self._claim = redis.register_script(CLAIM)
         self._release = redis.register_script(RELEASE)
 
@@ -83,25 +83,25 @@ class JobClaims:
         tasks: Iterable[str],
         looked_at: int = 0,
     ) -> ClaimResult:
-        """Takes what is due of a queue, and asks for what is called off.
+        """Claims due jobs of a queue, and reads which jobs are revoked.
 
-        A worker whose lease has lapsed takes nothing, nor does anybody of a paused queue. A job of a task
-        that this worker does not know is left, until nobody who does has come for too long.
+        Claims nothing if the worker's lease has expired or the queue is paused. Jobs of unknown tasks are
+        left for other workers until they have waited too long.
 
         Args:
-            queue: which one.
-            room: how many jobs to take at most.
-            window: how many to look at in one step.
+            queue: the queue.
+            room: maximum number of jobs to claim.
+            window: number of jobs that the script reads in one step.
             held: ids of the jobs that the worker runs.
-            tasks: names of the tasks that it knows.
-            looked_at: as the look before came to.
+            tasks: names of the tasks that the worker knows.
+            looked_at: `looked_at` of the previous result.
 
         Raises:
-            redis.RedisError: as redis-py has it.
+            redis.RedisError: the call to Redis failed.
         """
         held = list(held)
         reply = cast(
-            "_TakeReply",
+            "_ClaimReply",
             await self._claim(
                 keys=[
                     keys.queue_key(queue),
@@ -118,8 +118,8 @@ class JobClaims:
                     room,
                     min(window, LOOKED_AT),
                     to_ms(LEASE) or 0,
-                    to_ms(_MARK_KEPT) or 0,
-                    self._patience_ms,
+                    to_ms(_CLAIM_TTL) or 0,
+                    self._unknown_task_timeout_ms,
                     in_progress_key_prefix,
                     job_key_prefix,
                     _RECORD_PREFIX,
@@ -131,7 +131,7 @@ class JobClaims:
                 ],
             ),
         )
-        taken, pause, called_off, now, looked_at = reply
+        claimed, pause, revoked, now, looked_at = reply
         jobs = [
             ClaimedJob(
                 job_id=job_id.decode(),
@@ -141,15 +141,15 @@ class JobClaims:
                 tries=int(tries),
                 due_ms=int(float(due)),
                 started_ms=int(now),
-                record=_paired(record),
+                record=_to_dict(record),
             )
-            for job_id, due, body, tries, record in taken
+            for job_id, due, body, tries, record in claimed
         ]
         next_due_ms = None if pause < 0 else pause
-        return ClaimResult(jobs, next_due_ms, [job_id.decode() for job_id in called_off], looked_at)
+        return ClaimResult(jobs, next_due_ms, [job_id.decode() for job_id in revoked], looked_at)
 
     async def name_task(self, job: ClaimedJob, task: str) -> None:
-        """Notes in a job's record what only its body told, for others to see without taking it."""
+        """Writes the task's name into the job's record, so that other workers need not decode the body."""
         await cast("Awaitable[int]", self._redis.hset(keys.record_key(job.job_id), "task", task))
 
     async def end(
@@ -161,41 +161,41 @@ class JobClaims:
         loss: Loss | None = None,
         dead_letter: DeadLetterNote = NO_DEAD_LETTER,
     ) -> bool:
-        """Ends a job for good; returns whether it was the worker's to end.
+        """Finishes a job. Returns False if the worker no longer held the claim.
 
         Args:
-            job: which one.
-            result: as arq encodes it; nothing is kept where it is None.
-            run: what the history is to be told.
-            loss: how the job's worker was lost, where it was and another one says so.
-            dead_letter: puts the job on the list of those that need a person.
+            job: the job.
+            result: the result as arq encodes it; None stores nothing.
+            run: the run for the outbox.
+            loss: kind of loss of the job's worker, if the reaper calls this.
+            dead_letter: makes the job a dead letter.
         """
         return await self._release_job(
             job, Release.FINISH, run, result=result or b"", loss=loss, dead_letter=dead_letter
         )
 
     async def try_again(self, job: ClaimedJob, pause: timedelta, run: PendingRun) -> bool:
-        """Lets a job be started once more after a pause; returns whether it was the worker's to say."""
+        """Schedules a retry after a delay. Returns False if the worker no longer held the claim."""
         return await self._release_job(job, Release.RETRY, run, pause_ms=to_ms(pause) or 0)
 
     async def give_back(self, job: ClaimedJob, run: PendingRun | None, *, loss: Loss | None = None) -> bool:
-        """Lets a job be run by anybody at once, as if this try had not been; returns whether it did.
+        """Requeues a job at once without counting this attempt. Returns False without a claim.
 
         Args:
-            job: which one.
-            run: what the history is to be told; None where no run was begun.
-            loss: how the job's worker was lost, where it was and another one says so.
+            job: the job.
+            run: the run for the outbox; None if no run has started.
+            loss: kind of loss of the job's worker, if the reaper calls this.
         """
         return await self._release_job(job, Release.REQUEUE, run, loss=loss)
 
     async def wait_for_children(self, job: ClaimedJob, run: PendingRun) -> bool:
-        """Lets a job wait until its parts have ended; returns whether it was the worker's to say."""
-        return await self._release_job(job, Release.SUSPEND, run, pause_ms=to_ms(_PARTS_LOOKED_AFTER) or 0)
+        """Suspends a job until its children have finished. Returns False without a claim."""
+        return await self._release_job(job, Release.SUSPEND, run, pause_ms=to_ms(_CHILDREN_CHECK_DELAY) or 0)
 
     async def _release_job(
         self,
         job: ClaimedJob,
-        how: Release,
+        mode: Release,
         run: PendingRun | None,
         *,
         result: bytes = b"",
@@ -222,7 +222,7 @@ class JobClaims:
                     job.worker_id,
                     job.job_id,
                     job.started_ms,
-                    how.value,
+                    mode.value,
                     "" if loss is None else loss.value,
                     result,
                     self._kept_ms,
@@ -239,5 +239,5 @@ class JobClaims:
         return reply == 1
 
 
-def _paired(flat: Sequence[bytes]) -> dict[str, str]:
+def _to_dict(flat: Sequence[bytes]) -> dict[str, str]:
     return {text(name): text(value) for name, value in zip(flat[::2], flat[1::2], strict=True)}

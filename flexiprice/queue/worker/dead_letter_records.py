@@ -1,4 +1,4 @@
-"""Which jobs need a person when they end, and what is noted of them."""
+"""Decides which finished jobs become dead letters, and builds their records."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,18 +11,18 @@ from flexiprice.queue.source import JobSource
 from flexiprice.queue.status import describe_error
 from flexiprice.queue.worker.claimed_job import ClaimedJob
 
-# Larger jobs can be retried as long as their result is kept.
+# Larger jobs can only be retried while their result is stored.
 _MAX_BODY: Final = 16 * 1024
-# What these enqueue is done again by itself: by the next tick, or by another try of the job it is a part of.
-_DONE_AGAIN: Final = frozenset({RunTrigger.SCHEDULE, RunTrigger.LATE_SCHEDULE, RunTrigger.TASK})
+# Work of these triggers is repeated anyway: by the next tick, or by the parent job.
+_REPEATED_TRIGGERS: Final = frozenset({RunTrigger.SCHEDULE, RunTrigger.LATE_SCHEDULE, RunTrigger.TASK})
 
 
 class DeadLetterReason(StrEnum):
-    """Why a task needs a person.
+    """The reason of a dead letter.
 
-    `given_up`: too many workers died while they ran it alone. `corrupt`: nobody can read it. `unknown_task`:
-    no worker that knew its task came in time. `failed`: it failed for good, after all of its tries.
-    `bad_entry`: something in Redis that is no task of ours, and was set aside.
+    `given_up`: too many workers died while they ran only this job. `corrupt`: its message is unreadable.
+    `unknown_task`: no worker knew its task in time. `failed`: it failed after all attempts. `bad_entry`: an
+    unusable entry in Redis that was quarantined.
     """
 
     GIVEN_UP = "given_up"
@@ -33,19 +33,19 @@ class DeadLetterReason(StrEnum):
 
 
 def failed_for_good(job: ClaimedJob) -> DeadLetterReason | None:
-    """Why a job that failed after all of its tries needs a person; None where its work is done again anyway.
+    """Returns the reason for a job that failed after all attempts; None if its work is repeated anyway.
 
-    A schedule whose latest run failed is told of by itself, and its next tick does the same work. A job that
-    another one enqueued is that one's to answer for.
+    The next tick of a schedule repeats the work, and failing schedules are reported separately. A parent job
+    handles the failures of its children.
     """
-    if JobSource.of_record(job.record).trigger in _DONE_AGAIN:
+    if JobSource.of_record(job.record).trigger in _REPEATED_TRIGGERS:
         return None
     return DeadLetterReason.FAILED
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterNote:
-    """What is put on the list in the step that ends a job; no reason, and nothing is."""
+    """The dead letter that the release script stores. Without a reason it stores none."""
 
     reason: str = ""
     content: bytes = b""
@@ -60,14 +60,14 @@ class DeadLetterNote:
         *,
         losses: int = 0,
     ) -> "DeadLetterNote":
-        """That of a job that ends with an error."""
-        told = describe_error(error)
+        """Builds the record of a job that ended with an error."""
+        described = describe_error(error)
         body = job.body if job.body is not None and len(job.body) <= _MAX_BODY else None
         content = {
             "task": task,
             "queue": job.queue,
-            "code": told.code,
-            "message": redact_text(told.message),
+            "code": described.code,
+            "message": redact_text(described.message),
             "losses": losses or job.losses,
             "body": None if reason is DeadLetterReason.CORRUPT else body,
         }
@@ -75,4 +75,4 @@ class DeadLetterNote:
 
 
 NO_DEAD_LETTER: Final = DeadLetterNote()
-"""Puts nothing on the list."""
+"""Stores no dead letter."""

@@ -1,7 +1,7 @@
-"""The workers that live now, as they say of themselves in Redis, and those that are found to be gone.
+"""Heartbeats, leases and the published state of live workers.
 
-A worker's heartbeat renews its lease. When the lease has lapsed, any other worker may declare it lost;
-that cannot be undone, and is told to the worker itself by its next heartbeat, if there is one.
+A heartbeat renews the worker's lease. After the lease has expired, any other worker may declare it lost. That
+is final, and the reply to the worker's next heartbeat reports it.
 """
 
 from collections.abc import Sequence
@@ -22,22 +22,22 @@ from flexiprice.queue.redis.loss_scripts import EXONERATION_KEPT
 from flexiprice.settings import Queue
 
 HEARTBEAT_EVERY: Final = timedelta(seconds=1)
-# A worker that was silent for so long may be declared lost.
+# Without a heartbeat for this long, a worker may be declared lost.
 LEASE: Final = timedelta(seconds=3)
 
 
 class WorkerState(StrEnum):
-    """Whether a worker takes jobs, or only lets those end that it runs."""
+    """Whether a worker claims jobs or only finishes its running ones."""
 
     RUNNING = "running"
     DRAINING = "draining"
 
 
 class WorkerCommand(StrEnum):
-    """What a worker can be asked to do.
+    """A command to a worker.
 
-    `drain`: take no more jobs, let those that run end however long they take, and end. `stop`: the same,
-    but hand back what does not end within the grace.
+    `drain`: claim no more jobs, finish the running ones, and stop. `stop`: the same, but requeue jobs that do
+    not finish within the grace period.
     """
 
     DRAIN = "drain"
@@ -46,7 +46,7 @@ class WorkerCommand(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunningJob:
-    """A job that a worker runs, as of its latest heartbeat."""
+    """A running job, as of the worker's latest heartbeat."""
 
     job_id: str
     task: str
@@ -57,14 +57,14 @@ class RunningJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedSchedule:
-    """A schedule that a worker ticks, as its own version and settings have it.
+    """A schedule that a worker ticks, by its own version and settings.
 
     Attributes:
-        name: of the schedule.
-        crontab: when it ticks.
-        time_zone: the zone whose clock the crontab line means.
-        task: what it runs; None where a worker of an older version does not say.
-        queue: where the jobs of that task wait; likewise.
+        name: the schedule's name.
+        crontab: the crontab line.
+        time_zone: the zone in which the line is read.
+        task: the task that it runs; None from a worker of an older version.
+        queue: the queue of that task; None from a worker of an older version.
     """
 
     name: str
@@ -76,28 +76,28 @@ class PublishedSchedule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveWorker:
-    """What a worker says of itself with each heartbeat.
+    """The state that a worker publishes with each heartbeat.
 
     Attributes:
-        worker_id: unique, and new with each start.
+        worker_id: unique, new at each start.
         host: name of the machine.
-        pid: process id on it.
+        pid: its process id.
         queues: the queues that it consumes.
-        tasks: names of the tasks that it knows.
-        version: of FlexiPrice.
-        concurrency: jobs that it runs at once, per queue.
-        started_at: when it began to take jobs.
-        seen_at: its latest heartbeat.
-        state: whether it takes jobs.
-        running: the jobs that it runs.
-        succeeded: runs that have succeeded since its start.
-        failed: runs that have failed or were called off since its start.
-        retried: runs since its start that are tried again.
-        memory_bytes: of the process, resident; 0 where the system does not tell.
-        cpu: processor time since the heartbeat before, as a part of one core.
-        loop_lag_seconds: how late its event loop was at worst in the last seconds.
-        clock_drift_seconds: how far its machine's clock is ahead of that of Redis; negative where behind.
-        schedules: those that it ticks, as its own settings have them.
+        tasks: names of its tasks.
+        version: its version of FlexiPrice.
+        concurrency: maximum of concurrent jobs per queue.
+        started_at: when it started.
+        seen_at: time of its latest heartbeat.
+        state: whether it claims jobs.
+        running: its running jobs.
+        succeeded: number of successful runs since its start.
+        failed: number of failed and revoked runs since its start.
+        retried: number of retried runs since its start.
+        memory_bytes: resident memory of the process; 0 if unknown.
+        cpu: CPU time since the previous heartbeat, as a fraction of one core.
+        loop_lag_seconds: maximum lag of its event loop in the last seconds.
+        clock_drift_seconds: how far its machine's clock is ahead of that of Redis; negative if behind.
+        schedules: the schedules that it ticks, by its own settings.
     """
 
     worker_id: str
@@ -122,25 +122,25 @@ class LiveWorker:
 
     @property
     def takes_jobs(self) -> bool:
-        """It takes jobs, and does not only finish those that it runs."""
+        """Whether it claims jobs."""
         return self.state is WorkerState.RUNNING
 
     @property
     def refuses_schedules(self) -> bool:
-        """Its clock is so wrong that it ticks no schedule."""
+        """Whether its clock drifts too far for it to tick schedules."""
         return abs(self.clock_drift_seconds) > DRIFT_LIMIT.total_seconds()
 
 
 @dataclass(frozen=True, slots=True)
 class HeartbeatReply:
-    """What a worker is told in return.
+    """The reply to a heartbeat.
 
     Attributes:
-        lost: it counts as lost: whatever it does cannot be written down any more.
-        command: what it is asked to do.
-        lost_workers: whose jobs are yet to be given back.
-        outbox_workers: who are gone, and of whom the history does not know every run yet.
-        server_seconds: the time of Redis, in seconds since 1970; None where the worker counts as lost.
+        lost: whether the worker's lease has expired, so that its claims are void.
+        command: the pending command, if any.
+        lost_workers: lost workers whose jobs are not requeued yet.
+        outbox_workers: dead workers with unrecorded runs in their outbox.
+        server_seconds: the time of Redis, in seconds since 1970; None if `lost`.
     """
 
     lost: bool
@@ -156,14 +156,14 @@ _ADAPTER: Final = TypeAdapter(LiveWorker)
 async def send_heartbeat(
     redis: ArqRedis, worker: LiveWorker, *, joining: bool = False, may_expire_others: bool = False
 ) -> HeartbeatReply:
-    """Says that a worker lives, for one lease.
+    """Renews a worker's lease and publishes its state.
 
     Args:
-        redis: where it says so.
-        worker: what it says of itself.
-        joining: it is the first time.
-        may_expire_others: declare those lost whose leases have lapsed. Only for one that has heard from Redis
-            for a whole lease: after a silence of Redis every lease has lapsed.
+        redis: the Redis client.
+        worker: the state of the worker.
+        joining: whether this is the first heartbeat.
+        may_expire_others: whether to declare workers with expired leases lost. Only after a whole lease of
+            successful heartbeats: after an outage of Redis all leases have expired.
     """
     beat = redis.register_script(HEARTBEAT)
     reply = cast(
@@ -196,9 +196,9 @@ async def send_heartbeat(
 
 
 async def deregister(redis: ArqRedis, worker_id: str) -> None:
-    """Says that a worker is gone; if it leaves jobs behind, its lease has lapsed from now on."""
-    leave = redis.register_script(WITHDRAW)
-    await leave(
+    """Removes a stopped worker. If it leaves jobs behind, its lease expires at once."""
+    withdraw = redis.register_script(WITHDRAW)
+    await withdraw(
         keys=[
             keys.WORKERS,
             keys.running_key(worker_id),
@@ -214,7 +214,7 @@ async def deregister(redis: ArqRedis, worker_id: str) -> None:
 
 
 async def find_live_workers(redis: ArqRedis) -> tuple[LiveWorker, ...]:
-    """The workers whose lease has not lapsed, the longest-lived first.
+    """Returns the workers with a valid lease, the oldest first.
 
     Raises:
         RedisUnavailable: Redis does not answer.
@@ -236,7 +236,7 @@ def _read(record: bytes) -> LiveWorker | None:
         content: dict[str, Any] = codec.decode(record)
         return _ADAPTER.validate_python(content)
     except (CorruptMessage, ValidationError):
-        # A version to come may say other things of itself; it is not ours to judge.
+        # A newer version may publish another format.
         return None
 
 

@@ -1,9 +1,8 @@
-"""What a lost worker says of the jobs that it ran, and when a job is given up for it.
+"""Judges the loss of a worker, and decides when a job is given up as a poison job.
 
-A worker that dies takes all of its jobs with it, and at most one of them is to blame. So all of them become
-suspects, which run alone, and only what a worker dies of while it runs one job alone counts against it. A
-worker that was frozen, cut off from Redis, or told to end and did not finish, says nothing of its jobs: it
-exonerates them when it finds out.
+When a worker dies, at most one of its jobs is the cause. So all of its jobs become suspects, which run alone.
+Only the death of a worker that ran nothing else counts against a job. A worker that was frozen, cut off from
+Redis, or stopped before it finished says nothing about its jobs. It exonerates them when it finds out.
 """
 
 from collections.abc import Awaitable, Sequence
@@ -17,16 +16,16 @@ from flexiprice.queue.redis.loss_scripts import EXONERATE, EXONERATION_KEPT
 from flexiprice.queue.worker.claimed_job import ClaimedJob
 
 MAX_LONE_LOSSES: Final = 3
-"""A job that so many workers died of, while each ran nothing else, is given up."""
+"""Give up on a job after this many deaths of workers that ran nothing else."""
 MAX_LONE_LOSSES_AMID_OTHERS: Final = 10
-"""The same while workers die that did not run the job: then something else kills workers too."""
+"""The same limit while workers without the job die too, so that it may not be the cause."""
 OTHERS_DIED_WITHIN: Final = timedelta(seconds=30)
-"""How long the death of another worker counts as a sign of that."""
-_LOSS_KEPT: Final = timedelta(days=1)
+"""How long the death of another worker counts for that."""
+_LOSS_TTL: Final = timedelta(days=1)
 
 
 class Loss(StrEnum):
-    """How a worker was lost that ran a job: `alone` or `beside` others, or with all of them `exonerated`."""
+    """The kind of loss: the job ran `alone`, `beside` others, or all jobs are `exonerated`."""
 
     ALONE = "alone"
     BESIDE = "beside"
@@ -34,19 +33,19 @@ class Loss(StrEnum):
 
 
 async def judge_loss(redis: ArqRedis, worker_id: str, *, running: int) -> Loss:
-    """What the loss of a worker says of its jobs; a death is remembered for a while.
+    """Returns the kind of a worker's loss, and records the death for `OTHERS_DIED_WITHIN`.
 
     Args:
-        redis: where that is known.
-        worker_id: who was lost.
-        running: how many of its jobs are yet to be given back.
+        redis: the Redis client.
+        worker_id: the lost worker.
+        running: number of its jobs that are not requeued yet.
 
     Raises:
-        redis.RedisError: as redis-py has it.
+        redis.RedisError: the call to Redis failed.
     """
     async with redis.pipeline(transaction=True) as pipe:
-        # Whoever takes over from a reaper that died finds fewer of its jobs than it ran.
-        pipe.set(keys.loss_key(worker_id), running, nx=True, px=_LOSS_KEPT)
+        # A reaper that takes over from a dead one finds fewer jobs, so the first count is kept.
+        pipe.set(keys.loss_key(worker_id), running, nx=True, px=_LOSS_TTL)
         pipe.get(keys.loss_key(worker_id))
         pipe.exists(keys.exonerated_key(worker_id))
         _, ran, exonerated = await pipe.execute()
@@ -61,10 +60,10 @@ async def judge_loss(redis: ArqRedis, worker_id: str, *, running: int) -> Loss:
 
 
 async def is_to_be_given_up(redis: ArqRedis, job: ClaimedJob, loss: Loss) -> bool:
-    """Whether the loss of its worker was one too many for a job.
+    """Whether a job is given up because of this loss.
 
     Raises:
-        redis.RedisError: as redis-py has it.
+        redis.RedisError: the call to Redis failed.
     """
     lone_losses = job.lone_losses + 1
     if loss is not Loss.ALONE or lone_losses < MAX_LONE_LOSSES:
@@ -79,15 +78,15 @@ async def is_to_be_given_up(redis: ArqRedis, job: ClaimedJob, loss: Loss) -> boo
 
 
 async def exonerate(redis: ArqRedis, worker_id: str, job_ids: Sequence[str]) -> None:
-    """Says that jobs are not to blame for the loss of the worker that ran them.
+    """Exonerates jobs: the loss of their worker does not count against them.
 
     Raises:
-        redis.RedisError: as redis-py has it.
+        redis.RedisError: the call to Redis failed.
     """
-    say = redis.register_script(EXONERATE)
+    script = redis.register_script(EXONERATE)
     await cast(
         "Awaitable[int]",
-        say(
+        script(
             keys=[keys.exonerated_key(worker_id), keys.RECENT_DEATHS],
             args=[worker_id, keys.record_key(""), to_ms(EXONERATION_KEPT) or 0, *job_ids],
         ),

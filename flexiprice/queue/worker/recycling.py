@@ -1,17 +1,17 @@
-"""How a worker that has done its share asks to be started anew: agreed on with whoever supervises it."""
+"""The protocol by which a recycled worker asks its supervisor for a restart."""
 
 import os
 from typing import Final
 
-# Not one of the settings, whose names begin otherwise.
+# Not a setting: settings have another prefix.
 PIPE_VARIABLE: Final = "_FLEXIPRICE_SUPERVISOR"
-"""The environment variable that tells a supervised program the file descriptor to say it to."""
+"""Environment variable with the file descriptor of the supervisor's pipe."""
 RECYCLED: Final = b"recycled"
-"""What it says there, just before it ends with exit code 0."""
+"""Message on the pipe, written just before the exit with code 0."""
 
 
 def has_supervisor() -> bool:
-    """Whether this program was started by a supervisor that starts it anew once it is recycled."""
+    """Whether a supervisor started this program and restarts it after recycling."""
     try:
         os.fstat(int(os.environ[PIPE_VARIABLE]))
     except (KeyError, ValueError, OSError):
@@ -20,10 +20,10 @@ def has_supervisor() -> bool:
 
 
 def announce_recycling() -> bool:
-    """Asks this program's supervisor to start it anew once it has ended with exit code 0.
+    """Asks the supervisor to restart this program after its exit with code 0.
 
     Returns:
-        Whether there is one; without, whoever else watches over the program decides.
+        Whether there is a supervisor.
     """
     try:
         return os.write(int(os.environ[PIPE_VARIABLE]), RECYCLED) > 0

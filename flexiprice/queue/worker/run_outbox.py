@@ -1,7 +1,7 @@
-"""Runs that have ended, and that the history may not know of yet.
+"""The run outbox: finished runs in Redis that are not yet recorded in PostgreSQL.
 
-A run's end is noted in Redis in the very step that ends it, and the note is taken away when the history in
-PostgreSQL has it. A worker that is killed in between leaves its notes behind, for others to write down.
+The script that finishes a run also adds it to the outbox of its worker. The entry is removed when PostgreSQL
+has the run. If the worker dies in between, another worker records its entries.
 """
 
 from collections.abc import Awaitable, Iterable, Sequence
@@ -13,29 +13,29 @@ from flexiprice.domain.run import RunStatus
 from flexiprice.errors import CorruptMessage
 from flexiprice.queue.arq import ArqRedis
 from flexiprice.queue.redis import codec, keys
-from flexiprice.queue.redis.heartbeat_scripts import ALL_TOLD
+from flexiprice.queue.redis.heartbeat_scripts import CLOSE_OUTBOX
 from flexiprice.settings import Queue
 
 NO_WORKER: Final = ""
-"""Stands for the worker of what was called off before any worker had it."""
+"""Worker id for jobs that were revoked before any worker claimed them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingRun:
-    """How a run ended. What its job was told and what it came to stand where the job's result does.
+    """The end of a run. Arguments and result are in the job's own result.
 
     Attributes:
-        run_id: the run's own.
+        run_id: the run's id.
         task: the task's name.
-        job_id: the job that it is an attempt of.
-        queue: where the job waited.
-        attempt: its number among the job's attempts, from 1; 0 where the job ended without being started.
-        state: how it ended.
+        job_id: the job.
+        queue: the queue of the job.
+        attempt: number of the attempt, from 1; 0 if the job was rejected without running.
+        state: the final status.
         enqueued_ms: when the job was enqueued.
-        due_ms: when it was to start.
-        started_ms: when the run began.
+        due_ms: when it was due.
+        started_ms: when the run started.
         finished_ms: when it ended.
-        error: why, where the job's result does not say so, because the job goes on.
+        error: the error of a run whose job continues, so that there is no result yet.
     """
 
     run_id: UUID
@@ -51,7 +51,7 @@ class PendingRun:
     error: BaseException | None = None
 
     def to_bytes(self) -> bytes:
-        """As it is noted in Redis, under its run's id."""
+        """Serializes the run for the outbox, where its key is the run's id."""
         return codec.encode(
             {
                 "task": self.task,
@@ -65,86 +65,86 @@ class PendingRun:
         )
 
     @classmethod
-    def from_bytes(cls, run_id: str, note: bytes) -> "PendingRun":
-        """Reads a note.
+    def from_bytes(cls, run_id: str, content: bytes) -> "PendingRun":
+        """Deserializes an entry of the outbox.
 
         Raises:
-            CorruptMessage: it is none of ours.
+            CorruptMessage: the entry is invalid.
         """
-        told: dict[str, Any] = codec.decode(note)
+        fields: dict[str, Any] = codec.decode(content)
         try:
-            enqueued_ms, due_ms, started_ms, finished_ms = map(int, told["times"])
+            enqueued_ms, due_ms, started_ms, finished_ms = map(int, fields["times"])
             return cls(
                 run_id=UUID(run_id),
-                task=str(told["task"]),
-                job_id=str(told["job_id"]),
-                queue=Queue(told["queue"]),
-                attempt=int(told["attempt"]),
-                state=RunStatus(told["state"]),
+                task=str(fields["task"]),
+                job_id=str(fields["job_id"]),
+                queue=Queue(fields["queue"]),
+                attempt=int(fields["attempt"]),
+                state=RunStatus(fields["state"]),
                 enqueued_ms=enqueued_ms,
                 due_ms=due_ms,
                 started_ms=started_ms,
                 finished_ms=finished_ms,
-                error=told["error"],
+                error=fields["error"],
             )
         except (KeyError, TypeError, ValueError) as error:
-            raise CorruptMessage(f"the note of a run is not one of ours: {error}") from error
+            raise CorruptMessage(f"invalid entry of the run outbox: {error}") from error
 
 
 class RunOutbox:
-    """What is noted in Redis of runs that may not be in the history yet, by worker."""
+    """The outbox of runs by worker, in Redis."""
 
     def __init__(self, redis: ArqRedis) -> None:
         self._redis = redis
 
     async def peek(self, worker_id: str, *, at_most: int) -> tuple[list[PendingRun], list[bytes]]:
-        """Some of a worker's untold runs, and the ids of notes that nobody can read.
+        """Returns some of a worker's runs, and the ids of unreadable entries.
 
         Raises:
-            redis.RedisError: as redis-py has it.
+            redis.RedisError: the call to Redis failed.
         """
         scan = cast(
             "Awaitable[tuple[int, dict[bytes, bytes]]]",
             self._redis.hscan(keys.run_outbox_key(worker_id), 0, count=at_most),
         )
-        _, notes = await scan
+        _, entries = await scan
         runs: list[PendingRun] = []
         unreadable: list[bytes] = []
-        for encoded_id, note in notes.items():
+        for encoded_id, content in entries.items():
             try:
-                runs.append(PendingRun.from_bytes(encoded_id.decode(errors="replace"), note))
+                runs.append(PendingRun.from_bytes(encoded_id.decode(errors="replace"), content))
             except CorruptMessage:
                 unreadable.append(encoded_id)
         return runs, unreadable
 
     async def acknowledge(self, worker_id: str, run_ids: Iterable[UUID | bytes]) -> None:
-        """Takes away the notes of runs that the history knows.
+        """Removes runs that PostgreSQL has.
 
         Raises:
-            redis.RedisError: as redis-py has it.
+            redis.RedisError: the call to Redis failed.
         """
         ids = [run_id if isinstance(run_id, bytes) else str(run_id) for run_id in run_ids]
         if ids:
-            gone = self._redis.hdel(keys.run_outbox_key(worker_id), *cast("list[str]", ids))
-            await cast("Awaitable[int]", gone)
+            delete = self._redis.hdel(keys.run_outbox_key(worker_id), *cast("list[str]", ids))
+            await cast("Awaitable[int]", delete)
 
     async def close(self, worker_id: str) -> bool:
-        """Forgets a worker that is gone, unless there are notes of it; returns whether it did.
+        """Removes a worker from the list if its outbox is empty; returns whether it did.
 
         Raises:
-            redis.RedisError: as redis-py has it.
+            redis.RedisError: the call to Redis failed.
         """
-        forget = self._redis.register_script(ALL_TOLD)
-        where = [keys.RUN_OUTBOX_WORKERS, keys.run_outbox_key(worker_id)]
-        return cast("int", await forget(keys=where, args=[worker_id])) == 1
+        close = self._redis.register_script(CLOSE_OUTBOX)
+        script_keys = [keys.RUN_OUTBOX_WORKERS, keys.run_outbox_key(worker_id)]
+        return cast("int", await close(keys=script_keys, args=[worker_id])) == 1
 
     async def adopt(self, worker_ids: Sequence[str], *, now_ms: int) -> None:
-        """Has the runs of workers told of whom nobody knows anything any more.
+        """Adds dead workers to the list, so that their runs are recorded.
 
-        Workers that live, or whose jobs are yet to be given back, are left out.
+        Workers that are alive, or not yet reaped, are skipped.
 
         Raises:
-            redis.RedisError: as redis-py has it.
+            redis.RedisError: the call to Redis failed.
         """
         if not worker_ids:
             return
@@ -153,10 +153,10 @@ class RunOutbox:
                 pipe.zscore(keys.WORKERS, worker_id)
                 pipe.zscore(keys.LOST_WORKERS, worker_id)
             known = await pipe.execute()
-        gone = {
+        dead = {
             worker_id: now_ms
             for index, worker_id in enumerate(worker_ids)
             if known[2 * index] is None and known[2 * index + 1] is None
         }
-        if gone:
-            await self._redis.zadd(keys.RUN_OUTBOX_WORKERS, gone)
+        if dead:
+            await self._redis.zadd(keys.RUN_OUTBOX_WORKERS, dead)

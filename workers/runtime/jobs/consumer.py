@@ -156,7 +156,7 @@ class Consumer:
         self._looked_at = claimed.looked_at
         for job in claimed.jobs:
             self._start(job)
-        for job_id in claimed.called_off:
+        for job_id in claimed.revoked:
             if in_flight := self._in_flight.get(job_id):
                 in_flight.cancel(RunStatus.REVOKED)
         return claimed.next_due_ms if free_slots else None
