@@ -50,7 +50,7 @@ def test_a_task_is_enqueued_deferred_revoked_and_tried_again(
 
     assert revoked["outcome"] == "prevented"
     assert again.exit_code == 1
-    assert "it had ended before it could be called off (revoked)" in again.stdout
+    assert "it had ended before it could be revoked (revoked)" in again.stdout
     assert "unknown: there is no such job" in again.stdout
     child = told("status", retried["new_task_id"])
     assert (child["status"], child["parent_task_id"]) == ("queued", job["task_id"])

@@ -57,7 +57,7 @@ async def test_a_waiting_job_that_is_revoked_never_runs(
         await queue.wait(other.job_id, WAIT)
     for status in await queue.statuses([job.job_id, deferred.job_id]):
         assert (status.status, status.ready, status.task) == (JobStatus.REVOKED, True, "sleep")
-        assert status.error == JobError("revoked", "the job was called off before it started")
+        assert status.error == JobError("revoked", "the job was revoked before it started")
         assert (status.attempt, status.started_at) == (0, None)
     assert await redis.zcard(keys.ABORTED_JOBS) == 0
 

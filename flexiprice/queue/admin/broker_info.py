@@ -1,6 +1,6 @@
-"""How Redis, or Valkey, is: its memory, its clients, and whether it keeps what is entrusted to it.
+"""Reads the state of Redis or Valkey: memory, clients, and settings that put jobs at risk.
 
-A user without the right to INFO works all the same; of its server only name and version are known then.
+A user without permission for INFO works too; then only the product and its version are known.
 """
 
 import re
@@ -23,10 +23,10 @@ _DATABASE: Final = re.compile(r"db\d+")
 
 
 class BrokerRisk(StrEnum):
-    """What about a broker's settings puts jobs at risk.
+    """A risk for jobs in the settings or state of a broker.
 
-    `evicts` drops keys when memory is short; `forgets` loses what waits where it ends badly; `nearly_full`
-    uses more than nine tenths of the memory that it may use.
+    `evicts`: drops keys when memory is short. `forgets`: loses waiting jobs in a crash. `nearly_full`: uses
+    more than 90 % of its memory limit.
     """
 
     EVICTS = "evicts"
@@ -41,22 +41,22 @@ class BrokerInfo:
     Attributes:
         product: Redis or Valkey.
         version: its version.
-        role: `master` or `slave`, as it says.
-        uptime: since it was started.
-        used_memory: bytes that it uses.
-        peak_memory: bytes that it used at most.
-        max_memory: bytes that it may use; None where there is no limit.
-        eviction_policy: what it does when memory is short.
-        fragmentation: memory taken from the system for each byte used; None where it does not say.
-        clients: connections of clients.
-        max_clients: connections that it allows; None where it does not say.
-        blocked_clients: those that wait for something.
-        commands_per_second: as it says of the last moment.
-        keys: keys in all its databases.
-        appends: it writes every change to a file.
-        last_saved_at: when it last wrote all to a file; None where it never did.
-        answered_in: how long this answer took, there and back.
-        risks: what about it puts jobs at risk.
+        role: `master` or `slave`.
+        uptime: time since its start.
+        used_memory: used memory in bytes.
+        peak_memory: maximum of the used memory in bytes.
+        max_memory: memory limit in bytes; None without a limit.
+        eviction_policy: its `maxmemory-policy`.
+        fragmentation: ratio of resident to used memory; None if unknown.
+        clients: number of client connections.
+        max_clients: maximum of connections; None if unknown.
+        blocked_clients: number of blocked connections.
+        commands_per_second: current rate of commands.
+        keys: number of keys in all databases.
+        appends: whether it writes an append-only file.
+        last_saved_at: time of its last snapshot; None without one.
+        answered_in: round-trip time of this request.
+        risks: risks for jobs.
     """
 
     product: str
@@ -80,11 +80,11 @@ class BrokerInfo:
 
 
 async def read_broker_info(redis: ArqRedis) -> BrokerInfo:
-    """Asks a broker how it is.
+    """Reads the state of a broker.
 
     Raises:
-        RedisUnavailable: it does not answer.
-        InvalidSettings: its user may not ask that; the message tells the right that is missing.
+        RedisUnavailable: Redis does not answer.
+        InvalidSettings: our user may not run INFO; the message names the missing permission.
     """
     with redis_errors():
         asked_at = perf_counter()
@@ -92,7 +92,7 @@ async def read_broker_info(redis: ArqRedis) -> BrokerInfo:
         answered_in = timedelta(seconds=perf_counter() - asked_at)
     max_memory = int(facts.get("maxmemory") or 0) or None
     saved_at = int(facts.get("rdb_last_save_time") or 0)
-    # It counts its start as a save.
+    # Redis counts its start as a save.
     has_saved = bool(facts.get("rdb_saves", 1)) and saved_at > 0
     return BrokerInfo(
         product="Valkey" if "valkey_version" in facts else "Redis",
@@ -117,10 +117,10 @@ async def read_broker_info(redis: ArqRedis) -> BrokerInfo:
 
 
 async def find_broker_info(redis: ArqRedis) -> BrokerInfo | None:
-    """How a broker is; None where its user may not ask that.
+    """Reads the state of a broker; None if our user may not run INFO.
 
     Raises:
-        RedisUnavailable: it does not answer.
+        RedisUnavailable: Redis does not answer.
     """
     try:
         return await read_broker_info(redis)
@@ -131,37 +131,37 @@ async def find_broker_info(redis: ArqRedis) -> BrokerInfo | None:
 
 
 async def read_broker_version(redis: ArqRedis) -> str:
-    """Name and version of a broker, for which any user may ask.
+    """Returns the product and version of a broker, which every user may read.
 
     Raises:
-        RedisUnavailable: it does not answer.
-        InvalidSettings: it refuses us.
+        RedisUnavailable: Redis does not answer.
+        InvalidSettings: Redis refuses this client.
     """
     with redis_errors():
         execute = cast("Callable[..., Awaitable[list[Any]]]", redis.execute_command)
         facts = await execute("HELLO")
-    told = {str(text(name)): value for name, value in zip(facts[::2], facts[1::2], strict=False)}
-    product = "Valkey" if told.get("server") == b"valkey" else "Redis"
-    return f"{product} {text(told.get('version', b'?'))}"
+    fields = {str(text(name)): value for name, value in zip(facts[::2], facts[1::2], strict=False)}
+    product = "Valkey" if fields.get("server") == b"valkey" else "Redis"
+    return f"{product} {text(fields.get('version', b'?'))}"
 
 
 async def probe_writes(redis: ArqRedis) -> None:
-    """Makes sure that a broker takes writes; what it writes is gone at once.
+    """Checks that a broker accepts writes, with a key that expires at once.
 
     Raises:
-        RedisUnavailable: it does not answer, or refuses writes for now.
-        InvalidSettings: it refuses us.
+        RedisUnavailable: Redis does not answer or temporarily refuses writes.
+        InvalidSettings: Redis refuses this client.
     """
     with redis_errors():
         await redis.set(keys.WRITE_PROBE, b"", px=1)
 
 
 async def probe_publishing(redis: ArqRedis) -> None:
-    """Makes sure that we may publish, to a channel on which nobody minds it.
+    """Checks the permission to publish, on a channel without subscribers.
 
     Raises:
-        RedisUnavailable: the broker does not answer.
-        InvalidSettings: it refuses us.
+        RedisUnavailable: Redis does not answer.
+        InvalidSettings: Redis refuses this client.
     """
     with redis_errors():
         await redis.publish(keys.NOTHING, b"")
@@ -169,7 +169,7 @@ async def probe_publishing(redis: ArqRedis) -> None:
 
 def _risks(facts: Mapping[str, Any], max_memory: int | None) -> tuple[BrokerRisk, ...]:
     found: list[BrokerRisk] = []
-    # Without a limit too: one may be set at any time, and managed servers have one that they do not tell.
+    # Also without a limit: one may be set later, and managed servers hide theirs.
     if facts.get("maxmemory_policy", "noeviction") != "noeviction":
         found.append(BrokerRisk.EVICTS)
     if not facts.get("aof_enabled"):
@@ -181,7 +181,7 @@ def _risks(facts: Mapping[str, Any], max_memory: int | None) -> tuple[BrokerRisk
 
 def _keys(facts: Mapping[str, Any]) -> int:
     databases = [cast("Mapping[str, int]", facts[name]) for name in facts if _DATABASE.fullmatch(name)]
-    return sum(of_one["keys"] for of_one in databases)
+    return sum(database["keys"] for database in databases)
 
 
 def _number(value: object) -> float | None:

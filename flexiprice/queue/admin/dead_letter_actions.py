@@ -1,4 +1,4 @@
-"""What people do to dead letters: retry them, or dismiss them; some, or all that there are."""
+"""Retries and dismisses dead letters, some or all."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -8,7 +8,7 @@ from flexiprice.queue.admin.retry import Retried, RetryOutcome, retry_jobs
 from flexiprice.queue.client import TaskQueue
 from flexiprice.queue.source import JobSource
 
-# Of `MAX_LISTED`: what one request may enqueue, and as many as there can be.
+# Rounds of `MAX_LISTED` dead letters: a limit for one request, and enough for all.
 _RETRY_ROUNDS: Final = 2
 _DISMISS_ROUNDS: Final = 40
 
@@ -16,12 +16,12 @@ _DISMISS_ROUNDS: Final = 40
 async def retry_letters(
     tasks: TaskQueue, job_ids: Sequence[str] | None, *, origin: JobSource
 ) -> tuple[Retried, ...]:
-    """Enqueues tasks on the list anew, which takes them off it.
+    """Enqueues dead letters again, which removes them from the list.
 
     Args:
-        tasks: the queue.
-        job_ids: which; None for all that can be retried, up to a thousand, until a queue has no more room.
-        origin: who asks.
+        tasks: the task queue.
+        job_ids: the jobs; None for all retryable ones, up to 1,000 or until a queue is full.
+        origin: the source of the new jobs.
 
     Raises:
         RedisUnavailable: Redis does not answer; some may have been enqueued.
@@ -42,11 +42,11 @@ async def retry_letters(
 
 
 async def dismiss(tasks: TaskQueue, job_ids: Sequence[str] | None) -> int:
-    """Takes tasks off the list for good; returns how many.
+    """Deletes dead letters; returns how many there were.
 
     Args:
-        tasks: the queue.
-        job_ids: which; None for all that are there now.
+        tasks: the task queue.
+        job_ids: the jobs; None for all.
 
     Raises:
         RedisUnavailable: Redis does not answer; some may have been dismissed.

@@ -1,7 +1,7 @@
-"""Dead letters: tasks that ended without their work being done, until a person retries or dismisses them.
+"""Dead letters: jobs that failed finally, listed until an operator retries or dismisses them.
 
-They are kept in Redis beside the results and outlive those, in a list of bounded length; what is pushed out
-of it stays in the run history.
+Redis keeps them longer than the results, in a list of bounded length. Entries that are dropped from the list
+stay in the run history.
 """
 
 from collections.abc import Awaitable, Mapping, Sequence
@@ -20,23 +20,23 @@ from flexiprice.queue.worker.dead_letter_records import DeadLetterReason
 from flexiprice.settings import Queue
 
 MAX_LISTED: Final = 500
-"""Dead letters that one list holds at most."""
+"""Maximum number of listed dead letters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetter:
-    """A task that needs a person.
+    """A dead letter.
 
     Attributes:
-        job_id: of the task; of a bad entry, its name.
-        reason: why.
-        task: the task's name; None where nobody can tell.
-        queue: where it waited.
-        error_code: with which it ended.
-        message: the same for a person.
+        job_id: the job's id, or the name of a bad entry.
+        reason: the reason.
+        task: the task's name; None if unknown.
+        queue: the queue of the job.
+        error_code: code of its error.
+        message: the error for people.
         died_at: when it ended.
-        losses: how many workers were lost while they ran it.
-        retryable: whether what it was to do is known here.
+        losses: number of workers that were lost while they ran it.
+        retryable: whether its message is stored, so that it can be retried.
     """
 
     job_id: str
@@ -52,11 +52,11 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetterCounts:
-    """How many tasks need a person.
+    """The number of dead letters.
 
     Attributes:
-        by_reason: for each reason.
-        oldest_at: when the first of them ended.
+        by_reason: the number for each reason.
+        oldest_at: when the oldest ended.
     """
 
     by_reason: Mapping[DeadLetterReason, int] = field(default_factory=dict[DeadLetterReason, int])
@@ -64,12 +64,12 @@ class DeadLetterCounts:
 
     @property
     def total(self) -> int:
-        """How many in all."""
+        """The number of all dead letters."""
         return sum(self.by_reason.values())
 
 
 async def count_dead_letters(redis: ArqRedis) -> DeadLetterCounts:
-    """How many tasks need a person.
+    """Counts the dead letters.
 
     Raises:
         RedisUnavailable: Redis does not answer.
@@ -90,7 +90,7 @@ async def count_dead_letters(redis: ArqRedis) -> DeadLetterCounts:
 
 
 async def list_dead_letters(redis: ArqRedis, *, limit: int = MAX_LISTED) -> tuple[DeadLetter, ...]:
-    """The tasks that need a person, the latest first.
+    """Lists the dead letters, the latest first.
 
     Raises:
         RedisUnavailable: Redis does not answer.
@@ -120,19 +120,19 @@ async def list_dead_letters(redis: ArqRedis, *, limit: int = MAX_LISTED) -> tupl
 
 
 async def find_body(redis: ArqRedis, job_id: str) -> tuple[bytes, Queue] | None:
-    """What a task on the list was to do, as arq encodes it, and in which queue; None where it is not known.
+    """Returns the message of a dead letter and its queue; None if they are not stored.
 
     Raises:
-        redis.RedisError: as redis-py has it.
+        redis.RedisError: the call to Redis failed.
     """
     (content,) = await _contents(redis, [job_id.encode(errors="replace")])
-    told = _read(content)
-    body, queue = told.get("body"), told.get("queue")
+    fields = _read(content)
+    body, queue = fields.get("body"), fields.get("queue")
     return (body, Queue(queue)) if isinstance(body, bytes) and queue in set(Queue) else None
 
 
 async def remove_dead_letters(redis: ArqRedis, job_ids: Sequence[str]) -> int:
-    """Takes tasks off the list; returns how many were on it.
+    """Removes dead letters; returns how many there were.
 
     Raises:
         RedisUnavailable: Redis does not answer.
@@ -145,7 +145,7 @@ async def remove_dead_letters(redis: ArqRedis, job_ids: Sequence[str]) -> int:
 
 
 async def dismiss_dead_letters(tasks: TaskQueue, job_ids: Sequence[str]) -> int:
-    """Takes tasks and bad entries off the list for good, with what was kept of them; returns how many.
+    """Deletes dead letters and bad entries with their data; returns how many there were.
 
     Raises:
         RedisUnavailable: Redis does not answer.
@@ -176,18 +176,18 @@ def _read(content: bytes | None) -> Mapping[str, Any]:
 
 
 def _letter(job_id: bytes, reason: DeadLetterReason, score: float, content: bytes | None) -> DeadLetter:
-    told = _read(content)
-    task, queue = told.get("task"), told.get("queue")
+    fields = _read(content)
+    task, queue = fields.get("task"), fields.get("queue")
     return DeadLetter(
         job_id=shown_name(job_id),
         reason=reason,
         task=task if isinstance(task, str) else None,
         queue=Queue(queue) if queue in set(Queue) else None,
-        error_code=str(told.get("code", FlexiPriceError.code)),
-        message=str(told.get("message", "nothing more is known of it")),
+        error_code=str(fields.get("code", FlexiPriceError.code)),
+        message=str(fields.get("message", "no details are stored")),
         died_at=keys.instant_of(score),
-        losses=keys.whole_number(str(told.get("losses", 0))),
-        retryable=isinstance(told.get("body"), bytes),
+        losses=keys.whole_number(str(fields.get("losses", 0))),
+        retryable=isinstance(fields.get("body"), bytes),
     )
 
 

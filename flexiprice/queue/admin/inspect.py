@@ -1,4 +1,4 @@
-"""What happens right now: the jobs that run, and those that are to."""
+"""Lists running, waiting and deferred jobs, and registered tasks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,11 +17,11 @@ from flexiprice.queue.worker.heartbeat import LiveWorker
 from flexiprice.settings import Queue
 
 MAX_LISTED_JOBS: Final = 500
-"""Jobs that one list holds at most."""
+"""Maximum number of listed jobs."""
 
 
 async def list_active(tasks: TaskQueue) -> tuple[JobInfo, ...]:
-    """The jobs that run, those that have run longest first.
+    """Lists the running jobs, the longest-running first.
 
     Raises:
         RedisUnavailable: Redis does not answer.
@@ -30,18 +30,18 @@ async def list_active(tasks: TaskQueue) -> tuple[JobInfo, ...]:
     running = [
         status
         for status in (await tasks.find_statuses(ids)).values()
-        # What has ended between the two looks runs no longer.
+        # A job may have finished between the two reads.
         if status.status is JobStatus.RUNNING
     ]
     return tuple(sorted(running, key=lambda job: (job.started_at is None, job.started_at, job.job_id)))
 
 
 async def list_deferred(tasks: TaskQueue, *, limit: int = 100) -> tuple[JobInfo, ...]:
-    """The jobs that are not due yet, the next first; those included that wait for another try.
+    """Lists the jobs that are not due yet, including retries, the next first.
 
     Args:
-        tasks: the queue.
-        limit: at most so many, up to `MAX_LISTED_JOBS`.
+        tasks: the task queue.
+        limit: maximum number of jobs, up to `MAX_LISTED_JOBS`.
 
     Raises:
         RedisUnavailable: Redis does not answer.
@@ -60,11 +60,11 @@ async def list_deferred(tasks: TaskQueue, *, limit: int = 100) -> tuple[JobInfo,
 
 
 async def list_waiting(tasks: TaskQueue, *, limit: int = 100) -> tuple[JobInfo, ...]:
-    """The jobs that are due and that nobody runs yet, those that have been due longest first.
+    """Lists the due jobs that no worker runs yet, the oldest due time first.
 
     Args:
-        tasks: the queue.
-        limit: at most so many, up to `MAX_LISTED_JOBS`.
+        tasks: the task queue.
+        limit: maximum number of jobs, up to `MAX_LISTED_JOBS`.
 
     Raises:
         RedisUnavailable: Redis does not answer.
@@ -76,43 +76,43 @@ async def list_waiting(tasks: TaskQueue, *, limit: int = 100) -> tuple[JobInfo, 
     return tuple(
         status
         for status in statuses.values()
-        # What has been taken between the two looks waits no longer.
+        # A job may have been claimed between the two reads.
         if not status.ready and status.status is not JobStatus.RUNNING
     )
 
 
 async def _due_in(tasks: TaskQueue, queue: Queue, limit: int) -> list[tuple[float, bytes]]:
     seconds, micros = await tasks.redis.time()
-    found, looked_at = list[tuple[float, bytes]](), 0
+    found, offset = list[tuple[float, bytes]](), 0
     while len(found) < limit:
         jobs: list[tuple[bytes, float]] = await tasks.redis.zrangebyscore(
             keys.queue_key(queue),
             "-inf",
             seconds * 1000 + micros // 1000,
-            start=looked_at,
+            start=offset,
             num=MAX_LISTED_JOBS,
             withscores=True,
         )
         if not jobs:
             break
-        # arq leaves jobs that run in the queue's set.
+        # arq leaves running jobs in the queue's set.
         owners = await tasks.redis.mget(
             [keys.in_progress_key(job_id.decode(errors="replace")) for job_id, _ in jobs]
         )
         found += [(due, job_id) for (job_id, due), owner in zip(jobs, owners, strict=True) if owner is None]
-        looked_at += len(jobs)
+        offset += len(jobs)
     return found[:limit]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UndeclaredTask:
-    """A task that no live worker declares, although jobs of it wait.
+    """A task with waiting jobs that no live worker declares.
 
     Attributes:
-        task: its name.
-        queue: where its jobs wait.
-        waiting: how many of them were found.
-        since: when the first of them was enqueued; None where nobody knows.
+        task: the task's name.
+        queue: the queue of its jobs.
+        waiting: number of waiting jobs that were found.
+        since: when the first of them was enqueued; None if unknown.
     """
 
     task: str
@@ -124,14 +124,14 @@ class UndeclaredTask:
 async def list_undeclared(
     tasks: TaskQueue, workers: Sequence[LiveWorker], queues: Sequence[QueueState]
 ) -> tuple[UndeclaredTask, ...]:
-    """The tasks of waiting jobs that no live worker declares, as far as the oldest jobs tell.
+    """Finds tasks of the oldest waiting jobs that no live worker declares.
 
-    Workers pass over such a job at first, so it waits beside workers that are free.
+    Workers skip such jobs at first, so they wait although workers are idle.
 
     Args:
-        tasks: the queue's access.
-        workers: those that live; without any, nothing is found, as then all jobs wait.
-        queues: all of them; where no job waits, Redis is not asked again.
+        tasks: the task queue.
+        workers: the live workers; without any, the result is empty, because all jobs wait.
+        queues: all queues; if no job waits, Redis is not read again.
 
     Raises:
         RedisUnavailable: Redis does not answer.
@@ -155,7 +155,7 @@ async def list_undeclared(
 
 
 async def list_registered(tasks: TaskQueue) -> dict[str, tuple[str, ...]]:
-    """The ids of the live workers that know each task, by its name.
+    """Returns the ids of the live workers for each task name.
 
     Raises:
         RedisUnavailable: Redis does not answer.
@@ -166,7 +166,7 @@ async def list_registered(tasks: TaskQueue) -> dict[str, tuple[str, ...]]:
 
 
 async def get_declared_task(tasks: TaskQueue, name: str) -> TaskDeclaration[TaskArguments]:
-    """A task by its name; where only live workers know it, the error says so.
+    """Returns a task by its name. If only workers know it, the error says so.
 
     Raises:
         InvalidInput: there is no such task, or this program was started before it was added.

@@ -1,4 +1,4 @@
-"""What Redis knows of workers, queues and schedules at one moment, for Prometheus."""
+"""Takes the snapshot of workers, queues and schedules for Prometheus."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -17,7 +17,7 @@ from flexiprice.snapshots import QueueSnapshot, WorkersSnapshot
 async def take_snapshot(
     tasks: TaskQueue, *, now: datetime | None = None, schedules: Sequence[Schedule] | None = None
 ) -> WorkersSnapshot:
-    """Asks Redis how things stand.
+    """Reads workers, queues, schedules and dead letters from Redis.
 
     Raises:
         RedisUnavailable: Redis does not answer.
@@ -30,7 +30,9 @@ async def take_snapshot(
     return WorkersSnapshot(
         workers_alive=len(workers),
         queues={state.queue.value: _queue(state, workers) for state in queues},
-        clock_drift=timedelta(seconds=max((abs(each.clock_drift_seconds) for each in workers), default=0.0)),
+        clock_drift=timedelta(
+            seconds=max((abs(worker.clock_drift_seconds) for worker in workers), default=0.0)
+        ),
         schedule_disagreements=sum(state.disagreement is not None for state in states),
         schedule_lag={state.name: _lag(state) for state in states},
         dead_letters={reason.value: count for reason, count in dead_letters.by_reason.items()},

@@ -1,4 +1,4 @@
-"""The queues: how much is in them, and whether workers may take from them."""
+"""Reads, pauses and resumes queues."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,14 +17,14 @@ class QueueState:
     """A queue at one moment.
 
     Attributes:
-        queue: which.
-        waiting: jobs that are due and that nobody runs yet.
-        deferred: jobs that are not due yet, those included that wait for another try.
-        running: jobs that a worker runs, and those whose parts run or wait.
-        oldest_waiting: how long the first of the waiting jobs has been due; None where none waits.
-        paused_at: since when workers take nothing from it; None while they do.
-        paused_by: who paused it.
-        running_job_ids: the jobs that run.
+        queue: the queue.
+        waiting: number of due jobs that no worker runs yet.
+        deferred: number of jobs that are not due yet, including retries.
+        running: number of running jobs, including those that wait for their children.
+        oldest_waiting: how long the oldest waiting job has been due; None if no job waits.
+        paused_at: start of the pause; None if not paused.
+        paused_by: the actor that paused it.
+        running_job_ids: ids of the running jobs.
     """
 
     queue: Queue
@@ -38,7 +38,7 @@ class QueueState:
 
 
 async def get_queue(tasks: TaskQueue, queue: Queue) -> QueueState:
-    """A queue as it stands.
+    """Reads the state of a queue.
 
     Raises:
         RedisUnavailable: Redis does not answer.
@@ -67,7 +67,7 @@ async def get_queue(tasks: TaskQueue, queue: Queue) -> QueueState:
 
 
 async def list_queues(tasks: TaskQueue) -> tuple[QueueState, ...]:
-    """All queues as they stand.
+    """Reads the state of all queues.
 
     Raises:
         RedisUnavailable: Redis does not answer.
@@ -76,16 +76,16 @@ async def list_queues(tasks: TaskQueue) -> tuple[QueueState, ...]:
 
 
 async def pause_queue(tasks: TaskQueue, queue: Queue, *, now: datetime | None = None, by: str) -> bool:
-    """Lets no worker take anything more from a queue; what runs goes on.
+    """Pauses a queue: workers stop claiming its jobs; running jobs finish.
 
     Args:
-        tasks: the queue's access.
-        queue: which.
-        now: the instant that is kept with it; None for that by the clock of Redis.
-        by: who asks for it.
+        tasks: the task queue.
+        queue: the queue to pause.
+        now: the recorded time; None for that of Redis.
+        by: the actor.
 
     Returns:
-        False where it was paused already; that pause stays as it is.
+        False if it was paused already; the earlier pause is kept.
 
     Raises:
         RedisUnavailable: Redis does not answer.
@@ -99,10 +99,10 @@ async def pause_queue(tasks: TaskQueue, queue: Queue, *, now: datetime | None = 
 
 
 async def resume_queue(tasks: TaskQueue, queue: Queue) -> bool:
-    """Lets workers take from a queue again, at once.
+    """Resumes a queue and wakes its workers.
 
     Returns:
-        False where it was not paused.
+        False if it was not paused.
 
     Raises:
         RedisUnavailable: Redis does not answer.

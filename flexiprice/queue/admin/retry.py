@@ -1,4 +1,4 @@
-"""Trying jobs again that have ended: each as a new job that names the old one."""
+"""Retries finished jobs: each as a new job that names the old one as its parent."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,14 +17,14 @@ from flexiprice.queue.status import JobInfo
 from flexiprice.settings import Queue
 
 _UNKNOWN: Final = "there is no such job, or its result is no longer kept"
-_UNREADABLE: Final = "what Redis holds of the job cannot be read, so it cannot be tried again"
+_UNREADABLE: Final = "the job's data in Redis cannot be read, so it cannot be retried"
 
 
 class RetryOutcome(StrEnum):
-    """What came of trying a job again.
+    """The outcome of a retry.
 
-    `not_ended` may still come to a result; `refused` could not be enqueued; `unreadable` is a job of which
-    Redis no longer tells what it was to do.
+    `not_ended`: the job has not finished. `refused`: its queue is full. `unreadable`: Redis no longer has its
+    message.
     """
 
     ENQUEUED = "enqueued"
@@ -36,13 +36,13 @@ class RetryOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retried:
-    """What came of trying one job again.
+    """The result of retrying one job.
 
     Attributes:
-        job_id: the job that had ended.
-        outcome: what was done.
-        new_job_id: the job that tries it again; None where there is none.
-        message: for a person: what was done, or why nothing was.
+        job_id: the finished job.
+        outcome: the outcome.
+        new_job_id: the new job; None without one.
+        message: the outcome for people, with the reason if nothing was done.
     """
 
     job_id: str
@@ -52,12 +52,12 @@ class Retried:
 
 
 async def retry_jobs(tasks: TaskQueue, job_ids: Sequence[str], *, origin: JobSource) -> tuple[Retried, ...]:
-    """Enqueues anew, with the same arguments, what has ended, whichever way it did.
+    """Enqueues finished jobs again with the same arguments, whatever their outcome was.
 
     Args:
-        tasks: the queue.
-        job_ids: the jobs; each is tried again once.
-        origin: who asks; trigger and parent are added.
+        tasks: the task queue.
+        job_ids: the jobs; duplicates are ignored.
+        origin: the source of the new jobs; trigger and parent are added.
 
     Raises:
         RedisUnavailable: Redis does not answer.
@@ -68,24 +68,24 @@ async def retry_jobs(tasks: TaskQueue, job_ids: Sequence[str], *, origin: JobSou
 
 
 async def _retry(tasks: TaskQueue, job_id: str, status: JobInfo | None, origin: JobSource) -> Retried:
-    def nothing(outcome: RetryOutcome, message: str) -> Retried:
+    def not_retried(outcome: RetryOutcome, message: str) -> Retried:
         return Retried(job_id=job_id, outcome=outcome, new_job_id=None, message=message)
 
     if status is not None and not status.ready:
-        return nothing(RetryOutcome.NOT_ENDED, f"it has not ended: it is {status.status}")
+        return not_retried(RetryOutcome.NOT_ENDED, f"it has not ended: it is {status.status}")
     call = None if status is None else await _call_of(tasks, job_id, status.queue)
     if call is None:
-        call = await _dead_call(tasks, job_id)
+        call = await _dead_letter_call(tasks, job_id)
     if call is None and status is None:
-        return nothing(RetryOutcome.UNKNOWN, _UNKNOWN)
+        return not_retried(RetryOutcome.UNKNOWN, _UNKNOWN)
     if call is None:
-        return nothing(RetryOutcome.UNREADABLE, _UNREADABLE)
+        return not_retried(RetryOutcome.UNREADABLE, _UNREADABLE)
     origin = replace(origin, trigger=RunTrigger.RETRY, parent_job_id=job_id)
     try:
         job = await tasks.enqueue_call(call, origin=origin)
     except QueueFull as error:
-        # Said of this job alone: others may have been enqueued already.
-        return nothing(RetryOutcome.REFUSED, error.message)
+        # Reported for this job only: others may have been enqueued already.
+        return not_retried(RetryOutcome.REFUSED, error.message)
     await remove_dead_letters(tasks.redis, [job_id])
     return Retried(
         job_id=job_id,
@@ -96,7 +96,7 @@ async def _retry(tasks: TaskQueue, job_id: str, status: JobInfo | None, origin: 
 
 
 async def _call_of(tasks: TaskQueue, job_id: str, queue: Queue | None) -> Call | None:
-    """What the job called; of one that expired only its record still tells."""
+    """Returns the call of a finished job; that of an expired one comes from its record."""
     with redis_errors():
         async with tasks.redis.pipeline(transaction=True) as pipe:
             pipe.get(keys.result_key(job_id))
@@ -114,8 +114,8 @@ async def _call_of(tasks: TaskQueue, job_id: str, queue: Queue | None) -> Call |
     return _call(job, queue)
 
 
-async def _dead_call(tasks: TaskQueue, job_id: str) -> Call | None:
-    """What a dead letter was to do, though its result is no longer kept."""
+async def _dead_letter_call(tasks: TaskQueue, job_id: str) -> Call | None:
+    """Returns the call of a dead letter whose result has expired."""
     with redis_errors():
         found = await find_body(tasks.redis, job_id)
     if found is None:
@@ -128,7 +128,7 @@ async def _dead_call(tasks: TaskQueue, job_id: str) -> Call | None:
 
 
 def _call(job: JobDef, queue: Queue | None) -> Call | None:
-    # Without a name arq could not read what it was to run; our tasks have no unnamed arguments.
+    # "<unknown>" marks a message that arq could not decode. Our tasks have no positional arguments.
     if queue is None or job.args or job.function.startswith("<"):
         return None
     return Call(job.function, queue, dict(job.kwargs))

@@ -1,4 +1,4 @@
-"""Calling jobs off: one that waits never starts, one that runs is cancelled, and what is said is so."""
+"""Revokes jobs: waiting ones never start, running ones are cancelled, and each outcome is confirmed."""
 
 import asyncio
 from collections.abc import Sequence
@@ -30,19 +30,18 @@ from flexiprice.queue.status import JobInfo, JobStatus
 from flexiprice.queue.worker.run_outbox import NO_WORKER, PendingRun
 from flexiprice.settings import Queue
 
-# Longer than a worker needs to look up from what it does, and than a dead one needs to be noticed.
+# Longer than a worker needs to react, and than the reaper needs to requeue a dead worker's jobs.
 CONFIRMATION: Final = timedelta(seconds=10)
-# So many that Redis is held for a few milliseconds at most.
+# Few enough to block Redis for only a few milliseconds.
 _CHUNK: Final = 100
-_ASK_AGAIN_EVERY: Final = timedelta(seconds=1)
+_REPEAT_INTERVAL: Final = timedelta(seconds=1)
 
 
 class RevokeOutcome(StrEnum):
-    """What came of calling a job off.
+    """The outcome of a revocation.
 
-    `prevented` did not run and will not; `cancelled` was running and has been stopped; `ended` came to its
-    end before it could be stopped; `asked` has been told to stop, and nobody has confirmed that it did;
-    `unknown` is no job that anything is known of.
+    `prevented`: the job had not started and never will. `cancelled`: it was running and has stopped. `ended`:
+    it had finished before. `asked`: its cancellation is not confirmed. `unknown`: there is no such job.
     """
 
     PREVENTED = "prevented"
@@ -55,7 +54,7 @@ class RevokeOutcome(StrEnum):
 _MESSAGES: Final = {
     RevokeOutcome.PREVENTED: "it had not started, and will not run",
     RevokeOutcome.CANCELLED: "it was running, and has been cancelled",
-    RevokeOutcome.ENDED: "it had ended before it could be called off",
+    RevokeOutcome.ENDED: "it had ended before it could be revoked",
     RevokeOutcome.ASKED: "its cancellation was asked for, but is not confirmed: it may still be running",
     RevokeOutcome.UNKNOWN: "there is no such job, or its result is no longer kept",
 }
@@ -63,13 +62,13 @@ _MESSAGES: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revoked:
-    """What came of calling one job off.
+    """The result of revoking one job.
 
     Attributes:
         job_id: the job.
-        outcome: what came of it.
-        message: the same for a person.
-        status: how the job stands now; None where nothing is known of it.
+        outcome: the outcome.
+        message: the outcome for people.
+        status: the job's current status; None if it is unknown.
     """
 
     job_id: str
@@ -84,15 +83,15 @@ async def revoke_jobs(
     *,
     timeout: timedelta = CONFIRMATION,  # noqa: ASYNC109 -- part of the answer
 ) -> tuple[Revoked, ...]:
-    """Calls jobs off, whether they wait or run, and answers for each when it is certain what came of it.
+    """Revokes waiting and running jobs, and waits until each outcome is confirmed.
 
     Args:
-        tasks: the queue.
-        job_ids: the jobs; each is answered for once.
-        timeout: how long to wait at most until all that ran have stopped.
+        tasks: the task queue.
+        job_ids: the jobs; duplicates are ignored.
+        timeout: maximum time to wait until running jobs have stopped.
 
     Raises:
-        RedisUnavailable: Redis does not answer; what came of the jobs is then not known.
+        RedisUnavailable: Redis does not answer; the outcomes are unknown.
     """
     wanted = list(dict.fromkeys(job_ids))
     known = [job_id for job_id in wanted if can_be_job_id(job_id)]
@@ -118,38 +117,38 @@ async def revoke_jobs(
         remaining = deadline - asyncio.get_running_loop().time()
         if not known or remaining <= 0:
             break
-        # A worker that died meanwhile, or that handed the job back, leaves it waiting: so ask again.
-        await _until_one_ends(tasks, known, min(_ASK_AGAIN_EVERY, timedelta(seconds=remaining)))
+        # A worker that died or requeued the job meanwhile leaves it waiting, so revoke it again.
+        await _wait_for_any(tasks, known, min(_REPEAT_INTERVAL, timedelta(seconds=remaining)))
     final = await tasks.find_statuses([job_id for job_id in wanted if can_be_job_id(job_id)])
     return tuple(_answer(job_id, outcomes[job_id], final.get(job_id)) for job_id in wanted)
 
 
 async def purge(tasks: TaskQueue, queues: Sequence[Queue] = tuple(Queue)) -> dict[Queue, int]:
-    """Calls off every job that waits, deferred ones included, and leaves alone those that run.
+    """Revokes all waiting and deferred jobs. Running jobs are not affected.
 
     Returns:
-        How many jobs were called off, by queue.
+        The number of revoked jobs by queue.
 
     Raises:
-        RedisUnavailable: Redis does not answer; some jobs may have been called off.
+        RedisUnavailable: Redis does not answer; some jobs may have been revoked.
     """
     purged: dict[Queue, int] = {}
     for queue in queues:
         with redis_errors():
-            left: int = await tasks.redis.zcard(keys.queue_key(queue))
-        purged[queue] = passed_over = 0
-        # What comes meanwhile stays; what runs stays too, and is passed over.
-        while left > 0:
+            remaining: int = await tasks.redis.zcard(keys.queue_key(queue))
+        purged[queue] = skipped = 0
+        # Jobs that arrive meanwhile stay. Running jobs stay too and are skipped.
+        while remaining > 0:
             with redis_errors():
-                last = passed_over + min(_CHUNK, left) - 1
-                members: list[bytes] = await tasks.redis.zrange(keys.queue_key(queue), passed_over, last)
+                last = skipped + min(_CHUNK, remaining) - 1
+                members: list[bytes] = await tasks.redis.zrange(keys.queue_key(queue), skipped, last)
             if not members:
                 break
-            left -= len(members)
+            remaining -= len(members)
             ids = [member.decode(errors="replace") for member in members]
-            gone = await _purge_chunk(tasks, queue, ids)
-            purged[queue] += gone
-            passed_over += len(members) - gone
+            revoked = await _purge_chunk(tasks, queue, ids)
+            purged[queue] += revoked
+            skipped += len(members) - revoked
     return purged
 
 
@@ -164,17 +163,17 @@ async def _revoke(tasks: TaskQueue, statuses: Sequence[JobInfo], *, tell_workers
 
 
 async def _revoke_in(tasks: TaskQueue, jobs: Sequence[tuple[str, Queue]], *, tell_workers: bool) -> list[str]:
-    """For each job `revoked`, `running` or `changed`."""
+    """Returns `revoked`, `running` or `changed` for each job."""
     outcomes: list[str] = []
     for start in range(0, len(jobs), _CHUNK):
-        outcomes += await _revoke_some(tasks, jobs[start : start + _CHUNK], tell_workers=tell_workers)
+        outcomes += await _revoke_chunk(tasks, jobs[start : start + _CHUNK], tell_workers=tell_workers)
     return outcomes
 
 
-async def _revoke_some(
+async def _revoke_chunk(
     tasks: TaskQueue, jobs: Sequence[tuple[str, Queue]], *, tell_workers: bool
 ) -> list[str]:
-    """Runs the script."""
+    """Runs the script for one chunk."""
     redis, retention = tasks.redis, to_ms(tasks.settings.result_retention) or 1
     with redis_errors():
         bodies: list[bytes | None] = await redis.mget([keys.job_key(job_id) for job_id, _ in jobs])
@@ -188,20 +187,20 @@ async def _revoke_some(
         ]
         for (job_id, queue), body in zip(jobs, bodies, strict=True):
             facts += [job_id, keys.queue_key(queue), keys.notify_channel(queue), body or b""]
-            facts += _ending(job_id, queue, body or b"", now_ms)
-        where = [keys.ABORTED_JOBS, keys.run_outbox_key(NO_WORKER), keys.RUN_OUTBOX_WORKERS]
-        outcomes = cast("list[bytes]", await redis.register_script(REVOKE)(keys=where, args=facts))
+            facts += _revoked_result(job_id, queue, body or b"", now_ms)
+        script_keys = [keys.ABORTED_JOBS, keys.run_outbox_key(NO_WORKER), keys.RUN_OUTBOX_WORKERS]
+        outcomes = cast("list[bytes]", await redis.register_script(REVOKE)(keys=script_keys, args=facts))
     return [outcome.decode() for outcome in outcomes]
 
 
-def _ending(job_id: str, queue: Queue, body: bytes, now_ms: int) -> tuple[bytes, str, bytes]:
-    """Of a job that is called off before it starts: its result as arq would write it, and what is noted."""
+def _revoked_result(job_id: str, queue: Queue, body: bytes, now_ms: int) -> tuple[bytes, str, bytes]:
+    """Builds arq's result, the run's id and the outbox record of a job that is revoked before it starts."""
     function, kwargs, enqueued_ms = "<unknown>", dict[str, Any](), 0
     with suppress(DeserializationError):
         function, _, kwargs, _, enqueued_ms = deserialize_job_raw(body, deserializer=codec.decode)
-    # The producer told by its own clock when it enqueued the job.
+    # The time is by the producer's clock.
     enqueued_ms = min(enqueued_ms, now_ms)
-    error = JobRevoked("the job was called off before it started")
+    error = JobRevoked("the job was revoked before it started")
     result = serialize_result(
         function,
         (),
@@ -232,17 +231,17 @@ def _ending(job_id: str, queue: Queue, body: bytes, now_ms: int) -> tuple[bytes,
     return result or b"", str(run.run_id), run.to_bytes()
 
 
-async def _until_one_ends(tasks: TaskQueue, job_ids: Sequence[str], longest: timedelta) -> None:
-    waits = [asyncio.create_task(_ended(tasks, job_id, longest)) for job_id in job_ids[:_CHUNK]]
+async def _wait_for_any(tasks: TaskQueue, job_ids: Sequence[str], limit: timedelta) -> None:
+    waits = [asyncio.create_task(_wait_for(tasks, job_id, limit)) for job_id in job_ids[:_CHUNK]]
     try:
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     finally:
         await asyncio.gather(*map(cancelled, waits))
 
 
-async def _ended(tasks: TaskQueue, job_id: str, longest: timedelta) -> None:
+async def _wait_for(tasks: TaskQueue, job_id: str, limit: timedelta) -> None:
     try:
-        await tasks.wait(job_id, longest)
+        await tasks.wait(job_id, limit)
     except NotFound:
         return
 

@@ -1,4 +1,4 @@
-"""The schedules: when each ticks next, and pausing, resuming and running them out of turn."""
+"""Reads, pauses, resumes and manually runs schedules."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -25,7 +25,7 @@ STARTED_BEFORE: Final = "this program was started before it was added: restart t
 
 
 def get_schedule(name: str, schedules: Sequence[Schedule] = SCHEDULES) -> Schedule:
-    """A schedule of this program by its name.
+    """Returns a schedule of this program by its name.
 
     Raises:
         NotFound: there is no such schedule.
@@ -37,11 +37,11 @@ def get_schedule(name: str, schedules: Sequence[Schedule] = SCHEDULES) -> Schedu
 
 
 async def require_schedule(tasks: TaskQueue, name: str) -> None:
-    """Makes sure that this program or a live worker has such a schedule.
+    """Checks that this program or a live worker has a schedule of this name.
 
     Raises:
-        NotFound: there is none.
-        RedisUnavailable: this program has none, and Redis does not answer.
+        NotFound: there is no such schedule.
+        RedisUnavailable: this program does not have it, and Redis does not answer.
     """
     ours = [schedule.name for schedule in SCHEDULES]
     if name not in ours:
@@ -61,19 +61,22 @@ async def list_schedules(
     workers: Sequence[LiveWorker] | None = None,
     schedules: Sequence[Schedule] | None = None,
 ) -> tuple[ScheduleState, ...]:
-    """All schedules as they stand, by what the live workers publish of them.
+    """Reads the state of schedules, as the live workers publish them.
 
     Args:
-        tasks: the queue's access.
-        now: the instant; None for that by the clock of Redis.
-        workers: those that live, where they are known already.
-        schedules: which; None for those of this program and then those that only workers know.
+        tasks: the task queue.
+        now: the current time; None for that of Redis.
+        workers: the live workers, if already read.
+        schedules: the schedules; None for those of this program, then those that only workers have.
 
     Raises:
         RedisUnavailable: Redis does not answer.
     """
     workers = await tasks.live_workers() if workers is None else workers
-    named = [_Named(each.name, each.task.name, each.task.queue, each) for each in schedules or SCHEDULES]
+    named = [
+        _Named(schedule.name, schedule.task.name, schedule.task.queue, schedule)
+        for schedule in schedules or SCHEDULES
+    ]
     if schedules is None:
         named += _known_to_workers_only(workers)
     with redis_errors():
@@ -89,7 +92,7 @@ async def list_schedules(
             crontab = schedule.declared.crontab(tasks.settings)
             lines = (ScheduleLine(crontab=crontab, time_zone=tasks.settings.timezone),)
         if not lines:
-            # Its workers' clocks are wrong, or they live by a zone that is unknown here: nobody can say when.
+            # No usable line: its workers' clocks are wrong, or their time zone is unknown here.
             continue
         states.append(
             ScheduleState(
@@ -111,7 +114,7 @@ async def list_schedules(
 
 @dataclass(frozen=True, slots=True)
 class _Named:
-    """A schedule that is asked for; `declared` is None where this program was started before it was added."""
+    """A schedule by name; `declared` is None if only workers have it."""
 
     name: str
     task: str
@@ -131,7 +134,7 @@ def _known_to_workers_only(workers: Sequence[LiveWorker]) -> list[_Named]:
 
 
 def _lines(name: str, workers: Sequence[LiveWorker]) -> tuple[ScheduleLine, ...]:
-    """When a schedule ticks as the live workers publish it, the line of most of them first."""
+    """Returns the lines that live workers publish for a schedule, that of most workers first."""
     found: dict[tuple[str, str], list[str]] = {}
     for worker in workers:
         for published in worker.schedules:
@@ -140,13 +143,13 @@ def _lines(name: str, workers: Sequence[LiveWorker]) -> tuple[ScheduleLine, ...]
     lines = [
         ScheduleLine(crontab=crontab, time_zone=zone, worker_ids=tuple(worker_ids))
         for (crontab, zone), worker_ids in found.items()
-        if _can_be_read(crontab, zone)
+        if _is_readable(crontab, zone)
     ]
     return tuple(sorted(lines, key=lambda line: (-len(line.worker_ids), line.crontab, line.time_zone)))
 
 
-def _can_be_read(crontab: str, time_zone: str) -> bool:
-    # A worker on a machine with other time zones may live by one that is unknown here.
+def _is_readable(crontab: str, time_zone: str) -> bool:
+    # The worker's machine may know a time zone that is unknown here.
     try:
         next_tick(crontab, time_zone, datetime(2000, 1, 1, tzinfo=UTC))
     except (CronSimError, ValueError, OSError, KeyError):
@@ -155,12 +158,12 @@ def _can_be_read(crontab: str, time_zone: str) -> bool:
 
 
 async def pause_schedule(tasks: TaskQueue, name: str, *, by: str) -> bool:
-    """Lets the ticks of a schedule pass without a run, on all workers, from now on.
+    """Pauses a schedule on all workers: its ticks pass without a run.
 
-    A tick that was enqueued already, up to two seconds before it is due, still runs.
+    A tick that is already enqueued, up to two seconds ahead, still runs.
 
     Returns:
-        False where it was paused already; that pause stays as it is.
+        False if it was paused already; the earlier pause is kept.
 
     Raises:
         NotFound: there is no such schedule.
@@ -173,10 +176,10 @@ async def pause_schedule(tasks: TaskQueue, name: str, *, by: str) -> bool:
 
 
 async def resume_schedule(tasks: TaskQueue, name: str) -> bool:
-    """Lets a schedule tick again; the ticks that it missed do not run.
+    """Resumes a schedule. Ticks during the pause are not caught up.
 
     Returns:
-        False where it was not paused.
+        False if it was not paused.
 
     Raises:
         NotFound: there is no such schedule.
@@ -189,16 +192,16 @@ async def resume_schedule(tasks: TaskQueue, name: str) -> bool:
 
 
 async def run_schedule(tasks: TaskQueue, name: str, *, origin: JobSource) -> EnqueuedJob:
-    """Enqueues now what a schedule runs, paused or not; its ticks stay as they are.
+    """Enqueues the task of a schedule now, even if it is paused. Its ticks are not affected.
 
     Raises:
         NotFound: there is no such schedule.
-        InvalidInput: only workers have it, so that nobody here knows with which arguments it runs.
+        InvalidInput: only workers have it, so its arguments are unknown here.
         QueueFull: its queue holds `queue_limit` jobs.
         RedisUnavailable: Redis does not answer.
     """
     await require_schedule(tasks, name)
-    schedule = next((each for each in SCHEDULES if each.name == name), None)
+    schedule = next((known for known in SCHEDULES if known.name == name), None)
     if schedule is None:
         raise InvalidInput(f"workers have the schedule {name!r}, but {STARTED_BEFORE}", field="schedule")
     return await tasks.enqueue(

@@ -1,4 +1,4 @@
-"""Telling one worker to end."""
+"""Sends commands to one worker."""
 
 import asyncio
 from datetime import timedelta
@@ -10,36 +10,36 @@ from flexiprice.queue.redis import keys
 from flexiprice.queue.redis.connection import redis_errors
 from flexiprice.queue.worker.heartbeat import WorkerCommand, WorkerState
 
-# A few heartbeats; a worker that has not looked by then hangs or is gone.
-_CONFIRMATION: Final = timedelta(seconds=8)
-_LOOK_EVERY_SECONDS: Final = 0.2
+# Several heartbeats; a worker that has not reacted by then hangs or has died.
+_CONFIRMATION_TIMEOUT: Final = timedelta(seconds=8)
+_POLL_SECONDS: Final = 0.2
 
 
 async def command_worker(
-    tasks: TaskQueue, worker_id: str, command: WorkerCommand, *, patience: timedelta = _CONFIRMATION
+    tasks: TaskQueue, worker_id: str, command: WorkerCommand, *, patience: timedelta = _CONFIRMATION_TIMEOUT
 ) -> bool:
-    """Tells a worker to drain or to stop, and waits until it says that it does, or is gone.
+    """Commands a worker to drain or to stop, and waits for its confirmation.
 
     Returns:
-        Whether it does; where not, the order has been withdrawn.
+        Whether the worker has confirmed or ended; if not, the command is withdrawn.
 
     Raises:
-        NotFound: no worker of this id lives.
+        NotFound: no live worker has this id.
         RedisUnavailable: Redis does not answer.
     """
-    order = keys.worker_command_key(worker_id)
+    key = keys.worker_command_key(worker_id)
     deadline = asyncio.get_running_loop().time() + patience.total_seconds()
     if await _state(tasks, worker_id) is None:
         raise NotFound(f"no worker {worker_id!r} is alive", field="worker_id")
     with redis_errors():
-        # It outlives the wait, but not by so much that a later surprise could come of it.
-        await tasks.redis.set(order, command.value, px=patience * 2)
+        # The TTL exceeds the wait only slightly, so that the command cannot take effect much later.
+        await tasks.redis.set(key, command.value, px=patience * 2)
     while await _state(tasks, worker_id) is WorkerState.RUNNING:
         if asyncio.get_running_loop().time() >= deadline:
             with redis_errors():
-                await tasks.redis.delete(order)
+                await tasks.redis.delete(key)
             return False
-        await asyncio.sleep(_LOOK_EVERY_SECONDS)
+        await asyncio.sleep(_POLL_SECONDS)
     return True
 
 
