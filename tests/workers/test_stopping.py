@@ -9,8 +9,7 @@ import pytest
 from arq.connections import ArqRedis
 
 from flexiprice.queue.client import TaskQueue
-from flexiprice.queue.redis import cancellation as ending
-from flexiprice.queue.redis import keys
+from flexiprice.queue.redis import cancellation, keys
 from flexiprice.queue.status import JobStatus
 from flexiprice.settings import Settings
 from tests.support import servers
@@ -73,7 +72,7 @@ async def test_a_worker_that_is_stopped_while_it_registers_leaves_no_trace(
 async def test_a_worker_takes_its_time_to_write_its_runs_before_it_signs_off(
     settings: Settings, redis: ArqRedis, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(ending, "_AGAIN_SECONDS", 0.05)
+    monkeypatch.setattr(cancellation, "_REPEAT_SECONDS", 0.05)
     write_now = RunHistory.write_now
 
     async def write_slowly(history: RunHistory) -> None:

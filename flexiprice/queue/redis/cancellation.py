@@ -1,18 +1,18 @@
-"""Ending what runs in the background, for certain."""
+"""Cancels background tasks reliably."""
 
 import asyncio
 from typing import Any, Final
 
-# Long enough for a task on a busy machine to tidy up, which a further cancellation would cut short.
-_AGAIN_SECONDS: Final = 1.0
+# Enough for cleanup on a busy machine, which another cancellation would interrupt.
+_REPEAT_SECONDS: Final = 1.0
 
 
 async def cancelled(work: asyncio.Task[Any]) -> None:
-    """Cancels a task, and returns when it has ended.
+    """Cancels a task and waits until it has ended.
 
-    It is told again until it has: a cancellation that meets a statement on its way can come back as a lost
-    connection, which whoever is patient takes for a reason to go on.
+    Cancels repeatedly: a driver may turn a cancellation during a query into a connection error, which a retry
+    loop would then swallow.
     """
     while not work.done():
         work.cancel()
-        await asyncio.wait([work], timeout=_AGAIN_SECONDS)
+        await asyncio.wait([work], timeout=_REPEAT_SECONDS)

@@ -1,4 +1,4 @@
-"""The clock of Redis, by which schedules tick and jobs are due, as a process knows it between two answers."""
+"""The clock of Redis, by which schedules tick and jobs are due, extrapolated between two replies."""
 
 import time
 from collections.abc import Callable
@@ -8,46 +8,46 @@ from typing import Final, cast
 from redis.asyncio import Redis
 
 DRIFT_WARNING: Final = timedelta(seconds=2)
-"""A worker's clock that is further from that of Redis is worth a warning."""
+"""Drift of a worker's clock from that of Redis above which the worker warns."""
 DRIFT_LIMIT: Final = timedelta(minutes=1)
-"""A worker whose clock is further from that of Redis schedules nothing until one of the two is set."""
-# Half the time that an answer took, in seconds: a better measurement than this replaces what is known.
+"""Drift above which a worker schedules nothing."""
+# Half of a round trip, in seconds. More precise measurements always replace the known offset.
 _PRECISE: Final = 0.1
 
 
 class ServerClock:
-    """Tells the time of Redis: its latest answer, carried on by this process's monotonic clock.
+    """Returns the time of Redis: its latest reply, extrapolated by this process's monotonic clock.
 
-    Until Redis has answered once, it tells the time of this machine.
+    Before the first reply it returns the time of this machine.
     """
 
     def __init__(self, *, on_set_back: Callable[[], None] | None = None) -> None:
-        """Prepares it.
+        """Starts without a known offset.
 
         Args:
-            on_set_back: is called when the clock of Redis was set back by more than `DRIFT_WARNING`.
+            on_set_back: called when the clock of Redis was set back by more than `DRIFT_WARNING`.
         """
         self._on_set_back = on_set_back
         self._offset: float | None = None
         self._uncertainty = 0.0
 
     def __call__(self) -> datetime:
-        """The instant now, in UTC."""
+        """Returns the current time in UTC."""
         seconds = time.time() if self._offset is None else self._offset + time.monotonic()
         return datetime.fromtimestamp(seconds, tz=UTC)
 
     def observe(self, server_seconds: float, *, asked: float, answered: float) -> None:
-        """Takes the time that Redis told.
+        """Updates the offset from a time of Redis.
 
         Args:
-            server_seconds: what it told, in seconds since 1970.
-            asked: when it was asked, by `time.monotonic`.
-            answered: when the answer came, by `time.monotonic`.
+            server_seconds: the time of Redis, in seconds since 1970.
+            asked: time of the request, by `time.monotonic`.
+            answered: time of the reply, by `time.monotonic`.
         """
         before, offset = self._offset, server_seconds - (asked + answered) / 2
         uncertainty = (answered - asked) / 2
         if before is not None and uncertainty > _PRECISE and abs(offset - before) <= uncertainty:
-            # Nothing new: an answer that took long says less than what is known.
+            # A slow reply is less precise than the known offset.
             return
         self._offset, self._uncertainty = offset, uncertainty
         set_back = before is not None and before - offset - uncertainty > DRIFT_WARNING.total_seconds()
@@ -56,7 +56,7 @@ class ServerClock:
 
     @property
     def drift(self) -> timedelta:
-        """How far this machine's clock is ahead of that of Redis, at least; negative where it is behind."""
+        """Minimum by which this machine's clock is ahead of that of Redis; negative if behind."""
         if self._offset is None:
             return timedelta(0)
         apart = time.time() - (self._offset + time.monotonic())
@@ -65,21 +65,21 @@ class ServerClock:
 
 
 async def synchronize(redis: Redis, clock: ServerClock) -> None:
-    """Asks Redis for the time.
+    """Reads the time of Redis into the clock.
 
     Raises:
-        redis.RedisError: as redis-py has it.
+        redis.RedisError: the call to Redis failed.
     """
-    asked = time.monotonic()
+    requested_at = time.monotonic()
     seconds = await _server_seconds(redis)
-    clock.observe(seconds, asked=asked, answered=time.monotonic())
+    clock.observe(seconds, asked=requested_at, answered=time.monotonic())
 
 
 async def redis_now(redis: Redis) -> datetime:
-    """The instant by the clock of Redis, in UTC: one round trip.
+    """Returns the time of Redis in UTC; one round trip.
 
     Raises:
-        redis.RedisError: as redis-py has it.
+        redis.RedisError: the call to Redis failed.
     """
     return datetime.fromtimestamp(await _server_seconds(redis), tz=UTC)
 
@@ -90,7 +90,7 @@ async def _server_seconds(redis: Redis) -> float:
 
 
 def drift_in_words(drift: timedelta) -> str:
-    """A drift for a person: `3.0 s ahead of`, `2 h behind`."""
+    """Formats a drift: `3.0 s ahead of`, `2 h behind`."""
     seconds = abs(drift.total_seconds())
     for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
         if seconds >= 2 * length:

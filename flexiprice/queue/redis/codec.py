@@ -1,11 +1,10 @@
-"""The safe serialiser of jobs and results: MessagePack or JSON, never pickle.
+"""Serializes jobs and results safely: as MessagePack or JSON, never as pickle.
 
-Beyond MessagePack's own types it keeps `Decimal`, `date`, aware `datetime` and `timedelta` as they are;
-enums become their values, dataclasses and pydantic models plain mappings, and exceptions are rebuilt
-from an allow-list (see `faults`). Tuples and sets come back as lists. Decoding can build nothing else,
-whatever the bytes say.
+`Decimal`, `date`, aware `datetime` and `timedelta` keep their types. Enums become their values, dataclasses
+and pydantic models become mappings, tuples and sets become lists. Exceptions are rebuilt from an allow-list,
+see `exception_codec`. Decoding cannot build any other type, whatever the bytes contain.
 
-A job may also be sent as JSON, by a client in any language; its result is then written as JSON too.
+Clients in any language may send jobs as JSON. The result of such a job is JSON too.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,16 +19,16 @@ import msgspec
 from pydantic import BaseModel
 
 from flexiprice.errors import CorruptMessage, InvalidInput
-from flexiprice.queue.redis import exception_codec as faults
+from flexiprice.queue.redis import exception_codec
 
-# Room for some ten thousands of batch ids; a job is a request, not a shipment.
+# Enough for tens of thousands of batch ids.
 MAX_BYTES = 1024 * 1024
 
 PICKLED = (
     "the message is not one of ours: it is pickled, and a pickle can run any code; "
     "send MessagePack: create_pool(…, job_serializer=codec.encode, job_deserializer=codec.decode)"
 )
-"""Why a pickled job is refused, and what its sender does instead."""
+"""The error of a pickled job, with advice for its sender."""
 # The second byte of a pickle of protocol 2 and later, which every supported Python writes.
 _PICKLE_PROTOCOLS = (b"\x02", b"\x03", b"\x04", b"\x05")
 
@@ -37,7 +36,7 @@ _Ext = msgspec.msgpack.Ext
 
 
 class _Kind(IntEnum):
-    """Our MessagePack extension types; the numbers are on the wire and stay what they are."""
+    """Our MessagePack extension types. The numbers are part of the wire format and never change."""
 
     DECIMAL = 1
     DATE = 2
@@ -46,10 +45,10 @@ class _Kind(IntEnum):
 
 
 def encode(value: object) -> bytes:
-    """Turns a job or a result into bytes.
+    """Encodes a job or a result.
 
     Raises:
-        InvalidInput: it holds something that cannot be sent, or is larger than `MAX_BYTES`.
+        InvalidInput: a value has no encoding, or the message exceeds `MAX_BYTES`.
     """
     try:
         encoded = msgspec.msgpack.encode(_plain(value))
@@ -61,10 +60,10 @@ def encode(value: object) -> bytes:
 
 
 def encode_json(value: object) -> bytes:
-    """Turns a result into JSON: decimals and instants become strings, an exception its description.
+    """Encodes a result as JSON. Decimals and instants become strings, an exception its description.
 
     Raises:
-        InvalidInput: it holds something that cannot be sent, or is larger than `MAX_BYTES`.
+        InvalidInput: a value has no encoding, or the message exceeds `MAX_BYTES`.
     """
     try:
         encoded = msgspec.json.encode(_plain(value), enc_hook=_json_extension)
@@ -76,25 +75,25 @@ def encode_json(value: object) -> bytes:
 
 
 def encoder_like(body: bytes | None) -> Callable[[object], bytes]:
-    """The encoder of the format in which a job was sent, so that its sender can read the result."""
+    """Returns the encoder for the format of a job, so that its sender can read the result."""
     return encode_json if body is not None and is_json(body) else encode
 
 
 def is_json(encoded: bytes) -> bool:
-    """Whether a message is a JSON object. No message in MessagePack that is a mapping begins with a brace."""
+    """Whether a message is a JSON object. No MessagePack mapping begins with a brace."""
     return encoded[:1] == b"{"
 
 
 def is_pickled(encoded: bytes) -> bool:
-    """Whether a message is a pickle, which is never read: a pickle can run any code."""
+    """Whether a message is a pickle. Pickles are never decoded, because they can run any code."""
     return encoded[:1] == b"\x80" and encoded[1:2] in _PICKLE_PROTOCOLS
 
 
 def decode(encoded: bytes) -> dict[str, Any]:
-    """Reads what `encode` or `encode_json` wrote: a mapping, as arq's jobs and results are.
+    """Decodes a message of `encode` or `encode_json`: a mapping, as arq's jobs and results are.
 
     Raises:
-        CorruptMessage: the bytes are no such message.
+        CorruptMessage: the bytes are not a valid message.
     """
     if len(encoded) > MAX_BYTES:
         raise CorruptMessage(f"the message has {len(encoded):,} bytes, at most {MAX_BYTES:,} are read")
@@ -107,7 +106,7 @@ def decode(encoded: bytes) -> dict[str, Any]:
     return message
 
 
-def _plain(value: object) -> object:  # noqa: C901, PLR0911, PLR0912 -- one line for each type
+def _plain(value: object) -> object:  # noqa: C901, PLR0911, PLR0912 -- one case for each type
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, Enum):
@@ -125,7 +124,7 @@ def _plain(value: object) -> object:  # noqa: C901, PLR0911, PLR0912 -- one line
     if isinstance(value, timedelta):
         return _Ext(int(_Kind.TIMEDELTA), str(value // timedelta(microseconds=1)).encode())
     if isinstance(value, BaseException):
-        return _Ext(int(_Kind.FAULT), msgspec.msgpack.encode(_plain(faults.describe(value))))
+        return _Ext(int(_Kind.FAULT), msgspec.msgpack.encode(_plain(exception_codec.describe(value))))
     if isinstance(value, BaseModel):
         return {name: _plain(getattr(value, name)) for name in type(value).model_fields}
     if is_dataclass(value) and not isinstance(value, type):
@@ -156,11 +155,11 @@ def _extension(code: int, payload: memoryview) -> object:
             case _Kind.TIMEDELTA:
                 return timedelta(microseconds=int(content))
             case _Kind.FAULT:
-                return faults.rebuild(_DECODER.decode(content))
+                return exception_codec.rebuild(_DECODER.decode(content))
             case _:
                 pass
     except InvalidOperation as error:
-        raise ValueError("a number that is none") from error
+        raise ValueError("not a valid decimal number") from error
     raise ValueError(f"an unknown extension type {code}")
 
 
@@ -168,8 +167,8 @@ def _decode_json(encoded: bytes) -> dict[str, Any]:
     message = _JSON_DECODER.decode(encoded)
     error = message.get("r")
     if message.get("s") is False and isinstance(error, dict):
-        # A result that says why its job failed.
-        message["r"] = faults.rebuild(error)  # pyright: ignore[reportUnknownArgumentType]
+        # The result of a failed job.
+        message["r"] = exception_codec.rebuild(error)  # pyright: ignore[reportUnknownArgumentType]
     return message
 
 

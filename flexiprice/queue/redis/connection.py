@@ -1,4 +1,4 @@
-"""Connections to Redis, or Valkey: by TCP, TLS, Unix socket or through Sentinel; opened on first use."""
+"""Creates clients of Redis or Valkey over TCP, TLS, Unix sockets or Sentinel. They connect on first use."""
 
 import asyncio
 from collections.abc import Generator
@@ -30,18 +30,18 @@ from flexiprice.queue.redis.url import connection_options, sentinel_options
 from flexiprice.settings import PREFIX, Settings
 from flexiprice.telemetry import without_secrets
 
-# What Redis being away, restarting, full, read-only or changing its master looks like from here.
+# Errors that mean an outage, a restart, full memory, read-only mode or a failover of Redis.
 UNAVAILABLE: Final = (
     RedisConnectionError,
     RedisTimeoutError,
     RedisNotReady,
     BusyLoadingError,
-    # A script that was loaded on one master and is called on the next.
+    # After a failover, the new master does not have the loaded scripts.
     NoScriptError,
     OSError,
 )
 
-# A command that was sent and never answered is not sent again: whoever asked knows better what to do.
+# A command without a reply is not sent again: only the caller knows whether it is idempotent.
 _RETRY: Final = Retry(
     EqualJitterBackoff(cap=0.5, base=0.02), retries=4, supported_errors=(RedisConnectionError,)
 )
@@ -51,11 +51,11 @@ RedisT = TypeVar("RedisT", bound=ArqRedis)
 
 @contextmanager
 def redis_errors() -> Generator[None]:
-    """Turns what Redis being away, or refusing us, looks like into our own errors.
+    """Converts errors of redis-py to ours.
 
     Raises:
-        RedisUnavailable: it does not answer, or does not do for now what it is asked.
-        InvalidSettings: it refuses us, and will until somebody changes that.
+        RedisUnavailable: Redis does not answer, or temporarily refuses the command.
+        InvalidSettings: Redis refuses this client until its configuration changes.
     """
     try:
         yield
@@ -68,19 +68,19 @@ def redis_errors() -> Generator[None]:
 
 
 def refused(error: RedisRefusal) -> InvalidSettings:
-    """What a refusal is to an operator: something about the configuration."""
+    """Converts a refusal to an error of the configuration."""
     return InvalidSettings(f"{PREFIX}REDIS_URL: {sentence_of(error)}")
 
 
 def create_redis(settings: Settings, *, client_name: str) -> ArqRedis:
-    """A client of the Redis that the settings name; it connects on first use.
+    """Creates a client for the Redis of the settings. It connects on first use.
 
     Args:
-        settings: where Redis is.
-        client_name: the name that its connections carry in `CLIENT LIST`.
+        settings: the program's settings.
+        client_name: name of its connections in `CLIENT LIST`.
 
     Raises:
-        InvalidSettings: the URL is missing, or has an option that does not exist.
+        InvalidSettings: the URL is missing or has an unknown option.
     """
     return create_redis_of(RepairingRedis, settings, client_name=client_name)
 
@@ -88,17 +88,17 @@ def create_redis(settings: Settings, *, client_name: str) -> ArqRedis:
 def create_redis_of(
     kind: type[RedisT], settings: Settings, *, client_name: str, **connection_options: object
 ) -> RedisT:
-    """As `create_redis`, for a subclass of arq's client, and with redis-py's connection options on top.
+    """Like `create_redis`, for a subclass of arq's client and with more connection options of redis-py.
 
     Raises:
-        InvalidSettings: the URL is missing, or has an option that does not exist.
+        InvalidSettings: the URL is missing or has an unknown option.
     """
     url = settings.require_redis_url()
     options: dict[str, Any] = {
         "client_name": client_name,
         "health_check_interval": 15,
         "parser_class": ReplyParser,
-        # Newer versions of redis-py would speak RESP3, in which some replies have another shape.
+        # Newer versions of redis-py default to RESP3, in which some replies have another format.
         "protocol": 2,
         "redis_connect_func": sign_in,
         "retry": _RETRY,
@@ -109,31 +109,31 @@ def create_redis_of(
     }
     try:
         pool = _sentinel_pool(url, options) if "+sentinel://" in url else _pool(url, options)
-        # A connection that is made here and thrown away shows what is wrong with the URL's options.
+        # Making an unused connection validates the URL's options.
         pool.make_connection()  # type: ignore[no-untyped-call]
     except (TypeError, ValueError, RedisError) as error:
-        # What is wrong with an option is told; none of them holds a part of the password.
+        # These messages are about options, which contain no part of the password.
         raise InvalidSettings(f"{PREFIX}REDIS_URL: {without_secrets(str(error))}") from None
     return kind(pool, job_serializer=codec.encode, job_deserializer=codec.decode)
 
 
 async def sign_in(connection: AbstractConnection) -> None:
-    """What redis-py does on a new connection, without asking first whether it still lives.
+    """Initializes a new connection like redis-py, but without a health check.
 
-    Where it does not, to ask means to connect anew, and so to sign in and to ask: with a server that accepts
-    connections and ends them at once, such as a proxy in front of a dead Redis, that would have no end.
+    A failed health check reconnects, which runs this function again. With a server that accepts connections
+    and closes them at once, such as a proxy before a dead Redis, the recursion would not end.
 
     Raises:
-        RedisRefusal: the server refuses us, or is one of a kind that FlexiPrice cannot work with.
+        RedisRefusal: the server refuses this client, or is a cluster or a sentinel.
     """
     connection.next_health_check = asyncio.get_running_loop().time() + connection.health_check_interval
     await connection.on_connect()
-    # Any user may ask this, one without the right to INFO too.
+    # Every user may run HELLO, even without permission for INFO.
     await connection.send_command("HELLO", check_health=False)
     try:
         facts = cast("list[object]", await connection.read_response())
     except ResponseError:
-        # A proxy, perhaps; what the server does not support it says when it is asked for it.
+        # Perhaps a proxy. Unsupported commands fail when they are used.
         return
     mode = dict(zip(facts[::2], facts[1::2], strict=False)).get(b"mode")
     if mode == b"cluster":
@@ -143,11 +143,11 @@ async def sign_in(connection: AbstractConnection) -> None:
 
 
 class _SentinelPool(SentinelConnectionPool):
-    """Closes the connections to the sentinels together with those to the master."""
+    """A pool that closes the connections to the sentinels together with those to the master."""
 
     async def disconnect(self, inuse_connections: bool = True) -> None:
         await super().disconnect(inuse_connections)
-        # Otherwise the master has moved, and only what is idle is closed.
+        # Otherwise this is a failover, which closes only idle connections.
         if inuse_connections:
             sentinels = cast("list[Redis]", self.sentinel_manager.sentinels)
             for sentinel in sentinels:
@@ -163,7 +163,7 @@ def _pool(url: str, options: dict[str, Any]) -> ConnectionPool:
 
 def _sentinel_pool(url: str, options: dict[str, Any]) -> SentinelConnectionPool:
     from_url, own, sentinels, service = sentinel_options(url)
-    alive = {"socket_keepalive": True}
-    sentinel_kwargs = {**alive, "socket_connect_timeout": 2.0, "socket_timeout": 2.0, **own}
+    keepalive = {"socket_keepalive": True}
+    sentinel_kwargs = {**keepalive, "socket_connect_timeout": 2.0, "socket_timeout": 2.0, **own}
     manager = Sentinel(sentinels, sentinel_kwargs=sentinel_kwargs)  # type: ignore[no-untyped-call]
-    return _SentinelPool(service, manager, **(options | alive | from_url))  # type: ignore[no-untyped-call]
+    return _SentinelPool(service, manager, **(options | keepalive | from_url))  # type: ignore[no-untyped-call]

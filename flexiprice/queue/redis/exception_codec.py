@@ -1,7 +1,6 @@
-"""Exceptions on the wire: described on one side, rebuilt from an allow-list on the other.
+"""Encodes exceptions as descriptions, and rebuilds them from an allow-list.
 
-Whatever is not on the list arrives as a `RemoteError`, so no message can make this process build, import
-or run anything.
+Other exceptions arrive as `RemoteError`, so a message cannot make this process build, import or run anything.
 """
 
 import asyncio
@@ -16,7 +15,7 @@ from flexiprice.telemetry import without_secrets
 _MESSAGE_LIMIT: Final = 2_000
 _TRACEBACK_LIMIT: Final = 16_000
 TRACEBACK_NOTE: Final = "Raised by a worker:\n"
-"""How the note begins with which a rebuilt exception says where it came from."""
+"""Prefix of the note with the original traceback of a rebuilt exception."""
 
 _FOREIGN: Final[Mapping[str, type[BaseException]]] = {
     kind.__name__: kind
@@ -50,8 +49,8 @@ _FOREIGN: Final[Mapping[str, type[BaseException]]] = {
 
 
 def describe(error: BaseException) -> dict[str, object]:
-    """What is sent of an exception: type, message, details, and the traceback as text."""
-    # A KeyError's own text is the quoted key; rebuilt from it, it would be quoted again.
+    """Describes an exception: type, message, details, and the traceback as text."""
+    # The text of a KeyError is its quoted key; a rebuilt one would quote it again.
     message = str(error.args[0] if isinstance(error, KeyError) and error.args else error)
     description: dict[str, object] = {
         "kind": type(error).__name__,
@@ -68,15 +67,15 @@ def describe(error: BaseException) -> dict[str, object]:
 
 
 def rebuild(description: Mapping[str, object]) -> BaseException:
-    """The exception that a description tells of, or a `RemoteError` in its stead.
+    """Rebuilds an exception from its description, or a `RemoteError` if it is not on the allow-list.
 
     Raises:
-        ValueError: it is no description.
+        ValueError: the description is invalid.
     """
     kind, message, text = description.get("kind"), description.get("message"), description.get("traceback")
     code, details = description.get("code"), description.get("details")
     if not (isinstance(kind, str) and isinstance(message, str) and isinstance(text, str)):
-        raise ValueError("a fault without type, message or traceback")  # noqa: TRY004 -- what came, not what is called
+        raise ValueError("a description without type, message or traceback")  # noqa: TRY004 -- invalid data, not a wrong call
     error: BaseException | None = None
     if isinstance(code, str) and isinstance(details, dict):
         error = _ours(kind, message, {str(name): value for name, value in details.items()})  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
@@ -90,7 +89,7 @@ def rebuild(description: Mapping[str, object]) -> BaseException:
 
 def _ours(kind: str, message: str, details: dict[str, object]) -> FlexiPriceError | None:
     for candidate in _family(FlexiPriceError):
-        # One with a constructor of its own wants more than was sent.
+        # A class with its own constructor needs arguments that were not sent.
         if candidate.__name__ == kind and candidate.__init__ is FlexiPriceError.__init__:
             return candidate(message, **details)
     return None

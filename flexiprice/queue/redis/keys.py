@@ -1,7 +1,7 @@
-"""Names of everything that FlexiPrice keeps in Redis beside arq's own keys.
+"""Names of the keys and channels that FlexiPrice uses in Redis, in addition to arq's.
 
-arq keeps a job in `arq:job:<id>`, its result in `arq:result:<id>`, its place in its queue's sorted set,
-and `arq:in-progress:<id>` while it runs. What arq forgets and a status must tell is in our record.
+arq stores a job in `arq:job:<id>`, its result in `arq:result:<id>`, its due time in its queue's sorted set,
+and `arq:in-progress:<id>` while it runs. Our record has the other facts of its status.
 """
 
 from datetime import UTC, datetime
@@ -17,38 +17,38 @@ from flexiprice.queue.arq import (
 )
 from flexiprice.settings import Queue
 
-# arq's default queue, into which plain arq clients enqueue; workers route its jobs to their tasks' queues.
+# arq's default queue, for plain arq clients; workers route its jobs to the queues of their tasks.
 DEFAULT_QUEUE = default_queue_name
-# The sorted set in which arq keeps the ids of jobs that are to be aborted.
+# Sorted set of arq: ids of jobs that are to be aborted.
 ABORTED_JOBS = abort_jobs_ss
-# The sorted set of the ids of workers that nobody counts as lost, by the instant (ms) of their heartbeat.
+# Sorted set: ids of live workers, by time (ms) of their heartbeat.
 WORKERS = "flexiprice:workers"
-# The sorted set of the ids of workers that count as lost and whose jobs are yet to be given back.
+# Sorted set: ids of lost workers whose jobs are not requeued yet.
 LOST_WORKERS = "flexiprice:lost-workers"
-# The sorted set of the ids of workers that are gone and of whom the history does not know every run yet.
+# Sorted set: ids of dead workers with unrecorded runs in their outbox.
 RUN_OUTBOX_WORKERS = "flexiprice:untold-workers"
-# A hash of job ids and the bytes in their stead that nobody could read.
+# Hash: first bytes of unreadable jobs, by job id.
 QUARANTINE = "flexiprice:quarantine"
-# A hash of entries that nobody could use and that are out of the way: since when (ms) and why, by key.
+# Hash: quarantined entries: time (ms) and reason, by key.
 BAD_ENTRIES = "flexiprice:bad-entries"
-# A hash of the tasks that need a person, by job id; see `dead_letters`.
+# Hash: dead letters by job id; see `admin.dead_letters`.
 DEAD_LETTERS = "flexiprice:dead-letters"
-# The sorted set of workers that died lately, by when (ms) that was found.
+# Sorted set: recently dead workers, by time (ms) of detection.
 RECENT_DEATHS = "flexiprice:recent-deaths"
-# The sorted set of jobs that wait for their parts, by since when (ms).
+# Sorted set: jobs that wait for their children, by start (ms) of the wait.
 AWAITING_PARTS = "flexiprice:awaiting-parts"
-# A hash of the queues from which nothing is taken, by the names of arq's sets: since when (ms), by whom.
+# Hash: paused queues: start (ms) and actor, by name of arq's set.
 PAUSED_QUEUES = "flexiprice:paused-queues"
 
 
-# A channel on which nothing is told.
+# A channel without messages.
 NOTHING = "flexiprice:nothing"
-# Written and gone within a millisecond: whether Redis takes writes.
+# Expires within a millisecond; tests whether Redis accepts writes.
 WRITE_PROBE = "flexiprice:write-probe"
 
 
 def queue_key(queue: Queue) -> str:
-    """The sorted set of a queue's jobs, by the instant at which they are due."""
+    """Sorted set: jobs of a queue, by due time (ms)."""
     return f"{default_queue_name}:{queue.value}"
 
 
@@ -56,140 +56,141 @@ WAKE_PREFIX = "flexiprice:wake:"
 
 
 def notify_channel(queue: Queue) -> str:
-    """Channel that tells the workers of a queue that there may be work."""
+    """Channel that wakes the workers of a queue."""
     return WAKE_PREFIX + queue.value
 
 
 def job_key(job_id: str) -> str:
-    """A job's function and arguments, until it is done."""
+    """A job's function and arguments, until it has finished."""
     return job_key_prefix + job_id
 
 
 def result_key(job_id: str) -> str:
-    """What a job came to."""
+    """A job's result."""
     return result_key_prefix + job_id
 
 
 def in_progress_key(job_id: str) -> str:
-    """There while a job runs; holds the id of the worker that runs it."""
+    """The claim on a running job: the id of its worker."""
     return in_progress_key_prefix + job_id
 
 
 def retry_key(job_id: str) -> str:
-    """How often a job was started."""
+    """The number of starts of a job."""
     return retry_key_prefix + job_id
 
 
 def record_key(job_id: str) -> str:
-    """A hash of what is known of a job beside what arq keeps.
+    """Hash: the record of a job, with the facts that arq does not store.
 
-    task, queue, fingerprint, enqueued (ms), started (ms), worker; trigger, parent, request, actor: what
-    had it enqueued; trace: the traceparent of the span that did, where it was traced; progress; body: of one
-    that may expire; losses: how many workers were lost while they ran it; lone_losses: how many of those
-    died while they ran nothing else; suspect: until when (ms) it runs alone because of a loss, or `always`;
-    loss:<worker>: how that worker was lost; drain_by, drain_until (ms), drain_again (ms), drains: which
-    worker lets its jobs end to run it, until when, when another may, and how often one did; unknown_since
-    (ms): nobody who looked knew its task; ended: the run that was the last to end; parts: how many it has,
-    where it has any.
+    - task, queue, fingerprint, enqueued (ms), started (ms), worker, progress
+    - trigger, parent, request, actor: its source; trace: the traceparent of the span that enqueued it
+    - body: the message of a job that may expire
+    - losses: number of workers that were lost while they ran it; lone_losses: those that ran nothing else
+    - suspect: until when (ms) it runs alone after a loss, or `always`; loss:<worker>: kind of that loss
+    - drain_by, drain_until (ms), drain_again (ms), drains: the worker that drains to run it alone, until
+      when, when another worker may, and the number of such drains
+    - unknown_since (ms): since when no polling worker knew its task
+    - ended: the run that ended last; parts: number of its children
     """
     return f"flexiprice:job:{job_id}"
 
 
 def parts_key(job_id: str) -> str:
-    """A hash of the ids of a job's parts and what each came to as arq keeps it; empty until it has ended."""
+    """Hash: results of a job's children as arq encodes them, by id; empty until a child has finished."""
     return f"flexiprice:parts:{job_id}"
 
 
 def finished_channel(job_id: str) -> str:
-    """Channel that tells whoever waits that a job has its result, or has come further."""
+    """Channel for changes of a job: progress or result."""
     return f"flexiprice:finished:{job_id}"
 
 
 def schedule_key(schedule: str) -> str:
-    """A hash: last_tick (ms) that was taken; paused_at (ms) and paused_by while it is paused."""
+    """Hash: last_tick (ms), the latest recorded tick; paused_at (ms) and paused_by during a pause."""
     return f"flexiprice:schedule:{schedule}"
 
 
 def worker_key(worker_id: str) -> str:
-    """What a live worker says of itself; expires soon after its last heartbeat."""
+    """The published state of a worker; expires with its lease."""
     return f"flexiprice:worker:{worker_id}"
 
 
 def worker_command_key(worker_id: str) -> str:
-    """What a worker is asked to do, for it to read with each heartbeat; one of `fleet.WorkerCommand`."""
+    """The pending `WorkerCommand` of a worker, read with each heartbeat."""
     return f"flexiprice:worker:{worker_id}:command"
 
 
 def running_key(worker_id: str) -> str:
-    """A hash of the jobs that a worker has taken and not finished: `<queue>:<since (ms)>` by job id."""
+    """Hash: the claimed jobs of a worker: `<queue>:<start (ms)>` by job id."""
     return f"flexiprice:worker:{worker_id}:running"
 
 
 def lone_key(worker_id: str) -> str:
-    """There while a worker lets its jobs end to run a suspect alone: `<queue>:<job id>`."""
+    """Exists while a worker drains to run a suspect alone: `<queue>:<job id>`."""
     return f"flexiprice:worker:{worker_id}:lone"
 
 
 def exonerated_key(worker_id: str) -> str:
-    """There where a worker was lost and its jobs are not to blame: it was frozen, cut off or told to end."""
+    """Exists if the jobs of a lost worker are exonerated: it was frozen, cut off or stopped."""
     return f"flexiprice:worker:{worker_id}:exonerated"
 
 
 def loss_key(worker_id: str) -> str:
-    """How many jobs a lost worker ran when the first of them was given back."""
+    """Number of jobs of a lost worker when the first of them was requeued."""
     return f"flexiprice:worker:{worker_id}:loss"
 
 
 def dead_letters_key(reason: str) -> str:
-    """The sorted set of the tasks that need a person for one reason, by since when (ms)."""
+    """Sorted set: job ids of the dead letters of one reason, by time (ms)."""
     return f"flexiprice:dead-letters:{reason}"
 
 
 def bad_entry_key(key: str) -> str:
-    """Where a key stands that was set aside."""
+    """New name of a quarantined key."""
     return f"flexiprice:bad-entry:{key}"
 
 
 def run_outbox_key(worker_id: str) -> str:
-    """A hash of a worker's runs that have ended and may not be in the history yet; see `untold_runs`."""
+    """Hash: the outbox of a worker: finished runs by run id; see `worker.run_outbox`."""
     return f"flexiprice:worker:{worker_id}:untold"
 
 
-def telling_key(worker_id: str) -> str:
-    """There while somebody tells the history of the runs of a worker that is gone."""
+def recording_key(worker_id: str) -> str:
+    """Lock of the worker that records the orphaned runs of a dead worker."""
     return f"flexiprice:telling:{worker_id}"
 
 
 def reaping_key(worker_id: str) -> str:
-    """There while somebody gives back the jobs of a lost worker."""
+    """Lock of the worker that requeues the jobs of a lost worker."""
     return f"flexiprice:reaping:{worker_id}"
 
 
 def failed_keys_key(address: str) -> str:
-    """How many wrong keys came from an address; expires with the minute in which they count."""
+    """Number of wrong API keys from an address; expires with their minute."""
     return f"flexiprice:failed-keys:{address}"
 
 
-_LONGEST_MS: Final = 253_402_300_799_000
+_MAX_MS: Final = 253_402_300_799_000
 
 
-def whole_number(text: str | bytes | None, otherwise: int = 0) -> int:
-    """A number as Redis holds it; another one where nobody can read it."""
+def whole_number(text: str | bytes | None, default: int = 0) -> int:
+    """Parses a whole number from Redis; returns the default if it is invalid."""
     try:
-        return int(text) if text is not None else otherwise
+        return int(text) if text is not None else default
     except ValueError:
-        return otherwise
+        return default
 
 
 def instant_of(milliseconds: str | bytes | float | None) -> datetime:
-    """An instant as Redis holds it; the beginning of 1970 where nobody can read it."""
+    """Parses a time from Redis; returns the start of 1970 if it is missing or invalid."""
     return find_instant(milliseconds) or datetime.fromtimestamp(0, tz=UTC)
 
 
 def find_instant(milliseconds: str | bytes | float | None) -> datetime | None:
-    """An instant as Redis holds it; None where there is none, or none that anybody can read."""
+    """Parses a time from Redis; None if it is missing or invalid."""
     try:
         read = float(milliseconds) if milliseconds is not None else -1.0
     except ValueError:
         return None
-    return datetime.fromtimestamp(read / 1000, tz=UTC) if 0 <= read <= _LONGEST_MS else None
+    return datetime.fromtimestamp(read / 1000, tz=UTC) if 0 <= read <= _MAX_MS else None

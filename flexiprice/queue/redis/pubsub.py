@@ -1,4 +1,4 @@
-"""Hearing at once what is published in Redis, over one connection that all listeners share."""
+"""Receives pub/sub messages of Redis over one connection that all listeners share."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -16,16 +16,16 @@ from flexiprice.queue.redis.replies import sentence_of
 from flexiprice.telemetry import get_logger
 
 _LOGGER = get_logger(__name__)
-_READ_TIMEOUT: Final = 5.0
-_LONGEST_PAUSE: Final = 2.0
+_READ_TIMEOUT_SECONDS: Final = 5.0
+_MAX_BACKOFF_SECONDS: Final = 2.0
 
 
 class PubSubListener:
     """Sets an event for each message on a channel.
 
-    An event is also set when its subscription has just been confirmed, at first and after every lost
-    connection: whoever looks after each event therefore misses nothing. While Redis is away nothing is
-    heard, so a listener looks from time to time by itself.
+    An event is also set whenever its subscription is confirmed, at first and after every reconnect. A
+    listener that reads its data after each event therefore misses no change. While Redis is unavailable
+    there are no messages, so listeners must also poll.
     """
 
     def __init__(self, redis: ArqRedis) -> None:
@@ -38,10 +38,10 @@ class PubSubListener:
 
     @asynccontextmanager
     async def subscribe(self, channel: str) -> AsyncGenerator[asyncio.Event]:
-        """Listens on a channel for as long as the context is open.
+        """Listens on a channel while the context is open.
 
         Yields:
-            An event that is set for each message; the listener clears it.
+            An event that is set for each message. The listener clears it.
         """
         signal = asyncio.Event()
         listeners = self._listeners.setdefault(channel, set())
@@ -49,7 +49,7 @@ class PubSubListener:
         if channel in self._confirmed:
             signal.set()
         elif self._reader is None or self._reader.done():
-            self._reader = asyncio.create_task(self._read(), name="flexiprice-announcements")
+            self._reader = asyncio.create_task(self._read(), name="flexiprice-pubsub")
         elif len(listeners) == 1 and self._pubsub is not None:
             with suppress(*UNAVAILABLE):
                 await self._pubsub.subscribe(channel)
@@ -58,7 +58,7 @@ class PubSubListener:
         finally:
             listeners.discard(signal)
             if not listeners and self._listeners.get(channel) is listeners:
-                await self._leave(channel)
+                await self._unsubscribe(channel)
 
     async def aclose(self) -> None:
         """Stops listening."""
@@ -66,7 +66,7 @@ class PubSubListener:
         if reader is not None:
             await cancelled(reader)
 
-    async def _leave(self, channel: str) -> None:
+    async def _unsubscribe(self, channel: str) -> None:
         del self._listeners[channel]
         self._confirmed.discard(channel)
         if self._pubsub is not None:
@@ -82,27 +82,27 @@ class PubSubListener:
             except UNAVAILABLE as error:
                 _LOGGER.debug("pubsub_unavailable", error=str(error))
             except RedisError as error:
-                # Whoever listens looks from time to time too, so that it goes on, only slower.
-                self._note_refusal(error)
+                # Listeners also poll, so that they only become slower.
+                self._log_refusal(error)
             finally:
                 self._pubsub = None
                 self._confirmed.clear()
             await asyncio.sleep(pause)
-            pause = min(pause * 2, _LONGEST_PAUSE)
+            pause = min(pause * 2, _MAX_BACKOFF_SECONDS)
 
-    def _note_refusal(self, error: RedisError) -> None:
+    def _log_refusal(self, error: RedisError) -> None:
         if not self._refused:
             self._refused = True
-            _LOGGER.warning("announcements_refused", reason=sentence_of(error))
+            _LOGGER.warning("pubsub_refused", reason=sentence_of(error))
 
     async def _follow(self, pubsub: PubSub) -> None:
-        # Where there is nothing to subscribe to, redis-py asks whether a connection lives before it
-        # subscribes, and reads the answer while our reader is reading.
+        # Without a first subscription, redis-py sends a health check when it subscribes, and reads the reply
+        # while our reader is reading.
         await pubsub.subscribe(keys.NOTHING, *self._listeners)
-        # From here on, whoever comes subscribes by itself.
+        # From here on, `subscribe` subscribes new channels itself.
         self._pubsub = pubsub
         while True:
-            message = cast("Any", await pubsub.get_message(timeout=_READ_TIMEOUT))
+            message = cast("Any", await pubsub.get_message(timeout=_READ_TIMEOUT_SECONDS))
             if message is None or message["type"] not in {"subscribe", "message"}:
                 continue
             channel: str = message["channel"].decode()

@@ -1,4 +1,4 @@
-"""A client of Redis that stumbles over no key of a wrong type: it sets the key aside and asks again."""
+"""A Redis client that quarantines keys of a wrong type and repeats the command."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
@@ -12,16 +12,16 @@ from flexiprice.telemetry import get_logger
 
 _LOGGER = get_logger(__name__)
 _OUR_PREFIXES: Final = (b"arq:", b"flexiprice:")
-# By the first letter of a command; of the others all are for strings.
+# Key type by the first letter of a command; all other commands are for strings.
 _TYPES: Final[Mapping[str, str]] = {"H": "hash", "Z": "zset"}
 _SCRIPTS: Final = ("EVAL", "EVALSHA", "FCALL")
 
 
 class RepairingRedis(ArqRedis):
-    """arq's client, with that."""
+    """arq's client, with quarantine of keys of a wrong type."""
 
     async def execute_command(self, *args: object, **options: object) -> object:
-        """Runs a command; where its key holds another type, that is set aside, and the command runs again."""
+        """Runs a command. If its key has a wrong type, quarantines the key and runs the command again."""
         execute = cast("Any", super().execute_command)
         try:
             return await execute(*args, **options)
@@ -31,15 +31,15 @@ class RepairingRedis(ArqRedis):
         return await execute(*args, **options)
 
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:
-        """A pipeline that does the same."""
+        """Returns a pipeline with the same behaviour."""
         return _RepairingPipeline(self, transaction, shard_hint)
 
     async def set_aside(self, error: object, command: Sequence[object]) -> bool:
-        """Sets the key of a command aside that failed for the key's type; returns whether it is to run again.
+        """Quarantines the key of a command that failed for the key's type. Returns whether to repeat it.
 
         Args:
-            error: with which the command failed.
-            command: its name, its key and the rest.
+            error: the error of the command.
+            command: the command: name, key and arguments.
         """
         if not isinstance(error, ResponseError) or "WRONGTYPE" not in str(error) or len(command) < 2:
             return False
@@ -53,11 +53,11 @@ class RepairingRedis(ArqRedis):
 
 
 class _RepairingPipeline(Pipeline):
-    """Runs those of its commands again that failed for the type of their key."""
+    """A pipeline that repeats commands which failed for the type of their key."""
 
     def __init__(self, owner: RepairingRedis, transaction: bool, shard_hint: str | None) -> None:
         pool = owner.connection_pool
-        super().__init__(pool, owner.response_callbacks, transaction, shard_hint)  # pyright: ignore[reportArgumentType] -- the other kind is redis-py's blocking client's
+        super().__init__(pool, owner.response_callbacks, transaction, shard_hint)  # pyright: ignore[reportArgumentType] -- the other type is for redis-py's blocking client
         self._owner = owner
 
     async def execute(self, raise_on_error: bool = True) -> list[Any]:

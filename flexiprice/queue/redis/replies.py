@@ -1,7 +1,7 @@
-"""What Redis's error replies mean: one that heals by itself, one that a person has to mend, or a bug.
+"""Classifies error replies of Redis: temporary, in need of an operator, or a bug.
 
-redis-py knows few of the codes, and takes a wrong password for a lost connection. The parser here gives each
-reply a class by what to do about it, and a sentence that an operator can act on.
+redis-py knows few error codes, and treats a wrong password as a lost connection. This parser gives each reply
+a class by the necessary action, and a message that an operator can act on.
 """
 
 import re
@@ -22,10 +22,10 @@ SENTINEL_REFUSED: Final = (
 
 
 class RedisNotReady(ResponseError):
-    """An error reply that heals by itself: the same call may succeed later.
+    """A temporary error reply: the same call may succeed later.
 
     Attributes:
-        sentence: what is wrong, and what helps.
+        sentence: the problem and its remedy.
     """
 
     def __init__(self, sentence: str) -> None:
@@ -34,22 +34,22 @@ class RedisNotReady(ResponseError):
 
 
 class RedisNotWritable(RedisNotReady):
-    """Redis serves reads and refuses writes for now."""
+    """Redis serves reads but temporarily refuses writes."""
 
 
 class RedisFull(RedisNotWritable, OutOfMemoryError):
-    """Redis has no memory left; workers that get through the queue make room."""
+    """Redis has no memory left. Workers free memory by processing the queue."""
 
 
 class RedisNotMaster(RedisNotWritable, ReadOnlyError, RedisConnectionError):
-    """The server is a replica. It counts as a lost connection too: the next one may reach the master."""
+    """The server is a replica. Also a connection error, because a new connection may reach the master."""
 
 
 class RedisRefusal(ResponseError):
-    """An error reply that stays until somebody changes something: a right, a password, the server.
+    """A permanent error reply: a permission, the password or the server must be changed.
 
     Attributes:
-        sentence: what is wrong, and what to change.
+        sentence: the problem and the necessary change.
     """
 
     def __init__(self, sentence: str) -> None:
@@ -74,7 +74,7 @@ _NOT_READY: Final[dict[str, tuple[type[RedisNotReady], str]]] = {
     "TRYAGAIN": (RedisNotReady, "Redis Cluster moves the keys (TRYAGAIN)"),
     "UNBLOCKED": (RedisNotReady, "Redis changed its role (UNBLOCKED)"),
 }
-# At the start of the reply, or where a script or a transaction passes another reply on.
+# At the start of the reply, or inside the reply of a script or transaction.
 _CODE: Final = re.compile(rf"(?:^|: -?)({'|'.join(_NOT_READY)})\b")
 _REFUSALS: Final = (
     (re.compile(r"^(?:MOVED|ASK|CROSSSLOT)\b|not allowed in cluster mode"), CLUSTER_REFUSED),
@@ -94,16 +94,16 @@ _COMMAND: Final = re.compile(r"'([\w|-]+)'")
 
 
 class ReplyParser(DefaultParser):  # type: ignore[valid-type, misc]
-    """redis-py's parser, with error replies of our classes where they say more than redis-py's."""
+    """redis-py's parser with our classes of error replies."""
 
     @classmethod
     def parse_error(cls, response: str) -> Exception:
-        """The exception of an error reply."""
+        """Returns the exception for an error reply."""
         return error_of(response) or cast("Exception", super().parse_error(response))
 
 
 def error_of(reply: str) -> RedisNotReady | RedisRefusal | None:
-    """The meaning of an error reply; None where redis-py's own class says all there is to say."""
+    """Classifies an error reply; None leaves it to redis-py's own classes."""
     if (code := _CODE.search(reply)) is not None:
         kind, sentence = _NOT_READY[code.group(1)]
         return kind(sentence)
@@ -111,20 +111,20 @@ def error_of(reply: str) -> RedisNotReady | RedisRefusal | None:
         if pattern.search(reply):
             return RedisRefusal(refusal)
     if _DENIED.search(reply):
-        return RedisRefusal(_missing_right(reply))
+        return RedisRefusal(_missing_permission(reply))
     if (unknown := _UNKNOWN.search(reply)) is not None:
-        # What follows are the arguments, which are nobody's business.
+        # The rest of the reply has the arguments, which may be confidential.
         return RedisRefusal(f"Redis does not know the command {unknown.group(1) or ''}: {_NEEDS}")
     return None
 
 
 def sentence_of(error: BaseException) -> str:
-    """What an error of redis-py says, in a sentence; without the command that a pipeline puts before it."""
+    """Returns the message of an error, without the command that a pipeline puts before it."""
     sentence = getattr(error, "sentence", None)
     return str(sentence if sentence is not None else error)
 
 
-def _missing_right(reply: str) -> str:
+def _missing_permission(reply: str) -> str:
     user = name.group(1) if (name := _USER.search(reply)) else "USER"
     if (command := _COMMAND.search(reply)) is not None:
         refused = str(command.group(1))

@@ -1,4 +1,4 @@
-"""Reads the URL of a Redis into the options of redis-py. No message tells any part of user or password."""
+"""Parses the URL of Redis into options of redis-py. Errors contain no part of the user or password."""
 
 import re
 from typing import Any, Final
@@ -20,32 +20,32 @@ _CERT_REQS: Final = ("none", "optional", "required")
 
 
 def connection_options(url: str) -> dict[str, Any]:
-    """The options of redis-py that a URL `redis://`, `rediss://` or `unix://` means.
+    """Parses a URL `redis://`, `rediss://` or `unix://`.
 
     Raises:
-        ValueError: it means nothing; the message tells no part of user or password.
+        ValueError: the URL is invalid; the message contains no part of the user or password.
     """
     _check_options(url)
     try:
         options: dict[str, Any] = {**parse_url(url)}
     except ValueError as error:
-        raise ValueError(_told(error)) from None
+        raise ValueError(_safe_message(error)) from None
     if options.get("connection_class") is SSLConnection:
         options |= _tls(options)
     return options
 
 
 def sentinel_options(url: str) -> tuple[dict[str, Any], dict[str, Any], list[tuple[str, int]], str]:
-    """What a URL `redis+sentinel://[user:password@]host:port,host:port/service/database?option=value` means.
+    """Parses a URL `redis+sentinel://[user:password@]host:port,host:port/service/database?option=value`.
 
-    User and password are those of the master; those of the sentinels, where they have any, are options
-    called `sentinel_username` and `sentinel_password`. Other options are as for `redis://`.
+    User and password are for the master. Those of the sentinels are the options `sentinel_username` and
+    `sentinel_password`. Other options are as for `redis://`.
 
     Returns:
-        The options of the master's connections and of the sentinels', the sentinels' addresses, the service.
+        Options for the master, options for the sentinels, addresses of the sentinels, and the service.
 
     Raises:
-        ValueError: it means nothing; the message tells no part of user or password.
+        ValueError: the URL is invalid; the message contains no part of the user or password.
     """
     parts = urlsplit(url)
     user_info, _, hosts = parts.netloc.rpartition("@")
@@ -57,14 +57,14 @@ def sentinel_options(url: str) -> tuple[dict[str, Any], dict[str, Any], list[tup
             "the database after the service must be a number: redis+sentinel://host:26379/service/0"
         )
     query = f"?{parts.query}" if parts.query else ""
-    # Credentials, database and options mean what they mean in a plain URL, so the plain parser reads them.
+    # Credentials, database and options are as in a plain URL, so redis-py's parser reads them.
     scheme = parts.scheme.removesuffix("+sentinel")
     plain = f"{scheme}://{user_info}{'@' if user_info else ''}sentinel/{database or 0}{query}"
     _check_options(plain, more=_SENTINEL_OPTIONS)
     try:
         options: dict[str, Any] = {**parse_url(plain)}
     except ValueError as error:
-        raise ValueError(_told(error)) from None
+        raise ValueError(_safe_message(error)) from None
     for name in ("host", "connection_class"):
         options.pop(name, None)
     own = {name: options.pop(f"sentinel_{name}", None) for name in ("username", "password")}
@@ -90,15 +90,15 @@ def _check_options(url: str, *, more: frozenset[str] = frozenset()) -> None:
 
 
 def _tls(options: dict[str, Any]) -> dict[str, Any]:
-    """Checks the certificate and its host, unless the URL says that it is not to be checked."""
-    # Celery and kombu write CERT_NONE.
-    asked = str(options.get("ssl_cert_reqs", "required")).lower().removeprefix("cert_")
-    if asked not in _CERT_REQS:
+    """Enables the checks of certificate and host name, unless the URL disables them."""
+    # Celery and kombu use CERT_NONE.
+    cert_reqs = str(options.get("ssl_cert_reqs", "required")).lower().removeprefix("cert_")
+    if cert_reqs not in _CERT_REQS:
         raise ValueError(f"ssl_cert_reqs must be {', '.join(_CERT_REQS[:-1])} or {_CERT_REQS[-1]}")
-    checks_host = options.get("ssl_check_hostname", asked != "none")
-    if checks_host and asked == "none":
+    checks_host = options.get("ssl_check_hostname", cert_reqs != "none")
+    if checks_host and cert_reqs == "none":
         raise ValueError("ssl_cert_reqs=none checks nothing: leave ssl_check_hostname out")
-    return {"ssl_cert_reqs": asked, "ssl_check_hostname": checks_host}
+    return {"ssl_cert_reqs": cert_reqs, "ssl_check_hostname": checks_host}
 
 
 def _address(host: str) -> tuple[str, int]:
@@ -110,9 +110,9 @@ def _address(host: str) -> tuple[str, int]:
     return unquote(name).strip("[]"), int(port)
 
 
-def _told(error: ValueError) -> str:
-    """Of an option's value redis-py tells only the name; of anything else it may tell the password."""
-    said = str(error)
-    if said.startswith("Invalid value for "):
-        return said
+def _safe_message(error: ValueError) -> str:
+    """Returns redis-py's message for an invalid option. Its other messages may contain the password."""
+    message = str(error)
+    if message.startswith("Invalid value for "):
+        return message
     return "must look like redis://[user:password@]host:6379/0"

@@ -109,7 +109,7 @@ class OrphanedRunRecorder:
         await self._outbox.adopt(worker_ids, now_ms=to_unix_ms(self._clock()))
 
     async def _record_runs_of(self, worker_id: str) -> None:
-        lock = keys.telling_key(worker_id)
+        lock = keys.recording_key(worker_id)
         if not await self._redis.set(lock, self._worker_id, nx=True, px=_LOCK_TTL):
             return
         try:
