@@ -27,7 +27,7 @@ class Progress:
 
 
 def write_progress(progress: Progress) -> str:
-    """Serializes progress for a job's record."""
+    """Serialises progress for a job's record."""
     message = None if progress.message is None else progress.message[:MAX_MESSAGE_LENGTH]
     facts = [progress.done, progress.total, message, round(progress.reported_at.timestamp() * 1000)]
     return json.dumps(facts, ensure_ascii=False)

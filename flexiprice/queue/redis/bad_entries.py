@@ -1,7 +1,7 @@
-"""Entries in Redis that nobody can use: set aside under another name, listed and counted; the rest goes on.
+"""Quarantines unusable entries in Redis: renames, lists and counts them.
 
-A key of another type than ours, a due time that is no instant, a job id that is not UTF-8: whoever meets
-such an entry, a script or a client, takes it out of the way once, so that nobody fails over it again.
+Examples are a key of a wrong type, an invalid due time, and a job id that is not UTF-8. The script or client
+that finds such an entry moves it out of the way, so that it fails no further call.
 """
 
 from collections.abc import Sequence
@@ -12,20 +12,20 @@ from typing import Final
 from flexiprice.queue.redis import keys
 
 MAX_BAD_ENTRIES: Final = 1_000
-"""Entries that are listed and kept at most; what comes on top is deleted."""
+"""Maximum number of quarantined entries; further ones are deleted."""
 KEPT_SECONDS: Final = 30 * 24 * 3600
-# What a dismissal cannot be asked for by, and a page cannot show.
-_LONGEST_NAME: Final = 500
+# Longer names would not fit into requests and pages.
+_MAX_NAME_LENGTH: Final = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BadEntry:
-    """An entry of Redis that was set aside.
+    """A quarantined entry of Redis.
 
     Attributes:
-        name: its key; of an entry in a queue, the queue's key and the job's id. Not UTF-8 bytes are escaped.
-        reason: what was wrong with it, for a person.
-        found_at: when it was set aside.
+        name: its key; for an entry in a queue, the queue's key and the job's id. Invalid UTF-8 is escaped.
+        reason: the problem, for people.
+        found_at: when it was quarantined.
     """
 
     name: str
@@ -34,33 +34,33 @@ class BadEntry:
 
 
 def read_bad_entry(name: bytes, content: bytes) -> BadEntry:
-    """An entry of the list as the scripts write it, whatever stands there."""
+    """Parses an entry of the list; accepts any content."""
     found_ms, _, reason = content.decode(errors="replace").partition(" ")
     return BadEntry(
-        name=shown_name(name), reason=reason or "nothing is known of it", found_at=keys.instant_of(found_ms)
+        name=shown_name(name), reason=reason or "unknown reason", found_at=keys.instant_of(found_ms)
     )
 
 
 def shown_name(name: bytes) -> str:
-    """A key or id as people read and type it: what is not printable UTF-8 is escaped."""
-    text = name.decode(errors="backslashreplace")[:_LONGEST_NAME]
-    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
+    """Formats a key or id for people; escapes everything that is not printable UTF-8."""
+    text = name.decode(errors="backslashreplace")[:_MAX_NAME_LENGTH]
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 def named(entries: Sequence[bytes], shown: str) -> bytes | None:
-    """The entry that is shown under a name."""
+    """Finds the entry whose formatted name is given."""
     return next((entry for entry in entries if shown_name(entry) == shown), None)
 
 
-# Goes before every script. `call` is `redis.call` for our keys: one that holds another type than the command
-# is for is set aside, and the command repeated on its absence. Every other error is raised as Redis has it.
+# Include for every script. `call` is `redis.call` for our keys: it quarantines a key of a wrong type and
+# repeats the command. All other errors are raised unchanged.
 GUARDED_CALLS: Final = (
     f"""
 local bad_entries, bad_entry_prefix = '{keys.BAD_ENTRIES}', '{keys.bad_entry_key("")}'
-local max_bad_entries, bad_entry_kept = {MAX_BAD_ENTRIES}, {KEPT_SECONDS}
+local max_bad_entries, bad_entry_seconds = {MAX_BAD_ENTRIES}, {KEPT_SECONDS}
 """
     """
--- Lists an entry that is out of the way; returns whether there was room for it.
+-- Adds an entry to the list; returns false if the list is full.
 local function note_bad_entry(name, reason)
   local kind = redis.call('TYPE', bad_entries).ok
   if kind ~= 'hash' and kind ~= 'none' then
@@ -78,7 +78,7 @@ end
 local function set_aside(key, reason)
   if note_bad_entry(key, reason) then
     redis.call('RENAME', key, bad_entry_prefix .. key)
-    redis.call('EXPIRE', bad_entry_prefix .. key, bad_entry_kept)
+    redis.call('EXPIRE', bad_entry_prefix .. key, bad_entry_seconds)
   else
     redis.call('UNLINK', key)
   end
@@ -107,16 +107,16 @@ local function call(...)
   return redis.call(...)
 end
 
-local function number(value, otherwise)
+local function number(value, default)
   local read = tonumber(value)
-  -- NaN is not itself.
+  -- NaN is unequal to itself.
   if not read or read ~= read or read < 0 or read > 1e15 then
-    return otherwise
+    return default
   end
   return read
 end
 
--- Strictly, as Python decodes it.
+-- As strict as Python's decoder.
 local function is_utf8(text)
   if not string.find(text, '[\\128-\\255]') then
     return true
@@ -153,7 +153,7 @@ end
 """
 )
 
-# Sets a key aside that a client found to be of another type; 0 where it is not, or not any more.
+# Quarantines a key that a client found to have a wrong type. Returns 0 if its type is right or it is gone.
 SET_ASIDE: Final = (
     GUARDED_CALLS
     + """
@@ -166,7 +166,7 @@ return 1
 """
 )
 
-# Takes a field out of a hash in which nobody can read it.
+# Removes an unreadable field from a hash, and lists it.
 DROP_FIELD: Final = (
     GUARDED_CALLS
     + """

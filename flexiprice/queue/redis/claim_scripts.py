@@ -1,4 +1,4 @@
-"""The Lua script by which a worker takes jobs: in one round trip, and whole or not at all."""
+"""The Lua script that claims jobs for a worker, atomically in one round trip."""
 
 from typing import Final
 
@@ -7,44 +7,44 @@ from flexiprice.queue.redis.bad_entries import GUARDED_CALLS
 from flexiprice.queue.redis.loss_scripts import LOSS_FUNCTIONS
 
 LOOKED_AT: Final = 1_000
-"""Jobs of a queue that one call looks at, at most; the next goes on where it ended."""
+"""Maximum number of jobs that one call reads; the next call continues after them."""
 TAKEN_AT_ONCE: Final = 100
-"""Jobs that one call takes, at most."""
+"""Maximum number of jobs that one call claims."""
 
-# Takes the jobs of a queue that are due and that nobody runs, for one worker, up to `room` of them.
+# Claims up to `room` due jobs of a queue for one worker.
 #
-# It looks at `window` jobs at a time, from `offset` on; at the head of the queue those that run now stay
-# until they have ended. A job marked as this worker's that it does not hold was taken by a call whose answer
-# was lost; it is taken again. One marked by a worker of whom nobody knows is given to the reaper. From a
-# paused queue nothing is taken, nor by a worker whose lease has lapsed, as it may be declared lost at any
-# moment. A job of an unknown task is taken after a time, to be told so.
+# It reads `window` jobs at a time from `offset`; running jobs stay at the head of the queue until they have
+# finished. A job claimed by this worker that it does not hold comes from a call whose reply was lost; it is
+# claimed again. A job claimed by an unknown worker is left to the reaper. Nothing is claimed from a paused
+# queue, nor for a worker with an expired lease, because it may be declared lost at any moment. A job of an
+# unknown task is claimed after a time, so that it fails.
 #
-# A suspect is taken by a worker that runs nothing, and then nothing beside it. Where all workers are at work,
-# one of them takes no more jobs until it has none; the others pass over the suspect.
+# A suspect is claimed by an idle worker, which then claims nothing else. If all workers are busy, one of them
+# drains for it; the others skip the suspect.
 #
-# Returns the jobs (id, due time, body, tries, record), the milliseconds until the next job is due or -1,
-# which of the jobs held or taken are to end, the time, and the offset to go on from.
+# Returns the jobs (id, due time, body, tries, record), the milliseconds until the next job is due or -1, the
+# revoked ids among held and claimed jobs, the time, and the offset for the next call.
 CLAIM: Final = (
     GUARDED_CALLS
     + LOSS_FUNCTIONS
-    + f"local looked_at, taken_at_once = {LOOKED_AT}, {TAKEN_AT_ONCE}\n"
+    + f"local max_reads, max_claims = {LOOKED_AT}, {TAKEN_AT_ONCE}\n"
     + f"local awaiting_parts = '{keys.AWAITING_PARTS}'\n"
     + """
 local queue, paused_queues, workers, running, aborted, lost_workers, lone = unpack(KEYS)
 local worker, queue_name, room, window = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
-local lease, kept, patience = tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[7])
+local lease, claim_ttl, unknown_task_timeout = tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[7])
 local in_progress_prefix, job_prefix, record_prefix = ARGV[8], ARGV[9], ARGV[10]
 local retry_prefix, offset = ARGV[11], tonumber(ARGV[12])
-local held, known, called_off = {}, {}, {}
-local function note_if_called_off(id)
+local held, known, revoked = {}, {}, {}
+local function add_if_revoked(id)
   if call('ZSCORE', aborted, id) then
-    called_off[#called_off + 1] = id
+    revoked[#revoked + 1] = id
   end
 end
 local last_held = 13 + tonumber(ARGV[13])
 for i = 14, last_held do
   held[ARGV[i]] = true
-  note_if_called_off(ARGV[i])
+  add_if_revoked(ARGV[i])
 end
 for i = last_held + 1, #ARGV do
   known[ARGV[i]] = true
@@ -55,7 +55,7 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local now_text = string.format('%.0f', now)
 local beat = call('ZSCORE', workers, worker)
 if room == 0 or not beat or now - beat > lease or call('HEXISTS', paused_queues, queue) == 1 then
-  return {{}, -1, called_off, now_text, 0}
+  return {{}, -1, revoked, now_text, 0}
 end
 
 local function is_for_others(record)
@@ -68,17 +68,17 @@ local function is_for_others(record)
     call('HSET', record, 'unknown_since', now_text)
     since = now
   end
-  return now - since <= patience
+  return now - since <= unknown_task_timeout
 end
 
--- Whose mark a job has, if not this worker's. arq's own workers mark with '1'.
+-- Returns the worker that has claimed a job. arq's own workers use '1'.
 local function owner_of(id)
   local owner = call('GET', in_progress_prefix .. id)
   if owner and owner ~= worker and owner ~= '1'
       and not call('ZSCORE', workers, owner) and not call('ZSCORE', lost_workers, owner) then
     if string.find(owner, '^[%w%p]+$') and #owner <= 100 then
-      -- Nobody knows how it came to that, so no job is to blame.
-      redis.call('SET', worker_prefix .. owner .. ':exonerated', '1', 'PX', kept)
+      -- The cause is unknown, so no job is to blame.
+      redis.call('SET', worker_prefix .. owner .. ':exonerated', '1', 'PX', claim_ttl)
       call('HSETNX', worker_prefix .. owner .. ':running', id, queue_name .. ':' .. now_text)
       call('ZADD', lost_workers, now_text, owner)
     else
@@ -89,7 +89,7 @@ local function owner_of(id)
   return owner
 end
 
--- The instant at which a job is due, which a score that is none must not decide.
+-- Returns the due time of a job; replaces an invalid score by now.
 local function due_of(id, score)
   if number(score) then
     return score
@@ -106,17 +106,17 @@ local function take(id, score, owner)
   if not owner then
     tries = call('INCR', retry_prefix .. id)
   end
-  redis.call('PEXPIRE', retry_prefix .. id, kept)
-  redis.call('SET', in_progress_prefix .. id, worker, 'PX', kept)
+  redis.call('PEXPIRE', retry_prefix .. id, claim_ttl)
+  redis.call('SET', in_progress_prefix .. id, worker, 'PX', claim_ttl)
   call('HSET', running, id, queue_name .. ':' .. now_text)
   local body = call('GET', job_prefix .. id)
-  -- Without a body it has expired, and is taken only to be told so.
+  -- Without a body the job has expired, and is claimed only to fail.
   if body then
-    -- Once started in time, it may be handed back and started again however late it is.
+    -- A job that started in time may be requeued and started again at any time.
     redis.call('PERSIST', job_prefix .. id)
     call('HSET', record, 'worker', worker)
     call('HDEL', record, 'unknown_since')
-    -- With parts it has been running since they began.
+    -- A job with children has been running since they were registered.
     if call('HEXISTS', record, 'parts') == 0 then
       call('HSET', record, 'started', now_text)
       call('HDEL', record, 'progress')
@@ -124,15 +124,15 @@ local function take(id, score, owner)
       call('ZREM', awaiting_parts, id)
     end
   end
-  note_if_called_off(id)
+  add_if_revoked(id)
   taken[#taken + 1] = {id, due_of(id, score), body, number(tries, 1), call('HGETALL', record)}
 end
 
--- Jobs of all queues that this worker runs; one that is a suspect runs alone.
-local at_work = call('HLEN', running)
-local alone = at_work == 1 and is_suspect(record_prefix .. call('HKEYS', running)[1])
+-- Number of running jobs of this worker in all queues; a suspect runs alone.
+local running_count = call('HLEN', running)
+local alone = running_count == 1 and is_suspect(record_prefix .. call('HKEYS', running)[1])
 
--- For what this worker lets its jobs end, and whether that is over.
+-- The suspect for which this worker drains, and whether the drain has ended.
 local drains_for = call('GET', lone)
 if drains_for then
   local id = string.sub(drains_for, #queue_name + 2)
@@ -143,10 +143,10 @@ if drains_for then
     if not waits or now >= number(call('HGET', record, 'drain_until'), 0) then
       redis.call('DEL', lone)
       drains_for = false
-    elseif at_work == 0 then
+    elseif running_count == 0 then
       end_drain(record, lone)
       take(id, score, false)
-      return {taken, -1, called_off, now_text, 0}
+      return {taken, -1, revoked, now_text, 0}
     else
       redis.call('PEXPIRE', lone, reserved_ms)
     end
@@ -154,8 +154,8 @@ if drains_for then
 end
 
 local looked, left_over = 0, false
-while #taken < math.min(room, taken_at_once) do
-  if looked >= looked_at then
+while #taken < math.min(room, max_claims) do
+  if looked >= max_reads then
     left_over = true
     break
   end
@@ -167,14 +167,14 @@ while #taken < math.min(room, taken_at_once) do
       call('ZREM', queue, id)
       note_bad_entry(queue .. ' ' .. id, 'no job can have such an id')
       offset = offset - 1
-    elseif #taken < math.min(room, taken_at_once) and not held[id] then
+    elseif #taken < math.min(room, max_claims) and not held[id] then
       local owner, record = owner_of(id), record_prefix .. id
       if owner == worker then
         take(id, due[i + 1], owner)
       elseif not owner and not alone and not drains_for and not is_for_others(record) then
         if not is_suspect(record) then
           take(id, due[i + 1], false)
-        elseif at_work == 0 and #taken == 0 then
+        elseif running_count == 0 and #taken == 0 then
           end_drain(record, lone)
           take(id, due[i + 1], false)
           alone = true
@@ -194,7 +194,7 @@ end
 local pause = -1
 if left_over then
   pause = 0
-elseif #taken >= taken_at_once then
+elseif #taken >= max_claims then
   pause, offset = 0, 0
 else
   offset = 0
@@ -206,6 +206,6 @@ else
     pause = pause < 0 and alone_look_every or math.min(pause, alone_look_every)
   end
 end
-return {taken, pause, called_off, now_text, offset}
+return {taken, pause, revoked, now_text, offset}
 """
 )

@@ -1,4 +1,4 @@
-"""Serializes jobs and results safely: as MessagePack or JSON, never as pickle.
+"""Serialises jobs and results safely: as MessagePack or JSON, never as pickle.
 
 `Decimal`, `date`, aware `datetime` and `timedelta` keep their types. Enums become their values, dataclasses
 and pydantic models become mappings, tuples and sets become lists. Exceptions are rebuilt from an allow-list,

@@ -118,7 +118,7 @@ def create_redis_of(
 
 
 async def sign_in(connection: AbstractConnection) -> None:
-    """Initializes a new connection like redis-py, but without a health check.
+    """Initialises a new connection like redis-py, but without a health check.
 
     A failed health check reconnects, which runs this function again. With a server that accepts connections
     and closes them at once, such as a proxy before a dead Redis, the recursion would not end.

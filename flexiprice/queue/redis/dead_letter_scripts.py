@@ -1,4 +1,4 @@
-"""The Lua that keeps the list of tasks that need a person."""
+"""Lua for the list of dead letters."""
 
 from typing import Final
 
@@ -6,11 +6,11 @@ from flexiprice.queue.redis import keys
 from flexiprice.queue.redis.bad_entries import GUARDED_CALLS
 
 REASONS: Final = ("given_up", "corrupt", "unknown_task", "failed")
-"""Why a task needs a person; see `dead_letters.DeadLetterReason`."""
+"""Reasons of dead letters; see `DeadLetterReason`."""
 MAX_PER_REASON: Final = 2_500
-"""Tasks that are listed at most for one reason; the oldest give way, and stay in the run history."""
+"""Maximum number of dead letters for a reason. The oldest are dropped; the run history keeps them."""
 
-# Goes before a script that ends jobs, after `GUARDED_CALLS`.
+# Include for scripts that finish jobs; needs `GUARDED_CALLS`.
 DEAD_LETTER_FUNCTIONS: Final = (
     f"local dead_letters, dead_letters_prefix = '{keys.DEAD_LETTERS}', '{keys.dead_letters_key('')}'\n"
     f"local dead_letter_reasons = {{{', '.join(repr(reason) for reason in REASONS)}}}\n"
@@ -41,7 +41,7 @@ end
 """
 )
 
-# Returns how many of some jobs were on the list and are not any more.
+# Removes dead letters by job id; returns how many there were.
 REMOVE_DEAD_LETTERS: Final = (
     GUARDED_CALLS
     + DEAD_LETTER_FUNCTIONS

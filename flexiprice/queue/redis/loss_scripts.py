@@ -1,9 +1,9 @@
-"""The Lua that tells which jobs may be what workers die of, and lets those run alone.
+"""Lua for suspects: jobs that may have killed a worker run alone.
 
-A job that ran on a lost worker is a suspect: a worker runs it only while it runs nothing else, whatever its
-queue. Only what a worker dies of while it runs a job alone counts against the job. After its first loss,
-beside others, a job is a suspect for a moment, so that an ordinary crash does not run ten long jobs one by
-one; after another loss, or one alone, it is for good.
+A job that ran on a lost worker is a suspect: a worker runs it only while it runs nothing else, in any queue.
+Only the death of a worker that ran nothing else counts against a job. After its first loss beside others, a
+job is a suspect only briefly: an ordinary crash must not make ten long jobs run one by one. After another
+loss, or one alone, it stays a suspect.
 """
 
 from datetime import timedelta
@@ -14,24 +14,24 @@ from flexiprice.queue.redis import keys
 from flexiprice.queue.redis.bad_entries import GUARDED_CALLS
 
 ALONE_AT_FIRST: Final = timedelta(seconds=3)
-"""How long a job is to run alone after its first loss, if that was beside other jobs."""
+"""How long a job is a suspect after its first loss, if that was beside other jobs."""
 EXONERATION_KEPT: Final = timedelta(hours=1)
-"""How long it is known of a worker that its jobs are not to blame for its loss."""
-# A worker that is about to run a suspect alone says so again with each look at the queue.
-_RESERVED: Final = timedelta(seconds=3)
-# How soon the other queues of a worker find that it has run a suspect.
-_LOOK_EVERY: Final = timedelta(milliseconds=100)
-# How long a worker lets its jobs end for a suspect, at first; twice as long with each time that it was not
-# enough. In between it goes on as usual for as long again, so that long jobs stop no queue for good.
+"""How long the exoneration of a worker's jobs is stored."""
+# TTL of a worker's drain for a suspect; each poll renews it.
+_DRAIN_TTL: Final = timedelta(seconds=3)
+# Polling interval of a worker's other queues while it runs a suspect.
+_SUSPECT_POLL: Final = timedelta(milliseconds=100)
+# Length of the first drain for a suspect; it doubles with each drain that was too short. After a drain the
+# worker claims as usual for the same time, so that long jobs cannot stop a queue.
 _FIRST_DRAIN: Final = timedelta(seconds=5)
-_LONGEST_DRAIN: Final = timedelta(hours=1)
+_MAX_DRAIN: Final = timedelta(hours=1)
 
-# Goes before a script that takes jobs or lets go of them.
+# Include for scripts that claim or release jobs; needs `GUARDED_CALLS`.
 LOSS_FUNCTIONS: Final = (
     f"local worker_prefix = '{keys.worker_key('')}'\n"
-    f"local reserved_ms, alone_look_every = {to_ms(_RESERVED)}, {to_ms(_LOOK_EVERY)}\n"
+    f"local reserved_ms, alone_look_every = {to_ms(_DRAIN_TTL)}, {to_ms(_SUSPECT_POLL)}\n"
     f"local alone_at_first = {to_ms(ALONE_AT_FIRST)}\n"
-    f"local first_drain_ms, longest_drain_ms = {to_ms(_FIRST_DRAIN)}, {to_ms(_LONGEST_DRAIN)}\n"
+    f"local first_drain_ms, longest_drain_ms = {to_ms(_FIRST_DRAIN)}, {to_ms(_MAX_DRAIN)}\n"
     """
 local function clock_ms()
   local time = redis.call('TIME')
@@ -43,7 +43,7 @@ local function is_suspect(record)
   return until_ and (until_ == 'always' or clock_ms() < number(until_, 0))
 end
 
--- Whether this worker may begin to let its jobs end for a suspect; no two do so for the same.
+-- Whether this worker may start to drain for a suspect; only one worker drains for each.
 local function may_drain_for(record, worker, now)
   local by, until_, again = unpack(call('HMGET', record, 'drain_by', 'drain_until', 'drain_again'))
   if by and by ~= worker and now < number(until_, 0)
@@ -65,8 +65,8 @@ local function end_drain(record, lone)
   call('HDEL', record, 'drain_by', 'drain_until', 'drain_again', 'drains')
 end
 
--- Notes that a worker was lost while it ran a job, and how: 'alone' or 'beside' others, or 'exonerated'.
-local function note_loss(record, worker, how)
+-- Records the loss of a job's worker and its kind: 'alone', 'beside' others or 'exonerated'.
+local function record_loss(record, worker, how)
   if redis.call('EXISTS', worker_prefix .. worker .. ':exonerated') == 1 then
     how = 'exonerated'
   end
@@ -84,14 +84,14 @@ end
 """
 )
 
-# Says that the jobs of a worker are not to blame for its loss, whether they were given back already or not.
+# Exonerates the jobs of a lost worker, whether they are requeued already or not. Returns 1.
 EXONERATE: Final = (
     GUARDED_CALLS
     + """
-local mark, recent_deaths = unpack(KEYS)
+local exonerated, recent_deaths = unpack(KEYS)
 local worker, record_prefix, kept = ARGV[1], ARGV[2], ARGV[3]
 
-redis.call('SET', mark, '1', 'PX', kept)
+redis.call('SET', exonerated, '1', 'PX', kept)
 call('ZREM', recent_deaths, worker)
 for i = 4, #ARGV do
   local record = record_prefix .. ARGV[i]

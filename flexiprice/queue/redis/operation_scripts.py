@@ -1,4 +1,4 @@
-"""The Lua scripts by which people intervene: each in one round trip, and whole or not at all."""
+"""Lua scripts of operators: revoke, count, pause, resume. Each is atomic and takes one round trip."""
 
 from typing import Final
 
@@ -6,35 +6,35 @@ from flexiprice.queue.redis import keys
 from flexiprice.queue.redis.bad_entries import GUARDED_CALLS
 from flexiprice.queue.redis.subjob_scripts import PART_FUNCTIONS
 
-# Calls jobs off. One that waits leaves its queue and gets the result that was made for it; one that runs
-# is told of to its worker, if the caller wants that. The note to the worker goes with the job's end, so it
-# can never meet a later job of the same id.
+# Revokes jobs. A waiting job is removed from its queue and gets the given result. A running job is marked for
+# cancellation if the caller wants that. The mark is deleted when the job ends, so it cannot affect a later
+# job of the same id.
 #
-# Of each job it is told id, queue, wake channel, the definition that the result was made from, the result,
-# and what is to be told to the history by the next worker that lives, under which id. Returns for each what
-# it is or has become: revoked, running, or changed, where it is no longer the job that the caller saw.
+# ARGV has for each job: id, queue, wake channel, the message from which the result was built, the result, and
+# the run for the outbox with its id. Returns for each job `revoked`, `running`, or `changed` if the message
+# differs.
 #
-# One that waits for its parts is running. They are called off with it, and it ends when they have.
+# A job that waits for its children is running. They are revoked with it, and it ends when they have.
 REVOKE: Final = (
     GUARDED_CALLS
     + PART_FUNCTIONS
     + """
-local aborted, untold, outbox_workers = unpack(KEYS)
+local aborted, outbox, outbox_workers = unpack(KEYS)
 local job_prefix, result_prefix, in_progress_prefix, retry_prefix = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local record_prefix, finished_prefix = ARGV[5], ARGV[6]
-local retention, tell_workers, nobody = ARGV[7], ARGV[8] == '1', ARGV[9]
+local retention, tell_workers, no_worker = ARGV[7], ARGV[8] == '1', ARGV[9]
 
 local time = redis.call('TIME')
 local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
 local outcomes = {}
 for i = 10, #ARGV, 7 do
-  local id, queue, wake, body, result, run_id, note = unpack(ARGV, i, i + 6)
+  local id, queue, wake, body, result, run_id, run_record = unpack(ARGV, i, i + 6)
   local outcome = 'changed'
   if redis.call('EXISTS', in_progress_prefix .. id, parts_prefix .. id) > 0 then
     outcome = 'running'
     if tell_workers then
       call('ZADD', aborted, now, id)
-      call_off_parts(id, aborted)
+      revoke_parts(id, aborted)
       redis.call('PUBLISH', wake, '')
     end
   elseif call('GET', job_prefix .. id) == body and call('ZREM', queue, id) == 1 then
@@ -44,10 +44,10 @@ for i = 10, #ARGV, 7 do
     call('ZREM', default_queue, id)
     redis.call('SET', result_prefix .. id, result, 'PX', retention)
     redis.call('PEXPIRE', record_prefix .. id, retention)
-    call('HSET', untold, run_id, note)
-    call('ZADD', outbox_workers, now, nobody)
+    call('HSET', outbox, run_id, run_record)
+    call('ZADD', outbox_workers, now, no_worker)
     redis.call('PUBLISH', finished_prefix .. id, '')
-    note_part(id, result)
+    record_part(id, result)
   end
   outcomes[#outcomes + 1] = outcome
 end
@@ -55,12 +55,12 @@ return outcomes
 """
 )
 
-# Counts a queue as it stands at one moment, however long it is: arq leaves running jobs in the queue's set,
-# so those are found in their workers' lists and taken off the numbers.
+# Counts the jobs of a queue at one moment, in bounded time for any length. arq leaves running jobs in the
+# queue's set, so the script reads the running jobs from the workers' lists and subtracts them.
 #
-# Returns the instant (ms), the numbers of jobs that wait and that are deferred, the due time (ms) of the
-# first that waits or -1, since when (ms) and by whom the queue is paused or '', and the ids of running jobs,
-# of which those that wait for their parts are some.
+# Returns the time (ms), the numbers of waiting and deferred jobs, the due time (ms) of the oldest waiting job
+# or -1, start (ms) and actor of the pause or '', and the ids of running jobs, including those that wait for
+# their children.
 COUNT: Final = (
     GUARDED_CALLS
     + f"local worker_prefix, awaiting_parts = '{keys.worker_key('')}', '{keys.AWAITING_PARTS}'\n"
@@ -76,7 +76,7 @@ local waiting = call('ZCOUNT', queue, '-inf', now_text)
 local deferred = call('ZCOUNT', queue, '(' .. now_text, '+inf')
 local running, runs = {}, {}
 
-local function note_running(id, awaits_children)
+local function add_running(id, awaits_children)
   local due = not runs[id] and call('ZSCORE', queue, id)
   if not due or (awaits_children and tonumber(due) <= now) then
     return
@@ -95,13 +95,13 @@ for _, list in ipairs({workers, lost_workers}) do
     local jobs = call('HGETALL', worker_prefix .. worker .. ':running')
     for i = 1, #jobs, 2 do
       if string.sub(jobs[i + 1], 1, #queue_name + 1) == queue_name .. ':' then
-        note_running(jobs[i], false)
+        add_running(jobs[i], false)
       end
     end
   end
 end
 for _, id in ipairs(call('ZRANGE', awaiting_parts, 0, MOST - 1)) do
-  note_running(id, true)
+  add_running(id, true)
 end
 
 local oldest, offset = '-1', 0
@@ -118,7 +118,7 @@ return {now_text, waiting, deferred, oldest, call('HGET', paused_queues, queue) 
 """
 )
 
-# Returns 1, or 0 where the schedule is paused already.
+# Pauses a schedule. Returns 1, or 0 if it is paused already.
 PAUSE_SCHEDULE: Final = (
     GUARDED_CALLS
     + """
@@ -132,10 +132,9 @@ return 1
 """
 )
 
-# What came due during the pause is over, even where no worker lived to let it pass: no worker that starts
-# later may take it for a tick that it has to catch up with.
+# Resumes a schedule. Sets its last tick to now, so that no worker catches up the ticks of the pause.
 #
-# Returns 1, or 0 where the schedule is not paused.
+# Returns 1, or 0 if the schedule is not paused.
 RESUME_SCHEDULE: Final = (
     GUARDED_CALLS
     + """

@@ -1,4 +1,4 @@
-"""The Lua scripts that change a queue: each in one round trip, and whole or not at all."""
+"""Lua scripts of a job's life: enqueue, release and progress. Each is atomic and takes one round trip."""
 
 from typing import Final
 
@@ -8,15 +8,15 @@ from flexiprice.queue.redis.dead_letter_scripts import DEAD_LETTER_FUNCTIONS
 from flexiprice.queue.redis.loss_scripts import LOSS_FUNCTIONS
 from flexiprice.queue.redis.subjob_scripts import PART_FUNCTIONS
 
-# Puts a job into its queue unless its id is in use. Due times are by the clock of Redis, so those of the
-# machines that enqueue and those that work may differ.
+# Enqueues a job unless its id is in use. Due times are by the clock of Redis, because the clocks of producers
+# and workers may differ.
 #
-# A tick of a schedule is taken once, and in order: one that is not later than the last was taken already,
-# whatever became of its job. While the schedule is paused its ticks are taken and lead to nothing, so that
-# none of them fires when it goes on. A tick that lies further ahead than ticks are enqueued early is refused:
-# whoever asks for it has a wrong clock. A last tick in the future was noted by such a one, and is forgotten.
+# The ticks of a schedule are recorded once and in order: one that is not later than the last is skipped. The
+# ticks of a paused schedule are recorded without a job, so that none of them fires after the pause. A tick
+# too far ahead is refused, because the caller's clock is wrong. A last tick in the future was recorded by
+# such a clock and is ignored.
 #
-# Returns 1; 0 and the fingerprint of the job that has the id; or -1 where the queue is full.
+# Returns 1; 0 and the fingerprint of the existing job; or -1 if the queue is full.
 ENQUEUE: Final = (
     GUARDED_CALLS
     + """
@@ -59,10 +59,10 @@ redis.call('DEL', record)
 call('HSET', record, 'task', task, 'queue', queue_name, 'fingerprint', fingerprint,
   'enqueued', string.format('%.0f', now), unpack(ARGV, origin_from))
 if expires ~= '' then
-  -- What has expired can still be tried again by hand.
+  -- An expired job can still be retried by hand.
   call('HSET', record, 'body', body)
 end
--- What called off an earlier job of this id must not call off this one.
+-- The revocation of an earlier job of this id must not affect this one.
 call('ZREM', aborted, id)
 call('ZADD', queue, due, id)
 redis.call('PUBLISH', wake, '')
@@ -70,14 +70,13 @@ return {1, fingerprint}
 """
 )
 
-# Lets go of a job that a worker has taken: it has ended, is to be tried again, waits for its parts, or is
-# given back.
+# Releases a claimed job: it has finished, is retried, waits for its children, or is requeued.
 #
-# A worker that counts as lost can do nothing of it; whoever found it lost does it in its stead, and notes how
-# it was lost: `alone` with the job, `beside` others or `exonerated`. A call whose answer was lost may be
-# repeated. What is told of the run is noted in the same step, until the history knows of it.
+# A lost worker cannot release its jobs. The reaper releases them, and records the kind of loss: `alone` with
+# the job, `beside` others or `exonerated`. The call is idempotent. The run is added to the outbox in the same
+# step.
 #
-# Returns 1, or 0 where the job is not the worker's any more.
+# Returns 1, or 0 if the worker no longer holds the claim.
 RELEASE: Final = (
     GUARDED_CALLS
     + DEAD_LETTER_FUNCTIONS
@@ -85,11 +84,11 @@ RELEASE: Final = (
     + PART_FUNCTIONS
     + f"local awaiting_parts = '{keys.AWAITING_PARTS}'\n"
     + """
-local in_progress, running, job, result, retry, record, queue, aborted, lost_workers, untold = unpack(KEYS)
-local worker, id, started, how, lost, outcome, kept, pause, wake, finished, run_id, note,
+local in_progress, running, job, result, retry, record, queue, aborted, lost_workers, outbox = unpack(KEYS)
+local worker, id, started, mode, loss, outcome, kept, pause, wake, finished, run_id, run_record,
   dead_reason, dead_letter = unpack(ARGV)
 
-if lost == '' and call('ZSCORE', lost_workers, worker) then
+if loss == '' and call('ZSCORE', lost_workers, worker) then
   return 0
 end
 call('HDEL', running, id)
@@ -99,13 +98,13 @@ if call('GET', in_progress) ~= worker then
 end
 redis.call('DEL', in_progress)
 call('HSET', record, 'ended', run)
-if note ~= '' then
-  call('HSET', untold, run_id, note)
+if run_record ~= '' then
+  call('HSET', outbox, run_id, run_record)
 end
-if lost ~= '' then
-  note_loss(record, worker, lost)
+if loss ~= '' then
+  record_loss(record, worker, loss)
 end
-if how == 'end' then
+if mode == 'end' then
   if outcome ~= '' then
     redis.call('SET', result, outcome, 'PX', kept)
   end
@@ -115,8 +114,8 @@ if how == 'end' then
   call('ZREM', default_queue, id)
   redis.call('PEXPIRE', record, kept)
   redis.call('PUBLISH', finished, '')
-  note_part(id, outcome)
-  call_off_parts(id, aborted)
+  record_part(id, outcome)
+  revoke_parts(id, aborted)
   redis.call('DEL', parts_prefix .. id)
   call('ZREM', awaiting_parts, id)
   if dead_reason == '' then
@@ -126,10 +125,10 @@ if how == 'end' then
   end
   return 1
 end
-if how == 'again' then
+if mode == 'again' then
   call('ZADD', queue, 'XX', now_ms() + tonumber(pause), id)
 else
-  -- It was the worker that ended, or its parts have yet to, so the try does not count.
+  -- The worker stopped, or the children have not finished, so this attempt does not count.
   if call('DECR', retry) <= 0 then
     redis.call('DEL', retry)
   end
@@ -137,7 +136,7 @@ else
   if redis.call('EXISTS', parts_prefix .. id) == 0 then
     call('HDEL', record, 'started', 'progress')
   end
-  if how == 'wait' and #open_parts(id) > 0 then
+  if mode == 'wait' and #open_parts(id) > 0 then
     call('ZADD', queue, 'XX', now_ms() + tonumber(pause), id)
     call('ZADD', awaiting_parts, string.format('%.0f', now_ms()), id)
   end
@@ -147,7 +146,7 @@ return 1
 """
 )
 
-# Notes how far a job has come, if it is still this worker's.
+# Stores the progress of a job if the worker still holds the claim. Returns 1, or 0 without a claim.
 REPORT_PROGRESS: Final = (
     GUARDED_CALLS
     + """

@@ -1,7 +1,7 @@
-"""The Lua that keeps a job and its parts together, and the script that gives a job parts.
+"""Lua for child jobs, called parts in Redis, and the script that registers them.
 
-A job may have parts: jobs that do its work while it waits, in its queue but not due, on no worker. How each
-part ended is kept in a hash, in the step that ends it and once only; the last to end makes the job due.
+The parent waits in its queue, not due, without occupying a worker. The script that finishes a child stores
+its result in a hash once. The last child makes the parent due.
 """
 
 from typing import Final
@@ -20,7 +20,7 @@ _NAMES: Final = {
     "finished_prefix": keys.finished_channel(""),
 }
 
-# Goes before a script that ends jobs or lets them wait, after `GUARDED_CALLS`.
+# Include for scripts that finish or suspend jobs; needs `GUARDED_CALLS`.
 PART_FUNCTIONS: Final = (
     "".join(f"local {name} = '{value}'\n" for name, value in _NAMES.items())
     + """
@@ -29,7 +29,7 @@ local function now_ms()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
--- The parts of a job that have not ended, and how many it has.
+-- Returns the unfinished children of a job, and the number of all.
 local function open_parts(id)
   local open = {}
   local parts = call('HGETALL', parts_prefix .. id)
@@ -41,8 +41,8 @@ local function open_parts(id)
   return open, #parts / 2
 end
 
--- Notes how a job ended that is a part of another, which goes on when all of its parts have ended.
-local function note_part(id, outcome)
+-- Stores the result of a child with its parent. The parent resumes when all children have finished.
+local function record_part(id, outcome)
   local parent = call('HGET', record_prefix .. id, 'parent')
   if not parent or call('HGET', parts_prefix .. parent, id) ~= '' then
     return
@@ -60,8 +60,8 @@ local function note_part(id, outcome)
   end
 end
 
--- Calls off the parts of a job that have not ended: who takes or runs one of them ends it.
-local function call_off_parts(id, aborted)
+-- Marks the unfinished children of a job for cancellation by the workers that claim or run them.
+local function revoke_parts(id, aborted)
   for _, part in ipairs(open_parts(id)) do
     if redis.call('EXISTS', job_prefix .. part) == 1 then
       call('ZADD', aborted, string.format('%.0f', now_ms()), part)
@@ -72,9 +72,10 @@ end
 """
 )
 
-# Gives a job that a worker runs its parts, unless it has them: a later try finds those of the first.
+# Registers the children of a claimed job, unless it has some: later attempts find those of the first.
 #
-# Returns the parts and how each ended, empty where it has not; or nothing where the job is not the worker's.
+# Returns ids and results of the children, an empty result for an unfinished one; or nothing if the worker
+# does not hold the claim.
 BEGIN_PARTS: Final = (
     GUARDED_CALLS
     + """

@@ -51,7 +51,7 @@ class PendingRun:
     error: BaseException | None = None
 
     def to_bytes(self) -> bytes:
-        """Serializes the run for the outbox, where its key is the run's id."""
+        """Serialises the run for the outbox, where its key is the run's id."""
         return codec.encode(
             {
                 "task": self.task,
@@ -66,7 +66,7 @@ class PendingRun:
 
     @classmethod
     def from_bytes(cls, run_id: str, content: bytes) -> "PendingRun":
-        """Deserializes an entry of the outbox.
+        """Deserialises an entry of the outbox.
 
         Raises:
             CorruptMessage: the entry is invalid.
