@@ -19,15 +19,15 @@ T = TypeVar("T")
 
 
 def command_settings() -> Settings:
-    """The settings, with logging set up so that a command's own words are not drowned by it."""
+    """Reads the settings and sets up logging, at WARNING unless the settings name a level."""
     settings = load_settings()
-    said = "log_level" in settings.model_fields_set
-    configure_logging(settings if said else settings.model_copy(update={"log_level": "WARNING"}))
+    is_configured = "log_level" in settings.model_fields_set
+    configure_logging(settings if is_configured else settings.model_copy(update={"log_level": "WARNING"}))
     return settings
 
 
 def with_jobs(settings: Settings, use: Callable[[JobBroker], Coroutine[Any, Any, T]]) -> T:
-    """Runs `use` with a way to Redis.
+    """Runs `use` with connections to Redis.
 
     Raises:
         InvalidSettings: no Redis is configured.

@@ -57,8 +57,8 @@ COMMANDS: Final[Mapping[str, CommandEntry]] = MappingProxyType(
         "history": CommandEntry(
             _STOCK_AND_PRICES,
             "flexiprice.cli.pricing.history:history",
-            "Show what a product's lowest price in a store was over time, as a chart and a "
-            "table of its changes.",
+            "Show what a product's lowest price in a store was over time, as a chart and a table "
+            "of its changes.",
         ),
         "policy": CommandEntry(
             _STOCK_AND_PRICES,
@@ -73,28 +73,28 @@ COMMANDS: Final[Mapping[str, CommandEntry]] = MappingProxyType(
         "cleanup": CommandEntry(
             _STOCK_AND_PRICES,
             "flexiprice.cli.pricing.cleanup:cleanup",
-            "Close the discounts of batches that are expired or sold out, and drop price "
-            "history past its time.",
+            "Close the discounts of batches that are expired or sold out, and drop price history "
+            "past its time.",
         ),
         "migrate": CommandEntry(
             _RUN_IT,
             "flexiprice.cli.migrate:migrate",
-            "Make the tables, or bring them up to this version; make the partitions that are missing.",
+            "Create the tables or upgrade them to this version, and create missing partitions.",
         ),
         "api": CommandEntry(
             _RUN_IT,
             "flexiprice.cli.serve.api:api",
-            "Serve the API until it is told to stop; as `uvicorn api.main:app`, with limits for headers too.",
+            "Serve the API until it is stopped; like `uvicorn api.main:app`, with limits on headers.",
         ),
         "monitor": CommandEntry(
             _RUN_IT,
             "flexiprice.cli.serve.monitor:monitor",
-            "Serve the web monitor until it is told to stop.",
+            "Serve the web monitor until it is stopped.",
         ),
         "worker": CommandEntry(
             _RUN_IT,
             "flexiprice.cli.serve.worker:app",
-            "Run a worker until it is told to stop; the same as `arq workers.settings.WorkerSettings`.",
+            "Run a worker until it is stopped; the same as `arq workers.settings.WorkerSettings`.",
         ),
         "keys": CommandEntry(
             _RUN_IT,
@@ -114,8 +114,7 @@ COMMANDS: Final[Mapping[str, CommandEntry]] = MappingProxyType(
         "systemd": CommandEntry(
             _RUN_IT,
             "flexiprice.cli.serve.systemd:systemd",
-            "Print units for systemd, hardened: the program may read its files and speak to "
-            "its servers only.",
+            "Print hardened systemd units, which restrict the program to its own files and servers.",
         ),
         "run": CommandEntry(
             _TASKS,

@@ -1,4 +1,4 @@
-"""Opens what a command works with, runs it, and closes it."""
+"""Runs a command with connections to PostgreSQL, or to PostgreSQL and Redis, and closes them."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -20,7 +20,7 @@ T = TypeVar("T")
 def with_database(
     settings: Settings, use: Callable[[Database], Coroutine[Any, Any, T]], *, work: Work = Work.WRITE
 ) -> T:
-    """Runs `use` with a way to PostgreSQL, whose transactions are for one kind of work.
+    """Runs `use` with connections to PostgreSQL, whose transactions are for one kind of work.
 
     Raises:
         InvalidSettings: no database is configured.
@@ -35,7 +35,7 @@ def with_database(
         except DatabaseUnavailable as error:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
-                # Ctrl-C in the middle of a statement looks like a lost connection from below.
+                # The driver reports Ctrl-C during a statement as a lost connection.
                 raise asyncio.CancelledError from error
             raise
 
@@ -45,7 +45,7 @@ def with_database(
 def in_transaction(
     settings: Settings, use: Callable[[AsyncSession], Coroutine[Any, Any, T]], *, work: Work = Work.WRITE
 ) -> T:
-    """Runs `use` in one transaction, committed where it ends well.
+    """Runs `use` in one transaction, which commits unless `use` raises.
 
     Raises:
         InvalidSettings: no database is configured.
@@ -60,7 +60,7 @@ def in_transaction(
 
 
 def with_resources(settings: Settings, use: Callable[[Resources], Coroutine[Any, Any, T]]) -> T:
-    """Runs `use` with a way to PostgreSQL and one to Redis.
+    """Runs `use` with connections to PostgreSQL and to Redis.
 
     Raises:
         InvalidSettings: one of them is not configured.

@@ -1,4 +1,4 @@
-"""What commands write: tables for people, JSON for programs, remarks beside either."""
+"""Output of commands: tables for people, JSON for programs, remarks on stderr."""
 
 import os
 import sys
@@ -20,20 +20,20 @@ from flexiprice.cli.json_words import in_api_words
 from flexiprice.cli.terminal import TerminalConsole, echo, printable
 from flexiprice.errors import InvalidInput
 
-# A table that is read by another program, or from a file, is as wide as COLUMNS says, or wide.
+# Width of a table in a pipe or a file, where COLUMNS is not set.
 _UNFOLDED = 200
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for other programs.")]
 
 
 def output() -> Console:
-    """Where results go."""
+    """Returns the console of stdout, for results."""
     knows_width = sys.stdout.isatty() or "COLUMNS" in os.environ
     return TerminalConsole(width=None if knows_width else _UNFOLDED, highlight=False)
 
 
 def remarks() -> Console:
-    """Where progress, hints and warnings go, so that they never mix with results."""
+    """Returns the console of stderr, for progress, hints and warnings."""
     return TerminalConsole(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -43,7 +43,7 @@ def print_json(value: object) -> None:
 
 
 def new_table(*columns: str, title: str | None = None, numbers: Sequence[str] = ()) -> Table:
-    """An empty table; the columns in `numbers` stand at the right."""
+    """Returns an empty table; the columns in `numbers` are right-aligned."""
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
     for column in columns:
         table.add_column(column, justify="right" if column in numbers else "left")
@@ -51,23 +51,23 @@ def new_table(*columns: str, title: str | None = None, numbers: Sequence[str] = 
 
 
 def plain(text: object) -> str:
-    """Text out of the database or a file, in which nothing is markup; nothing for None."""
+    """Escapes markup and control characters in text from a database or a file; None becomes empty."""
     return "" if text is None else escape(printable(str(text)))
 
 
 def percent(rate: Decimal | None) -> str:
-    """A rate as people read it: 0.255 is 25.5%."""
+    """Formats a rate as a percentage: 0.255 is 25.5%."""
     return "" if rate is None else f"{(rate * 100).quantize(Decimal('0.1')):f}%".replace(".0%", "%")
 
 
 def instant(moment: datetime | None) -> str:
-    """An instant in this machine's time zone, to the second."""
+    """Formats an instant in this machine's time zone, to the second."""
     return "" if moment is None else f"{moment.astimezone():%Y-%m-%d %H:%M:%S %Z}"
 
 
 @contextmanager
 def file_errors(path: Path) -> Generator[None]:
-    """Says in one sentence why a file that a command was told to write cannot be written.
+    """Turns an `OSError` while a file is written into an error that names the file and the reason.
 
     Raises:
         InvalidInput: an `OSError` happened inside.

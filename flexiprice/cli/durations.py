@@ -1,4 +1,4 @@
-"""Lengths of time as people type them."""
+"""Parses and formats lengths of time."""
 
 import re
 from datetime import timedelta
@@ -12,10 +12,10 @@ _MOST_DAYS: Final = 36500
 
 
 def duration(typed: str | timedelta) -> timedelta:
-    """A length of time: `90`, `90s`, `15m`, `2h` or `1d`.
+    """Parses a length of time: `90`, `90s`, `15m`, `2h` or `1d`.
 
     Raises:
-        BadParameter: it is none.
+        BadParameter: the text is no length of time.
     """
     if isinstance(typed, timedelta):
         return typed
@@ -27,7 +27,7 @@ def duration(typed: str | timedelta) -> timedelta:
 
 
 def short(length: timedelta | None) -> str:
-    """A length of time in few characters, for tables."""
+    """Formats a length of time in few characters, for tables."""
     if length is None:
         return ""
     seconds = length.total_seconds()

@@ -104,10 +104,10 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 
 
 def show_examples(app: typer.Typer, above: str = "") -> None:
-    """Ends the help of every command, and of every group below the first, with its examples.
+    """Appends its examples to the help of every command and of every group below the first.
 
     Raises:
-        KeyError: a command has none.
+        KeyError: a command has no examples.
     """
     for command in app.registered_commands:
         command.epilog = _block(f"{above}{_name_of(command)}")

@@ -1,4 +1,4 @@
-"""A table in which no row takes two lines: texts are shortened, and what matters less is left out."""
+"""Lays out a table with one line a row: shortens texts and drops less important columns."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,16 +15,16 @@ _GAP = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FittedColumn:
-    """A column, and what may be done to it where the terminal is narrow.
+    """A column, and how it shrinks in a narrow terminal.
 
     Attributes:
-        heading: what stands above it.
-        number: whether its cells stand at the right.
-        shortest: to how many characters its texts may be cut; None where each must be whole.
-        readable: to how many they are cut before a spare column is left out.
-        spare: whether it is left out as soon as there is not room for all.
-        dropped: in which order columns are left out, the lowest number first; None where it never is.
-        style: of its cells, as rich knows it.
+        heading: the text above the column.
+        number: whether its cells are right-aligned.
+        shortest: the fewest characters its texts may be cut to; None never cuts them.
+        readable: the fewest characters its texts are cut to before a spare column is dropped.
+        spare: whether the column is dropped before the texts of others are cut below `readable`.
+        dropped: its place in the order of dropping, the lowest number first; None never drops it.
+        style: the rich style of its cells.
     """
 
     heading: str
@@ -43,15 +43,15 @@ def fitted_table(
     width: int,
     title: str | None = None,
 ) -> Table:
-    """A table of one line a row that is at most so wide, where its columns can be made to fit.
+    """Returns a table with one line a row, at most `width` wide where its columns can shrink enough.
 
-    A column in which nothing stands is left out.
+    Empty columns are dropped.
 
     Args:
-        columns: its columns, from the left.
-        rows: the cells; nothing in them is markup.
-        width: how many characters fit beside each other.
-        title: what stands above it.
+        columns: the columns, from the left.
+        rows: the cells; markup in them is not interpreted.
+        width: the width of the terminal in characters.
+        title: the text above the table.
     """
     cells = [[_one_line(cell) for cell in row] for row in rows]
     longest = [max((row[place].cell_len for row in cells), default=0) for place in range(len(columns))]
@@ -62,7 +62,7 @@ def fitted_table(
     kept = _kept(columns, wanted, width)
     widths = _shortened(columns, wanted, kept, width)
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    # The box itself stands between two columns with one space.
+    # The box adds one space between two columns.
     table.padding = (0, _GAP - 1, 0, 0)
     for place in kept:
         table.add_column(
@@ -83,7 +83,7 @@ def _one_line(cell: str | Text) -> Text:
 
 
 def _kept(columns: Sequence[FittedColumn], wanted: Sequence[int], width: int) -> list[int]:
-    """The places of the columns for which there is room, once texts are as short as they may be."""
+    """Returns the indices of the columns that fit once their texts are as short as allowed."""
     kept = [place for place, need in enumerate(wanted) if need]
     order = sorted((columns[place].dropped or 0, place) for place in kept)
     for _, place in order:
@@ -103,7 +103,7 @@ def _least(column: FittedColumn, wanted: int, *, spare: bool) -> int:
 def _shortened(
     columns: Sequence[FittedColumn], wanted: Sequence[int], kept: Sequence[int], width: int
 ) -> dict[int, int]:
-    """How wide each column is; what is too much is taken from the widest text, character by character."""
+    """Returns the width of each column; shortens the widest text, character by character, until all fit."""
     widths = {place: wanted[place] for place in kept}
     floors = {
         place: max(shortest, cell_len(columns[place].heading))

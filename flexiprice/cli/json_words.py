@@ -1,4 +1,4 @@
-"""The words of JSON output: those of the API, whatever the code calls a thing."""
+"""Renames fields of JSON output to the API's names, such as `task_id` for `job_id`."""
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -28,9 +28,9 @@ _WORDS: Final[Mapping[str, str]] = MappingProxyType(
 
 
 def in_api_words(value: object) -> object:
-    """A result whose records have the API's names for their fields; what tasks were given and return stays.
+    """Converts a result to plain data, with the API's names for the fields of records.
 
-    Keys of mappings are data, such as the arguments of a task, and are left alone.
+    Keys of mappings are data, such as a task's arguments, and stay as they are.
     """
     if is_dataclass(value) and not isinstance(value, type):
         return record_in_api_words(value)
@@ -45,12 +45,12 @@ def in_api_words(value: object) -> object:
 
 
 def record_in_api_words(record: object) -> dict[str, object]:
-    """As `in_api_words`, of a dataclass."""
+    """Converts a dataclass, as `in_api_words` does."""
     shown: dict[str, object] = {}
     for field in fields(record):  # type: ignore[arg-type]
         value = getattr(record, field.name)
         if isinstance(value, JobSource):
-            # The API has what caused a task beside the rest.
+            # The API has the fields of a job's source beside the job's own.
             shown |= record_in_api_words(value)
         else:
             shown[_WORDS.get(field.name, field.name)] = in_api_words(value)
@@ -59,11 +59,11 @@ def record_in_api_words(record: object) -> dict[str, object]:
 
 @singledispatch
 def further_facts(record: object, shown: dict[str, object]) -> dict[str, object]:  # noqa: ARG001
-    """Returns what the API shows of a record besides its fields; commands register the kinds that they print.
+    """Returns facts that the API derives from a record. Commands register the types that they print.
 
     Args:
         record: a dataclass.
-        shown: its fields by the API's names; a fact that stands for some of them takes them out.
+        shown: its fields by the API's names; an implementation removes fields that it replaces.
     """
     return {}
 

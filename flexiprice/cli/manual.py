@@ -16,7 +16,7 @@ from flexiprice.cli.terminal import TerminalConsole, echo
 from flexiprice.docs.links import with_topics
 from flexiprice.docs.pages import Page, all_pages, find_page, section_title
 
-# Longer lines of prose are hard to read, however wide the window is.
+# Longer lines of prose are hard to read.
 _WIDEST: Final = 100
 
 
@@ -50,7 +50,7 @@ def _rendered(page: Page) -> RenderableType:
 
 
 class _FoldingTable(TableElement):
-    """A table that breaks a word that is too long for its column, and leaves nothing of it out."""
+    """A table that folds words that are too long for their column instead of cutting them off."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         for table in super().__rich_console__(console, options):
@@ -71,12 +71,12 @@ def _show(content: RenderableType) -> None:
         console.print(content)
     text = captured.get()
     if not window.is_terminal:
-        # Filled up to the width with spaces, which would be in a file's way.
+        # Rich pads lines to the width with spaces.
         echo("\n".join(map(str.rstrip, text.splitlines())))
     elif text.count("\n") < window.height:
         sys.stdout.write(text)
     else:
-        # As git does: `less` shows colours, and leaves the page on the screen.
+        # As git does: `less` shows colours and leaves the page on the screen.
         os.environ.setdefault("LESS", "FRX")
         with console.pager(styles=True):
             console.print(content)

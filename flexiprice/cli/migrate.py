@@ -1,4 +1,4 @@
-"""`flexiprice migrate`: the database's tables, made or brought up to date."""
+"""`flexiprice migrate`: creates or upgrades the database's tables."""
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -11,9 +11,9 @@ from flexiprice.db.migrate import head_revision, is_current, upgrade
 
 
 def migrate(*, as_json: JsonOption = False) -> None:
-    """Make the tables, or bring them up to this version; make the partitions that are missing.
+    """Create the tables or upgrade them to this version, and create missing partitions.
 
-    Safe to run at any time, and by several at once. Run it before the API and the workers start.
+    Safe to run at any time, and several times at once. Run it before the API and the workers start.
     """
     settings = command_settings()
     was_current = in_transaction(settings, is_current)

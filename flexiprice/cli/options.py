@@ -13,7 +13,7 @@ DaysThresholdOption = Annotated[
         "--days-threshold",
         min=1,
         max=365,
-        help="Batches that expire within so many days may open a discount. "
+        help="Open discounts only for batches that expire within this many days. "
         "[default: FLEXIPRICE_DAYS_THRESHOLD, 30]",
         show_default=False,
     ),
@@ -22,10 +22,10 @@ StoreOption = Annotated[str | None, typer.Option(help="Only this store.", metava
 CategoryOption = Annotated[str | None, typer.Option(help="Only this category, in any spelling.")]
 OnOption = Annotated[
     datetime | None,
-    typer.Option(formats=["%Y-%m-%d"], help="Price as on this day instead of today.", metavar="YYYY-MM-DD"),
+    typer.Option(formats=["%Y-%m-%d"], help="Price as of this day instead of today.", metavar="YYYY-MM-DD"),
 ]
-LimitOption = Annotated[int, typer.Option(min=1, max=10_000, help="Show at most so many.")]
-WaitOption = Annotated[bool, typer.Option("--wait", help="Wait for the worker, and show the result.")]
+LimitOption = Annotated[int, typer.Option(min=1, max=10_000, help="Show at most this many.")]
+WaitOption = Annotated[bool, typer.Option("--wait", help="Wait for the job to finish, and show its result.")]
 TimeoutOption = Annotated[
     timedelta | None,
     typer.Option(

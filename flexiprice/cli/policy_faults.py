@@ -1,4 +1,4 @@
-"""What is wrong with a policy, one fault a line: where it is, what it is, and what to do."""
+"""Formats the faults of a policy, one a line: the place, the reason and the remedy."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -36,7 +36,7 @@ _OF_A_RULE: Final = re.compile(r"rules\[[0-9]+\]\.[^.]*$")
 
 
 def fault_lines(error: InvalidPolicy) -> Iterator[str]:
-    """A line that counts the faults, and one for each."""
+    """Yields a line with the number of faults, and a line for each."""
     yield f"The policy cannot be used: {counted(len(error.problems), 'fault')}."
     for problem in error.problems:
         code = problem.code if isinstance(problem, PolicyProblem) else ""
@@ -45,7 +45,7 @@ def fault_lines(error: InvalidPolicy) -> Iterator[str]:
 
 
 def advice_on(code: str, path: str) -> str:
-    """What to do about a fault of a kind at a place; nothing where its reason says it already."""
+    """Returns the remedy for a kind of fault at a place; empty where the reason contains it."""
     if code == "unknown_key":
         return _other_key(path)
     if code in _BY_CODE:

@@ -1,4 +1,4 @@
-"""The columns of tables of prices: what each batch cost, costs, and why."""
+"""Tables of prices: a batch's base price, its current price and the reason."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from flexiprice.domain.quote import Limit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriceRow:
-    """A batch with its price; `sign` says what would become of it, where that is the question."""
+    """A batch with its price; in a preview, `sign` is what would happen to its discount."""
 
     store: str
     sku: str
@@ -32,7 +32,7 @@ class PriceRow:
 
 
 def price_table(rows: Sequence[PriceRow], *, width: int, title: str) -> Table:
-    """A table of prices that fits the terminal, one line a batch."""
+    """Returns a table of prices that fits the terminal, one line a batch."""
     several_stores = len({row.store for row in rows}) > 1
     columns = (
         FittedColumn(heading=""),
@@ -42,7 +42,7 @@ def price_table(rows: Sequence[PriceRow], *, width: int, title: str) -> Table:
         FittedColumn(heading="sku", shortest=13, readable=13),
         FittedColumn(heading="product", shortest=12, readable=24),
         FittedColumn(heading="lot", shortest=6, readable=8, spare=True, dropped=3),
-        # The days left say it too.
+        # Dropped first: the column of days has the same information.
         FittedColumn(heading="expires", spare=True, dropped=2),
         FittedColumn(heading="days", number=True),
         FittedColumn(heading="stock", number=True, dropped=4),
@@ -55,12 +55,12 @@ def price_table(rows: Sequence[PriceRow], *, width: int, title: str) -> Table:
 
 
 def amount(value: Decimal | None) -> str:
-    """An amount of money, its thousands grouped; nothing for None."""
+    """Formats an amount of money with its thousands grouped; None becomes empty."""
     return "" if value is None else f"{value:,.2f}"
 
 
 def reasons(rule: str | None, limits: Sequence[Limit | str]) -> str:
-    """What made a price: the rule, and what limited it."""
+    """Joins the rule that made a price and the limits that applied."""
     return ", ".join(part for part in (rule, *(str(limit).replace("_", " ") for limit in limits)) if part)
 
 

@@ -1,4 +1,4 @@
-"""How long a command waits for a job that it asks for."""
+"""The options `--wait` and `--timeout` of a command that enqueues or follows a job."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -8,7 +8,7 @@ import typer
 
 @dataclass(frozen=True, slots=True)
 class WaitOptions:
-    """Whether to wait for a job, and how long at most; None is for as long as it takes."""
+    """Whether to wait for a job, and the longest wait; None waits without a limit."""
 
     waits: bool
     longest: timedelta | None = None
@@ -20,10 +20,10 @@ class WaitOptions:
 
     @classmethod
     def of_options(cls, *, wait: bool, timeout: timedelta | None) -> "WaitOptions":
-        """What `--wait` and `--timeout` mean together.
+        """Combines `--wait` and `--timeout`.
 
         Raises:
-            BadParameter: there is a time for a wait that nobody wants.
+            BadParameter: `--timeout` is given without `--wait`.
         """
         if timeout is not None and not wait:
             raise typer.BadParameter("needs --wait", param_hint="--timeout")

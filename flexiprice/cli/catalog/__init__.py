@@ -1,1 +1,1 @@
-"""catalog."""
+"""Commands on stores, products and batches. `flexiprice up` and `demo` import the sample catalogue."""

@@ -1,1 +1,1 @@
-"""doctor."""
+"""The diagnostics behind `flexiprice doctor`. No other command imports them."""

@@ -1,1 +1,1 @@
-"""pricing."""
+"""Commands on policies, prices and their history. No other command imports them."""

@@ -1,1 +1,4 @@
-"""serve."""
+"""Commands that start FlexiPrice's programs, watch them and print their units.
+
+No other command imports them.
+"""

@@ -1,4 +1,4 @@
-"""`flexiprice api` and `flexiprice worker`: the programs, which take this process's place."""
+"""`flexiprice api` and `flexiprice worker`: replace this process by the program."""
 
 import os
 import sys
@@ -11,15 +11,15 @@ import typer
 import flexiprice
 from flexiprice.settings import PREFIX, Settings, load_settings
 
-# uvicorn puts the current folder first on the path; an `api` there must not hide ours.
+# uvicorn puts the current folder first on the path; a package `api` there must not hide FlexiPrice's.
 SOURCES = Path(flexiprice.__file__).parent.parent
 API_SERVER: Final = (
     *("uvicorn", "api.main:app", "--app-dir", str(SOURCES)),
     *("--http", "api.security.http_protocol:BoundedHttpProtocol", "--no-server-header"),
-    # The application believes the proxies that the settings name, and no others.
+    # The application itself trusts only the proxies that the settings name.
     "--no-proxy-headers",
 )
-# What stays is the supervisor alone, which loads nothing of what a worker needs.
+# The remaining process is the supervisor, which loads nothing that a worker needs.
 SUPERVISED_WORKER: Final = (
     *(
         "flexiprice.cli.serve.supervisor",
@@ -29,7 +29,7 @@ SUPERVISED_WORKER: Final = (
         "arq",
         "workers.settings.WorkerSettings",
     ),
-    # So that arq's own first lines are in our format too.
+    # Formats arq's first log lines like all others.
     *("--custom-log-dict", "workers.settings.LOGGING"),
 )
 
@@ -43,19 +43,21 @@ LogLevelOption = Annotated[
 
 def api(
     *,
-    host: Annotated[str, typer.Option(help="Address on which it listens.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on which it listens.")] = 8000,
-    workers: Annotated[int, typer.Option(min=1, max=256, help="Processes that serve side by side.")] = 1,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8000,
+    workers: Annotated[
+        int, typer.Option(min=1, max=256, help="Number of processes that serve requests.")
+    ] = 1,
     log_level: LogLevelOption = None,
 ) -> None:
-    """Serve the API until it is told to stop; as `uvicorn api.main:app`, with limits for headers too.
+    """Serve the API until it is stopped; like `uvicorn api.main:app`, with limits on headers.
 
-    Prices and health are open; everything else asks for a key: `FLEXIPRICE_API_KEY`, or one made by
+    Prices and health are public. Everything else requires a key: `FLEXIPRICE_API_KEY`, or one from
     `flexiprice keys create`.
     """
     settings = load_settings(log_level=log_level)
     require_servers(settings)
-    become(
+    exec_program(
         *API_SERVER,
         *("--host", host, "--port", str(port), "--workers", str(workers)),
         *("--log-level", settings.log_level.lower()),
@@ -69,8 +71,8 @@ def worker(
     queues: Annotated[
         str | None,
         typer.Option(
-            help="Queues to consume, by comma: discounts, maintenance, analytics; it ticks only their "
-            "schedules. [default: FLEXIPRICE_WORKER_QUEUES, all]",
+            help="Queues to consume, by comma: discounts, maintenance, analytics. The worker ticks "
+            "only their schedules. [default: FLEXIPRICE_WORKER_QUEUES, all]",
         ),
     ] = None,
     concurrency: Annotated[
@@ -78,21 +80,21 @@ def worker(
         typer.Option(
             min=1,
             max=1000,
-            help="Jobs that run at once, per queue. [default: FLEXIPRICE_WORKER_CONCURRENCY, 10]",
+            help="Concurrent jobs per queue. [default: FLEXIPRICE_WORKER_CONCURRENCY, 10]",
         ),
     ] = None,
     log_level: LogLevelOption = None,
 ) -> None:
-    """Run a worker until it is told to stop; the same as `arq workers.settings.WorkerSettings`.
+    """Run a worker until it is stopped; the same as `arq workers.settings.WorkerSettings`.
 
-    One worker consumes all queues and ticks all schedules; any number may run side by side. A worker that
-    has done its share is replaced by a fresh one; one that crashed is not, and its exit code is passed on.
+    One worker consumes all queues and ticks all schedules; any number may run side by side. A recycled
+    worker is replaced by a new process. A worker that crashes is not; its exit code is passed on.
     """
     if context.invoked_subcommand is not None:
         return
     settings = load_settings(worker_queues=queues, worker_concurrency=concurrency, log_level=log_level)
     require_servers(settings)
-    become(
+    exec_program(
         *SUPERVISED_WORKER,
         variables={
             "WORKER_QUEUES": ",".join(settings.worker_queues),
@@ -103,17 +105,17 @@ def worker(
 
 
 def require_servers(settings: Settings) -> None:
-    """Makes sure that the settings name both servers.
+    """Checks that the settings name both servers.
 
     Raises:
-        InvalidSettings: one is missing.
+        InvalidSettings: a server's URL is missing.
     """
     settings.require_database_url()
     settings.require_redis_url()
 
 
-def become(program: str, *arguments: str, variables: Mapping[str, str]) -> NoReturn:
-    """Lets a module of Python take this process's place, with further settings in its environment."""
+def exec_program(program: str, *arguments: str, variables: Mapping[str, str]) -> NoReturn:
+    """Replaces this process by a Python module, with further settings in its environment."""
     environment = {**os.environ, **{f"{PREFIX}{name}": value for name, value in variables.items()}}
     sys.stdout.flush()
     sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""Shows of what a program writes to its log what a person must see, as it comes."""
+"""Follows a program's log file and shows its warnings and errors, or everything."""
 
 import json
 import re
@@ -9,21 +9,21 @@ from rich.console import Console
 from rich.text import Text
 
 _QUIET_LEVELS: Final = frozenset({"debug", "info"})
-# A line of ours for people: the instant, then the level in brackets.
+# A line in FlexiPrice's console format: the instant, then the level in brackets.
 _CONSOLE_LINE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T\S+ \[(?P<level>[a-z]+) *\]")
 
 
 class FollowedLog:
-    """The part of a log that was not shown yet."""
+    """A log file, and the position up to which it has been shown."""
 
     def __init__(self, label: str, log: Path, *, everything: bool = False) -> None:
         """Follows a log from its beginning.
 
         Args:
-            label: what its lines begin with on the terminal.
+            label: the prefix of its lines on the terminal.
             log: the file.
-            everything: whether lines that only tell what happens are shown too, not just warnings, errors
-                and what is no line of ours, such as what a broken interpreter says.
+            everything: whether lines of level debug and info are shown as well as warnings, errors and
+                lines in another format, such as an interpreter's traceback.
         """
         self._label = label
         self._log = log
@@ -31,7 +31,7 @@ class FollowedLog:
         self._shown = 0
 
     def show(self, console: Console) -> None:
-        """Prints the whole lines that came since the last time."""
+        """Prints the complete lines that were written since the last call."""
         with self._log.open("rb") as file:
             file.seek(self._shown)
             new = file.read()
@@ -43,7 +43,7 @@ class FollowedLog:
 
 
 def _level_of(line: str) -> str | None:
-    """The level of a line of ours in either format; None for any other line."""
+    """Returns the level of a line in FlexiPrice's console or JSON format; None for any other line."""
     if line.startswith("{"):
         try:
             level = json.loads(line)["level"]

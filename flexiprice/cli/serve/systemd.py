@@ -15,41 +15,43 @@ from flexiprice.errors import InvalidSettings
 from flexiprice.settings import ENV_FILES, load_settings
 
 _UNITS: Final = Path("/etc/systemd/system")
-# What useradd takes.
+# The names that useradd accepts.
 _USER: Final = r"^[a-z_][a-z0-9_-]{0,31}$"
 
 
 def systemd(
-    program: Annotated[Program, typer.Argument(help="What the unit runs.", show_default=False)],
+    program: Annotated[Program, typer.Argument(help="Program that the unit runs.", show_default=False)],
     *,
     user: Annotated[
-        str, typer.Option(help="Account, and group, that it runs as; it must exist.", metavar="NAME")
+        str, typer.Option(help="Existing account and group to run as.", metavar="NAME")
     ] = "flexiprice",
     working_directory: Annotated[
         Path | None,
-        typer.Option(help="Where it runs. [default: this folder]", show_default=False, metavar="FOLDER"),
+        typer.Option(help="Working directory. [default: this folder]", show_default=False, metavar="FOLDER"),
     ] = None,
     environment_file: Annotated[
-        Path, typer.Option(help="Settings, as `NAME=value` lines; it must exist.", metavar="FILE")
+        Path, typer.Option(help="Existing file of settings, as `NAME=value` lines.", metavar="FILE")
     ] = Path("/etc/flexiprice/environment"),
     instances: Annotated[
         int,
         typer.Option(
             min=1,
             max=100,
-            help="Workers that run side by side, each in a unit of its own; of the API, processes in one.",
+            help="Number of workers, each in its own unit; for the API, number of processes in one unit.",
         ),
     ] = 1,
     output_directory: Annotated[
         Path | None,
         typer.Option(
-            help="Write the files there instead, for example into /etc/systemd/system.", metavar="FOLDER"
+            help="Write the files into this folder, for example /etc/systemd/system, instead of printing "
+            "them.",
+            metavar="FOLDER",
         ),
     ] = None,
 ) -> None:
-    """Print units for systemd, hardened: the program may read its files and speak to its servers only.
+    """Print hardened systemd units, which restrict the program to its own files and servers.
 
-    They start this very installation. How long systemd waits for it to stop follows FLEXIPRICE_WORKER_GRACE.
+    The units start this installation. The stop timeout follows FLEXIPRICE_WORKER_GRACE.
     """
     if not re.match(_USER, user):
         raise InvalidSettings(f"--user {user!r}: an account's name has small letters, digits, - and _")
@@ -62,7 +64,7 @@ def systemd(
     environment_file = _absolute(environment_file)
     if environment_file.exists() and not os.access(environment_file, os.R_OK):
         raise InvalidSettings(f"{environment_file} cannot be read by you: as root?")
-    # As the program will read them.
+    # Read as the program will read them.
     settings = load_settings((*(folder / file for file in ENV_FILES), environment_file))
     plan = UnitPlan(
         program=program.value,
@@ -84,8 +86,8 @@ def systemd(
 
 
 def _absolute(path: Path) -> Path:
-    # A line break would begin another setting of the unit.
+    # A line break would begin another directive of the unit.
     if any(character in str(path) for character in "\r\n"):
         raise InvalidSettings(f"{str(path)!r} has a line break in it")
-    # Not resolved: a link, such as one to the current release, is to be followed when it starts.
+    # Not resolved: a symbolic link, such as one to the current release, is followed when the unit starts.
     return Path(os.path.normpath(path.absolute()))

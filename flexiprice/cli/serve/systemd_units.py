@@ -1,4 +1,4 @@
-"""Unit files for systemd, as text: programs that are kept alive and may do nothing but their work."""
+"""Builds systemd unit files, which restart a program and restrict its privileges."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-# Beyond the grace: to hand back jobs, to close connections, to write down what ended.
+# Time beyond the grace period, to release jobs, record ended runs and close connections.
 _ENDING_SECONDS: Final = 15
 
 _HARDENED: Final = """\
@@ -46,16 +46,16 @@ SystemCallErrorNumber=EPERM
 
 @dataclass(frozen=True, slots=True)
 class UnitPlan:
-    """What one program's units are to say.
+    """The settings of one program's units.
 
     Attributes:
         program: `api`, `monitor` or `worker`.
         command: the program's absolute path and its arguments.
-        user: account, and group, that it runs as.
-        working_directory: absolute; a `.env` in it is read.
-        environment_file: absolute; `NAME=value` lines, which must be there.
-        grace: how long it may take to end what it runs.
-        instances: how many run side by side, each in a unit of its own.
+        user: the account and group to run as.
+        working_directory: an absolute path; a `.env` in it is read.
+        environment_file: the absolute path of an existing file of `NAME=value` lines.
+        grace: the longest time for running jobs to finish at a stop.
+        instances: the number of instances, each in its own unit.
     """
 
     program: str
@@ -68,7 +68,7 @@ class UnitPlan:
 
 
 def unit_files(plan: UnitPlan) -> Mapping[str, str]:
-    """The files that systemd needs, by name: one service, or a template and the target that starts it."""
+    """Returns unit files by name: one service, or a template and the target that starts its instances."""
     name = f"flexiprice-{plan.program}"
     if plan.instances == 1:
         return {f"{name}.service": _service(plan, title=plan.program, wanted_by="multi-user.target")}
@@ -99,7 +99,7 @@ def _service(plan: UnitPlan, *, title: str, wanted_by: str, more: str = "") -> s
 Description=FlexiPrice {title}
 Wants=network-online.target
 After=network-online.target postgresql.service redis-server.service valkey-server.service
-# It is tried for good: a server that is away comes back.
+# Restarted without limit: a server that is unavailable comes back.
 StartLimitIntervalSec=0
 {more}
 [Service]
@@ -112,13 +112,13 @@ EnvironmentFile={_escaped(str(plan.environment_file))}
 Restart=always
 RestartSec=2
 KillSignal=SIGTERM
-# Only the first process is told to stop; it tells its own. What is left at the end is killed.
+# Only the main process receives SIGTERM; it stops its children. Remaining processes are killed.
 KillMode=mixed
-# FLEXIPRICE_WORKER_GRACE, and {_ENDING_SECONDS} s to tidy up.
+# FLEXIPRICE_WORKER_GRACE plus {_ENDING_SECONDS} s to shut down.
 TimeoutStopSec={stop_seconds}
 LimitNOFILE=65536
 
-# It reads its files and speaks to its servers, and nothing else.
+# The program may read its files and connect to its servers only.
 {hardened}
 [Install]
 WantedBy={wanted_by}

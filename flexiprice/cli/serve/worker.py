@@ -1,4 +1,4 @@
-"""`flexiprice worker`: runs one; `flexiprice worker drain | stop`: tells one to end."""
+"""`flexiprice worker`: runs a worker; `flexiprice worker drain | stop`: stops one."""
 
 from typing import Annotated
 
@@ -18,13 +18,13 @@ WorkerId = Annotated[str, typer.Argument(help="Id of the worker, as `flexiprice 
 
 @app.command()
 def drain(*, worker_id: WorkerId, as_json: JsonOption = False) -> None:
-    """Let a worker take no more jobs, end those that it runs, however long they take, and end."""
+    """Drain a worker: it claims no more jobs, finishes its running jobs without a time limit, and exits."""
     _command(worker_id, WorkerCommand.DRAIN, as_json=as_json)
 
 
 @app.command()
 def stop(*, worker_id: WorkerId, as_json: JsonOption = False) -> None:
-    """Stop a worker as SIGTERM does: what does not end within its grace runs elsewhere at once."""
+    """Stop a worker as SIGTERM does: jobs still running after its grace period move to other workers."""
     _command(worker_id, WorkerCommand.STOP, as_json=as_json)
 
 
