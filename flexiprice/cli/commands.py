@@ -104,12 +104,12 @@ COMMANDS: Final[Mapping[str, CommandEntry]] = MappingProxyType(
         "doctor": CommandEntry(
             _RUN_IT,
             "flexiprice.cli.doctor.command:doctor",
-            "Check settings, servers, tables, workers, schedules, runs and dead letters; say what to do.",
+            "Check settings, servers, tables, workers, schedules, runs and dead letters; suggest remedies.",
         ),
         "healthcheck": CommandEntry(
             _RUN_IT,
             "flexiprice.cli.serve.healthcheck:healthcheck",
-            "Say whether the API, the monitor or the worker on this host does its work; exit code 1 if not.",
+            "Check the API, the monitor or the worker on this host; exit code 1 if it is unhealthy.",
         ),
         "systemd": CommandEntry(
             _RUN_IT,

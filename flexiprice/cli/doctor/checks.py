@@ -1,4 +1,4 @@
-"""What `flexiprice doctor` looks at, and what it advises."""
+"""Checks of settings, PostgreSQL and Redis, and the list of all checks of `flexiprice doctor`."""
 
 from datetime import timedelta
 
@@ -48,12 +48,12 @@ from flexiprice.settings import Settings, unknown_variables
 
 OLDEST_POSTGRESQL = 15
 _PROGRAM = "flexiprice-doctor"
-# Workers look at arq's default queue every second.
+# Workers route the jobs of arq's default queue every second.
 _ROUTED_WITHIN = timedelta(seconds=10)
 
 
 def check_variables() -> list[Finding]:
-    """Variables of the environment that look like settings and are none."""
+    """Finds environment variables with FlexiPrice's prefix that no setting reads."""
     unknown = unknown_variables()
     if not unknown:
         return [Finding(Health.OK, "settings", "every FLEXIPRICE_ variable is known")]
@@ -62,7 +62,7 @@ def check_variables() -> list[Finding]:
 
 
 def check_access(settings: Settings) -> list[Finding]:
-    """Whether anybody is let in without a key."""
+    """Warns where clients on this machine need no key."""
     if not settings.open_loopback:
         return []
     detail = "FLEXIPRICE_OPEN_LOOPBACK is set: this machine's clients are administrators without a key"
@@ -71,7 +71,7 @@ def check_access(settings: Settings) -> list[Finding]:
 
 
 async def check_database(settings: Settings) -> list[Finding]:
-    """PostgreSQL, its tables and their partitions."""
+    """Checks PostgreSQL, its tables and their partitions."""
     try:
         with database_errors():
             async with (
@@ -89,7 +89,7 @@ async def check_database(settings: Settings) -> list[Finding]:
 
 
 async def check_redis(settings: Settings) -> list[Finding]:
-    """Redis, the workers that live there, and what the schedules will run."""
+    """Checks Redis, and the workers, queues, schedules and dead letters in it."""
     try:
         async with open_job_broker(settings, program=_PROGRAM) as broker:
             findings = await _check_broker(broker.redis)
@@ -203,7 +203,7 @@ async def _check_broker(redis: ArqRedis) -> list[Finding]:
 
 
 async def check_everything(settings: Settings) -> list[Finding]:
-    """All findings, in the order in which a person would mend them."""
+    """Returns all findings, in the order in which an operator would resolve them."""
     return [
         *check_variables(),
         *check_access(settings),

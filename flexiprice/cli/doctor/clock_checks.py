@@ -1,4 +1,4 @@
-"""What `flexiprice doctor` looks at of clocks and schedules."""
+"""Checks of clocks and schedules."""
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -21,7 +21,7 @@ _ADVICE = "set the clock that is wrong, as by NTP (chrony, systemd-timesyncd)"
 
 
 async def check_own_clock(redis: Redis) -> list[Finding]:
-    """The clock of this machine."""
+    """Compares the clock of this machine with that of Redis."""
     clock = ServerClock()
     await synchronize(redis, clock)
     if abs(clock.drift) <= DRIFT_WARNING:
@@ -31,7 +31,7 @@ async def check_own_clock(redis: Redis) -> list[Finding]:
 
 
 async def check_server_clocks(settings: Settings) -> list[Finding]:
-    """The clock of PostgreSQL, which decides prices, beside that of Redis, which decides ticks."""
+    """Compares the clock of PostgreSQL, which decides prices, with that of Redis, which decides ticks."""
     clock = ServerClock()
     try:
         with database_errors(), redis_errors():
@@ -39,12 +39,12 @@ async def check_server_clocks(settings: Settings) -> list[Finding]:
                 open_resources(settings, program="flexiprice-doctor") as resources,
                 resources.sessions.begin() as session,
             ):
-                # Connected, so that the second answer comes at once.
+                # The first call connects, so that the second is answered without delay.
                 await database_clock(session)
                 await synchronize(resources.redis, clock)
                 drift = await database_clock(session) - clock()
     except FlexiPriceError:
-        # That a server is away is told already.
+        # Another check reports the unavailable server.
         return []
     if abs(drift) <= DRIFT_WARNING:
         return [Finding(Health.OK, "clock", "PostgreSQL's clock agrees with that of Redis")]
@@ -55,7 +55,7 @@ async def check_server_clocks(settings: Settings) -> list[Finding]:
 
 
 def check_worker_clocks(workers: Sequence[LiveWorker]) -> Iterator[Finding]:
-    """The clocks of the machines on which workers live."""
+    """Compares the clocks of the workers' machines with that of Redis."""
     for worker in workers:
         drift = timedelta(seconds=worker.clock_drift_seconds)
         if abs(drift) > DRIFT_WARNING:
@@ -66,7 +66,7 @@ def check_worker_clocks(workers: Sequence[LiveWorker]) -> Iterator[Finding]:
 
 
 def check_schedules(states: Sequence[ScheduleState], workers: Sequence[LiveWorker]) -> Iterator[Finding]:
-    """Whether a worker ticks each schedule, and all workers by the same line."""
+    """Checks that a worker ticks each schedule, and that all workers have the same crontab for it."""
     ticked = {
         queue
         for worker in workers
@@ -98,5 +98,5 @@ def check_schedules(states: Sequence[ScheduleState], workers: Sequence[LiveWorke
             yield Finding(Health.OK, "schedules", detail)
 
 
-# Workers tick to the second; what is later than this was missed by all of them.
+# Workers tick to the second: all workers have missed a tick that is later than this.
 _LATE_AFTER = timedelta(seconds=15)

@@ -1,4 +1,4 @@
-"""`flexiprice doctor`: is everything there that FlexiPrice needs."""
+"""`flexiprice doctor`: checks the installation and suggests remedies."""
 
 import asyncio
 
@@ -13,9 +13,9 @@ _SIGNS = {Health.OK: "[green]✓[/]", Health.WARNING: "[yellow]![/]", Health.FAI
 
 
 def doctor(*, as_json: JsonOption = False) -> None:
-    """Check settings, servers, tables, workers, schedules, runs and dead letters; say what to do.
+    """Check settings, servers, tables, workers, schedules, runs and dead letters; suggest remedies.
 
-    The exit code is 1 where something that is needed failed; warnings do not count.
+    The exit code is 1 if a check failed; warnings do not change it.
     """
     findings = asyncio.run(check_everything(command_settings()))
     if as_json:

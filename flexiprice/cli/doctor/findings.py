@@ -1,11 +1,11 @@
-"""What `flexiprice doctor` finds: how a thing is, and what to do where it is not well."""
+"""The findings of `flexiprice doctor`."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Health(StrEnum):
-    """How a thing is."""
+    """The result of a check."""
 
     OK = "ok"
     WARNING = "warning"
@@ -14,7 +14,7 @@ class Health(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """How one thing is, and what to do where it is not well."""
+    """The result of a check of one subject, with its remedy where it is not OK."""
 
     health: Health
     subject: str

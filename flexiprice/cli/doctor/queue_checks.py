@@ -1,4 +1,4 @@
-"""What `flexiprice doctor` looks at of workers, queues and the tasks that wait in them."""
+"""Checks of workers, queues, waiting jobs and dead letters."""
 
 from collections.abc import Iterator, Sequence
 
@@ -14,7 +14,7 @@ from flexiprice.settings import Queue
 
 
 def check_workers(workers: Sequence[LiveWorker]) -> Iterator[Finding]:
-    """The workers that live, and whether each queue has one that takes jobs."""
+    """Lists the live workers, and finds queues that no worker claims jobs from."""
     if not workers:
         yield Finding(Health.FAILED, "workers", "none is alive", "run `flexiprice worker`")
         return
@@ -40,7 +40,7 @@ def check_workers(workers: Sequence[LiveWorker]) -> Iterator[Finding]:
 
 
 def check_queues(queues: Sequence[QueueState]) -> Iterator[Finding]:
-    """The queues that are paused."""
+    """Finds paused queues."""
     for queue in queues:
         if queue.paused_at is not None:
             detail = f"{queue.queue.value} is paused since {instant(queue.paused_at)} "
@@ -50,7 +50,7 @@ def check_queues(queues: Sequence[QueueState]) -> Iterator[Finding]:
 
 
 def check_undeclared(found: Sequence[UndeclaredTask]) -> Iterator[Finding]:
-    """The tasks of waiting jobs that no live worker declares."""
+    """Finds tasks of waiting jobs that no live worker declares."""
     for task in found:
         jobs = counted(task.waiting, "job", "wait")
         detail = f"no worker declares {task.task}: {jobs} in {task.queue.value}"
@@ -60,7 +60,7 @@ def check_undeclared(found: Sequence[UndeclaredTask]) -> Iterator[Finding]:
 
 
 def check_dead_letters(found: DeadLetterCounts) -> Finding:
-    """The tasks that need a person."""
+    """Counts the dead letters."""
     if not found.total:
         return Finding(Health.OK, "tasks", "none needs a person")
     each = ", ".join(f"{count:,} {reason}" for reason, count in found.by_reason.items() if count)
@@ -72,7 +72,7 @@ def check_dead_letters(found: DeadLetterCounts) -> Finding:
 
 
 def check_default_queue(unrouted: int) -> list[Finding]:
-    """What plain arq clients enqueued, and no worker has routed."""
+    """Finds jobs from plain arq clients that no worker has routed."""
     if not unrouted:
         return []
     detail = f"{counted(unrouted, 'job', 'wait')} in arq's default queue, arq:queue"

@@ -1,4 +1,4 @@
-"""What `flexiprice doctor` looks at of what has run."""
+"""Checks of the run history."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -17,7 +17,7 @@ from flexiprice.settings import Settings
 
 
 async def check_runs(settings: Settings) -> list[Finding]:
-    """The tasks that fail, of those that this version and the live workers know."""
+    """Finds failing tasks among those that this version or a live worker declares."""
     try:
         with database_errors():
             async with (
@@ -33,12 +33,12 @@ async def check_runs(settings: Settings) -> list[Finding]:
                 )
                 return list(check_failing(failing, now=await database_now(session)))
     except FlexiPriceError:
-        # That a server is away is told already.
+        # Another check reports the unavailable server.
         return []
 
 
 def check_failing(failing: Sequence[FailingTask], *, now: datetime) -> Iterator[Finding]:
-    """Each task that fails, judged by its own runs."""
+    """Returns a finding for each failing task."""
     for task in failing:
         error = f": {task.error}" if task.error else ""
         statuses = " ".join(f"--status {state.value}" for state in task.states)

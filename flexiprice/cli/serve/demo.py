@@ -1,4 +1,4 @@
-"""`flexiprice demo`: the main job once, on servers of its own, shown and cleaned up."""
+"""`flexiprice demo`: runs a recompute on temporary servers, and shows its result."""
 
 import asyncio
 import os
@@ -36,9 +36,9 @@ _WAIT_SECONDS = 30
 def demo() -> None:
     """Reprice a sample supermarket once, show the result, and leave nothing behind.
 
-    Brings PostgreSQL and Valkey of its own on free ports, whatever servers are configured; starts the
-    API and a worker; triggers a recompute through the API; shows the steepest price cuts; records a
-    price history; and stops everything.
+    Starts its own PostgreSQL and Valkey on free ports, whatever servers are configured, and the API and a
+    worker. Triggers a recompute through the API, shows the largest discounts, records a price history, and
+    stops everything.
     """
     for name in [name for name in os.environ if name.startswith(PREFIX)]:
         del os.environ[name]
@@ -55,7 +55,7 @@ def _run(stack: ExitStack, console: Console) -> None:
     with _step(console, "Start PostgreSQL and Valkey"):
         folder = stack.enter_context(scratch_folder())
         servers = stack.enter_context(embedded_servers(folder, durable=False))
-    # Where no `.env` is, so that the programs read none.
+    # An empty folder, so that the programs read no `.env`.
     programs_folder = folder / "programs"
     programs_folder.mkdir()
     settings = load_settings(env_files=(), database_url=servers.database_url, redis_url=servers.redis_url)

@@ -1,6 +1,6 @@
-"""`flexiprice healthcheck`: whether the program of this container does its work, for container engines.
+"""`flexiprice healthcheck`: checks the program of this container, for container engines.
 
-`python -m flexiprice.cli.serve.healthcheck` is the same without the other commands: it runs again and again.
+`python -m flexiprice.cli.serve.healthcheck` is the same without the other commands: it starts faster.
 """
 
 import asyncio
@@ -26,14 +26,14 @@ _FIRST_PROCESS: Final = Path("/proc/1/cmdline")
 
 
 class Program(StrEnum):
-    """What a container runs."""
+    """A program that a container runs."""
 
     API = "api"
     MONITOR = "monitor"
     WORKER = "worker"
 
 
-# By what a command line says: as it is typed, and as the program goes on under.
+# Programs by a word of their command line: as typed, and after the command has replaced its process.
 _PROGRAMS: Final = {
     "api": Program.API,
     "api.main:app": Program.API,
@@ -48,43 +48,41 @@ _SERVED: Final = {Program.API: (8000, "/api/v1/health/live"), Program.MONITOR: (
 def healthcheck(
     program: Annotated[
         Program | None,
-        typer.Argument(help="What to look at. [default: what the first process of this container is]"),
+        typer.Argument(help="Program to check. [default: the first process of this container]"),
     ] = None,
     *,
     port: Annotated[
         int | None,
-        typer.Option(
-            min=1, max=65535, help="Where the API or the monitor listens. [default: as it was started]"
-        ),
+        typer.Option(min=1, max=65535, help="Port of the API or the monitor. [default: as it was started]"),
     ] = None,
     host: Annotated[
         str | None,
         typer.Option(
-            help="Address that is asked. [default: as it was started; 127.0.0.1 and ::1]", show_default=False
+            help="Address to connect to. [default: as it was started; 127.0.0.1 and ::1]", show_default=False
         ),
     ] = None,
 ) -> None:
-    """Say whether the API, the monitor or the worker on this host does its work; exit code 1 if not.
+    """Check the API, the monitor or the worker on this host; exit code 1 if it is unhealthy.
 
-    The API and the monitor must answer; of the workers on this host, one must show Redis that it lives.
+    The API and the monitor must respond. At least one worker on this host must send heartbeats to Redis.
     """
     try:
         if program is None:
             command = _FIRST_PROCESS.read_text().split("\0")
             program, started_on = recognise(command)
             port, host = port or started_on, host or listening_host(command)
-        said = asyncio.run(_worker_here()) if program is Program.WORKER else _answer(program, host, port)
+        message = asyncio.run(_worker_here()) if program is Program.WORKER else _answer(program, host, port)
     except (OSError, HTTPException, FlexiPriceError) as error:
         typer.echo(str(error) or type(error).__name__, err=True)
         raise typer.Exit(1) from None
-    typer.echo(said)
+    typer.echo(message)
 
 
 def recognise(command: Sequence[str]) -> tuple[Program, int | None]:
-    """Which program a command line starts, and the port that it names.
+    """Returns the program that a command line starts, and the port that it names.
 
     Raises:
-        ServerFailed: none that has anything to look at.
+        ServerFailed: the command line starts none of the programs.
     """
     found = next((_PROGRAMS[word] for word in command if word in _PROGRAMS), None)
     if found is None:
@@ -94,7 +92,7 @@ def recognise(command: Sequence[str]) -> tuple[Program, int | None]:
 
 
 def listening_host(command: Sequence[str]) -> str | None:
-    """The address that a command line has its program listen on; None where it names none, or all."""
+    """Returns the address that a command line names to listen on; None for no address or all addresses."""
     named = re.search(r"--host[ =](\S+)", " ".join(command))
     host = named.group(1).strip("[]") if named else None
     return None if host in _EVERY_ADDRESS else host
@@ -103,7 +101,7 @@ def listening_host(command: Sequence[str]) -> str | None:
 def _answer(program: Program, host: str | None, port: int | None) -> str:
     usual_port, path = _SERVED[program]
     refused: OSError | None = None
-    # A program that listens on `::` need not listen on IPv4, nor one on 127.0.0.1 on IPv6.
+    # A program that listens on `::` may not listen on IPv4, nor one on 127.0.0.1 on IPv6.
     for asked in (host,) if host else _LOOPBACKS:
         try:
             status = _status(asked, port or usual_port, path)
@@ -119,7 +117,7 @@ def _answer(program: Program, host: str | None, port: int | None) -> str:
 
 
 def _status(host: str, port: int, path: str) -> int:
-    # Not httpx, which takes longer to load than everything here takes to run.
+    # Not httpx, which takes longer to import than the whole check.
     connection = HTTPConnection(host, port, timeout=_PATIENCE_SECONDS)
     try:
         connection.request("GET", path)

@@ -1,4 +1,4 @@
-"""The API, a worker and the monitor as processes of this command, started by import string."""
+"""Runs the API, a worker and the monitor as child processes."""
 
 import signal
 import socket
@@ -21,13 +21,13 @@ from flexiprice.settings import PREFIX, Settings
 _STOP_SIGNALS = (signal.SIGTERM,)
 _START_SECONDS = 60.0
 _LOOK_AGAIN_SECONDS = 0.05
-# Longer than the longest wait that the API grants.
+# Longer than the API's longest long poll.
 _ANSWER_SECONDS = 40.0
 
 
 @dataclass(frozen=True, slots=True)
 class RunningPrograms:
-    """The programs, and a client for the API that holds the key it asks for."""
+    """The running programs, and a client for the API with its key."""
 
     api: ServerProcess
     worker: ServerProcess
@@ -38,17 +38,17 @@ class RunningPrograms:
 
     @property
     def processes(self) -> list[ServerProcess]:
-        """All of them."""
+        """The processes of all programs."""
         return [self.api, self.worker, *([self.monitor] if self.monitor else [])]
 
     def wait_until_ready(self, *, servers: Sequence[ServerProcess]) -> None:
-        """Returns when the API finds everything well that it needs, a live worker among it.
+        """Waits until the API reports that it is ready, which includes a live worker.
 
         Args:
-            servers: what must stay alive meanwhile besides the programs.
+            servers: other processes that must stay alive meanwhile.
 
         Raises:
-            ServerFailed: one of them ended, or not all is well in time.
+            ServerFailed: a process ended, or the API was not ready in time.
         """
         deadline = time.monotonic() + _START_SECONDS
         answer = "the API does not answer"
@@ -78,18 +78,18 @@ def running_programs(
     environment: Mapping[str, str],
     monitor_port: int | None = None,
 ) -> Generator[RunningPrograms]:
-    """Runs `uvicorn api.main:app` and `arq workers.settings.WorkerSettings` while the context lasts.
+    """Runs the API, a worker and, where it has a port, the monitor while the context lasts.
 
-    The API is stopped before the worker.
+    The API stops before the worker.
 
     Args:
-        settings: the servers that both use, and the key that guards the API.
-        host: address on which the API listens.
-        port: port on which the API listens.
-        folder: their working folder, in which they look for a `.env`.
-        logs: folder for `api.log`, `worker.log` and `monitor.log`; made if absent.
-        environment: their environment variables; the servers' URLs and the API's key are put in.
-        monitor_port: port on which the monitor listens; None for no monitor.
+        settings: the servers' URLs and the API's key.
+        host: the address that the API listens on.
+        port: the port that the API listens on.
+        folder: the working folder of the programs, from which they read a `.env`.
+        logs: the folder for `api.log`, `worker.log` and `monitor.log`; created if absent.
+        environment: their environment variables, to which the servers' URLs and the API's key are added.
+        monitor_port: the port that the monitor listens on; None for no monitor.
     """
     logs.mkdir(parents=True, exist_ok=True)
     place = f"http://{_reached_at(host)}"
@@ -113,7 +113,7 @@ def running_programs(
         return process
 
     with ExitStack() as stack:
-        # One that has done its share is to be followed by another.
+        # Supervised, so that a worker that recycles itself is replaced.
         worker = start("The worker", "worker.log", *SUPERVISED_WORKER)
         api = start("The API", "api.log", *API_SERVER, "--host", host, "--port", str(port))
         monitor = None
@@ -131,22 +131,22 @@ def running_programs(
 
 
 def _reached_at(host: str) -> str:
-    """A listening address as it stands in a URL that a browser opens."""
+    """Converts a listening address to the host of a URL that a browser can open."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 -- nothing listens here
     return f"[{host}]" if ":" in host else host
 
 
 def require_free_port(host: str, port: int, *, option: str = "--port") -> None:
-    """Makes sure that a server can listen there, or names the option that chooses another port.
+    """Checks that a server can listen on a port.
 
     Raises:
-        Conflict: another program does, or the address is not this machine's.
+        Conflict: the port is taken, or the address is not this machine's; names the option for another port.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family is socket.AF_INET6:
-            # As the servers do, so that another's IPv4 port is not in the way.
+            # As the servers do: another program on the same IPv4 port is no conflict.
             probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         try:
             probe.bind((host, port))
@@ -159,7 +159,7 @@ def require_free_port(host: str, port: int, *, option: str = "--port") -> None:
 
 @contextmanager
 def ended_by_signals() -> Generator[None]:
-    """Lets SIGTERM and a closed terminal end the program as Ctrl-C does, so that it cleans up."""
+    """Turns SIGTERM and SIGHUP into `KeyboardInterrupt`, so that the program cleans up."""
     heeded = [
         number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) != signal.SIG_IGN
     ]

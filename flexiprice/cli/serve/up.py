@@ -1,4 +1,4 @@
-"""`flexiprice up`: everything on this machine, until Ctrl-C."""
+"""`flexiprice up`: runs all servers and programs on this machine until Ctrl-C."""
 
 import asyncio
 import os
@@ -37,28 +37,31 @@ from flexiprice.queue.declarations import RECOMPUTE_ALL_DISCOUNTS
 from flexiprice.settings import PREFIX, UP_ENV_FILE, LogFormat, Settings, load_settings
 
 _DATA_DIR = UP_ENV_FILE.parent
-# Not up.env, which a killed `up` may have left.
+# Without up.env, which a killed `up` may have left behind.
 _ENV_FILES = (Path(".env"),)
 _LOOK_AGAIN_SECONDS = 0.1
 
 
 def up(
     *,
-    host: Annotated[str, typer.Option(help="Address on which the API listens.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on which the API listens.")] = 8000,
+    host: Annotated[str, typer.Option(help="Address for the API to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port for the API to listen on.")] = 8000,
     monitor_port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Port on which the monitor listens; 0 for no monitor.")
+        int, typer.Option(min=0, max=65535, help="Port for the monitor to listen on; 0 for no monitor.")
     ] = DEFAULT_PORT,
     sample: Annotated[bool, typer.Option("--sample", help="Load the sample catalogue and price it.")] = False,
     verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Show all that the programs log, not only what is wrong.")
+        bool,
+        typer.Option(
+            "--verbose", "-v", help="Show everything that the programs log, not only warnings and errors."
+        ),
     ] = False,
 ) -> None:
     """Serve the API, a worker and the monitor on this machine until Ctrl-C.
 
-    PostgreSQL and Valkey are brought along where `FLEXIPRICE_DATABASE_URL` and `FLEXIPRICE_REDIS_URL`
-    are not set; their data stays under `.flexiprice/`. Other commands in the same folder find them there.
-    Where `FLEXIPRICE_API_KEY` is not set, a key is made and kept in `.flexiprice/api-key`.
+    Starts embedded PostgreSQL and Valkey where `FLEXIPRICE_DATABASE_URL` and `FLEXIPRICE_REDIS_URL` are not
+    set. Their data stays in `.flexiprice/`, where other commands in the same folder find the servers. Where
+    `FLEXIPRICE_API_KEY` is not set, creates a key in `.flexiprice/api-key`.
     """
     console = TerminalConsole()
     settings = given = load_settings(env_files=_ENV_FILES)
@@ -74,7 +77,7 @@ def up(
                     env_files=_ENV_FILES, database_url=servers.database_url, redis_url=servers.redis_url
                 )
                 settings, key_file = with_local_key(configured, _DATA_DIR)
-                _tell_other_commands(stack, given=given, all_of=settings)
+                _write_up_env(stack, given=given, complete=settings)
                 if sample:
                     asyncio.run(load_sample(settings))
                 programs = stack.enter_context(
@@ -125,12 +128,12 @@ def _start_servers(stack: ExitStack, settings: Settings) -> ServerUrls:
     return servers
 
 
-def _tell_other_commands(stack: ExitStack, *, given: Settings, all_of: Settings) -> None:
-    # Only what they would not find by themselves.
+def _write_up_env(stack: ExitStack, *, given: Settings, complete: Settings) -> None:
+    # Only the settings that other commands would not read from their own sources.
     made = {
         name: value.get_secret_value()
         for name in ("database_url", "redis_url", "api_key")
-        if getattr(given, name) is None and (value := getattr(all_of, name)) is not None
+        if getattr(given, name) is None and (value := getattr(complete, name)) is not None
     }
     if made:
         UP_ENV_FILE.unlink(missing_ok=True)
@@ -140,7 +143,7 @@ def _tell_other_commands(stack: ExitStack, *, given: Settings, all_of: Settings)
 
 
 def _readable_logs(settings: Settings) -> dict[str, str]:
-    # A person reads them here, though they come through files.
+    # People read the logs here, although they pass through files.
     if settings.log_format is LogFormat.AUTO:
         return {**os.environ, f"{PREFIX}LOG_FORMAT": LogFormat.CONSOLE}
     return dict(os.environ)
@@ -184,7 +187,7 @@ def _show_where_everything_is(
 def _monitor_place(programs: RunningPrograms, settings: Settings) -> str:
     if not programs.monitor:
         return "not installed: pip install 'flexiprice[monitor]'"
-    # Once, so that who reads it later, in a log or a browser's history, cannot do anything with it.
+    # Valid once: a copy in a log or a browser's history is useless.
     return f"{sign_in_address(settings, programs.monitor_address)} · signs you in, once"
 
 
@@ -205,6 +208,6 @@ def _follow(console: Console, processes: Sequence[ServerProcess], logs: Sequence
 
 
 def _place(url: str) -> str:
-    """A URL without its account and password."""
+    """Removes the user name and password from a URL."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
