@@ -111,7 +111,7 @@ def test_queues_are_paused_resumed_counted_and_purged(command: Command, told: Ca
 
     refused = command("purge", "--queue", "discounts", typed="n\n")
     assert refused.exit_code == 1
-    assert "Call off 3 waiting jobs" in refused.output
+    assert "Revoke 3 waiting jobs" in refused.output
     assert told("purge", "--queue", "analytics", "--yes") == {"purged": 0, "by_queue": {"analytics": 0}}
     assert told("purge", "--yes")["purged"] == 3
     assert told("queues")[0]["waiting"] == 0
@@ -213,8 +213,8 @@ def test_whoever_waits_for_a_job_is_told_at_once_that_no_worker_runs_and_waits_n
         assert result.exit_code == 1
         assert "No worker is running:" in result.stderr
         assert "Start one with `flexiprice worker`" in result.stderr
-        assert "has not ended in time:" in result.stderr
-        assert "it is queued, and goes on" in result.stderr
+        assert "has not finished in time:" in result.stderr
+        assert "it is queued, and continues" in result.stderr
     assert command("recompute", "--timeout", "1s").exit_code == 2
 
 
@@ -223,4 +223,4 @@ def test_wait_without_timeout_ends_where_no_worker_can_start_the_job(command: Co
 
     assert result.exit_code == 1
     assert "Waiting ends: no live worker consumes the job's queue." in result.stderr
-    assert "it is queued, and goes on" in result.stderr
+    assert "it is queued, and continues" in result.stderr

@@ -1,4 +1,4 @@
-"""`flexiprice revoke | retry | purge | pause-queue | resume-queue`: intervening by hand."""
+"""`flexiprice revoke | retry | purge | pause-queue | resume-queue`: controls jobs and queues."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -21,10 +21,10 @@ _STOPPED = (RevokeOutcome.PREVENTED, RevokeOutcome.CANCELLED)
 
 
 def revoke(*, task_ids: JobIds, as_json: JsonOption = False) -> None:
-    """Call jobs off: one that waits never starts, one that runs is cancelled.
+    """Revoke jobs: waiting jobs never start, running jobs are cancelled.
 
-    It waits some seconds for those that run to stop. The exit code is 1 where one of the jobs was not
-    stopped: because it had ended, is unknown, or has not confirmed that it stops.
+    Waits some seconds for running jobs to stop. The exit code is 1 if any of the jobs was not stopped:
+    it had finished, is unknown, or has not confirmed the cancellation.
     """
     answers = change(
         command_settings(),
@@ -43,9 +43,9 @@ def revoke(*, task_ids: JobIds, as_json: JsonOption = False) -> None:
 
 
 def retry(*, task_ids: JobIds, as_json: JsonOption = False) -> None:
-    """Enqueue anew, with the same arguments, jobs that have ended; each new job names its parent.
+    """Retry finished jobs: enqueue each again with the same arguments, as a child job.
 
-    The exit code is 1 where one of them could not be tried again.
+    The exit code is 1 if any of them could not be retried.
     """
     answers = change(
         command_settings(),
@@ -58,7 +58,11 @@ def retry(*, task_ids: JobIds, as_json: JsonOption = False) -> None:
 
 
 def show_retried(answers: Sequence[Retried], *, as_json: bool) -> None:
-    """Says what came of trying jobs again; ends with exit code 1 where one of them could not be."""
+    """Prints the outcome of each retry.
+
+    Raises:
+        Exit: with code 1, a job could not be retried.
+    """
     if as_json:
         print_json(answers)
     else:
@@ -74,17 +78,17 @@ def purge_queues(
     queue: Annotated[
         list[Queue] | None, typer.Option(help="Only this queue; may be repeated. [default: all]")
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Call off every job that waits, deferred ones included; those that run go on."""
+    """Revoke all waiting and deferred jobs; running jobs are not affected."""
     settings = command_settings()
     wanted = tuple(dict.fromkeys(queue or Queue))
     if not yes:
         states = with_jobs(settings, lambda broker: list_queues(broker.tasks))
         waiting = sum(state.waiting + state.deferred for state in states if state.queue in wanted)
         typer.confirm(
-            f"Call off {counted(waiting, 'waiting job')} in {', '.join(wanted)}?", abort=True, err=True
+            f"Revoke {counted(waiting, 'waiting job')} in {', '.join(wanted)}?", abort=True, err=True
         )
     purged = change(
         settings,
@@ -97,11 +101,11 @@ def purge_queues(
         print_json({"purged": sum(purged.values()), "by_queue": purged})
     else:
         each = ", ".join(f"{name}: {count:,}" for name, count in purged.items())
-        output().print(f"Called off {counted(sum(purged.values()), 'job')} ({each}).")
+        output().print(f"Revoked {counted(sum(purged.values()), 'job')} ({each}).")
 
 
 def pause_one_queue(*, name: QueueName, as_json: JsonOption = False) -> None:
-    """Let no worker take anything more from a queue; what runs goes on."""
+    """Pause a queue: workers stop claiming its jobs; running jobs finish."""
     changed = change(
         command_settings(),
         "pause_queue",
@@ -113,7 +117,7 @@ def pause_one_queue(*, name: QueueName, as_json: JsonOption = False) -> None:
 
 
 def resume_one_queue(*, name: QueueName, as_json: JsonOption = False) -> None:
-    """Let workers take from a queue again."""
+    """Resume a queue: workers claim its jobs again."""
     changed = change(
         command_settings(),
         "resume_queue",

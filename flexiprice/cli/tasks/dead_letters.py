@@ -1,4 +1,4 @@
-"""`flexiprice dead-letters`: tasks that ended without their work being done, and need a person."""
+"""`flexiprice dead-letters`: lists, retries and dismisses dead letters."""
 
 from typing import Annotated
 
@@ -15,16 +15,16 @@ from flexiprice.queue.admin.dead_letters import MAX_LISTED, count_dead_letters, 
 
 app = typer.Typer(
     name="dead-letters",
-    help="List, retry and dismiss tasks that need a person: given up, unreadable, unknown or failed.",
+    help="List, retry and dismiss dead letters: jobs that were given up, unreadable, unknown or failed.",
     no_args_is_help=True,
 )
 JobIds = Annotated[list[str] | None, typer.Argument(help="Ids of tasks.", metavar="TASK_ID...")]
-All = Annotated[bool, typer.Option("--all", help="All that are listed.")]
+All = Annotated[bool, typer.Option("--all", help="All dead letters that are listed.")]
 
 
 @app.command("list")
 def list_all(*, as_json: JsonOption = False) -> None:
-    """Show the tasks that need a person, the latest first."""
+    """Show the dead letters, the latest first."""
     found = with_jobs(command_settings(), lambda broker: list_dead_letters(broker.redis))
     if as_json:
         print_json(found)
@@ -53,9 +53,9 @@ def list_all(*, as_json: JsonOption = False) -> None:
 
 @app.command("retry")
 def retry_some(*, task_ids: JobIds = None, every: All = False, as_json: JsonOption = False) -> None:
-    """Enqueue anew, with the same arguments, tasks that need a person; those then leave the list.
+    """Enqueue dead letters again with the same arguments, and take them off the list.
 
-    The exit code is 1 where one of them could not be tried again.
+    The exit code is 1 if any of them could not be retried.
     """
     wanted = _wanted(task_ids, every=every)
     answers = change(
@@ -70,7 +70,7 @@ def retry_some(*, task_ids: JobIds = None, every: All = False, as_json: JsonOpti
 
 @app.command("dismiss")
 def dismiss_some(*, task_ids: JobIds = None, every: All = False, as_json: JsonOption = False) -> None:
-    """Take tasks off the list for good; the run history keeps them."""
+    """Take dead letters off the list for good; the run history keeps them."""
     wanted = _wanted(task_ids, every=every)
     dismissed = change(
         command_settings(),

@@ -30,10 +30,10 @@ def run_job(
     wait_options: WaitOptions,
     as_json: bool,
 ) -> None:
-    """Enqueues a job for the workers, and writes that down; where asked, waits and shows what came of it.
+    """Enqueues a job and records that in the audit log; where asked, waits for it and shows its result.
 
     Raises:
-        Exit: the job failed, or has not ended in time.
+        Exit: the job failed, or has not finished in time.
         DatabaseUnavailable: PostgreSQL does not answer, and nothing was enqueued.
         RedisUnavailable: Redis does not answer.
     """
@@ -48,10 +48,10 @@ def run_job(
 
 
 def show_job(settings: Settings, job: EnqueuedJob, *, wait_options: WaitOptions, as_json: bool) -> None:
-    """Shows a job that has just been enqueued, or waits for it and shows what came of it.
+    """Shows a job that has just been enqueued; where asked, waits for it and shows its result.
 
     Raises:
-        Exit: the job failed, or has not ended in time.
+        Exit: the job failed, or has not finished in time.
         RedisUnavailable: Redis does not answer.
     """
 
@@ -72,9 +72,9 @@ def show_job(settings: Settings, job: EnqueuedJob, *, wait_options: WaitOptions,
 
 
 def reprice(settings: Settings) -> EnqueuedJob | None:
-    """Enqueues a recompute after a change to what is priced; None, with a remark, where Redis is away.
+    """Enqueues a recompute after a change of prices' inputs; None, with a remark, where Redis is unavailable.
 
-    The change is kept either way: the next scheduled recompute finds it.
+    The change is kept either way: the next scheduled recompute applies it.
     """
     if settings.redis_url is None:
         return None
@@ -89,19 +89,22 @@ def reprice(settings: Settings) -> EnqueuedJob | None:
     try:
         return with_jobs(settings, use)
     except RedisUnavailable as error:
-        remarks().print(f"[yellow]Not repriced yet:[/] {plain(error.message)}", "The next recompute does it.")
+        remarks().print(
+            f"[yellow]Not repriced yet:[/] {plain(error.message)}",
+            "The next scheduled recompute applies the change.",
+        )
         return None
 
 
 def repricing(job: EnqueuedJob | None, *, needed: bool = True) -> dict[str, object]:
-    """What `reprice` came to, in JSON as the API has it beside each change.
+    """Formats the result of `reprice` as the API shows it beside each change.
 
     Args:
-        job: what it returned.
-        needed: whether anything was changed that is priced.
+        job: the job that `reprice` returned.
+        needed: whether the change affects prices.
     """
-    waits = "postponed" if needed else "not_needed"
-    return {"status": waits if job is None else "queued", "task_id": job.job_id if job else None}
+    unqueued = "postponed" if needed else "not_needed"
+    return {"status": unqueued if job is None else "queued", "task_id": job.job_id if job else None}
 
 
 async def _remark_on_absent_worker(tasks: TaskQueue, queue: Queue) -> None:

@@ -1,4 +1,4 @@
-"""`flexiprice active | scheduled | registered | workers | queues`: what happens right now."""
+"""`flexiprice active | scheduled | registered | workers | queues`: shows the current state of the queue."""
 
 from datetime import datetime
 from typing import Annotated
@@ -23,7 +23,7 @@ _MEBIBYTE = 1024 * 1024
 
 
 def active(*, as_json: JsonOption = False) -> None:
-    """Show the jobs that workers run now, those that have run longest first."""
+    """Show the running jobs, the longest-running first."""
 
     async def use(broker: JobBroker) -> tuple[datetime, tuple[JobInfo, ...]]:
         found = await list_active(broker.tasks)
@@ -45,7 +45,7 @@ def active(*, as_json: JsonOption = False) -> None:
             plain(job.worker_id),
             str(job.attempt),
             short(None if job.started_at is None else now - job.started_at),
-            plain(told(job.progress)),
+            plain(format_progress(job.progress)),
         )
     output().print(table if found else "No job runs.")
 
@@ -53,11 +53,11 @@ def active(*, as_json: JsonOption = False) -> None:
 def scheduled(
     *,
     limit: Annotated[
-        int, typer.Option(min=1, max=MAX_LISTED_JOBS, help="Show at most so many deferred jobs.")
+        int, typer.Option(min=1, max=MAX_LISTED_JOBS, help="Show at most this many deferred jobs.")
     ] = 100,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the jobs that are not due yet, and when each schedule ticks next."""
+    """Show the deferred jobs, and the next tick of each schedule."""
 
     async def use(broker: JobBroker) -> tuple[tuple[JobInfo, ...], tuple[ScheduleState, ...]]:
         return (
@@ -94,7 +94,7 @@ def _tick(schedule: ScheduleState) -> dict[str, object]:
 
 
 def registered(*, as_json: JsonOption = False) -> None:
-    """Show the tasks that live workers declare, and which workers do."""
+    """Show the tasks that live workers declare, and those workers."""
     found = with_jobs(command_settings(), lambda broker: list_registered(broker.tasks))
     if as_json:
         print_json([{"task": task, "worker_ids": worker_ids} for task, worker_ids in found.items()])
@@ -106,7 +106,7 @@ def registered(*, as_json: JsonOption = False) -> None:
 
 
 def workers(*, as_json: JsonOption = False) -> None:
-    """Show the live workers, as each says of itself every second."""
+    """Show the live workers, as of their latest heartbeats."""
 
     async def use(broker: JobBroker) -> tuple[LiveWorker, ...]:
         return await broker.tasks.live_workers()
@@ -119,7 +119,7 @@ def workers(*, as_json: JsonOption = False) -> None:
 
 
 def show_workers(found: tuple[LiveWorker, ...]) -> None:
-    """Writes a table of live workers."""
+    """Prints a table of live workers."""
     numbers = ("running", "succeeded", "failed", "retried", "memory", "CPU", "lag", "up")
     table = new_table("worker", "state", "queues", *numbers, numbers=numbers)
     for worker in found:
@@ -140,7 +140,7 @@ def show_workers(found: tuple[LiveWorker, ...]) -> None:
 
 
 def queues(*, as_json: JsonOption = False) -> None:
-    """Show how much waits, is deferred and runs in each queue, and which are paused."""
+    """Show the waiting, deferred and running jobs of each queue, and which queues are paused."""
     found = with_jobs(command_settings(), lambda broker: list_queues(broker.tasks))
     if as_json:
         print_json(found)
@@ -154,8 +154,8 @@ def queues(*, as_json: JsonOption = False) -> None:
     output().print(table)
 
 
-def told(progress: Progress | None) -> str:
-    """Progress in a few words."""
+def format_progress(progress: Progress | None) -> str:
+    """Formats a job's progress, such as `30 of 100 priced`."""
     if progress is None:
         return ""
     total = "" if progress.total is None else f" of {progress.total:,}"

@@ -1,4 +1,4 @@
-"""Jobs as commands handle them: enqueued, followed until they end, shown."""
+"""Follows jobs until they finish, and shows their status."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Mapping
@@ -17,13 +17,13 @@ from flexiprice.queue.status import JobInfo, JobStatus
 from flexiprice.queue.worker.heartbeat import LiveWorker
 from flexiprice.settings import Queue
 
-# A wait without `--timeout` ends after so many looks (s) at which no worker could start the job.
-_LOOK_FOR_A_WORKER_EVERY: Final = 1.0
-_LOOKS_FOR_A_WORKER: Final = 5
+# A wait without `--timeout` ends after this many polls, one a second, without a worker for the job.
+_POLL_SECONDS: Final = 1.0
+_POLLS_WITHOUT_WORKER: Final = 5
 
 
 async def follow(tasks: TaskQueue, job_id: str, wait_options: WaitOptions) -> JobInfo:
-    """Waits until a job has ended, or patience is over, showing meanwhile where it is.
+    """Waits until a job finishes or the timeout passes, and shows its progress meanwhile.
 
     Raises:
         NotFound: there is no such job.
@@ -33,13 +33,13 @@ async def follow(tasks: TaskQueue, job_id: str, wait_options: WaitOptions) -> Jo
         SpinnerColumn(),
         TextColumn("{task.description}"),
         BarColumn(),
-        TextColumn("{task.fields[told]}"),
+        TextColumn("{task.fields[message]}"),
         TimeElapsedColumn(),
         console=console,
         transient=True,
         disable=not console.is_terminal,
     ) as bar:
-        shown = bar.add_task("Waiting for the job …", total=None, told="")
+        shown = bar.add_task("Waiting for the job …", total=None, message="")
         status = await tasks.status(job_id)
         with suppress(TimeoutError):
             async with (
@@ -48,19 +48,19 @@ async def follow(tasks: TaskQueue, job_id: str, wait_options: WaitOptions) -> Jo
                 aclosing(tasks.follow(job_id)) as changes,
             ):
                 async for status in changes:
-                    come = status.progress
+                    progress = status.progress
                     bar.update(
                         shown,
                         description=f"{plain(status.task)} is {status.status} …",
-                        completed=0 if come is None else come.done,
-                        total=None if come is None else come.total,
-                        told="" if come is None else plain(come.message),
+                        completed=0 if progress is None else progress.done,
+                        total=None if progress is None else progress.total,
+                        message="" if progress is None else plain(progress.message),
                     )
     return status
 
 
 def show_status(status: JobInfo, *, as_json: bool) -> None:
-    """Writes what is known of a job."""
+    """Prints the status of a job."""
     if as_json:
         print_json(status)
         return
@@ -91,10 +91,10 @@ def show_status(status: JobInfo, *, as_json: bool) -> None:
 async def _giving_up_without_worker(
     tasks: TaskQueue, job_id: str, wait_options: WaitOptions
 ) -> AsyncGenerator[None]:
-    """Ends the wait where no worker can start the job, unless the user said how long to wait.
+    """Ends a wait without a timeout where no worker can start the job.
 
     Raises:
-        TimeoutError: for some seconds no live worker has consumed the queue of a job that waits.
+        TimeoutError: for some seconds, no live worker has consumed the queue of the waiting job.
     """
     if wait_options.longest is not None:
         yield
@@ -102,13 +102,13 @@ async def _giving_up_without_worker(
     async with asyncio.timeout(None) as timeout:
 
         async def watch() -> None:
-            alone = 0
-            while alone < _LOOKS_FOR_A_WORKER:
-                await asyncio.sleep(_LOOK_FOR_A_WORKER_EVERY)
+            polls_without_worker = 0
+            while polls_without_worker < _POLLS_WITHOUT_WORKER:
+                await asyncio.sleep(_POLL_SECONDS)
                 status = await tasks.status(job_id)
                 waits = status.status in {JobStatus.QUEUED, JobStatus.RETRYING}
                 served = is_served(await tasks.live_workers(), status.queue)
-                alone = 0 if served or not waits else alone + 1
+                polls_without_worker = 0 if served or not waits else polls_without_worker + 1
             remarks().print("[yellow]Waiting ends:[/] no live worker consumes the job's queue.")
             timeout.reschedule(asyncio.get_running_loop().time())
 
@@ -124,16 +124,20 @@ async def _giving_up_without_worker(
 
 
 def is_served(workers: Iterable[LiveWorker], queue: Queue | None) -> bool:
-    """Whether any of the workers takes jobs from a queue; None stands for one that nobody knows."""
+    """Returns whether any of the workers takes jobs from a queue; None stands for an unknown queue."""
     return any(worker.takes_jobs and (queue is None or queue in worker.queues) for worker in workers)
 
 
 def exit_where_not_succeeded(status: JobInfo) -> None:
-    """Ends the command with exit code 1 where a job that was waited for has not succeeded."""
+    """Ends the command where a job that it waited for has not succeeded.
+
+    Raises:
+        Exit: with code 1, the job failed, was revoked, or has not finished in time.
+    """
     if not status.ready:
         remarks().print(
-            f"[yellow]It has not ended in time:[/] it is {status.status}, and goes on. "
-            f"`flexiprice status {plain(status.job_id)} --wait` waits on."
+            f"[yellow]The job has not finished in time:[/] it is {status.status}, and continues. "
+            f"`flexiprice status {plain(status.job_id)} --wait` waits again."
         )
     if status.status is not JobStatus.SUCCEEDED:
         raise typer.Exit(1)

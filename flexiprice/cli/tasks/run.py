@@ -1,4 +1,4 @@
-"""`flexiprice run`: a task by its name."""
+"""`flexiprice run`: enqueues a task by its name."""
 
 import json
 from datetime import timedelta
@@ -22,17 +22,19 @@ def run(
     arguments: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Its arguments, such as days_threshold=14; values may be JSON.", metavar="KEY=VALUE"
+            help="Arguments of the task, such as days_threshold=14; values may be JSON.", metavar="KEY=VALUE"
         ),
     ] = None,
     defer_by: Annotated[
         timedelta | None,
-        typer.Option(parser=duration, metavar="TIME", help="Let it wait: 90s, 15m, 2h, 1d."),
+        typer.Option(
+            parser=duration, metavar="TIME", help="Start the job after this time: 90s, 15m, 2h, 1d."
+        ),
     ] = None,
     expires: Annotated[
         timedelta | None,
         typer.Option(
-            parser=duration, metavar="TIME", help="Let it fail if no worker has started it after so long."
+            parser=duration, metavar="TIME", help="Fail the job if no worker has started it within this time."
         ),
     ] = None,
     wait: WaitOption = False,
@@ -41,7 +43,7 @@ def run(
 ) -> None:
     """Enqueue a task by its name.
 
-    With `--wait` the exit code is 1 where it did not succeed.
+    With `--wait` the exit code is 1 if the job did not succeed.
     """
     settings = command_settings()
     with refusals_written_down(settings, "run_task", task):

@@ -1,4 +1,4 @@
-"""`flexiprice runs | stats`: what has run, and how it went."""
+"""`flexiprice runs | stats`: shows the run history and its statistics."""
 
 from datetime import timedelta
 from typing import Annotated
@@ -34,15 +34,15 @@ _DAY = timedelta(days=1)
 
 def runs(
     *,
-    task: Annotated[str | None, typer.Option(help="Only of this task.", metavar="TASK")] = None,
+    task: Annotated[str | None, typer.Option(help="Only runs of this task.", metavar="TASK")] = None,
     status: Annotated[
-        list[RunStatus] | None, typer.Option(help="Only of this status; may be repeated.")
+        list[RunStatus] | None, typer.Option(help="Only runs of this status; may be repeated.")
     ] = None,
     since: SinceOption = _DAY,
-    limit: Annotated[int, typer.Option(min=1, max=500, help="Show at most so many.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=500, help="Show at most this many.")] = 50,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what workers have run, the latest first; each try of a job is a run."""
+    """Show the run history, the latest run first; each attempt of a job is a run."""
 
     async def use(session: AsyncSession) -> tuple[Run, ...]:
         begun_since = await database_now(session) - since
@@ -72,7 +72,7 @@ def runs(
 
 
 def stats(*, since: SinceOption = _DAY, as_json: JsonOption = False) -> None:
-    """Show figures on the live workers, and on the runs of each task."""
+    """Show statistics of the live workers, and of the runs of each task."""
 
     async def use(resources: Resources) -> tuple[tuple[LiveWorker, ...], tuple[TaskStatistics, ...]]:
         async with resources.sessions.begin() as session:

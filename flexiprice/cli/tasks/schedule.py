@@ -1,4 +1,4 @@
-"""`flexiprice schedule`: when tasks run by themselves."""
+"""`flexiprice schedule`: lists, pauses, resumes and runs schedules."""
 
 from typing import Annotated
 
@@ -24,7 +24,7 @@ ScheduleName = Annotated[str, typer.Argument(help="Name of the schedule.", metav
 
 @app.command("list")
 def list_all(*, as_json: JsonOption = False) -> None:
-    """Show the schedules, when each ticks next, and which are paused."""
+    """Show the schedules, their next ticks, and which are paused."""
     found = with_jobs(command_settings(), lambda broker: list_schedules(broker.tasks))
     if as_json:
         print_json(found)

@@ -1,4 +1,4 @@
-"""`flexiprice status`: what became of a job."""
+"""`flexiprice status`: shows or follows a job."""
 
 from typing import Annotated
 
@@ -16,15 +16,15 @@ from flexiprice.queue.status import JobInfo
 def status(
     *,
     task_id: Annotated[
-        str, typer.Argument(help="Id of the job, as `recompute` and the API give it.", metavar="TASK_ID")
+        str, typer.Argument(help="Id of the job, as `recompute` and the API return it.", metavar="TASK_ID")
     ],
     wait: WaitOption = False,
     timeout: TimeoutOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show where a job is: deferred, queued, running, retrying, succeeded, failed or revoked.
+    """Show the status of a job: deferred, queued, running, retrying, succeeded, failed or revoked.
 
-    With `--wait` the exit code is 1 where it did not succeed.
+    With `--wait` the exit code is 1 if the job did not succeed.
     """
     wait_options = WaitOptions.of_options(wait=wait, timeout=timeout)
 
