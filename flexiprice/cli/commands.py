@@ -42,7 +42,7 @@ COMMANDS: Final[Mapping[str, CommandEntry]] = MappingProxyType(
         "import": CommandEntry(
             _STOCK_AND_PRICES,
             "flexiprice.cli.catalog.import_file:import_file",
-            "Import products and batches from a file as other systems export it.",
+            "Import products and batches from another system's export.",
         ),
         "recompute": CommandEntry(
             _STOCK_AND_PRICES,
@@ -57,13 +57,12 @@ COMMANDS: Final[Mapping[str, CommandEntry]] = MappingProxyType(
         "history": CommandEntry(
             _STOCK_AND_PRICES,
             "flexiprice.cli.pricing.history:history",
-            "Show what a product's lowest price in a store was over time, as a chart and a table "
-            "of its changes.",
+            "Show the lowest price of a product in a store over time, as a chart and a table of changes.",
         ),
         "policy": CommandEntry(
             _STOCK_AND_PRICES,
             "flexiprice.cli.pricing.policy:app",
-            "Look at the rules that make the prices, try others, store and activate them.",
+            "Show, check, preview, store and activate pricing policies.",
         ),
         "stores": CommandEntry(
             _STOCK_AND_PRICES,
@@ -73,8 +72,7 @@ COMMANDS: Final[Mapping[str, CommandEntry]] = MappingProxyType(
         "cleanup": CommandEntry(
             _STOCK_AND_PRICES,
             "flexiprice.cli.pricing.cleanup:cleanup",
-            "Close the discounts of batches that are expired or sold out, and drop price history "
-            "past its time.",
+            "Close discounts of expired or sold-out batches, and delete price history past its retention.",
         ),
         "migrate": CommandEntry(
             _RUN_IT,
@@ -199,7 +197,7 @@ COMMANDS: Final[Mapping[str, CommandEntry]] = MappingProxyType(
         "audit": CommandEntry(
             _TASKS,
             "flexiprice.cli.access.audit_log:audit",
-            "Show who changed what, from where and when, the latest first. The entries are kept for good.",
+            "Show who changed what, from where and when, the latest change first. Entries are never deleted.",
         ),
     }
 )

@@ -1,4 +1,4 @@
-"""Who types a command: what a change leaves in the audit, and what a job says of its origin."""
+"""Records changes that commands make in the audit log."""
 
 import os
 import pwd
@@ -56,7 +56,7 @@ def refusals_written_down(settings: Settings, action: str, target: str = "") -> 
 
 
 def cli_change(action: str, target: str = "", details: Mapping[str, object] | None = None) -> AuditEvent:
-    """A change by the command that is being typed."""
+    """Returns the audit event of a change by this command."""
     return AuditEvent(
         actor=operator(),
         source=AuditSource.CLI,
@@ -79,16 +79,16 @@ def change(
     target: str,
     make: Callable[[Resources], Awaitable[T]],
     *,
-    told: Callable[[T], Mapping[str, object]] | None = None,
+    details_of: Callable[[T], Mapping[str, object]] | None = None,
 ) -> T:
-    """Makes a change outside the database, and writes it down there.
+    """Makes a change outside the database, and records it in the audit log.
 
     Args:
-        settings: where the servers are.
-        action: what is done.
-        target: to what.
-        make: does it.
-        told: further details of what was done.
+        settings: the servers' URLs.
+        action: the kind of change.
+        target: the job, queue, worker or schedule that changes.
+        make: makes the change.
+        details_of: returns further details from the result of `make`.
 
     Raises:
         DatabaseUnavailable: PostgreSQL does not answer, and nothing was changed.

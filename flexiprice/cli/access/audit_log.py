@@ -1,4 +1,4 @@
-"""`flexiprice audit`: who changed what."""
+"""`flexiprice audit`: shows the audit log."""
 
 from dataclasses import asdict
 from datetime import timedelta
@@ -32,10 +32,12 @@ def audit(
     since: Annotated[
         timedelta, typer.Option(parser=duration, metavar="TIME", help="How far to look back: 15m, 2h, 1d.")
     ] = _MONTH,
-    limit: Annotated[int, typer.Option(min=1, max=MAX_LISTED_ENTRIES - 1, help="Show at most so many.")] = 50,
+    limit: Annotated[
+        int, typer.Option(min=1, max=MAX_LISTED_ENTRIES - 1, help="Show at most this many.")
+    ] = 50,
     as_json: JsonOption = False,
 ) -> None:
-    """Show who changed what, from where and when, the latest first. The entries are kept for good."""
+    """Show who changed what, from where and when, the latest change first. Entries are never deleted."""
 
     async def use(session: AsyncSession) -> tuple[AuditLogEntry, ...]:
         after = await database_now(session) - since

@@ -1,4 +1,4 @@
-"""`flexiprice keys`: who may use the API, and for what."""
+"""`flexiprice keys`: manages API keys and their scopes."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -37,24 +37,29 @@ _AT_MOST_SECONDS = 5
 @app.command()
 def create(
     *,
-    name: Annotated[str, typer.Argument(help="What its changes are written down under.", metavar="NAME")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="Name of the key, and the actor of its changes in the audit log.", metavar="NAME"
+        ),
+    ],
     scope: Annotated[
         list[Scope],
         typer.Option(
-            help="May be given more than once: none contains another. `read` looks; `events` receives what "
-            "happens; `labels` prints labels; `prices` changes stock, policies and prices; `approve` "
-            "approves prices; `admin` does all of it, and operates tasks, queues and workers."
+            help="May be repeated: no scope contains another. `read` reads; `events` receives events; "
+            "`labels` prints labels; `prices` changes stock, policies and prices; `approve` approves prices; "
+            "`admin` does all of these, and operates tasks, queues and workers."
         ),
     ] = [Scope.READ],  # noqa: B006 -- typer reads it and changes nothing
     expires_in: Annotated[
         timedelta | None,
         typer.Option(
-            parser=duration, metavar="TIME", help="Opens nothing after this: 12h, 90d.", show_default="never"
+            parser=duration, metavar="TIME", help="Lifetime of the key: 12h, 90d.", show_default="unlimited"
         ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a key and print it, this once: only its hash is kept."""
+    """Create a key and print it once: only its hash is stored."""
 
     async def use(session: AsyncSession) -> IssuedKey:
         now = await database_now(session)
@@ -73,10 +78,10 @@ def create(
 @app.command("list")
 def list_all(
     *,
-    with_revoked: Annotated[bool, typer.Option("--all", help="Those that were revoked too.")] = False,
+    with_revoked: Annotated[bool, typer.Option("--all", help="Include revoked keys.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the keys: their scopes, ends and last uses; no secrets."""
+    """Show the keys with their scopes, expiry and last use, without secrets."""
 
     async def use(session: AsyncSession) -> tuple[datetime, tuple[RecordedKey, ...]]:
         return await database_now(session), await list_api_keys(session, with_revoked=with_revoked)
@@ -105,17 +110,19 @@ def rotate(
     name: NameArgument,
     overlap: Annotated[
         timedelta,
-        typer.Option(parser=duration, metavar="TIME", help="How long the old secret opens too: 15m, 1d."),
+        typer.Option(
+            parser=duration, metavar="TIME", help="Time for which the old secret remains valid: 15m, 1d."
+        ),
     ] = timedelta(0),
     expires_in: Annotated[
         timedelta | None,
         typer.Option(
-            parser=duration, metavar="TIME", help="A new end for the key: 90d.", show_default="as before"
+            parser=duration, metavar="TIME", help="New lifetime of the key: 90d.", show_default="unchanged"
         ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Give a key a new secret and print it, this once; name and scopes stay."""
+    """Replace the secret of a key and print the new one once; its name and scopes stay."""
 
     async def use(session: AsyncSession) -> IssuedKey:
         now = await database_now(session)
@@ -133,7 +140,7 @@ def rotate(
 
 @app.command()
 def revoke(*, name: NameArgument, as_json: JsonOption = False) -> None:
-    """End a key for good."""
+    """Revoke a key permanently."""
 
     async def use(session: AsyncSession) -> RecordedKey:
         revoked = await revoke_api_key(session, name, now=await database_now(session))
@@ -156,7 +163,7 @@ def _show_issued(issued: IssuedKey, *, as_json: bool) -> None:
     if as_json:
         print_json(issued)
         return
-    # Alone on standard output, so that a script can keep it in a variable.
+    # Alone on stdout, so that a script can read it into a variable.
     typer.echo(issued.key)
     old = ""
     if record.previous_until is not None:

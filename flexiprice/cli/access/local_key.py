@@ -1,4 +1,4 @@
-"""The API key that `flexiprice up` and `flexiprice demo` make for this folder, where none is configured."""
+"""Creates an API key for `flexiprice up` and `flexiprice demo` where none is configured."""
 
 from pathlib import Path
 from typing import Final
@@ -12,9 +12,9 @@ FILE_NAME: Final = "api-key"
 
 
 def with_local_key(settings: Settings, data_dir: Path) -> tuple[Settings, Path | None]:
-    """The settings with a key, and the file that it is kept in; no file where they had a key already.
+    """Returns the settings with a key, and the key's file; None for the file where they had a key already.
 
-    The file can be read by its owner alone, and stays: what was given the key goes on opening.
+    Only its owner can read the file. It is kept, so that clients with the key stay authorised.
     """
     if settings.api_key is not None:
         return settings, None

@@ -7,14 +7,14 @@ from flexiprice.queue.source import JobSource
 
 
 def cli_origin() -> JobSource:
-    """The origin of the jobs that a command enqueues."""
+    """Returns the source of the jobs that a command enqueues."""
     return JobSource(trigger=RunTrigger.CLI, actor=operator())
 
 
 def operator() -> str:
-    """The user of this machine who types the command."""
+    """Returns the name of the user who runs the command."""
     try:
         return getpass.getuser()[:200]
     except (OSError, KeyError):
-        # A container may run under a number that has no name.
+        # A container may run under a user id without a name.
         return "unknown user"

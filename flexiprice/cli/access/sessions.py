@@ -1,4 +1,4 @@
-"""`flexiprice keys sign-in | sessions | end-sessions`: who is signed in to the monitor."""
+"""`flexiprice keys sign-in | sessions | end-sessions`: manages sessions of the monitor."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -19,11 +19,11 @@ from flexiprice.errors import InvalidSettings
 from flexiprice.settings import PREFIX, Settings
 
 SIGN_IN_LIFE: Final = timedelta(hours=1)
-"""For which an address that signs in does so, if nobody has opened it."""
+"""Lifetime of an unused sign-in address."""
 
 
 def sign_in_address(settings: Settings, monitor: str) -> str:
-    """An address that signs in to the monitor once, as the holder of the environment's key.
+    """Creates an address that signs in to the monitor once, as the holder of the environment's key.
 
     Raises:
         InvalidSettings: that key is not set.
@@ -48,7 +48,7 @@ def sign_in_address(settings: Settings, monitor: str) -> str:
 def sign_in(
     *,
     monitor: Annotated[
-        str, typer.Option(metavar="URL", help="Where the monitor is.")
+        str, typer.Option(metavar="URL", help="Address of the monitor.")
     ] = "http://127.0.0.1:5555",
     as_json: JsonOption = False,
 ) -> None:
@@ -62,7 +62,7 @@ def sign_in(
 
 
 def sessions(*, as_json: JsonOption = False) -> None:
-    """Show who is signed in to the monitor."""
+    """Show the sessions of the monitor."""
     settings = command_settings()
 
     async def use(session: AsyncSession) -> Sequence[SessionUse]:
@@ -82,13 +82,14 @@ def sessions(*, as_json: JsonOption = False) -> None:
 def end(
     *,
     name: Annotated[
-        str | None, typer.Argument(help="Of the key whose sessions end.", metavar="NAME", show_default="all")
+        str | None,
+        typer.Argument(help="Name of the key whose sessions end.", metavar="NAME", show_default="all"),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Sign everybody out of the monitor, in all windows and all monitors, or the holders of one key.
+    """End all sessions of the monitor, in all windows and on all monitors, or those of one key.
 
-    Their keys go on opening; to end a key, revoke it, which ends its sessions too.
+    The keys stay valid. Revoking a key ends its sessions too.
     """
 
     async def use(session: AsyncSession) -> int:

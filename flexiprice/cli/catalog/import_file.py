@@ -1,4 +1,4 @@
-"""`flexiprice import`: products and batches out of somebody else's file."""
+"""`flexiprice import`: imports products and batches from another system's file."""
 
 import os
 import stat
@@ -45,15 +45,15 @@ def import_file(
         typer.Option(
             "--map",
             metavar="FIELD=COLUMN",
-            help="Which column of the file holds a field: `--map sku=Product_ID`. Repeat it for each field. "
-            "An empty column (`--map lot=`) says that none does.",
+            help="Column of the file that holds a field: `--map sku=Product_ID`. Repeat it for each field. "
+            "An empty column (`--map lot=`) means that no column does.",
         ),
     ] = None,
     date_format: Annotated[
         list[str] | None,
         typer.Option(
             metavar="FORMAT",
-            help="How dates are written: `%m/%d/%Y` is 8/16/2024, `%d.%m.%Y` is 16.08.2024, `%y%m%d` is "
+            help="Format of dates: `%m/%d/%Y` is 8/16/2024, `%d.%m.%Y` is 16.08.2024, `%y%m%d` is "
             "240816 (GS1; day 00 is the month's last). Repeat it where a file mixes several. "
             f"[default: year first, {', '.join(DEFAULT_DATE_FORMATS[:3])} and the like]",
         ),
@@ -61,25 +61,23 @@ def import_file(
     timestamps: Annotated[
         Timestamps,
         typer.Option(
-            help="What a date with a time of day means: `local` is the date in the store's time zone at that "
-            "instant, `written` the date as it stands; `refuse` leaves the row out. Midnight is always the "
-            "date as it stands."
+            help="Reading of a date with a time of day: `local` is the date in the store's time zone at that "
+            "instant, `written` the date as written; `refuse` rejects the row. Midnight is always the date "
+            "as written."
         ),
     ] = Timestamps.REFUSE,
     decimal_comma: Annotated[
         bool, typer.Option("--decimal-comma", help="Amounts are written 1.234,50 rather than 1,234.50.")
     ] = False,
-    store: Annotated[
-        str, typer.Option(metavar="CODE", help="Store of the rows that name none.")
-    ] = MAIN_STORE,
+    store: Annotated[str, typer.Option(metavar="CODE", help="Store of rows without a store.")] = MAIN_STORE,
     file_format: Annotated[
         FileFormat | None, typer.Option("--format", help="[default: NDJSON where the file begins with {]")
     ] = None,
     delimiter: Annotated[
-        str | None, typer.Option(help="Between the cells of a CSV file. [default: found in the header]")
+        str | None, typer.Option(help="Delimiter of a CSV file. [default: detected in the header]")
     ] = None,
     encoding: Annotated[
-        str, typer.Option(help="Of the file's text; Excel's plain CSV is often cp1252.")
+        str, typer.Option(help="Encoding of the file; Excel's plain CSV is often cp1252.")
     ] = "utf-8",
     errors: Annotated[
         Path | None, typer.Option(dir_okay=False, writable=True, help="Write every bad row to this CSV file.")
@@ -92,26 +90,26 @@ def import_file(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Import products and batches from a file as other systems export it.
+    """Import products and batches from another system's export.
 
     Each row is a product (`sku`, `name`, `category`, `base_price`, perhaps `unit_cost`) and a batch of it
-    (`quantity`, `expiry_date`, perhaps `lot` and `store`). Columns of these names are found by
-    themselves, in any spelling of case and spaces; others are mapped. Prices may have the sign or word of
-    the shop's currency and thousands separators; a price in another currency makes its row bad.
+    (`quantity`, `expiry_date`, perhaps `lot` and `store`). Columns with these names are found
+    automatically, in any case and spacing; map the others. Prices may have the sign or name of the shop's
+    currency and thousands separators; a price in another currency makes its row bad.
 
-    Every sound row is imported; each bad one is named with its line, column and reason. Rows are known by
-    store, SKU, lot and expiry date: importing again updates, and what the file does not mention stays. Of
-    several rows about one batch the first is taken and the others are bad; rows that give one product two
-    prices, costs or categories are all bad. A file without `unit_cost` leaves known costs alone. One that
-    has no name, category or price at all tells of stock alone, and its products must exist.
+    Every valid row is imported; each bad row is reported with its line, column and reason. Store, SKU, lot
+    and expiry date identify a batch: importing again updates it, and batches that are not in the file stay.
+    Of several rows about one batch the first is imported and the others are bad. Rows that give one product
+    two prices, costs or categories are all bad. A file without `unit_cost` leaves known costs unchanged. A
+    file without name, category and price updates stock alone, and its products must exist.
 
     Day and month are never guessed: without `--date-format` only dates that begin with the year are read,
     and a date about which two given formats disagree makes its row bad. A date is read only where writing
     it in the same format gives the same text; leading zeros may be missing where a format with separators
     is given.
 
-    What is read otherwise than it stands, such as `="0012"` for the code 0012, is a warning; columns that
-    nothing is read from are listed.
+    A cell that is interpreted, such as `="0012"` for the code 0012, causes a warning. Ignored columns are
+    listed.
 
     Exit codes: 0 all rows imported, 3 some rows were bad and the others imported, 1 nothing imported.
     """
@@ -133,7 +131,7 @@ def import_file(
 
     async def use(database: Database) -> ImportReport:
         async with database.sessions() as session, session.begin() as transaction:
-            # Within the transaction: where one of the files cannot be written to its end, nothing is.
+            # Within the transaction: if writing a report file fails, nothing is imported.
             with ExitStack() as stack:
                 tell = stack.enter_context(bad_rows_file(errors)) if errors else None
                 warn = stack.enter_context(warnings_file(warnings)) if warnings else None

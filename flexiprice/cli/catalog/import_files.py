@@ -1,4 +1,4 @@
-"""The files that `flexiprice import` writes beside its report: every bad row, every warning."""
+"""Writes the files of bad rows and of warnings for `flexiprice import`."""
 
 import csv
 import os
@@ -15,10 +15,10 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def refuse_same_file(file: BinaryIO, *others: Path | None) -> None:
-    """Makes sure that no file is written that is another one's, above all the one that is read.
+    """Checks that the files to write differ from each other and from the file to import.
 
     Raises:
-        InvalidInput: two of them are one file.
+        InvalidInput: two of them are the same file.
     """
     given = [path for path in others if path is not None]
     if len({path.absolute() for path in given}) < len(given):
@@ -30,26 +30,26 @@ def refuse_same_file(file: BinaryIO, *others: Path | None) -> None:
 
 @contextmanager
 def bad_rows_file(path: Path) -> Generator[Callable[[BadRow], None]]:
-    """A CSV file of bad rows, one line for each problem.
+    """Opens a CSV file of bad rows, with one line for each problem.
 
     Raises:
-        InvalidInput: it cannot be written.
+        InvalidInput: the file cannot be written.
     """
     with _csv_file(path, ("line", "column", "reason")) as write:
 
-        def tell(row: BadRow) -> None:
+        def write_row(row: BadRow) -> None:
             for problem in row.problems:
                 write((row.line, problem.column, problem.reason))
 
-        yield tell
+        yield write_row
 
 
 @contextmanager
 def warnings_file(path: Path) -> Generator[Callable[[DataWarning], None]]:
-    """A CSV file of warnings, one a line.
+    """Opens a CSV file of warnings, one a line.
 
     Raises:
-        InvalidInput: it cannot be written.
+        InvalidInput: the file cannot be written.
     """
     with _csv_file(path, ("line", "column", "message")) as write:
         yield lambda warning: write((warning.line, warning.column, warning.message))
@@ -64,9 +64,9 @@ def _csv_file(
     writer = csv.writer(file)
 
     def write(row: tuple[int | None, str | None, str]) -> None:
-        line, column, told = row
+        line, column, message = row
         with file_errors(path):
-            writer.writerow((line, _inert(column or ""), told))
+            writer.writerow((line, _inert(column or ""), message))
 
     try:
         with file_errors(path):
@@ -78,5 +78,5 @@ def _csv_file(
 
 
 def _inert(cell: str) -> str:
-    # A spreadsheet would run a column's name that looks like a formula.
+    # A spreadsheet would evaluate a column name that looks like a formula.
     return f"'{cell}" if cell.startswith(_FORMULA_STARTS) else cell

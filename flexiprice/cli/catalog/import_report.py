@@ -1,4 +1,4 @@
-"""The outcome of an import as a person reads it."""
+"""Prints the report of an import."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ def show_import(
     warnings: Path | None,
     job: EnqueuedJob | None,
 ) -> None:
-    """Writes what was imported, what was read otherwise than it stands, and the first bad rows."""
+    """Prints the numbers of imported rows, the warnings and the first bad rows."""
     console = output()
     mapped = ", ".join(f"{field} from {plain(column)}" for field, column in report.columns.items())
     console.print(f"Columns: {mapped}", style="dim")
@@ -55,7 +55,7 @@ def _show_warnings(report: ImportReport, warnings: Path | None) -> None:
     for warning in report.warnings[:_SHOWN]:
         place = [f"line {warning.line}"] if warning.line is not None else []
         place += [plain(warning.column)] if warning.column else []
-        # Not folded: an option in it is there to be copied.
+        # Not folded, so that an option in it can be copied.
         console.print(f"  {', '.join(place)}: {plain(warning.message)}", soft_wrap=True)
     if warnings is not None:
         console.print(f"Written to {plain(warnings)}: {counted(report.warning_count, 'warning')}.")

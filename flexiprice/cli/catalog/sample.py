@@ -1,4 +1,4 @@
-"""Loads the sample catalogue, dated from today."""
+"""Loads the sample catalogue, with dates relative to today."""
 
 from dataclasses import asdict
 
@@ -12,7 +12,7 @@ from flexiprice.settings import Settings
 
 
 async def load_sample(settings: Settings) -> SampleSummary:
-    """Puts the sample catalogue into the database that the settings name."""
+    """Loads the sample catalogue into the database that the settings name."""
     async with (
         open_resources(settings, program="flexiprice-sample", work=Work.RECOMPUTE) as resources,
         resources.sessions.begin() as session,

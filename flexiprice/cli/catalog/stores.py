@@ -1,4 +1,4 @@
-"""`flexiprice stores`: the shops, and the calendars that their dates are in."""
+"""`flexiprice stores`: manages stores and their time zones."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -27,12 +27,12 @@ _CODE = TypeAdapter[str](StoreCode)
 _TIME_ZONE = TypeAdapter[str](TimeZoneName)
 
 CodeArgument = Annotated[str, typer.Argument(metavar="CODE", help="Short name of the store.")]
-_ZONE_HELP = "IANA name of the zone whose calendar its dates are in, such as Europe/Berlin."
+_ZONE_HELP = "IANA name of the store's time zone, such as Europe/Berlin."
 
 
 @app.command("list")
 def list_all(*, as_json: JsonOption = False) -> None:
-    """Show the stores: time zone, the date there, how many batches each has and how many are reduced."""
+    """Show the stores with their time zones, local dates and numbers of batches and discounts."""
 
     async def use(session: AsyncSession) -> tuple[StoreOverview, ...]:
         return await list_store_overviews(session, now=await database_now(session))

@@ -1,4 +1,4 @@
-"""`flexiprice cleanup`: the nightly tidying, now."""
+"""`flexiprice cleanup`: runs the nightly cleanup now."""
 
 from flexiprice.cli.broker import command_settings
 from flexiprice.cli.console import JsonOption
@@ -9,9 +9,9 @@ from flexiprice.queue.declarations import CLEANUP_EXPIRED_DISCOUNTS
 
 
 def cleanup(*, wait: WaitOption = False, timeout: TimeoutOption = None, as_json: JsonOption = False) -> None:
-    """Close the discounts of batches that are expired or sold out, and drop price history past its time.
+    """Close discounts of expired or sold-out batches, and delete price history past its retention.
 
-    A worker does it, as it does by itself every night. With `--wait` the exit code is 1 where it failed.
+    A worker runs it, as it does every night. With `--wait` the exit code is 1 if it failed.
     """
     wait_options = WaitOptions.of_options(wait=wait, timeout=timeout)
     run_job(command_settings(), CLEANUP_EXPIRED_DISCOUNTS, {}, wait_options=wait_options, as_json=as_json)

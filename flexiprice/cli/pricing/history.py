@@ -1,4 +1,4 @@
-"""`flexiprice history`: what a product has cost."""
+"""`flexiprice history`: shows the price history of a product."""
 
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -24,13 +24,13 @@ def history(
     *,
     sku: Annotated[str, typer.Argument(help="SKU of the product.", metavar="SKU")],
     store: Annotated[str, typer.Option(help="Code of the store.", metavar="CODE")] = MAIN_STORE,
-    days: Annotated[int, typer.Option(min=1, max=3650, help="How far to look back.")] = 30,
+    days: Annotated[int, typer.Option(min=1, max=3650, help="Number of days to show.")] = 30,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what a product's lowest price in a store was over time, as a chart and a table of its changes.
+    """Show the lowest price of a product in a store over time, as a chart and a table of changes.
 
-    The prior price is the lowest of the 30 days before a reduction began: what it must be announced against
-    in the European Union.
+    The prior price is the lowest of the 30 days before a reduction began. In the European Union, a reduction
+    must be announced against it.
     """
     settings = command_settings()
 

@@ -1,4 +1,4 @@
-"""`flexiprice policy`: the rules that make the prices, looked at, tried out, stored and activated."""
+"""`flexiprice policy`: shows, checks, previews, stores and activates pricing policies."""
 
 from typing import Annotated
 
@@ -29,7 +29,7 @@ from flexiprice.settings import Settings
 app = typer.Typer(
     name="policy",
     no_args_is_help=True,
-    help="Look at the rules that make the prices, try others, store and activate them.",
+    help="Show, check, preview, store and activate pricing policies.",
 )
 
 VersionArgument = Annotated[int, typer.Argument(min=1, max=2**31 - 1, metavar="VERSION")]
@@ -40,15 +40,17 @@ def show(
     *,
     version: Annotated[
         int | None,
-        typer.Argument(min=1, max=2**31 - 1, metavar="[VERSION]", help="Without it, the active one."),
+        typer.Argument(
+            min=1, max=2**31 - 1, metavar="[VERSION]", help="Version to print. [default: the active one]"
+        ),
     ] = None,
     default: Annotated[
         bool,
-        typer.Option("--default", help="The policy that FlexiPrice brings, with a reason for each choice."),
+        typer.Option("--default", help="Print FlexiPrice's default policy, with a reason for each choice."),
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Print a policy as YAML, a good start for the next one: `flexiprice policy show > next.yaml`."""
+    """Print a policy as YAML, as a start for the next one: `flexiprice policy show > next.yaml`."""
     if default:
         echo(default_policy_text(), newline=False)
         return
@@ -71,7 +73,7 @@ def show(
 
 @app.command("list")
 def list_versions(*, as_json: JsonOption = False) -> None:
-    """List the versions that are stored, the newest first."""
+    """List the stored versions, the newest first."""
     found = in_transaction(command_settings(), policies.list_policies)
     if as_json:
         print_json([_described(version) for version in found])
@@ -92,8 +94,8 @@ def list_versions(*, as_json: JsonOption = False) -> None:
 def lint(*, file: PolicyFile, as_json: JsonOption = False) -> None:
     """Check a policy in a file, YAML or JSON, without a database.
 
-    Errors are what cannot be meant: unknown keys, names used twice, rules that can never decide. Warnings
-    are what may not be meant. The exit code is 1 where there is an error.
+    Errors are certain mistakes: unknown keys, duplicate names, rules that can never apply. Warnings are
+    possible mistakes. The exit code is 1 if there is an error.
     """
     findings = lint_file(file)
     if as_json:
@@ -115,7 +117,7 @@ def preview(
     limit: LimitOption = 100,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what a policy in a file would open, change and close, were it active; write nothing."""
+    """Show the discounts that a policy in a file would open, change and close; write nothing."""
     policy = read_sound_policy(file)
     settings = command_settings()
 
@@ -142,8 +144,8 @@ def preview(
 def create(
     *,
     file: PolicyFile,
-    comment: Annotated[str, typer.Option(help="Why there is this version.")] = "",
-    activate: Annotated[bool, typer.Option("--activate", help="Make prices by it from now on.")] = False,
+    comment: Annotated[str, typer.Option(help="Reason for this version.")] = "",
+    activate: Annotated[bool, typer.Option("--activate", help="Activate the version at once.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Store a policy in a file as the next version, if the linter finds no error."""
@@ -162,7 +164,7 @@ def create(
 
 @app.command("activate")
 def activate_version(*, version: VersionArgument, as_json: JsonOption = False) -> None:
-    """Make prices by a stored version from now on."""
+    """Activate a stored version."""
     settings = command_settings()
 
     async def use(session: AsyncSession) -> PolicyVersion:
@@ -175,7 +177,7 @@ def activate_version(*, version: VersionArgument, as_json: JsonOption = False) -
 
 @app.command()
 def rollback(*, as_json: JsonOption = False) -> None:
-    """Activate the version that was active before this one; doing it twice undoes it."""
+    """Activate the previously active version; a second rollback undoes the first."""
     settings = command_settings()
 
     async def use(session: AsyncSession) -> PolicyVersion:

@@ -1,4 +1,4 @@
-"""Policies in files: read, linted, and what the linter says of them shown."""
+"""Reads and lints policies in files, and prints the findings."""
 
 from collections.abc import Sequence
 from typing import Annotated, BinaryIO
@@ -22,7 +22,7 @@ _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow"}
 
 
 def lint_file(file: BinaryIO) -> Sequence[PolicyFinding]:
-    """Everything that the linter finds, what keeps the file from being read included.
+    """Returns the linter's findings, including errors that make the file unreadable.
 
     Raises:
         InvalidInput: the file is too long, or no text.
@@ -31,7 +31,7 @@ def lint_file(file: BinaryIO) -> Sequence[PolicyFinding]:
 
 
 def read_sound_policy(file: BinaryIO) -> PricingPolicy:
-    """The policy in a file; the linter's warnings are shown beside.
+    """Returns the policy in a file, and prints the linter's warnings to stderr.
 
     Raises:
         InvalidPolicy: it cannot be read, or the linter finds an error.
@@ -53,15 +53,15 @@ def read_sound_policy(file: BinaryIO) -> PricingPolicy:
 
 
 def show_findings(findings: Sequence[PolicyFinding], console: Console) -> None:
-    """Writes findings, the errors first."""
+    """Prints findings, the errors first."""
     if not findings:
         console.print("[green]✓[/] The policy is sound.")
     for finding in sorted(findings, key=lambda finding: finding.severity is not Severity.ERROR):
         advice = advice_on(finding.code, finding.message.partition(": ")[0])
-        told = f"{finding.message}; {advice}" if advice else finding.message
+        message = f"{finding.message}; {advice}" if advice else finding.message
         rules = f" [bold]{plain(', '.join(finding.rules))}[/]:" if finding.rules else ""
         console.print(
-            f"[{_COLOURS[finding.severity]}]{finding.severity.value}[/]{rules} {plain(told)}",
+            f"[{_COLOURS[finding.severity]}]{finding.severity.value}[/]{rules} {plain(message)}",
             soft_wrap=True,
         )
         if finding.example:
@@ -69,7 +69,7 @@ def show_findings(findings: Sequence[PolicyFinding], console: Console) -> None:
 
 
 def _read(file: BinaryIO) -> str:
-    # A letter may take four bytes; whether there are too many letters is the parser's to say.
+    # A character may take four bytes; the parser checks the number of characters.
     content = file.read(4 * MAX_TEXT_LENGTH + 1)
     try:
         return content.decode("utf-8-sig")

@@ -34,7 +34,7 @@ def _command(worker_id: str, command: WorkerCommand, *, as_json: bool) -> None:
         f"{command}_worker",
         worker_id,
         lambda resources: command_worker(resources.tasks, worker_id, command),
-        told=lambda confirmed: {"confirmed": confirmed},
+        details_of=lambda confirmed: {"confirmed": confirmed},
     )
     message = "takes no more jobs, and ends" if confirmed else "does not answer; the order has been withdrawn"
     if as_json:

@@ -31,7 +31,7 @@ def revoke(*, task_ids: JobIds, as_json: JsonOption = False) -> None:
         "revoke_tasks",
         " ".join(task_ids),
         lambda resources: revoke_jobs(resources.tasks, task_ids),
-        told=lambda answers: {"outcomes": {answer.job_id: answer.outcome.value for answer in answers}},
+        details_of=lambda answers: {"outcomes": {answer.job_id: answer.outcome.value for answer in answers}},
     )
     if as_json:
         print_json(answers)
@@ -52,7 +52,7 @@ def retry(*, task_ids: JobIds, as_json: JsonOption = False) -> None:
         "retry_tasks",
         " ".join(task_ids),
         lambda resources: retry_jobs(resources.tasks, task_ids, origin=cli_origin()),
-        told=lambda answers: {"new_task_ids": {answer.job_id: answer.new_job_id for answer in answers}},
+        details_of=lambda answers: {"new_task_ids": {answer.job_id: answer.new_job_id for answer in answers}},
     )
     show_retried(answers, as_json=as_json)
 
@@ -95,7 +95,7 @@ def purge_queues(
         "purge_tasks",
         " ".join(wanted),
         lambda resources: purge(resources.tasks, wanted),
-        told=lambda purged: {"purged": {name.value: count for name, count in purged.items()}},
+        details_of=lambda purged: {"purged": {name.value: count for name, count in purged.items()}},
     )
     if as_json:
         print_json({"purged": sum(purged.values()), "by_queue": purged})
@@ -111,7 +111,7 @@ def pause_one_queue(*, name: QueueName, as_json: JsonOption = False) -> None:
         "pause_queue",
         name,
         lambda resources: pause_queue(resources.tasks, name, by=operator()),
-        told=_changed,
+        details_of=_changed,
     )
     _show_queue(name, changed, "paused", as_json=as_json)
 
@@ -123,7 +123,7 @@ def resume_one_queue(*, name: QueueName, as_json: JsonOption = False) -> None:
         "resume_queue",
         name,
         lambda resources: resume_queue(resources.tasks, name),
-        told=_changed,
+        details_of=_changed,
     )
     _show_queue(name, changed, "not paused", as_json=as_json)
 

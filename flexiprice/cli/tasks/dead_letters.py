@@ -63,7 +63,7 @@ def retry_some(*, task_ids: JobIds = None, every: All = False, as_json: JsonOpti
         "retry_dead_letters",
         " ".join(wanted or ["all"]),
         lambda resources: retry_letters(resources.tasks, wanted, origin=cli_origin()),
-        told=lambda answers: {"new_task_ids": {answer.job_id: answer.new_job_id for answer in answers}},
+        details_of=lambda answers: {"new_task_ids": {answer.job_id: answer.new_job_id for answer in answers}},
     )
     show_retried(answers, as_json=as_json)
 
@@ -77,7 +77,7 @@ def dismiss_some(*, task_ids: JobIds = None, every: All = False, as_json: JsonOp
         "dismiss_dead_letters",
         " ".join(wanted or ["all"]),
         lambda resources: dismiss(resources.tasks, wanted),
-        told=lambda dismissed: {"dismissed": dismissed},
+        details_of=lambda dismissed: {"dismissed": dismissed},
     )
     if as_json:
         print_json({"dismissed": dismissed})

@@ -43,7 +43,7 @@ def run_job(
             task, arguments=arguments, defer_by=defer_by, expires=expires, origin=cli_origin()
         )
 
-    job = change(settings, action, task.name, enqueue, told=lambda job: {"task_id": job.job_id})
+    job = change(settings, action, task.name, enqueue, details_of=lambda job: {"task_id": job.job_id})
     show_job(settings, job, wait_options=wait_options, as_json=as_json)
 
 

@@ -57,7 +57,7 @@ def pause(*, name: ScheduleName, as_json: JsonOption = False) -> None:
         "pause_schedule",
         name,
         lambda resources: pause_schedule(resources.tasks, name, by=operator()),
-        told=lambda changed: {"changed": changed},
+        details_of=lambda changed: {"changed": changed},
     )
     _show(name, changed, "paused", as_json=as_json)
 
@@ -70,7 +70,7 @@ def resume(*, name: ScheduleName, as_json: JsonOption = False) -> None:
         "resume_schedule",
         name,
         lambda resources: resume_schedule(resources.tasks, name),
-        told=lambda changed: {"changed": changed},
+        details_of=lambda changed: {"changed": changed},
     )
     _show(name, changed, "not paused", as_json=as_json)
 
@@ -83,7 +83,7 @@ def run(*, name: ScheduleName, as_json: JsonOption = False) -> None:
         "run_schedule",
         name,
         lambda resources: run_schedule(resources.tasks, name, origin=cli_origin()),
-        told=lambda job: {"task_id": job.job_id},
+        details_of=lambda job: {"task_id": job.job_id},
     )
     if as_json:
         print_json(record_in_api_words(job) | {"status": JobStatus.QUEUED})
