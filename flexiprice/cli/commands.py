@@ -47,12 +47,12 @@ COMMANDS: Final[Mapping[str, CommandEntry]] = MappingProxyType(
         "recompute": CommandEntry(
             _STOCK_AND_PRICES,
             "flexiprice.cli.pricing.recompute:recompute",
-            "Price every batch anew: open, change and close discounts by the active policy.",
+            "Recompute all prices: open, change and close discounts by the active policy.",
         ),
         "prices": CommandEntry(
             _STOCK_AND_PRICES,
             "flexiprice.cli.pricing.prices:prices",
-            "Show the discounts in force, the steepest first, each with what made its price.",
+            "Show the discounts in force, the largest first, each with the rule behind its price.",
         ),
         "history": CommandEntry(
             _STOCK_AND_PRICES,

@@ -38,7 +38,7 @@ def remarks() -> Console:
 
 
 def print_json(value: object) -> None:
-    """Writes a result as JSON, in the API's words: amounts as strings, instants in ISO 8601."""
+    """Prints a result as JSON with the API's field names: amounts as strings, instants in ISO 8601."""
     echo(to_json(in_api_words(value), indent=2).decode())
 
 

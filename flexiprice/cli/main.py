@@ -36,7 +36,7 @@ def flexiprice(
         typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit."),
     ] = False,
 ) -> None:
-    """Prices perishable stock down as its expiry date comes near, so that it is sold instead of thrown away.
+    """Discounts perishable stock as its expiry date comes near, so that it is sold instead of thrown away.
 
     `flexiprice demo` shows it at work in half a minute; `flexiprice up` serves it on this machine.
     """

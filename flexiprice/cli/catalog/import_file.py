@@ -133,11 +133,13 @@ def import_file(
         async with database.sessions() as session, session.begin() as transaction:
             # Within the transaction: if writing a report file fails, nothing is imported.
             with ExitStack() as stack:
-                tell = stack.enter_context(bad_rows_file(errors)) if errors else None
-                warn = stack.enter_context(warnings_file(warnings)) if warnings else None
+                on_bad_row = stack.enter_context(bad_rows_file(errors)) if errors else None
+                on_warning = stack.enter_context(warnings_file(warnings)) if warnings else None
                 chunks = stack.enter_context(_progress(file))
                 report = (
-                    await import_catalogue(session, chunks, layout, on_bad_row=tell, on_warning=warn)
+                    await import_catalogue(
+                        session, chunks, layout, on_bad_row=on_bad_row, on_warning=on_warning
+                    )
                 ).report
             if dry_run:
                 await transaction.rollback()

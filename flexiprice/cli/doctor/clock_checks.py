@@ -81,9 +81,8 @@ def check_schedules(states: Sequence[ScheduleState], workers: Sequence[LiveWorke
             advice = f"it runs by itself only while a worker consumes {state.queue.value}"
             yield Finding(Health.FAILED, "schedules", detail, advice)
         elif state.paused_at is not None:
-            detail = (
-                f"{state.name} is paused since {instant(state.paused_at)} by {state.paused_by or 'somebody'}"
-            )
+            detail = f"{state.name} is paused since {instant(state.paused_at)} "
+            detail += f"by {state.paused_by or 'an unknown user'}"
             advice = f"its ticks pass unused; when done: flexiprice schedule resume {state.name}"
             yield Finding(Health.WARNING, "schedules", detail, advice)
         elif state.disagreement is not None:
@@ -91,7 +90,9 @@ def check_schedules(states: Sequence[ScheduleState], workers: Sequence[LiveWorke
             advice = "give all workers the same schedules and FLEXIPRICE_TIMEZONE"
             yield Finding(Health.WARNING, "schedules", detail, advice)
         elif untaken_since is not None and state.read_at - untaken_since > _LATE_AFTER:
-            detail = f"{state.name} ({state.lines[0]}) was due {instant(untaken_since)}, and nobody ticked it"
+            detail = (
+                f"{state.name} ({state.lines[0]}) was due {instant(untaken_since)}, and no worker ticked it"
+            )
             advice = "look at the workers' logs; to run it now: flexiprice schedule run " + state.name
             yield Finding(Health.FAILED, "schedules", detail, advice)
         else:

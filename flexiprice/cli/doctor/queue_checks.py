@@ -44,7 +44,7 @@ def check_queues(queues: Sequence[QueueState]) -> Iterator[Finding]:
     for queue in queues:
         if queue.paused_at is not None:
             detail = f"{queue.queue.value} is paused since {instant(queue.paused_at)} "
-            detail += f"by {queue.paused_by or 'somebody'}; {counted(queue.waiting, 'job', 'wait')}"
+            detail += f"by {queue.paused_by or 'an unknown user'}; {counted(queue.waiting, 'job', 'wait')}"
             advice = f"when done: flexiprice resume-queue {queue.queue.value}"
             yield Finding(Health.WARNING, "queues", detail, advice)
 

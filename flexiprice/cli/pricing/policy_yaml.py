@@ -1,4 +1,4 @@
-"""A policy as YAML that a person can read, change and store again."""
+"""Writes a policy as YAML that people can read and edit."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -12,28 +12,28 @@ _WIDTH = 110
 
 
 class _OnOneLine(dict[str, object]):
-    """A rule: written as `{name: …, discount: …}`."""
+    """A rule, written as `{name: …, discount: …}`."""
 
 
 class _PolicyDumper(yaml.SafeDumper):
-    """Writes decimals as the plain numbers that they are, and rules on one line each."""
+    """Writes decimals as plain numbers, and each rule on one line."""
 
     def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 - overrides
-        """Repeats what occurs twice, because a policy has no aliases."""
+        """Repeats equal values, because a policy has no aliases."""
         return True
 
     def represent_decimal(self, number: Decimal) -> yaml.ScalarNode:
-        """A number without quotes."""
+        """Returns a number without quotes."""
         kind = "int" if number == number.to_integral_value() and number.as_tuple().exponent == 0 else "float"
         return self.represent_scalar(f"tag:yaml.org,2002:{kind}", f"{number:f}")
 
     def represent_text(self, text: str) -> yaml.ScalarNode:
-        """Text in quotes unless it begins with a letter: `1e3` is a number to some readers of YAML."""
+        """Quotes text unless it begins with a letter: some YAML parsers read `1e3` as a number."""
         style = None if text[:1].isalpha() else '"'
         return self.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
     def represent_rule(self, rule: _OnOneLine) -> yaml.MappingNode:
-        """A mapping in braces."""
+        """Returns a mapping in braces."""
         return self.represent_mapping("tag:yaml.org,2002:map", rule, flow_style=True)
 
 
@@ -43,7 +43,7 @@ _PolicyDumper.add_representer(_OnOneLine, _PolicyDumper.represent_rule)
 
 
 def policy_yaml(policy: PricingPolicy) -> str:
-    """The policy's document; `parse_policy_text` reads it back equal."""
+    """Returns the policy's document; `parse_policy_text` reads it back equal."""
     document = _tidy(policy.model_dump(exclude_none=True))
     return yaml.dump(document, Dumper=_PolicyDumper, sort_keys=False, allow_unicode=True, width=_WIDTH)
 

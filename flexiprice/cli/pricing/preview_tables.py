@@ -1,4 +1,4 @@
-"""A preview of a recompute as a person reads it: what opens, changes and closes, and the totals."""
+"""Prints a preview of a recompute: the discounts that open, change and close, and the totals."""
 
 from rich.text import Text
 
@@ -16,7 +16,7 @@ _SIGNS = {
 
 
 def show_preview(preview: RecomputePreview, *, currency: str) -> None:
-    """Writes the changes and the totals of each category."""
+    """Prints the changes and the totals of each category."""
     console = output()
     if preview.changes:
         _show_changes(preview, currency)

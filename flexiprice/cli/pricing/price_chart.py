@@ -1,4 +1,4 @@
-"""A price over time as a chart of steps, drawn with characters."""
+"""Draws a price over time as a step chart of characters."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -25,7 +25,7 @@ class _Matrix(Protocol):
 
 
 class _Figure(Protocol):
-    """As much of plotext's figure as is used here; the package itself is not typed."""
+    """The part of plotext's figure that is used here; the package itself is not typed."""
 
     def clear(self) -> object: ...
     def plot_size(self, width: int, height: int) -> object: ...
@@ -36,14 +36,14 @@ class _Figure(Protocol):
 
 
 def draw_steps(points: Sequence[tuple[datetime, Decimal]], *, until: datetime, width: int) -> str:
-    """The chart as lines of text.
+    """Returns the chart as lines of text.
 
     Args:
-        points: from when which price was in force, in order; at least one.
-        until: where the last one's line ends.
-        width: of the chart, in characters.
+        points: each price with the instant from which it was in force, in order; at least one.
+        until: the end of the last price's line.
+        width: the width of the chart in characters.
     """
-    # A figure is a thing of the whole module in plotext.
+    # plotext has one figure for the whole module.
     figure = cast("_Figure", import_module("plotext").figure)
     figure.clear()
     figure.plot_size(width, _HEIGHT)
@@ -51,7 +51,7 @@ def draw_steps(points: Sequence[tuple[datetime, Decimal]], *, until: datetime, w
     times = [
         moment.timestamp() for (start, _), end in zip(points, ends, strict=True) for moment in (start, end)
     ]
-    # Only where a price is drawn is it a float.
+    # Prices are floats for drawing only.
     prices = [float(price) for _, price in points for _ in range(2)]
     figure.draw(figure.signal(times, prices).lines())
     _label_times(figure, times[0], times[-1])
@@ -70,7 +70,7 @@ def _label_times(figure: _Figure, first: float, last: float) -> None:
 
 
 def _label_prices(figure: _Figure, prices: Sequence[Decimal]) -> None:
-    # Of many prices, a few at equal distances by rank, the lowest and the highest among them.
+    # Labels a few of many prices at equal distances by rank, including the lowest and the highest.
     count = min(len(prices), _MOST_LABELS)
     chosen = sorted({prices[round(rank * (len(prices) - 1) / max(count - 1, 1))] for rank in range(count)})
     figure.ruler("y").ticks([float(price) for price in chosen], [f"{price:,.2f}" for price in chosen])

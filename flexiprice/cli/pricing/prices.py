@@ -1,4 +1,4 @@
-"""`flexiprice prices`: the discounts in force."""
+"""`flexiprice prices`: shows the discounts in force."""
 
 from typing import Annotated
 
@@ -20,12 +20,12 @@ def prices(
     category: CategoryOption = None,
     expiring_within: Annotated[
         int | None,
-        typer.Option(min=0, max=3650, help="Only batches with at most so many days left.", metavar="DAYS"),
+        typer.Option(min=0, max=3650, help="Only batches with at most this many days left.", metavar="DAYS"),
     ] = None,
     limit: LimitOption = 100,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the discounts in force, the steepest first, each with what made its price."""
+    """Show the discounts in force, the largest first, each with the rule behind its price."""
     settings = command_settings()
 
     async def use(session: AsyncSession) -> tuple[OpenDiscount, ...]:
@@ -36,7 +36,7 @@ def prices(
             category=category,
             expiring_within=expiring_within,
             order=DiscountOrder.STEEPEST,
-            # One more than is shown tells whether there are more.
+            # One more than is shown, to detect that there are more.
             limit=limit + 1,
         )
 

@@ -1,4 +1,4 @@
-"""`flexiprice recompute`: prices made anew by a worker, or only shown."""
+"""`flexiprice recompute`: enqueues a recompute, or previews one."""
 
 from typing import Annotated
 
@@ -32,7 +32,10 @@ def recompute(
     wait: WaitOption = False,
     timeout: TimeoutOption = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would open, change and close; write nothing.")
+        bool,
+        typer.Option(
+            "--dry-run", help="Show the discounts that would open, change and close; write nothing."
+        ),
     ] = False,
     on: OnOption = None,
     store: StoreOption = None,
@@ -40,11 +43,11 @@ def recompute(
     limit: LimitOption = 100,
     as_json: JsonOption = False,
 ) -> None:
-    """Price every batch anew: open, change and close discounts by the active policy.
+    """Recompute all prices: open, change and close discounts by the active policy.
 
-    A worker does it, as it does by itself every hour; with `--wait` the exit code is 1 where it failed.
-    `--on`, `--store`, `--category` and `--limit` belong to `--dry-run`, which needs no worker: it shows
-    the steepest cuts and the totals of each category.
+    A worker runs it, as it does every hour. With `--wait` the exit code is 1 if it failed. `--on`, `--store`,
+    `--category` and `--limit` require `--dry-run`, which needs no worker: it shows the largest discounts and
+    the totals of each category.
     """
     if not dry_run and (on is not None or store is not None or category is not None):
         raise typer.BadParameter("--on, --store and --category need --dry-run")

@@ -61,7 +61,7 @@ class RunningPrograms:
                 if response.is_success and self._monitor_answers():
                     return
             time.sleep(_LOOK_AGAIN_SECONDS)
-        raise ServerFailed(f"not everything was ready within {_START_SECONDS:.0f} s: {answer}")
+        raise ServerFailed(f"the programs were not ready within {_START_SECONDS:.0f} s: {answer}")
 
     def _monitor_answers(self) -> bool:
         return self.monitor is None or self.http.get(f"{self.monitor_address}/health/live").is_success
