@@ -98,8 +98,8 @@ def change(
         async with audited(resources.sessions, cli_change(action, target)) as details:
             with redis_errors():
                 made = await make(resources)
-            if told is not None:
-                details.update(told(made))
+            if details_of is not None:
+                details.update(details_of(made))
         return made
 
     run: Callable[[Resources], Coroutine[Any, Any, T]] = use
