@@ -139,7 +139,7 @@ async def purge_tasks(
     audit: Audit,
     queue: Annotated[Queue | None, Query(description="Limits the purge to this queue.")] = None,
 ) -> Purged:
-    """Calls off every task that waits, deferred ones included; those that run go on."""
+    """Revokes all waiting and deferred tasks; running tasks are not affected."""
     queues = tuple(Queue) if queue is None else (queue,)
     async with audit(", ".join(queues)) as details:
         purged = await purge(resources.tasks, queues)

@@ -101,7 +101,7 @@ class KeyAuthenticator:
     def explain(self, presented: str) -> KeyHolder | UselessKey:
         """Whose key one is that was just looked at, or why it is nobody's.
 
-        It is for the audit, never for whoever presented the key.
+        It is for the audit, never for the client.
         """
         # To look at a key of ours has read the ring; no other is in it.
         if self._ring is None or not looks_like_ours(presented):

@@ -20,7 +20,7 @@ from flexiprice.errors import Conflict, InvalidInput, NotFound
 
 BOOTSTRAP: Final = "bootstrap"
 """The name under which the holder of the environment's key acts; no other key may have it."""
-# What the audit calls others by: the environment's key, and who has none.
+# Names of actors in the audit: the environment's key, and clients without a key.
 _RESERVED: Final = (BOOTSTRAP, NOBODY, MANY)
 LONGEST_OVERLAP: Final = timedelta(days=30)
 """For which a rotated key's old secret may open at most."""
@@ -31,7 +31,7 @@ _AUDITED: Final = ("scopes", "expires_at", "previous_until", "rotated_at", "revo
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedKey:
-    """What is known of a key; the secret is not.
+    """A key without its secret.
 
     Attributes:
         key_id: the part of the key that is no secret: it stands after `fp_`.

@@ -15,7 +15,7 @@ from flexiprice.domain.audit_words import AuditWords, audit_words
 from flexiprice.errors import InvalidInput
 
 MAX_LISTED_ENTRIES: Final = 501
-"""Entries read at once at most: a page of 500, and one more to know whether it goes on."""
+"""Maximum entries per read: a page of 500, and one more that shows whether another page follows."""
 _LENGTHS: Final = {"actor": 200, "action": 100, "target": 500, "address": 200}
 _NEVER_EMPTY: Final = frozenset({"actor", "action"})
 

@@ -17,7 +17,7 @@ from flexiprice.errors import FlexiPriceError, TransientError
 from flexiprice.telemetry import get_logger
 
 _LONGEST_REASON: Final = 500
-# What `flexiprice.queue.admin.revoke` says of tasks that it did not stop, and of one that has not confirmed.
+# Outcomes of `flexiprice.queue.admin.revoke` for tasks that did not stop, or have not confirmed it.
 _NOT_CALLED_OFF: Final = frozenset({"ended", "unknown"})
 _ASKED: Final = "asked"
 _LOGGER = get_logger(__name__)
@@ -37,7 +37,7 @@ async def audited(
         change: who changes what.
 
     Yields:
-        Further details, to be filled in by whoever makes the change.
+        Further details, filled in by the caller.
 
     Raises:
         DatabaseUnavailable: the database does not answer or takes no entry, and nothing was changed.
@@ -117,7 +117,7 @@ async def record_event(sessions: async_sessionmaker[AsyncSession], changes: Sequ
         for change in changes:
             # It has been made and cannot be taken back; the log is the next best place to find it.
             _LOGGER.error(  # noqa: TRY400 -- the change matters, not where writing it failed
-                "change not written down",
+                "audit_entry_not_written",
                 action=change.action,
                 target=change.target,
                 actor=change.actor,

@@ -147,7 +147,7 @@ def parts_of(presented: str) -> tuple[str, bytes] | None:
 
 
 def hash_secret(secret: str) -> bytes:
-    """What is kept of a secret."""
+    """The stored digest of a secret."""
     # A slow hash makes guessable passwords dear to guess. 192 random bits cannot be guessed at any speed,
     # and a slow hash would only make every request slow.
     return sha256(secret.encode()).digest()

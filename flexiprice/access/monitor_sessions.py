@@ -60,12 +60,12 @@ def new_session_id() -> str:
 
 
 def hash_session_id(session_id: str) -> bytes:
-    """What the database keeps of an id."""
+    """The stored digest of an id."""
     return sha256(session_id.encode(errors="surrogatepass")).digest()
 
 
 def environment_proof(key: SecretStr, session_id: str) -> bytes:
-    """What shows that a session was opened with a key of the environment.
+    """The mark of a session that was opened with a key of the environment.
 
     The key may be guessable, so nothing is kept that a guess could be compared with: to compute this takes
     the session's id too, which only the browser has.
@@ -117,7 +117,7 @@ async def offer_sign_in(
 
 
 async def take_sign_in(session: AsyncSession, id_hash: bytes, *, now: datetime) -> StoredSession | None:
-    """What an address that signs in offers; None where it has been used or has ended. It is gone then."""
+    """Consumes a sign-in token and returns its session; None where it was used or has expired."""
     taken = (
         delete(MonitorSession)
         .where(MonitorSession.id_hash == id_hash, MonitorSession.sign_in_until > now)

@@ -19,7 +19,7 @@ from flexiprice.errors import Conflict, NotFound
 
 @dataclass(frozen=True, slots=True)
 class ProductRecord:
-    """What is sold; amounts in the installation's currency, `unit_cost` None where it is not known."""
+    """A product; amounts in the installation's currency, `unit_cost` None where it is not known."""
 
     sku: str
     name: str

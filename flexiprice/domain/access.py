@@ -22,7 +22,7 @@ class Scope(StrEnum):
 
 
 class KeyFault(StrEnum):
-    """Why a key opens nothing. Whoever presents it is told none of this; the audit is.
+    """Reasons for which a key is refused. The audit records them; the client never sees them.
 
     A `wrong` key names one of ours and has another secret. A `replaced` one has the secret that a rotated key
     had before, where that is still known.

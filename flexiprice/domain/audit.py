@@ -23,7 +23,7 @@ class AuditSource(StrEnum):
 
 
 class AuditOutcome(StrEnum):
-    """What came of what a person asked for.
+    """Outcomes of a request that a person made.
 
     Of a failed change it is not known whether it was made; a refused one was not made.
     """

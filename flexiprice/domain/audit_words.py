@@ -53,14 +53,14 @@ class Fact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditWords:
-    """What an entry tells people.
+    """The words of an audit entry.
 
     Attributes:
         who: the actor, and beside an account who became it.
         subject: what was asked for, and of what: `change product OMN-1`.
         facts: old and new values, and how many of what.
         reason: why it was not made, or why that is not known; empty where it was made.
-        further: what else is known, for whoever looks closer.
+        further: further facts, for a closer look.
         sentence: all but what is further, in one line.
     """
 

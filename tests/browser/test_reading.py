@@ -69,7 +69,7 @@ async def test_statistics_tell_how_a_task_did_and_lead_to_its_runs(visit: Visit,
 _BLUE = [0x3B, 0x82, 0xF6]
 _COLOURED = """(canvas, [red, green, blue]) => {
     // Below the legend, which has the colours always.
-    const { data } = canvas.getContext('2d').getImageData(0, 40, canvas.width, canvas.height - 40);
+    const { data } = canvas.getContext('2d').getImageData(0, 24, canvas.width, canvas.height - 24);
     let found = 0;
     for (let at = 0; at < data.length; at += 4)
         found += data[at] === red && data[at + 1] === green && data[at + 2] === blue;

@@ -80,7 +80,7 @@ async def poisoned_entries(harness: Harness) -> Outcome:
         jobs,
         recovery=took,
         note=f"{named} set aside and named; the worker is the same",
-        as_it_should=named >= 10 and worker.is_alive and not worker.said("stopping"),
+        as_it_should=named >= 10 and worker.is_alive and not worker.said("background_task_failed"),
     )
 
 

@@ -36,7 +36,9 @@ async def _redis_comes_and_goes(
     servers.start_redis()
     back_at = time.time()
     await harness.until_ready(jobs)
-    return await _of_survivors(harness, jobs, await slowest_worker_after(harness, back_at), "Redis is away")
+    return await _of_survivors(
+        harness, jobs, await slowest_worker_after(harness, back_at), "redis_unavailable"
+    )
 
 
 async def redis_frozen(harness: Harness, servers: BreakableServers) -> Outcome:
@@ -46,7 +48,7 @@ async def redis_frozen(harness: Harness, servers: BreakableServers) -> Outcome:
     await harness.until_started(jobs[:20])
     with servers.frozen("Valkey"):
         frozen_at = time.monotonic()
-        while not all(worker.said("Redis is away") for worker in harness.workers):
+        while not all(worker.said("redis_unavailable") for worker in harness.workers):
             if time.monotonic() > frozen_at + 60:
                 break
             await asyncio.sleep(0.1)
@@ -54,7 +56,9 @@ async def redis_frozen(harness: Harness, servers: BreakableServers) -> Outcome:
         await asyncio.sleep(max(0.0, 60 - noticed))
     back_at = time.time()
     await harness.until_ready(jobs)
-    row = await _of_survivors(harness, jobs, await slowest_worker_after(harness, back_at), "Redis is away")
+    row = await _of_survivors(
+        harness, jobs, await slowest_worker_after(harness, back_at), "redis_unavailable"
+    )
     return row.also(f"noticed after {noticed:.0f} s", as_it_should=noticed <= 30)
 
 

@@ -17,8 +17,8 @@ GUIDE = ROOT / ".github" / "CONTRIBUTING.md"
 # Folders and files whose prose has been rewritten. All others follow, one after the other.
 CLEAN = (
     *("README.md", "ARCHITECTURE.md", "flexiprice/docs", "flexiprice/domain", "flexiprice/catalog"),
-    *("flexiprice/pricing", "flexiprice/runs", "flexiprice/access", "flexiprice/queue", "flexiprice/embedded"),
-    *("flexiprice/cli", "workers", "api/routers", "api/schemas", "api/security"),
+    *("flexiprice/pricing", "flexiprice/runs", "flexiprice/access", "flexiprice/queue"),
+    *("flexiprice/embedded", "flexiprice/cli", "workers", "api/routers", "api/schemas", "api/security"),
 )
 _GENERATED = {FOLDER / path for path in GENERATED}
 _EVENT = re.compile(r"[a-z0-9]+(?:_[a-z0-9]+)*")

@@ -150,7 +150,7 @@ async def test_a_long_outage_is_said_once_and_so_is_its_end(capsys: pytest.Captu
     assert await redis_retry.call(call) == "PONG"
 
     said = capsys.readouterr().out
-    assert said.count("Redis is away") == 1
+    assert said.count("redis_unavailable") == 1
     assert said.count("redis_recovered") == 1
 
 

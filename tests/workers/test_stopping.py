@@ -148,7 +148,7 @@ async def test_a_worker_of_which_a_part_fails_ends_and_says_so(start_worker: Sta
     code, said = await end_of(start_worker("tests.workers.broken_worker"))
 
     assert code == 1
-    assert "a part of the worker failed" in said
+    assert "background_task_failed" in said
     assert "RuntimeError: a defect" in said
 
 
