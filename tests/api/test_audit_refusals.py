@@ -95,7 +95,7 @@ async def test_a_key_without_the_scope_is_refused_under_its_name(client):
     assert forbidden.status_code == 403
     (entry,) = await unmade(client, 1)
     assert (entry["actor"], entry["action"], entry["target"]) == ("till", "delete_product", "OMN-1")
-    assert "this needs the scope `prices`" in entry["details"]["reason"]
+    assert "the scope `prices` is required" in entry["details"]["reason"]
 
 
 async def test_entries_tell_useless_keys_apart_and_clients_are_told_the_same_of_all(client):

@@ -44,7 +44,7 @@ Outcome = tuple[list[tuple[object, ...]], list[tuple[object, ...]], tuple[int, .
 async def test_shards_and_a_single_pass_decide_the_same(
     session: AsyncSession, monkeypatch: pytest.MonkeyPatch, most_at_once: int
 ) -> None:
-    monkeypatch.setattr(recompute, "_MOST_AT_ONCE", most_at_once)
+    monkeypatch.setattr(recompute, "_MAX_SINGLE_STATEMENT_CHANGES", most_at_once)
     random = Random(SEED)
     day = DAY
     await _open_shop(session, random)

@@ -18,7 +18,7 @@ _CONSTANT = re.compile(r"\{_?[A-Z][A-Z_]+(?:\.[a-z]+)?\} ")
 # Above a bound that is above 1; a limit that nobody sets to 1; asked for 1 beforehand.
 _NEVER_ONE = {
     "{len(row.cells)} columns",
-    "{due.may_change} batches",
+    "{stale.may_change} batches",
     "{longest} characters",
     "{self._limit} jobs",
     "{self.runs} runs",

@@ -83,6 +83,6 @@ async def test_it_stays_shut_until_every_table_has_its_key(gate: DatabaseGate, s
     url = settings.require_database_url()
     await execute(url, "ALTER TABLE job_receipts DROP CONSTRAINT pk_job_receipts")
     gate.observe(refusal("42P10"))
-    assert not await gate._takes_work()
+    assert not await gate._accepts_work()
     await execute(url, "ALTER TABLE job_receipts ADD PRIMARY KEY (job_id, enqueued_at)")
-    assert await gate._takes_work()
+    assert await gate._accepts_work()

@@ -176,7 +176,7 @@ async def test_what_cannot_be_told_while_postgresql_is_away_is_told_when_it_is_b
     )
     with capture_logs() as logs:
         telling = asyncio.create_task(words.main())
-        tidings.hear([GONE])
+        tidings.put([GONE])
 
         async def put_off() -> bool:
             return any(line["event"] == "orphaned_runs_postponed" for line in logs)
@@ -186,7 +186,7 @@ async def test_what_cannot_be_told_while_postgresql_is_away_is_told_when_it_is_b
     outage.end()
 
     async def told() -> bool:
-        tidings.hear([GONE])
+        tidings.put([GONE])
         return not await redis.exists(keys.run_outbox_key(GONE), keys.RUN_OUTBOX_WORKERS)
 
     await until(told)

@@ -112,9 +112,9 @@ async def test_a_restart_of_redis_leaves_workers_and_waiters_listening(
         after = await queue.enqueue(ADD, arguments={"left": 1})
         await queue.wait(after.job_id, WAIT)
         # From now on nobody looks by himself: what is not told takes longer than the test.
-        for module, name in ((client, "_LOOK_EVERY"), (consumer, "_LOOK_EVERY")):
-            monkeypatch.setattr(module, name, 3600)
-        monkeypatch.setattr(consumer, "_LOOK_EVERY_WHILE_BUSY", 3600)
+        for module in (client, consumer):
+            monkeypatch.setattr(module, "_POLL_SECONDS", 3600)
+        monkeypatch.setattr(consumer, "_BUSY_POLL_SECONDS", 3600)
 
         async with asyncio.timeout(WAIT.total_seconds()):
             for _ in range(5):
