@@ -1,1 +1,1 @@
-"""auth."""
+"""Signs viewers in to the monitor and ends their sessions. Imports no page."""

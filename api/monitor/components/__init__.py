@@ -1,1 +1,1 @@
-"""What pages are made of."""
+"""The widgets that pages are made of. Only pages and the layout import it."""

@@ -1,1 +1,1 @@
-"""queries."""
+"""Reads what pages show, without widgets. Imports no component."""
