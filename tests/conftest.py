@@ -5,6 +5,7 @@ commits, or that starts programs, asks for `settings`, `engine` or `database_url
 its own; `session` then works on that one too.
 """
 
+import logging
 import os
 import signal
 from collections.abc import AsyncIterator, Iterator
@@ -45,6 +46,17 @@ structlog.configure(
         structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
     ]
 )
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """Takes back what a program that ran in a test's own process changed about logs."""
+    root, configuration = logging.getLogger(), structlog.get_config()
+    handlers, level = list(root.handlers), root.level
+    yield
+    structlog.configure(**configuration)
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture(scope="session")
