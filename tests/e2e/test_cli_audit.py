@@ -151,6 +151,9 @@ def test_who_types_is_the_real_user_whatever_the_environment_says(
     command("pause-queue", "analytics")
     (entry,) = told("audit")
     assert entry["actor"] == OPERATOR != "somebody-else"
+    assert OPERATOR in {queue["paused_by"] for queue in told("queues")}
+    job = told("recompute")
+    assert told("status", job["task_id"])["actor"] == OPERATOR
 
 
 def test_who_became_another_account_stands_beside_it(

@@ -1,42 +1,24 @@
 """Records changes that commands make in the audit log."""
 
 import os
-import pwd
 import socket
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from flexiprice.access.audit_log import AuditEvent
 from flexiprice.access.audited import audited, record_unmade
+from flexiprice.cli.access.operator import LONGEST_ACCOUNT, operator
 from flexiprice.cli.connections import with_database, with_resources
 from flexiprice.cli.terminal import printable
 from flexiprice.domain.audit import AuditSource
-from flexiprice.domain.run import RunTrigger
 from flexiprice.errors import DatabaseBusy, DatabaseUnavailable, FlexiPriceError, InvalidSettings
 from flexiprice.queue.redis.connection import redis_errors
-from flexiprice.queue.source import JobSource
 from flexiprice.resources import Resources
 from flexiprice.settings import Settings
 
 T = TypeVar("T")
-_LONGEST_ACCOUNT: Final = 200
-
-
-def cli_origin() -> JobSource:
-    """The origin of the jobs that a command enqueues."""
-    return JobSource(trigger=RunTrigger.CLI, actor=operator())
-
-
-def operator() -> str:
-    """Account of the operating system that types the command, whatever `LOGNAME` and `USER` say."""
-    uid = os.getuid()
-    try:
-        return pwd.getpwuid(uid).pw_name[:_LONGEST_ACCOUNT]
-    except KeyError:
-        # A container may run under a number that has no name.
-        return f"uid {uid}"
 
 
 @contextmanager
@@ -69,7 +51,7 @@ def cli_change(action: str, target: str = "", details: Mapping[str, object] | No
 
 def _behind_sudo() -> dict[str, str]:
     # Anybody can set this variable, so it stands beside the account and never in its place.
-    name = printable(os.environ.get("SUDO_USER", ""))[:_LONGEST_ACCOUNT]
+    name = printable(os.environ.get("SUDO_USER", ""))[:LONGEST_ACCOUNT]
     return {"sudo_user": name} if name else {}
 
 

@@ -1,9 +1,13 @@
 """Names the operator who types a command, in the audit log and as the origin of jobs."""
 
-import getpass
+import os
+import pwd
+from typing import Final
 
 from flexiprice.domain.run import RunTrigger
 from flexiprice.queue.source import JobSource
+
+LONGEST_ACCOUNT: Final = 200
 
 
 def cli_origin() -> JobSource:
@@ -12,9 +16,10 @@ def cli_origin() -> JobSource:
 
 
 def operator() -> str:
-    """Returns the name of the user who runs the command."""
+    """Returns the operating system's account that runs the command, whatever `LOGNAME` and `USER` say."""
+    uid = os.getuid()
     try:
-        return getpass.getuser()[:200]
-    except (OSError, KeyError):
-        # A container may run under a user id without a name.
-        return "unknown user"
+        return pwd.getpwuid(uid).pw_name[:LONGEST_ACCOUNT]
+    except KeyError:
+        # A container may run under a number that has no name.
+        return f"uid {uid}"

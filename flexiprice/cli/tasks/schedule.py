@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from flexiprice.cli.access.audit import change, cli_origin, operator, refusals_written_down
+from flexiprice.cli.access.audit import change, refusals_written_down
+from flexiprice.cli.access.operator import cli_origin, operator
 from flexiprice.cli.broker import command_settings, with_jobs
 from flexiprice.cli.console import JsonOption, instant, new_table, output, plain, print_json, remarks
 from flexiprice.cli.json_words import record_in_api_words
