@@ -41,14 +41,8 @@ def run(*arguments: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
 
 @pytest.mark.parametrize("command", [["create"], ["preview"]])
 def test_each_fault_has_a_line_with_its_place_its_reason_and_what_to_do(
-    command: list[str],
-    database_url: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # What is refused is written down in the audit.
-    monkeypatch.setenv("FLEXIPRICE_DATABASE_URL", database_url)
     (tmp_path / "policy.yaml").write_text(FAULTY)
     told = run("policy", *command, str(tmp_path / "policy.yaml"), monkeypatch=monkeypatch, capsys=capsys)
     assert told[0] == TOLD[0]
@@ -63,9 +57,8 @@ def test_the_linter_says_the_same_of_each(tmp_path: Path) -> None:
 
 
 def test_a_rule_that_never_decides_and_a_name_used_twice_say_what_to_do(
-    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("FLEXIPRICE_DATABASE_URL", database_url)
     file = tmp_path / "policy.yaml"
     file.write_text("rules: [{name: half, discount: 0.5}, {name: dead, discount: 0.3}]")
     (told,) = run("policy", "create", str(file), monkeypatch=monkeypatch, capsys=capsys)[1:]

@@ -3,7 +3,7 @@
 import os
 import socket
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -25,7 +25,7 @@ T = TypeVar("T")
 def refusals_written_down(settings: Settings, action: str, target: str = "") -> Generator[None]:
     """Writes down, in a transaction of its own, that a change was refused or failed, and why.
 
-    `change` does so by itself. What PostgreSQL has not answered to is not written: there is nowhere to.
+    `change` does so by itself. Where PostgreSQL is not configured or does not answer, there is nowhere to.
     """
     try:
         yield
@@ -33,7 +33,8 @@ def refusals_written_down(settings: Settings, action: str, target: str = "") -> 
         if isinstance(error, InvalidSettings | DatabaseUnavailable) and not isinstance(error, DatabaseBusy):
             raise
         record = partial(record_unmade, change=cli_change(action, target), error=error)
-        with_database(settings, lambda database: record(database.sessions))
+        with suppress(InvalidSettings):
+            with_database(settings, lambda database: record(database.sessions))
         raise
 
 
