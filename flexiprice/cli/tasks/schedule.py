@@ -4,20 +4,18 @@ from typing import Annotated
 
 import typer
 
-from flexiprice.cli.access.audit import change, refusals_written_down
+from flexiprice.cli.access.audit import change
 from flexiprice.cli.access.operator import cli_origin, operator
 from flexiprice.cli.broker import command_settings, with_jobs
 from flexiprice.cli.console import JsonOption, instant, new_table, output, plain, print_json, remarks
 from flexiprice.cli.json_words import record_in_api_words
 from flexiprice.queue.admin.schedules import (
-    get_schedule,
     list_schedules,
     pause_schedule,
     resume_schedule,
     run_schedule,
 )
 from flexiprice.queue.status import JobStatus
-from flexiprice.settings import Settings
 
 app = typer.Typer(name="schedule", help="List, pause, resume and run the schedules.", no_args_is_help=True)
 ScheduleName = Annotated[str, typer.Argument(help="Name of the schedule.", metavar="NAME")]
@@ -54,7 +52,7 @@ def list_all(*, as_json: JsonOption = False) -> None:
 def pause(*, name: ScheduleName, as_json: JsonOption = False) -> None:
     """Let the ticks of a schedule pass without a run, on all workers, until it is resumed."""
     changed = change(
-        _settings_for("pause_schedule", name),
+        command_settings(),
         "pause_schedule",
         name,
         lambda resources: pause_schedule(resources.tasks, name, by=operator()),
@@ -67,7 +65,7 @@ def pause(*, name: ScheduleName, as_json: JsonOption = False) -> None:
 def resume(*, name: ScheduleName, as_json: JsonOption = False) -> None:
     """Let a schedule tick again; the ticks that passed meanwhile do not run."""
     changed = change(
-        _settings_for("resume_schedule", name),
+        command_settings(),
         "resume_schedule",
         name,
         lambda resources: resume_schedule(resources.tasks, name),
@@ -80,7 +78,7 @@ def resume(*, name: ScheduleName, as_json: JsonOption = False) -> None:
 def run(*, name: ScheduleName, as_json: JsonOption = False) -> None:
     """Enqueue now what a schedule runs, paused or not; its ticks stay as they are."""
     job = change(
-        _settings_for("run_schedule", name),
+        command_settings(),
         "run_schedule",
         name,
         lambda resources: run_schedule(resources.tasks, name, origin=cli_origin()),
@@ -92,18 +90,6 @@ def run(*, name: ScheduleName, as_json: JsonOption = False) -> None:
         output().print(
             f"{job.task} is enqueued. To see what comes of it: flexiprice status {plain(job.job_id)}"
         )
-
-
-def _settings_for(action: str, name: str) -> Settings:
-    """The settings, once it is clear that there is such a schedule.
-
-    Raises:
-        NotFound: there is none.
-    """
-    settings = command_settings()
-    with refusals_written_down(settings, action, name):
-        get_schedule(name)
-    return settings
 
 
 def _show(name: str, changed: bool, state: str, *, as_json: bool) -> None:

@@ -24,18 +24,6 @@ from flexiprice.settings import Queue
 STARTED_BEFORE: Final = "this program was started before it was added: restart this program to run it by hand"
 
 
-def get_schedule(name: str, schedules: Sequence[Schedule] = SCHEDULES) -> Schedule:
-    """Returns a schedule of this program by its name.
-
-    Raises:
-        NotFound: there is no such schedule.
-    """
-    for schedule in schedules:
-        if schedule.name == name:
-            return schedule
-    raise _unknown(name, [schedule.name for schedule in schedules])
-
-
 async def require_schedule(tasks: TaskQueue, name: str) -> None:
     """Checks that this program or a live worker has a schedule of this name.
 
