@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from flexiprice.access.audit_log import AuditEvent
-from flexiprice.access.audited import record_event
+from flexiprice.access.audited import record_events
 
 # What is told meanwhile is written by one statement.
 _GATHER_SECONDS: Final = 0.05
@@ -46,7 +46,7 @@ class AuditWriter:
         """Writes what it was told so far; where the database does not take it, the log does."""
         while self._made:
             some = self._made[:_CHANGES_PER_STATEMENT]
-            await record_event(self._sessions, some)
+            await record_events(self._sessions, some)
             del self._made[: len(some)]
 
 

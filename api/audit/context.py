@@ -9,7 +9,7 @@ import structlog
 from fastapi import Depends, Request
 
 from api.security.scopes import holder_in
-from flexiprice.access.audit_log import AuditEvent
+from flexiprice.access.audit_log import LONGEST_ADDRESS, LONGEST_TARGET, AuditEvent
 from flexiprice.access.audited import audited
 from flexiprice.domain.audit import NOBODY, AuditSource
 from flexiprice.domain.run import RunTrigger
@@ -21,7 +21,6 @@ from flexiprice.resources import Resources
 _READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 # Operations that are asked for like a change and make none.
 _CHANGES_NOTHING: Final = frozenset({"preview_discounts"})
-_LONGEST_TARGET: Final = 500
 
 
 def audit_event_for(request: Request, target: str = "") -> AuditEvent | None:
@@ -44,8 +43,8 @@ def asked_for(request: Request, target: str = "") -> AuditEvent:
         actor=actor_of(request),
         source=AuditSource.API,
         action=action_of(request),
-        target=target[:_LONGEST_TARGET],
-        address=request.client.host[:200] if request.client else None,
+        target=target[:LONGEST_TARGET],
+        address=request.client.host[:LONGEST_ADDRESS] if request.client else None,
         details=details,
     )
 
@@ -62,7 +61,7 @@ def action_of(request: Request) -> str:
 
 def target_of(request: Request) -> str:
     """What the path of a request names."""
-    return "/".join(map(str, request.path_params.values()))[:_LONGEST_TARGET]
+    return "/".join(map(str, request.path_params.values()))[:LONGEST_TARGET]
 
 
 def note(request: Request, **details: object) -> None:

@@ -13,7 +13,7 @@ from typing import Final
 
 from api.audit.buffer import AuditWriter
 from api.security.rate_limit import counted_as
-from flexiprice.access.audit_log import AuditEvent
+from flexiprice.access.audit_log import LONGEST_ADDRESS, AuditEvent
 from flexiprice.domain.audit import MANY, NOBODY, AuditOutcome
 from flexiprice.queue.redis.cancellation import cancelled
 
@@ -22,7 +22,6 @@ MOST_KINDS: Final = 100
 """Kinds told apart within a minute, of who has a key and of who has none; others are counted together."""
 _LONGEST_REASON: Final = 500
 _LONGEST_TARGET: Final = 200
-_LONGEST_ADDRESS: Final = 200
 
 
 _Kind = tuple[object, ...]
@@ -106,7 +105,7 @@ def _harmless(change: AuditEvent, reason: str) -> AuditEvent:
     return replace(
         change,
         target=_printable(change.target)[:_LONGEST_TARGET],
-        address=_printable(change.address or "")[:_LONGEST_ADDRESS] or None,
+        address=_printable(change.address or "")[:LONGEST_ADDRESS] or None,
         details={**change.details, "reason": _printable(reason)[:_LONGEST_REASON]},
     )
 

@@ -16,7 +16,9 @@ from flexiprice.errors import InvalidInput
 
 MAX_LISTED_ENTRIES: Final = 501
 """Maximum entries per read: a page of 500, and one more that shows whether another page follows."""
-_LENGTHS: Final = {"actor": 200, "action": 100, "target": 500, "address": 200}
+LONGEST_TARGET: Final = 500
+LONGEST_ADDRESS: Final = 200
+_LENGTHS: Final = {"actor": 200, "action": 100, "target": LONGEST_TARGET, "address": LONGEST_ADDRESS}
 _NEVER_EMPTY: Final = frozenset({"actor", "action"})
 
 
@@ -53,7 +55,7 @@ class AuditEvent(_Facts):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditLogEntry(_Facts):
-    """A change as it was recorded; the attributes of `Change`, and these.
+    """A change as it was recorded; the attributes of `AuditEvent`, and these.
 
     Attributes:
         at: when, by PostgreSQL's clock.
@@ -108,7 +110,7 @@ async def record_audit(session: AsyncSession, changes: Sequence[AuditEvent]) -> 
         last = changes[-1]
         told = replace(
             last,
-            target=note.target[: _LENGTHS["target"]],
+            target=note.target[:LONGEST_TARGET],
             changes={**note.changes, **last.changes},
             details={**note.details, **last.details},
         )

@@ -57,7 +57,7 @@ async def audited(
     outcome, reason = _came_of(details)
     details |= {"reason": reason} if reason else {}
     changes = _switched(change.action, details)
-    await record_event(sessions, [replace(change, details=details, changes=changes, outcome=outcome)])
+    await record_events(sessions, [replace(change, details=details, changes=changes, outcome=outcome)])
 
 
 async def record_unmade(
@@ -66,7 +66,7 @@ async def record_unmade(
     """Writes down a change that an error refused, or of which it leaves open what came of it."""
     outcome = AuditOutcome.FAILED if isinstance(error, TransientError) else AuditOutcome.REFUSED
     details = {**change.details, "reason": error.message[:_LONGEST_REASON]}
-    await record_event(sessions, [replace(change, details=details, outcome=outcome)])
+    await record_events(sessions, [replace(change, details=details, outcome=outcome)])
 
 
 def _came_of(details: Mapping[str, object]) -> tuple[AuditOutcome, str]:
@@ -100,7 +100,7 @@ def _switched(action: str, details: dict[str, object]) -> dict[str, FieldChange]
     return {"paused": FieldChange(not paused, paused)}
 
 
-async def record_event(sessions: async_sessionmaker[AsyncSession], changes: Sequence[AuditEvent]) -> None:
+async def record_events(sessions: async_sessionmaker[AsyncSession], changes: Sequence[AuditEvent]) -> None:
     """Writes down changes that have been made; where that fails, the log says what was changed.
 
     One that cannot be written keeps none of the others from being written.
@@ -112,7 +112,7 @@ async def record_event(sessions: async_sessionmaker[AsyncSession], changes: Sequ
     except Exception as error:  # noqa: BLE001 -- whatever it is, it must not end who writes for all others
         if len(changes) > 1 and not isinstance(error, TransientError):
             for change in changes:
-                await record_event(sessions, [change])
+                await record_events(sessions, [change])
             return
         for change in changes:
             # It has been made and cannot be taken back; the log is the next best place to find it.

@@ -11,7 +11,7 @@ from api.audit.buffer import writing_audit
 from api.audit.refusals import MOST_KINDS, Refusals
 from flexiprice.access.api_keys import create_api_key, revoke_api_key, rotate_api_key
 from flexiprice.access.audit_log import AuditEvent, list_audit
-from flexiprice.access.audited import record_event
+from flexiprice.access.audited import record_events
 from flexiprice.db.clock import database_now
 from flexiprice.domain.access import Scope
 from flexiprice.domain.audit import NOBODY, AuditOutcome, AuditSource
@@ -177,7 +177,7 @@ def test_what_a_client_sends_disturbs_neither_readers_nor_the_database():
 async def test_an_entry_that_cannot_be_written_keeps_no_other_from_being_written(client):
     bad = replace(GUESS, details={"reason": "\x00"})
     resources: Resources = client.app.state.resources
-    await record_event(resources.sessions, [GUESS, bad, replace(GUESS, target="after it")])
+    await record_events(resources.sessions, [GUESS, bad, replace(GUESS, target="after it")])
     async with a_transaction(client) as session:
         assert [entry.target for entry in await list_audit(session)] == ["after it", GUESS.target]
 

@@ -8,13 +8,12 @@ from nicegui import ui
 
 from api.monitor.auth.user import WHY_NOT, Right
 from api.monitor.context import current_monitor, current_viewer
-from flexiprice.access.audit_log import AuditEvent
+from flexiprice.access.audit_log import LONGEST_ADDRESS, LONGEST_TARGET, AuditEvent
 from flexiprice.access.audited import audited
 from flexiprice.domain.audit import AuditOutcome, AuditSource
 from flexiprice.errors import FlexiPriceError
 from flexiprice.telemetry import get_logger
 
-_LONGEST_TARGET: Final = 500
 _LOGGED_OUT: Final = "You are no longer logged in: load the page anew."
 _log = get_logger(__name__)
 Making = Callable[[dict[str, object]], Awaitable[str]]
@@ -37,8 +36,8 @@ async def perform(action: str, target: str, make: Making, *, right: Right = Righ
         actor=viewer.name,
         source=AuditSource.MONITOR,
         action=action,
-        target=target[:_LONGEST_TARGET],
-        address=ui.context.client.ip[:200] or None,
+        target=target[:LONGEST_TARGET],
+        address=ui.context.client.ip[:LONGEST_ADDRESS] or None,
     )
     if refusal := why_not(right):
         _log.warning("change_refused", action=action, target=target, viewer=viewer.name)

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, TypeVar
 
-from flexiprice.access.audit_log import AuditEvent
+from flexiprice.access.audit_log import LONGEST_ADDRESS, LONGEST_TARGET, AuditEvent
 from flexiprice.access.audited import audited, record_unmade
 from flexiprice.cli.access.operator import LONGEST_ACCOUNT, operator
 from flexiprice.cli.connections import with_database, with_resources
@@ -44,8 +44,8 @@ def cli_change(action: str, target: str = "", details: Mapping[str, object] | No
         actor=operator(),
         source=AuditSource.CLI,
         action=action,
-        target=target[:500],
-        address=socket.gethostname()[:200],
+        target=target[:LONGEST_TARGET],
+        address=socket.gethostname()[:LONGEST_ADDRESS],
         details={**_behind_sudo(), **(details or {})},
     )
 
