@@ -1,15 +1,11 @@
 """Middleware that measures the API's requests for the metrics."""
 
 import time
-from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.urls import API, route_path
+from api.urls import PROBES, route_path
 from flexiprice.metrics import Metrics
-
-# Frequent probes would dominate the metrics.
-_UNCOUNTED: Final = ("/metrics", f"{API}/health/")
 
 
 class MeasuredRequests:
@@ -21,7 +17,7 @@ class MeasuredRequests:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handles one ASGI request."""
-        if scope["type"] != "http" or route_path(scope).startswith(_UNCOUNTED):
+        if scope["type"] != "http" or route_path(scope).startswith(PROBES):
             await self._app(scope, receive, send)
             return
         metrics: Metrics = scope["app"].state.metrics

@@ -1,18 +1,13 @@
 """Middleware that opens a span per request, as a child of the client's span if it sends one."""
 
-from typing import Final
-
 from fastapi.routing import APIRoute
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.openapi import operation_id
 from api.request_context import REQUEST_ID_HEADER
-from api.urls import API, route_path
+from api.urls import PROBES, route_path
 from flexiprice.tracing import SpanKind, span
-
-# Frequent probes, which would only fill the traces.
-_UNTRACED: Final = ("/metrics", f"{API}/health/")
 
 
 class TracedRequests:
@@ -24,7 +19,7 @@ class TracedRequests:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handles one ASGI request."""
-        if scope["type"] != "http" or route_path(scope).startswith(_UNTRACED):
+        if scope["type"] != "http" or route_path(scope).startswith(PROBES):
             await self._app(scope, receive, send)
             return
         method, parent = str(scope["method"]), Headers(scope=scope).get("traceparent")

@@ -8,6 +8,8 @@ from starlette.requests import Request
 
 API: Final = "/api/v1"
 ADMIN: Final = f"{API}/admin"
+PROBES: Final = ("/metrics", f"{API}/health/")
+"""Paths that are asked so often that metrics and traces leave them out."""
 
 
 def route_path(scope: Mapping[str, Any]) -> str:
