@@ -4,7 +4,7 @@ from datetime import UTC
 
 from flexiprice.queue.declarations import Schedule
 from flexiprice.settings import load_settings
-from flexiprice.telemetry import configure_logging
+from tests.support.worker_settings import worker_settings
 from tests.workers import toy_tasks
 from workers import tasks
 from workers.runtime.jobs.task import tasks_in
@@ -13,19 +13,4 @@ from workers.runtime.process import WorkerProcess
 SETTINGS = load_settings(env_files=())
 COUNT_STOCK = Schedule(name="count_stock", task=toy_tasks.SLEEP_ELSEWHERE, setting="cleanup_schedule")
 PROCESS = WorkerProcess(SETTINGS, (*tasks_in(tasks), *tasks_in(toy_tasks)), schedules=(COUNT_STOCK,))
-
-
-async def start(ctx: dict[object, object]) -> None:
-    configure_logging(SETTINGS)
-    await PROCESS.start(ctx)
-
-
-class WorkerSettings:
-    functions = PROCESS.functions
-    cron_jobs = PROCESS.cron_jobs
-    redis_pool = PROCESS.redis
-    queue_name = "arq:queue:ticks"
-    poll_delay = 1.0
-    timezone = UTC
-    on_startup = start
-    on_shutdown = PROCESS.stop
+WorkerSettings = worker_settings(SETTINGS, PROCESS, timezone=UTC)

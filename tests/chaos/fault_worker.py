@@ -4,9 +4,9 @@ import os
 from pathlib import Path
 
 from flexiprice.settings import load_settings
-from flexiprice.telemetry import configure_logging
 from tests.chaos import fault_tasks
 from tests.chaos.stepped_clock import CLOCK_VARIABLE, SteppedClock
+from tests.support.worker_settings import worker_settings
 from workers.runtime.jobs.task import tasks_in
 from workers.runtime.process import WorkerProcess
 
@@ -24,19 +24,4 @@ PROCESS = WorkerProcess(
     clock=CLOCK,
     schedules=(fault_tasks.TICKING,) if CLOCK or TICKS_VARIABLE in os.environ else (),
 )
-
-
-async def start(ctx: dict[object, object]) -> None:
-    configure_logging(SETTINGS)
-    await PROCESS.start(ctx)
-
-
-class WorkerSettings:
-    functions = PROCESS.functions
-    cron_jobs = PROCESS.cron_jobs
-    redis_pool = PROCESS.redis
-    queue_name = "arq:queue:ticks"
-    poll_delay = 0.02 if CLOCK else 1.0
-    timezone = PROCESS.clock_zone
-    on_startup = start
-    on_shutdown = PROCESS.stop
+WorkerSettings = worker_settings(SETTINGS, PROCESS, poll_delay=0.02 if CLOCK else 1.0)
