@@ -11,6 +11,8 @@ from flexiprice.domain.audit import AuditOutcome, FieldChange
 
 # Where the name of an action and its target make no sentence.
 _SUBJECTS: Final[Mapping[str, str]] = {
+    "load_sample": "load the {target}",
+    "offer_sign_in": "offer a sign-in as {target}",
     "put_batches": "put {target}",
     "roll_back_policy": "roll back to policy {target}",
     "sign_in": "sign in to the {target}",
@@ -82,7 +84,9 @@ def audit_words(
     details: Mapping[str, object],
 ) -> AuditWords:
     """The words for an entry, made of its parts."""
-    subject = _SUBJECTS.get(action, f"{_words(action)} {{target}}").format(target=target).strip()
+    named = _SUBJECTS.get(action, f"{_words(action)} {{target}}")
+    # Refused before its target was known.
+    subject = named.format(target=target) if target else _words(action)
     facts = (*_values(action, changes), *_counts(details))
     reason = "" if outcome is AuditOutcome.DONE else _reason(details)
     further = tuple(

@@ -47,6 +47,9 @@ def words(action: str, target: str, **parts: object) -> AuditWords:
         ),
         ("resume_queue", "discounts", {}, {"changed": False}, "resume queue discounts"),
         ("put_batches", "1,200 batches", {}, {"created": 1200}, "put 1,200 batches: created 1,200"),
+        ("put_batches", "", {}, {"created": 0}, "put batches: created 0"),
+        ("load_sample", "sample catalogue", {}, {"batches": 233}, "load the sample catalogue: batches 233"),
+        ("offer_sign_in", "bootstrap", {}, {}, "offer a sign-in as bootstrap"),
         (
             "revoke_tasks",
             "a, b, c",
