@@ -189,6 +189,8 @@ class TestCompose:
             *GIVEN,
             "FLEXIPRICE_MONITOR_READ_KEY",
             "FLEXIPRICE_METRICS_KEY",
+            "FLEXIPRICE_TRUSTED_PROXIES",
+            "FLEXIPRICE_URL_PREFIX",
             "GRAFANA_PASSWORD",
             "OTEL_EXPORTER_OTLP_ENDPOINT",
             "OTEL_EXPORTER_OTLP_HEADERS",
@@ -223,6 +225,12 @@ class TestCompose:
         published = {name: service["ports"] for name, service in services.items() if "ports" in service}
         assert published.keys() == {"api", "monitor", "prometheus", "grafana"}
         assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
+
+    def test_api_and_monitor_are_told_of_a_proxy_in_front(self) -> None:
+        given = {"FLEXIPRICE_TRUSTED_PROXIES": "172.16.0.0/12", "FLEXIPRICE_URL_PREFIX": "/shop"}
+        services = compose_file({**GIVEN, **given})["services"]
+        for service in (services["api"], services["monitor"]):
+            assert given.items() <= service["environment"].items()
 
     def test_a_worker_is_given_the_time_that_it_takes_to_stop(self) -> None:
         period = compose_file(GIVEN)["services"]["worker"]["stop_grace_period"]
