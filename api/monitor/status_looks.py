@@ -14,7 +14,7 @@ _LOOKS: Final = {
     "failed": ("cancel", "bad"),
     "revoked": ("block", "quiet"),
     "lost": ("heart_broken", "bad"),
-    "handed_back": ("undo", "quiet"),
+    "released": ("undo", "quiet"),
     "draining": ("hourglass_bottom", "warning"),
     "paused": ("pause_circle", "warning"),
     "open": ("check_circle", "good"),

@@ -54,7 +54,7 @@ async def list_runs(
     wanted = runs.RunFilter(
         task=task,
         queue=None if queue is None else queue.value,
-        states=tuple(status or ()),
+        statuses=tuple(status or ()),
         worker_id=worker_id,
         since=since,
         until=until,

@@ -69,7 +69,7 @@ class RunShown(Shown):
             {
                 **same,
                 "task_id": run.job_id,
-                "status": run.state,
+                "status": run.status,
                 "parent_task_id": run.parent_job_id,
                 "error": error,
             }
@@ -139,7 +139,7 @@ class TaskFigures(Shown):
         return cls(
             task=figures.task,
             runs=figures.runs,
-            by_status={status: count for status, count in figures.by_state.items() if count},
+            by_status={status: count for status, count in figures.by_status.items() if count},
             failure_rate=figures.failure_rate,
             throughput_per_minute=round(figures.throughput_per_minute, 4),
             wait_seconds=DurationsShown.of_percentiles(figures.wait),

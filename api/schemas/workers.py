@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field
 from api.schemas.values import Shown
 from flexiprice.queue.admin.queues import QueueState
 from flexiprice.queue.schedule_state import ScheduleState
-from flexiprice.queue.worker.heartbeat import LiveWorker, WorkerState
+from flexiprice.queue.worker.heartbeat import LiveWorker, WorkerStatus
 from flexiprice.settings import Queue
 
 _WORKER = "shop-1-4711-0a1b2c"
@@ -172,7 +172,7 @@ class WorkerShown(Shown):
     tasks: list[str]
     version: str = Field(description="Version of FlexiPrice that it runs.")
     concurrency: int
-    status: WorkerState = Field(validation_alias="state")
+    status: WorkerStatus
     started_at: datetime
     seen_at: datetime
     running: list[RunningShown] = Field(description="Running tasks.")

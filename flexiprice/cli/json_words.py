@@ -18,8 +18,6 @@ _WORDS: Final[Mapping[str, str]] = MappingProxyType(
         "new_job_id": "new_task_id",
         "parent_job_id": "parent_task_id",
         "running_job_ids": "running_task_ids",
-        "state": "status",
-        "by_state": "by_status",
         "oldest_waiting": "oldest_waiting_seconds",
         "wait": "wait_seconds",
         "duration": "run_seconds",

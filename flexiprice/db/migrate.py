@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import String, column, func, select, table
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from flexiprice.errors import Conflict
+
 # Alembic is imported lazily: most commands do not need it, and it takes an eighth of a second.
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -27,16 +29,28 @@ def upgrade(database_url: str) -> None:
         database_url: as in `FLEXIPRICE_DATABASE_URL`.
 
     Raises:
+        Conflict: another version of FlexiPrice migrated the database to a schema unknown to this one.
         DatabaseUnavailable: PostgreSQL does not respond.
         InvalidSettings: the URL cannot be used.
     """
     from alembic import command  # noqa: PLC0415
+    from alembic.script.revision import ResolutionError  # noqa: PLC0415
+    from alembic.util import CommandError  # noqa: PLC0415
 
     config = _config()
     config.attributes["database_url"] = database_url
     config.attributes["upgrade"] = True
     with _UPGRADE_LOCK:
-        command.upgrade(config, "head")
+        try:
+            command.upgrade(config, "head")
+        except CommandError as error:
+            if not isinstance(error.__cause__, ResolutionError):
+                raise
+            raise Conflict(
+                f"the database has schema {error.__cause__.argument}, which this version of FlexiPrice does "
+                "not know: install the version that made it, or use an empty database",
+                schema=error.__cause__.argument,
+            ) from None
 
 
 async def is_current(session: AsyncSession) -> bool:

@@ -40,7 +40,7 @@ class TaskRun(Base):
 
     __tablename__ = "task_runs"
     __table_args__ = (
-        CheckConstraint("(state = 'running') = (finished_at IS NULL)", name="finished_at"),
+        CheckConstraint("(status = 'running') = (finished_at IS NULL)", name="finished_at"),
         # A page of runs with any filter.
         Index(None, "started_at", "run_id"),
         Index(None, "task", "started_at", "run_id"),
@@ -48,10 +48,10 @@ class TaskRun(Base):
         # Searches are for rare statuses; succeeded runs are frequent and need no entry.
         Index(
             "ix_task_runs_not_succeeded",
-            "state",
+            "status",
             "started_at",
             "run_id",
-            postgresql_where=text("state <> 'succeeded'"),
+            postgresql_where=text("status <> 'succeeded'"),
         ),
     )
 
@@ -61,7 +61,7 @@ class TaskRun(Base):
     queue: Mapped[str | None]
     worker_id: Mapped[str]
     attempt: Mapped[int] = mapped_column(Integer)
-    state: Mapped[RunStatus] = mapped_column(_enum(RunStatus, "run_state"))
+    status: Mapped[RunStatus] = mapped_column(_enum(RunStatus, "run_status"))
     trigger: Mapped[RunTrigger | None] = mapped_column(_enum(RunTrigger, "run_trigger"))
     parent_job_id: Mapped[str | None]
     request_id: Mapped[str | None]

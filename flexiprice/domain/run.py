@@ -6,7 +6,7 @@ from enum import StrEnum
 class RunStatus(StrEnum):
     """The status of a run. All but `running` are final: a further attempt is another run.
 
-    `retrying`: the run failed and the job will be retried. `handed_back`: the worker released the job because
+    `retrying`: the run failed and the job will be retried. `released`: the worker released the job because
     it had to stop, or until its child jobs finish. `lost`: the worker died.
     """
 
@@ -16,7 +16,7 @@ class RunStatus(StrEnum):
     RETRYING = "retrying"
     REVOKED = "revoked"
     LOST = "lost"
-    HANDED_BACK = "handed_back"
+    RELEASED = "released"
 
 
 class RunTrigger(StrEnum):

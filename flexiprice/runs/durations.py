@@ -15,7 +15,7 @@ RAN: Final = case((_STARTED, TaskRun.finished_at - TaskRun.started_at))
 WAITED: Final = case((_STARTED, TaskRun.started_at - func.coalesce(TaskRun.due_at, TaskRun.enqueued_at)))
 """Time from when the job was due to its start; NULL if unknown, or if it never started."""
 TELLING: Final = (RunStatus.SUCCEEDED, RunStatus.FAILED)
-"""Final states whose run time is representative of the task."""
+"""Final statuses whose run time is representative of the task."""
 
 
 def not_negative(duration: SQLColumnExpression[Any]) -> ColumnElement[timedelta]:

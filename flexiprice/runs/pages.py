@@ -74,14 +74,14 @@ class RunPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunCounts:
-    """Numbers of runs that meet a filter, without its filter by state.
+    """Numbers of runs that meet a filter, without its filter by status.
 
     Attributes:
-        by_state: number of runs per state; has every state.
+        by_status: number of runs per status; has every status.
         complete: false if there are more than `MAX_COUNTED_RUNS`, of which only the latest were counted.
     """
 
-    by_state: Mapping[RunStatus, int]
+    by_status: Mapping[RunStatus, int]
     complete: bool
 
 
@@ -130,19 +130,19 @@ async def read_run_page(
 
 
 async def count_runs(session: AsyncSession, wanted: RunFilter) -> RunCounts:
-    """Counts the runs that meet a filter, per state; ignores the filter's states."""
+    """Counts the runs that meet a filter, per status; ignores the filter's statuses."""
     latest = (
-        select(TaskRun.state)
-        .where(*run_conditions(replace(wanted, states=())))
+        select(TaskRun.status)
+        .where(*run_conditions(replace(wanted, statuses=())))
         .order_by(TaskRun.started_at.desc())
         .limit(MAX_COUNTED_RUNS + 1)
         .subquery()
     )
-    counted = await session.execute(select(latest.c.state, func.count()).group_by(latest.c.state))
-    by_state = dict.fromkeys(RunStatus, 0)
-    for state, number in counted:
-        by_state[state] = number
-    return RunCounts(by_state=by_state, complete=sum(by_state.values()) <= MAX_COUNTED_RUNS)
+    counted = await session.execute(select(latest.c.status, func.count()).group_by(latest.c.status))
+    by_status = dict.fromkeys(RunStatus, 0)
+    for status, number in counted:
+        by_status[status] = number
+    return RunCounts(by_status=by_status, complete=sum(by_status.values()) <= MAX_COUNTED_RUNS)
 
 
 async def list_children(

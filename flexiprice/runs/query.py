@@ -28,7 +28,7 @@ class Run:
         queue: queue of the job.
         worker_id: worker that ran it; empty if the job was revoked before a worker claimed it.
         attempt: number of the attempt, from 1; 0 if the job ended without being started.
-        state: status of the run.
+        status: status of the run.
         trigger: cause of the enqueueing; None if unknown.
         parent_job_id: job that this one retries, or that enqueued it.
         request_id: API request that enqueued the job.
@@ -48,7 +48,7 @@ class Run:
     queue: str | None
     worker_id: str
     attempt: int
-    state: RunStatus
+    status: RunStatus
     trigger: RunTrigger | None
     parent_job_id: str | None
     request_id: str | None
@@ -91,7 +91,7 @@ class RunFilter:
     Attributes:
         task: name of the task.
         queue: name of the queue.
-        states: the run has one of these.
+        statuses: the run has one of these.
         worker_id: worker of the run.
         since: the run began at this instant or later.
         until: the run began before this instant.
@@ -100,7 +100,7 @@ class RunFilter:
 
     task: str | None = None
     queue: str | None = None
-    states: Collection[RunStatus] = ()
+    statuses: Collection[RunStatus] = ()
     worker_id: str | None = None
     since: datetime | None = None
     until: datetime | None = None
@@ -176,12 +176,12 @@ def run_conditions(wanted: RunFilter) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = [
         column == value for column, value in equal.items() if value is not None
     ]
-    if wanted.states:
-        # Literals let the planner see that a partial index covers these states.
-        states: BindParameter[RunStatus] = bindparam(
-            "states", sorted(set(wanted.states)), expanding=True, literal_execute=True
+    if wanted.statuses:
+        # Literals let the planner see that a partial index covers these statuses.
+        statuses: BindParameter[RunStatus] = bindparam(
+            "statuses", sorted(set(wanted.statuses)), expanding=True, literal_execute=True
         )
-        conditions.append(TaskRun.state.in_(states))
+        conditions.append(TaskRun.status.in_(statuses))
     if wanted.since is not None:
         conditions.append(TaskRun.started_at >= wanted.since)
     if wanted.until is not None:

@@ -14,7 +14,7 @@ from flexiprice.runs.latest import select_latest_runs
 
 MAX_SCHEDULE_RUNS: Final = 100
 """Upper limit of runs per schedule in one query."""
-# Every other final state leaves the job in its queue.
+# Every other final status leaves the job in its queue.
 _LEFT_THE_QUEUE: Final = (RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.REVOKED)
 _OF_A_SCHEDULE: Final = (RunTrigger.SCHEDULE, RunTrigger.LATE_SCHEDULE, RunTrigger.SCHEDULE_BY_HAND)
 
@@ -25,7 +25,7 @@ class ScheduleRun:
 
     Attributes:
         job_id: id of the job.
-        state: status of the run.
+        status: status of the run.
         trigger: whether it was enqueued on time, late, or by hand.
         due_at: when it was due; None if unknown.
         started_at: when it began.
@@ -34,7 +34,7 @@ class ScheduleRun:
     """
 
     job_id: str
-    state: RunStatus
+    status: RunStatus
     trigger: RunTrigger
     due_at: datetime | None
     started_at: datetime
@@ -55,7 +55,7 @@ async def count_ended(session: AsyncSession, *, since: datetime, longest: timede
         .where(
             TaskRun.started_at >= since - longest,
             TaskRun.finished_at >= since,
-            TaskRun.state.in_(_LEFT_THE_QUEUE),
+            TaskRun.status.in_(_LEFT_THE_QUEUE),
             TaskRun.queue.is_not(None),
         )
         .group_by(TaskRun.queue)
@@ -75,7 +75,7 @@ async def list_schedule_runs(
     """
     columns = (
         TaskRun.job_id,
-        TaskRun.state,
+        TaskRun.status,
         TaskRun.trigger,
         func.coalesce(TaskRun.due_at, TaskRun.enqueued_at).label("due_at"),
         TaskRun.started_at,
@@ -99,7 +99,7 @@ async def list_last_successes(session: AsyncSession, tasks: Collection[str]) -> 
         session: in a transaction.
         tasks: names of the tasks.
     """
-    query = select_latest_runs(tasks, (TaskRun.finished_at,), TaskRun.state == RunStatus.SUCCEEDED, limit=1)
+    query = select_latest_runs(tasks, (TaskRun.finished_at,), TaskRun.status == RunStatus.SUCCEEDED, limit=1)
     found = (await session.execute(query)).mappings()
     return {row["name"]: row["finished_at"] for row in found if row["finished_at"] is not None}
 

@@ -47,7 +47,7 @@ class RunRecord:
         job_id: job of which this run is an attempt.
         worker_id: worker that runs it.
         attempt: number of the attempt, from 1; 0 if the job ended without being started.
-        state: status of the run.
+        status: status of the run.
         started_at: when it began.
         queue: queue of the job.
         trigger: cause of the enqueueing; None if unknown.
@@ -56,7 +56,7 @@ class RunRecord:
         arguments: arguments by name, already redacted and bounded; None if unknown.
         enqueued_at: when the job was enqueued.
         due_at: when it was due, if later than that: a deferred job, a retry, a schedule's tick.
-        finished_at: when it ended; given if and only if `state` is final.
+        finished_at: when it ended; given if and only if `status` is final.
         result: return value of the task as JSON, already redacted and bounded.
         error_code: code of the error with which it ended.
         error_message: message of that error, already redacted.
@@ -68,7 +68,7 @@ class RunRecord:
     job_id: str
     worker_id: str
     attempt: int
-    state: RunStatus
+    status: RunStatus
     started_at: datetime
     queue: str | None = None
     trigger: RunTrigger | None = None
@@ -84,7 +84,7 @@ class RunRecord:
     traceback: str | None = None
 
     def __post_init__(self) -> None:
-        if (self.state is RunStatus.RUNNING) != (self.finished_at is None):
+        if (self.status is RunStatus.RUNNING) != (self.finished_at is None):
             raise ValueError("finished_at: must be given if and only if the run has ended")
 
 
@@ -100,7 +100,7 @@ async def record_runs(session: AsyncSession, records: Sequence[RunRecord]) -> No
     latest: dict[UUID, RunRecord] = {}
     for record in records:
         known = latest.get(record.run_id)
-        if known is None or _weight(record.state) > _weight(known.state):
+        if known is None or _weight(record.status) > _weight(known.status):
             latest[record.run_id] = record
     if latest:
         await session.execute(_UPSERT, {"records": _encoded(list(latest.values()))})
@@ -110,9 +110,9 @@ async def mark_runs_lost(session: AsyncSession, worker_id: str, *, now: datetime
     """Marks all runs recorded as running on a dead worker as lost; returns their number."""
     lost = (
         update(TaskRun)
-        .where(TaskRun.worker_id == worker_id, TaskRun.state == RunStatus.RUNNING)
+        .where(TaskRun.worker_id == worker_id, TaskRun.status == RunStatus.RUNNING)
         .values(
-            state=RunStatus.LOST,
+            status=RunStatus.LOST,
             finished_at=func.greatest(TaskRun.started_at, now),
             error_code=WorkerLost.code,
             error_message=LOST_MESSAGE,
@@ -125,7 +125,7 @@ async def mark_runs_lost(session: AsyncSession, worker_id: str, *, now: datetime
 
 async def find_workers_of_running(session: AsyncSession) -> tuple[str, ...]:
     """Returns the ids of the workers of all runs that are recorded as running."""
-    query = select(TaskRun.worker_id).where(TaskRun.state == RunStatus.RUNNING).distinct()
+    query = select(TaskRun.worker_id).where(TaskRun.status == RunStatus.RUNNING).distinct()
     return tuple(await session.scalars(query))
 
 
@@ -135,8 +135,8 @@ async def purge_runs(session: AsyncSession, *, before: datetime) -> int:
     return await session.scalar(select(func.count()).select_from(deleted)) or 0
 
 
-def _weight(state: RunStatus) -> int:
-    return {RunStatus.RUNNING: 0, RunStatus.LOST: 1}.get(state, 2)
+def _weight(status: RunStatus) -> int:
+    return {RunStatus.RUNNING: 0, RunStatus.LOST: 1}.get(status, 2)
 
 
 def _upsert() -> Insert:
@@ -155,12 +155,12 @@ def _upsert() -> Insert:
     running, lost = RunStatus.RUNNING, RunStatus.LOST
     # `_weight` in SQL.
     better = or_(
-        and_(TaskRun.state == running, new.state != running),
-        and_(TaskRun.state == lost, new.state.not_in((running, lost))),
+        and_(TaskRun.status == running, new.status != running),
+        and_(TaskRun.status == lost, new.status.not_in((running, lost))),
     )
     outcome = {
         name: case((better, new[name]), else_=table.c[name])
-        for name in ("state", "finished_at", "result", "error_code", "error_message", "traceback")
+        for name in ("status", "finished_at", "result", "error_code", "error_message", "traceback")
     }
     # A record of an orphaned run, made by another worker, may lack these.
     facts = {

@@ -1,4 +1,4 @@
-"""Statistics per task: numbers of runs by state, throughput, queue times and run times."""
+"""Statistics per task: numbers of runs by status, throughput, queue times and run times."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ class TaskStatistics:
     Attributes:
         task: name of the task.
         runs: number of all runs, running ones included.
-        by_state: number of runs per state; has every state.
+        by_status: number of runs per status; has every status.
         throughput_per_minute: ended runs per minute of the window.
         wait: time from due to start; None if unknown for all runs.
         duration: run time of runs that succeeded or failed; None without any.
@@ -50,7 +50,7 @@ class TaskStatistics:
 
     task: str
     runs: int
-    by_state: Mapping[RunStatus, int]
+    by_status: Mapping[RunStatus, int]
     throughput_per_minute: float
     wait: Percentiles | None
     duration: Percentiles | None
@@ -58,8 +58,8 @@ class TaskStatistics:
     @property
     def failure_rate(self) -> float:
         """Failed runs as a fraction of those that succeeded or failed; 0 without any."""
-        failed = self.by_state[RunStatus.FAILED]
-        ended = failed + self.by_state[RunStatus.SUCCEEDED]
+        failed = self.by_status[RunStatus.FAILED]
+        ended = failed + self.by_status[RunStatus.SUCCEEDED]
         return failed / ended if ended else 0.0
 
 
@@ -83,9 +83,9 @@ async def get_run_statistics(
         select(
             TaskRun.task,
             func.count(),
-            *(func.count().filter(TaskRun.state == state) for state in RunStatus),
+            *(func.count().filter(TaskRun.status == status) for status in RunStatus),
             _percentiles(WAITED),
-            _percentiles(RAN, TaskRun.state.in_(TELLING)),
+            _percentiles(RAN, TaskRun.status.in_(TELLING)),
         )
         .where(TaskRun.started_at >= since, TaskRun.started_at < until)
         .group_by(TaskRun.task)
@@ -106,12 +106,12 @@ def _percentiles(duration: SQLColumnExpression[Any], *conditions: ColumnElement[
 
 def _statistics(row: Sequence[Any], minutes: float) -> TaskStatistics:
     task, runs, *counts, wait, duration = row
-    by_state: dict[RunStatus, int] = dict(zip(RunStatus, counts, strict=True))
+    by_status: dict[RunStatus, int] = dict(zip(RunStatus, counts, strict=True))
     return TaskStatistics(
         task=task,
         runs=runs,
-        by_state=by_state,
-        throughput_per_minute=(runs - by_state[RunStatus.RUNNING]) / minutes,
+        by_status=by_status,
+        throughput_per_minute=(runs - by_status[RunStatus.RUNNING]) / minutes,
         wait=None if wait is None else Percentiles(*wait),
         duration=None if duration is None else Percentiles(*duration),
     )

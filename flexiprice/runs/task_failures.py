@@ -20,7 +20,7 @@ IN_A_ROW: Final = 3
 OF_ALL: Final = 5
 """Failures among the considered runs from which on a task counts as failing."""
 _LONGEST_ERROR: Final = 200
-# Other final states are not the task's fault: the run is retried, was revoked, or was released.
+# Other final statuses are not the task's fault: the run is retried, was revoked, or was released.
 FAILED: Final = (RunStatus.FAILED, RunStatus.LOST)
 _TELLING: Final = (RunStatus.SUCCEEDED, *FAILED)
 
@@ -30,12 +30,12 @@ class EndedRun:
     """A run that succeeded or failed.
 
     Attributes:
-        state: final status.
+        status: final status.
         started_at: when it began.
         error: shortened error message.
     """
 
-    state: RunStatus
+    status: RunStatus
     started_at: datetime
     error: str | None
 
@@ -52,7 +52,7 @@ class FailingTask:
         in_a_row: number of failures since the last success.
         since: start of the first of the reported failures.
         error: shortened error message of the last of them.
-        states: their final states.
+        statuses: their final statuses.
     """
 
     task: str
@@ -62,7 +62,7 @@ class FailingTask:
     in_a_row: int
     since: datetime
     error: str
-    states: tuple[RunStatus, ...]
+    statuses: tuple[RunStatus, ...]
 
     @property
     def is_broken(self) -> bool:
@@ -92,8 +92,8 @@ async def list_failing_tasks(
     error = func.left(func.coalesce(TaskRun.error_message, TaskRun.error_code), _LONGEST_ERROR)
     query = select_latest_runs(
         wanted,
-        (TaskRun.state, TaskRun.started_at, error.label("error")),
-        TaskRun.state.in_(_TELLING),
+        (TaskRun.status, TaskRun.started_at, error.label("error")),
+        TaskRun.status.in_(_TELLING),
         limit=LOOKED_AT,
     )
     found: dict[str, list[EndedRun]] = {}
@@ -107,8 +107,8 @@ async def list_failing_tasks(
 def judge(task: str, runs: Sequence[EndedRun], *, scheduled: bool) -> FailingTask | None:
     """Judges a task by its ended runs, given in any order; None if it does not fail."""
     latest_first = sorted(runs, key=lambda run: run.started_at, reverse=True)[:LOOKED_AT]
-    failures = [run for run in latest_first if run.state in FAILED]
-    in_a_row = list(takewhile(lambda run: run.state in FAILED, latest_first))
+    failures = [run for run in latest_first if run.status in FAILED]
+    in_a_row = list(takewhile(lambda run: run.status in FAILED, latest_first))
     if len(in_a_row) >= IN_A_ROW or (scheduled and in_a_row and len(failures) < OF_ALL):
         reported = in_a_row
     elif len(failures) >= OF_ALL:
@@ -123,5 +123,5 @@ def judge(task: str, runs: Sequence[EndedRun], *, scheduled: bool) -> FailingTas
         in_a_row=len(in_a_row),
         since=reported[-1].started_at,
         error=reported[0].error or "",
-        states=tuple(state for state in FAILED if any(run.state is state for run in reported)),
+        statuses=tuple(status for status in FAILED if any(run.status is status for run in reported)),
     )

@@ -44,20 +44,20 @@ class TrendBucket:
 
     Attributes:
         starts_at: start of the step.
-        by_state: number of runs per state; has every state.
+        by_status: number of runs per status; has every status.
         p50: median duration of runs that succeeded or failed; None without any.
         p95: 95th percentile of the same.
     """
 
     starts_at: datetime
-    by_state: Mapping[RunStatus, int]
+    by_status: Mapping[RunStatus, int]
     p50: timedelta | None
     p95: timedelta | None
 
     @property
     def runs(self) -> int:
         """Number of all runs in the step."""
-        return sum(self.by_state.values())
+        return sum(self.by_status.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,11 +110,11 @@ async def get_run_trend(
     query = (
         select(
             starts_at,
-            *(func.count().filter(TaskRun.state == state) for state in RunStatus),
+            *(func.count().filter(TaskRun.status == status) for status in RunStatus),
             type_coerce(
                 func.percentile_cont(literal([0.5, 0.95], ARRAY(Double)))
                 .within_group(not_negative(RAN))
-                .filter(TaskRun.state.in_(TELLING)),
+                .filter(TaskRun.status.in_(TELLING)),
                 ARRAY(Interval),
             ),
         )
@@ -145,7 +145,7 @@ async def get_run_histograms(
     _check_window(since, until)
     waited = _class_of(WAITED)
     took = _class_of(RAN)
-    telling = TaskRun.state.in_(TELLING)
+    telling = TaskRun.status.in_(TELLING)
     classes = (
         select(waited.label("waited"), took.label("took"), telling.label("telling"))
         .where(*_within(since, until, task, queue))
@@ -189,8 +189,8 @@ def _class_of(duration: SQLColumnExpression[Any]) -> ColumnElement[int]:
 
 def _bucket(starts_at: datetime, row: Sequence[Any] | None) -> TrendBucket:
     if row is None:
-        return TrendBucket(starts_at=starts_at, by_state=dict.fromkeys(RunStatus, 0), p50=None, p95=None)
+        return TrendBucket(starts_at=starts_at, by_status=dict.fromkeys(RunStatus, 0), p50=None, p95=None)
     _, *counts, percentiles = row
     p50, p95 = percentiles or (None, None)
-    by_state: dict[RunStatus, int] = dict(zip(RunStatus, counts, strict=True))
-    return TrendBucket(starts_at=starts_at, by_state=by_state, p50=p50, p95=p95)
+    by_status: dict[RunStatus, int] = dict(zip(RunStatus, counts, strict=True))
+    return TrendBucket(starts_at=starts_at, by_status=by_status, p50=p50, p95=p95)

@@ -81,7 +81,7 @@ async def main(database_url: str, redis_url: str, folder: Path) -> None:
             for page in PAGES:
                 await picture(browser, harness, page, page or "overview", height=HEIGHTS.get(page, 800))
             async with harness.resources.sessions() as session:
-                (failed,) = await list_runs(session, RunFilter(states=(RunStatus.FAILED,)), limit=1)
+                (failed,) = await list_runs(session, RunFilter(statuses=(RunStatus.FAILED,)), limit=1)
             await picture(browser, harness, f"tasks/{failed.job_id}", "run")
             await picture(browser, harness, "", "overview-dark", color_scheme="dark")
             await picture(browser, harness, "", "overview-phone", viewport={"width": 360, "height": 740})

@@ -122,7 +122,7 @@ def _a_run(
         job_id=f"{task}:{at:%Y-%m-%dT%H:%M:%SZ}" if scheduled else number.hex,
         worker_id=f"shop-{chance.randint(1, 3)}:{chance.randint(700, 900)}:3fa9c1d2",
         attempt=1,
-        state=state,
+        status=state,
         started_at=began,
         finished_at=began + timedelta(seconds=seconds * chance.lognormvariate(-0.3, 0.5)),
         queue=queue,

@@ -139,7 +139,7 @@ async def test_a_schedule_that_only_a_worker_has_comes_and_goes_with_it(
         job_id=f"count-{uuid4().hex}",
         worker_id="somebody",
         attempt=1,
-        state=RunStatus.SUCCEEDED,
+        status=RunStatus.SUCCEEDED,
         trigger=RunTrigger.SCHEDULE,
         started_at=now,
         finished_at=now,

@@ -78,7 +78,7 @@ async def test_a_task_that_fails_is_counted_and_told_until_it_succeeds(
             job_id=uuid4().hex,
             worker_id="somebody",
             attempt=1,
-            state=state,
+            status=state,
             started_at=began,
             finished_at=began,
             error_message=error,

@@ -36,7 +36,7 @@ async def measured(harness: Harness) -> str:
             job_id=f"{task}-{number}",
             worker_id="somebody",
             attempt=1,
-            state=RunStatus.FAILED if number <= 2 else RunStatus.SUCCEEDED,
+            status=RunStatus.FAILED if number <= 2 else RunStatus.SUCCEEDED,
             started_at=began,
             enqueued_at=began - timedelta(milliseconds=30),
             finished_at=began + timedelta(seconds=number),
@@ -88,7 +88,7 @@ async def test_runs_that_all_fall_into_one_class_and_one_minute_are_seen(
             job_id=f"{task}-{number}",
             worker_id="somebody",
             attempt=1,
-            state=RunStatus.SUCCEEDED,
+            status=RunStatus.SUCCEEDED,
             started_at=now - timedelta(minutes=5),
             finished_at=now - timedelta(minutes=5) + timedelta(seconds=1.5),
         )

@@ -223,7 +223,7 @@ async def crowd(harness: Harness) -> AsyncIterator[str]:
     """The name of a task that has run a hundred thousand times in the last days."""
     task, now = f"crowd-{uuid4().hex[:8]}", datetime.now(UTC)
     statement = """
-        INSERT INTO task_runs (run_id, task, job_id, queue, worker_id, attempt, state, arguments,
+        INSERT INTO task_runs (run_id, task, job_id, queue, worker_id, attempt, status, arguments,
             enqueued_at, started_at, finished_at)
         SELECT gen_random_uuid(), :task, 'crowd-' || n, 'discounts', 'worker', 1, 'succeeded',
             jsonb_build_object('number', n), at, at, at + n % 7919 * interval '1 millisecond'

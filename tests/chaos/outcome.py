@@ -21,7 +21,7 @@ _HISTORY_SECONDS = 10.0
 _TOLD = """
 SELECT count(*) FROM (
     SELECT FROM task_runs WHERE job_id = ANY($1) GROUP BY job_id
-    HAVING count(*) FILTER (WHERE state = 'succeeded') = 1 AND count(*) FILTER (WHERE state = 'running') = 0
+    HAVING count(*) FILTER (WHERE status = 'succeeded') = 1 AND count(*) FILTER (WHERE status = 'running') = 0
 ) AS told
 """
 

@@ -36,7 +36,7 @@ async def test_real_jobs_are_done_by_one_worker_after_another_each_with_its_shar
             nonlocal runs
             async with AsyncSession(engine) as session:
                 runs = await list_runs(session)
-            return [run.state for run in runs] == [RunStatus.SUCCEEDED] * 4
+            return [run.status for run in runs] == [RunStatus.SUCCEEDED] * 4
 
         await until(recorded)
 

@@ -20,7 +20,7 @@ def started(**differences: Any) -> RunRecord:
         job_id=uuid4().hex,
         worker_id="till-1-77-abcdef",
         attempt=1,
-        state=RunStatus.RUNNING,
+        status=RunStatus.RUNNING,
         started_at=NOON,
         queue="discounts",
         trigger=RunTrigger.SCHEDULE,
@@ -30,7 +30,7 @@ def started(**differences: Any) -> RunRecord:
     return replace(record, **differences)
 
 
-def ended(record: RunRecord, state: RunStatus = RunStatus.SUCCEEDED, **differences: Any) -> RunRecord:
+def ended(record: RunRecord, status: RunStatus = RunStatus.SUCCEEDED, **differences: Any) -> RunRecord:
     """The same run at its end, two seconds later."""
-    end = {"state": state, "finished_at": record.started_at + 2 * SECOND}
+    end = {"status": status, "finished_at": record.started_at + 2 * SECOND}
     return replace(record, **{**end, **differences})

@@ -10,10 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from flexiprice.catalog.imports.importer import import_catalogue
 from flexiprice.catalog.products import change_product, create_product, delete_product
-from flexiprice.db.base_price_tables import ALL_STORES, BasePrice, DeletedBatch
-from flexiprice.db.migrate import upgrade
+from flexiprice.db.base_price_tables import BasePrice, DeletedBatch
 from flexiprice.db.tables import Batch, Product
-from tests.integration.test_migrations import alembic, fetch
 from tests.support.builders import a_batch, a_product
 
 _LOCK_WAITERS = """
@@ -200,19 +198,3 @@ async def test_statement_that_waited_for_another_is_recorded_after_it(
         await second.commit()
     await watcher.close()
     assert await prices(session, product) == ["1.00", "2.00", "3.00"]
-
-
-def test_history_of_existing_products_begins_with_the_migration(empty_database_url: str) -> None:
-    alembic(empty_database_url, "upgrade", "0004")
-    insert = (
-        "INSERT INTO products (sku, name, category, category_key, base_price, created_at) "
-        "VALUES ('MILK', 'Milk', 'Dairy', 'dairy', 2.00, '2020-01-01') RETURNING id"
-    )
-    asyncio.run(fetch(empty_database_url, insert))
-    upgrade(empty_database_url)
-    kept = f"SELECT price FROM base_prices WHERE store_id = {ALL_STORES} AND valid_from > '2020-01-02'"
-    assert asyncio.run(fetch(empty_database_url, kept)) == ["2.00"]
-    alembic(empty_database_url, "downgrade", "0004")
-    asyncio.run(fetch(empty_database_url, "UPDATE products SET base_price = 3.00 RETURNING id"))
-    upgrade(empty_database_url)
-    assert asyncio.run(fetch(empty_database_url, kept)) == ["3.00"]

@@ -23,7 +23,7 @@ RUN = RunRecord(
     job_id="job",
     worker_id="somebody",
     attempt=1,
-    state=RunStatus.RUNNING,
+    status=RunStatus.RUNNING,
     started_at=datetime(2026, 3, 1, tzinfo=UTC),
 )
 

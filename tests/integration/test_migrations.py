@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from flexiprice.db.engine import create_engine
 from flexiprice.db.migrate import head_revision, is_current, upgrade
 from flexiprice.db.partitions import ensure_partitions
-from flexiprice.errors import DatabaseUnavailable
+from flexiprice.errors import Conflict, DatabaseUnavailable
 from flexiprice.settings import load_settings
 from tests.support.servers import execute
 
@@ -91,6 +91,14 @@ def test_a_database_that_is_not_there_is_told_plainly(empty_database_url: str) -
         upgrade(empty_database_url.rpartition("/")[0] + "/nowhere")
     with pytest.raises(DatabaseUnavailable, match="does not answer"):
         upgrade("postgresql://somebody:secret@127.0.0.1:1/flexiprice")
+
+
+async def test_a_schema_of_another_version_is_refused_and_kept(empty_database_url: str) -> None:
+    await asyncio.to_thread(upgrade, empty_database_url)
+    await execute(empty_database_url, "UPDATE alembic_version SET version_num = '0999'")
+    with pytest.raises(Conflict, match=r"schema 0999, which .* does not know: install"):
+        await asyncio.to_thread(upgrade, empty_database_url)
+    assert await fetch(empty_database_url, "SELECT version_num FROM alembic_version") == ["0999"]
 
 
 async def test_partitions_made_by_two_at_once_are_made_once(empty_database_url: str) -> None:

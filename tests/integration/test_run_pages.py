@@ -34,7 +34,7 @@ async def records(session: AsyncSession) -> list[RunRecord]:
     made = [
         ended(
             begun,
-            state=dice.choice([RunStatus.SUCCEEDED, RunStatus.FAILED]),
+            status=dice.choice([RunStatus.SUCCEEDED, RunStatus.FAILED]),
             finished_at=begun.started_at + dice.choice([1, 2, 3]) * SECOND,
         )
         for _ in range(27)
@@ -88,10 +88,10 @@ async def test_pages_lead_through_all_runs_in_order_and_back_again(
 async def test_a_page_can_be_filtered_and_may_be_empty(
     session: AsyncSession, records: list[RunRecord]
 ) -> None:
-    wanted = RunFilter(task="a", states=[RunStatus.FAILED])
+    wanted = RunFilter(task="a", statuses=[RunStatus.FAILED])
     page = await read_run_page(session, wanted, order=RunOrder.DURATION)
     assert page.runs
-    assert all(run.task == "a" and run.state is RunStatus.FAILED for run in page.runs)
+    assert all(run.task == "a" and run.status is RunStatus.FAILED for run in page.runs)
     nothing = await read_run_page(session, RunFilter(task="z"))
     assert (nothing.runs, nothing.previous, nothing.next) == ((), None, None)
 
@@ -99,11 +99,11 @@ async def test_a_page_can_be_filtered_and_may_be_empty(
 async def test_runs_are_counted_by_state_whatever_state_is_asked_for(
     session: AsyncSession, records: list[RunRecord]
 ) -> None:
-    counts = await count_runs(session, RunFilter(task="b", states=[RunStatus.RUNNING]))
+    counts = await count_runs(session, RunFilter(task="b", statuses=[RunStatus.RUNNING]))
     expected = {
-        state: sum(each.task == "b" and each.state is state for each in records) for state in RunStatus
+        state: sum(each.task == "b" and each.status is state for each in records) for state in RunStatus
     }
-    assert counts.by_state == expected
+    assert counts.by_status == expected
     assert expected[RunStatus.RUNNING] == 3
     assert counts.complete
 
@@ -125,11 +125,11 @@ async def crowded(session: AsyncSession) -> AsyncSession:
     await session.execute(
         text(
             """
-            INSERT INTO task_runs (run_id, task, job_id, queue, worker_id, attempt, state, arguments,
+            INSERT INTO task_runs (run_id, task, job_id, queue, worker_id, attempt, status, arguments,
                 enqueued_at, started_at, finished_at)
             SELECT md5(n::text)::uuid, CASE n % 10 WHEN 0 THEN 'cleanup' ELSE 'recompute' END, 'job-' || n,
                 'discounts', 'worker-' || n % 3, 1,
-                CASE n % 1000 WHEN 0 THEN 'failed' ELSE 'succeeded' END::run_state,
+                CASE n % 1000 WHEN 0 THEN 'failed' ELSE 'succeeded' END::run_status,
                 jsonb_build_object('batch_ids', jsonb_build_array(n, n + 1)),
                 at, at, at + n % 7919 * interval '1 millisecond'
             FROM generate_series(1, 100000) AS n,
@@ -163,7 +163,7 @@ async def test_a_page_of_a_hundred_thousand_runs_costs_little_or_one_look_at_eac
         (_ANY, {"place": middle, "descending": False}),
         (_ANY, {"place": before, "descending": False}),
         (RunFilter(task="cleanup"), {"place": middle}),
-        (RunFilter(states=[RunStatus.FAILED]), {}),
+        (RunFilter(statuses=[RunStatus.FAILED]), {}),
         (_ANY, {"order": RunOrder.TASK}),
     ]:
         assert await cost_of(crowded, wanted, **options) <= 200, (wanted, options)
@@ -175,4 +175,4 @@ async def test_a_page_of_a_hundred_thousand_runs_costs_little_or_one_look_at_eac
         place = place_of(slowest.runs[-1], order)
         assert await cost_of(crowded, _ANY, order=order, place=place) <= table_blocks * 1.1
     counts = await count_runs(crowded, RunFilter(since=NOON - timedelta(days=7)))
-    assert counts.by_state[RunStatus.FAILED] == 100
+    assert counts.by_status[RunStatus.FAILED] == 100

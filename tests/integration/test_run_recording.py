@@ -39,7 +39,7 @@ async def test_a_run_is_recorded_when_it_starts_and_completed_when_it_ends(sessi
     )
     await record_runs(session, [start])
     running = await recorded(session, start)
-    assert (running.state, running.finished_at, running.result) == (RunStatus.RUNNING, None, None)
+    assert (running.status, running.finished_at, running.result) == (RunStatus.RUNNING, None, None)
     assert running.arguments == {"a": [1, {"b": None}]}
     await record_runs(session, [ended(start, result={"opened": 3, "price": "1.20"})])
     run = await recorded(session, start)
@@ -50,7 +50,7 @@ async def test_a_run_is_recorded_when_it_starts_and_completed_when_it_ends(sessi
         queue="discounts",
         worker_id="till-1-77-abcdef",
         attempt=1,
-        state=RunStatus.SUCCEEDED,
+        status=RunStatus.SUCCEEDED,
         trigger=RunTrigger.RETRY,
         parent_job_id="older",
         request_id="req-1",
@@ -76,7 +76,7 @@ async def test_an_end_stays_whatever_comes_after_it(session: AsyncSession, final
     for other in (*_FINAL, RunStatus.LOST):
         await record_runs(session, [ended(start, other, error_code="other", result=1)])
     run = await recorded(session, start)
-    assert (run.state, run.error_code, run.result) == (final, "boom", None)
+    assert (run.status, run.error_code, run.result) == (final, "boom", None)
 
 
 async def test_every_order_and_repetition_of_records_comes_to_the_same_end(session: AsyncSession) -> None:
@@ -91,7 +91,7 @@ async def test_every_order_and_repetition_of_records_comes_to_the_same_end(sessi
         for record in order:
             await record_runs(session, [told[record]])
         run = await recorded(session, start)
-        assert (run.state, run.result, run.finished_at) == (RunStatus.SUCCEEDED, 7, NOON + 2 * SECOND), order
+        assert (run.status, run.result, run.finished_at) == (RunStatus.SUCCEEDED, 7, NOON + 2 * SECOND), order
 
 
 async def test_many_runs_are_written_by_one_statement(session: AsyncSession) -> None:
@@ -102,7 +102,7 @@ async def test_many_runs_are_written_by_one_statement(session: AsyncSession) -> 
     assert len(statements) == 1
     runs = await list_runs(session, limit=500)
     assert sorted(run.attempt for run in runs) == list(range(1, 301))
-    assert sum(run.state is RunStatus.SUCCEEDED for run in runs) == 200
+    assert sum(run.status is RunStatus.SUCCEEDED for run in runs) == 200
 
 
 @pytest.mark.parametrize(("state", "finished_at"), [(RunStatus.RUNNING, NOON), (RunStatus.FAILED, None)])
@@ -110,7 +110,7 @@ def test_a_record_has_an_end_exactly_where_the_run_has_ended(
     state: RunStatus, finished_at: datetime | None
 ) -> None:
     with pytest.raises(ValueError, match="finished_at"):
-        started(state=state, finished_at=finished_at)
+        started(status=state, finished_at=finished_at)
 
 
 async def test_nothing_to_record_is_no_error(session: AsyncSession) -> None:
@@ -122,7 +122,7 @@ async def test_records_of_one_run_may_share_a_statement_in_any_order(session: As
     first, second = started(), started()
     await record_runs(session, [first, ended(first), ended(second), second])
     for record in (first, second):
-        assert (await recorded(session, record)).state is RunStatus.SUCCEEDED
+        assert (await recorded(session, record)).status is RunStatus.SUCCEEDED
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ async def test_what_postgresql_cannot_hold_neither_fails_nor_holds_up_the_others
     run = await recorded(session, record)
     assert run.arguments == {kept: [kept, {"deep": kept}]}
     assert (run.result, run.error_message, run.traceback) == ([kept], kept, kept)
-    assert (await recorded(session, plain)).state is RunStatus.SUCCEEDED
+    assert (await recorded(session, plain)).status is RunStatus.SUCCEEDED
 
 
 async def test_long_texts_keep_the_part_that_matters(session: AsyncSession) -> None:
@@ -161,9 +161,9 @@ async def test_only_the_running_runs_of_a_lost_worker_become_lost(session: Async
     await record_runs(session, [running, ended(done), elsewhere])
     assert await mark_runs_lost(session, "till-1-77-abcdef", now=NOON + 5 * SECOND) == 1
     run = await recorded(session, running)
-    assert (run.state, run.finished_at, run.error_code) == (RunStatus.LOST, NOON + 5 * SECOND, "worker_lost")
-    assert (await recorded(session, done)).state is RunStatus.SUCCEEDED
-    assert (await recorded(session, elsewhere)).state is RunStatus.RUNNING
+    assert (run.status, run.finished_at, run.error_code) == (RunStatus.LOST, NOON + 5 * SECOND, "worker_lost")
+    assert (await recorded(session, done)).status is RunStatus.SUCCEEDED
+    assert (await recorded(session, elsewhere)).status is RunStatus.RUNNING
     assert await mark_runs_lost(session, "till-1-77-abcdef", now=NOON + 6 * SECOND) == 0
 
 
@@ -182,7 +182,7 @@ async def test_a_worker_that_was_only_slow_may_still_say_how_its_run_ended(sessi
     await mark_runs_lost(session, start.worker_id, now=NOON + 5 * SECOND)
     await record_runs(session, [ended(start, result=1)])
     run = await recorded(session, start)
-    assert (run.state, run.result, run.error_code, run.error_message) == (RunStatus.SUCCEEDED, 1, None, None)
+    assert (run.status, run.result, run.error_code, run.error_message) == (RunStatus.SUCCEEDED, 1, None, None)
 
 
 async def test_a_start_that_comes_after_the_loss_adds_what_the_finder_could_not_know(
@@ -196,7 +196,7 @@ async def test_a_start_that_comes_after_the_loss_adds_what_the_finder_could_not_
     assert (await recorded(session, start)).arguments is None
     await record_runs(session, [start])
     run = await recorded(session, start)
-    assert (run.state, run.arguments, run.trigger) == (
+    assert (run.status, run.arguments, run.trigger) == (
         RunStatus.LOST,
         {"days_threshold": 30},
         RunTrigger.SCHEDULE,

@@ -36,7 +36,7 @@ async def test_runs_are_counted_by_how_they_stand(session: AsyncSession) -> None
         RunStatus.RETRYING: 3,
         RunStatus.REVOKED: 1,
         RunStatus.LOST: 2,
-        RunStatus.HANDED_BACK: 1,
+        RunStatus.RELEASED: 1,
     }
     await record_runs(
         session, [ended(started(), state) for state, count in states.items() for _ in range(count)]
@@ -45,7 +45,7 @@ async def test_runs_are_counted_by_how_they_stand(session: AsyncSession) -> None
     [figures] = await get_run_statistics(session, since=NOON, until=NOON + _HOUR)
     assert figures.task == "recompute_all_discounts"
     assert figures.runs == 17
-    assert figures.by_state == {**states, RunStatus.RUNNING: 2}
+    assert figures.by_status == {**states, RunStatus.RUNNING: 2}
     assert figures.failure_rate == 0.25
     assert figures.throughput_per_minute == 15 / 60
 
@@ -76,7 +76,7 @@ async def test_waiting_counts_from_when_a_deferred_job_was_due(session: AsyncSes
 
 
 async def test_only_what_succeeded_or_failed_says_how_long_the_task_takes(session: AsyncSession) -> None:
-    ends = {RunStatus.SUCCEEDED: 1, RunStatus.LOST: 100, RunStatus.REVOKED: 100, RunStatus.HANDED_BACK: 100}
+    ends = {RunStatus.SUCCEEDED: 1, RunStatus.LOST: 100, RunStatus.REVOKED: 100, RunStatus.RELEASED: 100}
     await record_runs(
         session, [ended(started(), state, finished_at=NOON + count * SECOND) for state, count in ends.items()]
     )

@@ -33,14 +33,14 @@ async def test_a_trend_counts_every_step_of_the_window_by_state_and_those_withou
     assert len(statements) == 1
     assert [bucket.starts_at for bucket in trend] == [NOON, NOON + _MINUTE, NOON + 2 * _MINUTE]
     assert [bucket.runs for bucket in trend] == [2, 0, 1]
-    assert trend[0].by_state[RunStatus.SUCCEEDED] == trend[0].by_state[RunStatus.FAILED] == 1
-    assert trend[2].by_state[RunStatus.RUNNING] == 1
+    assert trend[0].by_status[RunStatus.SUCCEEDED] == trend[0].by_status[RunStatus.FAILED] == 1
+    assert trend[2].by_status[RunStatus.RUNNING] == 1
 
 
 async def test_a_step_has_the_percentiles_of_what_succeeded_or_failed_in_it(session: AsyncSession) -> None:
-    def took(milliseconds: int, state: RunStatus = RunStatus.SUCCEEDED):
+    def took(milliseconds: int, status: RunStatus = RunStatus.SUCCEEDED):
         begun = started()
-        return ended(begun, state, finished_at=begun.started_at + milliseconds * _MS)
+        return ended(begun, status, finished_at=begun.started_at + milliseconds * _MS)
 
     # Of 0, 10, …, 1000 ms the middle is 500 and 95% are at most 950.
     await record_runs(session, [took(10 * number) for number in range(101)])
@@ -61,16 +61,16 @@ async def test_a_trend_begins_at_a_whole_step_and_can_be_narrowed(session: Async
 
 
 async def test_histograms_tell_how_waits_and_durations_are_spread(session: AsyncSession) -> None:
-    def run(waited: timedelta, took: timedelta, state: RunStatus = RunStatus.SUCCEEDED):
-        return ended(started(enqueued_at=NOON - waited), state, finished_at=NOON + took)
+    def run(waited: timedelta, took: timedelta, status: RunStatus = RunStatus.SUCCEEDED):
+        return ended(started(enqueued_at=NOON - waited), status, finished_at=NOON + took)
 
     await record_runs(
         session,
         [
             run(waited=0 * _MS, took=15 * _MS),
             run(waited=1 * _MS, took=19 * _MS),
-            run(waited=30 * SECOND, took=9000 * SECOND, state=RunStatus.FAILED),
-            run(waited=30 * SECOND, took=30 * SECOND, state=RunStatus.LOST),
+            run(waited=30 * SECOND, took=9000 * SECOND, status=RunStatus.FAILED),
+            run(waited=30 * SECOND, took=30 * SECOND, status=RunStatus.LOST),
             started(enqueued_at=None),
             # Called off before anybody had it.
             ended(started(attempt=0), RunStatus.FAILED, finished_at=NOON),

@@ -64,9 +64,9 @@ async def test_runs_are_listed_the_latest_first(session: AsyncSession, runs: dic
         ({}, {"plain", "running", "failed", "cleanup"}),
         ({"task": "cleanup_expired_discounts"}, {"cleanup"}),
         ({"queue": "discounts"}, {"plain", "running", "failed"}),
-        ({"states": [RunStatus.FAILED]}, {"failed"}),
-        ({"states": [RunStatus.FAILED, RunStatus.RUNNING, RunStatus.FAILED]}, {"failed", "running"}),
-        ({"states": list(RunStatus)}, {"plain", "running", "failed", "cleanup"}),
+        ({"statuses": [RunStatus.FAILED]}, {"failed"}),
+        ({"statuses": [RunStatus.FAILED, RunStatus.RUNNING, RunStatus.FAILED]}, {"failed", "running"}),
+        ({"statuses": list(RunStatus)}, {"plain", "running", "failed", "cleanup"}),
         ({"worker_id": "till-2-78-fedcba"}, {"running"}),
         ({"worker_id": "nobody"}, set()),
         ({"since": NOON + 20 * SECOND}, {"failed", "cleanup"}),
@@ -79,7 +79,7 @@ async def test_runs_are_listed_the_latest_first(session: AsyncSession, runs: dic
         ({"text": "_100%"}, {"failed"}),
         ({"text": "%"}, {"failed"}),
         ({"text": "'; DROP TABLE task_runs; --"}, set()),
-        ({"task": "recompute_all_discounts", "states": [RunStatus.SUCCEEDED], "text": "30"}, {"plain"}),
+        ({"task": "recompute_all_discounts", "statuses": [RunStatus.SUCCEEDED], "text": "30"}, {"plain"}),
     ],
 )
 async def test_a_filter_finds_the_runs_that_meet_all_of_it(
@@ -118,11 +118,11 @@ async def crowded(session: AsyncSession) -> AsyncIterator[AsyncSession]:
     await session.execute(
         text(
             """
-            INSERT INTO task_runs (run_id, task, job_id, queue, worker_id, attempt, state, arguments,
+            INSERT INTO task_runs (run_id, task, job_id, queue, worker_id, attempt, status, arguments,
                 enqueued_at, started_at, finished_at)
             SELECT md5(n::text)::uuid, CASE n % 10 WHEN 0 THEN 'cleanup' ELSE 'recompute' END, 'job-' || n,
                 'discounts', 'worker-' || n % 3, 1,
-                CASE n % 1000 WHEN 0 THEN 'failed' ELSE 'succeeded' END::run_state,
+                CASE n % 1000 WHEN 0 THEN 'failed' ELSE 'succeeded' END::run_status,
                 jsonb_build_object('batch_ids', jsonb_build_array(n, n + 1)),
                 at, at, at + interval '1 second'
             FROM generate_series(1, :runs) AS n,
@@ -149,7 +149,7 @@ async def test_a_page_deep_in_a_hundred_thousand_runs_costs_what_the_first_one_d
 ) -> None:
     deep = (NOON - timedelta(seconds=2 * 990 * _THOUSANDS), UUID(int=2**128 - 1))
     middle = (NOON - timedelta(seconds=2 * 500 * _THOUSANDS), UUID(int=2**128 - 1))
-    failed = RunFilter(states=[RunStatus.FAILED])
+    failed = RunFilter(statuses=[RunStatus.FAILED])
     cleanup = RunFilter(task="cleanup")
     assert await pages_read(crowded) <= 3 * _PAGE
     assert await pages_read(crowded, after=deep) <= 3 * _PAGE

@@ -55,15 +55,15 @@ async def test_a_task_that_fails_among_many_that_do_not_is_found_by_one_query(se
     assert (str(cleanup), cleanup.error) == ("cleanup_expired_discounts failed when it last ran", "timeout")
 
 
-async def test_what_was_called_off_handed_back_or_is_tried_again_says_nothing_of_a_task(
+async def test_what_was_called_off_released_or_is_tried_again_says_nothing_of_a_task(
     session: AsyncSession,
 ) -> None:
-    others = [RunStatus.REVOKED, RunStatus.HANDED_BACK, RunStatus.RETRYING] * 5
+    others = [RunStatus.REVOKED, RunStatus.RELEASED, RunStatus.RETRYING] * 5
     failed = [RunStatus.FAILED, RunStatus.LOST, RunStatus.FAILED]
     await record_runs(session, [*runs("recompute_batches", *failed, *others), *runs("count_stock", *others)])
     (found,) = await list_failing_tasks(session, ["recompute_batches", "count_stock"], scheduled=[])
     assert (found.task, found.in_a_row, found.runs) == ("recompute_batches", 3, 3)
-    assert found.states == (RunStatus.FAILED, RunStatus.LOST)
+    assert found.statuses == (RunStatus.FAILED, RunStatus.LOST)
 
 
 async def test_a_long_error_is_told_in_short(session: AsyncSession) -> None:
@@ -78,7 +78,7 @@ async def test_looking_for_a_task_that_seldom_runs_passes_over_the_runs_of_all_o
 ) -> None:
     await session.execute(
         text(
-            "INSERT INTO task_runs (run_id, task, job_id, worker_id, attempt, state, trigger, started_at,"
+            "INSERT INTO task_runs (run_id, task, job_id, worker_id, attempt, status, trigger, started_at,"
             " finished_at, error_message) SELECT gen_random_uuid(), 'task-' || n % 8, n, 'one', 1,"
             " 'succeeded', 'schedule', now() + n * interval '1 s', now() + n * interval '1 s',"
             " repeat('x', 500) FROM generate_series(1, :others) AS n"

@@ -14,13 +14,13 @@ from flexiprice.cli.doctor.run_checks import check_failing
 from flexiprice.queue.admin.dead_letters import DeadLetterCounts
 from flexiprice.queue.admin.inspect import UndeclaredTask
 from flexiprice.queue.worker.dead_letter_records import DeadLetterReason
-from flexiprice.queue.worker.heartbeat import WorkerState
+from flexiprice.queue.worker.heartbeat import WorkerStatus
 from flexiprice.settings import Queue
 from tests.unit.test_monitor_verdict import NOON, NOW, failing, queue, schedule, worker
 
 
 def test_a_queue_whose_only_worker_drains_fails_and_one_beside_it_is_enough() -> None:
-    draining = worker(state=WorkerState.DRAINING)
+    draining = worker(status=WorkerStatus.DRAINING)
     found = list(check_workers([draining]))
     assert [finding.health for finding in found] == [Health.WARNING, *[Health.FAILED] * len(Queue)]
     assert "drains: it takes no more jobs, and 0 jobs run" in found[0].detail

@@ -21,7 +21,7 @@ NOW = datetime(2025, 3, 31, tzinfo=UTC)
 @dataclass(frozen=True)
 class Run:
     job_id: str = "a"
-    state: str = "failed"
+    status: str = "failed"
     arguments: dict[str, object] = field(default_factory=lambda: {"job_id": 1, "state": [{"state": 2}]})
 
 

@@ -11,7 +11,7 @@ from api.monitor.state.snapshot import QueuePoint, ServerHealth, Snapshot
 from api.monitor.status_looks import look
 from flexiprice.domain.run import RunStatus
 from flexiprice.queue.status import JobStatus
-from flexiprice.queue.worker.heartbeat import WorkerState
+from flexiprice.queue.worker.heartbeat import WorkerStatus
 from flexiprice.runs.timeseries import TrendBucket
 from flexiprice.settings import Queue
 
@@ -49,15 +49,19 @@ def test_a_figure_is_told_as_people_read_it(told: str, as_people_read_it: str) -
     assert told == as_people_read_it
 
 
-@pytest.mark.parametrize("state", [*RunStatus, *JobStatus, *WorkerState])
+@pytest.mark.parametrize("state", [*RunStatus, *JobStatus, *WorkerStatus])
 def test_every_state_has_a_sign_of_its_own_beside_its_colour(state: str) -> None:
     assert look(state.value)[0] != look("a state that there is not")[0]
 
 
 def test_what_began_in_a_step_is_told_per_second_by_how_it_stands() -> None:
-    by_state = dict.fromkeys(RunStatus, 0) | {RunStatus.SUCCEEDED: 40, RunStatus.FAILED: 3, RunStatus.LOST: 2}
+    by_status = dict.fromkeys(RunStatus, 0) | {
+        RunStatus.SUCCEEDED: 40,
+        RunStatus.FAILED: 3,
+        RunStatus.LOST: 2,
+    }
     bucket = TrendBucket(
-        starts_at=THIS_STEP, by_state=by_state, p50=timedelta(seconds=0.25), p95=timedelta(seconds=2)
+        starts_at=THIS_STEP, by_status=by_status, p50=timedelta(seconds=0.25), p95=timedelta(seconds=2)
     )
     history = RecentActivity(at=NOW, trend=(bucket,), ended={}, schedule_runs={}, failures=())
     now = Snapshot(at=NOW, redis=ServerHealth(), database=ServerHealth(), history=history)

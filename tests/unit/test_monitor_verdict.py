@@ -19,7 +19,7 @@ from flexiprice.queue.admin.inspect import UndeclaredTask
 from flexiprice.queue.admin.queues import QueueState
 from flexiprice.queue.schedule_state import ScheduleLine, ScheduleState
 from flexiprice.queue.worker.dead_letter_records import DeadLetterReason
-from flexiprice.queue.worker.heartbeat import LiveWorker, WorkerState
+from flexiprice.queue.worker.heartbeat import LiveWorker, WorkerStatus
 from flexiprice.runs.task_failures import FailingTask
 from flexiprice.runs.timeseries import TrendBucket
 from flexiprice.settings import Queue
@@ -76,8 +76,8 @@ def schedule(**differences: Any) -> ScheduleState:
 
 
 def buckets(counts: Mapping[RunStatus, int], *, began: timedelta) -> TrendBucket:
-    by_state = dict.fromkeys(RunStatus, 0) | dict(counts)
-    return TrendBucket(starts_at=NOW - began, by_state=by_state, p50=None, p95=None)
+    by_status = dict.fromkeys(RunStatus, 0) | dict(counts)
+    return TrendBucket(starts_at=NOW - began, by_status=by_status, p50=None, p95=None)
 
 
 def failing(**differences: Any) -> FailingTask:
@@ -89,7 +89,7 @@ def failing(**differences: Any) -> FailingTask:
         in_a_row=3,
         since=NOON,
         error="there is no such batch",
-        states=(RunStatus.FAILED,),
+        statuses=(RunStatus.FAILED,),
     )
     return replace(plain, **differences)
 
@@ -206,7 +206,7 @@ def test_a_queue_without_a_worker_is_told_with_the_command_that_serves_it() -> N
 
 
 def test_a_queue_whose_only_worker_drains_is_not_called_served() -> None:
-    drains = fleet(workers=(worker(state=WorkerState.DRAINING),))
+    drains = fleet(workers=(worker(status=WorkerStatus.DRAINING),))
     finding = only(snapshot(fleet=drains, unserved_since={Queue.ANALYTICS: NOON}))
     assert (finding.level, finding.since) == (Severity.BAD, NOON)
     assert finding.what == "No worker takes from analytics: till-1:77 drains"
@@ -216,9 +216,9 @@ def test_a_queue_whose_only_worker_drains_is_not_called_served() -> None:
 def test_a_queue_is_unserved_from_when_its_only_worker_began_to_drain() -> None:
     before = snapshot()
     assert _unserved(fleet(), before) == {}
-    drains = fleet(workers=(worker(state=WorkerState.DRAINING),))
+    drains = fleet(workers=(worker(status=WorkerStatus.DRAINING),))
     assert _unserved(drains, before) == dict.fromkeys(Queue, NOW)
-    beside = fleet(workers=(worker(state=WorkerState.DRAINING), worker()))
+    beside = fleet(workers=(worker(status=WorkerStatus.DRAINING), worker()))
     assert _unserved(beside, before) == {}
 
 

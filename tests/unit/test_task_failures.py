@@ -15,7 +15,7 @@ def judged(how: str, *, scheduled: bool = False) -> FailingTask | None:
     """What is found of runs an hour apart, the oldest first: `s` succeeded, `f` failed, `l` was lost."""
     states = {"s": RunStatus.SUCCEEDED, "f": RunStatus.FAILED, "l": RunStatus.LOST}
     runs = [
-        EndedRun(state=states[letter], started_at=NOON + number * HOUR, error=f"error {number}")
+        EndedRun(status=states[letter], started_at=NOON + number * HOUR, error=f"error {number}")
         for number, letter in enumerate(how)
     ]
     return judge("count_stock", runs, scheduled=scheduled)
@@ -50,7 +50,7 @@ def test_a_task_fails_where_its_last_three_runs_did_or_five_of_its_last_ten(
 def test_the_last_error_is_told_and_how_the_runs_ended() -> None:
     found = judged("slff")
     assert found is not None
-    assert (found.error, found.states) == ("error 3", (RunStatus.FAILED, RunStatus.LOST))
+    assert (found.error, found.statuses) == ("error 3", (RunStatus.FAILED, RunStatus.LOST))
 
 
 def test_of_a_task_that_runs_by_itself_the_first_failure_is_told_and_three_are_broken() -> None:

@@ -43,7 +43,7 @@ def a_try(attempt: int, state: RunStatus, *, started: int, **known: Any) -> RunD
         job_id="one",
         worker_id="w",
         attempt=attempt,
-        state=state,
+        status=state,
         started_at=_NOON + started * _SECOND,
         **facts,
     )
@@ -73,7 +73,7 @@ def test_a_task_that_was_tried_again_is_told_from_its_enqueueing_to_its_end() ->
         (11, "Succeeded"),
     ]
     assert moments(story)[2].detail == "after 2.0 s: not yet"
-    assert (story.state, story.has_ended) == ("succeeded", True)
+    assert (story.status, story.has_ended) == ("succeeded", True)
 
 
 def test_what_waits_tells_who_enqueued_it_and_when_it_is_due() -> None:
@@ -106,7 +106,7 @@ def test_a_try_and_an_end_that_are_not_recorded_yet_are_told_by_redis() -> None:
 
 def test_what_redis_has_forgotten_is_told_by_the_history() -> None:
     story = TaskTimeline(job_id="one", attempts=(a_try(1, RunStatus.LOST, started=1),))
-    assert (story.is_known, story.task, story.state, story.has_ended) == (True, "sleep", "lost", True)
+    assert (story.is_known, story.task, story.status, story.has_ended) == (True, "sleep", "lost", True)
     assert told(story) == [(0, "Enqueued"), (1, "Try 1 started"), (3, "Its worker was lost")]
     assert not TaskTimeline(job_id="never").is_known
 

@@ -16,7 +16,7 @@ from flexiprice.queue.client import TaskQueue
 from flexiprice.queue.declarations import TaskArguments
 from flexiprice.queue.redis.cancellation import cancelled
 from flexiprice.queue.status import JobStatus
-from flexiprice.queue.worker.heartbeat import WorkerState
+from flexiprice.queue.worker.heartbeat import WorkerStatus
 from flexiprice.settings import Settings, load_settings
 from tests.support import servers
 from tests.workers import toy_tasks
@@ -71,7 +71,7 @@ async def until_draining(queue: TaskQueue) -> None:
     """Returns when the only worker says that it takes no more jobs."""
 
     async def draining() -> bool:
-        return [worker.state for worker in await queue.live_workers()] == [WorkerState.DRAINING]
+        return [worker.status for worker in await queue.live_workers()] == [WorkerStatus.DRAINING]
 
     await until(draining)
 

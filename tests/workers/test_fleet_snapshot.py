@@ -9,7 +9,7 @@ from flexiprice.queue.admin.metrics_snapshot import take_snapshot
 from flexiprice.queue.admin.schedules import pause_schedule
 from flexiprice.queue.client import TaskQueue
 from flexiprice.queue.redis import keys
-from flexiprice.queue.worker.heartbeat import LiveWorker, WorkerState, send_heartbeat
+from flexiprice.queue.worker.heartbeat import LiveWorker, WorkerStatus, send_heartbeat
 from flexiprice.settings import Queue
 
 # The recompute ticks every full hour.
@@ -40,7 +40,7 @@ async def test_a_paused_schedule_is_not_late(queue: TaskQueue, redis: ArqRedis) 
 async def test_a_queue_has_the_workers_that_live_consume_it_and_do_not_drain(
     queue: TaskQueue, redis: ArqRedis
 ) -> None:
-    def worker(name: str, *queues: Queue, state: WorkerState = WorkerState.RUNNING) -> LiveWorker:
+    def worker(name: str, *queues: Queue, status: WorkerStatus = WorkerStatus.RUNNING) -> LiveWorker:
         return LiveWorker(
             worker_id=name,
             host="till",
@@ -51,12 +51,12 @@ async def test_a_queue_has_the_workers_that_live_consume_it_and_do_not_drain(
             concurrency=1,
             started_at=NOON,
             seen_at=NOON,
-            state=state,
+            status=status,
         )
 
     await send_heartbeat(redis, worker("both", Queue.DISCOUNTS, Queue.ANALYTICS), joining=True)
     await send_heartbeat(redis, worker("one", Queue.DISCOUNTS), joining=True)
-    leaving = worker("leaving", Queue.MAINTENANCE, state=WorkerState.DRAINING)
+    leaving = worker("leaving", Queue.MAINTENANCE, status=WorkerStatus.DRAINING)
     await send_heartbeat(redis, leaving, joining=True)
     snapshot = await take_snapshot(queue)
     assert snapshot.workers_alive == 3

@@ -21,8 +21,8 @@ from tests.workers.conftest import until
 from workers.runtime.recording.run_events import RunFinished, RunInfo
 from workers.runtime.recording.run_history import RunHistory
 
-DONE = RunFinished(state=RunStatus.SUCCEEDED, finished_at=NOON + SECOND, result={"opened": 3})
-GONE = RunFinished(state=RunStatus.LOST, finished_at=NOON + 2 * SECOND, error=WorkerLost("gone"))
+DONE = RunFinished(status=RunStatus.SUCCEEDED, finished_at=NOON + SECOND, result={"opened": 3})
+GONE = RunFinished(status=RunStatus.LOST, finished_at=NOON + 2 * SECOND, error=WorkerLost("gone"))
 
 
 class Outage:
@@ -104,8 +104,8 @@ async def test_runs_that_are_told_of_while_postgresql_is_away_are_written_when_i
         await until(written)
         await history.aclose()
     runs = await recorded(engine)
-    assert (runs[ended.job_id].state, runs[ended.job_id].result) == (RunStatus.SUCCEEDED, {"opened": 3})
-    assert runs[running.job_id].state is RunStatus.RUNNING
+    assert (runs[ended.job_id].status, runs[ended.job_id].result) == (RunStatus.SUCCEEDED, {"opened": 3})
+    assert runs[running.job_id].status is RunStatus.RUNNING
     assert runs[running.job_id].arguments == {"api_key": "***"}
     assert [line["event"].partition(":")[0] for line in lines] == [
         "run_recording_postponed",
@@ -187,8 +187,8 @@ async def test_whoever_finds_a_worker_gone_does_not_overrule_what_that_one_said(
     history.run_lost(untold, GONE)
     await history.aclose()
     runs = await recorded(engine)
-    assert runs[told.job_id].state is RunStatus.SUCCEEDED
-    assert (runs[untold.job_id].state, runs[untold.job_id].error_code) == (RunStatus.LOST, "worker_lost")
+    assert runs[told.job_id].status is RunStatus.SUCCEEDED
+    assert (runs[untold.job_id].status, runs[untold.job_id].error_code) == (RunStatus.LOST, "worker_lost")
 
 
 async def test_a_run_that_began_by_a_clock_ahead_has_not_ended_before_it_began(engine: AsyncEngine) -> None:

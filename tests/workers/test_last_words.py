@@ -49,7 +49,7 @@ async def attempts(engine: AsyncEngine, job_id: str) -> list[RunDetails]:
 
 async def until_recorded(engine: AsyncEngine, job_id: str, *states: RunStatus) -> list[RunDetails]:
     async def so() -> bool:
-        return [run.state for run in await attempts(engine, job_id)] == list(states)
+        return [run.status for run in await attempts(engine, job_id)] == list(states)
 
     await until(so)
     return await attempts(engine, job_id)
@@ -146,7 +146,7 @@ async def test_jobs_that_never_start_are_in_the_history_and_among_the_failures(
                 session, since=now - timedelta(hours=1), until=now + timedelta(minutes=1)
             )
         }
-    assert of_task["sleep"].by_state[RunStatus.FAILED] == 1
+    assert of_task["sleep"].by_status[RunStatus.FAILED] == 1
     assert of_task["of_tomorrow"].failure_rate == 1
     assert (of_task["sleep"].wait, of_task["sleep"].duration) == (None, None)
 
@@ -192,4 +192,4 @@ async def test_what_cannot_be_told_while_postgresql_is_away_is_told_when_it_is_b
     await until(told)
     await cancelled(telling)
     (recorded,) = await attempts(engine, job_id)
-    assert (recorded.state, recorded.worker_id) == (RunStatus.SUCCEEDED, GONE)
+    assert (recorded.status, recorded.worker_id) == (RunStatus.SUCCEEDED, GONE)

@@ -42,7 +42,7 @@ async def until_recorded(attempts: Attempts, job_id: str, *states: RunStatus) ->
     """What is recorded of a job, once its runs stand so."""
 
     async def so() -> bool:
-        return tuple(run.state for run in await attempts(job_id)) == states
+        return tuple(run.status for run in await attempts(job_id)) == states
 
     await until(so)
     return await attempts(job_id)
@@ -78,7 +78,7 @@ async def test_each_try_of_a_job_is_a_run_of_its_own(
         job = await queue.enqueue(FLAKY, arguments={"until": 3})
         await queue.wait(job.job_id, WAIT)
     first, second, last = await attempts(job.job_id)
-    assert [run.state for run in (first, second, last)] == [
+    assert [run.status for run in (first, second, last)] == [
         RunStatus.RETRYING,
         RunStatus.RETRYING,
         RunStatus.SUCCEEDED,
@@ -96,7 +96,7 @@ async def test_a_failure_is_recorded_with_its_traceback_and_without_secrets(
         job = await queue.enqueue(FAIL, arguments={"kind": "builtin"})
         await queue.wait(job.job_id, WAIT)
     (run,) = await attempts(job.job_id)
-    assert (run.state, run.error_code) == (RunStatus.FAILED, "internal_error")
+    assert (run.status, run.error_code) == (RunStatus.FAILED, "internal_error")
     assert run.traceback is not None
     assert "ValueError: secret at postgresql://***@host/db" in run.traceback
     assert "toy_tasks.py" in run.traceback
@@ -112,7 +112,7 @@ async def test_what_ran_just_before_the_worker_ends_is_recorded(
     async with AsyncSession(engine) as session:
         runs = await list_runs(session, RunFilter(task="add"))
     assert {run.job_id for run in runs} == {job.job_id for job in jobs}
-    assert {run.state for run in runs} == {RunStatus.SUCCEEDED}
+    assert {run.status for run in runs} == {RunStatus.SUCCEEDED}
 
 
 async def test_the_lines_of_a_run_in_the_log_join_it_to_the_request_that_wanted_it(

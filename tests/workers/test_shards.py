@@ -316,10 +316,10 @@ async def test_the_history_knows_the_shards_as_children_of_the_recompute(
         job = await queue.enqueue(RECOMPUTE_ALL_DISCOUNTS)
         await queue.wait(job.job_id, WAIT)
 
-    states = text("SELECT state::text FROM task_runs WHERE job_id = :job ORDER BY started_at")
-    children = text("SELECT count(*) FROM task_runs WHERE parent_job_id = :job AND state = 'succeeded'")
+    states = text("SELECT status::text FROM task_runs WHERE job_id = :job ORDER BY started_at")
+    children = text("SELECT count(*) FROM task_runs WHERE parent_job_id = :job AND status = 'succeeded'")
     async with AsyncSession(engine) as session:
-        assert (await session.scalars(states, {"job": job.job_id})).all() == ["handed_back", "succeeded"]
+        assert (await session.scalars(states, {"job": job.job_id})).all() == ["released", "succeeded"]
         assert await session.scalar(children, {"job": job.job_id}) == SHARDS
 
 

@@ -25,7 +25,7 @@ from flexiprice.queue.worker.heartbeat import (
     LiveWorker,
     PublishedSchedule,
     WorkerCommand,
-    WorkerState,
+    WorkerStatus,
     deregister,
 )
 from flexiprice.queue.worker.losses import exonerate
@@ -97,7 +97,7 @@ class Worker:
         self._on_background_failure = on_background_failure
         self._use = ProcessStats()
         self._started_at = context.clock()
-        self._state = WorkerState.RUNNING
+        self._status = WorkerStatus.RUNNING
         self._consumers: list[Consumer] = []
         self._engine: AsyncEngine | None = None
         self._closing = AsyncExitStack()
@@ -133,7 +133,7 @@ class Worker:
         await self._register()
         self._closing.push_async_callback(self._deregister)
         await self._heartbeat.join()
-        if self._state is WorkerState.DRAINING:
+        if self._status is WorkerStatus.DRAINING:
             # Stopped during startup.
             return
         for queue in self._queues:
@@ -163,8 +163,8 @@ class Worker:
         _LOGGER.info("worker_started", worker=self.worker_id, queues=[queue.value for queue in self._queues])
 
     async def stop_consuming(self) -> None:
-        """Stops claiming jobs and publishes the new state."""
-        self._state = WorkerState.DRAINING
+        """Stops claiming jobs and publishes the new status."""
+        self._status = WorkerStatus.DRAINING
         await asyncio.gather(*(consumer.stop_consuming() for consumer in self._consumers))
         if self.running:
             await self._heartbeat.beat_now()
@@ -176,7 +176,7 @@ class Worker:
     def release_jobs(self) -> None:
         """Cancels running jobs and requeues them at once."""
         for consumer in self._consumers:
-            consumer.cancel_all(RunStatus.HANDED_BACK)
+            consumer.cancel_all(RunStatus.RELEASED)
 
     async def abandon(self) -> None:
         """Cancels all jobs after the lease has expired. The reaper of another worker requeues them."""
@@ -256,7 +256,7 @@ class Worker:
             concurrency=self._context.settings.worker_concurrency,
             started_at=self._started_at,
             seen_at=self._context.clock(),
-            state=self._state,
+            status=self._status,
             running=tuple(running),
             succeeded=self._counts.succeeded,
             failed=self._counts.failed,

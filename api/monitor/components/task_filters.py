@@ -80,7 +80,7 @@ class TaskFilters:
             counts: of the recorded runs; None where they are not known.
             waiting: how many jobs stand so that have not run yet, where that is known.
         """
-        recorded = {state.value: number for state, number in counts.by_state.items()} if counts else {}
+        recorded = {state.value: number for state, number in counts.by_status.items()} if counts else {}
         more = "" if counts is None or counts.complete else "+"
         told = {status.value: count(number) for status, number in waiting.items() if number}
         told |= {state: f"{count(number)}{more}" for state, number in recorded.items() if number}

@@ -137,11 +137,11 @@ def _no_failure() -> Placeholder:
 def _worker(worker: LiveWorker) -> Callable[[LiveWorker], None]:
     text_cell(classes="strong").text = f"{worker.host}:{worker.pid}"
     with cell("State"):
-        state = Badge(worker.state)
+        state = Badge(worker.status)
     running, cpu = number_cell("Runs"), number_cell("CPU")
 
     def update(worker: LiveWorker) -> None:
-        state.show(worker.state)
+        state.show(worker.status)
         running.text = f"{len(worker.running)} of {worker.concurrency * len(worker.queues)}"
         cpu.text = percent(worker.cpu)
 
@@ -171,6 +171,6 @@ def _failure(run: Run) -> Callable[[Run], None]:
         Instant(run.started_at)
     with cell("Task"):
         Link(job_path(run.job_id), run.task)
-    text_cell("Why", "breakable").text = run.error_message or run.error_code or run.state.value
+    text_cell("Why", "breakable").text = run.error_message or run.error_code or run.status.value
     number_cell("Attempt").text = str(run.attempt or "–")
     return lambda _: None

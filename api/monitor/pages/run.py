@@ -77,7 +77,7 @@ class _RunView:
         self._failure.show("; ".join(story.failures) or None)
         self._name.text = story.task if story.is_known else "No such task"
         self._badge.set_visibility(story.is_known)
-        self._badge.show(story.state)
+        self._badge.show(story.status)
         self._revoke.set_visibility(story.is_known and not story.has_ended)
         self._retry.set_visibility(story.job is not None and story.has_ended)
         self._body.clear()
@@ -206,7 +206,7 @@ def _instant_fact(name: str, at: datetime | None) -> None:
 def _timeline(story: TaskTimeline) -> None:
     with ui.element("ol").classes("timeline"):
         for moment in moments(story):
-            icon, tone = look(moment.state)
+            icon, tone = look(moment.status)
             with ui.element("li"):
                 ui.icon(icon).props("aria-hidden=true").classes(f"sign-{tone}")
                 with ui.element("div"):
@@ -228,7 +228,7 @@ def _runs(title: str, runs: Iterable[Run], *, linked: bool) -> None:
 def _run_row(each: Run, *, linked: bool) -> None:
     with ui.element("tr"):
         with ui.element("td").props("data-name=Status"):
-            Badge(each.state)
+            Badge(each.status)
         if linked:
             with ui.element("td").props("data-name=Task"):
                 Link(job_path(each.job_id), each.task)

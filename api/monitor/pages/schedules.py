@@ -109,13 +109,13 @@ class _ScheduleCard(ui.element):
         self._next.show(None if paused else state.next_tick_at)
         self._next_at.show(None if paused else state.next_tick_at)
         last = runs[-1] if runs else None
-        self._last.show(last.state if last else "never")
+        self._last.show(last.status if last else "never")
         if last:
             self._last_link.lead_to(job_path(last.job_id))
         self._last_at.show(last.started_at if last else None)
         self._took.text = f" · took {_took(last)}" if last else ""
         self._show_lateness(now, late, last, state)
-        failed = (last.error_message or "") if last and last.state is not RunStatus.SUCCEEDED else ""
+        failed = (last.error_message or "") if last and last.status is not RunStatus.SUCCEEDED else ""
         disagreement = f"Workers disagree on it: {state.disagreement}" if state.disagreement else ""
         self._error.text = disagreement or failed
         self._strip.show(runs[-_STRIP:])
@@ -178,7 +178,7 @@ class _Strip(ui.element):
 
     def show(self, runs: tuple[ScheduleRun, ...]) -> None:
         """Shows runs, the oldest first."""
-        shown = [(run.job_id, run.state) for run in runs]
+        shown = [(run.job_id, run.status) for run in runs]
         if shown == self._shown:
             return
         self._shown = shown
@@ -189,11 +189,11 @@ class _Strip(ui.element):
                 Placeholder("It has not run yet", "Its runs stand here once there are some.")
             for run in runs:
                 height = 35 + 65 * (_seconds(run) / longest if longest else 0)
-                about = f"{run.state.value}, {run.started_at:%Y-%m-%d %H:%M:%S} UTC, took {_took(run)}"
+                about = f"{run.status.value}, {run.started_at:%Y-%m-%d %H:%M:%S} UTC, took {_took(run)}"
                 with Link(job_path(run.job_id)) as mark:
                     mark.props(f'title="{about}" aria-label="{about}"')
-                    mark.classes(f"mark tone-{look(run.state.value)[1]}").style(f"height: {height:.0f}%")
-                    Text("span", _SIGNS.get(run.state, "")).props("aria-hidden=true")
+                    mark.classes(f"mark tone-{look(run.status.value)[1]}").style(f"height: {height:.0f}%")
+                    Text("span", _SIGNS.get(run.status, "")).props("aria-hidden=true")
 
 
 def _seconds(run: ScheduleRun) -> float:

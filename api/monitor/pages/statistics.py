@@ -43,7 +43,7 @@ _COLUMNS: Final = (
     "p95>",
     "p99>",
 )
-_OTHERS: Final = (RunStatus.RETRYING, RunStatus.REVOKED, RunStatus.LOST, RunStatus.HANDED_BACK)
+_OTHERS: Final = (RunStatus.RETRYING, RunStatus.REVOKED, RunStatus.LOST, RunStatus.RELEASED)
 
 
 @page("/statistics", "Statistics")
@@ -134,7 +134,7 @@ class _StatisticsView:
                 self._task_row(each)
 
     def _task_row(self, each: TaskStatistics) -> None:
-        failed = each.by_state[RunStatus.FAILED]
+        failed = each.by_status[RunStatus.FAILED]
         query = {"task": each.task, "window": self._window}
         with ui.element("tr"):
             with cell("Task"):
@@ -148,7 +148,7 @@ class _StatisticsView:
                 else:
                     Text("span", "0")
             number_cell("Failure rate").text = percent(each.failure_rate)
-            number_cell("Retried").text = count(each.by_state[RunStatus.RETRYING])
+            number_cell("Retried").text = count(each.by_status[RunStatus.RETRYING])
             for name, figures in (("Waited", each.wait), ("Ran", each.duration)):
                 for label, length in _percentiles(figures):
                     number_cell(f"{name} {label}").text = duration(length)
@@ -156,9 +156,9 @@ class _StatisticsView:
     def _show_trend(self, trend: Sequence[TrendBucket]) -> None:
         axis = moments([bucket.starts_at for bucket in trend], days=self._window in {"7d", "30d"})
         by_name = {
-            "succeeded": (GOOD, [bucket.by_state[RunStatus.SUCCEEDED] for bucket in trend]),
-            "failed": (BAD, [bucket.by_state[RunStatus.FAILED] for bucket in trend]),
-            "other": (QUIET, [sum(bucket.by_state[each] for each in _OTHERS) for bucket in trend]),
+            "succeeded": (GOOD, [bucket.by_status[RunStatus.SUCCEEDED] for bucket in trend]),
+            "failed": (BAD, [bucket.by_status[RunStatus.FAILED] for bucket in trend]),
+            "other": (QUIET, [sum(bucket.by_status[each] for each in _OTHERS) for bucket in trend]),
         }
         bars = [Curve(name, colour, "bar", points) for name, (colour, points) in by_name.items()]
         self._runs.show(bars, x_axis=axis)
@@ -184,7 +184,7 @@ def _show_slowest(frame: TableFrame, runs: Sequence[Run]) -> None:
         for run in runs:
             with ui.element("tr"):
                 with cell("Status"):
-                    Badge(run.state)
+                    Badge(run.status)
                 with cell("Task"):
                     Link(job_path(run.job_id), run.task, classes="task-link")
                 with cell("Started"):

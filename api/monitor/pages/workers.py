@@ -18,7 +18,7 @@ from api.monitor.format import count, duration, percent, size
 from api.monitor.layout import follow, page
 from api.monitor.state.snapshot import Snapshot
 from flexiprice.queue.admin.worker_commands import command_worker
-from flexiprice.queue.worker.heartbeat import LiveWorker, WorkerCommand, WorkerState
+from flexiprice.queue.worker.heartbeat import LiveWorker, WorkerCommand, WorkerStatus
 
 _COLUMNS = (
     "Worker",
@@ -74,7 +74,7 @@ def _row(worker: LiveWorker) -> Callable[[LiveWorker], None]:
         Text("div", f"pid {worker.pid} · version {worker.version}", classes="small nowrap")
         Text("div", worker.worker_id, classes="quiet worker-id")
     with cell("State"), ui.element("div"):
-        state = Badge(worker.state)
+        state = Badge(worker.status)
         with ui.element("div").classes("quiet small nowrap"):
             ui.label("heartbeat ").classes("inline")
             seen = Instant(worker.seen_at, "ago")
@@ -97,7 +97,7 @@ def _row(worker: LiveWorker) -> Callable[[LiveWorker], None]:
         ]
 
     def update(worker: LiveWorker) -> None:
-        state.show(worker.state)
+        state.show(worker.status)
         seen.show(worker.seen_at)
         jobs.show(worker)
         done.text, failed.text, retried.text = map(count, (worker.succeeded, worker.failed, worker.retried))
@@ -106,7 +106,7 @@ def _row(worker: LiveWorker) -> Callable[[LiveWorker], None]:
         lag.text = f"loop {duration(timedelta(seconds=worker.loop_lag_seconds))}"
         memory.text = size(worker.memory_bytes)
         for button in buttons:
-            if worker.state is WorkerState.DRAINING and button.enabled:
+            if worker.status is WorkerStatus.DRAINING and button.enabled:
                 button.disable()
 
     update(worker)

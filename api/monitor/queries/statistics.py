@@ -70,7 +70,7 @@ async def read_statistics(resources: Resources, window: Window, task: str) -> St
             since = until - window.length
             slowest = await read_run_page(
                 session,
-                RunFilter(task=narrowed, states=(RunStatus.SUCCEEDED, RunStatus.FAILED), since=since),
+                RunFilter(task=narrowed, statuses=(RunStatus.SUCCEEDED, RunStatus.FAILED), since=since),
                 order=RunOrder.DURATION,
                 limit=_SLOWEST,
             )

@@ -119,7 +119,7 @@ class TaskQuery:
         return RunFilter(
             task=self.task or None,
             queue=self.queue or None,
-            states=self.recorded_states,
+            statuses=self.recorded_states,
             worker_id=self.worker or None,
             since=self.since or (self.until or now) - WINDOWS[self.window],
             until=self.until,

@@ -48,7 +48,7 @@ def row_of_job(job: JobInfo, arguments: Mapping[str, Any] | None = None) -> Row:
 def row_of_run(run: Run) -> Row:
     """A row for a recorded run."""
     return {
-        **_signs(run.state.value),
+        **_signs(run.status.value),
         "id": run.run_id.hex,
         "job_id": run.job_id,
         "task": run.task,

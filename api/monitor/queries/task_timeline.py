@@ -61,18 +61,18 @@ class TaskTimeline:
         return told or (self.latest.task if self.latest else None) or "a task"
 
     @property
-    def state(self) -> str:
+    def status(self) -> str:
         """How it stands, in one word."""
         if self.job is not None:
             return self.job.status.value
-        return self.latest.state.value if self.latest else "unknown"
+        return self.latest.status.value if self.latest else "unknown"
 
     @property
     def has_ended(self) -> bool:
         """Whether it has come to its end, as far as anybody knows."""
         if self.job is not None:
             return self.job.ready
-        return self.latest is None or self.latest.state is not RunStatus.RUNNING
+        return self.latest is None or self.latest.status is not RunStatus.RUNNING
 
     @property
     def enqueued_at(self) -> datetime | None:
@@ -87,13 +87,13 @@ class TimelineEvent:
 
     Attributes:
         at: when; None where nobody knows.
-        state: a state's name, for its sign.
+        status: the name of a status, for its sign.
         what: what happened.
         detail: more of it.
     """
 
     at: datetime | None
-    state: str
+    status: str
     what: str
     detail: str = ""
 
@@ -157,7 +157,7 @@ def moments(story: TaskTimeline) -> Sequence[TimelineEvent]:
                 TimelineEvent(run.started_at, "running", f"Try {run.attempt} started", _on(run.worker_id))
             )
         if run.finished_at is not None:
-            told.append(TimelineEvent(run.finished_at, run.state.value, _end_of(run), _detail_of(run)))
+            told.append(TimelineEvent(run.finished_at, run.status.value, _end_of(run), _detail_of(run)))
     told += _not_yet_recorded(story)
     return told
 
@@ -194,12 +194,12 @@ _WORDS: Final = {
     "retrying": "Failed, to be tried again",
     "revoked": "Revoked",
     "lost": "Its worker was lost",
-    "handed_back": "Handed back by its worker",
+    "released": "Released by its worker",
 }
 
 
 def _end_of(run: RunDetails) -> str:
-    return _WORDS.get(run.state.value, run.state.value)
+    return _WORDS.get(run.status.value, run.status.value)
 
 
 def _detail_of(run: RunDetails) -> str:

@@ -218,7 +218,7 @@ def _failing(now: Snapshot, task: FailingTask) -> Alert:
     reach = next((name for name in _REACHES if now.at - task.since < WINDOWS[name]), None)
     runs = TaskQuery(
         task=task.task,
-        statuses=tuple(state.value for state in task.states),
+        statuses=tuple(state.value for state in task.statuses),
         window=reach or _REACHES[0],
         since=None if reach else task.since,
     )
@@ -236,8 +236,8 @@ def _failures(now: Snapshot, trend: tuple[TrendBucket, ...]) -> Iterator[Alert]:
 
 
 def _failure_rate(trend: list[TrendBucket]) -> tuple[int, float]:
-    failed = sum(bucket.by_state[RunStatus.FAILED] + bucket.by_state[RunStatus.LOST] for bucket in trend)
-    ended = failed + sum(bucket.by_state[RunStatus.SUCCEEDED] for bucket in trend)
+    failed = sum(bucket.by_status[RunStatus.FAILED] + bucket.by_status[RunStatus.LOST] for bucket in trend)
+    ended = failed + sum(bucket.by_status[RunStatus.SUCCEEDED] for bucket in trend)
     return failed, failed / ended if ended else 0.0
 
 

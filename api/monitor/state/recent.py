@@ -80,7 +80,7 @@ class RecentActivityReader:
                     self._failing = await list_failing_tasks(session, tasks, scheduled=scheduled)
                     self._rates_read_at = now
                 schedule_runs = await list_schedule_runs(session, scheduled, limit=_SCHEDULE_RUNS)
-                wanted = RunFilter(states=(RunStatus.FAILED, RunStatus.LOST))
+                wanted = RunFilter(statuses=(RunStatus.FAILED, RunStatus.LOST))
                 failures = await list_runs(session, wanted, limit=_FAILURES)
         return RecentActivity(
             at=now,

@@ -15,7 +15,7 @@ from flexiprice.settings import Queue
 OUTCOMES: Final = (
     ("succeeded", (RunStatus.SUCCEEDED,)),
     ("failed", (RunStatus.FAILED, RunStatus.LOST)),
-    ("tried again", (RunStatus.RETRYING, RunStatus.HANDED_BACK)),
+    ("tried again", (RunStatus.RETRYING, RunStatus.RELEASED)),
     ("revoked", (RunStatus.REVOKED,)),
     ("running", (RunStatus.RUNNING,)),
 )
@@ -58,10 +58,12 @@ def _short(bound: timedelta) -> str:
 def throughput(now: Snapshot) -> Series:
     """Runs per second by how they stand, by when they began; in the order of `OUTCOMES`."""
 
-    def of(states: Sequence[RunStatus]) -> Callable[[TrendBucket], float | None]:
-        return lambda bucket: round(sum(bucket.by_state[state] for state in states) / STEP.total_seconds(), 1)
+    def of(statuses: Sequence[RunStatus]) -> Callable[[TrendBucket], float | None]:
+        return lambda bucket: round(
+            sum(bucket.by_status[each] for each in statuses) / STEP.total_seconds(), 1
+        )
 
-    return _of_trend(now, [of(states) for _, states in OUTCOMES])
+    return _of_trend(now, [of(statuses) for _, statuses in OUTCOMES])
 
 
 @lru_cache(maxsize=2)

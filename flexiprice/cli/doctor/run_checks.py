@@ -41,7 +41,7 @@ def check_failing(failing: Sequence[FailingTask], *, now: datetime) -> Iterator[
     """Returns a finding for each failing task."""
     for task in failing:
         error = f": {task.error}" if task.error else ""
-        statuses = " ".join(f"--status {state.value}" for state in task.states)
+        statuses = " ".join(f"--status {state.value}" for state in task.statuses)
         days = (now - task.since).days + 1
         yield Finding(
             Health.FAILED if task.is_broken else Health.WARNING,

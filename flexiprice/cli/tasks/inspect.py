@@ -78,7 +78,7 @@ def scheduled(
     if not deferred:
         output().print("No job is deferred.")
         return
-    table = new_table("job", "task", "queue", "due", "state")
+    table = new_table("job", "task", "queue", "due", "status")
     for job in deferred:
         table.add_row(plain(job.job_id), plain(job.task), job.queue, instant(job.due_at), job.status)
     output().print(table)
@@ -121,11 +121,11 @@ def workers(*, as_json: JsonOption = False) -> None:
 def show_workers(found: tuple[LiveWorker, ...]) -> None:
     """Prints a table of live workers."""
     numbers = ("running", "succeeded", "failed", "retried", "memory", "CPU", "lag", "up")
-    table = new_table("worker", "state", "queues", *numbers, numbers=numbers)
+    table = new_table("worker", "status", "queues", *numbers, numbers=numbers)
     for worker in found:
         table.add_row(
             plain(worker.worker_id),
-            worker.state.value,
+            worker.status.value,
             ", ".join(worker.queues),
             str(len(worker.running)),
             str(worker.succeeded),

@@ -46,7 +46,7 @@ def runs(
 
     async def use(session: AsyncSession) -> tuple[Run, ...]:
         begun_since = await database_now(session) - since
-        wanted = RunFilter(task=task, states=tuple(status or ()), since=begun_since)
+        wanted = RunFilter(task=task, statuses=tuple(status or ()), since=begun_since)
         return await list_runs(session, wanted, limit=limit)
 
     found = in_transaction(command_settings(), use)
@@ -57,11 +57,11 @@ def runs(
         "started", "task", "status", "trigger", "waited", "ran", "job", "error", numbers=("waited", "ran")
     )
     for run in found:
-        colour = _COLOURS.get(run.state)
+        colour = _COLOURS.get(run.status)
         table.add_row(
             instant(run.started_at),
             plain(run.task),
-            f"[{colour}]{run.state}[/]" if colour else run.state.value,
+            f"[{colour}]{run.status}[/]" if colour else run.status.value,
             "" if run.trigger is None else run.trigger.replace("_", " "),
             short(run.waited),
             short(run.ran),
@@ -97,8 +97,8 @@ def stats(*, since: SinceOption = _DAY, as_json: JsonOption = False) -> None:
         table.add_row(
             plain(of_task.task),
             str(of_task.runs),
-            str(of_task.by_state[RunStatus.SUCCEEDED]),
-            str(of_task.by_state[RunStatus.FAILED]),
+            str(of_task.by_status[RunStatus.SUCCEEDED]),
+            str(of_task.by_status[RunStatus.FAILED]),
             f"{of_task.throughput_per_minute:.3g}",
             *_cells(of_task.wait),
             *_cells(of_task.duration),

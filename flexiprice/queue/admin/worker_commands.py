@@ -8,7 +8,7 @@ from flexiprice.errors import NotFound
 from flexiprice.queue.client import TaskQueue
 from flexiprice.queue.redis import keys
 from flexiprice.queue.redis.connection import redis_errors
-from flexiprice.queue.worker.heartbeat import WorkerCommand, WorkerState
+from flexiprice.queue.worker.heartbeat import WorkerCommand, WorkerStatus
 
 # Several heartbeats; a worker that has not reacted by then hangs or has died.
 _CONFIRMATION_TIMEOUT: Final = timedelta(seconds=8)
@@ -34,7 +34,7 @@ async def command_worker(
     with redis_errors():
         # The TTL exceeds the wait only slightly, so that the command cannot take effect much later.
         await tasks.redis.set(key, command.value, px=patience * 2)
-    while await _state(tasks, worker_id) is WorkerState.RUNNING:
+    while await _state(tasks, worker_id) is WorkerStatus.RUNNING:
         if asyncio.get_running_loop().time() >= deadline:
             with redis_errors():
                 await tasks.redis.delete(key)
@@ -43,6 +43,6 @@ async def command_worker(
     return True
 
 
-async def _state(tasks: TaskQueue, worker_id: str) -> WorkerState | None:
-    states = {worker.worker_id: worker.state for worker in await tasks.live_workers()}
+async def _state(tasks: TaskQueue, worker_id: str) -> WorkerStatus | None:
+    states = {worker.worker_id: worker.status for worker in await tasks.live_workers()}
     return states.get(worker_id)

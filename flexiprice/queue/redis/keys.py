@@ -26,7 +26,7 @@ WORKERS = "flexiprice:workers"
 # Sorted set: ids of lost workers whose jobs are not requeued yet.
 LOST_WORKERS = "flexiprice:lost-workers"
 # Sorted set: ids of dead workers with unrecorded runs in their outbox.
-RUN_OUTBOX_WORKERS = "flexiprice:untold-workers"
+RUN_OUTBOX_WORKERS = "flexiprice:run-outbox-workers"
 # Hash: first bytes of unreadable jobs, by job id.
 QUARANTINE = "flexiprice:quarantine"
 # Hash: quarantined entries: time (ms) and reason, by key.
@@ -153,7 +153,7 @@ def bad_entry_key(key: str) -> str:
 
 def run_outbox_key(worker_id: str) -> str:
     """Hash: the outbox of a worker: finished runs by run id; see `worker.run_outbox`."""
-    return f"flexiprice:worker:{worker_id}:untold"
+    return f"flexiprice:worker:{worker_id}:run-outbox"
 
 
 def recording_key(worker_id: str) -> str:

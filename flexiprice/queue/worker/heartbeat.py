@@ -26,7 +26,7 @@ HEARTBEAT_EVERY: Final = timedelta(seconds=1)
 LEASE: Final = timedelta(seconds=3)
 
 
-class WorkerState(StrEnum):
+class WorkerStatus(StrEnum):
     """Whether a worker claims jobs or only finishes its running ones."""
 
     RUNNING = "running"
@@ -88,7 +88,7 @@ class LiveWorker:
         concurrency: maximum of concurrent jobs per queue.
         started_at: when it started.
         seen_at: time of its latest heartbeat.
-        state: whether it claims jobs.
+        status: whether it claims jobs.
         running: its running jobs.
         succeeded: number of successful runs since its start.
         failed: number of failed and revoked runs since its start.
@@ -109,7 +109,7 @@ class LiveWorker:
     concurrency: int
     started_at: datetime
     seen_at: datetime
-    state: WorkerState = WorkerState.RUNNING
+    status: WorkerStatus = WorkerStatus.RUNNING
     running: tuple[RunningJob, ...] = ()
     succeeded: int = 0
     failed: int = 0
@@ -123,7 +123,7 @@ class LiveWorker:
     @property
     def takes_jobs(self) -> bool:
         """Whether it claims jobs."""
-        return self.state is WorkerState.RUNNING
+        return self.status is WorkerStatus.RUNNING
 
     @property
     def refuses_schedules(self) -> bool:

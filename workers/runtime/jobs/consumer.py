@@ -110,7 +110,7 @@ class Consumer:
             pass
 
     def cancel_all(self, reason: RunStatus) -> None:
-        """Cancels all jobs: `handed_back` requeues them at once; `lost` leaves them to the reaper."""
+        """Cancels all jobs: `released` requeues them at once; `lost` leaves them to the reaper."""
         for in_flight in self._in_flight.values():
             in_flight.cancel(reason)
 

@@ -44,8 +44,8 @@ class Outcome:
 
 
 # Cancelled from outside: revoked, requeued or lost. Only the consumer knows which.
-CANCELLED: Final = Outcome(state=RunStatus.HANDED_BACK)
-_AWAITS_CHILDREN: Final = Outcome(state=RunStatus.HANDED_BACK, awaits_children=True)
+CANCELLED: Final = Outcome(state=RunStatus.RELEASED)
+_AWAITS_CHILDREN: Final = Outcome(state=RunStatus.RELEASED, awaits_children=True)
 
 
 async def run_task(

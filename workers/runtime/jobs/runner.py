@@ -201,10 +201,10 @@ class JobRunner:
                 if outcome.error is not None:
                     self._on_fenced()
                 return outcome
-            case RunStatus.HANDED_BACK if outcome.awaits_children:
+            case RunStatus.RELEASED if outcome.awaits_children:
                 run = pending_run(facts, outcome.state, finished_ms)
                 is_ours = await self._redis_retry.call(lambda: self._claims.wait_for_children(job, run))
-            case RunStatus.HANDED_BACK:
+            case RunStatus.RELEASED:
                 run = pending_run(facts, outcome.state, finished_ms)
                 is_ours = await self._redis_retry.call(lambda: self._claims.give_back(job, run))
             case RunStatus.RETRYING:
@@ -244,7 +244,7 @@ class JobRunner:
 
 def _run_finished(outcome: Outcome, finished_ms: int) -> RunFinished:
     return RunFinished(
-        state=outcome.state, finished_at=instant(finished_ms), result=outcome.result, error=outcome.error
+        status=outcome.state, finished_at=instant(finished_ms), result=outcome.result, error=outcome.error
     )
 
 

@@ -42,11 +42,11 @@ class CountingObserver:
 
     def run_ended(self, run: RunInfo, end: RunFinished) -> None:  # noqa: ARG002
         """Counts the run."""
-        self._ended[end.state] += 1
+        self._ended[end.status] += 1
 
     def run_rejected(self, run: RunInfo, end: RunFinished) -> None:  # noqa: ARG002
         """Counts the rejected job like a run."""
-        self._ended[end.state] += 1
+        self._ended[end.status] += 1
 
     def run_lost(self, run: RunInfo, end: RunFinished) -> None:
         """Ignored: it ran on another worker."""
@@ -65,13 +65,13 @@ class MetricsObserver:
 
     def run_ended(self, run: RunInfo, end: RunFinished) -> None:
         """Records the duration."""
-        self._metrics.record_end(run.task, status=end.state.value, ran=end.finished_at - run.started_at)
+        self._metrics.record_end(run.task, status=end.status.value, ran=end.finished_at - run.started_at)
 
     def run_rejected(self, run: RunInfo, end: RunFinished) -> None:
         """Counts the rejected job; it has no meaningful times."""
         # The name of an unknown task is input, so it must not become a label.
         if run.task in self._tasks:
-            self._metrics.record_refusal(run.task, status=end.state.value)
+            self._metrics.record_refusal(run.task, status=end.status.value)
 
     def run_lost(self, run: RunInfo, end: RunFinished) -> None:
         """Ignored: it ran on another worker."""

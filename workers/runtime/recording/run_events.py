@@ -52,13 +52,13 @@ class RunFinished:
     """The end of a run.
 
     Attributes:
-        state: the final status; never `running`.
+        status: the final status; never `running`.
         finished_at: the start plus the duration that the process has measured.
         result: the return value of a successful task, neither masked nor bounded.
         error: the error of a failed one.
     """
 
-    state: RunStatus
+    status: RunStatus
     finished_at: datetime
     result: object = None
     error: BaseException | None = None

@@ -108,7 +108,7 @@ class RunHistory:
     def run_lost(self, run: RunInfo, end: RunFinished) -> None:
         """Records the run of a dead worker, unless its end is already buffered."""
         known = self._records.get(run.run_id)
-        if known is None or known.state is RunStatus.RUNNING:
+        if known is None or known.status is RunStatus.RUNNING:
             self._keep(run, end)
 
     def _keep(self, run: RunInfo, end: RunFinished | None) -> None:
@@ -125,7 +125,7 @@ class RunHistory:
 
     def _drop_oldest(self) -> None:
         oldest = self._records.pop(next(iter(self._records)))
-        if oldest.state is RunStatus.RUNNING:
+        if oldest.status is RunStatus.RUNNING:
             # The record of its end will contain the same facts.
             return
         self._metrics.record_dropped_records()
@@ -174,7 +174,7 @@ class RunHistory:
             return
         ended: dict[str, list[UUID]] = {}
         for record in records:
-            if record.state is not RunStatus.RUNNING:
+            if record.status is not RunStatus.RUNNING:
                 ended.setdefault(record.worker_id, []).append(record.run_id)
         # Unacknowledged entries are written again by another worker, which has no effect.
         with suppress(*REDIS_UNAVAILABLE, RedisError):

@@ -74,7 +74,7 @@ def record_of(run: RunInfo, end: RunFinished | None) -> RunRecord:
         job_id=run.job_id,
         worker_id=run.worker_id,
         attempt=run.attempt,
-        state=RunStatus.RUNNING if end is None else end.state,
+        status=RunStatus.RUNNING if end is None else end.status,
         started_at=run.started_at,
         queue=run.queue,
         trigger=run.origin.trigger,

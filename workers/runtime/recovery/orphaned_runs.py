@@ -208,7 +208,7 @@ def _record_of(run: PendingRun, worker_id: str, job: _JobData) -> RunRecord:
             result = job.result.result
         elif isinstance(job.result.result, BaseException):
             error = job.result.result
-    end = RunFinished(state=run.state, finished_at=instant(run.finished_ms), result=result, error=error)
+    end = RunFinished(status=run.state, finished_at=instant(run.finished_ms), result=result, error=error)
     traceback = None if error is None else _traceback(error)
     return replace(record_of(facts, end), traceback=None if traceback is None else redact_text(traceback))
 

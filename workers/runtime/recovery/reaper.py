@@ -124,7 +124,7 @@ class Reaper:
             return
         self._metrics.record_quarantined(WorkerLost.code)
         _LOGGER.error("job_given_up", lone_losses=lone_losses, **_facts(job, call))
-        self._observer.run_lost(run, RunFinished(state=RunStatus.FAILED, finished_at=ended_at, error=error))
+        self._observer.run_lost(run, RunFinished(status=RunStatus.FAILED, finished_at=ended_at, error=error))
 
     async def _requeue(self, job: ClaimedJob, loss: Loss) -> None:
         call = parse_leniently(job)
@@ -136,7 +136,7 @@ class Reaper:
             return
         self._metrics.record_recovered()
         _LOGGER.warning("job_requeued", loss=loss.value, **_facts(job, call))
-        self._observer.run_lost(run, RunFinished(state=RunStatus.LOST, finished_at=ended_at, error=lost))
+        self._observer.run_lost(run, RunFinished(status=RunStatus.LOST, finished_at=ended_at, error=lost))
 
     def _ended_at(self, run: RunInfo) -> datetime:
         """Returns the time now, but never before the start of the run."""

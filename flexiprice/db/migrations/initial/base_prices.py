@@ -1,19 +1,9 @@
-"""The history of base prices and the trace of deleted batches, both written by triggers.
-
-The history of existing products begins with this migration: what their prices were before is not known.
-
-Revision ID: 0005
-"""
+"""The history of base prices and the trace of deleted batches, both written by triggers."""
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0005"
-down_revision = "0004"
-branch_labels = None
-depends_on = None
-
-_INSTANT = sa.TIMESTAMP(timezone=True)
+from flexiprice.db.migrations.initial.columns import INSTANT, MONEY, check, create_functions, drop
 
 # `clock_timestamp()` is read after the rows are locked, so of two changes the later one has the later
 # instant; `greatest` keeps that order where the clock is set back.
@@ -100,16 +90,16 @@ _TRIGGERS = (
 )
 
 
-def upgrade() -> None:
+def create() -> None:
     op.create_table(
         "base_prices",
         sa.Column("product_id", sa.Integer, autoincrement=False, nullable=False),
         sa.Column("store_id", sa.Integer, autoincrement=False, nullable=False),
-        sa.Column("valid_from", _INSTANT, nullable=False),
-        sa.Column("price", sa.Numeric(12, 2)),
+        sa.Column("valid_from", INSTANT, nullable=False),
+        sa.Column("price", MONEY),
         sa.Column("transaction_id", sa.BigInteger, nullable=False),
         sa.PrimaryKeyConstraint("product_id", "store_id", "valid_from", name="pk_base_prices"),
-        sa.CheckConstraint("price > 0", name=op.f("ck_base_prices_price")),
+        check("base_prices", "price", "price > 0"),
     )
     op.create_index("ix_base_prices_valid_from", "base_prices", ["valid_from"], postgresql_using="brin")
     op.create_table(
@@ -117,32 +107,20 @@ def upgrade() -> None:
         sa.Column("product_id", sa.Integer, autoincrement=False, nullable=False),
         sa.Column("store_id", sa.Integer, autoincrement=False, nullable=False),
         sa.Column("batch_id", sa.BigInteger, autoincrement=False, nullable=False),
-        sa.Column("deleted_at", _INSTANT, nullable=False),
+        sa.Column("deleted_at", INSTANT, nullable=False),
         sa.PrimaryKeyConstraint("product_id", "store_id", "batch_id", name="pk_deleted_batches"),
     )
-    for name, body in _FUNCTIONS.items():
-        # A restore of data alone runs with an empty search_path, and fires triggers.
-        op.execute(
-            f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql "
-            f"SET search_path FROM CURRENT AS $${body}$$"
-        )
+    # A restore of data alone runs with an empty search_path, and fires triggers.
+    create_functions(_FUNCTIONS, "SET search_path FROM CURRENT")
     for name, event, table, transition, function in _TRIGGERS:
         referencing = "" if transition is None else f"REFERENCING {transition}"
         op.execute(
             f"CREATE TRIGGER {name} AFTER {event} ON {table} {referencing} "
             f"FOR EACH STATEMENT EXECUTE FUNCTION {function}()"
         )
-    # The triggers' lock on `products` lasts until the commit, so no change falls between them and this.
-    op.execute(
-        "INSERT INTO base_prices (product_id, store_id, valid_from, price, transaction_id) "
-        "SELECT id, 0, clock_timestamp(), base_price, pg_current_xact_id()::text::bigint FROM products"
-    )
 
 
-def downgrade() -> None:
+def remove() -> None:
     for name, _event, table, _transition, _function in _TRIGGERS:
         op.execute(f"DROP TRIGGER {name} ON {table}")
-    for name in _FUNCTIONS:
-        op.execute(f"DROP FUNCTION {name}()")
-    for table in ("deleted_batches", "base_prices"):
-        op.drop_table(table)
+    drop(("deleted_batches", "base_prices"), functions=_FUNCTIONS)

@@ -1,17 +1,8 @@
-"""When each row changed last, kept by the database whoever writes.
+"""Triggers that keep `updated_at`, whoever writes a row."""
 
-Revision ID: 0007
-"""
-
-import sqlalchemy as sa
 from alembic import op
 
-revision = "0007"
-down_revision = "0006"
-branch_labels = None
-depends_on = None
-
-_ADDED_TO = ("stores", "policies", "discounts")
+from flexiprice.db.migrations.initial.columns import create_functions, drop
 
 # A writer that sets now() itself, as bulk statements do, costs no call of the function.
 _WRONG = "NEW.updated_at IS DISTINCT FROM now()"
@@ -28,21 +19,17 @@ _UPDATES = {
     "policies": "UPDATE",
     "discounts": f"UPDATE OF {_SHOWN_OF_A_DISCOUNT}",
 }
-
-
-def upgrade() -> None:
-    for table in _ADDED_TO:
-        instant = sa.TIMESTAMP(timezone=True)
-        op.add_column(table, sa.Column("updated_at", instant, server_default=sa.func.now(), nullable=False))
-    op.execute(
-        """
-        CREATE FUNCTION set_updated_at() RETURNS trigger LANGUAGE plpgsql AS $$
+_FUNCTIONS = {
+    "set_updated_at": """
         BEGIN
             NEW.updated_at := now();
             RETURN NEW;
-        END $$
-        """
-    )
+        END """,
+}
+
+
+def create() -> None:
+    create_functions(_FUNCTIONS)
     for table, update in _UPDATES.items():
         op.execute(
             f"CREATE TRIGGER updated_at_of_insert BEFORE INSERT ON {table} "
@@ -54,10 +41,8 @@ def upgrade() -> None:
         )
 
 
-def downgrade() -> None:
+def remove() -> None:
     for table in _UPDATES:
         op.execute(f"DROP TRIGGER updated_at_of_insert ON {table}")
         op.execute(f"DROP TRIGGER updated_at_of_update ON {table}")
-    op.execute("DROP FUNCTION set_updated_at()")
-    for table in _ADDED_TO:
-        op.drop_column(table, "updated_at")
+    drop(functions=_FUNCTIONS)
