@@ -144,6 +144,12 @@ class CorruptMessage(FlexiPriceError):
     code = "corrupt_message"
 
 
+class InvalidScript(FlexiPriceError):
+    """A Lua script cannot be assembled from its files; the message names the file."""
+
+    code = "invalid_script"
+
+
 class JobExpired(FlexiPriceError):
     """A job expired before a worker started it."""
 

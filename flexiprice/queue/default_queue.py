@@ -12,64 +12,15 @@ from typing import Final, cast
 from flexiprice.queue.arq import ArqRedis, DeserializationError, deserialize_job_raw
 from flexiprice.queue.enqueue import can_be_job_id
 from flexiprice.queue.redis import codec, keys
-from flexiprice.queue.redis.bad_entries import GUARDED_CALLS, shown_name
+from flexiprice.queue.redis.bad_entries import shown_name
 from flexiprice.queue.redis.connection import redis_errors
+from flexiprice.queue.redis.scripts import QUARANTINE_JOB_IDS, ROUTE_JOB
 from flexiprice.settings import Queue
 from flexiprice.telemetry import get_logger
 
 _LOGGER = get_logger(__name__)
 
-# Score of a routed id. arq's own scores are times in milliseconds, and it takes 0 for a missing score.
-_ROUTED: Final = 1
 _BATCH_SIZE: Final = 100
-
-# Routes one job, unless another worker has.
-#
-# KEYS: arq's default queue, the job, its result, its in-progress key, its record, the queue of its task.
-# ARGV: id, task, queue, notify channel, queue limit.
-# Returns 1; 0 if there is nothing to route; -1 if the queue is full and the job stays in place.
-_ROUTE: Final = (
-    GUARDED_CALLS
-    + """
-local default, job, result, in_progress, record, queue = unpack(KEYS)
-local id, task, queue_name, notify, limit = unpack(ARGV)
-
-local due = call('ZSCORE', default, id)
-if not due or tonumber(due) <= 1 then
-  return 0
-end
-if redis.call('EXISTS', result, in_progress) > 0 or call('ZSCORE', queue, id) then
-  call('ZREM', default, id)
-  return 0
-end
-if call('ZCARD', queue) >= tonumber(limit) then
-  return -1
-end
-local time = redis.call('TIME')
-local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
-redis.call('DEL', record)
-call('HSET', record, 'queue', queue_name, 'enqueued', now)
-if task ~= '' then
-  call('HSET', record, 'task', task)
-end
-call('ZADD', queue, due, id)
-call('ZADD', default, 1, id)
-redis.call('PUBLISH', notify, '')
-return 1
-"""
-)
-
-# Removes entries with invalid ids from arq's default queue; they would stay at its head forever.
-_QUARANTINE_IDS: Final = (
-    GUARDED_CALLS
-    + """
-for _, id in ipairs(ARGV) do
-  if call('ZREM', KEYS[1], id) == 1 then
-    note_bad_entry(KEYS[1] .. ' ' .. id, 'its id is not printable UTF-8 of 1 to 200 characters')
-  end
-end
-"""
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,14 +48,14 @@ async def find_due(redis: ArqRedis, *, now_ms: int) -> Sequence[DefaultQueueJob]
         due = cast(
             "list[tuple[bytes, float]]",
             await redis.zrangebyscore(
-                keys.DEFAULT_QUEUE, f"({_ROUTED}", now_ms, start=0, num=_BATCH_SIZE, withscores=True
+                keys.DEFAULT_QUEUE, f"({keys.ROUTED_SCORE}", now_ms, start=0, num=_BATCH_SIZE, withscores=True
             ),
         )
         scores = {job_id: score for member, score in due if (job_id := _job_id(member)) is not None}
         if len(scores) < len(due):
             invalid = [member for member, _ in due if _job_id(member) is None]
             _LOGGER.error("default_queue_entries_set_aside", ids=[shown_name(member) for member in invalid])
-            await redis.register_script(_QUARANTINE_IDS)([keys.DEFAULT_QUEUE], invalid)
+            await redis.register_script(QUARANTINE_JOB_IDS)([keys.DEFAULT_QUEUE], invalid)
         if not scores:
             return []
         bodies: list[bytes | None] = await redis.mget([keys.job_key(job_id) for job_id in scores])
@@ -131,7 +82,7 @@ async def route(redis: ArqRedis, job: DefaultQueueJob, queue: Queue, *, queue_li
     ]
     facts = [job_id, job.task or "", queue.value, keys.notify_channel(queue), queue_limit]
     with redis_errors():
-        return cast("int", await redis.register_script(_ROUTE)(job_keys, facts)) == 1
+        return cast("int", await redis.register_script(ROUTE_JOB)(job_keys, facts)) == 1
 
 
 async def count_unrouted(redis: ArqRedis, *, before_ms: int) -> int:
@@ -141,7 +92,7 @@ async def count_unrouted(redis: ArqRedis, *, before_ms: int) -> int:
         RedisUnavailable: Redis does not answer.
     """
     with redis_errors():
-        return int(await redis.zcount(keys.DEFAULT_QUEUE, f"({_ROUTED}", before_ms))
+        return int(await redis.zcount(keys.DEFAULT_QUEUE, f"({keys.ROUTED_SCORE}", before_ms))
 
 
 def _job_id(member: bytes) -> str | None:

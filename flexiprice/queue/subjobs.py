@@ -8,7 +8,7 @@ from typing import Final, cast
 from flexiprice.queue.arq import ArqRedis, to_unix_ms
 from flexiprice.queue.redis import keys
 from flexiprice.queue.redis.connection import redis_errors
-from flexiprice.queue.redis.subjob_scripts import BEGIN_PARTS
+from flexiprice.queue.redis.scripts import REGISTER_CHILDREN
 from flexiprice.queue.status import JobInfo, JobSnapshot, read_status
 
 _OPEN: Final = b""
@@ -32,11 +32,11 @@ async def register_children(
     Raises:
         RedisUnavailable: Redis does not answer.
     """
-    begin = redis.register_script(BEGIN_PARTS)
+    register = redis.register_script(REGISTER_CHILDREN)
     with redis_errors():
         reply = cast(
             "list[bytes]",
-            await begin(
+            await register(
                 keys=[keys.in_progress_key(job_id), keys.record_key(job_id), keys.parts_key(job_id)],
                 args=[worker_id, *ids],
             ),

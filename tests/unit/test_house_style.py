@@ -59,7 +59,7 @@ def offences_in(file: Path) -> Iterator[Offence]:
             yield from (Offence(file, line, phrase) for line, opening in openings if word.match(opening))
         else:
             # A phrase may be broken over two lines of prose, of comments or of a string.
-            broken = r"[\s#\"]+".join(map(re.escape, phrase.split()))
+            broken = r"[\s#\"-]+".join(map(re.escape, phrase.split()))
             for found in re.finditer(rf"\b{broken}\b", text, re.IGNORECASE):
                 yield Offence(file, text.count("\n", 0, found.start()) + 1, phrase)
     if is_python:
@@ -95,7 +95,7 @@ def files_of(place: Path) -> Iterable[Path]:
     """A file, or the code and documents below a folder."""
     if place.is_file():
         return [place]
-    return sorted(file for suffix in ("py", "md") for file in place.rglob(f"*.{suffix}"))
+    return sorted(file for suffix in ("py", "md", "lua") for file in place.rglob(f"*.{suffix}"))
 
 
 @pytest.mark.parametrize("place", CLEAN)

@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 import tomllib
+import zipfile
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import pytest
 
 from flexiprice.cli.commands import COMMANDS
 
-PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
 def names(requirements: list[str]) -> set[str]:
@@ -79,3 +81,14 @@ def test_the_monitor_says_in_one_line_how_to_install_what_it_is_built_on() -> No
     assert said.returncode == 1
     assert said.stderr.count("\n") == 1
     assert "pip install 'flexiprice[monitor]'" in said.stderr
+
+
+def test_the_wheel_has_the_lua_scripts(tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(build, cwd=ROOT, capture_output=True, check=True, timeout=120)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        packed = {name for name in archive.namelist() if name.endswith(".lua")}
+    scripts = {file.relative_to(ROOT).as_posix() for file in (ROOT / "flexiprice").rglob("*.lua")}
+    assert packed == scripts
+    assert scripts

@@ -10,7 +10,7 @@ from flexiprice.queue.admin.queues import get_queue
 from flexiprice.queue.admin.revoke import purge
 from flexiprice.queue.client import TaskQueue
 from flexiprice.queue.redis import keys
-from flexiprice.queue.redis.claim_scripts import LOOKED_AT
+from flexiprice.queue.redis.scripts import LOOKED_AT
 from flexiprice.queue.worker.claims import JobClaims
 from flexiprice.settings import Settings
 from tests.workers.toy_tasks import SLEEP

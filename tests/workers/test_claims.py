@@ -11,7 +11,7 @@ from flexiprice.domain.run import RunStatus
 from flexiprice.queue.admin.queues import get_queue
 from flexiprice.queue.client import TaskQueue
 from flexiprice.queue.redis import keys
-from flexiprice.queue.redis.claim_scripts import LOOKED_AT
+from flexiprice.queue.redis.scripts import LOOKED_AT
 from flexiprice.queue.worker import losses
 from flexiprice.queue.worker.claimed_job import ClaimedJob, jobs_running_on
 from flexiprice.queue.worker.claims import JobClaims

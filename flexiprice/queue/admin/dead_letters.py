@@ -15,7 +15,7 @@ from flexiprice.queue.client import TaskQueue
 from flexiprice.queue.redis import codec, keys
 from flexiprice.queue.redis.bad_entries import BadEntry, named, read_bad_entry, shown_name
 from flexiprice.queue.redis.connection import redis_errors
-from flexiprice.queue.redis.dead_letter_scripts import REASONS, REMOVE_DEAD_LETTERS
+from flexiprice.queue.redis.scripts import REMOVE_DEAD_LETTERS
 from flexiprice.queue.worker.dead_letter_records import DeadLetterReason
 from flexiprice.settings import Queue
 
@@ -76,12 +76,14 @@ async def count_dead_letters(redis: ArqRedis) -> DeadLetterCounts:
     """
     with redis_errors():
         async with redis.pipeline(transaction=False) as pipe:
-            for reason in REASONS:
+            for reason in keys.DEAD_LETTER_REASONS:
                 pipe.zcard(keys.dead_letters_key(reason))
                 pipe.zrange(keys.dead_letters_key(reason), 0, 0, withscores=True)
             pipe.hlen(keys.BAD_ENTRIES)
             *found, bad = await pipe.execute()
-    counts = {DeadLetterReason(reason): found[2 * index] for index, reason in enumerate(REASONS)}
+    counts = {
+        DeadLetterReason(reason): found[2 * index] for index, reason in enumerate(keys.DEAD_LETTER_REASONS)
+    }
     first = [score for oldest in found[1::2] for _, score in oldest]
     return DeadLetterCounts(
         by_reason={**counts, DeadLetterReason.BAD_ENTRY: bad},
@@ -98,14 +100,14 @@ async def list_dead_letters(redis: ArqRedis, *, limit: int = MAX_LISTED) -> tupl
     limit = min(limit, MAX_LISTED)
     with redis_errors():
         async with redis.pipeline(transaction=False) as pipe:
-            for reason in REASONS:
+            for reason in keys.DEAD_LETTER_REASONS:
                 pipe.zrange(keys.dead_letters_key(reason), 0, limit - 1, desc=True, withscores=True)
             pipe.hgetall(keys.BAD_ENTRIES)
             *lists, bad = await pipe.execute()
         found: list[tuple[float, bytes, str]] = sorted(
             (
                 (score, job_id, reason)
-                for reason, jobs in zip(REASONS, lists, strict=True)
+                for reason, jobs in zip(keys.DEAD_LETTER_REASONS, lists, strict=True)
                 for job_id, score in jobs
             ),
             reverse=True,

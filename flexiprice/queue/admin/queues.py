@@ -8,7 +8,7 @@ from flexiprice.queue.client import TaskQueue
 from flexiprice.queue.redis import keys
 from flexiprice.queue.redis.clock import redis_now
 from flexiprice.queue.redis.connection import redis_errors
-from flexiprice.queue.redis.operation_scripts import COUNT
+from flexiprice.queue.redis.scripts import COUNT_QUEUE
 from flexiprice.settings import Queue
 
 
@@ -46,7 +46,7 @@ async def get_queue(tasks: TaskQueue, queue: Queue) -> QueueState:
     with redis_errors():
         reply = cast(
             "tuple[bytes, int, int, bytes, bytes, list[bytes]]",
-            await tasks.redis.register_script(COUNT)(
+            await tasks.redis.register_script(COUNT_QUEUE)(
                 keys=[keys.queue_key(queue), keys.PAUSED_QUEUES, keys.WORKERS, keys.LOST_WORKERS],
                 args=[queue.value],
             ),

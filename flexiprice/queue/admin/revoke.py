@@ -25,7 +25,7 @@ from flexiprice.queue.redis import codec, keys
 from flexiprice.queue.redis.cancellation import cancelled
 from flexiprice.queue.redis.clock import redis_now
 from flexiprice.queue.redis.connection import redis_errors
-from flexiprice.queue.redis.operation_scripts import REVOKE
+from flexiprice.queue.redis.scripts import REVOKE
 from flexiprice.queue.status import JobInfo, JobStatus
 from flexiprice.queue.worker.run_outbox import NO_WORKER, PendingRun
 from flexiprice.settings import Queue

@@ -15,7 +15,7 @@ from flexiprice.queue.declarations import SCHEDULES, Schedule
 from flexiprice.queue.redis import keys
 from flexiprice.queue.redis.clock import redis_now
 from flexiprice.queue.redis.connection import redis_errors
-from flexiprice.queue.redis.operation_scripts import PAUSE_SCHEDULE, RESUME_SCHEDULE
+from flexiprice.queue.redis.scripts import PAUSE_SCHEDULE, RESUME_SCHEDULE
 from flexiprice.queue.schedule_state import ScheduleLine, ScheduleState, first_tick
 from flexiprice.queue.source import JobSource
 from flexiprice.queue.worker.heartbeat import LiveWorker

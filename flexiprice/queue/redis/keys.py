@@ -19,6 +19,9 @@ from flexiprice.settings import Queue
 
 # arq's default queue, for plain arq clients; workers route its jobs to the queues of their tasks.
 DEFAULT_QUEUE = default_queue_name
+# Score of a routed id in that queue. arq's own scores are times in milliseconds, and it takes 0 for a missing
+# score.
+ROUTED_SCORE: Final = 1
 # Sorted set of arq: ids of jobs that are to be aborted.
 ABORTED_JOBS = abort_jobs_ss
 # Sorted set: ids of live workers, by time (ms) of their heartbeat.
@@ -33,6 +36,8 @@ QUARANTINE = "flexiprice:quarantine"
 BAD_ENTRIES = "flexiprice:bad-entries"
 # Hash: dead letters by job id; see `admin.dead_letters`.
 DEAD_LETTERS = "flexiprice:dead-letters"
+# Reasons that have a list of dead letters; see `DeadLetterReason`.
+DEAD_LETTER_REASONS: Final = ("given_up", "corrupt", "unknown_task", "failed")
 # Sorted set: recently dead workers, by time (ms) of detection.
 RECENT_DEATHS = "flexiprice:recent-deaths"
 # Sorted set: jobs that wait for their children, by start (ms) of the wait.

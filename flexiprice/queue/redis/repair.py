@@ -7,7 +7,8 @@ from redis.asyncio.client import Pipeline
 from redis.exceptions import ResponseError
 
 from flexiprice.queue.arq import ArqRedis
-from flexiprice.queue.redis.bad_entries import SET_ASIDE, shown_name
+from flexiprice.queue.redis.bad_entries import shown_name
+from flexiprice.queue.redis.scripts import QUARANTINE_KEY
 from flexiprice.telemetry import get_logger
 
 _LOGGER = get_logger(__name__)
@@ -47,7 +48,7 @@ class RepairingRedis(ArqRedis):
         if name.startswith(_SCRIPTS) or not key.startswith(_OUR_PREFIXES):
             return False
         wanted = _TYPES.get(name[0], "string")
-        if await cast("Any", self.eval(SET_ASIDE, 1, cast("str", key), wanted)):
+        if await cast("Any", self.eval(QUARANTINE_KEY, 1, cast("str", key), wanted)):
             _LOGGER.error("redis_entry_set_aside", key=shown_name(key), expected_type=wanted)
         return True
 

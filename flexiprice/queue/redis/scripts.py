@@ -1,163 +1,115 @@
-"""Lua scripts of a job's life: enqueue, release and progress. Each is atomic and takes one round trip."""
+"""Loads the Lua scripts of `lua/`, one constant a file. Each is atomic and takes one round trip.
 
+A line `--- @include "name"` stands for the file `lua/includes/name.lua`, and `--- @constant "name"` for
+`local name = …` with a value of `CONSTANTS`. A script gets each include and each constant once.
+"""
+
+import re
+from collections.abc import Mapping
+from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import Final
 
+from flexiprice.errors import InvalidScript
+from flexiprice.queue.arq import default_queue_name, job_key_prefix
 from flexiprice.queue.redis import keys
-from flexiprice.queue.redis.bad_entries import GUARDED_CALLS
-from flexiprice.queue.redis.dead_letter_scripts import DEAD_LETTER_FUNCTIONS
-from flexiprice.queue.redis.loss_scripts import LOSS_FUNCTIONS
-from flexiprice.queue.redis.subjob_scripts import PART_FUNCTIONS
 
-# Enqueues a job unless its id is in use. Due times are by the clock of Redis, because the clocks of producers
-# and workers may differ.
-#
-# The ticks of a schedule are recorded once and in order: one that is not later than the last is skipped. The
-# ticks of a paused schedule are recorded without a job, so that none of them fires after the pause. A tick
-# too far ahead is refused, because the caller's clock is wrong. A last tick in the future was recorded by
-# such a clock and is ignored.
-#
-# Returns 1; 0 and the fingerprint of the existing job; or -1 if the queue is full.
-ENQUEUE: Final = (
-    GUARDED_CALLS
-    + """
-local job, result, in_progress, record, queue, aborted, schedule = unpack(KEYS)
-local id, body, due, defer, expires, task, queue_name, fingerprint, wake, limit = unpack(ARGV)
-local origin_from = 11
+LOOKED_AT: Final = 1_000
+"""Maximum number of jobs that one call of `CLAIM` reads; the next call continues after them."""
 
-if redis.call('EXISTS', job, result, in_progress) > 0 or call('ZSCORE', queue, id) then
-  return {0, call('HGET', record, 'fingerprint') or ''}
-end
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-if schedule then
-  local latest = now + 5000
-  if tonumber(due) > latest then
-    return {0, fingerprint}
-  end
-  local last_tick = number(call('HGET', schedule, 'last_tick'), 0)
-  if last_tick <= latest and tonumber(due) <= last_tick then
-    return {0, fingerprint}
-  end
-  call('HSET', schedule, 'last_tick', due)
-  if call('HEXISTS', schedule, 'paused_at') == 1 then
-    return {0, fingerprint}
-  end
-end
-if limit ~= '' and call('ZCARD', queue) >= tonumber(limit) then
-  return {-1, ''}
-end
+CONSTANTS: Final[Mapping[str, str | int | tuple[str, ...]]] = {
+    "awaiting_parts": keys.AWAITING_PARTS,
+    "bad_entries": keys.BAD_ENTRIES,
+    "bad_entry_prefix": keys.bad_entry_key(""),
+    "dead_letter_reasons": keys.DEAD_LETTER_REASONS,
+    "dead_letters": keys.DEAD_LETTERS,
+    "dead_letters_prefix": keys.dead_letters_key(""),
+    "default_queue": keys.DEFAULT_QUEUE,
+    "finished_prefix": keys.finished_channel(""),
+    "job_prefix": job_key_prefix,
+    "max_reads": LOOKED_AT,
+    "parts_prefix": keys.parts_key(""),
+    "queue_prefix": f"{default_queue_name}:",
+    "record_prefix": keys.record_key(""),
+    "routed_score": keys.ROUTED_SCORE,
+    "wake_prefix": keys.WAKE_PREFIX,
+    "worker_prefix": keys.worker_key(""),
+}
+"""Values that Lua and Python share."""
 
-if due == '' then
-  due = now + tonumber(defer)
-end
-if expires == '' then
-  redis.call('SET', job, body)
-else
-  redis.call('SET', job, body, 'PX', expires)
-end
-redis.call('DEL', record)
-call('HSET', record, 'task', task, 'queue', queue_name, 'fingerprint', fingerprint,
-  'enqueued', string.format('%.0f', now), unpack(ARGV, origin_from))
-if expires ~= '' then
-  -- An expired job can still be retried by hand.
-  call('HSET', record, 'body', body)
-end
--- The revocation of an earlier job of this id must not affect this one.
-call('ZREM', aborted, id)
-call('ZADD', queue, due, id)
-redis.call('PUBLISH', wake, '')
-return {1, fingerprint}
-"""
-)
+FOLDER: Final = files("flexiprice.queue.redis").joinpath("lua")
+"""The folder of the scripts."""
+_DIRECTIVE: Final = re.compile(r"^--- @(.*)\n", re.MULTILINE)
+_FORM: Final = re.compile(r'(include|constant) "(\w+)"')
 
-# Releases a claimed job: it has finished, is retried, waits for its children, or is requeued.
-#
-# A lost worker cannot release its jobs. The reaper releases them, and records the kind of loss: `alone` with
-# the job, `beside` others or `exonerated`. The call is idempotent. The run is added to the outbox in the same
-# step.
-#
-# Returns 1, or 0 if the worker no longer holds the claim.
-RELEASE: Final = (
-    GUARDED_CALLS
-    + DEAD_LETTER_FUNCTIONS
-    + LOSS_FUNCTIONS
-    + PART_FUNCTIONS
-    + f"local awaiting_parts = '{keys.AWAITING_PARTS}'\n"
-    + """
-local in_progress, running, job, result, retry, record, queue, aborted, lost_workers, outbox = unpack(KEYS)
-local worker, id, started, mode, loss, outcome, kept, pause, wake, finished, run_id, run_record,
-  dead_reason, dead_letter = unpack(ARGV)
 
-if loss == '' and call('ZSCORE', lost_workers, worker) then
-  return 0
-end
-call('HDEL', running, id)
-local run = worker .. ':' .. started
-if call('GET', in_progress) ~= worker then
-  return call('HGET', record, 'ended') == run and 1 or 0
-end
-redis.call('DEL', in_progress)
-call('HSET', record, 'ended', run)
-if run_record ~= '' then
-  call('HSET', outbox, run_id, run_record)
-end
-if loss ~= '' then
-  record_loss(record, worker, loss)
-end
-if mode == 'end' then
-  if outcome ~= '' then
-    redis.call('SET', result, outcome, 'PX', kept)
-  end
-  redis.call('DEL', job, retry)
-  call('ZREM', aborted, id)
-  call('ZREM', queue, id)
-  call('ZREM', default_queue, id)
-  redis.call('PEXPIRE', record, kept)
-  redis.call('PUBLISH', finished, '')
-  record_part(id, outcome)
-  revoke_parts(id, aborted)
-  redis.call('DEL', parts_prefix .. id)
-  call('ZREM', awaiting_parts, id)
-  if dead_reason == '' then
-    remove_dead_letter(id)
-  else
-    add_dead_letter(dead_reason, id, dead_letter, now_ms())
-  end
-  return 1
-end
-if mode == 'again' then
-  call('ZADD', queue, 'XX', now_ms() + tonumber(pause), id)
-else
-  -- The worker stopped, or the children have not finished, so this attempt does not count.
-  if call('DECR', retry) <= 0 then
-    redis.call('DEL', retry)
-  end
-  call('HDEL', record, 'worker')
-  if redis.call('EXISTS', parts_prefix .. id) == 0 then
-    call('HDEL', record, 'started', 'progress')
-  end
-  if mode == 'wait' and #open_parts(id) > 0 then
-    call('ZADD', queue, 'XX', now_ms() + tonumber(pause), id)
-    call('ZADD', awaiting_parts, string.format('%.0f', now_ms()), id)
-  end
-end
-redis.call('PUBLISH', wake, '')
-return 1
-"""
-)
+def load_script(name: str, folder: Traversable = FOLDER) -> str:
+    """Returns a script with its includes and constants.
 
-# Stores the progress of a job if the worker still holds the claim. Returns 1, or 0 without a claim.
-REPORT_PROGRESS: Final = (
-    GUARDED_CALLS
-    + """
-local in_progress, record = unpack(KEYS)
-local worker, channel, progress = unpack(ARGV)
+    Args:
+        name: name of its file without `.lua`.
+        folder: the folder of scripts and `includes`.
 
-if call('GET', in_progress) ~= worker then
-  return 0
-end
-call('HSET', record, 'progress', progress)
-redis.call('PUBLISH', channel, '')
-return 1
-"""
-)
+    Raises:
+        InvalidScript: a file or a constant does not exist, includes form a cycle, or a directive is
+            malformed; the message names the file.
+    """
+    return _Assembly(folder).text_of(f"{name}.lua", ())
+
+
+class _Assembly:
+    """One script while it is assembled."""
+
+    def __init__(self, folder: Traversable) -> None:
+        self._folder = folder
+        self._inserted: set[str] = set()
+
+    def text_of(self, path: str, includers: tuple[str, ...]) -> str:
+        """Returns the assembled text of a file; nothing if the script has it already."""
+        if path in includers:
+            raise InvalidScript(f"{path} includes itself: {' > '.join((*includers, path))}")
+        if path in self._inserted:
+            return ""
+        self._inserted.add(path)
+        try:
+            text = self._folder.joinpath(path).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            includer = f"{includers[-1]} includes {path}, which" if includers else path
+            raise InvalidScript(f"{includer} does not exist") from None
+        return _DIRECTIVE.sub(lambda found: self._insert(found[1], (*includers, path)), text)
+
+    def _insert(self, directive: str, includers: tuple[str, ...]) -> str:
+        form = _FORM.fullmatch(directive)
+        if form is None:
+            raise InvalidScript(f'{includers[-1]}: "--- @{directive}" is neither an include nor a constant')
+        kind, name = form.groups()
+        if kind == "include":
+            return self.text_of(f"includes/{name}.lua", includers)
+        if name not in CONSTANTS:
+            raise InvalidScript(f"{includers[-1]} asks for the constant {name}, which does not exist")
+        if name in self._inserted:
+            return ""
+        self._inserted.add(name)
+        value = CONSTANTS[name]
+        literal = f"{{{', '.join(map(repr, value))}}}" if isinstance(value, tuple) else repr(value)
+        return f"local {name} = {literal}\n"
+
+
+CLAIM: Final = load_script("claim")
+CLOSE_OUTBOX: Final = load_script("close_outbox")
+COUNT_QUEUE: Final = load_script("count_queue")
+DEREGISTER: Final = load_script("deregister")
+ENQUEUE: Final = load_script("enqueue")
+EXONERATE: Final = load_script("exonerate")
+HEARTBEAT: Final = load_script("heartbeat")
+PAUSE_SCHEDULE: Final = load_script("pause_schedule")
+QUARANTINE_FIELD: Final = load_script("quarantine_field")
+QUARANTINE_JOB_IDS: Final = load_script("quarantine_job_ids")
+QUARANTINE_KEY: Final = load_script("quarantine_key")
+REGISTER_CHILDREN: Final = load_script("register_children")
+RELEASE: Final = load_script("release")
+REMOVE_DEAD_LETTERS: Final = load_script("remove_dead_letters")
+REPORT_PROGRESS: Final = load_script("report_progress")
+RESUME_SCHEDULE: Final = load_script("resume_schedule")
+REVOKE: Final = load_script("revoke")
+ROUTE_JOB: Final = load_script("route_job")

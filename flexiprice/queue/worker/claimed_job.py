@@ -7,8 +7,8 @@ from typing import Final, cast
 
 from flexiprice.queue.arq import ArqRedis, to_unix_ms
 from flexiprice.queue.redis import keys
-from flexiprice.queue.redis.bad_entries import DROP_FIELD
 from flexiprice.queue.redis.keys import whole_number
+from flexiprice.queue.redis.scripts import QUARANTINE_FIELD
 from flexiprice.queue.snapshot import text
 from flexiprice.settings import Queue
 
@@ -75,7 +75,7 @@ async def jobs_running_on(redis: ArqRedis, worker_id: str) -> list[ClaimedJob]:
             job_id, queue = encoded_id.decode(), Queue(queue_name)
         except ValueError:
             drop = [keys.running_key(worker_id), encoded_id, "it is no job that a worker runs"]
-            await cast("Awaitable[int]", redis.eval(DROP_FIELD, 1, *drop))  # type: ignore[arg-type]
+            await cast("Awaitable[int]", redis.eval(QUARANTINE_FIELD, 1, *drop))  # type: ignore[arg-type]
             continue
         async with redis.pipeline(transaction=True) as pipe:
             pipe.get(keys.job_key(job_id))

@@ -12,8 +12,7 @@ from typing import Final, cast
 
 from flexiprice.queue.arq import ArqRedis, in_progress_key_prefix, job_key_prefix, retry_key_prefix, to_ms
 from flexiprice.queue.redis import keys
-from flexiprice.queue.redis.claim_scripts import CLAIM, LOOKED_AT
-from flexiprice.queue.redis.scripts import RELEASE
+from flexiprice.queue.redis.scripts import CLAIM, LOOKED_AT, RELEASE
 from flexiprice.queue.snapshot import text
 from flexiprice.queue.worker.claimed_job import ClaimedJob
 from flexiprice.queue.worker.dead_letter_records import NO_DEAD_LETTER, DeadLetterNote

@@ -17,8 +17,8 @@ from flexiprice.queue.arq import ArqRedis, to_ms
 from flexiprice.queue.redis import codec, keys
 from flexiprice.queue.redis.clock import DRIFT_LIMIT
 from flexiprice.queue.redis.connection import redis_errors
-from flexiprice.queue.redis.heartbeat_scripts import HEARTBEAT, WITHDRAW
-from flexiprice.queue.redis.loss_scripts import EXONERATION_KEPT
+from flexiprice.queue.redis.scripts import DEREGISTER, HEARTBEAT
+from flexiprice.queue.worker.losses import EXONERATION_KEPT
 from flexiprice.settings import Queue
 
 HEARTBEAT_EVERY: Final = timedelta(seconds=1)
@@ -197,8 +197,8 @@ async def send_heartbeat(
 
 async def deregister(redis: ArqRedis, worker_id: str) -> None:
     """Removes a stopped worker. If it leaves jobs behind, its lease expires at once."""
-    withdraw = redis.register_script(WITHDRAW)
-    await withdraw(
+    script = redis.register_script(DEREGISTER)
+    await script(
         keys=[
             keys.WORKERS,
             keys.running_key(worker_id),

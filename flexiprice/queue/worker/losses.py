@@ -12,7 +12,7 @@ from typing import Final, cast
 
 from flexiprice.queue.arq import ArqRedis, to_ms
 from flexiprice.queue.redis import keys
-from flexiprice.queue.redis.loss_scripts import EXONERATE, EXONERATION_KEPT
+from flexiprice.queue.redis.scripts import EXONERATE
 from flexiprice.queue.worker.claimed_job import ClaimedJob
 
 MAX_LONE_LOSSES: Final = 3
@@ -21,6 +21,8 @@ MAX_LONE_LOSSES_AMID_OTHERS: Final = 10
 """The same limit while workers without the job die too, so that it may not be the cause."""
 OTHERS_DIED_WITHIN: Final = timedelta(seconds=30)
 """How long the death of another worker counts for that."""
+EXONERATION_KEPT: Final = timedelta(hours=1)
+"""How long the exoneration of a worker's jobs is stored."""
 _LOSS_TTL: Final = timedelta(days=1)
 
 

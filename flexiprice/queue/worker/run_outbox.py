@@ -13,7 +13,7 @@ from flexiprice.domain.run import RunStatus
 from flexiprice.errors import CorruptMessage
 from flexiprice.queue.arq import ArqRedis
 from flexiprice.queue.redis import codec, keys
-from flexiprice.queue.redis.heartbeat_scripts import CLOSE_OUTBOX
+from flexiprice.queue.redis.scripts import CLOSE_OUTBOX
 from flexiprice.settings import Queue
 
 NO_WORKER: Final = ""

@@ -1,20 +1,22 @@
-"""Lua scripts of leases: heartbeat, deregistration and closing of an outbox."""
+-- Renews a worker's lease, and declares workers with expired leases lost.
+--
+-- KEYS[1] workers: sorted set of the live workers
+-- KEYS[2] lost_workers: sorted set of the lost workers
+-- KEYS[3] record: published state of the worker
+-- KEYS[4] command: pending command of the worker
+-- KEYS[5] outbox_workers: sorted set of the dead workers with unrecorded runs
+-- ARGV[1] worker: id of the worker
+-- ARGV[2] state: the encoded state
+-- ARGV[3] lease: length (ms) of the lease
+-- ARGV[4] joining: '1' for the first heartbeat; else ''
+-- ARGV[5] may_expire_others: '1' if it may declare others lost; else ''
+-- Returns 1, or 0 if the worker itself is lost; its pending command; the lost workers; the workers with
+-- unrecorded runs; and the time (s).
 
-from typing import Final
+--- @include "guarded_calls"
 
-from flexiprice.queue.redis.bad_entries import GUARDED_CALLS
-
-_MAX_WORKERS: Final = 100
-"""Maximum number of workers that one heartbeat returns or declares lost."""
-
-# Renews a worker's lease, and declares workers with expired leases lost.
-#
-# Returns 1, or 0 if the worker itself is lost; its pending command; the lost workers; the workers with runs
-# in their outbox; and the time (s).
-HEARTBEAT: Final = (
-    GUARDED_CALLS
-    + f"local max_workers = {_MAX_WORKERS}\n"
-    + """
+-- Maximum number of workers that one heartbeat returns or declares lost.
+local max_workers = 100
 local workers, lost_workers, record, command, outbox_workers = unpack(KEYS)
 local worker, state, lease, joining, may_expire_others = unpack(ARGV)
 
@@ -58,41 +60,3 @@ end
 -- Runs of jobs without a worker, such as those revoked while they waited, have an empty worker id.
 return {1, call('GET', command), valid_ids(lost_workers), valid_ids(outbox_workers, ''),
   string.format('%d.%06d', time[1], time[2])}
-"""
-)
-
-# Deregisters a worker. If it leaves jobs behind, it stays listed with an expired lease, and its jobs are
-# exonerated because it was stopped. Unrecorded runs stay in its outbox for other workers. Returns 1.
-WITHDRAW: Final = (
-    GUARDED_CALLS
-    + """
-local workers, running, record, command, outbox, outbox_workers, lone, exonerated = unpack(KEYS)
-local worker, kept = unpack(ARGV)
-
-redis.call('DEL', record, command, lone)
-if call('HLEN', running) == 0 then
-  call('ZREM', workers, worker)
-  if call('HLEN', outbox) > 0 then
-    local time = redis.call('TIME')
-    local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
-    call('ZADD', outbox_workers, now, worker)
-  end
-elseif call('ZSCORE', workers, worker) then
-  redis.call('SET', exonerated, '1', 'PX', kept)
-  call('ZADD', workers, 'XX', 0, worker)
-end
-return 1
-"""
-)
-
-# Removes a worker with an empty outbox from the list. Returns 1, or 0 if the outbox is not empty.
-CLOSE_OUTBOX: Final = (
-    GUARDED_CALLS
-    + """
-if call('HLEN', KEYS[2]) > 0 then
-  return 0
-end
-call('ZREM', KEYS[1], ARGV[1])
-return 1
-"""
-)

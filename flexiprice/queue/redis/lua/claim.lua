@@ -1,57 +1,70 @@
-"""The Lua script that claims jobs for a worker, atomically in one round trip."""
+-- Claims up to `room` due jobs of a queue for one worker.
+--
+-- KEYS[1] queue: sorted set of the queue
+-- KEYS[2] paused_queues: hash of the paused queues
+-- KEYS[3] workers: sorted set of the live workers
+-- KEYS[4] running: hash of the worker's running jobs
+-- KEYS[5] aborted: sorted set of the jobs to abort
+-- KEYS[6] lost_workers: sorted set of the lost workers
+-- KEYS[7] lone: suspect for which the worker drains
+-- ARGV[1] worker: id of the worker
+-- ARGV[2] queue_name: name of the queue
+-- ARGV[3] room: maximum number of jobs to claim
+-- ARGV[4] window: number of jobs that one step reads
+-- ARGV[5] lease: length (ms) of a worker's lease
+-- ARGV[6] claim_ttl: TTL (ms) of a claim
+-- ARGV[7] unknown_task_timeout: how long (ms) a job of an unknown task is left for other workers
+-- ARGV[8] in_progress_prefix: prefix of claims
+-- ARGV[9] job_prefix: prefix of the messages of jobs
+-- ARGV[10] record_prefix: prefix of the records of jobs
+-- ARGV[11] retry_prefix: prefix of the numbers of starts
+-- ARGV[12] offset: number of jobs at the head of the queue to skip
+-- ARGV[13] held_count: number of jobs that the worker holds
+-- ARGV[14..] ids of the held jobs, then names of the tasks that the worker knows
+-- Returns the jobs (id, due time, body, tries, record), the milliseconds until the next job is due or -1, the
+-- revoked ids among held and claimed jobs, the time, and the offset for the next call.
+--
+-- It reads `window` jobs at a time from `offset`; running jobs stay at the head of the queue until they have
+-- finished. A job claimed by this worker that it does not hold comes from a call whose reply was lost; it is
+-- claimed again. A job claimed by an unknown worker is left to the reaper. Nothing is claimed from a paused
+-- queue, nor for a worker with an expired lease, because it may be declared lost at any moment. A job of an
+-- unknown task is claimed after a time, so that it fails.
+--
+-- A suspect is claimed by an idle worker, which then claims nothing else. If all workers are busy, one of
+-- them drains for it; the others skip the suspect.
 
-from typing import Final
+--- @include "clock"
+--- @include "guarded_calls"
+--- @include "utf8"
+--- @include "suspects"
+--- @constant "max_reads"
+--- @constant "awaiting_parts"
+-- Maximum number of jobs that one call claims.
+local max_claims = 100
 
-from flexiprice.queue.redis import keys
-from flexiprice.queue.redis.bad_entries import GUARDED_CALLS
-from flexiprice.queue.redis.loss_scripts import LOSS_FUNCTIONS
-
-LOOKED_AT: Final = 1_000
-"""Maximum number of jobs that one call reads; the next call continues after them."""
-TAKEN_AT_ONCE: Final = 100
-"""Maximum number of jobs that one call claims."""
-
-# Claims up to `room` due jobs of a queue for one worker.
-#
-# It reads `window` jobs at a time from `offset`; running jobs stay at the head of the queue until they have
-# finished. A job claimed by this worker that it does not hold comes from a call whose reply was lost; it is
-# claimed again. A job claimed by an unknown worker is left to the reaper. Nothing is claimed from a paused
-# queue, nor for a worker with an expired lease, because it may be declared lost at any moment. A job of an
-# unknown task is claimed after a time, so that it fails.
-#
-# A suspect is claimed by an idle worker, which then claims nothing else. If all workers are busy, one of them
-# drains for it; the others skip the suspect.
-#
-# Returns the jobs (id, due time, body, tries, record), the milliseconds until the next job is due or -1, the
-# revoked ids among held and claimed jobs, the time, and the offset for the next call.
-CLAIM: Final = (
-    GUARDED_CALLS
-    + LOSS_FUNCTIONS
-    + f"local max_reads, max_claims = {LOOKED_AT}, {TAKEN_AT_ONCE}\n"
-    + f"local awaiting_parts = '{keys.AWAITING_PARTS}'\n"
-    + """
 local queue, paused_queues, workers, running, aborted, lost_workers, lone = unpack(KEYS)
-local worker, queue_name, room, window = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
-local lease, claim_ttl, unknown_task_timeout = tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[7])
-local in_progress_prefix, job_prefix, record_prefix = ARGV[8], ARGV[9], ARGV[10]
-local retry_prefix, offset = ARGV[11], tonumber(ARGV[12])
+local worker, queue_name, room, window, lease, claim_ttl, unknown_task_timeout, in_progress_prefix,
+  job_prefix, record_prefix, retry_prefix, offset, held_count = unpack(ARGV, 1, 13)
+room, window, lease, offset = tonumber(room), tonumber(window), tonumber(lease), tonumber(offset)
+unknown_task_timeout = tonumber(unknown_task_timeout)
+
 local held, known, revoked = {}, {}, {}
 local function add_if_revoked(id)
   if call('ZSCORE', aborted, id) then
     revoked[#revoked + 1] = id
   end
 end
-local last_held = 13 + tonumber(ARGV[13])
-for i = 14, last_held do
-  held[ARGV[i]] = true
-  add_if_revoked(ARGV[i])
-end
-for i = last_held + 1, #ARGV do
-  known[ARGV[i]] = true
+local last_held = 13 + tonumber(held_count)
+for i = 14, #ARGV do
+  if i <= last_held then
+    held[ARGV[i]] = true
+    add_if_revoked(ARGV[i])
+  else
+    known[ARGV[i]] = true
+  end
 end
 
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local now = now_ms()
 local now_text = string.format('%.0f', now)
 local beat = call('ZSCORE', workers, worker)
 if room == 0 or not beat or now - beat > lease or call('HEXISTS', paused_queues, queue) == 1 then
@@ -207,5 +220,3 @@ else
   end
 end
 return {taken, pause, revoked, now_text, offset}
-"""
-)

@@ -1,0 +1,54 @@
+-- Child jobs, called parts in Redis.
+--
+-- The parent waits in its queue, not due, without occupying a worker. The script that finishes a child stores
+-- its result in a hash once. The last child makes the parent due.
+
+--- @include "clock"
+--- @include "guarded_calls"
+--- @constant "job_prefix"
+--- @constant "record_prefix"
+--- @constant "parts_prefix"
+--- @constant "queue_prefix"
+--- @constant "wake_prefix"
+--- @constant "finished_prefix"
+
+-- Returns the unfinished children of a job, and the number of all.
+local function open_parts(id)
+  local open = {}
+  local parts = call('HGETALL', parts_prefix .. id)
+  for i = 1, #parts, 2 do
+    if parts[i + 1] == '' then
+      open[#open + 1] = parts[i]
+    end
+  end
+  return open, #parts / 2
+end
+
+-- Stores the result of a child with its parent. The parent resumes when all children have finished.
+local function record_part(id, outcome)
+  local parent = call('HGET', record_prefix .. id, 'parent')
+  if not parent or call('HGET', parts_prefix .. parent, id) ~= '' then
+    return
+  end
+  call('HSET', parts_prefix .. parent, id, outcome ~= '' and outcome or '?')
+  local open, total = open_parts(parent)
+  local progress = string.format('[%d,%d,"%d of %d parts have ended",%.0f]',
+    total - #open, total, total - #open, total, now_ms())
+  call('HSET', record_prefix .. parent, 'progress', progress)
+  redis.call('PUBLISH', finished_prefix .. parent, '')
+  local queue = call('HGET', record_prefix .. parent, 'queue')
+  if #open == 0 and queue then
+    call('ZADD', queue_prefix .. queue, 'XX', string.format('%.0f', now_ms()), parent)
+    redis.call('PUBLISH', wake_prefix .. queue, '')
+  end
+end
+
+-- Marks the unfinished children of a job for cancellation by the workers that claim or run them.
+local function revoke_parts(id, aborted)
+  for _, part in ipairs(open_parts(id)) do
+    if redis.call('EXISTS', job_prefix .. part) == 1 then
+      call('ZADD', aborted, string.format('%.0f', now_ms()), part)
+      redis.call('PUBLISH', wake_prefix .. (call('HGET', record_prefix .. part, 'queue') or ''), '')
+    end
+  end
+end
