@@ -8,7 +8,7 @@ TEST_OPTIONS ?=
 TEST_PROCESSES ?= $(shell getconf _NPROCESSORS_ONLN | awk '{print ($$1 < 3) ? $$1 + 1 : 4}')
 # Which faults; all where none is named.
 FAULTS ?=
-# Options and files of `python -m tests.busy`, such as --rounds 20 tests/e2e/test_supervisor.py
+# Options and files of `python -m tests.busy`, such as --rounds 20 tests/e2e/cli/test_supervisor.py
 BUSY ?=
 # Options of `schemathesis run`, such as --max-examples 300 --seed 1.
 FUZZ ?=
@@ -41,7 +41,7 @@ check: lint types migrations ## Everything that must hold before a commit: style
 	@$(MAKE) --no-print-directory test TEST_OPTIONS='-m "not readme and not contracts"'
 
 readme: .venv ## Run every shell block of README and manual as printed
-	@$(RUN) pytest -q -m readme $(TEST_OPTIONS) tests/e2e/test_readme_commands.py
+	@$(RUN) pytest -q -m readme $(TEST_OPTIONS) tests/e2e/docs/test_shell_blocks.py
 
 lint: .venv
 	@$(RUN) ruff check

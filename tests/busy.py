@@ -16,17 +16,17 @@ from contextlib import contextmanager
 
 # What starts programs, waits for others or watches a clock.
 FILES = (
-    "tests/e2e/test_supervisor.py",
-    "tests/e2e/test_recycling.py",
-    "tests/e2e/test_worker_process.py",
-    "tests/e2e/test_up_and_demo.py",
-    "tests/e2e/test_event_stream.py",
-    "tests/e2e/test_arq_command.py",
-    "tests/workers",
-    "tests/monitor",
-    "tests/api/test_http_protocol.py",
-    "tests/api/test_operations.py",
-    "tests/api/test_outages.py",
+    "tests/e2e/cli/test_supervisor.py",
+    "tests/e2e/cli/test_up_and_demo.py",
+    "tests/e2e/api/test_event_stream.py",
+    "tests/e2e/workers",
+    "tests/unit/workers",
+    "tests/integration/queue",
+    "tests/integration/workers",
+    "tests/integration/monitor",
+    "tests/integration/api/test_http_protocol.py",
+    "tests/integration/api/test_operations.py",
+    "tests/integration/api/test_outages.py",
     "tests/chaos/test_small_set.py",
 )
 # It looks from time to time whether whoever started it still lives.

@@ -62,7 +62,7 @@ def logging_as_before() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def server_urls() -> Iterator[ServerUrls]:
     """A PostgreSQL and a Redis for this run of the tests."""
-    with servers.test_servers(os.environ) as urls:
+    with servers.running_servers(os.environ) as urls:
         yield urls
 
 
@@ -85,6 +85,13 @@ def template_database(postgres_url: str) -> Iterator[str]:
 def shared_database_url(postgres_url: str, template_database: str) -> Iterator[str]:
     """A migrated database for all tests that leave no trace in it."""
     with servers.database(postgres_url, servers.unique("shared"), template=template_database) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def workers_database_url(postgres_url: str, template_database: str) -> Iterator[str]:
+    """A database for all workers that leave nothing in it but the history of their runs."""
+    with servers.database(postgres_url, servers.unique("workers"), template=template_database) as url:
         yield url
 
 

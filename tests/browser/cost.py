@@ -14,7 +14,7 @@ from flexiprice.embedded.servers import temporary_servers
 from flexiprice.queue.client import TaskQueue
 from tests.browser.browser import chromium, visiting
 from tests.browser.harness import Harness, open_harness
-from tests.workers.toy_tasks import ADD, FAIL, SLEEP
+from tests.support.toy_tasks import ADD, FAIL, SLEEP
 
 PAGES = ("/", "/", "/", "/tasks", "/tasks", "/workers", "/queues", "/schedules", "/statistics", "/prices")
 JOBS_PER_SECOND = 50

@@ -4,8 +4,8 @@ from datetime import UTC
 
 from flexiprice.queue.declarations import Schedule
 from flexiprice.settings import load_settings
+from tests.support import toy_tasks
 from tests.support.worker_settings import worker_settings
-from tests.workers import toy_tasks
 from workers import tasks
 from workers.runtime.jobs.task import tasks_in
 from workers.runtime.process import WorkerProcess

@@ -22,9 +22,10 @@ from flexiprice.queue.declarations import RECOMPUTE_ALL_DISCOUNTS
 from flexiprice.queue.status import JobStatus
 from flexiprice.runs.recording import RunRecord, record_runs
 from flexiprice.settings import Queue
-from tests.browser.harness import Harness, until
+from tests.browser.harness import Harness
 from tests.support.builders import a_store
-from tests.workers.toy_tasks import FAIL, HOLD, SLEEP
+from tests.support.toy_tasks import FAIL, HOLD, SLEEP
+from tests.support.workers import until
 
 SKU = "DEMO-DAI-01"
 """A product whose price is reduced in every store."""

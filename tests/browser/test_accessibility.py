@@ -7,7 +7,7 @@ from playwright.async_api import Browser, expect
 
 from tests.browser.browser import Visit, visiting
 from tests.browser.shop import MANUAL, PAGES, Shop
-from tests.contracts.tools import NODE_TOOLS, require
+from tests.support.external_tools import NODE_TOOLS, require
 
 _AXE = NODE_TOOLS / "axe-core" / "axe.min.js"
 _WIDTHS = {"desk": {"width": 1280, "height": 800}, "phone": {"width": 390, "height": 844}}

@@ -18,7 +18,7 @@ from flexiprice.runs.recording import RunRecord, record_runs
 from flexiprice.settings import Queue
 from tests.browser.browser import Visit, visiting
 from tests.browser.harness import Harness
-from tests.workers.toy_tasks import FAIL, HOLD, SLEEP_ELSEWHERE, release
+from tests.support.toy_tasks import FAIL, HOLD, SLEEP_ELSEWHERE, release
 
 PAGES = (
     "/",

@@ -9,7 +9,7 @@ from playwright.async_api import Browser, expect
 from flexiprice.db.migrate import upgrade
 from tests.browser.browser import visiting
 from tests.browser.harness import open_harness
-from tests.chaos.servers import BreakableServers, breakable_servers
+from tests.support.breakable_servers import BreakableServers, breakable_servers
 
 RECOVERY_MS = 40_000
 

@@ -14,8 +14,9 @@ from flexiprice.access.audit_log import list_audit
 from flexiprice.domain.run import RunTrigger
 from flexiprice.queue.status import JobStatus
 from tests.browser.browser import Visit, visiting
-from tests.browser.harness import Harness, until
-from tests.workers.toy_tasks import ADD, FAIL, FLAKY, SLEEP, STEPS, release
+from tests.browser.harness import Harness
+from tests.support.toy_tasks import ADD, FAIL, FLAKY, SLEEP, STEPS, release
+from tests.support.workers import until
 
 _MANY = 100_000
 

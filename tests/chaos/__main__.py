@@ -23,7 +23,7 @@ from tests.chaos import (
 )
 from tests.chaos.harness import Harness, open_harness
 from tests.chaos.outcome import RECOVERS_WITHIN, Outcome
-from tests.chaos.servers import BreakableServers, breakable_servers
+from tests.support.breakable_servers import BreakableServers, breakable_servers
 
 OfWorkers = Callable[[Harness], Awaitable[Outcome]]
 OfServers = Callable[[Harness, BreakableServers], Awaitable[Outcome]]

@@ -15,8 +15,8 @@ from flexiprice.embedded.binaries import postgres_programs
 from tests.chaos.fault_tasks import SLOW
 from tests.chaos.harness import Harness, until
 from tests.chaos.outcome import Outcome, end_of_those_hit, outcome, slowest_worker_after, unrecorded_of
-from tests.chaos.servers import BreakableServers
 from tests.chaos.small_disk import SmallDisk, small_disk
+from tests.support.breakable_servers import BreakableServers
 from tests.support.servers import with_database
 
 _REFUSED = "database_refuses_work"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from tests.chaos.harness import Harness
 from tests.chaos.outcome import Outcome, end_of_those_hit, outcome, slowest_worker_after
-from tests.chaos.servers import BreakableServers
+from tests.support.breakable_servers import BreakableServers
 
 _AWAY_SECONDS = 2.0
 # Longer than workers that took it for a fault of their own lived, and than three leases.

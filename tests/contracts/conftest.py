@@ -8,8 +8,8 @@ from redis import Redis
 from flexiprice.embedded.servers import ServerUrls
 from tests.contracts.nginx import NGINX
 from tests.contracts.programs import KEY, Programs, Told, programs_under_a_path
-from tests.contracts.tools import require
 from tests.support import servers
+from tests.support.external_tools import require
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.contracts.tools import promtool, run
-from tests.e2e.compose_file import DOCKER
+from tests.support.compose_file import DOCKER
+from tests.support.external_tools import promtool, run
 
 pytestmark = pytest.mark.contracts
 

@@ -11,8 +11,8 @@ import pytest
 from api.main import create_app
 from flexiprice.embedded.servers import ServerUrls
 from flexiprice.settings import load_settings
-from tests.contracts.tools import node_program, python, python_environment, run
 from tests.fuzz.harness import KEY, fuzzed_api
+from tests.support.external_tools import node_program, python, python_environment, run
 
 pytestmark = pytest.mark.contracts
 

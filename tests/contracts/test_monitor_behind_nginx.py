@@ -13,7 +13,7 @@ from api.monitor.layout import SECTIONS
 from tests.browser.browser import CHROMIUM, chromium, visiting
 from tests.contracts.nginx import Prefix, Proxy, nginx_before
 from tests.contracts.programs import KEY, PATH, Programs, Told
-from tests.contracts.tools import require
+from tests.support.external_tools import require
 from tests.support.processes import flexiprice
 
 pytestmark = [

@@ -14,10 +14,9 @@ from typer.testing import CliRunner
 
 from flexiprice.cli.main import app
 from flexiprice.settings import Settings
+from tests.support.commands import Command, Run
+from tests.support.paths import ROOT
 from tests.support.processes import flexiprice, start
-
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
-Command = Callable[..., Result]
 
 
 @pytest.fixture
@@ -71,8 +70,8 @@ def told(command: Command) -> Callable[..., Any]:
 @pytest.fixture
 def toy_worker(environment: dict[str, str], tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
     """A worker of the toy tasks, in a process of its own."""
-    arq = [sys.executable, "-m", "arq", "tests.workers.toy_worker.WorkerSettings"]
-    program = start(arq, Path(__file__).parents[2], environment)
+    arq = [sys.executable, "-m", "arq", "tests.support.toy_worker.WorkerSettings"]
+    program = start(arq, ROOT, environment)
     yield program
     program.terminate()
     program.communicate(timeout=120)

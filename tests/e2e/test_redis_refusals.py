@@ -20,11 +20,11 @@ from flexiprice.queue.admin.broker_info import read_broker_info
 from flexiprice.queue.broker import open_job_broker
 from flexiprice.queue.redis.clock import ServerClock
 from flexiprice.settings import Settings, load_settings
-from tests.api.catalogue import ADMIN, activate_policy, create_batch, create_product
-from tests.api.conftest import serve
+from tests.support.api_server import serve
+from tests.support.catalogue import ADMIN, activate_policy, create_batch, create_product
 from tests.support.processes import flexiprice, wait_for
 from tests.support.redis_servers import RedisServers, redis_servers, until_answering
-from tests.workers.conftest import until, until_live
+from tests.support.workers import until, until_live
 
 PROGRAMS = {"valkey": str(valkey_program()), "redis": shutil.which("redis-server")}
 # As `operate/security.md` has it.

@@ -12,9 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from flexiprice.embedded.child_process import free_port
 from flexiprice.pricing.price_history import slot_of
-from tests.api.conftest import BOOTSTRAP_KEY, WITH_KEY
-from tests.e2e.conftest import Run
+from tests.support.api_server import BOOTSTRAP_KEY, WITH_KEY
 from tests.support.builders import a_batch, a_product, an_active_policy
+from tests.support.commands import Run
 from tests.support.moved_clock import moved_clock
 from tests.support.processes import flexiprice, start, wait_for
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from flexiprice.embedded.servers import scratch_folder
 from tests.fuzz.harness import KEY, FuzzedApi, fuzzed_api
-from tests.support.servers import test_servers
+from tests.support.servers import running_servers
 
 CONFIG: Final = Path(__file__).with_name("schemathesis.toml")
 _USUAL: Final = ("--max-examples", "100")
@@ -36,7 +36,7 @@ def errors_in(log: Path) -> list[dict[str, Any]]:
 
 def main(options: list[str]) -> int:
     """Fuzzes an API that is started for it; returns the exit code."""
-    with scratch_folder() as folder, test_servers(os.environ) as urls:
+    with scratch_folder() as folder, running_servers(os.environ) as urls:
         with fuzzed_api(urls, folder / "api") as api:
             done = run(api, folder / "report.json", *(options or _USUAL))
         errors = errors_in(api.log)

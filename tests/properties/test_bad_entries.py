@@ -21,8 +21,8 @@ from flexiprice.queue.redis import keys
 from flexiprice.queue.status import JobStatus
 from flexiprice.queue.worker.dead_letter_records import DeadLetterReason
 from flexiprice.settings import Queue, Settings
-from tests.workers.conftest import running, until
-from tests.workers.toy_tasks import SLEEP, SLEEP_ELSEWHERE
+from tests.support.toy_tasks import SLEEP, SLEEP_ELSEWHERE
+from tests.support.workers import running, until
 
 JOB: Final = "hit"
 OTHER: Final = "gone:1:0000abcd"

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from flexiprice.domain.quote import Limit, Quote, quote
-from tests.properties.candidate_rows import Case, quoted_by_sql
-from tests.properties.random_pricing import DAY, random_batch, random_current, random_policy
+from tests.support.candidate_rows import Case, quoted_by_sql
+from tests.support.random_pricing import DAY, random_batch, random_current, random_policy
 
 # Another run, another sample. To see a failure again: POLICY_SQL_SEED=… pytest …
 SEED = int(os.environ.get("POLICY_SQL_SEED", SystemRandom().randrange(2**32)))

@@ -11,7 +11,7 @@ import pytest
 from flexiprice.domain.money import CENT
 from flexiprice.domain.policy import PricingPolicy, PricingRule, parse_policy
 from flexiprice.domain.quote import CurrentDiscount, Limit, PricedBatch, Quote, deciding_rule, quote
-from tests.properties.random_pricing import DAY, random_batch, random_current, random_policy
+from tests.support.random_pricing import DAY, random_batch, random_current, random_policy
 
 # Another run, another sample. To see a failure again: QUOTE_SEED=… pytest …
 SEED = int(os.environ.get("QUOTE_SEED", SystemRandom().randrange(2**32)))

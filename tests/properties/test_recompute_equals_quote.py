@@ -18,7 +18,7 @@ from flexiprice.domain.policy import PricingPolicy
 from flexiprice.domain.quote import CurrentDiscount, PricedBatch, Quote, limits_from_mask, quote
 from flexiprice.pricing.policy_versions import activate_policy, create_policy
 from flexiprice.pricing.recompute import RecomputeSummary, recompute_all_discounts
-from tests.properties.random_pricing import (
+from tests.support.random_pricing import (
     CATEGORIES,
     DAY,
     random_batch,

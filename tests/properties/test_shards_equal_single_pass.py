@@ -18,7 +18,7 @@ from flexiprice.pricing.recompute import (
     recompute_shard,
     summed,
 )
-from tests.properties.random_pricing import (
+from tests.support.random_pricing import (
     DAY,
     random_batch,
     random_cost,

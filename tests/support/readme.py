@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from flexiprice.docs.pages import all_pages
+from tests.support.paths import ROOT
 
-ROOT: Final = Path(__file__).parents[2]
 README: Final = ROOT / "README.md"
 _BLOCK: Final = re.compile(r"^```bash\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _MARK: Final = re.compile(r"# not run by the tests: (?P<why>.+)")

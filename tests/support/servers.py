@@ -16,7 +16,7 @@ OTHER_REDIS = "FLEXIPRICE_TEST_REDIS_URL"
 
 
 @contextmanager
-def test_servers(environment: Mapping[str, str]) -> Iterator[ServerUrls]:
+def running_servers(environment: Mapping[str, str]) -> Iterator[ServerUrls]:
     """Embedded servers, or those that the two variables name: to try other versions."""
     database_url, redis_url = environment.get(OTHER_POSTGRES), environment.get(OTHER_REDIS)
     with ExitStack() as stack:
@@ -24,10 +24,6 @@ def test_servers(environment: Mapping[str, str]) -> Iterator[ServerUrls]:
             embedded = stack.enter_context(temporary_servers(database_url=database_url, redis_url=redis_url))
             database_url, redis_url = embedded.database_url, embedded.redis_url
         yield ServerUrls(database_url, redis_url)
-
-
-# The name is no test's.
-test_servers.__test__ = False  # type: ignore[attr-defined]
 
 
 def with_database(url: str, name: str) -> str:

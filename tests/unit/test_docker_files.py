@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from flexiprice.settings import PREFIX, Settings
-from tests.e2e.compose_file import DOCKER, Unset, compose_file, variables
+from tests.support.compose_file import DOCKER, Unset, compose_file, variables
 
 ROOT = DOCKER.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())

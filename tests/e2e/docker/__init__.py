@@ -1,0 +1,1 @@
+"""The containers' commands and health checks."""

@@ -1,0 +1,1 @@
+"""README and manual, typed as printed."""

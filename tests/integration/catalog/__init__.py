@@ -1,0 +1,1 @@
+"""Stores, products and batches in the database."""

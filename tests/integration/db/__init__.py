@@ -1,0 +1,1 @@
+"""Migrations, constraints, connections and limits of PostgreSQL."""

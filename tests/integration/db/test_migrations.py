@@ -1,0 +1,128 @@
+"""The schema comes and goes by plain `alembic` commands, and by two programs that start at once."""
+
+import asyncio
+import subprocess
+import sys
+from datetime import UTC, datetime
+from itertools import pairwise
+
+import asyncpg
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from flexiprice.db.engine import create_engine
+from flexiprice.db.migrate import head_revision, is_current, upgrade
+from flexiprice.db.partitions import ensure_partitions
+from flexiprice.errors import Conflict, DatabaseUnavailable
+from flexiprice.settings import load_settings
+from tests.support.paths import ROOT
+from tests.support.servers import execute
+
+_LEFT = """
+    SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relname !~ '^alembic_version'
+    UNION SELECT typname FROM pg_type WHERE typnamespace = 'public'::regnamespace AND typtype = 'e'
+    UNION SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+"""
+
+
+def alembic(url: str, *arguments: str) -> str:
+    """Runs the command as a person would, from the checkout."""
+    done = subprocess.run(
+        [sys.executable, "-m", "alembic", *arguments],
+        env={"FLEXIPRICE_DATABASE_URL": url, "PATH": "/usr/bin:/bin"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+async def fetch(url: str, query: str) -> list[str]:
+    connection = await asyncpg.connect(url)
+    try:
+        return [str(row[0]) for row in await connection.fetch(query)]
+    finally:
+        await connection.close()
+
+
+def test_plain_alembic_commands_upgrade_downgrade_and_check(empty_database_url: str) -> None:
+    alembic(empty_database_url, "upgrade", "head")
+    made = asyncio.run(fetch(empty_database_url, _LEFT))
+    this_month = datetime.now(UTC).strftime("%Y_%m")
+    assert f"price_decisions_{this_month}" in made, "an upgrade makes the partitions, too"
+    alembic(empty_database_url, "downgrade", "base")
+    assert asyncio.run(fetch(empty_database_url, _LEFT)) == []
+    alembic(empty_database_url, "upgrade", "head")
+    assert "No new upgrade operations" in alembic(empty_database_url, "check")
+
+
+async def test_whoever_migrates_at_once_succeeds_and_it_is_done_once(empty_database_url: str) -> None:
+    await asyncio.gather(
+        asyncio.to_thread(alembic, empty_database_url, "upgrade", "head"),
+        *(asyncio.to_thread(upgrade, empty_database_url) for _ in range(2)),
+    )
+    assert await fetch(empty_database_url, "SELECT version_num FROM alembic_version") == [head_revision()]
+    assert await fetch(empty_database_url, "SELECT code FROM stores") == ["main"]
+
+
+async def test_a_failed_migration_leaves_nothing_behind(empty_database_url: str) -> None:
+    await execute(empty_database_url, "CREATE TABLE discounts (in_the_way int)")
+    with pytest.raises(Exception, match="discounts"):
+        await asyncio.to_thread(upgrade, empty_database_url)
+    left = await fetch(empty_database_url, "SELECT relname FROM pg_class WHERE relname = 'stores'")
+    assert left == []
+
+
+async def test_a_database_knows_whether_it_is_current(session: AsyncSession) -> None:
+    assert await is_current(session)
+    await session.execute(text("UPDATE alembic_version SET version_num = 'an older one'"))
+    assert not await is_current(session)
+    await session.execute(text("DROP TABLE alembic_version"))
+    assert not await is_current(session)
+
+
+def test_a_database_that_is_not_there_is_told_plainly(empty_database_url: str) -> None:
+    with pytest.raises(DatabaseUnavailable, match="FLEXIPRICE_DATABASE_URL names does not exist"):
+        upgrade(empty_database_url.rpartition("/")[0] + "/nowhere")
+    with pytest.raises(DatabaseUnavailable, match="does not answer"):
+        upgrade("postgresql://somebody:secret@127.0.0.1:1/flexiprice")
+
+
+async def test_a_schema_of_another_version_is_refused_and_kept(empty_database_url: str) -> None:
+    await asyncio.to_thread(upgrade, empty_database_url)
+    await execute(empty_database_url, "UPDATE alembic_version SET version_num = '0999'")
+    with pytest.raises(Conflict, match=r"schema 0999, which .* does not know: install"):
+        await asyncio.to_thread(upgrade, empty_database_url)
+    assert await fetch(empty_database_url, "SELECT version_num FROM alembic_version") == ["0999"]
+
+
+async def test_partitions_made_by_two_at_once_are_made_once(empty_database_url: str) -> None:
+    await asyncio.to_thread(upgrade, empty_database_url)
+    far = datetime(2050, 1, 31, tzinfo=UTC)
+
+    async def make() -> int:
+        settings = load_settings(env_files=(), database_url=empty_database_url)
+        engine = create_engine(settings, application_name="flexiprice-tests")
+        async with AsyncSession(engine) as session, session.begin():
+            made = await ensure_partitions(session, now=far)
+        await engine.dispose()
+        return made
+
+    assert sorted(await asyncio.gather(make(), make(), make())) == [0, 0, 6]
+
+
+async def test_partitions_follow_each_other_without_a_gap(session: AsyncSession) -> None:
+    for month in range(1, 13):
+        await ensure_partitions(session, now=datetime(2049, month, 28, tzinfo=UTC))
+    bounds = await session.execute(
+        text(
+            "SELECT pg_get_expr(relpartbound, oid) FROM pg_class "
+            "WHERE relkind = 'r' AND relname ~ '^price_history_(2049|2050)' ORDER BY relname"
+        )
+    )
+    found = [bound.split("'")[1::2] for bound in bounds.scalars()]
+    assert len(found) == 14
+    assert all(before[1] == after[0] for before, after in pairwise(found))

@@ -1,0 +1,1 @@
+"""The monitor's sign-in, sessions and queries."""

@@ -1,0 +1,1 @@
+"""Recomputes, previews, policies and prices."""

@@ -1,0 +1,1 @@
+"""Inspection and operation of queues, schedules and workers."""

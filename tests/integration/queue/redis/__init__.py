@@ -1,0 +1,1 @@
+"""Connections, scripts and notifications of Redis."""

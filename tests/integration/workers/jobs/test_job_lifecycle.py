@@ -1,0 +1,445 @@
+"""From enqueueing a job to reading what it came to, with a worker that runs and Redis in between."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from arq.connections import ArqRedis
+from arq.jobs import Job
+
+from flexiprice.errors import Conflict, InvalidInput, NotFound, RedisUnavailable, RemoteError
+from flexiprice.queue import client
+from flexiprice.queue.client import TaskQueue
+from flexiprice.queue.redis import codec, keys
+from flexiprice.queue.redis.connection import create_redis
+from flexiprice.queue.status import JobError, JobStatus
+from flexiprice.settings import Queue, Settings
+from tests.support.toy_tasks import (
+    ADD,
+    COUNT_STORES,
+    FAIL,
+    FLAKY,
+    HASTY,
+    HOLD,
+    RETRY_MUCH_LATER,
+    SLEEP,
+    SLEEP_ELSEWHERE,
+    release,
+)
+from tests.support.workers import running, until, until_live, until_running
+from workers.runtime.process import WorkerProcess
+
+WAIT = timedelta(seconds=120)
+
+
+@pytest.fixture
+async def worker(settings: Settings) -> AsyncIterator[WorkerProcess]:
+    """A worker of the toy tasks."""
+    async with running(settings) as process:
+        yield process
+
+
+@pytest.mark.usefixtures("worker")
+async def test_a_job_runs_and_its_result_can_be_read(queue: TaskQueue):
+    before = datetime.now(tz=UTC) - timedelta(seconds=1)
+
+    job = await queue.enqueue(ADD, arguments={"left": Decimal("1.50")})
+    status = await queue.wait(job.job_id, WAIT)
+
+    assert (job.task, job.queue, job.created) == ("add", Queue.DISCOUNTS, True)
+    assert (status.status, status.ready, status.result, status.error) == (
+        JobStatus.SUCCEEDED,
+        True,
+        Decimal("2.50"),
+        None,
+    )
+    assert (status.task, status.queue, status.attempt, status.progress) == ("add", Queue.DISCOUNTS, 1, None)
+    assert status.enqueued_at is not None
+    assert status.started_at is not None
+    assert status.finished_at is not None
+    assert before < status.enqueued_at <= status.started_at <= status.finished_at <= datetime.now(tz=UTC)
+
+
+@pytest.mark.usefixtures("worker")
+async def test_one_worker_runs_the_jobs_of_all_queues_with_a_database_at_hand(queue: TaskQueue):
+    jobs = [
+        await queue.enqueue(ADD, arguments={"left": 1}),
+        await queue.enqueue(SLEEP_ELSEWHERE),
+        await queue.enqueue(COUNT_STORES),
+    ]
+
+    statuses = [await queue.wait(job.job_id, WAIT) for job in jobs]
+
+    assert [status.queue for status in statuses] == list(Queue)
+    assert [status.result for status in statuses] == [Decimal(2), 1, 1]
+
+
+async def test_a_waiting_job_is_queued_and_a_deferred_one_deferred(queue: TaskQueue):
+    now = await queue.enqueue(SLEEP)
+    later = await queue.enqueue(SLEEP, defer_by=timedelta(seconds=60))
+
+    statuses = [await queue.status(job.job_id) for job in (now, later)]
+
+    assert [status.status for status in statuses] == [JobStatus.QUEUED, JobStatus.DEFERRED]
+    for status in statuses:
+        assert (status.ready, status.attempt, status.started_at) == (False, 0, None)
+
+
+@pytest.mark.usefixtures("worker")
+async def test_a_job_is_running_while_it_runs(queue: TaskQueue, redis: ArqRedis):
+    job = await queue.enqueue(HOLD)
+
+    await until_running(queue, job.job_id)
+    status = await queue.status(job.job_id)
+
+    assert (status.task, status.attempt, status.ready) == ("hold", 1, False)
+    assert status.started_at is not None
+    await release(redis, job.job_id)
+    assert (await queue.wait(job.job_id, WAIT)).status is JobStatus.SUCCEEDED
+
+
+@pytest.mark.usefixtures("worker")
+async def test_a_deferred_job_starts_when_it_is_due(queue: TaskQueue):
+    job = await queue.enqueue(SLEEP, defer_by=timedelta(seconds=0.4))
+
+    status = await queue.wait(job.job_id, WAIT)
+
+    assert status.started_at is not None
+    assert status.enqueued_at is not None
+    assert status.started_at - status.enqueued_at >= timedelta(seconds=0.4)
+
+
+@pytest.mark.usefixtures("worker")
+async def test_what_is_away_for_now_is_tried_again(queue: TaskQueue):
+    job = await queue.enqueue(FLAKY, arguments={"until": 2})
+    much_later = await queue.enqueue(RETRY_MUCH_LATER)
+
+    async def waits_for_its_next_try() -> bool:
+        return (await queue.status(much_later.job_id)).status is JobStatus.RETRYING
+
+    status = await queue.wait(job.job_id, WAIT)
+    await until(waits_for_its_next_try)
+    assert (status.status, status.result, status.attempt) == (JobStatus.SUCCEEDED, 2, 2)
+
+
+@pytest.mark.usefixtures("worker")
+async def test_what_stays_away_fails_after_the_last_try(queue: TaskQueue):
+    job = await queue.enqueue(FLAKY, arguments={"until": 99})
+
+    status = await queue.wait(job.job_id, WAIT)
+
+    assert (status.status, status.attempt) == (JobStatus.FAILED, 3)
+    assert status.error == JobError("database_unavailable", "not yet")
+
+
+@pytest.mark.usefixtures("worker")
+async def test_an_error_of_ours_is_told_as_it_is(queue: TaskQueue):
+    job = await queue.enqueue(FAIL, arguments={"kind": "ours"})
+
+    status = await queue.wait(job.job_id, WAIT)
+
+    assert (status.status, status.result, status.attempt) == (JobStatus.FAILED, None, 1)
+    assert status.error == JobError("not_found", "there is no such batch")
+
+
+@pytest.mark.parametrize(
+    ("kind", "named"), [("builtin", "ValueError"), ("unheard", "Unheard"), ("self-cancelled", "RuntimeError")]
+)
+@pytest.mark.usefixtures("worker")
+async def test_of_an_unexpected_error_only_the_kind_is_told(queue: TaskQueue, kind: str, named: str):
+    job = await queue.enqueue(FAIL, arguments={"kind": kind})
+
+    status = await queue.wait(job.job_id, WAIT)
+
+    assert status.error is not None
+    assert status.error.code == "internal_error"
+    assert named in status.error.message
+    assert "hunter2" not in status.error.message
+    assert "Traceback" not in status.error.message
+
+
+@pytest.mark.usefixtures("worker")
+async def test_whoever_works_on_the_failure_finds_exception_and_traceback(queue: TaskQueue, redis: ArqRedis):
+    job = await queue.enqueue(FAIL, arguments={"kind": "unheard"})
+    await queue.wait(job.job_id, WAIT)
+
+    with pytest.raises(RemoteError) as caught:
+        await Job(job.job_id, redis, _deserializer=codec.decode).result(timeout=120)
+
+    assert caught.value.kind == "Unheard"
+    assert "toy_tasks.py" in caught.value.traceback
+
+
+@pytest.mark.usefixtures("worker")
+async def test_a_task_that_runs_too_long_ends_with_a_timeout(queue: TaskQueue):
+    job = await queue.enqueue(HASTY)
+
+    status = await queue.wait(job.job_id, WAIT)
+
+    assert status.status is JobStatus.FAILED
+    assert status.error == JobError("timeout", "the task was still running after 0.1 s, and was cancelled")
+
+
+@pytest.mark.usefixtures("worker")
+async def test_a_running_job_can_be_aborted_as_arq_does_it(queue: TaskQueue, redis: ArqRedis):
+    job = await queue.enqueue(SLEEP, arguments={"seconds": 60})
+    await until_running(queue, job.job_id)
+
+    arq_job = Job(job.job_id, redis, _queue_name=keys.queue_key(job.queue), _deserializer=codec.decode)
+    aborted = await arq_job.abort(timeout=120, poll_delay=0.02)
+
+    status = await queue.status(job.job_id)
+    assert aborted
+    assert (status.status, status.ready) == (JobStatus.REVOKED, True)
+    assert status.error == JobError("revoked", "the job was revoked")
+
+
+async def test_a_job_that_is_not_started_in_time_expires(queue: TaskQueue, settings: Settings):
+    job = await queue.enqueue(SLEEP, expires=timedelta(milliseconds=20))
+    in_time = await queue.enqueue(SLEEP, expires=timedelta(hours=1))
+
+    async def expired() -> bool:
+        return (await queue.status(job.job_id)).ready
+
+    await until(expired)
+
+    before = await queue.status(job.job_id)
+    async with running(settings):
+        assert (await queue.wait(in_time.job_id, WAIT)).status is JobStatus.SUCCEEDED
+    after = await queue.status(job.job_id)
+
+    for status in (before, after):
+        assert (status.status, status.ready, status.task) == (JobStatus.FAILED, True, "sleep")
+        assert status.error == JobError("expired", "no worker started the job before it expired")
+        assert (status.attempt, status.started_at) == (0, None)
+    assert after.finished_at is not None
+
+
+@pytest.mark.usefixtures("worker")
+async def test_a_job_that_was_started_in_time_does_not_expire(queue: TaskQueue, redis: ArqRedis):
+    job = await queue.enqueue(HOLD, expires=timedelta(hours=1))
+    await until_running(queue, job.job_id)
+
+    assert await redis.ttl(keys.job_key(job.job_id)) == -1
+    await release(redis, job.job_id)
+    assert (await queue.wait(job.job_id, WAIT)).status is JobStatus.SUCCEEDED
+
+
+async def test_without_an_expiry_a_job_waits_for_ever(queue: TaskQueue, redis: ArqRedis):
+    job = await queue.enqueue(SLEEP)
+
+    assert await redis.ttl(keys.job_key(job.job_id)) == -1
+
+
+async def test_an_id_in_use_returns_the_job_that_uses_it(queue: TaskQueue, settings: Settings):
+    first = await queue.enqueue(SLEEP, job_id="mine")
+    waiting = await queue.enqueue(SLEEP, job_id="mine")
+    async with running(settings):
+        await queue.wait("mine", WAIT)
+        done = await queue.enqueue(SLEEP, job_id="mine")
+
+    assert [job.created for job in (first, waiting, done)] == [True, False, False]
+    assert {job.job_id for job in (first, waiting, done)} == {"mine"}
+    assert (await queue.status("mine")).attempt == 1
+
+
+async def test_an_id_is_enqueued_once_however_many_use_it_at_once(queue: TaskQueue, redis: ArqRedis):
+    jobs = await asyncio.gather(*(queue.enqueue(SLEEP, job_id="mine") for _ in range(20)))
+
+    assert sum(job.created for job in jobs) == 1
+    assert await redis.zcard(keys.queue_key(Queue.DISCOUNTS)) == 1
+
+
+async def test_an_id_cannot_stand_for_other_work(queue: TaskQueue):
+    await queue.enqueue(SLEEP, job_id="mine", arguments={"seconds": 1})
+
+    with pytest.raises(Conflict):
+        await queue.enqueue(SLEEP, job_id="mine", arguments={"seconds": 2})
+    with pytest.raises(Conflict):
+        await queue.enqueue(SLEEP_ELSEWHERE, job_id="mine", arguments={"seconds": 1})
+
+
+async def test_an_id_is_free_again_when_its_result_is_no_longer_kept(
+    queue: TaskQueue, redis: ArqRedis, settings: Settings
+):
+    async with running(settings):
+        await queue.enqueue(ADD, job_id="mine", arguments={"left": 1})
+        await queue.wait("mine", WAIT)
+        # All that is kept of it is kept for a time, which is over now.
+        kept = [key async for key in redis.scan_iter("*mine*")]
+        assert kept
+        for key in kept:
+            assert 0 < await redis.ttl(key) <= settings.result_retention.total_seconds()
+        await redis.delete(*kept)
+
+        with pytest.raises(NotFound):
+            await queue.status("mine")
+        again = await queue.enqueue(ADD, job_id="mine", arguments={"left": 2})
+        assert again.created
+        assert (await queue.wait("mine", WAIT)).result == Decimal(3)
+
+
+async def test_a_job_is_not_called_off_by_what_called_off_an_earlier_one_of_its_id(
+    queue: TaskQueue, redis: ArqRedis, settings: Settings
+):
+    await redis.zadd(keys.ABORTED_JOBS, {"mine": 1})
+    await queue.enqueue(SLEEP, job_id="mine")
+
+    async with running(settings):
+        assert (await queue.wait("mine", WAIT)).status is JobStatus.SUCCEEDED
+
+
+@pytest.mark.parametrize(
+    ("options", "field"),
+    [
+        ({"arguments": {"seconds": "many"}}, "seconds"),
+        ({"job_id": ""}, "job_id"),
+        ({"job_id": "x" * 201}, "job_id"),
+        ({"job_id": "a\x00b"}, "job_id"),
+        ({"defer_by": timedelta(seconds=-1)}, "defer_by"),
+        ({"defer_by": timedelta(days=366)}, "defer_by"),
+        ({"expires": timedelta(0)}, "expires"),
+        ({"defer_by": timedelta(seconds=60), "expires": timedelta(seconds=30)}, "expires"),
+    ],
+)
+async def test_bad_options_are_refused_by_name(queue: TaskQueue, options: dict[str, object], field: str):
+    with pytest.raises(InvalidInput) as caught:
+        await queue.enqueue(SLEEP, **options)
+    assert caught.value.details["field"] == field
+
+
+@pytest.mark.parametrize("job_id", ["never-was", "", "x" * 5_000, "a\x00b", "*"])
+async def test_an_unknown_job_is_not_found(queue: TaskQueue, job_id: str):
+    with pytest.raises(NotFound):
+        await queue.status(job_id)
+    with pytest.raises(NotFound):
+        await queue.wait(job_id, timedelta(seconds=1))
+
+
+@pytest.mark.usefixtures("worker")
+async def test_whoever_waits_is_told_at_once(
+    queue: TaskQueue, redis: ArqRedis, monkeypatch: pytest.MonkeyPatch
+):
+    # Nobody looks by himself: what is not told takes longer than the test.
+    monkeypatch.setattr(client, "_POLL_SECONDS", 3600)
+    job = await queue.enqueue(HOLD)
+    waits = [asyncio.create_task(queue.wait(job.job_id, timedelta(hours=1))) for _ in range(20)]
+    await until_running(queue, job.job_id)
+    await release(redis, job.job_id)
+
+    async with asyncio.timeout(WAIT.total_seconds()):
+        statuses = await asyncio.gather(*waits)
+
+    assert {status.status for status in statuses} == {JobStatus.SUCCEEDED}
+
+
+@pytest.mark.usefixtures("worker")
+async def test_waits_one_after_another_are_each_told(queue: TaskQueue):
+    for number in range(20):
+        job = await queue.enqueue(ADD, arguments={"left": number})
+        assert (await queue.wait(job.job_id, WAIT)).result == Decimal(number + 1)
+
+
+async def test_waiting_ends_with_the_time_given(queue: TaskQueue):
+    job = await queue.enqueue(SLEEP)
+    started = asyncio.get_running_loop().time()
+
+    status = await queue.wait(job.job_id, timedelta(seconds=0.3))
+
+    assert status.status is JobStatus.QUEUED
+    assert asyncio.get_running_loop().time() - started > 0.25
+
+
+async def test_jobs_that_a_plain_arq_client_enqueues_run_too(
+    queue: TaskQueue, redis: ArqRedis, settings: Settings
+):
+    job = await redis.enqueue_job("add", left="1", _queue_name=keys.queue_key(Queue.DISCOUNTS))
+    assert job is not None
+    before = await queue.status(job.job_id)
+
+    async with running(settings):
+        after = await queue.wait(job.job_id, WAIT)
+
+    assert (before.status, before.task, before.queue) == (JobStatus.QUEUED, "add", Queue.DISCOUNTS)
+    assert (after.status, after.task, after.result) == (JobStatus.SUCCEEDED, "add", Decimal(2))
+    assert before.enqueued_at == after.enqueued_at
+
+
+@pytest.mark.usefixtures("worker")
+async def test_what_cannot_be_run_says_why(queue: TaskQueue, redis: ArqRedis):
+    misused = await redis.enqueue_job("add", 1, _queue_name=keys.queue_key(Queue.DISCOUNTS))
+    await redis.set(keys.job_key("garbled"), b"rubbish")
+    await redis.zadd(keys.queue_key(Queue.DISCOUNTS), {"garbled": 1})
+    assert misused is not None
+
+    errors = {job_id: (await queue.wait(job_id, WAIT)).error for job_id in (misused.job_id, "garbled")}
+
+    assert [error.code for error in errors.values() if error] == ["invalid_input", "corrupt_message"]
+
+
+async def test_nobody_runs_more_jobs_at_once_than_he_may(queue: TaskQueue, settings: Settings):
+    jobs = [await queue.enqueue(SLEEP, arguments={"seconds": 0.1}) for _ in range(6)]
+
+    async with running(settings.model_copy(update={"worker_concurrency": 2, "worker_prefetch": 1})):
+        statuses = [await queue.wait(job.job_id, WAIT) for job in jobs]
+
+    events = sorted(
+        event
+        for status in statuses
+        for event in ((status.started_at, 1), (status.finished_at - timedelta(milliseconds=1), -1))
+    )
+    at_once = [sum(step for _, step in events[: index + 1]) for index in range(len(events))]
+    assert max(at_once) == 2
+
+
+async def test_a_worker_finds_free_jobs_behind_those_that_others_run(queue: TaskQueue, settings: Settings):
+    narrow = settings.model_copy(
+        update={"worker_concurrency": 2, "worker_prefetch": 1, "worker_grace": timedelta(0)}
+    )
+    async with running(narrow), running(narrow):
+        slow = [await queue.enqueue(HOLD) for _ in range(3)]
+        for job in slow:
+            await until_running(queue, job.job_id)
+
+        quick = await queue.enqueue(ADD, arguments={"left": 1})
+
+        assert (await queue.wait(quick.job_id, WAIT)).ready
+
+
+async def test_a_worker_narrowed_to_a_queue_leaves_the_others_alone(queue: TaskQueue, settings: Settings):
+    theirs = await queue.enqueue(SLEEP_ELSEWHERE)
+    ours = await queue.enqueue(ADD, arguments={"left": 1})
+
+    async with running(settings.model_copy(update={"worker_queues": (Queue.DISCOUNTS,)})):
+        assert (await queue.wait(ours.job_id, WAIT)).status is JobStatus.SUCCEEDED
+
+    assert (await queue.status(theirs.job_id)).status is JobStatus.QUEUED
+
+
+async def test_live_workers_say_what_they_are(queue: TaskQueue, settings: Settings):
+    assert await queue.live_workers() == ()
+
+    async with running(settings.model_copy(update={"worker_queues": (Queue.MAINTENANCE,)})):
+        await until_live(queue)
+        (worker,) = await queue.live_workers()
+
+    assert worker.queues == (Queue.MAINTENANCE,)
+    assert worker.tasks == ("sleep_elsewhere", "hold_elsewhere")
+    assert worker.concurrency == settings.worker_concurrency
+    assert await queue.live_workers() == ()
+
+
+async def test_a_redis_that_is_away_is_told_apart_from_a_job_that_is_unknown(settings: Settings):
+    nowhere = settings.model_copy(
+        update={"redis_url": type(settings.redis_url)("redis://127.0.0.1:1/0")}  # type: ignore[misc]
+    )
+    redis = create_redis(nowhere, client_name="flexiprice-tests")
+    queue = TaskQueue(redis, nowhere)
+
+    for call in (queue.enqueue(SLEEP), queue.status("x"), queue.wait("x", WAIT), queue.live_workers()):
+        with pytest.raises(RedisUnavailable):
+            await call
+    await queue.aclose()
+    await redis.aclose(close_connection_pool=True)

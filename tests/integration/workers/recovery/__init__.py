@@ -1,0 +1,1 @@
+"""Leases, and the runs of dead workers."""

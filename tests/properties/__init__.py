@@ -1,0 +1,1 @@
+"""Statements that hold for every input, tried on random ones."""

@@ -1,0 +1,30 @@
+"""Commands of the command line, as the tests' fixtures run them."""
+
+import asyncio
+import subprocess
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from click.testing import Result
+
+from flexiprice.queue.client import TaskQueue
+from flexiprice.queue.redis.connection import create_redis
+from flexiprice.settings import Settings
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+Command = Callable[..., Result]
+
+
+def on_queue(settings: Settings, use: Callable[[TaskQueue], Coroutine[Any, Any, Any]]) -> Any:
+    """What comes of using the task queue for a moment."""
+
+    async def run() -> Any:
+        redis = create_redis(settings, client_name="flexiprice-tests")
+        tasks = TaskQueue(redis, settings)
+        try:
+            return await use(tasks)
+        finally:
+            await tasks.aclose()
+            await redis.aclose(close_connection_pool=True)
+
+    return asyncio.run(run())

@@ -1,0 +1,1 @@
+"""The modules by themselves, without servers. Folders are named as the packages."""

@@ -1,0 +1,1 @@
+"""The importer's readers of files, columns and cells."""

@@ -1,0 +1,1 @@
+"""The monitor's figures, alerts and queries."""

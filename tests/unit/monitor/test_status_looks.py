@@ -1,0 +1,13 @@
+"""Colors and signs of states."""
+
+import pytest
+
+from api.monitor.status_looks import look
+from flexiprice.domain.run import RunStatus
+from flexiprice.queue.status import JobStatus
+from flexiprice.queue.worker.heartbeat import WorkerStatus
+
+
+@pytest.mark.parametrize("state", [*RunStatus, *JobStatus, *WorkerStatus])
+def test_every_state_has_a_sign_of_its_own_beside_its_colour(state: str) -> None:
+    assert look(state.value)[0] != look("a state that there is not")[0]

@@ -1,0 +1,1 @@
+"""Declarations, retries, cron, redaction."""

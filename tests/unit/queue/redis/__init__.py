@@ -1,0 +1,1 @@
+"""The codec, URLs, replies and clock of Redis."""
