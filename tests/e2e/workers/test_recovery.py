@@ -183,7 +183,7 @@ async def test_a_job_that_kills_its_workers_is_given_up_after_three_died_of_it_a
     async def is_recorded() -> bool:
         async with engine.connect() as connection:
             found = await connection.execute(
-                text("SELECT error_message FROM task_runs WHERE job_id = :id AND state = 'failed'"),
+                text("SELECT error_message FROM task_runs WHERE job_id = :id AND status = 'failed'"),
                 {"id": job.job_id},
             )
             return [row.error_message for row in found] == [letter.message]
