@@ -9,8 +9,8 @@ import pytest
 from flexiprice.errors import InvalidScript
 from flexiprice.queue.redis import scripts
 from flexiprice.queue.redis.scripts import CONSTANTS, FOLDER, load_script
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 SCRIPTS = sorted(file.name.removesuffix(".lua") for file in FOLDER.iterdir() if file.is_file())
 INCLUDES = sorted(file.name.removesuffix(".lua") for file in FOLDER.joinpath("includes").iterdir())
 _INDEX = re.compile(r"(KEYS|ARGV)\[(\d+)\]")
