@@ -1,7 +1,7 @@
-"""Compiles statements once per policy, and executes them.
+"""Compiles statements to text, and executes them.
 
-A policy becomes an expression of thousands of nodes. Compiling it takes longer than a small recompute, and
-the result stays valid until another version is active.
+A policy's statement has thousands of nodes. Compiling it takes longer than a small recompute, so callers
+cache the result.
 """
 
 from collections.abc import Mapping
@@ -19,26 +19,6 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
-
-from flexiprice.domain.policy import PricingPolicy
-
-
-@dataclass(frozen=True, slots=True)
-class PolicyKey:
-    """A policy as a cache key: equal if rules and version are equal."""
-
-    version: int | None
-    document: str
-
-    @classmethod
-    def of(cls, policy: PricingPolicy) -> "PolicyKey":
-        """Returns the key of a policy."""
-        return cls(policy.version, policy.model_dump_json())
-
-    def policy(self) -> PricingPolicy:
-        """Returns the policy of the key."""
-        policy = PricingPolicy.model_validate_json(self.document)
-        return policy if self.version is None else policy.with_version(self.version)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from flexiprice.domain.audit import FieldChange
 from flexiprice.domain.characters import refuse_hidden_in_text
 from flexiprice.domain.policy import PricingPolicy, parse_policy
 from flexiprice.errors import Conflict, InvalidInput, NotFound
+from flexiprice.pricing.sql.compiled_policy import CompiledPolicy
 
 _MAX_COMMENT = 500
 
@@ -46,10 +47,10 @@ async def get_active_policy(session: AsyncSession) -> PolicyVersion:
     return _read((await session.scalars(select(Policy).where(Policy.active))).one())
 
 
-async def get_active_rules(session: AsyncSession) -> PricingPolicy:
-    """Returns the active policy from a cache of parsed documents, for frequent use."""
+async def get_compiled_policy(session: AsyncSession) -> CompiledPolicy:
+    """Returns the active policy from a cache of compiled policies, for frequent use."""
     query = select(Policy.version, cast(Policy.document, String)).where(Policy.active)
-    return _parsed(*(await session.execute(query)).one())
+    return _compiled(*(await session.execute(query)).one())
 
 
 async def list_policies(
@@ -149,9 +150,9 @@ async def roll_back_policy(session: AsyncSession, *, now: datetime) -> PolicyVer
 
 
 @lru_cache(maxsize=16)
-def _parsed(version: int, document: str) -> PricingPolicy:
+def _compiled(version: int, document: str) -> CompiledPolicy:
     # The document is part of the key, because one process may use several databases.
-    return parse_policy(json.loads(document)).with_version(version)
+    return CompiledPolicy.of(parse_policy(json.loads(document)).with_version(version))
 
 
 def _read(stored: Policy) -> PolicyVersion:

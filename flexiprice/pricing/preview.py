@@ -19,7 +19,7 @@ from flexiprice.domain.decision import CloseReason, DecisionKind
 from flexiprice.domain.policy import PricingPolicy
 from flexiprice.domain.quote import Limit
 from flexiprice.errors import InvalidInput
-from flexiprice.pricing.policy_versions import get_active_rules
+from flexiprice.pricing.policy_versions import get_compiled_policy
 from flexiprice.pricing.recompute import (
     DEFAULT_DAYS_THRESHOLD,
     RecomputeSummary,
@@ -29,6 +29,7 @@ from flexiprice.pricing.recompute import (
 )
 from flexiprice.pricing.sql.candidates import find_stale
 from flexiprice.pricing.sql.change_set import PRICE_CHANGES
+from flexiprice.pricing.sql.compiled_policy import CompiledPolicy
 from flexiprice.pricing.sql.selection import BatchSelection
 from flexiprice.pricing.sql.staged_writes import drop_staging
 from flexiprice.pricing.sql.values import LimitMask
@@ -220,10 +221,10 @@ async def preview_recompute(
         store=None if store is None else (await get_store(session, store)).code,
         category_key=None if category is None else category_key(category),
     )
-    used_policy = policy or await get_active_rules(session)
+    compiled = await get_compiled_policy(session) if policy is None else CompiledPolicy.of(policy)
     await use_bulk_plans(session)
-    stale = await find_stale(session, used_policy, selection)
-    counts = await stage_price_changes(session, used_policy, stale.selection, version_counts=policy is None)
+    stale = await find_stale(session, compiled, selection)
+    counts = await stage_price_changes(session, compiled, stale.selection, version_counts=policy is None)
     totals = [CategoryTotals(*row) for row in await total_changes(session)]
     changes = [PreviewChange(*row) for row in await steepest_changes(session, limit=limit)]
     await drop_staging(session)

@@ -10,16 +10,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from flexiprice.db.locks import Lock, acquire_shared
 from flexiprice.db.partitions import ensure_partitions
 from flexiprice.db.planner import begin_bulk, use_bulk_plans
-from flexiprice.db.statements import PolicyKey
-from flexiprice.domain.policy import MAX_DAYS_TO_EXPIRY, PricingPolicy
+from flexiprice.domain.policy import MAX_DAYS_TO_EXPIRY
 from flexiprice.domain.shard import Shard
 from flexiprice.errors import InvalidInput, TooManyChanges
-from flexiprice.pricing.policy_versions import get_active_rules
+from flexiprice.pricing.policy_versions import get_compiled_policy
 from flexiprice.pricing.sql.buckets import acquire_shard, share_buckets
 from flexiprice.pricing.sql.candidates import find_stale
 from flexiprice.pricing.sql.change_set import Counts
 from flexiprice.pricing.sql.changes import compile_changes, compile_writing_changes
 from flexiprice.pricing.sql.closings import compile_closing_deleted
+from flexiprice.pricing.sql.compiled_policy import CompiledPolicy
 from flexiprice.pricing.sql.selection import BatchSelection
 from flexiprice.pricing.sql.staged_writes import apply_staged, drop_staging, stage
 from flexiprice.pricing.sql.writes import write_in_one_statement
@@ -164,7 +164,7 @@ async def _recompute(
     else:
         await use_bulk_plans(session)
         await acquire_shard(session, shard)
-    policy = await get_active_rules(session)
+    policy = await get_compiled_policy(session)
     stale = await find_stale(session, policy, selection)
     if most_changes is not None and stale.may_change > most_changes:
         raise TooManyChanges(f"{stale.may_change} batches may change, more than the limit of {most_changes}")
@@ -176,13 +176,13 @@ async def _recompute(
     return summarize(stale.considered, counts, perf_counter() - started)
 
 
-async def _write_few(session: AsyncSession, policy: PricingPolicy, selection: BatchSelection) -> Counts:
+async def _write_few(session: AsyncSession, policy: CompiledPolicy, selection: BatchSelection) -> Counts:
     dialect = (await session.connection()).dialect
-    statement = compile_writing_changes(dialect, PolicyKey.of(policy), selection.filters)
+    statement = compile_writing_changes(dialect, policy, selection.filters)
     return await write_in_one_statement(session, statement, selection.parameters())
 
 
-async def _write_many(session: AsyncSession, policy: PricingPolicy, selection: BatchSelection) -> Counts:
+async def _write_many(session: AsyncSession, policy: CompiledPolicy, selection: BatchSelection) -> Counts:
     counts = await stage_price_changes(session, policy, selection)
     await apply_staged(session, counts, selection.parameters())
     await drop_staging(session)
@@ -216,7 +216,7 @@ def summed(parts: Sequence[RecomputeSummary], *, duration_seconds: float) -> Rec
 
 
 async def stage_price_changes(
-    session: AsyncSession, policy: PricingPolicy, selection: BatchSelection, *, version_counts: bool = True
+    session: AsyncSession, policy: CompiledPolicy, selection: BatchSelection, *, version_counts: bool = True
 ) -> Counts:
     """Computes the changes of a policy into the staging table that `apply_staged` reads.
 
@@ -227,7 +227,5 @@ async def stage_price_changes(
         version_counts: whether a different policy version alone is a change.
     """
     dialect = (await session.connection()).dialect
-    statement = compile_changes(
-        dialect, PolicyKey.of(policy), selection.filters, version_counts=version_counts
-    )
+    statement = compile_changes(dialect, policy, selection.filters, version_counts=version_counts)
     return await stage(session, statement, selection.parameters())

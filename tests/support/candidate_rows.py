@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from flexiprice.domain.policy import PricingPolicy
 from flexiprice.domain.quote import CurrentDiscount, PricedBatch, Quote, limits_from_mask
+from flexiprice.pricing.sql.compiled_policy import CompiledPolicy
 from flexiprice.pricing.sql.policy import select_quotes
 from tests.support.random_pricing import DAY
 
@@ -68,7 +69,7 @@ async def quoted_by_sql(
     connection: AsyncConnection, policy: PricingPolicy, cases: Sequence[Case]
 ) -> list[Quote | None]:
     """What PostgreSQL says to each case, by one query."""
-    quotes = select_quotes(policy, candidates(cases)).subquery()
+    quotes = select_quotes(CompiledPolicy.of(policy), candidates(cases)).subquery()
     found = await connection.execute(select(quotes).order_by(quotes.c.place))
     return [
         None if row.price is None else Quote(row.price, row.rate, row.rule, limits_from_mask(row.limits))

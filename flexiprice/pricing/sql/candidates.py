@@ -24,14 +24,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from flexiprice.catalog.local_dates import fixed_date, local_dates_at
 from flexiprice.db.statements import (
     CompiledStatement,
-    PolicyKey,
     compile_statement,
     execute,
     optimization_barrier,
 )
 from flexiprice.db.tables import Batch, Discount, Product, table_of
-from flexiprice.domain.policy import PricingPolicy
 from flexiprice.pricing.sql.buckets import not_in_excluded_buckets
+from flexiprice.pricing.sql.compiled_policy import CompiledPolicy
 from flexiprice.pricing.sql.fingerprint import batch_fingerprint, opening_rate, product_fingerprint
 from flexiprice.pricing.sql.policy import Columns, product_terms
 from flexiprice.pricing.sql.rules import matched_rule
@@ -68,7 +67,9 @@ class StaleBatches:
     selection: BatchSelection
 
 
-async def find_stale(session: AsyncSession, policy: PricingPolicy, selection: BatchSelection) -> StaleBatches:
+async def find_stale(
+    session: AsyncSession, policy: CompiledPolicy, selection: BatchSelection
+) -> StaleBatches:
     """Counts the candidates and finds the stale ones by their fingerprints.
 
     Args:
@@ -77,7 +78,7 @@ async def find_stale(session: AsyncSession, policy: PricingPolicy, selection: Ba
         selection: the selected batches.
     """
     connection = await session.connection()
-    statement = _statement(connection.dialect, PolicyKey.of(policy), selection.filters)
+    statement = _statement(connection.dialect, policy, selection.filters)
     found = await execute(session, statement, selection.parameters())
     considered, may_change, batch_ids = cast("tuple[int, int, list[int] | None]", found.one())
     to_quote = selection if batch_ids is None else replace(selection, batch_ids=batch_ids)
@@ -85,8 +86,9 @@ async def find_stale(session: AsyncSession, policy: PricingPolicy, selection: Ba
 
 
 @lru_cache(maxsize=64)
-def _statement(dialect: Dialect, key: PolicyKey, filters: frozenset[SelectionFilter]) -> CompiledStatement:
-    policy = key.policy()
+def _statement(
+    dialect: Dialect, policy: CompiledPolicy, filters: frozenset[SelectionFilter]
+) -> CompiledStatement:
     terms = priced_products(policy, filters).c
     # Only the needed columns: each batch looks up a row, and a smaller table is faster.
     products = optimization_barrier(
@@ -125,7 +127,7 @@ class Candidates:
     products: Columns
     days_to_expiry: ColumnElement[int]
 
-    def is_stale(self, policy: PricingPolicy) -> ColumnElement[bool]:
+    def is_stale(self, policy: CompiledPolicy) -> ColumnElement[bool]:
         """Whether a candidate's fingerprint differs, so that quoting may change its discount.
 
         `products` must have the columns `scope`, `fingerprint` and `opening_rate`.
@@ -140,7 +142,7 @@ class Candidates:
         )
 
 
-def priced_products(policy: PricingPolicy, filters: Collection[SelectionFilter]) -> Subquery:
+def priced_products(policy: CompiledPolicy, filters: Collection[SelectionFilter]) -> Subquery:
     """Selects products with the terms that the quotes of their batches share.
 
     These are the columns of `policy.product_terms`, `fingerprint` and `opening_rate`.

@@ -9,12 +9,12 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Dialect, Select, and_, case, collate, func, or_, select
 
-from flexiprice.db.statements import CompiledStatement, PolicyKey, compile_statement, optimization_barrier
+from flexiprice.db.statements import CompiledStatement, compile_statement, optimization_barrier
 from flexiprice.db.tables import Batch, Discount, table_of
 from flexiprice.domain.decision import CloseReason, DecisionKind
-from flexiprice.domain.policy import PricingPolicy
 from flexiprice.pricing.sql.candidates import join_candidates, priced_products
 from flexiprice.pricing.sql.change_set import typed_columns
+from flexiprice.pricing.sql.compiled_policy import CompiledPolicy
 from flexiprice.pricing.sql.fingerprint import batch_fingerprint
 from flexiprice.pricing.sql.policy import Columns, CurrentColumns, batch_terms, quote_terms
 from flexiprice.pricing.sql.selection import SelectionFilter
@@ -24,22 +24,22 @@ from flexiprice.pricing.sql.writes import compile_writing
 
 @lru_cache(maxsize=64)
 def compile_changes(
-    dialect: Dialect, key: PolicyKey, filters: frozenset[SelectionFilter], *, version_counts: bool
+    dialect: Dialect, policy: CompiledPolicy, filters: frozenset[SelectionFilter], *, version_counts: bool
 ) -> CompiledStatement:
     """Compiles `select_changes` of a policy."""
-    return compile_statement(select_changes(key.policy(), filters, version_counts=version_counts), dialect)
+    return compile_statement(select_changes(policy, filters, version_counts=version_counts), dialect)
 
 
 @lru_cache(maxsize=64)
 def compile_writing_changes(
-    dialect: Dialect, key: PolicyKey, filters: frozenset[SelectionFilter]
+    dialect: Dialect, policy: CompiledPolicy, filters: frozenset[SelectionFilter]
 ) -> CompiledStatement:
     """Compiles the statement that computes and writes the rows of `select_changes`."""
-    return compile_writing(select_changes(key.policy(), filters, version_counts=True), dialect)
+    return compile_writing(select_changes(policy, filters, version_counts=True), dialect)
 
 
 def select_changes(
-    policy: PricingPolicy, filters: Collection[SelectionFilter], *, version_counts: bool
+    policy: CompiledPolicy, filters: Collection[SelectionFilter], *, version_counts: bool
 ) -> Select[*tuple[Any, ...]]:
     """Selects the decisions of a policy: discounts that open, change and close.
 
@@ -107,7 +107,7 @@ def _differs(quoted: Columns, *, version_counts: bool) -> ColumnElement[bool]:
 
 
 def _changes(
-    policy: PricingPolicy, quoted: Columns, differs: ColumnElement[bool]
+    policy: CompiledPolicy, quoted: Columns, differs: ColumnElement[bool]
 ) -> Select[*tuple[Any, ...]]:
     kind = case(
         (quoted.price_cents.is_(None), constant(DecisionKind.CLOSED)),

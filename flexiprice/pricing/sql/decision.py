@@ -5,10 +5,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, case, func, null
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
-from flexiprice.domain.policy import PricingPolicy
 from flexiprice.domain.quote import Limit
+from flexiprice.pricing.sql.compiled_policy import CompiledPolicy
 from flexiprice.pricing.sql.rules import uncapped_rate
-from flexiprice.pricing.sql.values import RATE_PARTS, cents, number, quotient, rate_parts
+from flexiprice.pricing.sql.values import RATE_PARTS, number, quotient
 
 Columns = ReadOnlyColumnCollection[str, Any]
 
@@ -18,14 +18,14 @@ USE_NEW_PRICE = 0
 NOT_FOR_SALE = -1
 
 
-def new_price(policy: PricingPolicy, columns: Columns) -> ColumnElement[int]:
+def new_price(policy: CompiledPolicy, columns: Columns) -> ColumnElement[int]:
     """The price of the matched rule in cents, at least the floor; NULL without a rule."""
     exact = _exact_price(columns.base_cents, _rate(columns))
     # Without a rule, GREATEST would ignore the NULL and return the floor.
     return case((columns.matched > number(0), func.greatest(_discounted(policy, exact), columns.floor_cents)))
 
 
-def decide(policy: PricingPolicy, columns: Columns) -> ColumnElement[int | None]:
+def decide(policy: CompiledPolicy, columns: Columns) -> ColumnElement[int | None]:
     """`USE_NEW_PRICE`, the mask of limits that hold the open price, or NULL without a discount."""
     holdable = and_(
         columns.inputs_unchanged,
@@ -33,7 +33,7 @@ def decide(policy: PricingPolicy, columns: Columns) -> ColumnElement[int | None]
         columns.current_cents < columns.base_cents,
     )
     no_rule = case((holdable, number(Limit.HELD.bit))) if policy.price_only_down else null()
-    min_change = number(cents(policy.min_change))
+    min_change = number(policy.min_change)
     reasons = limit_if(func.abs(columns.new_cents - columns.current_cents) < min_change, Limit.MIN_CHANGE)
     if policy.price_only_down:
         reasons += limit_if(columns.new_cents > columns.current_cents, Limit.HELD)
@@ -53,20 +53,19 @@ def decide(policy: PricingPolicy, columns: Columns) -> ColumnElement[int | None]
     )
 
 
-def own_limits(policy: PricingPolicy, columns: Columns) -> ColumnElement[int]:
+def own_limits(policy: CompiledPolicy, columns: Columns) -> ColumnElement[int]:
     """The mask of limits on the new price."""
     exact = _exact_price(columns.base_cents, _rate(columns))
-    half_step = cents(policy.rounding_step) * RATE_PARTS // 2
     # Equivalent to: the rounded price is below the floor. The floor is a multiple of the step.
-    below_floor = columns.floor_cents * number(RATE_PARTS) > exact + number(half_step)
+    below_floor = columns.floor_cents * number(RATE_PARTS) > exact + number(policy.step_parts // 2)
     mask = case((below_floor, columns.floor_limits), else_=number(0)) + limit_if(
         columns.new_cents * number(RATE_PARTS) != func.greatest(exact, columns.exact_floor), Limit.ROUNDING
     )
-    if all(rule.discount <= policy.max_discount for _, rule in policy.rules_with_paths()):
+    if not any(rule.is_capped for rule in policy.rules):
         return mask
     uncapped = _discounted(policy, _exact_price(columns.base_cents, uncapped_rate(policy, columns.matched)))
     is_capped = and_(
-        _rate(columns) == number(rate_parts(policy.max_discount)),
+        _rate(columns) == number(policy.max_rate),
         func.greatest(uncapped, columns.floor_cents) != columns.new_cents,
         uncapped.is_not(None),
     )
@@ -83,10 +82,9 @@ def _exact_price(base_cents: ColumnElement[int], rate: ColumnElement[Any]) -> Co
     return base_cents * (number(RATE_PARTS) - rate)
 
 
-def _discounted(policy: PricingPolicy, exact: ColumnElement[int]) -> ColumnElement[int]:
-    step = cents(policy.rounding_step)
-    unit = step * RATE_PARTS
-    return quotient(exact + number(unit // 2), number(unit)) * number(step)
+def _discounted(policy: CompiledPolicy, exact: ColumnElement[int]) -> ColumnElement[int]:
+    rounded = quotient(exact + number(policy.step_parts // 2), number(policy.step_parts))
+    return rounded * number(policy.step)
 
 
 def _rate(columns: Columns) -> ColumnElement[int]:

@@ -10,12 +10,12 @@ from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Date, Integer, Numeric, case, cast, func, literal_column
 
-from flexiprice.domain.policy import PricingPolicy
+from flexiprice.pricing.sql.compiled_policy import CompiledPolicy
 from flexiprice.pricing.sql.policy import Columns
-from flexiprice.pricing.sql.values import RATE_PARTS, cents, number, quotient
+from flexiprice.pricing.sql.values import RATE_PARTS, number, quotient
 
 
-def opening_rate(policy: PricingPolicy, products: Columns) -> ColumnElement[int]:
+def opening_rate(policy: CompiledPolicy, products: Columns) -> ColumnElement[int]:
     """The smallest rate, in ten-thousandths, that opens a discount.
 
     The rounded price and the floor must be below the base price by at least `min_change`, and at least one
@@ -25,12 +25,11 @@ def opening_rate(policy: PricingPolicy, products: Columns) -> ColumnElement[int]
         policy: the policy.
         products: the columns of `policy.product_terms`.
     """
-    base, step = products.base_cents, cents(policy.rounding_step)
-    highest = base - number(max(cents(policy.min_change), 1))
+    base = products.base_cents
+    highest = base - number(max(policy.min_change, 1))
     # The price rounds to at most `highest` if and only if base × (1 - rate) is below this.
-    bound = (quotient(highest, number(step)) + number(1)) * number(step * RATE_PARTS) - number(
-        step * RATE_PARTS // 2
-    )
+    steps = quotient(highest, number(policy.step)) + number(1)
+    bound = steps * number(policy.step_parts) - number(policy.step_parts // 2)
     largest_remaining_rate = quotient(bound - number(1), base)
     return cast(
         case(
@@ -46,7 +45,7 @@ _ALGORITHM_VERSION = 1
 _NO_RULE = 0
 
 
-def product_fingerprint(policy: PricingPolicy, products: Columns) -> ColumnElement[int]:
+def product_fingerprint(policy: CompiledPolicy, products: Columns) -> ColumnElement[int]:
     """The part of a fingerprint that all batches of a product share.
 
     Args:

@@ -1,4 +1,4 @@
-"""A `PricingPolicy` compiled to SQL that agrees with `domain.quote` row for row.
+"""A policy compiled to SQL that agrees with `domain.quote` row for row.
 
 All arithmetic is on whole cents and ten-thousandths in BIGINT, so it is exact without the cost of NUMERIC.
 The largest intermediate value, a cost floor before its division, is near 1.0e18. Terms of the product alone
@@ -9,7 +9,6 @@ allows parallel plans.
 """
 
 from dataclasses import dataclass, fields
-from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import (
@@ -30,8 +29,8 @@ from sqlalchemy import (
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from flexiprice.db.statements import optimization_barrier
-from flexiprice.domain.policy import PricingPolicy
 from flexiprice.domain.quote import Limit
+from flexiprice.pricing.sql.compiled_policy import CompiledPolicy
 from flexiprice.pricing.sql.decision import (
     NOT_FOR_SALE,
     USE_NEW_PRICE,
@@ -43,13 +42,11 @@ from flexiprice.pricing.sql.decision import (
 from flexiprice.pricing.sql.rules import floor_fraction_of, matched_rule, rule_name, scope_of
 from flexiprice.pricing.sql.values import (
     RATE_PARTS,
-    cents,
     cents_of,
     number,
     price_of,
     quotient,
     rate_of,
-    rate_parts,
 )
 
 Columns = ReadOnlyColumnCollection[str, Any]
@@ -66,7 +63,7 @@ class CurrentColumns:
     policy_version: ColumnElement[Any]
 
 
-def select_quotes(policy: PricingPolicy, candidates: FromClause) -> Select[tuple[object, ...]]:
+def select_quotes(policy: CompiledPolicy, candidates: FromClause) -> Select[tuple[object, ...]]:
     """Quotes every row of `candidates`, as `domain.quote` does for one batch.
 
     Args:
@@ -100,7 +97,7 @@ def select_quotes(policy: PricingPolicy, candidates: FromClause) -> Select[tuple
     )
 
 
-def product_terms(policy: PricingPolicy, products: FromClause) -> Subquery:
+def product_terms(policy: CompiledPolicy, products: FromClause) -> Subquery:
     """Adds the terms that a product's quotes share, before any join with batches.
 
     Args:
@@ -113,7 +110,7 @@ def product_terms(policy: PricingPolicy, products: FromClause) -> Subquery:
         binding floors).
     """
     given = products.c
-    cost = cents_of(given.unit_cost) if policy.min_margin_over_cost is not None else cast(null(), BigInteger)
+    cost = cents_of(given.unit_cost) if policy.cost_factor is not None else cast(null(), BigInteger)
     whole = optimization_barrier(
         select(
             *given,
@@ -124,14 +121,13 @@ def product_terms(policy: PricingPolicy, products: FromClause) -> Subquery:
         )
     ).c
     own = [whole[column.key] for column in given]
-    margin = policy.min_margin_over_cost or Decimal(0)
     exact = optimization_barrier(
         select(
             *own,
             whole.scope,
             whole.base_cents,
             (whole.base_cents * whole.floor_fraction).label("exact_fraction"),
-            (whole.cost_cents * number(RATE_PARTS + rate_parts(margin))).label("exact_cost"),
+            (whole.cost_cents * number(policy.cost_factor or RATE_PARTS)).label("exact_cost"),
         )
     ).c
     rounded = optimization_barrier(
@@ -141,9 +137,9 @@ def product_terms(policy: PricingPolicy, products: FromClause) -> Subquery:
             exact.base_cents,
             # GREATEST ignores NULL, the cost floor of a product without a cost.
             func.greatest(exact.exact_fraction, exact.exact_cost).label("exact_floor"),
-            func.greatest(
-                _rounded_up(exact.exact_fraction, policy), number(cents(policy.rounding_step))
-            ).label("fraction_floor"),
+            func.greatest(_rounded_up(exact.exact_fraction, policy), number(policy.step)).label(
+                "fraction_floor"
+            ),
             _rounded_up(exact.exact_cost, policy).label("cost_floor"),
         )
     ).c
@@ -164,7 +160,7 @@ def product_terms(policy: PricingPolicy, products: FromClause) -> Subquery:
 
 
 def batch_terms(
-    policy: PricingPolicy,
+    policy: CompiledPolicy,
     products: Columns,
     *,
     quantity: ColumnElement[Any],
@@ -210,7 +206,7 @@ def batch_terms(
     ]
 
 
-def quote_terms(policy: PricingPolicy, batches: FromClause) -> Subquery:
+def quote_terms(policy: CompiledPolicy, batches: FromClause) -> Subquery:
     """Adds the quotes of batches, in cents.
 
     Args:
@@ -239,7 +235,6 @@ def quote_terms(policy: PricingPolicy, batches: FromClause) -> Subquery:
     )
 
 
-def _rounded_up(exact: ColumnElement[int], policy: PricingPolicy) -> ColumnElement[int]:
-    step = cents(policy.rounding_step)
-    unit = step * RATE_PARTS
-    return quotient(exact + number(unit - 1), number(unit)) * number(step)
+def _rounded_up(exact: ColumnElement[int], policy: CompiledPolicy) -> ColumnElement[int]:
+    rounded = quotient(exact + number(policy.step_parts - 1), number(policy.step_parts))
+    return rounded * number(policy.step)

@@ -61,16 +61,6 @@ def number(whole: int) -> ColumnElement[int]:
     return literal_column(str(int(whole)), Integer)
 
 
-def cents(amount: Decimal) -> int:
-    """An amount of the policy in whole cents."""
-    return int(amount * 100)
-
-
-def rate_parts(rate: Decimal) -> int:
-    """A rate or fraction of the policy in ten-thousandths."""
-    return int(rate * RATE_PARTS)
-
-
 def quotient(dividend: ColumnElement[int], divisor: ColumnElement[int]) -> ColumnElement[int]:
     """Integer division without remainder, of non-negative BIGINTs."""
     return dividend.op("/", precedence=8, return_type=BigInteger())(divisor)

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from flexiprice.domain.policy import MAX_CATEGORIES, MAX_RULES, PricingPolicy, parse_policy
 from flexiprice.domain.quote import PricedBatch, quote
 from flexiprice.pricing.policy_files import default_policy
+from flexiprice.pricing.sql.compiled_policy import CompiledPolicy
 from flexiprice.pricing.sql.policy import select_quotes
 from tests.support.candidate_rows import COLUMNS, Case, quoted_by_sql
 from tests.support.random_pricing import DAY
@@ -47,7 +48,7 @@ async def test_every_level_of_it_may_run_in_parallel_workers(connection: AsyncCo
     await make_candidates(connection, 20_000)
     for setting in ("parallel_setup_cost", "parallel_tuple_cost", "min_parallel_table_scan_size"):
         await connection.execute(text(f"SET {setting} = 0"))
-    quotes = select_quotes(default_policy(), stored_candidates())
+    quotes = select_quotes(CompiledPolicy.of(default_policy()), stored_candidates())
     made = CreateTableAs(quotes, "quotes", temporary=True)
     plan = list(await connection.scalars(text(f"EXPLAIN {made.compile(connection.sync_engine)}")))
     # A single fence that PostgreSQL would not let a worker pass puts every one of them above the Gather.
@@ -65,7 +66,7 @@ async def test_it_is_the_same_with_its_constants_in_a_table_that_it_makes(
     more = [{"name": name, "discount": "0.2", "quantity": {"min": 80}} for name in AWKWARD[5:6]]
     policy = parse_policy({"rules": rules, "categories": {"bakery": {"rules": more}}}).with_version(1)
     await make_candidates(connection, 200)
-    quotes = select_quotes(policy, stored_candidates())
+    quotes = select_quotes(CompiledPolicy.of(policy), stored_candidates())
     await connection.execute(CreateTableAs(quotes, "quotes"))
     in_table = (await connection.execute(text("SELECT * FROM quotes ORDER BY place"))).all()
     asked = quotes.subquery()
