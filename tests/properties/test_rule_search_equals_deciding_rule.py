@@ -7,7 +7,7 @@ from flexiprice.domain.policy import PricingPolicy, parse_policy
 from flexiprice.domain.quote import PricedBatch, deciding_rule
 from flexiprice.pricing.sql.compiled_policy import NO_SCOPE, CompiledPolicy
 from flexiprice.pricing.sql.rule_search import RuleSearch, RuleTest, Search, Split
-from tests.properties.random_pricing import DAY, random_batch, random_policy
+from tests.support.random_pricing import DAY, random_batch, random_policy
 
 # Another run, another sample. To see a failure again: RULE_SEARCH_SEED=… pytest …
 SEED = int(os.environ.get("RULE_SEARCH_SEED", SystemRandom().randrange(2**32)))
