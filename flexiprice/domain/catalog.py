@@ -33,6 +33,7 @@ from flexiprice.domain.characters import (
     refuse_hidden_in_code,
     refuse_hidden_in_name,
 )
+from flexiprice.domain.gtin import gtin_14
 from flexiprice.domain.money import CENT, MAX_PRICE, MIN_PRICE
 
 MAX_QUANTITY = 2_147_483_647
@@ -150,6 +151,17 @@ Sku = Annotated[
     str,
     _Line(64, is_code=True),
     Field(description="Stock-keeping unit: identifies the product; at most 64 characters."),
+]
+Gtin = Annotated[
+    str,
+    AfterValidator(gtin_14),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": "^([0-9]{8}|[0-9]{12,14})$",
+            "description": "GTIN-8, GTIN-12 (UPC), GTIN-13 (EAN) or GTIN-14 with its check digit.",
+        }
+    ),
 ]
 ProductName = Annotated[str, _Line(200)]
 CategoryName = Annotated[
