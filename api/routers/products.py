@@ -19,7 +19,10 @@ router = APIRouter(prefix="/products", tags=["products"], route_class=ProblemRou
 
 Search = Annotated[
     ProductName | None,
-    Query(description="Limits the list to products whose SKU or name contains this, in any case."),
+    Query(
+        description="Limits the list to products whose SKU or name contains this, in any case, or that have "
+        "this GTIN."
+    ),
 ]
 
 
@@ -60,6 +63,7 @@ async def create_product(
             category=body.category,
             base_price=body.base_price,
             unit_cost=body.unit_cost,
+            gtins=body.gtins,
         )
     response.headers["Location"] = address(request, f"{ADMIN}/products/{quote(product.sku, safe='')}")
     return ProductShown.of(product)

@@ -1,7 +1,7 @@
 """Models of stores, products and batches."""
 
 from datetime import date, datetime
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -13,6 +13,7 @@ from flexiprice.domain.catalog import (
     BasePrice,
     CalendarDate,
     CategoryName,
+    Gtin,
     Lot,
     ProductName,
     Quantity,
@@ -22,6 +23,10 @@ from flexiprice.domain.catalog import (
     TimeZoneName,
     UnitCost,
 )
+
+MAX_GTINS: Final = 100
+
+Gtins = Annotated[list[Gtin], Field(max_length=MAX_GTINS)]
 
 
 class NewStore(Given):
@@ -70,6 +75,7 @@ class NewProduct(Given):
                     "category": "Bakery",
                     "base_price": "3.49",
                     "unit_cost": "1.20",
+                    "gtins": ["4006381333931"],
                 }
             ]
         }
@@ -80,10 +86,11 @@ class NewProduct(Given):
     category: CategoryName
     base_price: BasePrice
     unit_cost: UnitCost | None = None
+    gtins: Gtins = Field(default_factory=list[str])
 
 
 class ProductChange(Given):
-    """A change of a product; omitted fields stay. A `unit_cost` of null removes it."""
+    """A change of a product; omitted fields stay. A `unit_cost` of null removes it. `gtins` replace all."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"base_price": "3.29"}]})
 
@@ -92,6 +99,7 @@ class ProductChange(Given):
     category: CategoryName = LEFT_OUT
     base_price: BasePrice = LEFT_OUT
     unit_cost: UnitCost | None = LEFT_OUT
+    gtins: Gtins = LEFT_OUT
 
 
 class ProductShown(Shown):
@@ -102,6 +110,7 @@ class ProductShown(Shown):
     category: str = Field(examples=["Bakery"])
     base_price: Amount
     unit_cost: Amount | None
+    gtins: list[str] = Field(description="GTINs, of 14 digits each.", examples=[["04006381333931"]])
     created_at: datetime
     updated_at: datetime
 

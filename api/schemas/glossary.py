@@ -23,6 +23,7 @@ GLOSSARY: Final[Mapping[str, str]] = MappingProxyType(
         "days_to_expiry": "Days from the store's current date to the expiry date; 0 on the last day of sale.",
         "decided_at": "When the decision was made.",
         "expiry_date": "Last day on which the batch may be sold.",
+        "gtins": "GTINs in the barcodes of the product: of units, cases and former packages.",
         "kind": "Whether the discount opens, changes or closes.",
         "lot": "Lot number of the batch; empty if it has none.",
         "lowest_price": "Lowest price of the batches for sale; the base price if none is reduced.",

@@ -1,43 +1,53 @@
 """Products: created, read, changed, deleted."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import TypedDict
 
-from sqlalchemy import ColumnElement, delete, func, or_, select, update
+from pydantic_core import PydanticCustomError
+from sqlalchemy import ColumnElement, Row, delete, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.catalog.constraints import fk_violation_as, unique_violation_as
+from flexiprice.catalog.product_gtins import gtins_of_product, set_gtins
 from flexiprice.db.audit_notes import note_change
+from flexiprice.db.gtin_tables import ProductGtin
 from flexiprice.db.tables import Batch, Discount, Product
 from flexiprice.domain.audit import changes_between
 from flexiprice.domain.category import category_key
+from flexiprice.domain.gtin import gtin_14
 from flexiprice.errors import Conflict, NotFound
 
 
 @dataclass(frozen=True, slots=True)
 class ProductRecord:
-    """A product; amounts in the installation's currency, `unit_cost` None where it is not known."""
+    """A product; amounts in the installation's currency, `unit_cost` None where it is not known.
+
+    `gtins` have 14 digits each, in order.
+    """
 
     sku: str
     name: str
     category: str
     base_price: Decimal
     unit_cost: Decimal | None
+    gtins: tuple[str, ...]
     created_at: datetime
     updated_at: datetime
 
 
 class ProductChanges(TypedDict, total=False):
-    """The fields to change, each left out where it is to stay."""
+    """The fields to change, each left out where it is to stay; `gtins` are all that it then has."""
 
     sku: str
     name: str
     category: str
     base_price: Decimal
     unit_cost: Decimal | None
+    gtins: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +64,13 @@ _COLUMNS = (
     Product.category,
     Product.base_price,
     Product.unit_cost,
+    gtins_of_product(),
     Product.created_at,
     Product.updated_at,
 )
 
 
-_AUDITED = ("name", "category", "base_price", "unit_cost")
+_AUDITED = ("name", "category", "base_price", "unit_cost", "gtins")
 
 
 async def create_product(
@@ -70,13 +81,14 @@ async def create_product(
     category: str,
     base_price: Decimal,
     unit_cost: Decimal | None = None,
+    gtins: Sequence[str] = (),
 ) -> ProductRecord:
     """Adds a product.
 
     Raises:
-        Conflict: a product has that SKU.
+        Conflict: a product has that SKU or one of the GTINs.
     """
-    rows = await session.execute(
+    product_id = await session.scalar(
         insert(Product)
         .values(
             sku=sku,
@@ -87,11 +99,12 @@ async def create_product(
             unit_cost=unit_cost,
         )
         .on_conflict_do_nothing(index_elements=[Product.sku])
-        .returning(*_COLUMNS)
+        .returning(Product.id)
     )
-    if (row := rows.one_or_none()) is None:
+    if product_id is None:
         raise _taken(sku)
-    product = ProductRecord(*row)
+    await set_gtins(session, product_id, gtins)
+    product = await get_product(session, sku)
     note_change(session, sku, changes_between(None, product, _AUDITED))
     return product
 
@@ -105,7 +118,7 @@ async def get_product(session: AsyncSession, sku: str) -> ProductRecord:
     row = (await session.execute(select(*_COLUMNS).where(Product.sku == sku))).one_or_none()
     if row is None:
         raise _no_product(sku)
-    return ProductRecord(*row)
+    return _record(row)
 
 
 async def list_products(
@@ -122,7 +135,7 @@ async def list_products(
     Args:
         session: in a transaction.
         category: only this category, in any spelling.
-        search: only products whose SKU or name contains this text, in any case.
+        search: only products whose SKU or name contains this text, in any case, or that have this GTIN.
         changed_since: only those that changed then or later.
         after: only those after this SKU.
         limit: at most so many.
@@ -135,13 +148,14 @@ async def list_products(
             or_(
                 Product.sku.icontains(search, autoescape=True),
                 Product.name.icontains(search, autoescape=True),
+                *_has_gtin(search),
             )
         )
     if changed_since is not None:
         query = query.where(Product.updated_at >= changed_since)
     if after is not None:
         query = query.where(Product.sku > after)
-    return tuple(ProductRecord(*row) for row in await session.execute(query))
+    return tuple(_record(row) for row in await session.execute(query))
 
 
 async def change_product(session: AsyncSession, sku: str, changes: ProductChanges) -> ProductChange:
@@ -149,9 +163,9 @@ async def change_product(session: AsyncSession, sku: str, changes: ProductChange
 
     Raises:
         NotFound: there is no such product.
-        Conflict: another product has the new SKU.
+        Conflict: another product has the new SKU or one of the GTINs.
     """
-    inputs = (Product.category_key, Product.base_price, Product.unit_cost)
+    inputs = (Product.id, Product.category_key, Product.base_price, Product.unit_cost)
     locked = select(*inputs).where(Product.sku == sku).with_for_update(key_share=True)
     before = (await session.execute(locked)).one_or_none()
     if before is None:
@@ -162,12 +176,15 @@ async def change_product(session: AsyncSession, sku: str, changes: ProductChange
         return ProductChange(product, affects_prices=False)
     known = await get_product(session, sku)
     values: dict[str, object] = {**changes, "updated_at": func.now()}
+    values.pop("gtins", None)
     if "category" in changes:
         values["category_key"] = category_key(changes["category"])
     with unique_violation_as(f"a product with SKU {changes.get('sku', sku)!r} already exists"):
         after = await session.execute(
             update(Product).where(Product.sku == sku).values(values).returning(*inputs)
         )
+    if "gtins" in changes:
+        await set_gtins(session, before.id, changes["gtins"])
     product = await get_product(session, changes.get("sku", sku))
     note_change(session, sku, changes_between(known, product, _AUDITED, named_by=("sku",)))
     return ProductChange(product, affects_prices=after.one() != before)
@@ -180,11 +197,12 @@ async def delete_product(session: AsyncSession, sku: str) -> None:
         NotFound: there is no such product.
         Conflict: it has batches or a price history.
     """
+    locked = select(Product.id).where(Product.sku == sku).with_for_update()
+    product_id = await session.scalar(locked)
+    product = await get_product(session, sku)
     with fk_violation_as(f"the product {sku!r} still has batches or a price history"):
-        rows = await session.execute(delete(Product).where(Product.sku == sku).returning(*_COLUMNS))
-    if (row := rows.one_or_none()) is None:
-        raise _no_product(sku)
-    note_change(session, sku, changes_between(ProductRecord(*row), None, _AUDITED))
+        await session.execute(delete(Product).where(Product.id == product_id))
+    note_change(session, sku, changes_between(product, None, _AUDITED))
 
 
 async def find_priced_batches(session: AsyncSession, sku: str, *, limit: int) -> tuple[int, ...]:
@@ -199,6 +217,22 @@ async def find_priced_batches(session: AsyncSession, sku: str, *, limit: int) ->
         .limit(limit)
     )
     return tuple(await session.scalars(query))
+
+
+_Columns = tuple[str, str, str, Decimal, Decimal | None, Sequence[str], datetime, datetime]
+
+
+def _record(row: Row[*_Columns]) -> ProductRecord:
+    sku, name, category, base_price, unit_cost, gtins, created_at, updated_at = row
+    return ProductRecord(sku, name, category, base_price, unit_cost, tuple(gtins), created_at, updated_at)
+
+
+def _has_gtin(text: str) -> tuple[ColumnElement[bool], ...]:
+    try:
+        gtin = gtin_14(text)
+    except PydanticCustomError:
+        return ()
+    return (exists().where(ProductGtin.product_id == Product.id, ProductGtin.gtin == gtin),)
 
 
 def _taken(sku: str) -> Conflict:

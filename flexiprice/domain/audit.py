@@ -35,7 +35,7 @@ class AuditOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FieldChange:
-    """The value of a field before and after a change; money as text; None where there was or is none."""
+    """The value of a field before and after a change; money and lists as text; None where there is none."""
 
     old: JsonScalar
     new: JsonScalar
@@ -68,5 +68,5 @@ def _plain(value: object) -> JsonScalar:
     if isinstance(value, date | datetime):
         return value.isoformat(timespec="seconds") if isinstance(value, datetime) else value.isoformat()
     if isinstance(value, list | tuple):
-        return ", ".join(map(str, cast("list[object]", value)))
+        return ", ".join(map(str, cast("list[object]", value))) or None
     return value if value is None or isinstance(value, bool | int | float) else str(value)
