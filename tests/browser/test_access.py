@@ -36,7 +36,7 @@ async def test_a_wrong_key_is_told_and_a_right_one_leads_to_the_page_that_was_as
         assert FULL_KEY not in str(cookie.get("value"))
 
 
-async def test_who_may_only_look_sees_everything_and_can_press_nothing(onlooker: Visit) -> None:
+async def test_read_only_viewer_sees_everything_and_can_press_nothing(onlooker: Visit) -> None:
     page = await onlooker.open("/queues")
     await expect(page.get_by_role("heading", name="analytics")).to_be_visible()
     for name in ("Pause: analytics", "Purge: analytics"):
@@ -78,7 +78,7 @@ async def test_logging_out_ends_the_session_in_every_window(visit: Visit, harnes
     await expect(other.page).to_have_url(f"{harness.address}/login?next=%2Fqueues")
 
 
-async def test_a_page_closes_when_its_key_is_revoked_and_until_then_has_the_rights_of_the_key(
+async def test_revoking_a_key_closes_its_pages_which_had_its_rights_until_then(
     browser: Browser, harness: Harness
 ) -> None:
     sessions, now = harness.resources.sessions, datetime.now(UTC)

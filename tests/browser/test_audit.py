@@ -55,7 +55,7 @@ async def write_entries(harness: Harness, sku: str) -> None:
     ],
     ids=["1280-light", "390-dark"],
 )
-async def test_an_entry_tells_who_what_from_which_value_to_which_whence_and_the_outcome(
+async def test_audit_entry_shows_actor_action_values_address_and_outcome(
     browser: Browser, harness: Harness, window: Mapping[str, object]
 ) -> None:
     width = window["viewport"]["width"]

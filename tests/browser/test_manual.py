@@ -27,7 +27,7 @@ async def test_a_page_is_opened_at_the_heading_that_the_address_names(visit: Vis
     await expect(page.get_by_role("heading", name="Servers and access")).not_to_be_in_viewport()
 
 
-async def test_a_page_that_there_is_not_names_the_nearest(visit: Visit) -> None:
+async def test_unknown_page_of_the_manual_names_the_nearest(visit: Visit) -> None:
     page = await visit.open("/help/setings")
     await expect(page.get_by_role("alert")).to_contain_text("reference/settings")
 
@@ -39,7 +39,7 @@ async def test_a_long_page_is_no_wider_than_a_phone(browser: Browser, harness: H
         assert await visit.width() == 390
 
 
-async def test_the_manual_is_shown_only_to_who_has_logged_in(harness: Harness) -> None:
+async def test_manual_is_shown_only_after_sign_in(harness: Harness) -> None:
     async with httpx.AsyncClient(base_url=harness.address) as stranger:
         for path in ("/help", "/help/reference/settings", "/help/images/monitor-overview.png"):
             refused = await stranger.get(path)

@@ -234,7 +234,7 @@ async def test_the_audit_is_filtered_by_its_address(visit: Visit, harness: Harne
     await expect(page.get_by_text("No change meets the filter")).to_be_visible()
 
 
-async def test_a_page_that_there_is_not_says_so_within_the_frame(visit: Visit) -> None:
+async def test_unknown_page_says_so_within_the_frame(visit: Visit) -> None:
     page = await visit.open("/no-such-page")
     await expect(page.get_by_text("There is no such page")).to_be_visible()
     await expect(page.get_by_role("link", name="Overview")).to_be_visible()

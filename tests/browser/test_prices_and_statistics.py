@@ -175,14 +175,14 @@ async def test_the_policy_is_shown_as_a_curve_and_a_table(visit: Visit) -> None:
     await expect(policy.get_by_label("Stock")).to_have_value("5")
 
 
-async def test_whoever_may_only_look_can_preview_and_not_recompute(onlooker: Visit) -> None:
+async def test_read_only_viewer_can_preview_and_not_recompute(onlooker: Visit) -> None:
     page = await onlooker.open("/prices")
     await expect(page.get_by_role("button", name="Recompute now")).to_be_disabled()
     await page.get_by_role("button", name="Preview").click()
     await expect(card(page, "Recompute")).to_contain_text("Nothing has been written")
 
 
-async def test_a_product_that_there_is_not_is_said_not_to_be(visit: Visit) -> None:
+async def test_unknown_product_is_reported(visit: Visit) -> None:
     page = await visit.open("/prices?sku=NOBODY&store=main")
     await expect(page.locator("#product")).to_contain_text("NOBODY")
     page = await visit.open("/prices?search=%3Cscript%3E")

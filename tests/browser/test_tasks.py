@@ -210,7 +210,7 @@ async def test_columns_are_chosen_and_remembered(visit: Visit, harness: Harness)
     await expect(heading).to_be_visible()
 
 
-async def test_whoever_may_only_look_can_neither_retry_nor_revoke(onlooker: Visit, harness: Harness) -> None:
+async def test_read_only_viewer_can_neither_retry_nor_revoke(onlooker: Visit, harness: Harness) -> None:
     job = await harness.resources.tasks.enqueue(FAIL, arguments={"kind": "ours"})
     page = await onlooker.open(f"/tasks/{job.job_id}")
     await expect(page.get_by_role("button", name="Retry:")).to_be_disabled()

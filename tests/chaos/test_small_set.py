@@ -19,7 +19,7 @@ SMALL_SET = (
 
 
 @pytest.mark.parametrize("fault", SMALL_SET, ids=lambda fault: fault.__name__)
-async def test_nothing_is_lost_nothing_is_doubled_and_work_goes_on_soon(
+async def test_fault_loses_nothing_doubles_nothing_and_work_continues_soon(
     fault, database_url: str, redis_url: str, tmp_path: Path
 ):
     async with open_harness(database_url, redis_url, tmp_path) as harness:

@@ -195,12 +195,12 @@ def waits(rule: Mapping[str, str]) -> int:
     return int(rule["for"][:-1]) * MINUTES_IN[rule["for"][-1]]
 
 
-def test_there_is_a_case_for_each_rule() -> None:
+def test_every_alert_rule_has_a_case() -> None:
     assert sorted(f"FlexiPrice{case.alert}" for case in CASES) == sorted(RULES)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.alert)
-def test_it_fires_on_its_trouble_when_it_has_lasted_and_on_nothing_less(case: Case, tmp_path: Path) -> None:
+def test_alert_rule_fires_when_its_trouble_has_lasted_and_not_before(case: Case, tmp_path: Path) -> None:
     name = f"FlexiPrice{case.alert}"
     rule = RULES[name]
     due = case.since + waits(rule)

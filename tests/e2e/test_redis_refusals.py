@@ -247,7 +247,7 @@ async def test_a_right_that_is_taken_away_ends_a_running_worker_in_one_sentence(
     assert "Traceback" not in said
 
 
-async def test_what_the_api_may_not_do_is_503_and_named_in_its_log(
+async def test_redis_command_that_the_api_may_not_use_is_503_and_named_in_its_log(
     servers: RedisServers, shared_database_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     url = allow(start_redis(servers), *RIGHTS, "resetkeys", "~arq:*")

@@ -68,7 +68,7 @@ def api(wrong_clock: dict[str, str], tmp_path: Path) -> Iterator[httpx.Client]:
     program.communicate(timeout=60)
 
 
-def test_no_workers_clock_decides_a_price(milk: int, worker: None, run: Run) -> None:
+def test_wrong_clock_of_a_worker_decides_no_price(milk: int, worker: None, run: Run) -> None:
     recomputed = json.loads(run("recompute", "--wait", "--json").stdout)
     assert recomputed["result"]["opened"] == 1
     cleaned = json.loads(run("cleanup", "--wait", "--json").stdout)
@@ -82,12 +82,12 @@ def test_no_workers_clock_decides_a_price(milk: int, worker: None, run: Run) -> 
     assert slot_of(before) <= datetime.fromisoformat(told["result"]["slot_at"]) <= slot_of(datetime.now(UTC))
 
 
-def test_no_commands_clock_decides_a_price(milk: int, run: Run, wrong_clock: dict[str, str]) -> None:
+def test_wrong_clock_of_a_command_decides_no_price(milk: int, run: Run, wrong_clock: dict[str, str]) -> None:
     preview = json.loads(run("recompute", "--dry-run", "--json", **wrong_clock).stdout)
     assert [(change["sku"], change["kind"]) for change in preview["changes"]] == [("MILK", "opened")]
 
 
-def test_doctor_tells_of_clocks_and_of_schedules_as_workers_tick_them(
+def test_doctor_reports_wrong_clocks_and_schedules_as_workers_tick_them(
     run: Run, environment: dict[str, str], wrong_clock: dict[str, str], tmp_path: Path
 ) -> None:
     listed = run("schedule", "list")
@@ -127,7 +127,7 @@ def test_doctor_tells_of_clocks_and_of_schedules_as_workers_tick_them(
         right.communicate(timeout=60)
 
 
-def test_no_apis_clock_decides_a_price(milk: int, api: httpx.Client) -> None:
+def test_wrong_clock_of_the_api_decides_no_price(milk: int, api: httpx.Client) -> None:
     previewed = api.post("/admin/discounts/preview").json()
     assert [change["sku"] for change in previewed["changes"]] == ["MILK"]
     finished = api.post("/admin/discounts/trigger-recompute", params={"async_task": False}).json()

@@ -8,7 +8,7 @@ from tests.fuzz.__main__ import errors_in, run
 from tests.fuzz.harness import fuzzed_api
 
 
-def test_no_operation_answers_by_an_error_of_ours_or_in_a_way_that_is_not_documented(
+def test_no_operation_answers_with_5xx_or_undocumented_responses(
     database_url: str, redis_url: str, tmp_path: Path
 ) -> None:
     report = tmp_path / "report.json"

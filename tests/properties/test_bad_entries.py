@@ -136,9 +136,7 @@ async def read_everything(queue: TaskQueue) -> None:
     await find_arguments(queue, [JOB, "other"])
 
 
-async def test_no_key_of_any_type_keeps_a_list_from_being_read_or_a_change_from_being_made(
-    queue: TaskQueue, redis: ArqRedis
-):
+async def test_bad_redis_entries_break_no_list_and_no_change(queue: TaskQueue, redis: ArqRedis):
     chance = random.Random(7)
     for key in KEYS:
         for kind in KINDS:
@@ -158,7 +156,7 @@ async def test_no_key_of_any_type_keeps_a_list_from_being_read_or_a_change_from_
                 raise
 
 
-async def test_workers_work_on_whatever_stands_under_any_key(
+async def test_workers_continue_whatever_redis_holds_under_any_key(
     queue: TaskQueue, redis: ArqRedis, settings: Settings
 ):
     chance = random.Random(11)
@@ -198,7 +196,7 @@ async def test_a_job_whose_due_time_is_none_runs_and_is_named(
     assert "due time" in letter.message
 
 
-async def test_a_job_id_that_is_no_text_is_set_aside_named_and_counted_until_it_is_dismissed(
+async def test_job_id_that_is_no_text_is_a_dead_letter_until_it_is_dismissed(
     queue: TaskQueue, redis: ArqRedis, settings: Settings
 ):
     await redis.zadd(QUEUE, {b"caf\xe9": 1})
@@ -214,7 +212,7 @@ async def test_a_job_id_that_is_no_text_is_set_aside_named_and_counted_until_it_
 
 
 @pytest.mark.parametrize("worker_id", [b"", b"x" * 46, b"caf\xe9", b"a\nb"])
-async def test_what_cannot_be_a_workers_id_is_taken_off_the_lists_of_workers_and_named(
+async def test_invalid_worker_ids_are_removed_from_the_lists_of_workers_and_logged(
     worker_id: bytes, queue: TaskQueue, redis: ArqRedis, settings: Settings
 ):
     lists = (keys.LOST_WORKERS, keys.RUN_OUTBOX_WORKERS)

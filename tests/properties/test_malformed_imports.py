@@ -89,7 +89,7 @@ def test_every_record_is_a_sound_row_or_a_bad_one_with_its_line_and_reasons(
 
 
 @given(files, st.integers(1, 64))
-def test_how_a_file_is_cut_into_pieces_makes_no_difference(content: bytes, size: int) -> None:
+def test_import_reads_the_same_whatever_the_size_of_its_pieces(content: bytes, size: int) -> None:
     def lines(pieces: list[bytes]) -> list[object]:
         try:
             return list(text_lines(pieces))

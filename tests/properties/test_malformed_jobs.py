@@ -106,7 +106,7 @@ def test_hostile_bytes_come_to_plain_values_or_one_clear_error(hostile: bytes) -
     assert MARK not in os.environ
 
 
-def test_the_bomb_is_one() -> None:
+def test_pickled_bomb_runs_code_when_it_is_unpickled() -> None:
     try:
         pickle.loads(pickle.dumps(Bomb()))
         assert os.environ.get(MARK) == "1"
@@ -115,7 +115,7 @@ def test_the_bomb_is_one() -> None:
 
 
 @given(values)
-def test_what_decodes_can_be_sent_again_or_is_refused_clearly(value: object) -> None:
+def test_decoded_values_can_be_encoded_again_or_are_refused(value: object) -> None:
     try:
         decoded = codec.decode(msgspec.msgpack.encode({"value": value}))
     except CorruptMessage:

@@ -127,7 +127,7 @@ def test_max_discount_is_named_exactly_if_lifting_it_changes_the_price(cases: li
             assert (Limit.MAX_DISCOUNT in quoted.limits) == (without.price != quoted.price), told(case)
 
 
-def test_rounding_is_named_exactly_if_the_price_is_not_what_rates_and_floors_alone_give(
+def test_rounding_is_named_exactly_where_rates_and_floors_give_another_price(
     cases: list[Case],
 ) -> None:
     for case in cases:

@@ -75,7 +75,7 @@ async def test_a_second_run_in_shards_finds_nothing_to_do(session: AsyncSession)
     assert again.unchanged == first.opened + first.changed + first.unchanged
 
 
-def test_every_cell_is_in_one_shard_and_in_one_only() -> None:
+def test_every_bucket_is_in_exactly_one_shard() -> None:
     for count in range(1, BUCKET_COUNT + 1):
         buckets = [cell for number in range(1, count + 1) for cell in Shard(number, count).buckets]
         assert sorted(buckets) == list(range(BUCKET_COUNT))

@@ -22,7 +22,7 @@ PLAIN = "postgresql://shop:pass@db.internal:5432/shop"
         f"{PLAIN}?sslmode=verify-full&channel_binding=prefer&gssencmode=disable&client_encoding=UTF8",
     ],
 )
-def test_what_the_driver_reads_itself_is_left_to_it(url: str) -> None:
+def test_driver_parameters_of_the_url_are_left_to_the_driver(url: str) -> None:
     address = read_database_url(url)
     assert address.url.startswith("postgresql://")
     assert (address.session, address.connect_timeout, address.behind_pooler) == ({}, None, False)
@@ -54,7 +54,7 @@ def test_known_parameters_are_translated() -> None:
         ("a=1&b=2", "unknown parameter b"),
     ],
 )
-def test_others_are_refused_by_name_when_a_program_starts(query: str, told: str) -> None:
+def test_unknown_database_url_parameters_are_refused_by_name_at_start(query: str, told: str) -> None:
     with pytest.raises(InvalidSettings, match=r"^FLEXIPRICE_DATABASE_URL: ") as refused:
         load_settings(env_files=(), database_url=f"{PLAIN}?{query}")
     assert told in str(refused.value)
@@ -73,5 +73,5 @@ def test_a_password_with_such_a_mark_says_how_to_write_it_and_tells_no_part_of_i
     assert not [part for part in ("sec", "ret", "db.internal", "shop") if part in told], told
 
 
-def test_an_address_shows_no_secret() -> None:
+def test_database_address_shows_no_secret() -> None:
     assert "pass" not in repr(read_database_url(PLAIN))

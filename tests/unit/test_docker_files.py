@@ -88,7 +88,7 @@ def services_of_ours() -> dict[str, Any]:
 
 
 class TestTheImage:
-    def test_its_dockerfile_satisfies_the_linter(self) -> None:
+    def test_dockerfile_satisfies_hadolint(self) -> None:
         hadolint = Path(sys.executable).with_name("hadolint")
         said = subprocess.run(
             [hadolint, DOCKER / "Dockerfile"], capture_output=True, text=True, check=False, timeout=120
@@ -100,15 +100,15 @@ class TestTheImage:
         (words,) = in_last_stage(instruction)
         assert json.loads(words)
 
-    def test_its_health_check_needs_no_shell_either(self) -> None:
+    def test_image_health_check_needs_no_shell(self) -> None:
         (check,) = in_last_stage("HEALTHCHECK")
         assert json.loads(check.partition("CMD ")[2])[-2:] == ["-m", "flexiprice.cli.serve.healthcheck"]
 
-    def test_it_runs_as_a_user_other_than_root_who_is_a_number(self) -> None:
+    def test_image_runs_as_a_numeric_user_other_than_root(self) -> None:
         (user,) = in_last_stage("USER")
         assert all(int(number) > 0 for number in user.split(":"))
 
-    def test_it_stops_at_the_signal_that_the_programs_heed(self) -> None:
+    def test_image_stops_at_the_signal_that_the_programs_heed(self) -> None:
         assert in_last_stage("STOPSIGNAL") == ["SIGTERM"]
 
     def test_every_package_is_installed_by_its_hash_or_from_what_was_built_here(self) -> None:
@@ -120,7 +120,7 @@ class TestTheImage:
         assert len(by_pip) == 3
         assert all("--require-hashes" in part or "--no-deps --no-index" in part for part in by_pip)
 
-    def test_its_label_tells_this_version(self) -> None:
+    def test_image_label_has_this_version(self) -> None:
         assert f"VERSION={PROJECT['project']['version']}" in in_last_stage("ARG")
 
     def test_all_that_is_copied_is_there_and_let_through(self) -> None:
@@ -141,14 +141,14 @@ class TestTheImage:
 
 class TestTheLocks:
     @pytest.mark.parametrize("lock", ["requirements.lock", "build.lock"])
-    def test_they_say_the_same_as_the_lock_that_is_tested_with(self, lock: str) -> None:
+    def test_docker_locks_pin_the_versions_of_the_tested_lock(self, lock: str) -> None:
         tested, shipped = locked(ROOT / "requirements.lock"), locked(DOCKER / lock)
         assert len(shipped) >= 5
         assert all(hashes for _, hashes in shipped.values())
         assert {name: tested.get(name) for name in shipped} == shipped, "make lock"
 
     @pytest.mark.locked
-    def test_what_is_shipped_is_what_programs_monitor_and_traces_need_and_nothing_else(self) -> None:
+    def test_docker_lock_holds_what_programs_monitor_and_traces_need_and_nothing_else(self) -> None:
         project = PROJECT["project"]
         extras = project["optional-dependencies"]
         needed = all_needed(project["dependencies"] + extras["monitor"] + extras["otel"])

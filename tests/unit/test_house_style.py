@@ -23,6 +23,7 @@ CLEAN = (
 _GENERATED = {FOLDER / path for path in GENERATED}
 _EVENT = re.compile(r"[a-z0-9]+(?:_[a-z0-9]+)*")
 _CODE = re.compile(r"^```.*?^```|`[^`]+`", re.MULTILINE | re.DOTALL)
+_UNREADABLE = re.compile(r"test_(so|nor|it|its|they|what|who|whoever)_")
 _LEVELS = {"debug", "info", "warning", "error", "exception", "critical"}
 _LOGGERS = {"_log", "_LOGGER", "log", "logger"}
 
@@ -141,3 +142,10 @@ def test_an_event_that_is_a_sentence_is_found(tmp_path: Path) -> None:
     file = tmp_path / "code.py"
     file.write_text('_log.warning("Redis is away", seconds=1)\n_log.info("redis_unavailable")\n')
     assert list(map(str, offences_in(file))) == [f"{file}:1: log event 'Redis is away'"]
+
+
+def test_every_name_of_a_test_can_be_read_alone() -> None:
+    files = [file for file in (ROOT / "tests").rglob("test_*.py") if "node_modules" not in file.parts]
+    names = [name for file in files for name in re.findall(r"def (test_\w+)", file.read_text())]
+    assert len(names) > 1_000
+    assert [name for name in names if _UNREADABLE.match(name) or len(name) > 80] == []

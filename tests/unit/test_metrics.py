@@ -60,7 +60,7 @@ def test_a_task_that_has_not_run_yet_is_shown_as_zero() -> None:
     assert value(read, "flexiprice_task_run_duration_seconds_count", task="cleanup") == 0
 
 
-def test_what_the_runtime_does_for_jobs_is_counted() -> None:
+def test_runtime_metrics_count_recoveries_dead_letters_drops_and_loop_blocks() -> None:
     metrics = Metrics()
     metrics.record_recovered(3)
     metrics.record_quarantined("worker_lost")
@@ -102,7 +102,7 @@ def test_a_snapshot_of_redis_is_told_with_the_rest() -> None:
     assert value(read, "flexiprice_schedule_lag_seconds", schedule="update_price_history") == 30
 
 
-def test_a_snapshot_of_the_shop_tells_its_discounts_and_when_each_task_last_succeeded() -> None:
+def test_shop_snapshot_has_discounts_and_the_last_success_of_each_task() -> None:
     noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
     shop = ShopSnapshot(discounts=7, expired_discounts=2, last_success={"cleanup": noon})
     read = families(Metrics(), None, shop)

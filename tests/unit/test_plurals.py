@@ -42,7 +42,7 @@ def test_nouns_and_verbs_agree() -> None:
     assert (noun_for(1, "scope"), noun_for(2, "scope")) == ("scope", "scopes")
 
 
-def test_no_sentence_counts_by_hand() -> None:
+def test_code_uses_the_plurals_module_for_every_count() -> None:
     found = set[str]()
     for path in (Path(__file__).parents[2] / "flexiprice").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):

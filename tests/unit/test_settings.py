@@ -130,7 +130,7 @@ def test_every_secret_is_known_as_one() -> None:
     assert secret == set(SECRETS)
 
 
-def test_of_file_and_value_the_nearer_source_wins_and_both_in_one_are_refused(
+def test_nearer_source_of_a_secret_wins_and_file_with_value_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     Path("secret").write_text("the-key-in-the-file")

@@ -50,12 +50,12 @@ def test_spans_are_made_where_opentelemetry_s_variables_ask_for_them(
         PARENT.replace("4bf", "٤bf"),
     ],
 )
-def test_what_is_no_traceparent_is_no_parent(text: str | None) -> None:
+def test_invalid_traceparent_is_no_parent(text: str | None) -> None:
     assert readable_traceparent(text) is None
     assert readable_traceparent(PARENT) == PARENT
 
 
-async def test_where_nothing_is_traced_a_span_has_no_place_to_pass_on(
+async def test_span_has_no_traceparent_while_tracing_is_off(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for name in ENDPOINT:
@@ -67,7 +67,7 @@ async def test_where_nothing_is_traced_a_span_has_no_place_to_pass_on(
 
 
 @pytest.mark.parametrize("program", ["workers.settings", "api.main"])
-def test_where_nothing_is_traced_nothing_that_makes_spans_is_imported(program: str) -> None:
+def test_opentelemetry_is_not_imported_while_tracing_is_off(program: str) -> None:
     code = (
         "import asyncio, sys\n"
         f"import {program}\n"
@@ -86,7 +86,7 @@ def test_where_nothing_is_traced_nothing_that_makes_spans_is_imported(program: s
     assert said.stdout.strip() == "[]"
 
 
-async def test_where_the_extra_is_missing_the_program_runs_and_says_what_to_install(
+async def test_program_runs_without_the_otel_extra_and_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")

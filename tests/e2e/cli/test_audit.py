@@ -134,7 +134,7 @@ def test_the_audit_is_shown_by_who_what_and_since_when(command: Command, told: C
     assert told("audit", "--since", "0s") == []
 
 
-def test_making_the_tables_is_a_change_and_finding_them_made_is_none(
+def test_migration_is_audited_where_it_changes_the_tables(
     command: Command, told: Callable[..., Any], empty_database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FLEXIPRICE_DATABASE_URL", empty_database_url)
@@ -143,7 +143,7 @@ def test_making_the_tables_is_a_change_and_finding_them_made_is_none(
     assert [entry["action"] for entry in told("audit")] == ["migrate"]
 
 
-def test_who_types_is_the_real_user_whatever_the_environment_says(
+def test_audit_names_the_systems_user_whatever_the_environment_says(
     command: Command, told: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
@@ -156,7 +156,7 @@ def test_who_types_is_the_real_user_whatever_the_environment_says(
     assert told("status", job["task_id"])["actor"] == OPERATOR
 
 
-def test_who_became_another_account_stands_beside_it(
+def test_audit_names_the_account_behind_sudo(
     command: Command, told: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SUDO_USER", "anna")
@@ -212,7 +212,7 @@ def test_a_command_that_is_refused_leaves_an_entry_with_the_reason(
     assert f"refused, {entry['details']['reason']}" in entry["sentence"]
 
 
-def test_what_a_dry_run_finds_is_no_refusal(
+def test_findings_of_a_dry_run_are_no_audited_refusal(
     command: Command, told: Callable[..., Any], tmp_path: Path
 ) -> None:
     (tmp_path / "bad.csv").write_text(f"{COLUMNS}\nA,Milk,Dairy,2.00,5,never\n")

@@ -152,7 +152,7 @@ async def test_the_history_of_a_product_is_drawn_and_told(stocked: Run, engine: 
     assert [step["price"] for step in told["lowest_prices"]] == ["2.00", "1.50"]
 
 
-def test_without_a_worker_doctor_fails_and_says_what_to_do(run: Run) -> None:
+def test_doctor_without_a_worker_fails_and_says_what_to_do(run: Run) -> None:
     doctor = run("doctor", "--json")
     assert doctor.returncode == 1
     failed = {
@@ -162,7 +162,7 @@ def test_without_a_worker_doctor_fails_and_says_what_to_do(run: Run) -> None:
     assert "flexiprice worker" in failed["workers"]["advice"]
 
 
-def test_with_servers_away_doctor_still_says_everything(run: Run) -> None:
+def test_doctor_reports_everything_while_servers_are_away(run: Run) -> None:
     doctor = run(
         "doctor",
         FLEXIPRICE_DATABASE_URL="postgresql://user:secret@127.0.0.1:9/none",
@@ -174,7 +174,7 @@ def test_with_servers_away_doctor_still_says_everything(run: Run) -> None:
     assert "secret" not in doctor.stdout + doctor.stderr
 
 
-def test_the_api_takes_the_place_of_the_command(environment: dict[str, str], tmp_path: Path) -> None:
+def test_api_command_replaces_its_own_process(environment: dict[str, str], tmp_path: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -202,7 +202,7 @@ def test_the_api_takes_the_place_of_the_command(environment: dict[str, str], tmp
         (["history", "NOTHING"], "there is no product with SKU 'NOTHING'"),
     ],
 )
-def test_mistakes_are_named_in_one_line(arguments: list[str], reason: str, run: Run) -> None:
+def test_mistaken_command_is_answered_in_one_line(arguments: list[str], reason: str, run: Run) -> None:
     mistaken = run(*arguments)
     assert mistaken.returncode in {1, 2}
     assert reason in mistaken.stderr

@@ -53,7 +53,7 @@ def test_an_empty_database_is_answered_with_the_command_that_fills_it(
     assert "Unexpected" not in said
 
 
-async def test_doctor_tells_of_a_server_that_takes_no_writes(
+async def test_doctor_reports_a_server_that_takes_no_writes(
     database_url: str, redis_url: str, command: Command
 ) -> None:
     name = database_url.rpartition("/")[2]

@@ -94,7 +94,7 @@ def test_an_import_is_kept_where_redis_is_away_and_it_says_so(run: Run) -> None:
         ),
     ],
 )
-def test_what_cannot_work_is_said_in_one_line_without_a_traceback(
+def test_impossible_import_ends_with_one_line_and_no_traceback(
     arguments: list[str], variables: dict[str, str], reason: str, run: Run
 ) -> None:
     typed = "sku,name,category,base_price,quantity,expiry_date\nA,Rice,Pantry,1.50,5,2030-12-24\n"

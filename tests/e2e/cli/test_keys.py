@@ -82,7 +82,9 @@ def test_a_key_opens_until_it_is_rotated_or_revoked_and_each_step_is_written_dow
         (("revoke", "none"), "no key named 'none' is in use"),
     ],
 )
-def test_a_mistake_is_one_plain_sentence(command: Command, arguments: tuple[str, ...], said: str) -> None:
+def test_mistaken_keys_command_is_answered_in_one_sentence(
+    command: Command, arguments: tuple[str, ...], said: str
+) -> None:
     result = command("keys", *arguments)
     assert result.exit_code != 0
     assert said in (result.stderr or str(result.exception))

@@ -67,7 +67,7 @@ def test_batches_and_those_of_them_that_are_reduced_are_counted_by_store(
     ]
 
 
-def test_who_created_and_moved_a_store_is_written_down(command: Command, told: Told) -> None:
+def test_audit_has_who_created_and_moved_a_store(command: Command, told: Told) -> None:
     assert "is created" in command("stores", "create", "berlin").stdout
     assert "Europe/Berlin now" in command("stores", "set-time-zone", "berlin", "Europe/Berlin").stdout
     entries = told("audit", "--target", "berlin")
@@ -87,7 +87,7 @@ def test_who_created_and_moved_a_store_is_written_down(command: Command, told: T
         (["set-time-zone", "main", "CEST+2"], "must be an IANA time zone such as Europe/Berlin"),
     ],
 )
-def test_what_cannot_be_is_refused_with_the_reason(
+def test_impossible_store_is_refused_with_the_reason(
     arguments: list[str], reason: str, command: Command
 ) -> None:
     refused = command("stores", *arguments)

@@ -72,7 +72,7 @@ def is_alive(process: psutil.Process) -> bool:
         return False
 
 
-def test_a_program_that_has_done_its_share_is_started_anew_until_it_ends_otherwise(
+def test_supervisor_restarts_a_worker_that_was_recycled_until_it_ends_otherwise(
     supervise: Supervise, tmp_path: Path
 ) -> None:
     program = """
@@ -103,7 +103,7 @@ sys.exit(7)
     ],
     ids=["ends", "fails", "is killed", "fails while it is recycled"],
 )
-def test_a_program_that_ends_or_crashes_is_not_started_again_and_its_exit_code_is_passed_on(
+def test_supervisor_passes_on_the_exit_code_of_a_program_that_ends_or_crashes(
     supervise: Supervise, program: str, exit_code: int
 ) -> None:
     supervisor = supervise(f"print('started', flush=True)\n{program}")
@@ -117,7 +117,7 @@ def test_a_program_that_ends_or_crashes_is_not_started_again_and_its_exit_code_i
     [(signal.SIGTERM, "SIGTERM"), (signal.SIGINT, "SIGINT"), (signal.SIGHUP, "SIGTERM")],
     ids=["SIGTERM", "SIGINT", "SIGHUP"],
 )
-def test_a_program_that_is_told_to_stop_stays_stopped_even_if_it_was_about_to_be_replaced(
+def test_supervisor_replaces_no_program_that_was_told_to_stop(
     supervise: Supervise, sent: signal.Signals, got: str
 ) -> None:
     supervisor = supervise(LISTENER, "1")
@@ -128,7 +128,7 @@ def test_a_program_that_is_told_to_stop_stays_stopped_even_if_it_was_about_to_be
     assert supervisor.returncode == 0
 
 
-def test_every_signal_is_passed_on_so_that_a_second_one_can_hurry(supervise: Supervise) -> None:
+def test_supervisor_passes_on_every_signal_so_that_a_second_can_hurry(supervise: Supervise) -> None:
     supervisor = supervise(LISTENER, "2")
     read_until(supervisor, "ready")
     supervisor.send_signal(signal.SIGTERM)
@@ -138,13 +138,13 @@ def test_every_signal_is_passed_on_so_that_a_second_one_can_hurry(supervise: Sup
     assert said.split() == ["got", "SIGTERM"]
 
 
-def test_a_stop_is_heeded_however_early_it_comes(supervise: Supervise) -> None:
+def test_supervisor_heeds_a_stop_however_early_it_comes(supervise: Supervise) -> None:
     stops_at_once = "import os, signal, time; os.kill(os.getppid(), signal.SIGTERM); time.sleep(600)"
     supervisors = [supervise(stops_at_once) for _ in range(10)]
     assert [supervisor.wait(END_SECONDS) for supervisor in supervisors] == [0] * 10
 
 
-def test_a_stop_that_comes_while_the_program_is_replaced_is_not_lost(
+def test_supervisor_keeps_a_stop_that_comes_during_a_replacement(
     supervise: Supervise, tmp_path: Path
 ) -> None:
     program = """
@@ -160,13 +160,13 @@ os._exit(0)
     assert (tmp_path / "lives").read_text() == "x"
 
 
-def test_a_program_is_started_with_no_signal_blocked(supervise: Supervise) -> None:
+def test_supervisor_starts_its_program_with_no_signal_blocked(supervise: Supervise) -> None:
     supervisor = supervise("import signal; print(signal.pthread_sigmask(signal.SIG_BLOCK, []))")
     said, _ = supervisor.communicate(timeout=END_SECONDS)
     assert said == "set()\n"
 
 
-def test_ctrl_c_in_a_terminal_reaches_the_program_once(supervise: Supervise) -> None:
+def test_ctrl_c_reaches_the_supervised_program_once(supervise: Supervise) -> None:
     # The terminal signals the whole group in the foreground.
     supervisor = supervise(LISTENER, "2")
     program = pid_in(read_until(supervisor, "ready"))
@@ -178,7 +178,7 @@ def test_ctrl_c_in_a_terminal_reaches_the_program_once(supervise: Supervise) -> 
     assert said.split() == ["got", "SIGTERM"]
 
 
-def test_a_program_that_is_stopped_before_it_can_listen_was_stopped_as_asked(supervise: Supervise) -> None:
+def test_program_stopped_before_it_handles_signals_counts_as_stopped(supervise: Supervise) -> None:
     supervisor = supervise("import time; print('started', flush=True); time.sleep(60)")
     read_until(supervisor, "started")
     supervisor.send_signal(signal.SIGTERM)
@@ -186,7 +186,7 @@ def test_a_program_that_is_stopped_before_it_can_listen_was_stopped_as_asked(sup
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a program that its parent died")
-def test_a_program_whose_supervisor_is_killed_is_told_to_stop(supervise: Supervise) -> None:
+def test_program_of_a_killed_supervisor_is_stopped(supervise: Supervise) -> None:
     supervisor = supervise(LISTENER, "1")
     program = psutil.Process(pid_in(read_until(supervisor, "ready")))
     supervisor.kill()
@@ -194,11 +194,11 @@ def test_a_program_whose_supervisor_is_killed_is_told_to_stop(supervise: Supervi
     assert wait_for(lambda: not is_alive(program))
 
 
-def test_without_a_supervisor_nobody_is_told() -> None:
+def test_recycling_is_not_announced_without_a_supervisor() -> None:
     assert not announce_recycling()
 
 
 @pytest.mark.parametrize("pipe", ["none", "999999"])
-def test_a_supervisor_that_is_gone_is_not_told(pipe: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_recycling_is_not_announced_to_a_dead_supervisor(pipe: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("_FLEXIPRICE_SUPERVISOR", pipe)
     assert not announce_recycling()

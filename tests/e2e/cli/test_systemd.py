@@ -120,9 +120,7 @@ def test_one_worker_is_a_service_that_is_kept_alive_and_given_its_grace(run: Run
     assert {name: said[name] for name in expected} == expected
 
 
-def test_several_workers_are_instances_of_one_template_that_a_target_starts_and_stops(
-    run: Run, tmp_path: Path
-) -> None:
+def test_several_workers_are_instances_of_one_unit_template_below_a_target(run: Run, tmp_path: Path) -> None:
     written = run("systemd", "worker", "--instances", "3", "--output-directory", str(tmp_path))
     assert written.returncode == 0, written.stderr
     template = settings_of((tmp_path / "flexiprice-worker@.service").read_text())
@@ -140,7 +138,7 @@ def test_several_workers_are_instances_of_one_template_that_a_target_starts_and_
         (["monitor", "--instances", "2"], "one monitor is enough"),
     ],
 )
-def test_what_would_make_another_unit_of_it_is_refused(options: list[str], reason: str) -> None:
+def test_value_that_would_change_the_unit_file_is_refused(options: list[str], reason: str) -> None:
     refused = CliRunner().invoke(app, ["systemd", *options])
     assert isinstance(refused.exception, InvalidSettings)
     assert reason in refused.exception.message

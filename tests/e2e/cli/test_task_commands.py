@@ -75,7 +75,9 @@ def test_tasks_that_need_a_person_are_listed_retried_and_dismissed(
         (["worker", "drain", "nobody"], "no worker 'nobody' is alive"),
     ],
 )
-def test_what_cannot_be_done_is_refused_in_plain_words(command: Command, typed: list[str], said: str) -> None:
+def test_impossible_task_command_is_refused_in_plain_words(
+    command: Command, typed: list[str], said: str
+) -> None:
     result = command(*typed)
     assert result.exit_code != 0
     assert said in f"{result.output} {result.exception}"
@@ -115,7 +117,7 @@ def test_schedules_are_listed_paused_resumed_and_run(command: Command, told: Cal
     assert told("schedule", "resume", RECOMPUTE)["changed"]
 
 
-def test_nothing_that_runs_lives_or_has_run_is_said_to_be_so(command: Command) -> None:
+def test_empty_lists_of_tasks_workers_and_runs_say_so(command: Command) -> None:
     for typed, said in (
         (["active"], "No job runs."),
         (["registered"], "No worker is alive."),
@@ -129,7 +131,7 @@ def test_nothing_that_runs_lives_or_has_run_is_said_to_be_so(command: Command) -
 
 
 @pytest.mark.usefixtures("toy_worker")
-def test_what_runs_is_shown_and_stopped(
+def test_running_task_is_shown_and_revoked(
     command: Command, told: Callable[..., Any], settings: Settings
 ) -> None:
     async def begin(tasks: TaskQueue) -> str:
@@ -188,7 +190,7 @@ def test_a_worker_is_told_to_stop_and_hands_back_what_does_not_end_in_time(
     assert told("status", job_id)["status"] == "queued"
 
 
-def test_whoever_waits_for_a_job_is_told_at_once_that_no_worker_runs_and_waits_no_longer_than_asked(
+def test_waiting_command_warns_that_no_worker_runs_and_ends_at_its_timeout(
     command: Command,
 ) -> None:
     for typed in (["recompute"], ["run", RECOMPUTE], ["cleanup"]):

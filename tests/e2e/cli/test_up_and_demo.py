@@ -62,7 +62,7 @@ def end(program: subprocess.Popen[str], by: signal.Signals = signal.SIGINT) -> s
     return said
 
 
-def test_the_demo_reprices_real_batches_whatever_servers_are_configured_and_leaves_nothing(
+def test_demo_reprices_batches_whatever_servers_are_configured_and_leaves_nothing(
     folder: Path,
 ) -> None:
     (folder / ".env").write_text("FLEXIPRICE_API_KEY=a-key-that-is-not-the-demos\n")
@@ -172,7 +172,7 @@ def test_up_prices_the_sample_serves_the_monitor_and_says_so_when_a_program_ends
     assert "Traceback" not in said
 
 
-def test_after_its_banner_up_tells_of_what_is_wrong_and_nothing_else(folder: Path, port: int) -> None:
+def test_up_shows_only_warnings_and_errors_after_its_banner(folder: Path, port: int) -> None:
     program = start_up(folder, port)
     read_until(program, "Ctrl-C")
     with api_at(port, key_in(folder)) as api:

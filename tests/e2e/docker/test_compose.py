@@ -203,7 +203,7 @@ def test_the_database_s_health_check_holds_on_a_real_server(settings: Settings) 
     assert said.returncode == 0, said.stdout
 
 
-def test_redis_starts_with_these_options_keeps_what_it_is_told_and_asks_for_the_password(
+def test_redis_starts_with_the_options_of_compose_keeps_data_and_asks_for_password(
     tmp_path: Path,
 ) -> None:
     program, *options = SERVICES["redis"]["command"]

@@ -11,7 +11,7 @@ from tests.support.workers import StartWorker, end_of, until_live
 WAIT = timedelta(seconds=120)
 
 
-async def test_the_lines_of_a_run_in_the_log_join_it_to_the_request_that_wanted_it(
+async def test_log_lines_of_a_run_carry_the_request_id_that_caused_it(
     start_worker: StartWorker, queue: TaskQueue
 ) -> None:
     worker = start_worker(log_format="json")

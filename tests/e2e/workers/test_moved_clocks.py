@@ -22,7 +22,7 @@ HOURLY = SCHEDULES[0].name
 EVERY_MINUTE = "* * * * *"
 
 
-async def test_runs_take_as_long_as_they_take_when_the_machines_clock_is_moved_while_they_run(
+async def test_duration_of_a_run_is_right_though_the_machines_clock_is_moved_meanwhile(
     start_worker: StartWorker, queue: TaskQueue, tmp_path: Path
 ):
     clock = moved_clock(tmp_path, -180)

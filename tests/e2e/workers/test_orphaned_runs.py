@@ -34,7 +34,7 @@ async def history_locked(engine: AsyncEngine) -> AsyncIterator[None]:
         yield
 
 
-async def test_a_worker_that_is_killed_before_it_wrote_how_its_runs_ended_is_spoken_for(
+async def test_runs_that_a_killed_worker_did_not_record_are_recorded_by_the_next(
     start_worker: StartWorker, queue: TaskQueue, redis: ArqRedis, engine: AsyncEngine
 ) -> None:
     async with history_locked(engine):

@@ -92,7 +92,7 @@ async def two(start_worker: StartWorker, queue: TaskQueue) -> dict[int, subproce
     return {worker.pid: worker for worker in workers}
 
 
-async def test_what_a_killed_worker_ran_runs_on_another_and_takes_effect_once(
+async def test_job_of_killed_worker_runs_on_another_and_takes_effect_once(
     two: dict[int, subprocess.Popen[str]], queue: TaskQueue, redis: ArqRedis, engine: AsyncEngine
 ):
     job = await queue.enqueue(EFFECT, arguments={"held": True})
@@ -108,7 +108,7 @@ async def test_what_a_killed_worker_ran_runs_on_another_and_takes_effect_once(
     assert (job_id, worker != killed) == (job.job_id, True)
 
 
-async def test_a_worker_that_starts_alone_takes_up_what_the_one_before_ran(
+async def test_worker_that_starts_alone_runs_the_jobs_of_the_killed_one(
     start_worker: StartWorker, queue: TaskQueue, redis: ArqRedis, engine: AsyncEngine
 ):
     first = start_worker()
@@ -125,7 +125,7 @@ async def test_a_worker_that_starts_alone_takes_up_what_the_one_before_ran(
     assert len(await effects(engine)) == 1
 
 
-async def test_a_paused_worker_damages_nothing_and_goes_on_under_another_id(
+async def test_frozen_worker_commits_nothing_and_continues_under_another_id(
     two: dict[int, subprocess.Popen[str]], queue: TaskQueue, redis: ArqRedis, engine: AsyncEngine
 ):
     job = await queue.enqueue(EFFECT, arguments={"held": True})
@@ -153,7 +153,7 @@ async def test_a_paused_worker_damages_nothing_and_goes_on_under_another_id(
     assert (await queue.wait(later.job_id, WAIT)).status is JobStatus.SUCCEEDED
 
 
-async def test_what_was_committed_and_not_acknowledged_is_not_done_again(
+async def test_committed_job_that_was_not_acknowledged_takes_effect_once(
     two: dict[int, subprocess.Popen[str]], queue: TaskQueue, engine: AsyncEngine
 ):
     job = await queue.enqueue(EFFECT, arguments={"deaths": 1})
@@ -165,7 +165,7 @@ async def test_what_was_committed_and_not_acknowledged_is_not_done_again(
     assert sorted(worker.poll() for worker in two.values() if worker.poll() is not None) == [-9]
 
 
-async def test_a_job_that_kills_its_workers_is_given_up_after_three_died_of_it_alone_and_is_seen(
+async def test_job_that_kills_three_workers_alone_becomes_a_dead_letter(
     start_worker: StartWorker, queue: TaskQueue, redis: ArqRedis, engine: AsyncEngine, settings: Settings
 ):
     job = await queue.enqueue(POISON)
@@ -195,7 +195,7 @@ async def test_a_job_that_kills_its_workers_is_given_up_after_three_died_of_it_a
     assert metrics["given_up"] == 1
 
 
-async def test_what_ran_beside_a_job_that_kills_its_workers_is_done_and_never_given_up(
+async def test_jobs_beside_one_that_kills_its_workers_are_done_and_never_dead_letters(
     start_worker: StartWorker, queue: TaskQueue, redis: ArqRedis, engine: AsyncEngine
 ):
     # They wait before there is a worker, so that the first takes all of them at once.
@@ -220,7 +220,7 @@ async def test_what_ran_beside_a_job_that_kills_its_workers_is_done_and_never_gi
     assert [letter.job_id for letter in await list_dead_letters(redis)] == [poison.job_id]
 
 
-async def test_a_job_whose_workers_are_frozen_again_and_again_is_never_given_up(
+async def test_job_whose_workers_freeze_again_and_again_is_never_a_dead_letter(
     two: dict[int, subprocess.Popen[str]], queue: TaskQueue, redis: ArqRedis, engine: AsyncEngine
 ):
     job = await queue.enqueue(EFFECT, arguments={"held": True})
@@ -282,7 +282,7 @@ async def test_a_worker_that_is_told_to_drain_ends_when_its_jobs_have(
     assert (await queue.status(job.job_id)).status is JobStatus.SUCCEEDED
 
 
-async def test_a_worker_that_nothing_would_start_again_works_on_beyond_its_share(
+async def test_worker_without_a_supervisor_works_on_beyond_its_recycling_limit(
     start_worker: StartWorker, queue: TaskQueue
 ):
     worker = start_worker(worker_max_tasks="3", worker_concurrency="1")

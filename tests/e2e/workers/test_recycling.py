@@ -16,7 +16,7 @@ from tests.support.processes import flexiprice, start
 from tests.support.workers import until
 
 
-async def test_real_jobs_are_done_by_one_worker_after_another_each_with_its_share(
+async def test_recycled_workers_share_the_jobs_one_after_another(
     queue: TaskQueue, engine: AsyncEngine, environment: dict[str, str], tmp_path: Path
 ) -> None:
     jobs = [await queue.enqueue(RECOMPUTE_ALL_DISCOUNTS)]

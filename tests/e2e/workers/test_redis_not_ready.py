@@ -70,7 +70,7 @@ async def said_until(worker: "subprocess.Popen[str]", text: str) -> str:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_a_worker_waits_until_redis_takes_what_it_is_told(
+async def test_worker_waits_until_redis_accepts_its_commands(
     start_worker: StartWorker, queue: TaskQueue, unready_redis: UnreadyRedis, kind: str
 ):
     worker = start_worker(log_format="json")
@@ -115,7 +115,7 @@ async def test_a_worker_that_waits_for_redis_still_stops_and_its_job_runs_on_ano
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_a_worker_that_starts_meanwhile_waits_and_can_be_stopped(
+async def test_worker_that_starts_while_redis_is_not_ready_waits_and_can_be_stopped(
     start_worker: StartWorker, queue: TaskQueue, unready_redis: UnreadyRedis, kind: str
 ):
     with unready_redis.refusing(kind):

@@ -43,7 +43,7 @@ async def shop(engine: AsyncEngine) -> None:
     await stock_every_bucket(engine)
 
 
-async def test_shards_of_a_worker_that_is_killed_are_done_by_another_and_count_once(
+async def test_shards_of_a_killed_worker_run_on_another_and_count_once(
     settings: Settings, start_worker: StartWorker, queue: TaskQueue, redis: ArqRedis, engine: AsyncEngine
 ):
     program = {"recompute_shards": str(SHARDS), "recompute_shards_from": "0"}

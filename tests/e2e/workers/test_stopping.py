@@ -17,7 +17,7 @@ WAIT = timedelta(seconds=120)
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
-async def test_an_idle_worker_stops_at_once_in_good_order(
+async def test_idle_worker_stops_at_once_with_exit_code_zero(
     start_worker: StartWorker, queue: TaskQueue, signum: signal.Signals
 ):
     worker = start_worker()
@@ -52,7 +52,7 @@ async def test_running_jobs_end_within_the_grace_and_waiting_ones_are_left(
     assert code == 0
 
 
-async def test_what_does_not_end_within_the_grace_is_handed_back_and_runs_elsewhere_at_once(
+async def test_job_that_outlasts_the_grace_is_released_and_runs_on_another_worker_at_once(
     start_worker: StartWorker, queue: TaskQueue, redis: ArqRedis
 ):
     stopping = start_worker(worker_grace="0.2")
@@ -89,7 +89,7 @@ async def test_a_second_signal_does_not_wait_for_the_grace(start_worker: StartWo
     assert (status.status, status.attempt, status.started_at) == (JobStatus.QUEUED, 0, None)
 
 
-async def test_a_worker_of_which_a_part_fails_ends_and_says_so(start_worker: StartWorker):
+async def test_worker_whose_background_task_fails_ends_and_says_so(start_worker: StartWorker):
     code, said = await end_of(start_worker("tests.support.broken_worker"))
 
     assert code == 1

@@ -22,7 +22,7 @@ def settings(database_url: str, redis_url: str) -> Settings:
     return load_settings(env_files=(), database_url=database_url, redis_url=redis_url)
 
 
-async def test_what_runs_too_long_is_told_so_then_ended_and_the_next_job_runs(
+async def test_job_meets_soft_limit_then_time_limit_and_the_next_job_runs(
     start_worker: StartWorker, queue: TaskQueue, engine: AsyncEngine
 ) -> None:
     # Far enough apart for a busy machine to notice the one before the other.

@@ -145,7 +145,7 @@ async def test_chosen_batches_are_priced_at_once(
         assert (await shop.scalars(select(Discount.batch_id))).all() == [batch_id]
 
 
-async def test_its_lines_are_json_and_name_the_job(
+async def test_log_lines_of_a_worker_are_json_and_name_the_job(
     start_worker: StartWorker, queue: TaskQueue, shop: AsyncSession
 ):
     worker = start_worker(log_format="json")
@@ -178,7 +178,7 @@ async def test_its_lines_are_json_and_name_the_job(
         ),
     ],
 )
-def test_its_settings_register_the_schedules_of_its_queues(
+def test_worker_settings_register_the_schedules_of_their_queues(
     environment: dict[str, str], variables: dict[str, str], schedules: list[str]
 ):
     shown = subprocess.run(

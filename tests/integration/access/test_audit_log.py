@@ -99,7 +99,7 @@ async def test_a_text_that_is_empty_or_too_long_is_refused_by_name(
     assert await found(session) == []
 
 
-async def test_nothing_changed_leaves_no_entry(session: AsyncSession) -> None:
+async def test_unchanged_values_leave_no_audit_entry(session: AsyncSession) -> None:
     before = await list_audit(session, limit=1)
     await record_audit(session, [])
     assert await list_audit(session, limit=1) == before

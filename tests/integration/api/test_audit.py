@@ -137,13 +137,13 @@ async def test_a_repeat_of_a_trigger_changes_nothing_and_leaves_no_entry(client)
     assert (await entries(client))[0]["details"]["task_id"] == first["task_id"]
 
 
-async def test_a_recompute_is_triggered_though_nothing_can_be_written_down(client_without_database):
+async def test_recompute_is_triggered_while_the_audit_cannot_be_written(client_without_database):
     response = await client_without_database.post(f"{ADMIN}/discounts/trigger-recompute")
 
     assert (response.status_code, response.json()["status"]) == (202, JobStatus.QUEUED)
 
 
-async def test_a_trigger_just_before_the_end_is_written_down(settings: Settings):
+async def test_trigger_just_before_shutdown_is_audited(settings: Settings):
     async with serve(settings) as client:
         await client.post(f"{ADMIN}/discounts/trigger-recompute")
     async with serve(settings) as client:
@@ -170,7 +170,7 @@ async def test_an_entry_names_what_was_changed_from_which_value_to_which(client)
     assert deleted["changes"]["quantity"] == {"old": 7, "new": None}
 
 
-async def test_changes_of_one_price_at_the_same_time_tell_one_unbroken_story(client):
+async def test_simultaneous_price_changes_form_one_unbroken_audit_chain(client):
     await create_product(client, "OMN-1", base_price="5.00")
     prices = [f"{number}.00" for number in range(6, 10)]
     answers = await asyncio.gather(

@@ -129,7 +129,7 @@ async def test_entries_tell_useless_keys_apart_and_clients_are_told_the_same_of_
     assert not any(key[-48:] in everything for key in reasons)
 
 
-async def test_what_fails_with_503_is_in_the_audit_as_failed(client):
+async def test_change_that_fails_with_503_is_in_the_audit_as_failed(client):
     await create_product(client, "OMN-1")
     async with a_transaction(client) as session:
         await session.execute(text("LOCK TABLE products IN ACCESS EXCLUSIVE MODE"))
@@ -141,7 +141,7 @@ async def test_what_fails_with_503_is_in_the_audit_as_failed(client):
     assert entry["details"]["request_id"] == busy.json()["request_id"]
 
 
-def test_addresses_without_number_do_not_fill_the_audit_nor_hide_what_holders_of_keys_are_refused():
+def test_refusals_of_many_addresses_neither_fill_the_audit_nor_hide_those_of_keys():
     told = RecordingAuditWriter()
     refusals = Refusals(told)
     for number in range(5_000):
@@ -155,7 +155,7 @@ def test_addresses_without_number_do_not_fill_the_audit_nor_hide_what_holders_of
     assert told.changes[-1].details["times"] == 5_000 - MOST_KINDS - 1
 
 
-def test_the_next_minute_tells_anew():
+def test_refusals_of_the_next_minute_are_audited_anew():
     told = RecordingAuditWriter()
     refusals = Refusals(told)
     for _ in range(2):
@@ -165,7 +165,7 @@ def test_the_next_minute_tells_anew():
     assert [change.details.get("times", 1) for change in told.changes] == [1, 2, 1, 2]
 
 
-def test_what_a_client_sends_disturbs_neither_readers_nor_the_database():
+def test_audited_text_of_a_client_is_cleaned_and_cut():
     told = RecordingAuditWriter()
     Refusals(told).note(replace(GUESS, target="GET /\x00\x1b[2J" + 1_000 * "x"), "\ud800 is no key")
     (change,) = told.changes
@@ -182,7 +182,7 @@ async def test_an_entry_that_cannot_be_written_keeps_no_other_from_being_written
         assert [entry.target for entry in await list_audit(session)] == ["after it", GUESS.target]
 
 
-async def test_what_is_being_written_when_the_program_ends_is_written(client):
+async def test_audit_entries_in_flight_are_written_when_the_program_ends(client):
     resources: Resources = client.app.state.resources
     is_end = asyncio.Event()
 

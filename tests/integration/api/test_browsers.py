@@ -11,7 +11,7 @@ PAGE = {"Origin": "https://shop.example"}
 ASKING = {**PAGE, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-api-key"}
 
 
-async def test_every_answer_tells_browsers_to_run_embed_and_guess_nothing(reader):
+async def test_every_response_has_headers_against_scripts_frames_and_sniffing(reader):
     for path in (
         f"{ADMIN}/stores",
         "/api/v1/nothing",
@@ -28,12 +28,12 @@ async def test_every_answer_tells_browsers_to_run_embed_and_guess_nothing(reader
         assert ("cache-control" in headers) == (ADMIN in path)
 
 
-async def test_by_tls_browsers_are_told_to_stay_with_it(shared_settings):
+async def test_responses_over_tls_have_hsts(shared_settings):
     async with serve(shared_settings, base_url="https://prices.example") as client:
         assert "strict-transport-security" in (await client.get("/api/v1/health/live")).headers
 
 
-async def test_no_page_may_call_unless_it_is_named(shared_settings):
+async def test_cors_refuses_origins_that_are_not_configured(shared_settings):
     async with serve(shared_settings) as client:
         for response in (
             await client.options(f"{ADMIN}/products", headers=ASKING),
@@ -42,7 +42,7 @@ async def test_no_page_may_call_unless_it_is_named(shared_settings):
             assert "access-control-allow-origin" not in response.headers
 
 
-async def test_a_page_that_is_named_may_call_with_a_key_and_no_other_may(shared_settings):
+async def test_cors_allows_configured_origins_alone_to_call_with_a_key(shared_settings):
     settings = shared_settings.model_copy(
         update={
             "cors_origins": ("https://shop.example",),
@@ -75,7 +75,7 @@ async def test_a_page_that_is_named_may_call_with_a_key_and_no_other_may(shared_
         (("10.0.0.8",), "10.0.0.7", "10.0.0.7"),
     ],
 )
-async def test_only_a_trusted_proxy_is_believed_whom_it_speaks_for(settings, trusted, peer, seen):
+async def test_forwarded_address_is_taken_from_trusted_proxies_alone(settings, trusted, peer, seen):
     behind = settings.model_copy(
         update={"trusted_proxies": trusted, "api_key": type(settings.database_url)(BOOTSTRAP_KEY)}
     )
@@ -86,7 +86,7 @@ async def test_only_a_trusted_proxy_is_believed_whom_it_speaks_for(settings, tru
     assert (entry["actor"], entry["address"]) == ("bootstrap", seen)
 
 
-async def test_no_trusted_proxy_makes_a_stranger_one_of_this_machine(shared_settings):
+async def test_trusted_proxy_cannot_make_a_client_a_loopback_one(shared_settings):
     behind = shared_settings.model_copy(update={"trusted_proxies": ("10.0.0.7",), "open_loopback": True})
     async with serve(behind, peer="10.0.0.7", headers={"X-Forwarded-For": "127.0.0.1"}) as client:
         assert (await client.get(f"{ADMIN}/stores")).status_code == 401

@@ -171,7 +171,7 @@ async def test_a_product_that_changes_has_all_of_its_batches_priced(client):
     assert task["task"] == "recompute_all_discounts"
 
 
-async def test_csv_means_the_same_in_any_column_order_with_a_byte_order_mark_and_windows_line_ends(client):
+async def test_csv_means_the_same_in_any_column_order_with_bom_and_windows_line_ends(client):
     await create_product(client)
     await create_product(client, 'QUO"TE, 1')
     rows = (
@@ -191,7 +191,7 @@ async def test_csv_means_the_same_in_any_column_order_with_a_byte_order_mark_and
     }
 
 
-async def test_each_bad_line_is_reported_with_its_number_column_and_reason_and_the_good_ones_are_kept(client):
+async def test_bad_lines_are_reported_with_number_column_and_reason_and_good_ones_kept(client):
     await create_product(client)
     body = ndjson(
         line(lot="good"),
@@ -268,7 +268,7 @@ async def test_atomic_writes_nothing_where_a_line_is_bad(client):
         ("sku\n", {"date-format": "%d/%m/%Y"}, "unknown parameter"),
     ],
 )
-async def test_what_cannot_be_used_as_a_whole_is_refused_with_what_helps(reader, body, options, reason):
+async def test_unusable_upload_is_refused_as_a_whole_with_what_helps(reader, body, options, reason):
     response = await reader.put(f"{ADMIN}/batches", content=body, headers=CSV, params=options)
     assert response.status_code == 422
     assert reason in response.json()["detail"]
@@ -297,7 +297,7 @@ async def test_lines_may_arrive_cut_anywhere_and_more_than_one_statement_holds(c
     assert task["task"] == "recompute_all_discounts", "too many batches to name them"
 
 
-async def test_of_many_bad_rows_the_first_are_told_and_all_are_counted(reader):
+async def test_first_of_many_bad_rows_are_reported_and_all_are_counted(reader):
     first = json.dumps(line())
     body = ndjson(first, *(["{}"] * 600), "x" * 70_000, *(["{}"] * 600))
     report = (await upload(reader, body, dry_run="true"))["report"]

@@ -141,7 +141,7 @@ async def test_amounts_are_exact_whether_sent_as_strings_or_numbers(client):
         assert response.json()["base_price"] == kept, response.text
 
 
-async def test_products_are_listed_by_sku_in_pages_by_category_in_any_spelling_and_by_search(client):
+async def test_products_are_listed_by_page_category_in_any_spelling_and_search(client):
     for number in range(7):
         await create_product(
             client, f"P-{number}", category="Café" if number % 2 else "Bakery", name=f"No. {number}%"
@@ -163,7 +163,7 @@ async def test_products_are_listed_by_sku_in_pages_by_category_in_any_spelling_a
         assert [item["sku"] for item in found] == skus
 
 
-async def test_what_something_depends_on_is_not_deleted(client):
+async def test_store_or_product_with_dependents_is_not_deleted(client):
     await create_product(client)
     await client.post(f"{ADMIN}/stores", json={"code": "north"})
     await create_batch(client, store="north")
@@ -204,7 +204,7 @@ async def test_a_batch_is_created_read_and_changed_and_is_priced_at_once(client)
     assert (await client.get(place)).json()["lot"] == "L2"
 
 
-async def test_a_change_of_price_cost_or_category_reprices_the_products_batches_and_nothing_else_does(client):
+async def test_only_a_change_of_price_cost_or_category_reprices_the_products_batches(client):
     await create_product(client)
     await create_batch(client)
     repriced = {}

@@ -28,9 +28,7 @@ async def fail(settings, queue: TaskQueue, count: int = 1, **options) -> list[st
     return jobs
 
 
-async def test_a_task_that_failed_for_good_is_listed_and_retried_though_its_result_is_forgotten(
-    client, settings
-):
+async def test_dead_letter_is_listed_and_retried_though_its_result_is_forgotten(client, settings):
     queue = resources_of(client).tasks
     (job_id,) = await fail(settings, queue)
     await queue.redis.delete(keys.result_key(job_id), keys.record_key(job_id))
@@ -47,7 +45,7 @@ async def test_a_task_that_failed_for_good_is_listed_and_retried_though_its_resu
     assert ("retry_dead_letters", job_id) in await changes(client)
 
 
-async def test_all_are_retried_at_once_and_what_a_retry_by_id_enqueued_is_no_longer_listed(client, settings):
+async def test_all_dead_letters_are_retried_at_once_and_retried_ones_are_not_listed(client, settings):
     queue = resources_of(client).tasks
     jobs = await fail(settings, queue, 3)
 
@@ -60,7 +58,7 @@ async def test_all_are_retried_at_once_and_what_a_retry_by_id_enqueued_is_no_lon
     assert (await client.get(LETTERS)).json() == []
 
 
-async def test_dismissed_they_are_gone_and_metrics_count_them_until_then(client, settings):
+async def test_dismissed_dead_letters_are_gone_and_metrics_count_them_until_then(client, settings):
     queue = resources_of(client).tasks
     jobs = await fail(settings, queue, 3)
     assert 'flexiprice_dead_letters{reason="failed"} 3.0' in (await client.get("/metrics")).text
@@ -72,7 +70,7 @@ async def test_dismissed_they_are_gone_and_metrics_count_them_until_then(client,
     assert 'flexiprice_dead_letters{reason="failed"} 0.0' in (await client.get("/metrics")).text
 
 
-async def test_what_a_schedule_enqueues_and_what_succeeds_in_the_end_needs_nobody(client, settings):
+async def test_scheduled_task_and_one_that_succeeds_at_last_are_no_dead_letters(client, settings):
     queue = resources_of(client).tasks
     await fail(settings, queue, origin=JobSource(trigger=RunTrigger.SCHEDULE))
     async with running(settings):
@@ -84,5 +82,5 @@ async def test_what_a_schedule_enqueues_and_what_succeeds_in_the_end_needs_nobod
 
 
 @pytest.mark.parametrize("body", [{}, {"task_ids": []}, {"task_ids": ["a"], "all": True}])
-async def test_it_must_be_said_which_ones(client, body):
+async def test_dead_letter_request_without_task_ids_is_refused(client, body):
     assert (await client.post(f"{LETTERS}/retry", json=body)).status_code == 422

@@ -13,7 +13,7 @@ from workers.runtime.jobs.task import tasks_in
 READY = "/api/v1/health/ready"
 
 
-async def test_it_is_ready_where_database_schema_redis_and_a_worker_are_there(client, settings):
+async def test_readiness_needs_database_schema_redis_and_a_worker(client, settings):
     async with running(settings, tasks_in(tasks)):
         await until(client.app.state.resources.tasks.live_workers)
         response = await client.get(READY)
@@ -24,14 +24,14 @@ async def test_it_is_ready_where_database_schema_redis_and_a_worker_are_there(cl
     }  # fmt: skip
 
 
-async def test_without_a_worker_it_is_not_ready_and_says_what_to_do(client):
+async def test_readiness_without_a_worker_fails_and_says_what_to_do(client):
     response = await client.get(READY)
     assert response.status_code == 503
     assert [name for name, check in response.json()["checks"].items() if not check["ok"]] == ["worker"]
     assert "flexiprice worker" in response.json()["checks"]["worker"]["detail"]
 
 
-async def test_without_migrations_it_is_not_ready_and_says_what_to_do(empty_database_url, redis_url):
+async def test_readiness_without_migrations_fails_and_says_what_to_do(empty_database_url, redis_url):
     settings = load_settings(env_files=(), database_url=empty_database_url, redis_url=redis_url)
     async with serve(settings) as client:
         checks = (await client.get(READY)).json()["checks"]
@@ -49,7 +49,7 @@ async def test_a_database_that_is_down_is_named_and_the_process_still_lives(clie
     assert (await client_without_database.get("/api/v1/health/live")).json() == {"status": "alive"}
 
 
-async def test_a_server_that_refuses_writes_makes_it_unready_until_it_takes_them_again(client, settings):
+async def test_readiness_fails_while_a_server_refuses_writes(client, settings):
     async with running(settings, tasks_in(tasks)):
         await until(client.app.state.resources.tasks.live_workers)
 

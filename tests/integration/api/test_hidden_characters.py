@@ -72,7 +72,7 @@ async def test_a_date_of_an_upload_is_never_guessed(client, date):
     assert (await client.get(f"{ADMIN}/batches")).json()["items"] == []
 
 
-async def test_a_numeric_code_and_a_whole_number_with_decimals_are_what_they_mean_in_an_upload(client):
+async def test_upload_reads_numeric_codes_and_whole_numbers_with_decimals(client):
     await create_product(client, "4006381333931")
     lines = (
         {"sku": 4006381333931, "lot": 17, "expiry_date": day(1), "quantity": 3.0},

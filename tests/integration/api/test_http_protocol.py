@@ -44,7 +44,7 @@ async def exchange(port: int, *parts: bytes, pause: float = 0.0) -> bytes:
         writer.close()
 
 
-async def test_headers_without_end_are_refused_at_a_bound(shared_settings):
+async def test_endless_headers_are_refused_with_431(shared_settings):
     async with listening(create_app(shared_settings), API_SERVER[API_SERVER.index("--http") + 1]) as port:
         assert b" 200 OK" in await exchange(port, REQUEST, b"X: y\r\nConnection: close\r\n\r\n")
         for endless in (b"X-Long: " + b"y" * 70_000, b"X: y\r\n" * 12_000):
@@ -68,13 +68,13 @@ async def test_headers_without_end_are_refused_at_a_bound(shared_settings):
     ],
     ids=["silence", "empty lines", "headers that drip", "a second request that drips", "a body nobody reads"],
 )
-async def test_a_client_that_takes_too_long_is_left(shared_settings, parts):
+async def test_slow_client_is_disconnected(shared_settings, parts):
     async with listening(create_app(shared_settings), Impatient) as port:
         # Which fails if the server does not end the connection.
         await exchange(port, *parts, pause=0.05)
 
 
-async def test_a_web_socket_may_be_silent(shared_settings):
+async def test_silent_web_socket_stays_connected(shared_settings):
     async with listening(echo, Impatient) as port, connect(f"ws://127.0.0.1:{port}/") as socket:
         # Whoever comes later and says as little is left; by then the time for headers is over for both.
         await exchange(port)

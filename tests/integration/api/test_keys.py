@@ -49,7 +49,7 @@ def documented_endpoints(client) -> list[tuple[str, str]]:
     return [(path, method) for path, item in paths.items() for method in METHODS & item.keys()]
 
 
-async def test_every_endpoint_lets_exactly_those_keys_in_whose_scope_it_documents(settings, keys):
+async def test_every_endpoint_admits_exactly_the_keys_with_its_documented_scope(settings, keys):
     async with serve(settings) as client:
         paths = client.app.openapi()["paths"]
         seen = set()
@@ -82,13 +82,13 @@ async def test_every_endpoint_lets_exactly_those_keys_in_whose_scope_it_document
 
 
 @pytest.mark.parametrize("tags", [["new"], [], ["batches", "tasks"]])
-def test_an_endpoint_that_nobody_thought_of_is_not_served_at_all(tags):
+def test_endpoint_without_a_scope_is_not_served(tags):
     for method in ("GET", "POST"):
         with pytest.raises(LookupError, match=r"api/security/scopes\.py"):
             needed_scope({method}, tags)
 
 
-async def test_the_keys_name_is_written_down_with_what_it_changes_and_what_it_enqueues(settings, keys):
+async def test_audit_and_jobs_carry_the_name_of_the_key(settings, keys):
     async with serve(settings, headers=keys[Scope.PRICES]) as client:
         await create_product(client)
         recompute = (await client.post(f"{ADMIN}/discounts/trigger-recompute")).json()
@@ -99,7 +99,7 @@ async def test_the_keys_name_is_written_down_with_what_it_changes_and_what_it_en
         assert {entry["actor"] for entry in entries} == {"the-prices-key"}
 
 
-async def test_a_revoked_key_is_forgotten_after_seconds(settings, keys, monkeypatch):
+async def test_revoked_key_leaves_the_cache_after_seconds(settings, keys, monkeypatch):
     async with serve(settings, headers=keys[Scope.READ]) as client:
         assert (await client.get(f"{ADMIN}/stores")).status_code == 200
         async with transaction(settings) as session:
@@ -110,9 +110,7 @@ async def test_a_revoked_key_is_forgotten_after_seconds(settings, keys, monkeypa
         assert (await client.get(f"{ADMIN}/stores")).status_code == 401
 
 
-async def test_without_the_database_the_environments_key_opens_and_of_others_nobody_can_tell(
-    client_without_database, keys
-):
+async def test_only_the_environments_key_opens_while_the_database_is_away(client_without_database, keys):
     client = client_without_database
     assert (await client.get(f"{ADMIN}/queues")).status_code == 200
     response = await client.get(f"{ADMIN}/queues", headers=keys[Scope.ADMIN])
@@ -130,7 +128,7 @@ async def test_a_database_of_an_older_version_is_told_as_such(empty_database_url
     assert (response.status_code, response.json()["code"]) == (503, "not_migrated")
 
 
-async def test_after_too_many_wrong_keys_an_address_is_refused_by_every_process_and_no_other_is(
+async def test_too_many_wrong_keys_lock_out_their_address_alone_in_every_process(
     shared_settings,
 ):
     limited = shared_settings.model_copy(
@@ -155,7 +153,7 @@ async def test_after_too_many_wrong_keys_an_address_is_refused_by_every_process_
             assert {answer.status_code for answer in answers} == {401}
 
 
-async def test_while_redis_is_away_each_process_counts_alone_and_good_keys_open(client_without_redis):
+async def test_wrong_keys_are_counted_by_each_process_while_redis_is_away(client_without_redis):
     client = client_without_redis
     settings = client.app.state.resources.settings
     limited = settings.model_copy(
@@ -168,7 +166,7 @@ async def test_while_redis_is_away_each_process_counts_alone_and_good_keys_open(
         assert (await client.get(f"{ADMIN}/stores")).status_code == 200
 
 
-async def test_of_many_guesses_at_once_no_more_are_looked_at_than_the_limit_allows(shared_settings):
+async def test_simultaneous_key_guesses_are_checked_only_up_to_the_limit(shared_settings):
     limited = shared_settings.model_copy(update={"failed_key_limit": 20})
     for shape in ("guess-{}", "fp_0123456789ab_{:048x}"):
         async with serve(limited, peer=f"203.0.113.{len(shape)}") as one:
@@ -189,7 +187,7 @@ async def test_wrong_keys_beside_a_good_one_are_refused_together_and_never_looke
             assert (await client.get(f"{ADMIN}/stores", headers=headers)).status_code == 400
 
 
-async def test_a_neighbour_who_guesses_locks_no_holder_of_a_made_key_out(settings, keys):
+async def test_guesses_from_an_address_lock_no_valid_key_of_it_out(settings, keys):
     limited = settings.model_copy(update={"failed_key_limit": 2})
     good, lookalike = keys[Scope.READ], f"{keys[Scope.READ]['X-API-Key'][:-48]}{'0' * 48}"
     async with serve(limited, peer="203.0.113.9") as client:

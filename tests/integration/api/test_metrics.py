@@ -47,7 +47,7 @@ async def scraper(shared_database_url: str, redis_url: str) -> AsyncIterator[Asy
         yield client
 
 
-async def test_it_tells_how_queues_workers_schedules_and_the_pool_are(scraper: AsyncClient) -> None:
+async def test_metrics_report_queues_workers_schedules_and_the_pool(scraper: AsyncClient) -> None:
     tasks = scraper.app.state.resources.tasks
     await tasks.enqueue(CLEANUP_EXPIRED_DISCOUNTS)
     read = await scrape(scraper)
@@ -60,20 +60,22 @@ async def test_it_tells_how_queues_workers_schedules_and_the_pool_are(scraper: A
     assert read["flexiprice_database_connections_max", ""] == 10
 
 
-async def test_without_redis_it_tells_the_rest(client_without_redis: AsyncClient) -> None:
+async def test_metrics_without_redis_report_the_rest(client_without_redis: AsyncClient) -> None:
     read = await scrape(client_without_redis)
     assert ("flexiprice_database_connections_max", "") in read
     assert ("flexiprice_workers_alive", "") not in read
 
 
-async def test_without_the_database_it_tells_that_and_the_rest(client_without_database: AsyncClient) -> None:
+async def test_metrics_without_the_database_report_that_and_the_rest(
+    client_without_database: AsyncClient,
+) -> None:
     read = await scrape(client_without_database)
     assert read["flexiprice_database_takes_work", ""] == 0
     assert ("flexiprice_discounts_open", "") not in read
     assert read["flexiprice_workers_alive", ""] == 0
 
 
-async def test_it_tells_of_prices_and_when_they_were_last_made(client: AsyncClient) -> None:
+async def test_metrics_report_discounts_and_the_last_recompute(client: AsyncClient) -> None:
     app = client.app
     async with app.state.resources.sessions.begin() as session:
         await an_active_policy(session)
@@ -90,7 +92,7 @@ async def test_it_tells_of_prices_and_when_they_were_last_made(client: AsyncClie
     assert ended_at == (NOON + 2 * SECOND).timestamp()
 
 
-async def test_it_counts_what_it_answered_but_not_who_only_looks_how_it_is(reader: AsyncClient) -> None:
+async def test_request_metrics_leave_out_health_checks_and_scrapes(reader: AsyncClient) -> None:
     for path in ("/api/v1/prices/absent", "/api/v1/health/live", "/api/v1/health/ready", f"{ADMIN}/stores"):
         await reader.get(path)
     read = await scrape(reader)
@@ -123,20 +125,20 @@ async def test_an_exception_that_nobody_expected_counts_as_an_answer_of_500(
     assert read["flexiprice_api_request_duration_seconds_count", "5xx"] == 1
 
 
-async def test_it_tells_how_late_its_own_event_loop_is(scraper: AsyncClient) -> None:
+async def test_metrics_report_the_lag_of_the_apis_event_loop(scraper: AsyncClient) -> None:
     async def measured() -> bool:
         return (await scrape(scraper))["flexiprice_event_loop_lag_seconds_count", ""] > 0
 
     await until(measured)
 
 
-async def test_its_key_opens_the_metrics_and_nothing_else(scraper: AsyncClient) -> None:
+async def test_metrics_key_opens_the_metrics_and_nothing_else(scraper: AsyncClient) -> None:
     response = await scraper.get(f"{ADMIN}/stores")
     assert response.status_code == 403
     assert "`read`" in response.json()["detail"]
 
 
-async def test_any_other_key_reads_them_with_the_scope_read_alone(
+async def test_metrics_need_the_scope_read_of_any_other_key(
     settings: Settings,
 ) -> None:
     async with (

@@ -61,7 +61,7 @@ async def test_a_task_that_cannot_be_run_is_refused_by_name(client, body, field)
     assert await changes(client) == []
 
 
-async def test_a_full_queue_is_said_to_be_full_with_the_time_to_try_again(settings: Settings):
+async def test_full_queue_is_refused_with_retry_after(settings: Settings):
     async with serve(settings.model_copy(update={"queue_limit": 1})) as client:
         assert (await client.post(TASKS, json=RECOMPUTE)).status_code == 202
 
@@ -233,7 +233,7 @@ async def test_every_change_leaves_an_entry_of_what_was_done(client):
     assert entry["details"] == {"changed": True, "request_id": "r-9"}
 
 
-async def test_nothing_is_changed_while_no_entry_can_be_written(client_without_database):
+async def test_changes_are_refused_while_the_audit_cannot_be_written(client_without_database):
     response = await client_without_database.post(f"{ADMIN}/queues/discounts/pause")
 
     assert (response.status_code, response.json()["code"]) == (503, "database_unavailable")

@@ -28,7 +28,7 @@ async def test_without_redis_prices_are_served_and_changes_are_kept_for_the_next
     assert (await client.get("/api/v1/products/BREAD/price")).json()["lowest_price"] == "3.00"
 
 
-async def test_without_redis_what_needs_it_asks_to_come_back_later(client_without_redis):
+async def test_endpoints_that_need_redis_answer_503_with_retry_after_without_it(client_without_redis):
     client = client_without_redis
     assert is_unavailable(await client.post(f"{ADMIN}/discounts/trigger-recompute"), "redis_unavailable")
     assert is_unavailable(await client.get(f"{ADMIN}/discounts/task-status/some?wait=1"), "redis_unavailable")
@@ -38,9 +38,7 @@ async def test_without_redis_what_needs_it_asks_to_come_back_later(client_withou
     "path",
     ["/api/v1/products/BREAD/price", f"{ADMIN}/batches", f"{ADMIN}/discounts", f"{ADMIN}/policies/active"],
 )
-async def test_without_the_database_everything_that_reads_it_asks_to_come_back_later(
-    client_without_database, path
-):
+async def test_endpoints_that_need_the_database_answer_503_with_retry_after(client_without_database, path):
     response = await client_without_database.get(path)
     assert is_unavailable(response, "database_unavailable")
     assert "secret-word" not in response.text

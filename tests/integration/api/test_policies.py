@@ -27,7 +27,7 @@ async def test_a_version_is_created_activated_and_rolled_back(client):
     assert (await client.get(place)).json()["active"] is False
 
 
-async def test_what_a_policy_reads_back_as_is_what_was_stored(client):
+async def test_policy_is_read_back_as_it_was_stored(client):
     stored = (await client.post(f"{ADMIN}/policies", json={"policy": HALF_OFF_SOON})).json()["policy"]
     again = await client.post(f"{ADMIN}/policies", json={"policy": stored})
     assert again.json()["policy"] == stored
@@ -63,7 +63,7 @@ async def test_a_rule_that_can_never_decide_is_an_error_and_a_doubtful_one_a_war
     assert warning["message"]
 
 
-async def test_nothing_is_rolled_back_to_where_nothing_was_active_before(reader):
+async def test_rollback_without_an_earlier_active_policy_is_refused(reader):
     response = await reader.post(f"{ADMIN}/policies/roll-back")
     assert (response.status_code, response.json()["code"]) == (409, "conflict")
 

@@ -21,7 +21,7 @@ def is_problem(response, status: int, code: str) -> bool:
     return bool(body["title"] and body["detail"])
 
 
-async def test_what_does_not_exist_or_is_not_allowed_is_a_problem(reader):
+async def test_unknown_path_or_method_is_a_problem(reader):
     assert is_problem(await reader.get("/api/v1/nothing"), 404, "not_found")
     assert is_problem(await reader.get("/api/v1/products/NONE/price"), 404, "not_found")
     response = await reader.put(f"{ADMIN}/stores")
@@ -103,7 +103,7 @@ async def test_the_limits_of_bodies_are_settings_and_uploads_have_one_of_their_o
                 assert response.status_code == status, (path, size)
 
 
-async def test_a_body_that_drips_is_not_waited_for(shared_settings):
+async def test_slow_request_body_is_refused(shared_settings):
     async def dripping():
         while True:
             yield b" "
@@ -116,7 +116,7 @@ async def test_a_body_that_drips_is_not_waited_for(shared_settings):
     assert response.headers["connection"] == "close"
 
 
-async def test_what_the_client_sent_comes_back_only_as_valid_text(reader):
+async def test_problem_repeats_a_clients_text_only_as_valid_text(reader):
     body = '{"\\ud800": 1, "sku": "\\udfff"}'
     response = await reader.post(f"{ADMIN}/products", content=body, headers=JSON)
     assert is_problem(response, 422, "invalid_input")

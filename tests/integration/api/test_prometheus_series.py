@@ -99,7 +99,7 @@ def fits(sample: Sample, matchers: list[tuple[str, str, str]]) -> bool:
     return True
 
 
-async def test_every_series_that_is_asked_for_is_told_with_its_labels(told: list[Sample]) -> None:
+async def test_every_queried_series_is_exported_with_its_labels(told: list[Sample]) -> None:
     asked = [*of_rules(), *of_dashboard()]
     assert len(asked) >= len(RULES) + len(PANELS)
     for query in asked:
@@ -149,7 +149,7 @@ def test_a_panel_explains_itself_and_shows_its_numbers_in_their_unit(panel: dict
         assert unit == expected, asked
 
 
-def test_no_panel_lies_upon_another() -> None:
+def test_dashboard_panels_do_not_overlap() -> None:
     assert len({panel["id"] for panel in PANELS}) == len(PANELS)
     for one, other in combinations([panel["gridPos"] for panel in PANELS], 2):
         beside = one["x"] + one["w"] <= other["x"] or other["x"] + other["w"] <= one["x"]
@@ -158,7 +158,7 @@ def test_no_panel_lies_upon_another() -> None:
     assert all(panel["gridPos"]["x"] + panel["gridPos"]["w"] <= 24 for panel in PANELS)
 
 
-def test_a_metric_that_nobody_tells_would_be_found() -> None:
+def test_series_that_nothing_exports_would_be_found() -> None:
     query = Query("a rule", 'sum by (queue) (flexiprice_queue_length{queue="x",shop!~"a|b"}) > up')
     assert list(query.selectors()) == [
         ("flexiprice_queue_length", [("queue", "=", "x"), ("shop", "!~", "a|b")]),

@@ -42,7 +42,7 @@ def words(sentence: str) -> set[str]:
 
 
 @pytest.mark.parametrize("kind", ["NOREPLICAS", "MISCONF", "MASTERDOWN", "READONLY", "OOM", "BUSY"])
-async def test_what_redis_refuses_for_now_is_503_with_the_reason_and_works_again_by_itself(
+async def test_temporary_refusal_of_redis_is_503_with_the_reason_and_heals_by_itself(
     client: AsyncClient, unready_redis: UnreadyRedis, kind: str
 ) -> None:
     with unready_redis.refusing(kind):

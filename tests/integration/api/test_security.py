@@ -52,9 +52,7 @@ def open_to_loopback(shared_settings: Settings) -> Settings:
 
 @pytest.mark.parametrize("peer", ["127.0.0.1", "::1", "10.0.0.7", "203.0.113.9", "localhost.example", ""])
 @pytest.mark.parametrize("path", [f"{ADMIN}/stores", f"{ADMIN}/nothing", ADMIN, "/metrics"])
-async def test_where_there_is_no_key_nobody_is_let_in_and_all_learn_how_to_make_one(
-    shared_settings, peer, path
-):
+async def test_api_without_keys_refuses_all_and_says_how_to_make_a_key(shared_settings, peer, path):
     async with without_any_key(shared_settings, peer=peer) as client:
         response = await client.get(path)
     assert response.status_code == 401
@@ -64,7 +62,7 @@ async def test_where_there_is_no_key_nobody_is_let_in_and_all_learn_how_to_make_
     assert "flexiprice keys create" in response.json()["detail"]
 
 
-async def test_what_a_plain_proxy_passes_on_from_the_world_is_refused(shared_settings):
+async def test_request_through_a_plain_proxy_is_refused_without_a_key(shared_settings):
     # `proxy_pass http://127.0.0.1:8000` and no more: it comes from 127.0.0.1, with that in Host.
     async with without_any_key(shared_settings, headers={"Host": "127.0.0.1"}) as client:
         for method, path in (("GET", "stores"), ("POST", "discounts/trigger-recompute"), ("GET", "tasks/x")):
@@ -92,7 +90,7 @@ async def test_the_end_of_the_last_key_opens_nothing(settings, end):
         assert (await client.get(f"{ADMIN}/stores", headers=with_key)).status_code == 401
 
 
-async def test_the_setting_for_development_serves_this_machine_and_the_log_says_so(open_to_loopback):
+async def test_open_loopback_setting_serves_this_machine_and_the_log_says_so(open_to_loopback):
     for peer in ("127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1"):
         with capture_logs() as logs:
             async with without_any_key(open_to_loopback, peer=peer) as client:
@@ -101,7 +99,7 @@ async def test_the_setting_for_development_serves_this_machine_and_the_log_says_
 
 
 @pytest.mark.parametrize("peer", ["10.0.0.7", "203.0.113.9", "2001:db8::1", "0.0.0.0", "localhost.example"])
-async def test_the_setting_for_development_serves_no_other_machine(open_to_loopback, peer):
+async def test_open_loopback_setting_serves_no_other_machine(open_to_loopback, peer):
     async with without_any_key(open_to_loopback, peer=peer) as client:
         assert (await client.get(f"{ADMIN}/stores")).status_code == 401
 
@@ -147,7 +145,7 @@ async def test_this_machines_own_pages_are_served(open_to_loopback):
         assert (await client.get(f"{ADMIN}/stores", headers=headers)).status_code == 200
 
 
-async def test_of_two_different_keys_in_one_request_none_is_looked_at(guarded):
+async def test_request_with_two_different_keys_is_refused(guarded):
     for headers in (
         [("X-API-Key", KEY.encode()), ("Authorization", b"Bearer another")],
         [("X-API-Key", b"wrong"), ("X-API-Key", KEY.encode())],
@@ -162,7 +160,7 @@ async def test_of_two_different_keys_in_one_request_none_is_looked_at(guarded):
         assert (await client.get(f"{ADMIN}/stores", headers=both)).status_code == 200
 
 
-async def test_the_key_opens_to_clients_from_anywhere_in_either_header(guarded):
+async def test_configured_key_opens_from_any_address_in_either_header(guarded):
     async with serve(guarded, peer="203.0.113.9", base_url="https://prices.example") as client:
         for headers in ({"Authorization": f"Bearer {KEY}".encode()}, {"X-API-Key": KEY.encode()}):
             assert (await client.get(f"{ADMIN}/stores", headers=headers)).status_code == 200
@@ -180,7 +178,7 @@ async def test_the_key_opens_to_clients_from_anywhere_in_either_header(guarded):
         {"Authorization": b"Bearer \xff\xfe"},
     ],
 )
-async def test_with_a_key_set_nothing_else_opens_not_even_on_this_machine(guarded, headers):
+async def test_configured_key_closes_the_api_to_loopback_without_it(guarded, headers):
     async with serve(guarded) as client:
         response = await client.get(f"{ADMIN}/stores", headers=headers)
     assert response.status_code == 401

@@ -34,7 +34,7 @@ async def sent(port: int, path: str, size: int, *headers: str) -> bytes:
 
 
 @pytest.mark.parametrize("size", [2 * 1_048_576, 32 * 1_048_576])
-async def test_who_sends_a_body_that_is_too_large_reads_so_and_is_not_reset(shared_settings, size):
+async def test_client_of_a_too_large_body_reads_the_refusal_without_a_reset(shared_settings, size):
     settings = shared_settings.model_copy(update={"api_key": SecretStr(BOOTSTRAP_KEY)})
     key, kind = f"X-API-Key: {BOOTSTRAP_KEY}", "Content-Type: application/json"
     async with listening(create_app(settings), BoundedHttpProtocol) as port:
@@ -43,7 +43,7 @@ async def test_who_sends_a_body_that_is_too_large_reads_so_and_is_not_reset(shar
     assert b"content_too_large" in answer
 
 
-async def test_who_goes_on_sending_for_ever_is_left(shared_settings, monkeypatch):
+async def test_client_that_sends_for_ever_is_disconnected(shared_settings, monkeypatch):
     monkeypatch.setattr("api.lingering._SILENCE_SECONDS", 0.1)
     settings = shared_settings.model_copy(
         update={"api_key": SecretStr(BOOTSTRAP_KEY), "max_body_bytes": 1024}
@@ -75,7 +75,7 @@ async def form() -> AsyncIterator[int]:
         yield port
 
 
-async def test_a_form_is_read_as_before(form):
+async def test_small_form_is_read(form):
     async with httpx.AsyncClient(trust_env=False) as client:
         answer = await client.post(f"http://127.0.0.1:{form}/login", data={"key": "k" * 400})
     assert answer.json() == f"read {'k' * 400}"

@@ -47,7 +47,7 @@ async def test_a_root_path_of_the_server_is_a_prefix(settings, sent):
     [f"{ADMIN}/stores", f"/shop{ADMIN}/stores", f"/shop/shop{ADMIN}/stores", f"/shop//shop{ADMIN}/stores"],
 )
 @pytest.mark.parametrize("root_path", ["", "/shop"])
-async def test_no_form_of_a_path_gets_round_the_guard(settings, path, root_path):
+async def test_no_spelling_of_a_path_evades_the_admin_guard(settings, path, root_path):
     async with serve(prefixed(settings), headers={}) as served:
         transport = ASGITransport(served.app, root_path=root_path)
         async with AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:

@@ -17,7 +17,7 @@ async def batches(session: AsyncSession) -> list[tuple[int, date, int]]:
     return [tuple(row) for row in await session.execute(query)]
 
 
-async def test_it_fills_the_main_store(session: AsyncSession) -> None:
+async def test_sample_fills_the_main_store(session: AsyncSession) -> None:
     summary = await load_sample_catalog(session, today=TODAY)
     assert summary.products == await session.scalar(select(func.count()).select_from(Product)) >= 60
     assert summary.batches == len(await batches(session)) >= 2 * summary.products
@@ -27,7 +27,7 @@ async def test_it_fills_the_main_store(session: AsyncSession) -> None:
     assert await session.scalar(select(func.min(Batch.expiry_date))) == TODAY
 
 
-async def test_loading_it_again_moves_its_dates_and_adds_nothing(session: AsyncSession) -> None:
+async def test_sample_loaded_again_moves_its_dates_and_adds_nothing(session: AsyncSession) -> None:
     await load_sample_catalog(session, today=TODAY)
     before = await batches(session)
     await session.execute(update(Batch).values(quantity=0))
@@ -37,7 +37,7 @@ async def test_loading_it_again_moves_its_dates_and_adds_nothing(session: AsyncS
     ]
 
 
-async def test_loading_it_again_leaves_changed_prices_alone(session: AsyncSession) -> None:
+async def test_sample_loaded_again_leaves_changed_prices_alone(session: AsyncSession) -> None:
     await load_sample_catalog(session, today=TODAY)
     await session.execute(update(Product).values(base_price=Decimal("77.77")))
     await load_sample_catalog(session, today=TODAY)

@@ -21,7 +21,7 @@ async def skus_since(engine: AsyncEngine, since: datetime) -> tuple[datetime, li
         return as_of, [product.sku for product in found]
 
 
-async def test_a_reader_misses_no_row_whose_transaction_began_before_the_reading_and_committed_after(engine):
+async def test_reader_of_changes_misses_no_row_that_commits_after_the_reading(engine):
     async with AsyncSession(engine) as session, session.begin():
         await a_product(session, sku="BREAD")
         await a_product(session, sku="MILK")
@@ -47,7 +47,7 @@ async def test_a_transaction_that_has_only_read_so_far_holds_the_instant_back(en
     assert as_of <= began_at
 
 
-async def test_where_nobody_writes_little_comes_twice(engine):
+async def test_changes_are_complete_within_a_minute_while_nobody_writes(engine):
     async with AsyncSession(engine) as session, session.begin():
         as_of = await changes_complete_until(session)
         now = await session.scalar(text("SELECT clock_timestamp()"))
@@ -61,7 +61,7 @@ async def test_where_nobody_writes_little_comes_twice(engine):
 
 
 @pytest.mark.parametrize("table", TABLES)
-async def test_whoever_writes_the_instant_of_the_change_is_the_databases(session: AsyncSession, table):
+async def test_database_sets_updated_at_for_every_writer(session: AsyncSession, table):
     await a_batch(session)
     if table == "discounts":
         await session.execute(

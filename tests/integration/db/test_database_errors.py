@@ -120,13 +120,13 @@ async def test_another_schema_is_migrated_and_used(empty_database_url: str) -> N
     await engine.dispose()
 
 
-def test_a_file_that_the_url_names_and_that_is_not_there_is_told_before_anything_connects() -> None:
+def test_missing_file_of_a_database_url_is_reported_before_connecting() -> None:
     url = "postgresql://somebody:hush@127.0.0.1:1/flexiprice?sslmode=verify-full&sslrootcert=/nowhere/ca.pem"
     with pytest.raises(InvalidSettings, match=r"sslrootcert: there is no file /nowhere/ca\.pem"):
         create_engine(load_settings(env_files=(), database_url=url), application_name="flexiprice-tests")
 
 
-async def test_what_was_prepared_before_a_restore_is_busy_once_and_prepared_anew(
+async def test_statement_prepared_before_a_restore_fails_once_and_is_prepared_anew(
     engine: AsyncEngine, database_url: str
 ) -> None:
     async def record(connection: AsyncConnection) -> None:

@@ -59,7 +59,7 @@ def test_plain_alembic_commands_upgrade_downgrade_and_check(empty_database_url: 
     assert "No new upgrade operations" in alembic(empty_database_url, "check")
 
 
-async def test_whoever_migrates_at_once_succeeds_and_it_is_done_once(empty_database_url: str) -> None:
+async def test_simultaneous_migrations_all_succeed_and_migrate_once(empty_database_url: str) -> None:
     await asyncio.gather(
         asyncio.to_thread(alembic, empty_database_url, "upgrade", "head"),
         *(asyncio.to_thread(upgrade, empty_database_url) for _ in range(2)),
@@ -99,7 +99,7 @@ async def test_a_schema_of_another_version_is_refused_and_kept(empty_database_ur
     assert await fetch(empty_database_url, "SELECT version_num FROM alembic_version") == ["0999"]
 
 
-async def test_partitions_made_by_two_at_once_are_made_once(empty_database_url: str) -> None:
+async def test_simultaneous_partition_creation_creates_each_once(empty_database_url: str) -> None:
     await asyncio.to_thread(upgrade, empty_database_url)
     far = datetime(2050, 1, 31, tzinfo=UTC)
 

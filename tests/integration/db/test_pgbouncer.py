@@ -84,7 +84,7 @@ async def test_clients_share_the_sessions_where_nothing_is_prepared(pooled: Sett
     assert 1 < len(await many_transactions(pooled)) <= SESSIONS
 
 
-async def test_where_statements_are_prepared_the_setting_is_named_that_is_wrong(pooled: Settings) -> None:
+async def test_pooler_that_breaks_prepared_statements_is_named_with_its_setting(pooled: Settings) -> None:
     prepares = pooled.model_copy(update={"database_prepared_statements": True})
     with pytest.raises(ExceptionGroup) as caught:
         await many_transactions(prepares)
@@ -159,7 +159,7 @@ async def test_a_lost_worker_is_fenced_in_the_middle_of_a_transaction(pooled: Se
             assert await session.scalar(text("SELECT count(*) FROM effects")) == 0
 
 
-async def test_while_one_is_fenced_the_work_of_others_is_done_once_though_they_share_its_sessions(
+async def test_fencing_a_worker_spares_others_that_share_its_pooled_sessions(
     pooled: Settings,
 ) -> None:
     done = 0
@@ -192,7 +192,7 @@ async def test_while_one_is_fenced_the_work_of_others_is_done_once_though_they_s
             assert await session.scalar(text("SELECT count(*) FROM effects")) == done
 
 
-async def test_where_the_pooler_hides_the_worker_s_name_its_row_keeps_it_from_being_declared_lost_too_soon(
+async def test_worker_row_prevents_early_fencing_where_the_pooler_hides_session_names(
     settings: Settings, tmp_path: Path
 ) -> None:
     direct = settings.require_database_url()

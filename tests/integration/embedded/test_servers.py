@@ -167,7 +167,7 @@ def test_an_interruption_during_the_start_leaves_nothing(
     assert wait_for(lambda: not processes_in(tmp_path))
 
 
-def test_the_next_start_ends_servers_that_outlived_a_killed_owner_and_keeps_their_data(
+def test_next_start_ends_servers_of_a_killed_owner_and_keeps_their_data(
     tmp_path: Path, start_owner: Callable[[str], subprocess.Popen[str]]
 ) -> None:
     owner = start_owner(UNTETHERED_OWNER)

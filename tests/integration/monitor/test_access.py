@@ -55,7 +55,7 @@ async def messages_of(app: ASGIApp, headers: dict[str, str]) -> list[str]:
     return answered
 
 
-async def test_where_there_is_no_key_nobody_is_let_in(without_keys: Any) -> None:
+async def test_monitor_without_keys_lets_nobody_in(without_keys: Any) -> None:
     _, app = without_keys
     async with client(app) as local:
         answer = await local.get("/tasks")
@@ -70,7 +70,7 @@ async def open_to_loopback() -> AsyncIterator[tuple[MonitorContext, ASGIApp]]:
         yield opened
 
 
-async def test_the_setting_for_development_serves_this_machine_with_all_rights(open_to_loopback: Any) -> None:
+async def test_open_loopback_setting_serves_this_machine_with_all_rights(open_to_loopback: Any) -> None:
     _, app = open_to_loopback
     async with client(app) as local:
         assert (await local.get("/tasks")).text == "the page"
@@ -86,7 +86,7 @@ async def test_the_setting_for_development_serves_this_machine_with_all_rights(o
         ("127.0.0.1", {"sec-fetch-site": "cross-site"}),
     ],
 )
-async def test_the_setting_for_development_serves_nobody_else(
+async def test_open_loopback_setting_serves_no_other_machine(
     open_to_loopback: Any, address: str, headers: dict[str, str]
 ) -> None:
     _, app = open_to_loopback
@@ -144,7 +144,7 @@ async def test_a_page_elsewhere_can_neither_log_in_nor_change_anything(with_keys
         assert (await foreign.post("/tasks")).status_code == 403
 
 
-async def test_too_many_wrong_keys_have_to_wait_and_others_have_not(with_keys: Any) -> None:
+async def test_address_with_too_many_wrong_keys_has_to_wait_and_no_other(with_keys: Any) -> None:
     _, app = with_keys
     async with client(app, "203.0.113.5") as guesser, client(app, "203.0.113.6") as other:
         answers = [await guesser.post("/login", data={"key": "wrong"}) for _ in range(4)]
@@ -154,7 +154,7 @@ async def test_too_many_wrong_keys_have_to_wait_and_others_have_not(with_keys: A
         assert (await other.post("/login", data={"key": FULL})).status_code == 303
 
 
-async def test_a_key_that_only_the_database_may_know_is_not_wrong_while_it_is_away(with_keys: Any) -> None:
+async def test_stored_key_does_not_count_as_wrong_while_the_database_is_away(with_keys: Any) -> None:
     _, app = with_keys
     async with client(app) as viewer:
         answer = await viewer.post("/login", data={"key": f"fp_{'0' * 12}_{'0' * 48}"})
@@ -173,7 +173,7 @@ async def test_a_web_socket_needs_a_login_and_a_page_of_ours(with_keys: Any) -> 
         assert await messages_of(app, {**cookie, **foreign}) == ["websocket.close"], foreign
 
 
-async def test_a_key_opens_what_its_scopes_do(with_keys: Any) -> None:
+async def test_session_has_the_rights_of_its_keys_scopes(with_keys: Any) -> None:
     monitor, _ = with_keys
     assert (await logged_in(monitor, FULL))[0].rights == {Right.PRICE, Right.OPERATE}
     assert (await logged_in(monitor, READ))[0].rights == set()
@@ -192,7 +192,7 @@ async def test_the_holder_of_a_key_can_make_no_session_by_themselves(with_keys: 
         assert (await forger.get("/tasks")).status_code == 303
 
 
-async def test_while_postgresql_is_away_the_keys_of_the_environment_open_sessions(with_keys: Any) -> None:
+async def test_environments_keys_open_sessions_while_postgresql_is_away(with_keys: Any) -> None:
     monitor, _ = with_keys
     viewer, session_id = await logged_in(monitor, READ)
     await monitor.access.sessions.refresh()
@@ -201,7 +201,7 @@ async def test_while_postgresql_is_away_the_keys_of_the_environment_open_session
     assert await monitor.access.viewer_of(with_session(session_id)) is None
 
 
-async def test_no_script_runs_where_a_key_is_typed_in(with_keys: Any) -> None:
+async def test_login_page_runs_no_script(with_keys: Any) -> None:
     _, app = with_keys
     async with client(app) as stranger:
         for answer in (await stranger.get("/login"), await stranger.post("/login", data={"key": "wrong"})):

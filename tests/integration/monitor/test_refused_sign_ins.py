@@ -42,7 +42,7 @@ async def sign_in(watched: Watched, key: str, address: str = "203.0.113.7") -> i
         return (await browser.post("/login", data={"key": key})).status_code
 
 
-async def test_guesses_are_counted_and_so_is_who_has_to_wait(watched: Watched) -> None:
+async def test_wrong_keys_and_rate_limited_sign_ins_are_counted_in_the_audit(watched: Watched) -> None:
     answers = [await sign_in(watched, "a-guess") for _ in range(50)]
     assert answers == [401] * 3 + [429] * 47
 
@@ -58,13 +58,13 @@ async def test_guesses_are_counted_and_so_is_who_has_to_wait(watched: Watched) -
     ]
 
 
-async def test_guesses_from_everywhere_do_not_fill_the_audit(watched: Watched) -> None:
+async def test_wrong_keys_from_many_addresses_do_not_fill_the_audit(watched: Watched) -> None:
     for number in range(3 * MOST_KINDS):
         assert await sign_in(watched, "a-guess", f"203.0.{number // 100}.{number % 100}") == 401
     assert len(watched.told()) == MOST_KINDS + 2
 
 
-async def test_it_tells_a_revoked_key_and_one_that_may_not_look_from_a_guess(watched: Watched) -> None:
+async def test_audit_tells_a_revoked_key_and_one_without_the_scope_from_a_guess(watched: Watched) -> None:
     async with watched.monitor.resources.sessions.begin() as session:
         now = await database_now(session)
         revoked = await create_api_key(session, name="lost", scopes=[Scope.READ], now=now)

@@ -130,7 +130,7 @@ async def test_a_session_ends_with_its_key_however_that_ends(on: Open, end: str)
             assert await seen(monitor, session_id) is None
 
 
-async def test_after_a_rotation_with_an_overlap_sessions_of_the_old_secret_end_with_the_overlap(
+async def test_sessions_of_a_rotated_key_end_with_the_overlap(
     on: Open,
 ) -> None:
     async with on() as monitor:
@@ -179,7 +179,7 @@ async def test_an_open_page_alone_is_no_use_of_a_session(on: Open) -> None:
         assert monitor.access.rights_now(viewer) is None
 
 
-async def test_neither_id_nor_key_nor_what_a_guess_could_be_compared_with_is_in_the_database(
+async def test_database_holds_no_session_id_no_key_and_nothing_to_check_guesses_against(
     on: Open,
 ) -> None:
     async with on() as monitor:

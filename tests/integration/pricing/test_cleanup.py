@@ -47,7 +47,7 @@ async def test_expired_and_sold_out_discounts_are_closed_each_with_its_reason(se
     assert await open_price(session, good) == Decimal("2.00")
 
 
-async def test_what_is_expired_is_told_by_each_stores_calendar(session: AsyncSession) -> None:
+async def test_cleanup_closes_expired_discounts_by_each_stores_date(session: AsyncSession) -> None:
     await an_active_policy(session)
     await a_store(session, "honolulu", "Pacific/Honolulu")
     product = await a_product(session)

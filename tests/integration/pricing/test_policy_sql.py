@@ -44,7 +44,7 @@ def stored_candidates() -> object:
     return table("candidates", *(column(known.name, known.type) for known in COLUMNS))
 
 
-async def test_every_level_of_it_may_run_in_parallel_workers(connection: AsyncConnection) -> None:
+async def test_every_level_of_the_policy_sql_may_run_in_parallel_workers(connection: AsyncConnection) -> None:
     await make_candidates(connection, 20_000)
     for setting in ("parallel_setup_cost", "parallel_tuple_cost", "min_parallel_table_scan_size"):
         await connection.execute(text(f"SET {setting} = 0"))
@@ -56,7 +56,7 @@ async def test_every_level_of_it_may_run_in_parallel_workers(connection: AsyncCo
     assert any("Parallel Seq Scan" in line for line in plan)
 
 
-async def test_it_is_the_same_with_its_constants_in_a_table_that_it_makes(
+async def test_policy_sql_agrees_with_quote_with_its_constants_in_a_table(
     connection: AsyncConnection,
 ) -> None:
     rules = [

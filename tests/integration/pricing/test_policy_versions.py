@@ -61,7 +61,7 @@ async def test_rolling_back_leads_to_the_version_active_before_and_twice_undoes_
     assert (await roll_back_policy(session, now=far + timedelta(hours=1))).version == 3
 
 
-async def test_what_does_not_exist_or_is_too_long_is_refused(session: AsyncSession) -> None:
+async def test_unknown_policy_version_or_too_long_comment_is_refused(session: AsyncSession) -> None:
     with pytest.raises(NotFound):
         await get_policy(session, 99)
     with pytest.raises(NotFound):

@@ -43,7 +43,7 @@ async def written(session: AsyncSession) -> tuple[int | None, int | None]:
     )
 
 
-async def test_it_promises_what_the_recompute_then_does_and_writes_nothing(session: AsyncSession) -> None:
+async def test_preview_equals_the_recompute_that_follows_and_writes_nothing(session: AsyncSession) -> None:
     for days in (0, 1, 2, 9):
         await a_batch(session, expiry_date=DAY + days * ONE_DAY)
     await recompute_all_discounts(session, now=NOON)
@@ -56,7 +56,7 @@ async def test_it_promises_what_the_recompute_then_does_and_writes_nothing(sessi
     assert (done.opened, done.changed, done.closed, done.unchanged) == (0, 1, 1, 2)
 
 
-async def test_a_change_tells_all_about_itself(session: AsyncSession) -> None:
+async def test_preview_has_all_facts_of_a_change(session: AsyncSession) -> None:
     product = await a_product(session, base_price="3.99", sku="BREAD", category="Bakery")
     batch = await a_batch(session, product, expiry_date=DAY + 2 * ONE_DAY)
     (change,) = (await preview_recompute(session, now=NOON)).changes
@@ -132,7 +132,7 @@ async def test_a_day_can_be_asked_for_in_all_stores(session: AsyncSession) -> No
     assert (await preview_recompute(session, now=NOON)).changes == ()
 
 
-async def test_a_store_and_a_category_narrow_it(session: AsyncSession) -> None:
+async def test_preview_is_narrowed_by_store_and_category(session: AsyncSession) -> None:
     await a_store(session, "second", "UTC")
     bread = await a_product(session, category="Bakery")
     milk = await a_product(session, category="Dairy")
@@ -144,7 +144,7 @@ async def test_a_store_and_a_category_narrow_it(session: AsyncSession) -> None:
     assert found.summary.considered == 1
 
 
-async def test_another_policy_shows_only_what_it_does_otherwise(session: AsyncSession) -> None:
+async def test_preview_of_another_policy_shows_only_the_differences(session: AsyncSession) -> None:
     await a_batch(session, expiry_date=DAY + 2 * ONE_DAY)
     last_day = await a_batch(session, expiry_date=DAY + 0 * ONE_DAY)
     await recompute_all_discounts(session, now=NOON)
@@ -159,7 +159,7 @@ async def test_another_policy_shows_only_what_it_does_otherwise(session: AsyncSe
     )
 
 
-async def test_it_neither_waits_for_a_recompute_nor_keeps_one_out(session: AsyncSession) -> None:
+async def test_preview_neither_waits_for_a_recompute_nor_blocks_one(session: AsyncSession) -> None:
     await a_batch(session)
     await preview_recompute(session, now=NOON)
     locks = "SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'advisory'"

@@ -105,7 +105,7 @@ async def test_an_expired_batch_that_nobody_closed_yet_does_not_count(
     assert await _record(session, NOON) == (0, 0)
 
 
-async def test_what_has_expired_is_told_by_each_stores_own_calendar(
+async def test_price_snapshot_leaves_out_batches_expired_by_their_stores_date(
     session: AsyncSession, bread: int
 ) -> None:
     await session.execute(insert(Store).values(code="auckland", time_zone="Pacific/Auckland"))
@@ -130,7 +130,7 @@ async def test_slots_that_nobody_recorded_do_not_hide_a_return(session: AsyncSes
     assert await _record(session, NOON + timedelta(days=3)) == (0, 1)
 
 
-async def test_a_slot_run_again_is_overwritten(session: AsyncSession, bread: int) -> None:
+async def test_snapshot_run_again_overwrites_its_slot(session: AsyncSession, bread: int) -> None:
     await _discounted(session, bread, "2.00")
     await _record(session, NOON)
     await session.execute(update(Discount).values(price=Decimal("1.50")))

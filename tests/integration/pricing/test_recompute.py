@@ -238,7 +238,7 @@ async def _shop(engine: AsyncEngine, batches: int) -> async_sessionmaker[AsyncSe
     return sessions
 
 
-async def test_of_two_at_once_the_second_waits_and_finds_nothing_to_do(engine: AsyncEngine) -> None:
+async def test_second_of_two_simultaneous_recomputes_waits_and_changes_nothing(engine: AsyncEngine) -> None:
     sessions = await _shop(engine, 5)
 
     async def recompute() -> RecomputeSummary:
@@ -251,7 +251,7 @@ async def test_of_two_at_once_the_second_waits_and_finds_nothing_to_do(engine: A
         assert await session.scalar(select(func.count()).select_from(PriceDecision)) == 5
 
 
-async def test_one_that_is_killed_leaves_nothing_half_done_and_no_lock(engine: AsyncEngine) -> None:
+async def test_killed_recompute_leaves_nothing_half_done_and_no_lock(engine: AsyncEngine) -> None:
     sessions = await _shop(engine, 5)
     killed = sessions()
     await killed.begin()

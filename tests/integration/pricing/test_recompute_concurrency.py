@@ -70,7 +70,7 @@ async def writes(sessions: Sessions) -> int:
         return await session.scalar(_WRITES) or 0
 
 
-async def test_a_second_run_writes_no_row(sessions: Sessions) -> None:
+async def test_second_recompute_writes_no_row(sessions: Sessions) -> None:
     assert await recompute(sessions) == (BATCHES, 0, 0)
     async with sessions() as session:
         versions = (await session.execute(text("SELECT batch_id, xmin, ctid FROM discounts"))).all()
@@ -83,7 +83,7 @@ async def test_a_second_run_writes_no_row(sessions: Sessions) -> None:
     assert sorted(map(tuple, again)) == sorted(map(tuple, versions))
 
 
-async def test_of_two_at_once_the_second_waits_and_finds_nothing_to_do(sessions: Sessions) -> None:
+async def test_second_of_two_simultaneous_recomputes_waits_and_changes_nothing(sessions: Sessions) -> None:
     async with sessions() as first:
         await first.begin()
         assert (await recompute_all_discounts(first, now=NOON)).opened == BATCHES
@@ -96,13 +96,13 @@ async def test_of_two_at_once_the_second_waits_and_finds_nothing_to_do(sessions:
     assert await number_of(sessions, PriceDecision) == BATCHES
 
 
-async def test_many_at_once_open_every_discount_once(sessions: Sessions) -> None:
+async def test_simultaneous_recomputes_open_every_discount_once(sessions: Sessions) -> None:
     done = await asyncio.gather(*(recompute(sessions) for _ in range(5)))
     assert sorted(done) == [(0, 0, 0)] * 4 + [(BATCHES, 0, 0)]
     assert await number_of(sessions, Discount) == await number_of(sessions, PriceDecision) == BATCHES
 
 
-async def test_one_that_fails_in_the_middle_leaves_nothing(sessions: Sessions) -> None:
+async def test_recompute_that_fails_in_the_middle_leaves_nothing(sessions: Sessions) -> None:
     async with sessions.begin() as session:
         # The ledger refuses what comes after the discounts have been written.
         await session.execute(text("ALTER TABLE price_decisions ADD CHECK (quantity > 10)"))
@@ -131,9 +131,7 @@ asyncio.run(main(*sys.argv[1:]))
 """
 
 
-async def test_the_work_and_the_lock_of_a_client_that_was_killed_go_with_it(
-    sessions: Sessions, database_url: str
-) -> None:
+async def test_killed_client_leaves_neither_work_nor_lock(sessions: Sessions, database_url: str) -> None:
     client = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
@@ -151,7 +149,7 @@ async def test_the_work_and_the_lock_of_a_client_that_was_killed_go_with_it(
     assert await number_of(sessions, PriceDecision) == BATCHES
 
 
-async def test_a_recompute_waits_for_who_is_deleting_a_batch(sessions: Sessions) -> None:
+async def test_recompute_waits_for_the_deletion_of_a_batch(sessions: Sessions) -> None:
     await recompute(sessions)
     async with sessions() as deleting:
         await deleting.begin()
@@ -179,7 +177,7 @@ async def test_stock_that_moves_while_a_recompute_waits_is_seen_by_it(sessions: 
     assert await second == (0, BATCHES, 0)
 
 
-async def test_what_only_the_fingerprint_knows_of_is_refreshed_without_a_line_in_the_ledger(
+async def test_refreshed_fingerprint_leaves_no_line_in_the_ledger(
     sessions: Sessions,
 ) -> None:
     await recompute(sessions)

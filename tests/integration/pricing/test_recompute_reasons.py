@@ -98,7 +98,7 @@ async def test_a_closing_line_has_no_price_any_more_but_tells_the_one_that_ended
     assert (line.days_to_expiry, line.quantity) == (-1, 10)
 
 
-async def test_what_is_expired_and_sold_out_closes_as_expired(session: AsyncSession) -> None:
+async def test_expired_and_sold_out_batch_closes_as_expired(session: AsyncSession) -> None:
     batch = await a_batch(session)
     await recompute(session)
     await set_batch(session, batch, quantity=0)
@@ -106,7 +106,7 @@ async def test_what_is_expired_and_sold_out_closes_as_expired(session: AsyncSess
     assert (await ledger(session, batch))[-1].close_reason == CloseReason.EXPIRED
 
 
-async def test_what_closed_is_not_considered_again(session: AsyncSession) -> None:
+async def test_closed_discount_is_not_considered_again(session: AsyncSession) -> None:
     await a_batch(session)
     await recompute(session)
     await recompute(session, 1)

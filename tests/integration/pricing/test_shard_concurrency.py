@@ -92,7 +92,7 @@ async def waits(sessions: Sessions, wanted: Work, *, held: Work) -> bool:
     return waited
 
 
-async def test_who_waits_for_whom(sessions: Sessions) -> None:
+async def test_overlapping_recomputes_wait_and_others_do_not(sessions: Sessions) -> None:
     for why, held, wanted, expected in (
         ("another shard does not wait", shard(1, 4), shard(2, 4), False),
         ("the same shard waits", shard(1, 4), shard(1, 4), True),
@@ -109,7 +109,7 @@ async def test_who_waits_for_whom(sessions: Sessions) -> None:
         assert await waits(sessions, wanted, held=held) is expected, why
 
 
-async def test_whatever_is_done_at_once_every_discount_opens_once(sessions: Sessions) -> None:
+async def test_discounts_open_once_whatever_runs_beside_the_shards(sessions: Sessions) -> None:
     random = Random(7)
     shards = [shard(number, count) for count in (1, 3, 4, 16) for number in range(1, count + 1)]
     works = [*shards, everything, everything, single_batches, cleanup, deletion(0), deletion(-1)]

@@ -97,7 +97,7 @@ async def test_stock_can_be_narrowed_to_a_store_and_a_category(shop: AsyncSessio
         await list_expiring_stock(shop, now=NOON, horizon=10_000)
 
 
-async def test_what_expires_in_the_horizon_is_decided_by_each_stores_own_date(session: AsyncSession) -> None:
+async def test_stock_value_counts_expiring_batches_by_each_stores_date(session: AsyncSession) -> None:
     await a_store(session, "kiritimati", "Pacific/Kiritimati")
     await a_batch(session, quantity=4, store="kiritimati", expiry_date=DAY + _ONE)
     # At noon in Greenwich it is the next day there.

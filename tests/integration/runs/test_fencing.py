@@ -89,7 +89,7 @@ def zombie(database_url: str) -> Iterator[subprocess.Popen[str]]:
         process.communicate()
 
 
-async def test_a_stopped_process_loses_its_transaction_and_can_begin_none_when_it_goes_on(
+async def test_stopped_process_loses_its_transaction_and_can_begin_no_other(
     sessions: Sessions, settings: Settings
 ) -> None:
     with zombie(settings.require_database_url()) as process:
@@ -155,7 +155,7 @@ async def test_a_session_that_hangs_outside_any_task_is_ended_and_its_locks_are_
             await hanging.scalar(lock)
 
 
-async def test_other_workers_are_left_alone(sessions: Sessions, settings: Settings) -> None:
+async def test_fence_leaves_other_workers_alone(sessions: Sessions, settings: Settings) -> None:
     async with sessions_of("two", settings) as own, own.begin() as session:
         await begin_task(session, worker_id="two", job_id="job", enqueued_at=_NOON)
         assert await fence_worker(sessions, "one", now=_NOON) == 0

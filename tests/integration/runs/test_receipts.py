@@ -68,7 +68,7 @@ async def sessions(engine: AsyncEngine) -> async_sessionmaker[AsyncSession]:
     return sessions
 
 
-async def test_of_many_runs_of_one_job_at_once_exactly_one_commits(
+async def test_exactly_one_of_many_simultaneous_runs_of_a_job_commits(
     sessions: async_sessionmaker[AsyncSession],
 ) -> None:
     async def run(number: int) -> str:

@@ -67,7 +67,7 @@ async def test_a_run_is_recorded_when_it_starts_and_completed_when_it_ends(sessi
 
 
 @pytest.mark.parametrize("final", _FINAL)
-async def test_an_end_stays_whatever_comes_after_it(session: AsyncSession, final: RunStatus) -> None:
+async def test_recorded_end_of_a_run_is_final(session: AsyncSession, final: RunStatus) -> None:
     start = started()
     end = ended(start, final, error_code="boom")
     await record_runs(session, [end])
@@ -113,7 +113,7 @@ def test_a_record_has_an_end_exactly_where_the_run_has_ended(
         started(status=state, finished_at=finished_at)
 
 
-async def test_nothing_to_record_is_no_error(session: AsyncSession) -> None:
+async def test_recording_no_runs_is_no_error(session: AsyncSession) -> None:
     await record_runs(session, [])
     assert await list_runs(session) == ()
 
@@ -129,7 +129,7 @@ async def test_records_of_one_run_may_share_a_statement_in_any_order(session: As
     ("odd", "kept"),
     [("a\0b", "a\ufffdb"), ("half \ud800", "half ?"), ("\0\udfff", "\ufffd?"), ("\\u0000", "\\u0000")],
 )
-async def test_what_postgresql_cannot_hold_neither_fails_nor_holds_up_the_others(
+async def test_run_record_that_postgresql_cannot_hold_blocks_no_other(
     session: AsyncSession, odd: str, kept: str
 ) -> None:
     record, plain = started(arguments={odd: [odd, {"deep": odd}]}), started()

@@ -55,7 +55,7 @@ async def test_a_task_that_fails_among_many_that_do_not_is_found_by_one_query(se
     assert (str(cleanup), cleanup.error) == ("cleanup_expired_discounts failed when it last ran", "timeout")
 
 
-async def test_what_was_called_off_released_or_is_tried_again_says_nothing_of_a_task(
+async def test_revoked_released_and_retried_runs_do_not_count_as_task_failures(
     session: AsyncSession,
 ) -> None:
     others = [RunStatus.REVOKED, RunStatus.RELEASED, RunStatus.RETRYING] * 5
@@ -94,7 +94,7 @@ async def test_looking_for_a_task_that_seldom_runs_passes_over_the_runs_of_all_o
         assert await blocks_read(session, statement, parameters) < 100
 
 
-async def test_doctor_tells_of_tasks_that_fail(settings: Settings, engine: AsyncEngine) -> None:
+async def test_doctor_reports_failing_tasks(settings: Settings, engine: AsyncEngine) -> None:
     (well,) = await check_runs(settings)
     assert (well.health, well.detail) == (Health.OK, "no task fails")
     async with AsyncSession(engine) as session, session.begin():

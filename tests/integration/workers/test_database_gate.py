@@ -57,7 +57,7 @@ async def test_no_job_is_tried_in_vain_while_a_restore_has_the_tables(
 
 
 @pytest.mark.parametrize("sqlstate", ["53100", "25006", "42P01", "57P03"])
-async def test_it_opens_by_itself_where_a_probe_finds_nothing_wrong(
+async def test_database_gate_opens_where_a_probe_finds_nothing_wrong(
     gate: DatabaseGate, sqlstate: str
 ) -> None:
     gate.observe(refusal(sqlstate))
@@ -79,7 +79,9 @@ async def test_a_lock_in_the_way_of_one_job_keeps_no_other_from_running(
     assert gate.is_open
 
 
-async def test_it_stays_shut_until_every_table_has_its_key(gate: DatabaseGate, settings: Settings) -> None:
+async def test_database_gate_stays_shut_until_every_table_has_its_key(
+    gate: DatabaseGate, settings: Settings
+) -> None:
     url = settings.require_database_url()
     await execute(url, "ALTER TABLE job_receipts DROP CONSTRAINT pk_job_receipts")
     gate.observe(refusal("42P10"))

@@ -122,7 +122,7 @@ async def test_a_restart_of_redis_leaves_workers_and_waiters_listening(
                 assert (await queue.wait(job.job_id, timedelta(hours=1))).result == Decimal(2)
 
 
-async def test_a_frozen_redis_is_waited_for(own_redis: OwnRedis, settings: Settings, queue: TaskQueue):
+async def test_worker_waits_for_a_frozen_redis(own_redis: OwnRedis, settings: Settings, queue: TaskQueue):
     with capture_logs() as logs:
         async with running(settings):
             job = await queue.enqueue(SLEEP, arguments={"seconds": 0.3})
@@ -136,7 +136,7 @@ async def test_a_frozen_redis_is_waited_for(own_redis: OwnRedis, settings: Setti
             assert (await queue.wait(later.job_id, WAIT)).result == Decimal(2)
 
 
-async def test_a_long_outage_is_said_once_and_so_is_its_end(capsys: pytest.CaptureFixture[str]):
+async def test_redis_outage_and_recovery_are_logged_once(capsys: pytest.CaptureFixture[str]):
     redis_retry = RedisRetry()
     answers = iter([OSError("refused")] * 3 + [None, None])
 
@@ -154,7 +154,7 @@ async def test_a_long_outage_is_said_once_and_so_is_its_end(capsys: pytest.Captu
     assert said.count("redis_recovered") == 1
 
 
-async def test_patience_ends_with_the_worker():
+async def test_redis_retry_ends_with_the_worker():
     redis_retry = RedisRetry()
     redis_retry.closed = True
 

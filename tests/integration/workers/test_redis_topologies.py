@@ -98,7 +98,7 @@ async def test_sentinels_and_their_master_are_spoken_to_by_tls(tls_servers: Redi
         assert (await broker.tasks.status(job.job_id)).status is JobStatus.QUEUED
 
 
-async def test_when_the_master_dies_workers_go_on_with_its_heir_and_what_it_had_is_done(
+async def test_workers_continue_on_the_new_master_and_its_jobs_are_done(
     servers: RedisServers, workers_database_url: str, tmp_path: Path
 ):
     first, second, sentinel = (free_port(tmp_path / name) for name in ("first", "second", "sentinel"))

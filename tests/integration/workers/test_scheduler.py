@@ -105,9 +105,7 @@ async def test_a_worker_ticks_the_schedules_of_its_queues(
     assert [cron_job.name for cron_job in process.cron_jobs] == names
 
 
-async def test_a_redis_that_knows_none_of_our_scripts_is_not_taken_for_one_that_is_away(
-    settings: Settings, redis: ArqRedis
-):
+async def test_redis_without_our_scripts_is_not_taken_for_unavailable(settings: Settings, redis: ArqRedis):
     await redis.script_flush()
     CLOCK.now = datetime(2026, 3, 1, tzinfo=UTC)
     async with tickers(settings) as workers, asyncio.timeout(120):
@@ -226,7 +224,7 @@ async def live_again(settings: Settings, redis: ArqRedis, now: datetime) -> list
     return await enqueued(redis, Queue.DISCOUNTS)
 
 
-async def test_of_the_ticks_that_nobody_took_the_latest_runs_once_and_is_called_late(
+async def test_latest_of_the_missed_ticks_runs_once_and_is_logged_as_late(
     settings: Settings, redis: ArqRedis, queue: TaskQueue
 ):
     noon = datetime(2024, 5, 1, 12, 30, tzinfo=UTC)

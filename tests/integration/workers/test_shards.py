@@ -77,9 +77,7 @@ async def test_one_worker_that_runs_one_job_at_a_time_does_all_shards_and_the_su
     assert await redis.keys("flexiprice:parts:*") == []
 
 
-async def test_what_is_little_is_done_by_one_worker_alone(
-    settings: Settings, queue: TaskQueue, engine: AsyncEngine
-):
+async def test_small_recompute_is_not_sharded(settings: Settings, queue: TaskQueue, engine: AsyncEngine):
     little = settings.model_copy(update={"recompute_shards_from": BUCKET_COUNT})
     async with running(little, TASKS):
         job = await queue.enqueue(RECOMPUTE_ALL_DISCOUNTS)
@@ -92,7 +90,7 @@ async def test_what_is_little_is_done_by_one_worker_alone(
         ]
 
 
-async def test_while_shards_are_left_their_job_runs_on_no_worker(
+async def test_recompute_awaits_its_shards_without_occupying_a_worker(
     settings: Settings, queue: TaskQueue, redis: ArqRedis, engine: AsyncEngine
 ):
     async with running(settings, TASKS):
@@ -219,7 +217,7 @@ async def test_a_purge_leaves_the_recompute_alone_which_then_tells_what_was_purg
     assert "opened 4," in status.error.message
 
 
-async def test_shards_that_a_killed_worker_had_begun_and_not_enqueued_are_enqueued_by_the_next(
+async def test_shards_that_a_killed_worker_left_unenqueued_are_enqueued_by_the_next(
     settings: Settings, queue: TaskQueue, redis: ArqRedis
 ):
     job = await queue.enqueue(RECOMPUTE_ALL_DISCOUNTS)

@@ -18,7 +18,7 @@ from workers.runtime.recording.run_history import RunHistory
 from workers.runtime.recovery.heartbeat import Heartbeat
 
 
-async def test_a_worker_that_is_stopped_while_it_registers_leaves_no_trace(
+async def test_worker_stopped_while_it_registers_is_deregistered(
     settings: Settings, queue: TaskQueue, monkeypatch: pytest.MonkeyPatch
 ):
     registered = asyncio.Event()
@@ -47,7 +47,7 @@ async def test_a_worker_that_is_stopped_while_it_registers_leaves_no_trace(
     assert await queue.live_workers() == ()
 
 
-async def test_a_worker_takes_its_time_to_write_its_runs_before_it_signs_off(
+async def test_worker_writes_its_runs_before_it_deregisters(
     settings: Settings, redis: ArqRedis, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(cancellation, "_REPEAT_SECONDS", 0.05)

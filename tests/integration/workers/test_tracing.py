@@ -42,7 +42,7 @@ async def test_a_job_without_a_usable_parent_runs_and_begins_a_trace(
     assert run.facts["flexiprice.status"] == "succeeded"
 
 
-async def test_a_job_that_is_not_enqueued_tells_the_code_of_why(
+async def test_span_of_a_failed_enqueue_has_the_error_code(
     settings: Settings, redis: ArqRedis, receiver: Receiver
 ) -> None:
     full = TaskQueue(redis, settings.model_copy(update={"queue_limit": 1}))
@@ -57,7 +57,7 @@ async def test_a_job_that_is_not_enqueued_tells_the_code_of_why(
     assert b"is full" not in b"".join(receiver.bodies)
 
 
-async def test_a_run_that_failed_tells_the_code_of_its_error_and_not_what_it_said(
+async def test_span_of_a_failed_run_has_the_error_code_and_no_message(
     settings: Settings, queue: TaskQueue, receiver: Receiver
 ) -> None:
     job = await queue.enqueue(FAIL, arguments={"kind": "builtin"})

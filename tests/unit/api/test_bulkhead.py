@@ -22,7 +22,7 @@ async def refused(bulkhead: Bulkhead, endpoint: str) -> bool:
         return True
 
 
-async def test_an_endpoint_gets_half_and_all_of_them_leave_two() -> None:
+async def test_bulkhead_gives_an_endpoint_half_and_always_leaves_two_connections() -> None:
     bulkhead = Bulkhead(10, wait_seconds=0.01)
     async with AsyncExitStack() as stack:
         await hold(stack, bulkhead, "prices", 5)
@@ -41,7 +41,7 @@ async def test_the_smallest_pools_serve_one_at_a_time(connections: int) -> None:
     assert not await refused(bulkhead, "prices")
 
 
-async def test_whoever_waits_gets_the_turn_of_whoever_leaves() -> None:
+async def test_waiting_request_gets_the_connection_of_one_that_ends() -> None:
     bulkhead = Bulkhead(2, wait_seconds=30)
     async with bulkhead.turn("prices"):
         waiting = asyncio.create_task(refused(bulkhead, "prices"))
@@ -50,7 +50,7 @@ async def test_whoever_waits_gets_the_turn_of_whoever_leaves() -> None:
     assert await waiting is False
 
 
-async def test_whoever_gives_up_waiting_leaves_no_turn_taken() -> None:
+async def test_cancelled_request_takes_no_connection_from_the_bulkhead() -> None:
     bulkhead = Bulkhead(2, wait_seconds=30)
     async with bulkhead.turn("prices"):
         waiting = asyncio.create_task(refused(bulkhead, "stores"))

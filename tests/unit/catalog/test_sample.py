@@ -5,7 +5,7 @@ from flexiprice.catalog.sample import SampleProduct, sample_products
 PRODUCTS = [product for members in sample_products().values() for product in members]
 
 
-def test_it_has_at_least_sixty_products_in_eight_categories() -> None:
+def test_sample_has_at_least_sixty_products_in_eight_categories() -> None:
     assert len(PRODUCTS) >= 60
     assert len(sample_products()) >= 8
     assert len({product.sku for product in PRODUCTS}) == len(PRODUCTS)
@@ -22,7 +22,7 @@ def test_every_product_is_sold_above_its_cost() -> None:
     assert [product.sku for product in PRODUCTS if product.cost >= product.price] == []
 
 
-def test_some_of_it_is_overstocked_on_a_short_date() -> None:
+def test_sample_has_overstock_near_its_expiry() -> None:
     overstocked = [
         product
         for product in PRODUCTS

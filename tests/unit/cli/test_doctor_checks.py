@@ -31,7 +31,7 @@ def test_a_queue_whose_only_worker_drains_fails_and_one_beside_it_is_enough() ->
     assert ticks.health is Health.FAILED
 
 
-def test_what_is_paused_is_a_warning_that_says_since_when_by_whom_and_what_to_do() -> None:
+def test_doctor_warns_of_paused_queues_with_time_person_and_remedy() -> None:
     assert list(check_queues([queue()])) == []
     (finding,) = check_queues([queue(paused_at=NOON, paused_by="night shift", waiting=1)])
     assert finding.health is Health.WARNING
@@ -56,7 +56,7 @@ def test_a_task_that_no_worker_declares_calls_for_the_version_that_has_it() -> N
     assert "the version that has it" in given_up.advice
 
 
-def test_a_task_that_fails_is_told_with_its_error_and_fails_where_it_should_run_by_itself() -> None:
+def test_doctor_reports_failing_tasks_and_fails_for_scheduled_ones() -> None:
     (finding,) = check_failing([failing()], now=NOW)
     assert finding.health is Health.WARNING
     assert finding.detail.startswith("recompute_batches failed the last 3 times it ran, since ")

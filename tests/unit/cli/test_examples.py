@@ -26,7 +26,7 @@ def below(command: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 COMMANDS = dict(below(ROOT))
 
 
-def test_there_are_examples_for_every_command_and_for_nothing_else() -> None:
+def test_every_command_has_examples_and_nothing_else_has() -> None:
     assert EXAMPLES.keys() == COMMANDS.keys()
 
 

@@ -38,7 +38,7 @@ def imported(shown: "subprocess.CompletedProcess[str]") -> set[str]:
 
 
 @pytest.mark.parametrize("arguments", [("--help",), (), ("--version",), ("no-such-command",)])
-def test_what_needs_no_command_imports_none_and_no_heavy_library(arguments: tuple[str, ...]) -> None:
+def test_start_without_a_command_imports_none_and_no_heavy_library(arguments: tuple[str, ...]) -> None:
     modules = imported(start(*arguments))
     assert "flexiprice.cli.main" in modules
     assert modules.isdisjoint(HEAVY)

@@ -33,7 +33,7 @@ def shown(log: Path, lines: list[str], *, everything: bool = False) -> list[str]
         (NO_LINE_OF_OURS, NO_LINE_OF_OURS),
     ],
 )
-def test_what_is_wrong_is_shown_and_what_only_happens_is_not(
+def test_log_tail_shows_warnings_and_errors_only(
     lines: list[str], expected: list[str], tmp_path: Path
 ) -> None:
     assert shown(tmp_path / "api.log", lines) == expected

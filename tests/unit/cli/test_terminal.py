@@ -16,14 +16,14 @@ HOSTILE = "\x1b]0;owned\x07\x1b[2J\x9b31m\r\x7f\u202eevil"
 OBEYED = "\x1b\x07\x9b\r\x7f\u202e"
 
 
-def test_what_a_terminal_would_obey_is_written_out_and_the_rest_stays() -> None:
+def test_control_characters_are_written_out_and_other_text_stays() -> None:
     assert printable("Käse\t1.50 €\nnext") == "Käse\t1.50 €\nnext"
     assert printable("\x1b[2J") == "\\u001b[2J"
     assert not set(printable(HOSTILE)) & set(OBEYED)
 
 
 @pytest.mark.parametrize("by_way_of_plain", [True, False])
-def test_a_table_shows_it_and_keeps_its_own_colours(by_way_of_plain: bool) -> None:
+def test_table_writes_out_control_characters_and_keeps_its_own_colors(by_way_of_plain: bool) -> None:
     table = new_table("[red]name[/]")
     table.add_row(plain(HOSTILE) if by_way_of_plain else HOSTILE)
     written = io.StringIO()
@@ -34,14 +34,16 @@ def test_a_table_shows_it_and_keeps_its_own_colours(by_way_of_plain: bool) -> No
     assert not set(text.replace("\x1b[", "")) & set(OBEYED)
 
 
-def test_json_shows_it_and_stays_json(capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_output_escapes_control_characters_and_stays_json(capsys: pytest.CaptureFixture[str]) -> None:
     print_json({"name": HOSTILE})
     written = capsys.readouterr().out
     assert not set(written) & set(OBEYED)
     assert json.loads(written) == {"name": HOSTILE}
 
 
-def test_an_error_shows_it(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_error_message_writes_out_control_characters(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def refuse() -> None:
         raise NotFound(f"there is no {HOSTILE}")
 
@@ -51,7 +53,7 @@ def test_an_error_shows_it(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
     assert not set(capsys.readouterr().err) & set(OBEYED)
 
 
-def test_a_line_shows_it() -> None:
+def test_console_line_writes_out_control_characters() -> None:
     app = typer.Typer()
     app.command()(lambda: echo(HOSTILE))
     assert not set(CliRunner().invoke(app).stdout) & set(OBEYED)

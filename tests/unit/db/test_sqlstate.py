@@ -52,7 +52,7 @@ STAYS = [
 @pytest.mark.parametrize(
     ("kind", "error"), [(kind, error) for kind, errors in NOT_NOW.items() for error in errors], ids=repr
 )
-def test_not_now_is_retried_by_workers_and_503_of_the_api(
+def test_transient_sqlstate_is_a_retry_for_workers_and_503_for_the_api(
     kind: type[DatabaseUnavailable], error: Exception
 ) -> None:
     meaning = not_now(sqlstate_of(error))
@@ -67,7 +67,7 @@ def test_not_now_is_retried_by_workers_and_503_of_the_api(
 
 
 @pytest.mark.parametrize("error", STAYS, ids=repr)
-def test_what_would_fail_again_is_not_in_the_table(error: Exception) -> None:
+def test_sqlstate_that_would_fail_again_is_not_in_the_table(error: Exception) -> None:
     assert not_now(sqlstate_of(error)) is None
     assert not is_transient(error)
 

@@ -73,11 +73,11 @@ def words(action: str, target: str, **parts: object) -> AuditWords:
         ),
     ],
 )
-def test_what_was_done_is_one_sentence(action, target, changes, details, sentence):
+def test_audited_change_is_one_sentence(action, target, changes, details, sentence):
     assert words(action, target, changes=changes, details=details).sentence == sentence
 
 
-def test_what_was_refused_says_why_and_how_often():
+def test_audited_refusal_says_why_and_how_often():
     details = {"reason": "nobody has this key", "times": 1200, "status": 401, "fault": "unknown"}
     told = words("use_api", "GET /api/v1/admin/stores", outcome=AuditOutcome.REFUSED, details=details)
     assert told.sentence == "GET /api/v1/admin/stores: refused, nobody has this key (1,200 times)"
@@ -93,5 +93,5 @@ def test_further_details_are_words_and_never_json():
     ]
 
 
-def test_beside_an_account_stands_who_became_it():
+def test_audited_account_is_followed_by_the_user_behind_sudo():
     assert words("migrate", "0008", details={"sudo_user": "anna"}, actor="root").who == "root (sudo by anna)"

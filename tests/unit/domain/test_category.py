@@ -29,7 +29,7 @@ def test_inner_space_and_accents_do_matter() -> None:
 
 
 @given(st.text())
-def test_the_key_of_a_key_is_that_key_in_normal_form(name: str) -> None:
+def test_category_key_is_idempotent(name: str) -> None:
     key = category_key(name)
     assert category_key(key) == key
     assert unicodedata.is_normalized("NFC", key)

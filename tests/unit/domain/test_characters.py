@@ -36,7 +36,7 @@ def test_a_hidden_character_is_refused_everywhere_and_named(character: str) -> N
 
 
 @pytest.mark.parametrize("name", NEEDED)
-def test_what_a_script_or_an_emoji_cannot_be_written_without_stands_in_names_but_in_no_code(
+def test_joiners_that_scripts_and_emoji_need_are_allowed_in_names_and_not_in_codes(
     name: str,
 ) -> None:
     for kind in NAMES:
@@ -71,7 +71,7 @@ def test_letters_of_any_script_and_signs_that_are_seen_are_welcome(text: str) ->
 
 
 @pytest.mark.parametrize("kind", [*CODES, *NAMES])
-def test_the_description_of_the_api_says_so_too(kind: object) -> None:
+def test_openapi_pattern_forbids_the_same_characters(kind: object) -> None:
     pattern = re.compile(TypeAdapter(kind).json_schema()["pattern"])
     assert pattern.search("Rye bread")
     assert not any(pattern.search(f"A{character}1") for character in BIDI)

@@ -19,7 +19,7 @@ _POLICY = parse_policy(
 )
 
 
-def test_there_is_a_curve_for_everything_and_one_for_each_category_with_rules_of_its_own() -> None:
+def test_discount_curves_cover_the_default_and_each_category_with_own_rules() -> None:
     everything, bakery = discount_curves(_POLICY, base_price=Decimal("10.00"), quantity=5, days=3)
     assert (everything.category_key, bakery.category_key) == (None, "bakery")
     soon = [CurvePoint(day, Decimal("0.2000"), "soon") for day in (0, 1, 2)]

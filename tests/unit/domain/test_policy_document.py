@@ -22,7 +22,7 @@ def problems(document: dict[str, object]) -> dict[str, str]:
     return {problem.path: problem.reason for problem in caught.value.problems}
 
 
-def test_what_is_left_out_has_a_default() -> None:
+def test_omitted_policy_fields_have_defaults() -> None:
     policy = parse_policy({})
     assert (policy.max_discount, policy.floor_fraction) == (Decimal("0.70"), Decimal("0.25"))
     assert (policy.rounding_step, policy.min_change) == (Decimal("0.01"), Decimal("0.01"))

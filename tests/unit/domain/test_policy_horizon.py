@@ -31,5 +31,7 @@ def rule(name: str, discount: str, **days: int) -> dict[str, object]:
         ({"rules": [rule("early", "0.10", max=90)]}, 30),
     ],
 )
-def test_it_is_the_last_day_of_the_rule_that_begins_first(document: dict[str, object], horizon: int) -> None:
+def test_policy_horizon_is_the_last_day_of_the_rule_that_begins_first(
+    document: dict[str, object], horizon: int
+) -> None:
     assert horizon_of(parse_policy(document), at_most=30) == horizon

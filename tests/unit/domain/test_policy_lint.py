@@ -55,7 +55,7 @@ class TestRulesThatNeverDecide:
         assert finding.rules == ("narrow", "wide")
         assert finding.example == "a batch with 2 days left and 1 in stock gets 'wide'"
 
-    def test_of_two_equal_rules_the_second_is_dead(self) -> None:
+    def test_second_of_two_equal_rules_is_dead(self) -> None:
         assert only(lint(rule("one", "0.3"), rule("two", "0.3"))).rules == ("two", "one")
 
     def test_several_rules_together_can_cover_one(self) -> None:
@@ -70,14 +70,14 @@ class TestRulesThatNeverDecide:
         assert lint(rule("late", "0.3", {"max": 1}), rule("early", "0.2", {"max": 2})) == []
         assert lint(rule("many", "0.3", None, {"min": 2}), rule("one", "0.2", None, {"max": 2})) == []
 
-    def test_what_asks_for_no_stock_is_dead(self) -> None:
+    def test_rule_that_asks_for_no_stock_is_dead(self) -> None:
         assert only(lint(rule("none", "0.3", None, {"max": 0}))).rules == ("none",)
 
     def test_a_stock_of_zero_does_not_keep_a_rule_alive(self) -> None:
         findings = lint(rule("some", "0.3", None, {"min": 1}), rule("all", "0.2"))
         assert only(findings).rules == ("all", "some")
 
-    def test_scopes_do_not_kill_each_others_rules(self) -> None:
+    def test_rules_of_one_scope_do_not_kill_those_of_another(self) -> None:
         own = {"bakery": {"rules": [rule("bakery", "0.3")]}}
         assert lint(rule("default", "0.2"), categories=own) == []
 

@@ -58,7 +58,7 @@ class TestWhatIsForSale:
         assert price(batch(quantity=0), policy()) is None
 
     @pytest.mark.parametrize("gone", [{"days": -1}, {"quantity": 0}])
-    def test_what_is_gone_is_not_held_either(self, gone: dict[str, int]) -> None:
+    def test_expired_or_sold_out_batch_is_not_held(self, gone: dict[str, int]) -> None:
         priced = batch(**gone)  # type: ignore[arg-type]
         assert price(priced, policy(), open_at("5.00", priced)) is None
 
@@ -81,7 +81,7 @@ class TestWhichRuleDecides:
         large = {"name": "large", "discount": "0.3"}
         assert price(batch(), policy(small, large)) == price(batch(), policy(large, small)) == "7.00"
 
-    def test_of_equal_discounts_the_first_wins(self) -> None:
+    def test_first_of_equal_discounts_wins(self) -> None:
         one, other = ({"name": name, "discount": "0.1"} for name in ("one", "other"))
         quoted = quote(batch(), policy(one, other), on=TODAY)
         assert quoted is not None
@@ -93,7 +93,7 @@ class TestWhichRuleDecides:
         assert price(batch(category_key="bakery"), rules) == "9.00"
         assert price(batch(category_key="dairy"), rules) == "5.00"
 
-    def test_where_no_rule_of_the_category_matches_the_default_scope_is_asked(self) -> None:
+    def test_default_rules_apply_where_no_rule_of_the_category_matches(self) -> None:
         rules = policy(OVERSTOCK, categories={"bakery": {"rules": [BAKERY]}})
         assert price(batch(category_key="bakery", days=1, quantity=60), rules) == "6.00"
 
@@ -159,7 +159,7 @@ class TestHowThePriceComesAbout:
     def test_a_floor_that_rounds_beyond_the_base_price_leaves_no_discount(self) -> None:
         assert price(batch("0.99"), policy(LAST_DAY, rounding_step="1")) is None
 
-    def test_nothing_is_ever_given_away(self) -> None:
+    def test_price_is_never_zero(self) -> None:
         rules = policy({"name": "all", "discount": "0.9"}, max_discount="0.9", floor_fraction="0")
         assert quote(batch("0.04"), rules, on=TODAY) == Quote(
             D("0.01"), D("0.7500"), "all", (Limit.FLOOR, Limit.ROUNDING)

@@ -34,7 +34,7 @@ from api.monitor.format import amount, brief, count, duration, off, percent, rat
         (duration(timedelta(hours=25, minutes=10)), "1 d 1 h"),
     ],
 )
-def test_a_figure_is_told_as_people_read_it(told: str, as_people_read_it: str) -> None:
+def test_figures_are_formatted_for_people(told: str, as_people_read_it: str) -> None:
     assert told == as_people_read_it
 
 
@@ -54,5 +54,5 @@ def test_a_brief_amount_tells_its_size(value: str, text: str) -> None:
     assert brief(Decimal(value)) == text
 
 
-def test_what_is_taken_off_is_a_percentage_or_a_dash() -> None:
+def test_discount_is_shown_as_a_percentage_or_a_dash() -> None:
     assert (off(Decimal("0.4970")), off(Decimal(0))) == ("50%", "–")

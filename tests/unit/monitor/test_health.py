@@ -63,15 +63,15 @@ def only(now: Snapshot) -> Alert:
     return finding
 
 
-def test_nothing_is_found_where_all_is_well() -> None:
+def test_healthy_snapshot_has_no_alerts() -> None:
     assert verdict(snapshot()) == ()
 
 
-def test_nothing_is_found_before_anything_was_read() -> None:
+def test_empty_snapshot_has_no_alerts() -> None:
     assert verdict(Snapshot(at=NOW, redis=ServerHealth(), database=ServerHealth())) == ()
 
 
-def test_a_redis_that_refuses_writes_is_not_called_silent_and_its_own_sentence_is_told() -> None:
+def test_alert_for_a_redis_that_refuses_writes_quotes_its_sentence() -> None:
     refuses = ServerHealth().after_silence(NOON, "Redis refuses writes: too few replicas", refuses=True)
     finding = only(snapshot(redis=refuses))
     assert (finding.level, finding.what, finding.since) == (Severity.BAD, "Redis refuses its work", NOON)
@@ -159,7 +159,7 @@ def test_a_queue_is_unserved_from_when_its_only_worker_began_to_drain() -> None:
     assert _unserved(beside, before) == {}
 
 
-def test_jobs_of_a_task_that_no_worker_declares_call_for_another_worker_and_not_for_more() -> None:
+def test_alert_for_undeclared_tasks_asks_for_another_worker_and_not_for_more() -> None:
     unknown = UndeclaredTask(task="count_stock", queue=Queue.DISCOUNTS, waiting=1, since=NOON)
     waiting = queue(waiting=1, oldest_waiting=9 * MINUTE)
     finding = only(snapshot(fleet=fleet(queues=(waiting,), undeclared=(unknown,))))
@@ -200,7 +200,7 @@ def test_a_queue_grows_where_it_holds_many_more_jobs_than_a_while_ago(
     assert len(verdict(snapshot(fleet=fleet(queues=(state,)), queue_points=points))) == found
 
 
-def test_what_is_paused_is_told_and_by_whom() -> None:
+def test_alert_names_paused_queues_and_schedules_and_by_whom() -> None:
     paused = {"paused_at": NOON, "paused_by": "night shift"}
     finding = only(snapshot(fleet=fleet(queues=(queue(waiting=1, oldest_waiting=9 * MINUTE, **paused),))))
     assert (finding.level, finding.what) == (Severity.WARNING, "Queue discounts is paused by night shift")
@@ -300,7 +300,7 @@ def test_a_worker_that_stalls_and_workers_of_two_versions_are_told() -> None:
     assert (versions.level, versions.what) == (Severity.NOTE, "Workers of different versions run: 1.0, 1.1")
 
 
-def test_the_worst_comes_first_and_of_those_the_one_that_began_first() -> None:
+def test_alerts_are_sorted_by_severity_and_by_age() -> None:
     paused = queue(Queue.ANALYTICS, paused_at=NOON - 60 * MINUTE)
     late = schedule(last_tick_at=NOON - 180 * MINUTE)
     waits = schedule(paused_at=NOON - 600 * MINUTE)

@@ -15,7 +15,7 @@ NOW = datetime(2026, 3, 1, 12, 0, 7, tzinfo=UTC)
 THIS_STEP = NOW.replace(second=5)
 
 
-def test_what_began_in_a_step_is_told_per_second_by_how_it_stands() -> None:
+def test_throughput_is_drawn_per_second_by_status() -> None:
     by_status = dict.fromkeys(RunStatus, 0) | {
         RunStatus.SUCCEEDED: 40,
         RunStatus.FAILED: 3,

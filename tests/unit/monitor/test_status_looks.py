@@ -9,5 +9,5 @@ from flexiprice.queue.worker.heartbeat import WorkerStatus
 
 
 @pytest.mark.parametrize("state", [*RunStatus, *JobStatus, *WorkerStatus])
-def test_every_state_has_a_sign_of_its_own_beside_its_colour(state: str) -> None:
+def test_every_status_has_a_sign_of_its_own_beside_its_color(state: str) -> None:
     assert look(state.value)[0] != look("a state that there is not")[0]

@@ -76,7 +76,7 @@ def test_a_task_that_was_tried_again_is_told_from_its_enqueueing_to_its_end() ->
     assert (story.status, story.has_ended) == ("succeeded", True)
 
 
-def test_what_waits_tells_who_enqueued_it_and_when_it_is_due() -> None:
+def test_timeline_of_a_waiting_task_says_who_enqueued_it_and_when_it_is_due() -> None:
     origin = JobSource(trigger=RunTrigger.SCHEDULE_BY_HAND, actor="ada")
     story = TaskTimeline(
         job_id="one", job=a_job(JobStatus.DEFERRED, due_at=_NOON + 60 * _SECOND, origin=origin)
@@ -104,14 +104,14 @@ def test_a_try_and_an_end_that_are_not_recorded_yet_are_told_by_redis() -> None:
     assert told(TaskTimeline(job_id="one", job=revoked)) == [(0, "Enqueued"), (5, "Revoked")]
 
 
-def test_what_redis_has_forgotten_is_told_by_the_history() -> None:
+def test_timeline_of_a_task_that_redis_forgot_comes_from_the_history() -> None:
     story = TaskTimeline(job_id="one", attempts=(a_try(1, RunStatus.LOST, started=1),))
     assert (story.is_known, story.task, story.status, story.has_ended) == (True, "sleep", "lost", True)
     assert told(story) == [(0, "Enqueued"), (1, "Try 1 started"), (3, "Its worker was lost")]
     assert not TaskTimeline(job_id="never").is_known
 
 
-def test_what_ended_before_it_was_started_has_no_try() -> None:
+def test_timeline_of_a_task_that_never_started_has_no_try() -> None:
     revoked = a_try(
         0, RunStatus.REVOKED, started=3, finished_at=_NOON + 3 * _SECOND, error_message="called off"
     )

@@ -87,7 +87,7 @@ def test_a_name_beyond_the_basic_plane_may_be_escaped_as_json_does() -> None:
         ("#" * (MAX_TEXT_LENGTH + 1), "longer than"),
     ],
 )
-def test_what_is_no_policy_is_refused_with_a_reason(text: str, reason: str) -> None:
+def test_text_that_is_no_policy_is_refused_with_a_reason(text: str, reason: str) -> None:
     assert reason in problem(text)
 
 

@@ -57,7 +57,7 @@ def test_a_slot_is_meant_in_utc():
     )
 
 
-def test_three_tasks_run_by_themselves_each_on_a_queue_of_its_own():
+def test_three_tasks_are_scheduled_each_on_a_queue_of_its_own():
     settings = load_settings(env_files=())
 
     assert {
@@ -70,7 +70,7 @@ def test_three_tasks_run_by_themselves_each_on_a_queue_of_its_own():
     assert max(Counter(schedule.name for schedule in SCHEDULES).values()) == 1
 
 
-def test_a_scheduled_recompute_uses_the_threshold_of_the_settings_and_a_snapshot_the_slot_of_its_tick():
+def test_scheduled_recompute_takes_the_settings_threshold_and_snapshot_its_tick():
     settings = load_settings(env_files=(), days_threshold=12)
     tick_at = datetime(2024, 1, 1, 6, tzinfo=UTC)
     arguments = {
@@ -91,7 +91,7 @@ def test_a_task_has_the_time_limit_of_the_settings_unless_it_declares_its_own():
     assert RECOMPUTE_ALL_DISCOUNTS.time_limit_in(settings) == timedelta(seconds=60)
 
 
-def test_a_task_outlives_a_database_that_is_away_for_a_while_and_does_not_wait_long_when_it_is_back():
+def test_recompute_retries_outlast_a_database_outage_and_never_wait_long():
     retry = RECOMPUTE_ALL_DISCOUNTS.retry
     shortest = [retry.delay_after(attempt, chance=0.999) for attempt in range(1, retry.max_tries)]
 

@@ -91,7 +91,7 @@ def test_the_user_of_a_url_and_an_authorization_are_hidden_in_any_text() -> None
     assert redact({"note": text})["note"] == redact_text(text)
 
 
-def test_what_json_does_not_know_becomes_what_a_person_reads() -> None:
+def test_redaction_writes_values_unknown_to_json_as_readable_text() -> None:
     now = datetime(2026, 3, 1, 12, tzinfo=UTC)
     arguments = {
         "price": Decimal("1.20"),
@@ -126,13 +126,13 @@ def test_long_lists_and_texts_say_how_much_is_missing() -> None:
     assert kept["note"].endswith("… 200 more characters")
 
 
-def test_what_contains_itself_is_named_and_not_followed() -> None:
+def test_redaction_does_not_follow_a_value_that_contains_itself() -> None:
     loop: dict[str, object] = {}
     loop["again"] = loop
     assert redact(loop) == {"…": "a dict that cannot be shown"}
 
 
-def test_a_result_may_be_anything() -> None:
+def test_redaction_takes_any_result() -> None:
     assert masked_result(None) is None
     assert masked_result(Summary(3, Decimal("0.50"))) == {"opened": 3, "price": "0.50"}
     assert masked_result(["a", {"token": "hunter2"}]) == ["a", {"token": "***"}]

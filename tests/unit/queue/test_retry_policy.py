@@ -58,7 +58,7 @@ def by_the_driver(error: Exception, *, lost: bool = False) -> exc.DBAPIError:
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_what_was_away_or_in_the_way_is_worth_another_try(error: Exception) -> None:
+def test_outage_or_lock_is_worth_another_try(error: Exception) -> None:
     assert is_transient(error)
     assert POLICY.next_try_after(error, 1, chance=0) == SECOND
 
@@ -81,7 +81,7 @@ def test_what_was_away_or_in_the_way_is_worth_another_try(error: Exception) -> N
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_what_would_fail_again_fails_at_once(error: BaseException) -> None:
+def test_permanent_error_fails_at_once(error: BaseException) -> None:
     assert not is_transient(error)
     assert POLICY.next_try_after(error, 1, chance=0) is None
 
@@ -93,7 +93,7 @@ def test_a_broken_time_limit_is_tried_again_only_where_the_task_says_so(error: E
     assert patient.next_try_after(error, 1, chance=0) == patient.base
 
 
-def test_the_last_try_is_the_last() -> None:
+def test_retry_policy_ends_after_max_tries() -> None:
     away = DatabaseUnavailable("away")
     assert POLICY.next_try_after(away, 4, chance=0) is not None
     assert POLICY.next_try_after(away, 5, chance=0) is None
@@ -133,6 +133,6 @@ def test_no_pause_is_negative_or_longer_than_the_cap(attempt: int, chance: float
         {"jitter": -0.1},
     ],
 )
-def test_a_policy_that_makes_no_sense_cannot_be_made(fields: dict[str, object]) -> None:
+def test_inconsistent_retry_policy_is_refused(fields: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=next(iter(fields))):
         RetryPolicy(**fields)

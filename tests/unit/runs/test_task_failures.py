@@ -53,7 +53,7 @@ def test_the_last_error_is_told_and_how_the_runs_ended() -> None:
     assert (found.error, found.statuses) == ("error 3", (RunStatus.FAILED, RunStatus.LOST))
 
 
-def test_of_a_task_that_runs_by_itself_the_first_failure_is_told_and_three_are_broken() -> None:
+def test_scheduled_task_is_reported_at_its_first_failure_and_broken_after_three() -> None:
     once = judged("ssssf", scheduled=True)
     assert once is not None
     assert (str(once), once.since, once.is_broken) == (

@@ -10,13 +10,13 @@ def answered_until(last: int) -> LeaseGuard:
     return contact
 
 
-def test_contact_is_proven_after_a_whole_lease_of_answers():
+def test_worker_may_expire_others_after_a_whole_lease_of_replies():
     assert not answered_until(2).can_expire_others(2.9)
     assert answered_until(2).can_expire_others(3)
     assert answered_until(60).can_expire_others(61)
 
 
-def test_a_heartbeat_without_an_answer_begins_the_proof_anew():
+def test_missed_heartbeat_begins_the_proof_anew():
     contact = answered_until(9)
     contact.missed()
     assert not contact.can_expire_others(10)
@@ -26,7 +26,7 @@ def test_a_heartbeat_without_an_answer_begins_the_proof_anew():
     assert contact.can_expire_others(13)
 
 
-def test_so_does_a_heartbeat_that_comes_late_or_an_answer_that_does():
+def test_late_heartbeat_or_late_reply_begins_the_proof_anew():
     contact = answered_until(9)
     assert not contact.can_expire_others(13)
     contact.answered(13)

@@ -39,7 +39,7 @@ def block(seconds: float) -> None:
     time.sleep(seconds)
 
 
-async def test_who_blocks_the_loop_is_named_with_jobs_and_stack_while_it_lasts(log: list[Any]) -> None:
+async def test_blocked_event_loop_is_logged_with_task_jobs_and_stack(log: list[Any]) -> None:
     watch = LoopMonitor(threshold=THRESHOLD, running=lambda: ["recompute 17", "cleanup 4"])
     told_meanwhile: list[int] = []
 
@@ -57,7 +57,7 @@ async def test_who_blocks_the_loop_is_named_with_jobs_and_stack_while_it_lasts(l
     assert "in block\n    time.sleep(seconds)" in log[0]["stack"]
 
 
-async def test_every_block_is_told_and_counted_once(log: list[Any]) -> None:
+async def test_every_block_of_the_loop_is_logged_and_counted_once(log: list[Any]) -> None:
     blocks: list[str] = []
     lags: list[float] = []
     watch = LoopMonitor(threshold=THRESHOLD, on_lag=lags.append, on_block=lambda: blocks.append("block"))
@@ -126,7 +126,7 @@ async def test_a_call_that_holds_the_interpreter_is_told_when_it_is_over(log: li
     assert [line["jobs"] for line in log if line["event"] == held][-1] == ["recompute 17"]
 
 
-def test_a_process_that_was_paused_accuses_nobody() -> None:
+def test_paused_process_is_not_logged_as_blocked() -> None:
     program = """
 import asyncio
 from datetime import timedelta
@@ -161,7 +161,7 @@ asyncio.run(main())
     assert "blocks: 0" in said
 
 
-async def test_a_watch_can_be_stopped_twice_and_started_again(log: list[Any]) -> None:
+async def test_loop_monitor_can_be_stopped_twice_and_started_again(log: list[Any]) -> None:
     watch = LoopMonitor(threshold=THRESHOLD)
     watch.stop()
     watch.start()
@@ -175,7 +175,7 @@ async def test_a_watch_can_be_stopped_twice_and_started_again(log: list[Any]) ->
     assert [line["event"] for line in log] == [BLOCKED]
 
 
-async def test_watching_an_idle_loop_costs_next_to_nothing() -> None:
+async def test_loop_monitor_beats_four_times_a_threshold_at_most() -> None:
     # What it costs is its beats: four in each threshold, a second in earnest.
     lags: list[float] = []
     watch = LoopMonitor(threshold=THRESHOLD, on_lag=lags.append)

@@ -66,7 +66,7 @@ async def test_a_scrape_while_the_loop_is_blocked_reads_the_rest(monkeypatch: py
     assert "flexiprice_workers_alive" not in response.text
 
 
-async def test_afterwards_nobody_listens_and_the_port_can_be_used_again() -> None:
+async def test_metrics_server_frees_its_port() -> None:
     async with serving_metrics(Metrics(), port=0, keys=KEYS, **TWO_WORKERS) as port:
         pass
     with pytest.raises(httpx.ConnectError):

@@ -3,7 +3,7 @@
 from workers.runtime.recycling import Recycling
 
 
-def test_after_so_many_jobs_the_worker_is_told_once_that_it_has_done_its_share() -> None:
+def test_worker_is_recycled_once_after_its_number_of_jobs() -> None:
     told: list[str] = []
     recycling = Recycling(3, on_due=lambda: told.append("due"))
     recycling.count()

@@ -97,7 +97,7 @@ async def test_after_the_soft_limit_a_body_has_time_to_tidy_up() -> None:
     assert tidied == ["the temporary table"]
 
 
-async def test_what_goes_wrong_while_tidying_up_is_the_cause_of_the_failure() -> None:
+async def test_error_while_tidying_up_is_the_cause_of_the_failure() -> None:
     async def tidy() -> str:
         raise OSError("the disk is full")
 

@@ -14,7 +14,7 @@ from flexiprice.db.tables import Product, Store
 from tests.support.import_files import HEADER, load, load_rows, reasons, stock
 
 
-async def test_two_prices_costs_or_categories_for_one_product_are_errors_that_name_both_lines(
+async def test_contradictory_rows_of_one_product_are_errors_that_name_both_lines(
     session: AsyncSession,
 ) -> None:
     report = await load_rows(
@@ -64,7 +64,7 @@ async def test_a_cost_that_only_some_records_speak_of_is_the_products(session: A
     assert [(row.line, bool(row.problems)) for row in report.bad_rows] == [(1, True), (2, True), (3, True)]
 
 
-async def test_columns_of_the_same_meaning_are_read_and_those_that_may_be_meant_are_warned_of(
+async def test_synonymous_columns_are_read_and_similar_ones_warned_of(
     session: AsyncSession,
 ) -> None:
     await session.execute(insert(Store).values(code="harbour"))
@@ -86,7 +86,7 @@ async def test_columns_of_the_same_meaning_are_read_and_those_that_may_be_meant_
     assert report.warnings == ()
 
 
-async def test_what_ndjson_says_beside_the_fields_is_ignored_and_listed(session: AsyncSession) -> None:
+async def test_unknown_ndjson_fields_are_ignored_and_listed(session: AsyncSession) -> None:
     more = ('"tags":["bio"],"organic":true', '"images":[],"Store code":"main"', '"lot":{"code":1}')
     report = await load(
         session,
@@ -160,7 +160,7 @@ async def test_names_and_codes_that_hide_characters_are_refused(session: AsyncSe
     assert "U+202E (right-to-left override), at character 2" in reasons(report)[0][1]
 
 
-async def test_a_header_that_is_not_text_in_the_encoding_is_told_in_letters_that_can_be_read(
+async def test_header_in_another_encoding_is_reported_in_readable_letters(
     session: AsyncSession,
 ) -> None:
     content = (

@@ -119,7 +119,7 @@ async def test_every_good_row_is_imported_and_the_one_bad_row_is_named(session: 
     }
 
 
-async def test_it_is_priced_on_a_day_of_2024_as_worked_out_by_hand(session: AsyncSession) -> None:
+async def test_grocers_export_is_priced_on_a_day_of_2024_as_worked_out_by_hand(session: AsyncSession) -> None:
     await import_file(session)
     preview = await preview_recompute(
         session,

@@ -46,7 +46,7 @@ files = st.builds(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(content=files)
-async def test_what_is_stored_is_what_the_report_says_and_of_a_refused_file_nothing(session, content):
+async def test_import_stores_what_its_report_says_and_nothing_of_a_refused_file(session, content):
     counts = text("SELECT (SELECT count(*) FROM products), (SELECT count(*) FROM batches)")
     unsound = text(
         r"SELECT count(*) FROM products JOIN batches ON product_id = products.id "

@@ -18,7 +18,9 @@ async def rice(session: AsyncSession) -> None:
 
 
 @pytest.mark.usefixtures("rice")
-async def test_it_sets_quantities_leaves_products_alone_and_names_unknown_ones(session: AsyncSession) -> None:
+async def test_stock_file_sets_quantities_leaves_products_alone_and_names_unknown_ones(
+    session: AsyncSession,
+) -> None:
     described = select(Product.name, Product.category, Product.base_price, Product.unit_cost, text("xmin"))
     before = (await session.execute(described)).all()
     report = await load(session, "SKU;Qty;Expiry date\nA;4;2030-01-01\nA;7;2030-01-02\nB;1;2030-01-01\n", QTY)
@@ -47,7 +49,7 @@ async def test_a_column_that_may_describe_products_is_never_passed_over(
 
 
 @pytest.mark.usefixtures("rice")
-async def test_it_is_passed_over_where_that_is_said(session: AsyncSession) -> None:
+async def test_price_column_is_ignored_where_the_column_map_says_so(session: AsyncSession) -> None:
     layout = FileLayout(columns=parse_column_map(["base_price="]))
     report = await load(session, "sku,quantity,expiry_date,Price\nA,4,2030-01-01,1.50\n", layout)
     assert (report.batches_updated, report.unused_columns) == (1, ("Price",))
@@ -121,7 +123,9 @@ async def test_options_are_told_as_they_are_written_in_an_address(
     assert "--" not in reason
 
 
-async def test_so_are_those_for_the_whole_file(session: AsyncSession) -> None:
+async def test_options_for_the_whole_file_are_told_as_they_are_written_in_an_address(
+    session: AsyncSession,
+) -> None:
     layout = FileLayout(spelling=Spelling.ADDRESS)
     with pytest.raises(InvalidInput, match="give encoding=utf-16,"):
         await load(session, "sku".encode("utf-16"), layout)

@@ -40,7 +40,7 @@ async def test_a_broker_tells_how_it_is_and_what_puts_jobs_at_risk(redis_url: st
     assert {BrokerRisk.EVICTS, BrokerRisk.NEARLY_FULL} <= set(tight.risks)
 
 
-async def test_a_broker_that_is_away_is_said_to_be(tmp_path: Path) -> None:
+async def test_broker_info_of_a_redis_that_is_away_raises(tmp_path: Path) -> None:
     url = f"redis://127.0.0.1:{free_port(tmp_path / 'port')}/0"
     client = create_redis(load_settings(env_files=(), redis_url=url), client_name="flexiprice-tests")
     with pytest.raises(RedisUnavailable):

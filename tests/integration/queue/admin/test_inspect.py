@@ -65,7 +65,7 @@ async def test_secrets_among_the_arguments_are_hidden(queue: TaskQueue):
     assert await find_arguments(queue, [job.job_id]) == {job.job_id: {"user": "ada", "password": "***"}}
 
 
-async def test_of_arguments_that_are_too_large_to_show_it_is_told_how_large_they_are(queue: TaskQueue):
+async def test_arguments_too_large_to_show_are_reported_by_their_size(queue: TaskQueue):
     job = await queue.enqueue(RECOMPUTE_BATCHES, arguments={"batch_ids": [2**40] * 5000})
     [told] = (await find_arguments(queue, [job.job_id])).values()
     assert list(told) == ["…"]

@@ -64,7 +64,7 @@ async def test_a_queue_has_the_workers_that_live_consume_it_and_do_not_drain(
     assert workers == {"discounts": 2, "analytics": 1, "maintenance": 0}
 
 
-async def test_redis_tells_what_about_it_puts_jobs_at_risk(queue: TaskQueue, redis: ArqRedis) -> None:
+async def test_metrics_snapshot_has_the_risks_of_the_broker(queue: TaskQueue, redis: ArqRedis) -> None:
     before = (await redis.config_get("maxmemory-policy"))["maxmemory-policy"]
     try:
         await redis.config_set("maxmemory-policy", "allkeys-lru")

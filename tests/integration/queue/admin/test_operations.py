@@ -62,7 +62,7 @@ async def test_a_waiting_job_that_is_revoked_never_runs(
     assert await redis.zcard(keys.ABORTED_JOBS) == 0
 
 
-async def test_whoever_waits_for_a_job_is_told_that_it_was_revoked(queue: TaskQueue):
+async def test_waiting_client_learns_that_its_job_was_revoked(queue: TaskQueue):
     job = await queue.enqueue(SLEEP)
     waiting = asyncio.create_task(queue.wait(job.job_id, WAIT))
     await asyncio.sleep(0)
@@ -152,7 +152,7 @@ async def test_a_retry_is_a_new_job_with_the_same_arguments_that_names_its_paren
     assert again.origin == JobSource(trigger=RunTrigger.RETRY, parent_job_id=failed.job_id, actor="ada")
 
 
-async def test_what_was_revoked_or_has_expired_can_be_tried_again(queue: TaskQueue, settings: Settings):
+async def test_revoked_or_expired_job_can_be_retried(queue: TaskQueue, settings: Settings):
     revoked = await queue.enqueue(ADD, arguments={"left": 1})
     await revoke_jobs(queue, [revoked.job_id])
     expired = await queue.enqueue(ADD, arguments={"left": 2}, expires=timedelta(milliseconds=1))
@@ -171,7 +171,7 @@ async def test_what_was_revoked_or_has_expired_can_be_tried_again(queue: TaskQue
     assert results == [Decimal(2), Decimal(3), Decimal(3)]
 
 
-async def test_what_has_not_ended_or_is_unknown_is_not_tried_again(queue: TaskQueue, redis: ArqRedis):
+async def test_unfinished_or_unknown_job_is_not_retried(queue: TaskQueue, redis: ArqRedis):
     job = await queue.enqueue(SLEEP)
 
     answers = await retry_jobs(queue, [job.job_id, "unknown"], origin=ME)
@@ -289,7 +289,7 @@ async def test_a_job_that_is_too_large_is_refused_in_plain_words(queue: TaskQueu
         await queue.enqueue(FAIL, arguments={"kind": "x" * MAX_PAYLOAD_BYTES})
 
 
-async def test_what_had_a_job_enqueued_is_kept_with_it(queue: TaskQueue, settings: Settings):
+async def test_job_keeps_the_source_that_enqueued_it(queue: TaskQueue, settings: Settings):
     origin = JobSource(trigger=RunTrigger.API, request_id="r-1", actor="api key")
     job = await queue.enqueue(ADD, arguments={"left": 1}, origin=origin)
     unsaid = await queue.enqueue(ADD, arguments={"left": 1})
@@ -377,7 +377,7 @@ async def test_a_paused_schedule_lets_its_ticks_pass_and_goes_on_with_the_next(
     assert await redis.zcard(keys.queue_key(Queue.DISCOUNTS)) == 2
 
 
-async def test_what_came_due_while_a_schedule_was_paused_is_over_when_it_is_resumed(queue: TaskQueue):
+async def test_ticks_missed_while_a_schedule_was_paused_are_not_made_up_on_resume(queue: TaskQueue):
     await pause_schedule(queue, HOURLY, by="ada")
     await resume_schedule(queue, HOURLY)
 

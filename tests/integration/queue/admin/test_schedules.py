@@ -119,7 +119,7 @@ async def test_a_schedule_that_only_workers_have_is_listed_with_them_paused_and_
         await pause_schedule(queue, "weekly", by="ada")
 
 
-async def test_a_schedule_is_left_out_where_its_workers_do_not_say_what_it_runs_or_tick_nothing(
+async def test_schedule_of_unknown_task_or_of_workers_that_never_tick_is_not_listed(
     queue: TaskQueue, redis: ArqRedis
 ):
     of_an_older_version = replace(NIGHTLY, name="count_waste", task=None, queue=None)

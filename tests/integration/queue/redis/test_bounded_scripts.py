@@ -34,13 +34,13 @@ async def commands_of(redis: ArqRedis, work: Callable[[], Awaitable[object]]) ->
 
 
 @pytest.mark.usefixtures("long_queue")
-async def test_a_queue_is_counted_without_a_look_at_what_waits(queue: TaskQueue, redis: ArqRedis):
+async def test_count_script_does_not_scan_waiting_jobs(queue: TaskQueue, redis: ArqRedis):
     assert (await get_queue(queue, SLEEP.queue)).waiting == QUEUED
     assert await commands_of(redis, lambda: get_queue(queue, SLEEP.queue)) < 50
 
 
 @pytest.mark.usefixtures("long_queue")
-async def test_taking_looks_at_a_bounded_number_of_jobs_though_none_is_for_this_worker(
+async def test_claim_script_scans_a_bounded_number_of_jobs(
     queue: TaskQueue, redis: ArqRedis, settings: Settings
 ):
     async with redis.pipeline(transaction=False) as pipe:
@@ -58,7 +58,7 @@ async def test_taking_looks_at_a_bounded_number_of_jobs_though_none_is_for_this_
 
 
 @pytest.mark.usefixtures("long_queue")
-async def test_a_purge_calls_off_a_few_jobs_at_a_time(queue: TaskQueue, redis: ArqRedis):
+async def test_purge_revokes_a_few_jobs_at_a_time(queue: TaskQueue, redis: ArqRedis):
     for number in range(QUEUED):
         if number % 100 == 0:
             await redis.set(keys.job_key(f"job-{number}"), b"x")

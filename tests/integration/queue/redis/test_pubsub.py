@@ -10,7 +10,7 @@ from flexiprice.settings import Settings
 from tests.support.workers import until
 
 
-async def test_after_a_silence_longer_than_a_connection_is_trusted_the_next_listener_hears(
+async def test_subscription_after_a_long_silence_receives_notifications(
     settings: Settings, redis: ArqRedis
 ) -> None:
     trusted_for = 0.05

@@ -183,7 +183,7 @@ async def test_a_worker_that_dies_while_it_lets_its_jobs_end_holds_up_no_suspect
     assert await other.take() == ["1 suspect"]
 
 
-async def test_all_jobs_of_a_dead_worker_are_suspects_and_no_loss_counts_that_was_not_alone(
+async def test_jobs_of_dead_worker_are_suspects_and_only_lone_losses_count(
     worker: Worker, queue: TaskQueue, redis: ArqRedis
 ):
     await enqueue(queue, "1", "2")
@@ -201,7 +201,7 @@ async def test_all_jobs_of_a_dead_worker_are_suspects_and_no_loss_counts_that_wa
     assert "lone_losses" not in await record_of(redis, "2")
 
 
-async def test_after_one_loss_beside_others_a_job_is_a_suspect_for_a_moment_and_after_two_for_good(
+async def test_job_lost_beside_others_is_a_suspect_for_a_moment_and_after_two_for_good(
     worker: Worker, queue: TaskQueue, redis: ArqRedis
 ):
     await enqueue(queue, "1", "2")
@@ -217,7 +217,7 @@ async def test_after_one_loss_beside_others_a_job_is_a_suspect_for_a_moment_and_
     assert await worker.take() == ["1"]
 
 
-async def test_whoever_takes_over_from_a_reaper_that_died_takes_no_job_for_alone(
+async def test_reaper_that_takes_over_from_a_dead_one_counts_no_loss_as_lone(
     worker: Worker, queue: TaskQueue, redis: ArqRedis
 ):
     await enqueue(queue, "1", "2")
@@ -273,7 +273,7 @@ async def test_three_lone_losses_are_one_too_many_unless_others_die_as_well(
     assert await losses.is_to_be_given_up(redis, job, loss)
 
 
-async def test_a_job_of_a_worker_that_nobody_knows_any_more_is_given_to_the_reaper(
+async def test_jobs_of_an_unknown_worker_are_given_to_the_reaper(
     worker: Worker, other: Worker, queue: TaskQueue, redis: ArqRedis
 ):
     await enqueue(queue, "1")
@@ -289,7 +289,7 @@ async def test_a_job_of_a_worker_that_nobody_knows_any_more_is_given_to_the_reap
     assert await worker.take() == ["1"]
 
 
-async def test_one_look_is_bounded_and_the_next_goes_on_where_it_ended(
+async def test_one_scan_is_bounded_and_the_next_continues_where_it_ended(
     worker: Worker, queue: TaskQueue, redis: ArqRedis
 ):
     foreign = {f"foreign-{number}": 1 for number in range(LOOKED_AT + 10)}

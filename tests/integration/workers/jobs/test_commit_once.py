@@ -64,7 +64,7 @@ async def test_a_later_job_of_the_same_id_is_another_job(run: TaskContext):
     assert await effects(run.resources) == 2
 
 
-async def test_of_two_that_run_a_job_at_once_one_commits_and_both_have_its_result(run: TaskContext):
+async def test_one_of_two_simultaneous_runs_commits_and_both_return_its_result(run: TaskContext):
     begun = asyncio.Barrier(2)
 
     async def together(session: AsyncSession) -> dict[str, object]:
@@ -78,7 +78,7 @@ async def test_of_two_that_run_a_job_at_once_one_commits_and_both_have_its_resul
     assert await effects(run.resources) == 1
 
 
-async def test_a_worker_that_counts_as_lost_commits_nothing(run: TaskContext):
+async def test_fenced_worker_commits_nothing(run: TaskContext):
     await fence_worker(run.resources.sessions, "one", now=NOON)
 
     with pytest.raises(WorkerFenced):
@@ -86,7 +86,7 @@ async def test_a_worker_that_counts_as_lost_commits_nothing(run: TaskContext):
     assert await effects(run.resources) == 0
 
 
-async def test_what_fails_leaves_neither_effect_nor_receipt(run: TaskContext):
+async def test_failed_commit_leaves_neither_effect_nor_receipt(run: TaskContext):
     async def fails(session: AsyncSession) -> None:
         await effect(session)
         raise ValueError("half done")

@@ -38,7 +38,7 @@ async def test_a_job_of_an_unknown_task_is_left_for_a_worker_that_knows_it(
     assert [line.partition(" in ")[0] for line in told] == ["no worker declares of_tomorrow: 1 job waits"]
 
 
-async def test_a_job_that_no_worker_knows_fails_when_patience_is_over(
+async def test_job_of_an_unknown_task_fails_after_the_patience(
     settings: Settings, queue: TaskQueue, redis: ArqRedis
 ):
     patient = settings.model_copy(update={"unknown_task_patience": timedelta(milliseconds=300)})
@@ -53,7 +53,7 @@ async def test_a_job_that_no_worker_knows_fails_when_patience_is_over(
     assert status.error == JobError("unknown_task", "function 'of_tomorrow' not found")
 
 
-async def test_bytes_that_nobody_can_read_are_set_aside_and_the_queue_goes_on(
+async def test_unreadable_job_becomes_a_dead_letter_and_the_queue_continues(
     settings: Settings, queue: TaskQueue, redis: ArqRedis
 ):
     await redis.set(keys.job_key("garbled"), b"rubbish")

@@ -112,7 +112,7 @@ async def test_a_deferred_job_starts_when_it_is_due(queue: TaskQueue):
 
 
 @pytest.mark.usefixtures("worker")
-async def test_what_is_away_for_now_is_tried_again(queue: TaskQueue):
+async def test_transient_error_is_retried(queue: TaskQueue):
     job = await queue.enqueue(FLAKY, arguments={"until": 2})
     much_later = await queue.enqueue(RETRY_MUCH_LATER)
 
@@ -125,7 +125,7 @@ async def test_what_is_away_for_now_is_tried_again(queue: TaskQueue):
 
 
 @pytest.mark.usefixtures("worker")
-async def test_what_stays_away_fails_after_the_last_try(queue: TaskQueue):
+async def test_transient_error_that_lasts_fails_after_the_last_try(queue: TaskQueue):
     job = await queue.enqueue(FLAKY, arguments={"until": 99})
 
     status = await queue.wait(job.job_id, WAIT)
@@ -135,7 +135,7 @@ async def test_what_stays_away_fails_after_the_last_try(queue: TaskQueue):
 
 
 @pytest.mark.usefixtures("worker")
-async def test_an_error_of_ours_is_told_as_it_is(queue: TaskQueue):
+async def test_product_error_reaches_the_client_unchanged(queue: TaskQueue):
     job = await queue.enqueue(FAIL, arguments={"kind": "ours"})
 
     status = await queue.wait(job.job_id, WAIT)
@@ -148,7 +148,7 @@ async def test_an_error_of_ours_is_told_as_it_is(queue: TaskQueue):
     ("kind", "named"), [("builtin", "ValueError"), ("unheard", "Unheard"), ("self-cancelled", "RuntimeError")]
 )
 @pytest.mark.usefixtures("worker")
-async def test_of_an_unexpected_error_only_the_kind_is_told(queue: TaskQueue, kind: str, named: str):
+async def test_unexpected_error_reports_only_its_kind(queue: TaskQueue, kind: str, named: str):
     job = await queue.enqueue(FAIL, arguments={"kind": kind})
 
     status = await queue.wait(job.job_id, WAIT)
@@ -161,7 +161,7 @@ async def test_of_an_unexpected_error_only_the_kind_is_told(queue: TaskQueue, ki
 
 
 @pytest.mark.usefixtures("worker")
-async def test_whoever_works_on_the_failure_finds_exception_and_traceback(queue: TaskQueue, redis: ArqRedis):
+async def test_arq_client_reads_kind_and_traceback_of_an_unexpected_error(queue: TaskQueue, redis: ArqRedis):
     job = await queue.enqueue(FAIL, arguments={"kind": "unheard"})
     await queue.wait(job.job_id, WAIT)
 
@@ -233,7 +233,7 @@ async def test_without_an_expiry_a_job_waits_for_ever(queue: TaskQueue, redis: A
     assert await redis.ttl(keys.job_key(job.job_id)) == -1
 
 
-async def test_an_id_in_use_returns_the_job_that_uses_it(queue: TaskQueue, settings: Settings):
+async def test_job_id_in_use_returns_the_job_that_uses_it(queue: TaskQueue, settings: Settings):
     first = await queue.enqueue(SLEEP, job_id="mine")
     waiting = await queue.enqueue(SLEEP, job_id="mine")
     async with running(settings):
@@ -245,14 +245,14 @@ async def test_an_id_in_use_returns_the_job_that_uses_it(queue: TaskQueue, setti
     assert (await queue.status("mine")).attempt == 1
 
 
-async def test_an_id_is_enqueued_once_however_many_use_it_at_once(queue: TaskQueue, redis: ArqRedis):
+async def test_job_id_is_enqueued_once_however_many_use_it_at_once(queue: TaskQueue, redis: ArqRedis):
     jobs = await asyncio.gather(*(queue.enqueue(SLEEP, job_id="mine") for _ in range(20)))
 
     assert sum(job.created for job in jobs) == 1
     assert await redis.zcard(keys.queue_key(Queue.DISCOUNTS)) == 1
 
 
-async def test_an_id_cannot_stand_for_other_work(queue: TaskQueue):
+async def test_job_id_cannot_be_reused_for_other_work(queue: TaskQueue):
     await queue.enqueue(SLEEP, job_id="mine", arguments={"seconds": 1})
 
     with pytest.raises(Conflict):
@@ -261,7 +261,7 @@ async def test_an_id_cannot_stand_for_other_work(queue: TaskQueue):
         await queue.enqueue(SLEEP_ELSEWHERE, job_id="mine", arguments={"seconds": 1})
 
 
-async def test_an_id_is_free_again_when_its_result_is_no_longer_kept(
+async def test_job_id_is_free_again_when_its_result_has_expired(
     queue: TaskQueue, redis: ArqRedis, settings: Settings
 ):
     async with running(settings):
@@ -319,7 +319,7 @@ async def test_an_unknown_job_is_not_found(queue: TaskQueue, job_id: str):
 
 
 @pytest.mark.usefixtures("worker")
-async def test_whoever_waits_is_told_at_once(
+async def test_waiting_client_is_notified_at_once(
     queue: TaskQueue, redis: ArqRedis, monkeypatch: pytest.MonkeyPatch
 ):
     # Nobody looks by himself: what is not told takes longer than the test.
@@ -336,7 +336,7 @@ async def test_whoever_waits_is_told_at_once(
 
 
 @pytest.mark.usefixtures("worker")
-async def test_waits_one_after_another_are_each_told(queue: TaskQueue):
+async def test_successive_waits_are_each_notified(queue: TaskQueue):
     for number in range(20):
         job = await queue.enqueue(ADD, arguments={"left": number})
         assert (await queue.wait(job.job_id, WAIT)).result == Decimal(number + 1)
@@ -368,7 +368,7 @@ async def test_jobs_that_a_plain_arq_client_enqueues_run_too(
 
 
 @pytest.mark.usefixtures("worker")
-async def test_what_cannot_be_run_says_why(queue: TaskQueue, redis: ArqRedis):
+async def test_job_that_cannot_run_fails_with_the_reason(queue: TaskQueue, redis: ArqRedis):
     misused = await redis.enqueue_job("add", 1, _queue_name=keys.queue_key(Queue.DISCOUNTS))
     await redis.set(keys.job_key("garbled"), b"rubbish")
     await redis.zadd(keys.queue_key(Queue.DISCOUNTS), {"garbled": 1})
@@ -379,7 +379,7 @@ async def test_what_cannot_be_run_says_why(queue: TaskQueue, redis: ArqRedis):
     assert [error.code for error in errors.values() if error] == ["invalid_input", "corrupt_message"]
 
 
-async def test_nobody_runs_more_jobs_at_once_than_he_may(queue: TaskQueue, settings: Settings):
+async def test_worker_runs_no_more_jobs_than_its_concurrency(queue: TaskQueue, settings: Settings):
     jobs = [await queue.enqueue(SLEEP, arguments={"seconds": 0.1}) for _ in range(6)]
 
     async with running(settings.model_copy(update={"worker_concurrency": 2, "worker_prefetch": 1})):
@@ -418,7 +418,7 @@ async def test_a_worker_narrowed_to_a_queue_leaves_the_others_alone(queue: TaskQ
     assert (await queue.status(theirs.job_id)).status is JobStatus.QUEUED
 
 
-async def test_live_workers_say_what_they_are(queue: TaskQueue, settings: Settings):
+async def test_live_workers_report_queues_tasks_and_concurrency(queue: TaskQueue, settings: Settings):
     assert await queue.live_workers() == ()
 
     async with running(settings.model_copy(update={"worker_queues": (Queue.MAINTENANCE,)})):

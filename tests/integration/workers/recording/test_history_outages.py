@@ -65,7 +65,7 @@ async def recorded(engine: AsyncEngine) -> dict[str, Run]:
         return {run.job_id: run for run in await list_runs(session, limit=500)}
 
 
-async def test_runs_that_are_told_of_while_postgresql_is_away_are_written_when_it_is_back(
+async def test_runs_reported_while_postgresql_is_away_are_written_when_it_is_back(
     engine: AsyncEngine, outage: Outage
 ) -> None:
     history = RunHistory(outage.sessions, Metrics())
@@ -97,7 +97,7 @@ async def test_runs_that_are_told_of_while_postgresql_is_away_are_written_when_i
     ]
 
 
-async def test_telling_of_a_run_waits_for_nothing(engine: AsyncEngine, outage: Outage) -> None:
+async def test_reporting_a_run_never_waits_for_postgresql(engine: AsyncEngine, outage: Outage) -> None:
     history = RunHistory(outage.sessions, Metrics())
     history.start()
     runs = [a_run(arguments={"batch_ids": list(range(10_000))}) for _ in range(20)]
@@ -119,7 +119,7 @@ async def test_telling_of_a_run_waits_for_nothing(engine: AsyncEngine, outage: O
     await history.aclose()
 
 
-async def test_beyond_its_bound_the_oldest_runs_are_given_up_and_counted(
+async def test_full_run_history_drops_its_oldest_records_and_counts_them(
     engine: AsyncEngine, outage: Outage
 ) -> None:
     metrics = Metrics()
@@ -137,7 +137,7 @@ async def test_beyond_its_bound_the_oldest_runs_are_given_up_and_counted(
     assert set(await recorded(engine)) == {run.job_id for run in (running, *ended[2:])}
 
 
-async def test_what_cannot_be_written_at_the_end_is_counted(outage: Outage) -> None:
+async def test_run_records_unwritten_at_shutdown_are_counted(outage: Outage) -> None:
     metrics = Metrics()
     history = RunHistory(outage.sessions, metrics)
     history.start()
@@ -146,7 +146,7 @@ async def test_what_cannot_be_written_at_the_end_is_counted(outage: Outage) -> N
     assert dropped(metrics) == 1
 
 
-async def test_a_run_that_the_database_refuses_keeps_back_no_other(engine: AsyncEngine) -> None:
+async def test_run_record_that_the_database_refuses_blocks_no_other(engine: AsyncEngine) -> None:
     metrics = Metrics()
     history = RunHistory(async_sessionmaker(engine), metrics)
     runs = [a_run() for _ in range(9)]
@@ -162,7 +162,7 @@ async def test_a_run_that_the_database_refuses_keeps_back_no_other(engine: Async
     await history.aclose()
 
 
-async def test_whoever_finds_a_worker_gone_does_not_overrule_what_that_one_said(engine: AsyncEngine) -> None:
+async def test_recorded_end_of_a_run_outlives_a_later_report_of_a_dead_worker(engine: AsyncEngine) -> None:
     history = RunHistory(async_sessionmaker(engine), Metrics())
     told, untold = a_run(), a_run()
     history.run_ended(told, DONE)
@@ -175,7 +175,7 @@ async def test_whoever_finds_a_worker_gone_does_not_overrule_what_that_one_said(
     assert (runs[untold.job_id].status, runs[untold.job_id].error_code) == (RunStatus.LOST, "worker_lost")
 
 
-async def test_a_run_that_began_by_a_clock_ahead_has_not_ended_before_it_began(engine: AsyncEngine) -> None:
+async def test_run_started_by_a_clock_ahead_does_not_end_before_it_began(engine: AsyncEngine) -> None:
     history = RunHistory(async_sessionmaker(engine), Metrics())
     run = a_run(started_at=NOON + timedelta(minutes=1))
     history.run_ended(run, DONE)

@@ -24,7 +24,7 @@ def settings(database_url: str, redis_url: str) -> Settings:
     return load_settings(env_files=(), database_url=database_url, redis_url=redis_url)
 
 
-async def test_a_run_is_there_while_it_runs_and_complete_when_it_has_ended(
+async def test_run_is_recorded_at_its_start_and_completed_at_its_end(
     settings: Settings, queue: TaskQueue, redis: ArqRedis, engine: AsyncEngine
 ) -> None:
     origin = JobSource(trigger=RunTrigger.API, request_id="req-7", parent_job_id="older", actor="a person")
@@ -79,7 +79,7 @@ async def test_a_failure_is_recorded_with_its_traceback_and_without_secrets(
     assert "hunter2" not in repr(run)
 
 
-async def test_what_ran_just_before_the_worker_ends_is_recorded(
+async def test_runs_that_end_just_before_the_worker_stops_are_recorded(
     settings: Settings, queue: TaskQueue, engine: AsyncEngine
 ) -> None:
     async with running(settings):

@@ -9,7 +9,7 @@ from tests.support.toy_tasks import SLEEP
 from tests.support.workers import running, until, until_running
 
 
-async def test_a_worker_of_whom_redis_has_forgotten_goes_on_under_another_id(
+async def test_worker_that_redis_forgot_continues_under_another_id(
     settings: Settings, queue: TaskQueue, redis: ArqRedis
 ):
     async with running(settings):

@@ -36,9 +36,7 @@ def settings(database_url: str, redis_url: str) -> Settings:
     return load_settings(env_files=(), database_url=database_url, redis_url=redis_url)
 
 
-async def test_a_run_of_a_worker_of_whom_nobody_knows_anything_is_lost(
-    settings: Settings, engine: AsyncEngine
-) -> None:
+async def test_run_of_an_unknown_worker_is_recorded_as_lost(settings: Settings, engine: AsyncEngine) -> None:
     orphan = started()
     async with AsyncSession(engine) as session, session.begin():
         await record_runs(session, [orphan])
@@ -81,7 +79,7 @@ async def test_jobs_that_never_start_are_in_the_history_and_among_the_failures(
     assert (of_task["sleep"].wait, of_task["sleep"].duration) == (None, None)
 
 
-async def test_what_cannot_be_told_while_postgresql_is_away_is_told_when_it_is_back(
+async def test_orphaned_runs_are_recorded_when_postgresql_is_back(
     redis: ArqRedis, engine: AsyncEngine
 ) -> None:
     outage, tidings, job_id = Outage(engine), WorkerIdMailbox(), uuid4().hex

@@ -98,7 +98,7 @@ def test_a_price_is_read_with_a_decimal_comma_where_that_is_said(cell: str, pric
         ("9" * 5000, "is not a price"),
     ],
 )
-def test_what_is_no_price_is_refused_with_the_reason(cell: str, reason: str) -> None:
+def test_invalid_price_is_refused_with_the_reason(cell: str, reason: str) -> None:
     with pytest.raises(CellRefused, match=reason):
         read_price(cell, decimal_comma=False, currency="EUR")
 
@@ -137,7 +137,7 @@ def test_a_quantity_with_thousands_in_the_other_style_names_the_option() -> None
 
 
 @pytest.mark.parametrize("cell", ["-1", "2.5", "many", "2147483648", "9" * 5000, "1_000", "\u0662"])
-def test_what_is_no_quantity_is_refused(cell: str) -> None:
+def test_invalid_quantity_is_refused(cell: str) -> None:
     with pytest.raises(CellRefused):
         read_quantity(cell, decimal_comma=False)
 

@@ -124,7 +124,7 @@ def test_two_spellings_of_one_name_are_refused_until_it_is_said_which() -> None:
     assert (match.columns[ImportField.QUANTITY], match.unused) == ("quantity", ("Quantity",))
 
 
-def test_what_other_systems_call_the_columns_is_suggested() -> None:
+def test_column_names_of_other_systems_are_suggested() -> None:
     names = ("Product code", "Product name", "Lot number", "Expiration date", "OB QOH", "Physical QOH")
     with pytest.raises(InvalidInput) as refusal:
         match_header(names, {})

@@ -160,7 +160,7 @@ def test_a_line_that_is_no_json_object_is_named_and_the_next_one_read(line: byte
     assert good.cells == {"sku": "A2"}
 
 
-def test_what_json_says_in_lists_and_objects_is_no_cell_and_costs_no_row() -> None:
+def test_nested_json_is_no_cell_and_costs_no_row() -> None:
     lines = text_lines(
         [b'{"sku": 40063, "tags": ["bio"], "organic": true, "by": {"a": 1, "a": 2}, "lot": null}\n']
     )

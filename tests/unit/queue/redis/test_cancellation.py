@@ -6,7 +6,7 @@ from contextlib import suppress
 from flexiprice.queue.redis.cancellation import cancelled
 
 
-async def test_what_takes_its_cancellation_for_something_else_is_told_again():
+async def test_task_that_swallows_its_cancellation_is_cancelled_again():
     """As a statement that is on its way when it is cancelled, which asyncpg may report as an error."""
     begun = asyncio.Event()
 
@@ -24,7 +24,7 @@ async def test_what_takes_its_cancellation_for_something_else_is_told_again():
     assert work.cancelled()
 
 
-async def test_what_has_ended_is_left_as_it_is():
+async def test_ended_task_is_not_cancelled():
     async def quick() -> int:
         return 7
 

@@ -19,7 +19,7 @@ def seconds_ahead(clock: ServerClock) -> float:
     return (clock() - datetime.now(UTC)).total_seconds()
 
 
-def test_it_tells_the_time_of_redis_and_how_far_the_machine_is_from_it() -> None:
+def test_clock_tells_the_time_of_redis_and_the_drift_of_the_machine() -> None:
     clock = ServerClock()
     assert abs(seconds_ahead(clock)) < 1
     assert clock.drift == timedelta(0)
@@ -39,7 +39,7 @@ def test_an_answer_that_took_long_changes_nothing_that_it_does_not_contradict() 
     assert clock.drift.total_seconds() == pytest.approx(-195, abs=1)
 
 
-def test_it_tells_once_that_the_clock_of_redis_was_set_back() -> None:
+def test_clock_reports_once_that_redis_set_its_clock_back() -> None:
     told: list[str] = []
     clock = ServerClock(on_set_back=lambda: told.append("back"))
     for ahead in (0, 3600, 3600, 0, 0):

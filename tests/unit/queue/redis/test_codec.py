@@ -104,12 +104,12 @@ def test_enums_dataclasses_and_tuples_arrive_plain():
 
 
 @pytest.mark.parametrize("value", [object(), datetime(2024, 1, 1), {(1, 2): 3}, 2**70, lambda: None])  # noqa: DTZ001
-def test_what_cannot_be_sent_is_refused_at_once(value: object):
+def test_value_that_cannot_be_encoded_is_refused_at_once(value: object):
     with pytest.raises(InvalidInput):
         codec.encode({"value": value})
 
 
-def test_what_contains_itself_is_refused():
+def test_value_that_contains_itself_is_refused():
     loop: list[object] = []
     loop.append(loop)
 
@@ -164,7 +164,7 @@ def test_well_known_exceptions_arrive_as_they_were_raised(error: BaseException):
     assert received.args == error.args
 
 
-def test_an_exception_that_is_not_on_the_list_arrives_as_a_remote_error_with_its_traceback():
+def test_unlisted_exception_arrives_as_remote_error_with_its_traceback():
     class Unheard(Exception):
         pass
 
@@ -222,13 +222,13 @@ def fault(**description: object) -> bytes:
         b"\x81\xa1a" + b"\x91" * 100_000,
     ],
 )
-def test_bytes_that_are_not_ours_give_a_clear_error(hostile: bytes):
+def test_foreign_bytes_raise_a_clear_error(hostile: bytes):
     with pytest.raises(CorruptMessage, match="not one of ours"):
         codec.decode(hostile)
 
 
 @given(st.binary(max_size=300))
-def test_no_bytes_at_all_do_anything_but_decode_or_fail_clearly(noise: bytes):
+def test_any_bytes_decode_or_fail_with_a_clear_error(noise: bytes):
     try:
         decoded = codec.decode(noise)
     except CorruptMessage:
@@ -245,7 +245,7 @@ def test_no_exception_off_the_list_is_ever_built(kind: str):
     assert type(codec.decode(message)["value"]) is RemoteError
 
 
-def test_arq_takes_it_for_its_serialiser():
+def test_arq_accepts_the_codec_as_its_serializer():
     job = serialize_job("add", (), {"left": Decimal(1)}, None, 1_700_000_000_000, serializer=codec.encode)
 
     definition = deserialize_job(job, deserializer=codec.decode)

@@ -48,12 +48,12 @@ def test_a_reply_that_heals_by_itself_is_waited_out(reply: str, kind: type, code
         raise error
 
 
-def test_what_redis_py_knows_to_heal_stays_what_it_is() -> None:
+def test_error_that_redis_py_heals_itself_keeps_its_type() -> None:
     assert isinstance(ReplyParser.parse_error("LOADING Redis is loading the dataset"), BusyLoadingError)
     assert isinstance(ReplyParser.parse_error("NOSCRIPT No matching script."), NoScriptError)
 
 
-def test_a_replica_counts_as_a_lost_connection_too_so_that_the_next_one_may_reach_the_master() -> None:
+def test_readonly_reply_counts_as_lost_connection_so_that_the_next_finds_the_master() -> None:
     error = ReplyParser.parse_error("READONLY You can't write against a read only replica.")
     assert isinstance(error, RedisConnectionError)
     assert isinstance(error, ReadOnlyError)
@@ -107,7 +107,7 @@ def test_a_reply_that_does_not_heal_says_what_to_change(reply: str, told: str) -
 @pytest.mark.parametrize(
     "reply", ["WRONGTYPE Operation against a key holding the wrong kind of value", "ERR index out of range"]
 )
-def test_a_bug_stays_a_bug(reply: str) -> None:
+def test_reply_to_a_wrong_command_stays_a_response_error(reply: str) -> None:
     error = ReplyParser.parse_error(reply)
     assert type(error) is ResponseError
     with pytest.raises(ResponseError), redis_errors():

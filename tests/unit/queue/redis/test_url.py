@@ -61,7 +61,7 @@ def test_a_password_that_is_not_encoded_is_refused_without_a_part_of_it(url: str
         ("redis://host/0?socket_timeout=2&max_connections=5", {"socket_timeout": 2.0}),
     ],
 )
-def test_what_is_encoded_reaches_redis_as_it_is_meant(url: str, expected: dict[str, object]) -> None:
+def test_percent_encoded_parts_of_the_url_reach_redis_decoded(url: str, expected: dict[str, object]) -> None:
     given = options(url)
     assert {name: given[name] for name in expected} == expected
 
