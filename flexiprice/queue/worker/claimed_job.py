@@ -10,6 +10,7 @@ from flexiprice.queue.redis import keys
 from flexiprice.queue.redis.keys import whole_number
 from flexiprice.queue.redis.scripts import QUARANTINE_FIELD
 from flexiprice.queue.snapshot import text
+from flexiprice.queue.worker.job_message import JobMessage, decode_message
 from flexiprice.settings import Queue
 
 _LOSS: Final = "loss:"
@@ -24,6 +25,7 @@ class ClaimedJob:
         queue: the queue of the job.
         worker_id: the worker that has claimed it.
         body: function and arguments as arq encodes them; None if the job has expired.
+        message: the decoded body.
         tries: number of starts, including this one.
         due_ms: when it was due.
         started_ms: when it was claimed, by the clock of Redis.
@@ -35,6 +37,7 @@ class ClaimedJob:
     queue: Queue
     worker_id: str
     body: bytes | None
+    message: JobMessage
     tries: int
     due_ms: int
     started_ms: int
@@ -82,17 +85,20 @@ async def jobs_running_on(redis: ArqRedis, worker_id: str) -> list[ClaimedJob]:
             pipe.get(keys.retry_key(job_id))
             pipe.zscore(keys.queue_key(queue), job_id)
             pipe.hgetall(keys.record_key(job_id))
-            body, tries, due, record = await pipe.execute()
+            body, tries, due, encoded_record = await pipe.execute()
+        starts = whole_number(tries, 1)
+        record = {text(name): text(value) for name, value in encoded_record.items()}
         jobs.append(
             ClaimedJob(
                 job_id=job_id,
                 queue=queue,
                 worker_id=worker_id,
                 body=body,
-                tries=whole_number(tries, 1),
+                message=decode_message(body, tries=starts, record=record),
+                tries=starts,
                 due_ms=to_unix_ms(keys.find_instant(due) or keys.instant_of(started)),
                 started_ms=to_unix_ms(keys.instant_of(started)),
-                record={text(name): text(value) for name, value in record.items()},
+                record=record,
             )
         )
     return jobs

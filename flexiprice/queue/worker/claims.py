@@ -17,6 +17,7 @@ from flexiprice.queue.snapshot import text
 from flexiprice.queue.worker.claimed_job import ClaimedJob
 from flexiprice.queue.worker.dead_letter_records import NO_DEAD_LETTER, DeadLetterNote
 from flexiprice.queue.worker.heartbeat import LEASE
+from flexiprice.queue.worker.job_message import decode_message
 from flexiprice.queue.worker.losses import Loss
 from flexiprice.queue.worker.run_outbox import PendingRun
 from flexiprice.settings import Queue, Settings
@@ -45,11 +46,10 @@ class ClaimResult:
     looked_at: int = 0
 
 
-# For each job: id, due time, body, tries, record. Then the time until the next poll, the revoked ids, the
-# time of Redis and the offset.
-_ClaimReply = tuple[
-    Sequence[tuple[bytes, bytes, bytes | None, int, Sequence[bytes]]], int, Sequence[bytes], bytes, int
-]
+# Id, due time, body, tries, record.
+_JobReply = tuple[bytes, bytes, bytes | None, int, Sequence[bytes]]
+# The jobs, the time until the next poll, the revoked ids, the time of Redis and the offset.
+_ClaimReply = tuple[Sequence[_JobReply], int, Sequence[bytes], bytes, int]
 
 
 class Release(StrEnum):
@@ -131,21 +131,24 @@ class JobClaims:
             ),
         )
         claimed, pause, revoked, now, looked_at = reply
-        jobs = [
-            ClaimedJob(
-                job_id=job_id.decode(),
-                queue=queue,
-                worker_id=self._worker_id,
-                body=body,
-                tries=int(tries),
-                due_ms=int(float(due)),
-                started_ms=int(now),
-                record=_to_dict(record),
-            )
-            for job_id, due, body, tries, record in claimed
-        ]
+        jobs = [self._job(job, queue, int(now)) for job in claimed]
         next_due_ms = None if pause < 0 else pause
         return ClaimResult(jobs, next_due_ms, [job_id.decode() for job_id in revoked], looked_at)
+
+    def _job(self, reply: _JobReply, queue: Queue, now_ms: int) -> ClaimedJob:
+        job_id, due, body, tries, fields = reply
+        record = {text(name): text(value) for name, value in zip(fields[::2], fields[1::2], strict=True)}
+        return ClaimedJob(
+            job_id=job_id.decode(),
+            queue=queue,
+            worker_id=self._worker_id,
+            body=body,
+            message=decode_message(body, tries=int(tries), record=record),
+            tries=int(tries),
+            due_ms=int(float(due)),
+            started_ms=now_ms,
+            record=record,
+        )
 
     async def name_task(self, job: ClaimedJob, task: str) -> None:
         """Writes the task's name into the job's record, so that other workers need not decode the body."""
@@ -236,7 +239,3 @@ class JobClaims:
             ),
         )
         return reply == 1
-
-
-def _to_dict(flat: Sequence[bytes]) -> dict[str, str]:
-    return {text(name): text(value) for name, value in zip(flat[::2], flat[1::2], strict=True)}

@@ -85,9 +85,9 @@ class Consumer:
         return tuple(
             RunningJob(
                 job_id=in_flight.job.job_id,
-                task=in_flight.call.task,
+                task=in_flight.job.message.task,
                 queue=self.queue,
-                attempt=in_flight.call.attempt,
+                attempt=in_flight.job.message.attempt,
                 started_at=instant(in_flight.job.started_ms),
             )
             for in_flight in list(self._in_flight.values())
@@ -162,7 +162,7 @@ class Consumer:
         return claimed.next_due_ms if free_slots else None
 
     def _start(self, job: ClaimedJob) -> None:
-        in_flight = self._in_flight[job.job_id] = InFlightJob.of(job)
+        in_flight = self._in_flight[job.job_id] = InFlightJob(job)
         in_flight.work = asyncio.create_task(self._runner.process_job(in_flight), name=f"job {job.job_id}")
         in_flight.work.add_done_callback(lambda work: self._on_done(job.job_id, work))
 

@@ -5,10 +5,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from flexiprice.domain.run import RunStatus
-from flexiprice.errors import CorruptMessage, InvalidInput
-from flexiprice.queue.arq import DeserializationError, JobExecutionFailed
+from flexiprice.errors import InvalidInput
+from flexiprice.queue.arq import JobExecutionFailed
 from flexiprice.queue.declarations import TaskArguments
-from flexiprice.queue.redis import codec
 from flexiprice.queue.redis.keys import whole_number
 from flexiprice.queue.worker.claimed_job import ClaimedJob
 from flexiprice.queue.worker.claims import JobClaims
@@ -24,12 +23,9 @@ from workers.runtime.context import WorkerContext
 from workers.runtime.jobs.dead_letters import move_to_dead_letters
 from workers.runtime.jobs.execution import CANCELLED, Outcome, run_task
 from workers.runtime.jobs.message import (
-    JobMessage,
     encoded_result,
     instant,
-    parse_leniently,
     pending_run,
-    read_call,
     run_info,
     unstarted_run,
 )
@@ -45,17 +41,11 @@ class InFlightJob:
     """A claimed job that is not yet released."""
 
     job: ClaimedJob
-    call: JobMessage
     # The reason for which it was cancelled.
     ending: RunStatus | None = None
     work: asyncio.Task[None] | None = None
     # Only the task body may be cancelled, not the acknowledgement.
     running_body: bool = False
-
-    @classmethod
-    def of(cls, job: ClaimedJob) -> "InFlightJob":
-        """Wraps a job that has just been claimed."""
-        return cls(job, parse_leniently(job))
 
     def cancel(self, reason: RunStatus) -> None:
         """Cancels the job. The first reason is kept."""
@@ -104,18 +94,15 @@ class JobRunner:
         """Runs or rejects a job, and releases its claim."""
         job = in_flight.job
         if job.body is None:
-            _LOGGER.warning("job_expired", job_id=job.job_id, task=in_flight.call.task)
+            _LOGGER.warning("job_expired", job_id=job.job_id, task=job.message.task)
             await self._reject(in_flight, JobExecutionFailed("job expired"))
             return
-        try:
-            call = read_call(job)
-        except DeserializationError as error:
-            rejection = CorruptMessage(codec.PICKLED) if codec.is_pickled(job.body) else error
+        if job.message.error is not None:
             self._metrics.record_quarantined("corrupt_message")
             await self._redis_retry.call(lambda: move_to_dead_letters(self._resources.redis, job))
-            await self._reject(in_flight, rejection, DeadLetterReason.CORRUPT)
+            await self._reject(in_flight, job.message.error, DeadLetterReason.CORRUPT)
             return
-        task = self._tasks.get(call.task)
+        task = self._tasks.get(job.message.task)
         if task is None:
             await self._requeue_or_reject(in_flight)
         elif in_flight.ending is RunStatus.REVOKED:
@@ -124,7 +111,7 @@ class JobRunner:
             await self._attempt(in_flight, task)
 
     async def _requeue_or_reject(self, in_flight: InFlightJob) -> None:
-        job, task = in_flight.job, in_flight.call.task
+        job, task = in_flight.job, in_flight.job.message.task
         if "task" in job.record:
             # It has waited long enough for a worker that knows the task.
             _LOGGER.warning("task_unknown", job_id=job.job_id, task=task)
@@ -139,7 +126,7 @@ class JobRunner:
         self, in_flight: InFlightJob, error: BaseException, reason: DeadLetterReason | None = None
     ) -> None:
         """Finishes a job without running it. The history records it as attempt 0."""
-        facts = unstarted_run(in_flight.job, in_flight.call)
+        facts = unstarted_run(in_flight.job)
         revoked = isinstance(error, asyncio.CancelledError)
         outcome = Outcome(state=RunStatus.REVOKED if revoked else RunStatus.FAILED, error=error)
         finished_ms = in_flight.job.now_ms()
@@ -147,7 +134,7 @@ class JobRunner:
             self._observer.run_rejected(facts, _run_finished(outcome, finished_ms))
 
     async def _attempt(self, in_flight: InFlightJob, task: Task[TaskArguments]) -> None:
-        facts = run_info(in_flight.job, in_flight.call)
+        facts = run_info(in_flight.job)
         self._observer.run_started(facts)
         outcome, finished_ms = Outcome(state=RunStatus.LOST), None
         try:
@@ -159,11 +146,13 @@ class JobRunner:
             self._observer.run_ended(facts, _run_finished(outcome, finished_ms or in_flight.job.now_ms()))
 
     async def _outcome(self, in_flight: InFlightJob, task: Task[TaskArguments]) -> Outcome:
-        job, call = in_flight.job, in_flight.call
-        if call.unnamed:
+        job, message = in_flight.job, in_flight.job.message
+        if message.unnamed:
             names = ", ".join(task.declaration.arguments.model_fields) or "none"
-            given = len(call.unnamed)
-            error = InvalidInput(f"{call.task}: {given} positional arguments; send each by name, of: {names}")
+            given = len(message.unnamed)
+            error = InvalidInput(
+                f"{message.task}: {given} positional arguments; send each by name, of: {names}"
+            )
             return Outcome(state=RunStatus.FAILED, error=error)
         redis = self._resources.redis
         async with reporting(
@@ -171,9 +160,9 @@ class JobRunner:
         ) as progress:
             run = TaskContext(
                 job_id=job.job_id,
-                enqueued_at=instant(call.enqueued_ms),
+                enqueued_at=instant(message.enqueued_ms),
                 worker_id=self._worker_id,
-                attempt=call.attempt,
+                attempt=message.attempt,
                 resources=self._resources,
                 progress=progress,
                 parts=whole_number(job.record.get("parts")),
@@ -181,7 +170,7 @@ class JobRunner:
             outcome = CANCELLED
             if in_flight.ending is None:
                 in_flight.running_body = True
-                outcome = await run_task(task, run, call.arguments, record=job.record)
+                outcome = await run_task(task, run, message.arguments, record=job.record)
                 in_flight.running_body = False
                 self._database_gate.observe(outcome.error)
                 _reset_cancellation()
@@ -217,7 +206,7 @@ class JobRunner:
                 is_ours = await self._end(in_flight, facts, outcome, finished_ms, reason)
         if is_ours:
             return outcome
-        _LOGGER.warning("job_claim_lost", job_id=job.job_id, task=in_flight.call.task)
+        _LOGGER.warning("job_claim_lost", job_id=job.job_id, task=job.message.task)
         return Outcome(state=RunStatus.LOST)
 
     async def _end(
@@ -230,14 +219,12 @@ class JobRunner:
     ) -> bool:
         """Finishes a job. With a reason it also becomes a dead letter."""
         job, letter = in_flight.job, NO_DEAD_LETTER
-        encoded = encoded_result(
-            job, in_flight.call, finished_ms=finished_ms, result=outcome.result, error=outcome.error
-        )
+        encoded = encoded_result(job, finished_ms=finished_ms, result=outcome.result, error=outcome.error)
         run = pending_run(facts, outcome.state, finished_ms)
         if reason is not None and outcome.error is not None:
-            letter = DeadLetterNote.of(job, in_flight.call.task, reason, outcome.error)
+            letter = DeadLetterNote.of(job, job.message.task, reason, outcome.error)
             _LOGGER.error(
-                "task_needs_a_person", job_id=job.job_id, task=in_flight.call.task, reason=reason.value
+                "task_needs_a_person", job_id=job.job_id, task=job.message.task, reason=reason.value
             )
         return await self._redis_retry.call(lambda: self._claims.end(job, encoded, run, dead_letter=letter))
 

@@ -19,7 +19,7 @@ from flexiprice.runs.fencing import fence_worker
 from flexiprice.runs.recording import LOST_MESSAGE
 from flexiprice.telemetry import get_logger
 from workers.runtime.context import WorkerContext
-from workers.runtime.jobs.message import JobMessage, encoded_result, parse_leniently, pending_run, run_info
+from workers.runtime.jobs.message import encoded_result, pending_run, run_info
 from workers.runtime.recording.run_events import RunFinished, RunInfo
 from workers.runtime.recovery.heartbeat import WorkerIdMailbox
 from workers.runtime.redis_retry import REDIS_UNAVAILABLE
@@ -110,32 +110,33 @@ class Reaper:
             await pipe.execute()
 
     async def _give_up(self, job: ClaimedJob, loss: Loss) -> None:
-        call, lone_losses = parse_leniently(job), job.lone_losses + 1
+        lone_losses = job.lone_losses + 1
         error = WorkerLost(
             f"{lone_losses} workers died while they ran this job and nothing else; it is not run again. "
             "Look at their logs and memory, then retry or dismiss it."
         )
-        run = run_info(job, call)
-        letter = DeadLetterNote.of(job, call.task, DeadLetterReason.GIVEN_UP, error, losses=job.losses + 1)
+        run = run_info(job)
+        letter = DeadLetterNote.of(
+            job, job.message.task, DeadLetterReason.GIVEN_UP, error, losses=job.losses + 1
+        )
         ended_at = self._ended_at(run)
-        result = encoded_result(job, call, finished_ms=to_unix_ms(ended_at), error=error)
+        result = encoded_result(job, finished_ms=to_unix_ms(ended_at), error=error)
         run_record = pending_run(run, RunStatus.FAILED, to_unix_ms(ended_at), error)
         if not await self._claims.end(job, result, run_record, loss=loss, dead_letter=letter):
             return
         self._metrics.record_quarantined(WorkerLost.code)
-        _LOGGER.error("job_given_up", lone_losses=lone_losses, **_facts(job, call))
+        _LOGGER.error("job_given_up", lone_losses=lone_losses, **_facts(job))
         self._observer.run_lost(run, RunFinished(status=RunStatus.FAILED, finished_at=ended_at, error=error))
 
     async def _requeue(self, job: ClaimedJob, loss: Loss) -> None:
-        call = parse_leniently(job)
-        run = run_info(job, call)
+        run = run_info(job)
         lost = WorkerLost(LOST_MESSAGE)
         ended_at = self._ended_at(run)
         run_record = pending_run(run, RunStatus.LOST, to_unix_ms(ended_at), lost)
         if not await self._claims.give_back(job, run_record, loss=loss):
             return
         self._metrics.record_recovered()
-        _LOGGER.warning("job_requeued", loss=loss.value, **_facts(job, call))
+        _LOGGER.warning("job_requeued", loss=loss.value, **_facts(job))
         self._observer.run_lost(run, RunFinished(status=RunStatus.LOST, finished_at=ended_at, error=lost))
 
     def _ended_at(self, run: RunInfo) -> datetime:
@@ -143,10 +144,10 @@ class Reaper:
         return max(run.started_at, self._clock())
 
 
-def _facts(job: ClaimedJob, call: JobMessage) -> dict[str, object]:
+def _facts(job: ClaimedJob) -> dict[str, object]:
     return {
         "job_id": job.job_id,
-        "task": call.task,
+        "task": job.message.task,
         "lost_worker": job.worker_id,
         "losses": job.losses + 1,
     }
