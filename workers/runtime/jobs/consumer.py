@@ -16,7 +16,6 @@ from flexiprice.resources import Resources
 from flexiprice.settings import Queue
 from flexiprice.telemetry import get_logger
 from workers.runtime.context import WorkerContext
-from workers.runtime.jobs.message import instant
 from workers.runtime.jobs.runner import InFlightJob, JobRunner
 from workers.runtime.jobs.task import Task
 from workers.runtime.redis_retry import REDIS_UNAVAILABLE, RedisRetry
@@ -88,7 +87,7 @@ class Consumer:
                 task=in_flight.job.message.task,
                 queue=self.queue,
                 attempt=in_flight.job.message.attempt,
-                started_at=instant(in_flight.job.started_ms),
+                started_at=keys.instant_of(in_flight.job.started_ms),
             )
             for in_flight in list(self._in_flight.values())
         )

@@ -1,17 +1,14 @@
 """Encodes the result of a claimed job and its outbox record."""
 
-from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 from flexiprice.domain.run import RunStatus
 from flexiprice.queue.arq import serialize_result, to_unix_ms
 from flexiprice.queue.redis import codec, keys
-from flexiprice.queue.source import JobSource
 from flexiprice.queue.worker.claimed_job import ClaimedJob
+from flexiprice.queue.worker.run_info import RunInfo
 from flexiprice.queue.worker.run_outbox import PendingRun
 from flexiprice.settings import Queue
-from workers.runtime.recording.run_events import RunInfo, run_id_of
 
 
 def encoded_result(
@@ -41,30 +38,6 @@ def encoded_result(
     )
 
 
-def run_info(job: ClaimedJob) -> RunInfo:
-    """Returns the run that starts with a claim."""
-    message = job.message
-    enqueued_at = keys.find_instant(job.record.get("enqueued")) or keys.instant_of(message.enqueued_ms)
-    return RunInfo(
-        run_id=run_id_of(worker_id=job.worker_id, job_id=job.job_id, started_ms=job.started_ms),
-        task=message.task,
-        job_id=job.job_id,
-        queue=job.queue.value,
-        worker_id=job.worker_id,
-        attempt=message.attempt,
-        arguments=message.arguments,
-        origin=JobSource.of_record(job.record),
-        enqueued_at=enqueued_at,
-        due_at=instant(job.due_ms),
-        started_at=instant(job.started_ms),
-    )
-
-
-def unstarted_run(job: ClaimedJob) -> RunInfo:
-    """Returns the record of a rejected job: attempt 0, because its task never started."""
-    return replace(run_info(job), attempt=0)
-
-
 def pending_run(
     facts: RunInfo, state: RunStatus, finished_ms: int, error: BaseException | None = None
 ) -> PendingRun:
@@ -82,8 +55,3 @@ def pending_run(
         finished_ms=finished_ms,
         error=error,
     )
-
-
-def instant(milliseconds: int) -> datetime:
-    """Converts arq's milliseconds to an aware instant."""
-    return datetime.fromtimestamp(milliseconds / 1000, tz=UTC)

@@ -8,7 +8,7 @@ from flexiprice.domain.run import RunStatus
 from flexiprice.errors import InvalidInput
 from flexiprice.queue.arq import JobExecutionFailed
 from flexiprice.queue.declarations import TaskArguments
-from flexiprice.queue.redis.keys import whole_number
+from flexiprice.queue.redis.keys import instant_of, whole_number
 from flexiprice.queue.worker.claimed_job import ClaimedJob
 from flexiprice.queue.worker.claims import JobClaims
 from flexiprice.queue.worker.dead_letter_records import (
@@ -17,6 +17,7 @@ from flexiprice.queue.worker.dead_letter_records import (
     DeadLetterReason,
     failed_for_good,
 )
+from flexiprice.queue.worker.run_info import RunInfo
 from flexiprice.resources import Resources
 from flexiprice.telemetry import get_logger
 from workers.runtime.context import WorkerContext
@@ -24,14 +25,11 @@ from workers.runtime.jobs.dead_letters import move_to_dead_letters
 from workers.runtime.jobs.execution import CANCELLED, Outcome, run_task
 from workers.runtime.jobs.message import (
     encoded_result,
-    instant,
     pending_run,
-    run_info,
-    unstarted_run,
 )
 from workers.runtime.jobs.progress import reporting
 from workers.runtime.jobs.task import Task, TaskContext
-from workers.runtime.recording.run_events import RunFinished, RunInfo
+from workers.runtime.recording.run_events import RunFinished
 
 _LOGGER = get_logger(__name__)
 
@@ -126,7 +124,7 @@ class JobRunner:
         self, in_flight: InFlightJob, error: BaseException, reason: DeadLetterReason | None = None
     ) -> None:
         """Finishes a job without running it. The history records it as attempt 0."""
-        facts = unstarted_run(in_flight.job)
+        facts = RunInfo.of(in_flight.job, started=False)
         revoked = isinstance(error, asyncio.CancelledError)
         outcome = Outcome(state=RunStatus.REVOKED if revoked else RunStatus.FAILED, error=error)
         finished_ms = in_flight.job.now_ms()
@@ -134,7 +132,7 @@ class JobRunner:
             self._observer.run_rejected(facts, _run_finished(outcome, finished_ms))
 
     async def _attempt(self, in_flight: InFlightJob, task: Task[TaskArguments]) -> None:
-        facts = run_info(in_flight.job)
+        facts = RunInfo.of(in_flight.job)
         self._observer.run_started(facts)
         outcome, finished_ms = Outcome(state=RunStatus.LOST), None
         try:
@@ -160,7 +158,7 @@ class JobRunner:
         ) as progress:
             run = TaskContext(
                 job_id=job.job_id,
-                enqueued_at=instant(message.enqueued_ms),
+                enqueued_at=instant_of(message.enqueued_ms),
                 worker_id=self._worker_id,
                 attempt=message.attempt,
                 resources=self._resources,
@@ -231,7 +229,7 @@ class JobRunner:
 
 def _run_finished(outcome: Outcome, finished_ms: int) -> RunFinished:
     return RunFinished(
-        status=outcome.state, finished_at=instant(finished_ms), result=outcome.result, error=outcome.error
+        status=outcome.state, finished_at=instant_of(finished_ms), result=outcome.result, error=outcome.error
     )
 
 

@@ -10,7 +10,8 @@ from typing import Final
 
 from flexiprice.domain.run import RunStatus
 from flexiprice.metrics import Metrics
-from workers.runtime.recording.run_events import RunFinished, RunInfo
+from flexiprice.queue.worker.run_info import RunInfo
+from workers.runtime.recording.run_events import RunFinished
 from workers.runtime.recycling import Recycling
 
 _STATM: Final = Path("/proc/self/statm")

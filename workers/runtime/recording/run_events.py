@@ -3,48 +3,13 @@
 Observers are called on the event loop. They must be quick and must not fail.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Protocol
-from uuid import UUID, uuid5
+from typing import Protocol
 
 from flexiprice.domain.run import RunStatus
-from flexiprice.queue.source import JobSource
-
-_RUN_IDS: Final = UUID("5f0f6dd4-6a8e-4dc4-a6a1-1f6f0e3f9a51")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunInfo:
-    """The facts of a run that are known from its start.
-
-    Attributes:
-        run_id: derived from worker, job and start, so that every worker computes the same id.
-        task: the task's name.
-        job_id: the job.
-        queue: the queue of the job.
-        worker_id: the worker that runs it.
-        attempt: number of the attempt, from 1; lost and requeued runs do not count. 0 if the job was
-            rejected without running.
-        arguments: the arguments by name, neither masked nor bounded.
-        origin: the source of the job.
-        enqueued_at: when the job was enqueued, by the clock of Redis.
-        due_at: when the job was due.
-        started_at: when the run started, by the clock of Redis.
-    """
-
-    run_id: UUID
-    task: str
-    job_id: str
-    queue: str
-    worker_id: str
-    attempt: int
-    arguments: Mapping[str, object]
-    origin: JobSource
-    enqueued_at: datetime
-    due_at: datetime
-    started_at: datetime
+from flexiprice.queue.worker.run_info import RunInfo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,11 +43,6 @@ class RunObserver(Protocol):
 
     def run_lost(self, run: RunInfo, end: RunFinished) -> None:
         """A run of a dead worker was found. That worker may have recorded it already."""
-
-
-def run_id_of(*, worker_id: str, job_id: str, started_ms: int) -> UUID:
-    """Computes the id of a run from its worker, job and start."""
-    return uuid5(_RUN_IDS, f"{worker_id}\n{job_id}\n{started_ms}")
 
 
 class CompositeObserver:

@@ -14,10 +14,11 @@ from flexiprice.domain.run import RunStatus
 from flexiprice.errors import DatabaseUnavailable
 from flexiprice.metrics import Metrics
 from flexiprice.queue.redis.cancellation import cancelled
+from flexiprice.queue.worker.run_info import RunInfo
 from flexiprice.queue.worker.run_outbox import RunOutbox
 from flexiprice.runs.recording import RunRecord
 from flexiprice.telemetry import get_logger
-from workers.runtime.recording.run_events import RunFinished, RunInfo
+from workers.runtime.recording.run_events import RunFinished
 from workers.runtime.recording.run_record import record_of, write_records
 from workers.runtime.redis_retry import REDIS_UNAVAILABLE
 

@@ -14,9 +14,10 @@ from flexiprice.domain.run import RunStatus
 from flexiprice.errors import DatabaseUnavailable
 from flexiprice.queue.redaction import masked_result, redact, redact_text
 from flexiprice.queue.status import describe_error
+from flexiprice.queue.worker.run_info import RunInfo
 from flexiprice.runs.recording import MAX_TRACEBACK_LENGTH, RunRecord, record_runs
 from flexiprice.telemetry import get_logger
-from workers.runtime.recording.run_events import RunFinished, RunInfo
+from workers.runtime.recording.run_events import RunFinished
 
 _LOGGER = get_logger(__name__)
 _WRITE_SECONDS: Final = 20.0

@@ -26,11 +26,11 @@ from flexiprice.queue.redis import codec, keys
 from flexiprice.queue.redis.exception_codec import TRACEBACK_NOTE
 from flexiprice.queue.snapshot import text
 from flexiprice.queue.source import JobSource
+from flexiprice.queue.worker.run_info import RunInfo
 from flexiprice.queue.worker.run_outbox import PendingRun, RunOutbox
 from flexiprice.runs.recording import RunRecord, find_workers_of_running, mark_runs_lost
 from flexiprice.telemetry import get_logger
-from workers.runtime.jobs.message import instant
-from workers.runtime.recording.run_events import RunFinished, RunInfo
+from workers.runtime.recording.run_events import RunFinished
 from workers.runtime.recording.run_record import record_of, write_records
 from workers.runtime.recovery.heartbeat import WorkerIdMailbox
 from workers.runtime.redis_retry import REDIS_UNAVAILABLE
@@ -197,9 +197,9 @@ def _record_of(run: PendingRun, worker_id: str, job: _JobData) -> RunRecord:
         attempt=run.attempt,
         arguments=job.arguments,
         origin=JobSource.of_record(job.record),
-        enqueued_at=instant(run.enqueued_ms),
-        due_at=instant(run.due_ms),
-        started_at=instant(run.started_ms),
+        enqueued_at=keys.instant_of(run.enqueued_ms),
+        due_at=keys.instant_of(run.due_ms),
+        started_at=keys.instant_of(run.started_ms),
     )
     result, error = None, run.error
     # The result may belong to a later run.
@@ -208,7 +208,9 @@ def _record_of(run: PendingRun, worker_id: str, job: _JobData) -> RunRecord:
             result = job.result.result
         elif isinstance(job.result.result, BaseException):
             error = job.result.result
-    end = RunFinished(status=run.state, finished_at=instant(run.finished_ms), result=result, error=error)
+    end = RunFinished(
+        status=run.state, finished_at=keys.instant_of(run.finished_ms), result=result, error=error
+    )
     traceback = None if error is None else _traceback(error)
     return replace(record_of(facts, end), traceback=None if traceback is None else redact_text(traceback))
 

@@ -15,12 +15,13 @@ from flexiprice.queue.worker.claimed_job import ClaimedJob, jobs_running_on
 from flexiprice.queue.worker.claims import JobClaims
 from flexiprice.queue.worker.dead_letter_records import DeadLetterNote, DeadLetterReason
 from flexiprice.queue.worker.losses import Loss, is_to_be_given_up, judge_loss
+from flexiprice.queue.worker.run_info import RunInfo
 from flexiprice.runs.fencing import fence_worker
 from flexiprice.runs.recording import LOST_MESSAGE
 from flexiprice.telemetry import get_logger
 from workers.runtime.context import WorkerContext
-from workers.runtime.jobs.message import encoded_result, pending_run, run_info
-from workers.runtime.recording.run_events import RunFinished, RunInfo
+from workers.runtime.jobs.message import encoded_result, pending_run
+from workers.runtime.recording.run_events import RunFinished
 from workers.runtime.recovery.heartbeat import WorkerIdMailbox
 from workers.runtime.redis_retry import REDIS_UNAVAILABLE
 
@@ -115,7 +116,7 @@ class Reaper:
             f"{lone_losses} workers died while they ran this job and nothing else; it is not run again. "
             "Look at their logs and memory, then retry or dismiss it."
         )
-        run = run_info(job)
+        run = RunInfo.of(job)
         letter = DeadLetterNote.of(
             job, job.message.task, DeadLetterReason.GIVEN_UP, error, losses=job.losses + 1
         )
@@ -129,7 +130,7 @@ class Reaper:
         self._observer.run_lost(run, RunFinished(status=RunStatus.FAILED, finished_at=ended_at, error=error))
 
     async def _requeue(self, job: ClaimedJob, loss: Loss) -> None:
-        run = run_info(job)
+        run = RunInfo.of(job)
         lost = WorkerLost(LOST_MESSAGE)
         ended_at = self._ended_at(run)
         run_record = pending_run(run, RunStatus.LOST, to_unix_ms(ended_at), lost)

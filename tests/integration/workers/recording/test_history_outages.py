@@ -13,12 +13,13 @@ from flexiprice.domain.run import RunStatus
 from flexiprice.errors import WorkerLost
 from flexiprice.metrics import Metrics
 from flexiprice.queue.source import JobSource
+from flexiprice.queue.worker.run_info import RunInfo
 from flexiprice.runs.query import Run, list_runs
 from flexiprice.settings import Settings, load_settings
 from tests.support.run_history import Outage
 from tests.support.run_records import NOON, SECOND
 from tests.support.workers import until
-from workers.runtime.recording.run_events import RunFinished, RunInfo
+from workers.runtime.recording.run_events import RunFinished
 from workers.runtime.recording.run_history import RunHistory
 
 DONE = RunFinished(status=RunStatus.SUCCEEDED, finished_at=NOON + SECOND, result={"opened": 3})
