@@ -7,7 +7,6 @@ Only the worker that holds the claim can write the job's end: a lost worker writ
 from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
 from typing import Final, cast
 
 from flexiprice.queue.arq import ArqRedis, in_progress_key_prefix, job_key_prefix, retry_key_prefix, to_ms
@@ -15,18 +14,16 @@ from flexiprice.queue.redis import keys
 from flexiprice.queue.redis.scripts import CLAIM, LOOKED_AT, RELEASE
 from flexiprice.queue.snapshot import text
 from flexiprice.queue.worker.claimed_job import ClaimedJob
-from flexiprice.queue.worker.dead_letter_records import NO_DEAD_LETTER, DeadLetterNote
 from flexiprice.queue.worker.heartbeat import LEASE
 from flexiprice.queue.worker.job_message import decode_message
-from flexiprice.queue.worker.losses import Loss
-from flexiprice.queue.worker.run_outbox import PendingRun
+from flexiprice.queue.worker.outcomes import Outcome
+from flexiprice.queue.worker.releases import Release, pending_run
+from flexiprice.queue.worker.run_info import RunInfo
 from flexiprice.settings import Queue, Settings
 
 # Claims normally end by release or by the reaper; this TTL is a safety net.
 _CLAIM_TTL: Final = timedelta(days=3)
 _RECORD_PREFIX: Final = keys.record_key("")
-# The last child job makes its parent due. This delay is a safety net for children that vanished.
-_CHILDREN_CHECK_DELAY: Final = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +47,6 @@ class ClaimResult:
 _JobReply = tuple[bytes, bytes, bytes | None, int, Sequence[bytes]]
 # The jobs, the time until the next poll, the revoked ids, the time of Redis and the offset.
 _ClaimReply = tuple[Sequence[_JobReply], int, Sequence[bytes], bytes, int]
-
-
-class Release(StrEnum):
-    """The mode of the release script."""
-
-    FINISH = "end"
-    RETRY = "again"
-    REQUEUE = "back"
-    SUSPEND = "wait"
 
 
 class JobClaims:
@@ -154,57 +142,27 @@ class JobClaims:
         """Writes the task's name into the job's record, so that other workers need not decode the body."""
         await cast("Awaitable[int]", self._redis.hset(keys.record_key(job.job_id), "task", task))
 
-    async def end(
-        self,
-        job: ClaimedJob,
-        result: bytes | None,
-        run: PendingRun,
-        *,
-        loss: Loss | None = None,
-        dead_letter: DeadLetterNote = NO_DEAD_LETTER,
+    async def release(
+        self, job: ClaimedJob, run: RunInfo | None, outcome: Outcome, *, finished_ms: int
     ) -> bool:
-        """Finishes a job. Returns False if the worker no longer held the claim.
+        """Releases a job after a run, and adds the run to the outbox in the same step.
+
+        The call is idempotent. The reaper releases the jobs of lost workers.
 
         Args:
             job: the job.
-            result: the result as arq encodes it; None stores nothing.
-            run: the run for the outbox.
-            loss: kind of loss of the job's worker, if the reaper calls this.
-            dead_letter: makes the job a dead letter.
+            run: the run for the outbox; None if none has started.
+            outcome: the outcome of the run.
+            finished_ms: when the run ended; the same if the call is repeated.
+
+        Returns:
+            False if the job's worker no longer held the claim; then nothing is written.
+
+        Raises:
+            redis.RedisError: the call to Redis failed.
         """
-        return await self._release_job(
-            job, Release.FINISH, run, result=result or b"", loss=loss, dead_letter=dead_letter
-        )
-
-    async def try_again(self, job: ClaimedJob, pause: timedelta, run: PendingRun) -> bool:
-        """Schedules a retry after a delay. Returns False if the worker no longer held the claim."""
-        return await self._release_job(job, Release.RETRY, run, pause_ms=to_ms(pause) or 0)
-
-    async def give_back(self, job: ClaimedJob, run: PendingRun | None, *, loss: Loss | None = None) -> bool:
-        """Requeues a job at once without counting this attempt. Returns False without a claim.
-
-        Args:
-            job: the job.
-            run: the run for the outbox; None if no run has started.
-            loss: kind of loss of the job's worker, if the reaper calls this.
-        """
-        return await self._release_job(job, Release.REQUEUE, run, loss=loss)
-
-    async def wait_for_children(self, job: ClaimedJob, run: PendingRun) -> bool:
-        """Suspends a job until its children have finished. Returns False without a claim."""
-        return await self._release_job(job, Release.SUSPEND, run, pause_ms=to_ms(_CHILDREN_CHECK_DELAY) or 0)
-
-    async def _release_job(
-        self,
-        job: ClaimedJob,
-        mode: Release,
-        run: PendingRun | None,
-        *,
-        result: bytes = b"",
-        pause_ms: int = 0,
-        loss: Loss | None = None,
-        dead_letter: DeadLetterNote = NO_DEAD_LETTER,
-    ) -> bool:
+        release = Release.of(job, outcome, finished_ms=finished_ms)
+        record = None if run is None else pending_run(run, outcome, finished_ms=finished_ms)
         reply = cast(
             "int",
             await self._release(
@@ -224,17 +182,17 @@ class JobClaims:
                     job.worker_id,
                     job.job_id,
                     job.started_ms,
-                    mode.value,
-                    "" if loss is None else loss.value,
-                    result,
+                    release.mode.value,
+                    "" if release.loss is None else release.loss.value,
+                    release.result,
                     self._kept_ms,
-                    pause_ms,
+                    to_ms(release.delay) or 0,
                     keys.notify_channel(job.queue),
                     keys.finished_channel(job.job_id),
-                    "" if run is None else str(run.run_id),
-                    b"" if run is None else run.to_bytes(),
-                    dead_letter.reason,
-                    dead_letter.content,
+                    "" if record is None else str(record.run_id),
+                    b"" if record is None else record.to_bytes(),
+                    release.dead_letter.reason,
+                    release.dead_letter.content,
                 ],
             ),
         )

@@ -54,7 +54,6 @@ class DeadLetterNote:
     def of(
         cls,
         job: ClaimedJob,
-        task: str,
         reason: DeadLetterReason,
         error: BaseException,
         *,
@@ -64,7 +63,7 @@ class DeadLetterNote:
         described = describe_error(error)
         body = job.body if job.body is not None and len(job.body) <= _MAX_BODY else None
         content = {
-            "task": task,
+            "task": job.message.task,
             "queue": job.queue,
             "code": described.code,
             "message": redact_text(described.message),

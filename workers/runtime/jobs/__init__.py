@@ -1,1 +1,1 @@
-"""Job execution: claim, run, judge and acknowledge. Imported by the worker and its recovery."""
+"""Job execution: claim, run and release. Imported by the worker."""

@@ -4,7 +4,6 @@ import asyncio
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from time import monotonic
 from typing import Final
 
@@ -15,6 +14,7 @@ from flexiprice.domain.run import RunStatus
 from flexiprice.errors import FlexiPriceError, TransientError, WorkerFenced, code_of
 from flexiprice.queue.declarations import TaskArguments
 from flexiprice.queue.source import TRACE_FIELD
+from flexiprice.queue.worker.outcomes import AwaitsChildren, Failed, Outcome, Retrying, Succeeded
 from flexiprice.telemetry import get_logger
 from flexiprice.tracing import SpanKind, span
 from workers.runtime.jobs.subjobs import ChildrenPending
@@ -24,33 +24,26 @@ from workers.runtime.jobs.time_limits import run_with_limits
 _LOGGER = get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """The outcome of an attempt.
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """The end of an attempt that has no outcome.
 
     Attributes:
-        state: the status of the run.
-        result: the return value of a successful task.
-        error: the error of a failed one.
-        retry_in: delay before the retry; None without one.
-        awaits_children: whether the job resumes when its child jobs have finished.
+        status: `released` if it was cancelled, whatever the reason; `lost` if the worker's lease expired.
+        error: the refused commit of a fenced worker.
     """
 
-    state: RunStatus
-    result: object = None
-    error: BaseException | None = None
-    retry_in: timedelta | None = None
-    awaits_children: bool = False
+    status: RunStatus
+    error: WorkerFenced | None = None
 
 
 # Cancelled from outside: revoked, requeued or lost. Only the consumer knows which.
-CANCELLED: Final = Outcome(state=RunStatus.RELEASED)
-_AWAITS_CHILDREN: Final = Outcome(state=RunStatus.RELEASED, awaits_children=True)
+CANCELLED: Final = Interrupted(RunStatus.RELEASED)
 
 
 async def run_task(
     task: Task[TaskArguments], run: TaskContext, arguments: Mapping[str, object], *, record: Mapping[str, str]
-) -> Outcome:
+) -> Outcome | Interrupted:
     """Runs a task once, in a child span of the one that enqueued it.
 
     Args:
@@ -63,7 +56,7 @@ async def run_task(
     parent = record.get(TRACE_FIELD)
     with span(SpanKind.CONSUMER, f"run {task.declaration.name}", parent=parent, **facts) as traced:
         outcome = await _run_once(task, run, arguments, request_id=record.get("request"))
-        traced.tell("flexiprice.status", outcome.state.value)
+        traced.tell("flexiprice.status", outcome.status.value)
         if outcome.error is not None:
             traced.fail(code_of(outcome.error))
     return outcome
@@ -71,7 +64,7 @@ async def run_task(
 
 async def _run_once(
     task: Task[TaskArguments], run: TaskContext, arguments: Mapping[str, object], *, request_id: str | None
-) -> Outcome:
+) -> Outcome | Interrupted:
     declaration, settings = task.declaration, run.resources.settings
     bound = {"task": declaration.name, "job_id": run.job_id, "attempt": run.attempt, "worker": run.worker_id}
     if request_id is not None:
@@ -97,27 +90,29 @@ async def _run_once(
             )
         except ChildrenPending as pending:
             _LOGGER.info("task_waiting_for_subjobs", seconds=_since(started), subjobs=pending.parts)
-            return _AWAITS_CHILDREN
+            return AwaitsChildren()
         except Exception as error:  # noqa: BLE001 -- every error is the job's outcome
             return _failure_outcome(error, task, run.attempt, _since(started))
         except asyncio.CancelledError:
             _LOGGER.info("task_cancelled", seconds=_since(started))
             return CANCELLED
         _LOGGER.info("task_succeeded", seconds=_since(started))
-        return Outcome(state=RunStatus.SUCCEEDED, result=result)
+        return Succeeded(result)
 
 
-def _failure_outcome(error: Exception, task: Task[TaskArguments], attempt: int, seconds: float) -> Outcome:
+def _failure_outcome(
+    error: Exception, task: Task[TaskArguments], attempt: int, seconds: float
+) -> Retrying | Failed | Interrupted:
     facts = {"seconds": seconds, "code": code_of(error), "error": str(error)}
     if isinstance(error, WorkerFenced):
         _LOGGER.warning("task_fenced", **facts)
-        return Outcome(state=RunStatus.LOST, error=error)
+        return Interrupted(RunStatus.LOST, error)
     pause = task.declaration.retry.next_try_after(error, attempt, chance=random.random())  # noqa: S311 -- jitter, not a secret
     if pause is not None:
         _LOGGER.warning("task_retry_scheduled", retry_in_seconds=round(pause.total_seconds(), 3), **facts)
-        return Outcome(state=RunStatus.RETRYING, error=error, retry_in=pause)
+        return Retrying(error, pause)
     _LOGGER.error("task_failed", exc_info=None if isinstance(error, FlexiPriceError) else error, **facts)
-    return Outcome(state=RunStatus.FAILED, error=error)
+    return Failed(error)
 
 
 def _since(started: float) -> float:

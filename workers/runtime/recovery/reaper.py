@@ -1,26 +1,24 @@
 """Requeues the jobs of dead workers, after the database has fenced them."""
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from sqlalchemy.exc import DBAPIError
 
 from flexiprice.db.engine import database_errors
-from flexiprice.domain.run import RunStatus
 from flexiprice.errors import DatabaseUnavailable, WorkerLost
 from flexiprice.queue.arq import ArqRedis, to_unix_ms
 from flexiprice.queue.redis import keys
 from flexiprice.queue.worker.claimed_job import ClaimedJob, jobs_running_on
 from flexiprice.queue.worker.claims import JobClaims
-from flexiprice.queue.worker.dead_letter_records import DeadLetterNote, DeadLetterReason
 from flexiprice.queue.worker.losses import Loss, is_to_be_given_up, judge_loss
+from flexiprice.queue.worker.outcomes import GivenUp, Lost
 from flexiprice.queue.worker.run_info import RunInfo
 from flexiprice.runs.fencing import fence_worker
 from flexiprice.runs.recording import LOST_MESSAGE
 from flexiprice.telemetry import get_logger
 from workers.runtime.context import WorkerContext
-from workers.runtime.jobs.message import encoded_result, pending_run
 from workers.runtime.recording.run_events import RunFinished
 from workers.runtime.recovery.heartbeat import WorkerIdMailbox
 from workers.runtime.redis_retry import REDIS_UNAVAILABLE
@@ -97,9 +95,9 @@ class Reaper:
         loss = await judge_loss(self._redis, worker_id, running=len(jobs))
         for job in jobs:
             if await is_to_be_given_up(self._redis, job, loss):
-                await self._give_up(job, loss)
+                await self._release(job, _given_up(job, loss))
             else:
-                await self._requeue(job, loss)
+                await self._release(job, Lost(WorkerLost(LOST_MESSAGE), loss))
         async with self._redis.pipeline(transaction=True) as pipe:
             pipe.zrem(keys.LOST_WORKERS, worker_id)
             # Its outbox is recorded later; nothing waits for that.
@@ -110,45 +108,26 @@ class Reaper:
             )
             await pipe.execute()
 
-    async def _give_up(self, job: ClaimedJob, loss: Loss) -> None:
-        lone_losses = job.lone_losses + 1
-        error = WorkerLost(
-            f"{lone_losses} workers died while they ran this job and nothing else; it is not run again. "
-            "Look at their logs and memory, then retry or dismiss it."
-        )
+    async def _release(self, job: ClaimedJob, outcome: Lost | GivenUp) -> None:
         run = RunInfo.of(job)
-        letter = DeadLetterNote.of(
-            job, job.message.task, DeadLetterReason.GIVEN_UP, error, losses=job.losses + 1
-        )
-        ended_at = self._ended_at(run)
-        result = encoded_result(job, finished_ms=to_unix_ms(ended_at), error=error)
-        run_record = pending_run(run, RunStatus.FAILED, to_unix_ms(ended_at), error)
-        if not await self._claims.end(job, result, run_record, loss=loss, dead_letter=letter):
+        # By the clock of Redis, but never before the start of the run.
+        ended_at = max(run.started_at, self._clock())
+        if not await self._claims.release(job, run, outcome, finished_ms=to_unix_ms(ended_at)):
             return
-        self._metrics.record_quarantined(WorkerLost.code)
-        _LOGGER.error("job_given_up", lone_losses=lone_losses, **_facts(job))
-        self._observer.run_lost(run, RunFinished(status=RunStatus.FAILED, finished_at=ended_at, error=error))
-
-    async def _requeue(self, job: ClaimedJob, loss: Loss) -> None:
-        run = RunInfo.of(job)
-        lost = WorkerLost(LOST_MESSAGE)
-        ended_at = self._ended_at(run)
-        run_record = pending_run(run, RunStatus.LOST, to_unix_ms(ended_at), lost)
-        if not await self._claims.give_back(job, run_record, loss=loss):
-            return
-        self._metrics.record_recovered()
-        _LOGGER.warning("job_requeued", loss=loss.value, **_facts(job))
-        self._observer.run_lost(run, RunFinished(status=RunStatus.LOST, finished_at=ended_at, error=lost))
-
-    def _ended_at(self, run: RunInfo) -> datetime:
-        """Returns the time now, but never before the start of the run."""
-        return max(run.started_at, self._clock())
+        facts = {"task": run.task, "lost_worker": job.worker_id, "losses": job.losses + 1}
+        if isinstance(outcome, GivenUp):
+            self._metrics.record_quarantined(WorkerLost.code)
+            _LOGGER.error("job_given_up", job_id=job.job_id, lone_losses=job.lone_losses + 1, **facts)
+        else:
+            self._metrics.record_recovered()
+            _LOGGER.warning("job_requeued", job_id=job.job_id, loss=outcome.loss.value, **facts)
+        end = RunFinished(status=outcome.status, finished_at=ended_at, error=outcome.error)
+        self._observer.run_lost(run, end)
 
 
-def _facts(job: ClaimedJob) -> dict[str, object]:
-    return {
-        "job_id": job.job_id,
-        "task": job.message.task,
-        "lost_worker": job.worker_id,
-        "losses": job.losses + 1,
-    }
+def _given_up(job: ClaimedJob, loss: Loss) -> GivenUp:
+    error = WorkerLost(
+        f"{job.lone_losses + 1} workers died while they ran this job and nothing else; it is not run again. "
+        "Look at their logs and memory, then retry or dismiss it."
+    )
+    return GivenUp(error, loss)

@@ -13,7 +13,7 @@
 -- ARGV[1] worker: id of the worker
 -- ARGV[2] id: id of the job
 -- ARGV[3] started: start (ms) of the run
--- ARGV[4] mode: 'end', 'again', 'back' or 'wait'; see `Release`
+-- ARGV[4] mode: 'end', 'again', 'back' or 'wait'; see `ReleaseMode`
 -- ARGV[5] loss: kind of the worker's loss if the reaper calls: 'alone', 'beside' or 'exonerated'; else ''
 -- ARGV[6] outcome: the result to store; '' for none
 -- ARGV[7] kept: how long (ms) result and record are stored

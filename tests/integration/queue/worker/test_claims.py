@@ -1,13 +1,12 @@
 """What a worker takes of a queue whose jobs may be what workers die of: those run alone, the rest goes on."""
 
 from collections.abc import Sequence
-from uuid import uuid4
 
 import pytest
 from arq.connections import ArqRedis
 from arq.utils import timestamp_ms
 
-from flexiprice.domain.run import RunStatus
+from flexiprice.errors import WorkerLost
 from flexiprice.queue.admin.queues import get_queue
 from flexiprice.queue.client import TaskQueue
 from flexiprice.queue.redis import keys
@@ -16,7 +15,8 @@ from flexiprice.queue.worker import losses
 from flexiprice.queue.worker.claimed_job import ClaimedJob, jobs_running_on
 from flexiprice.queue.worker.claims import JobClaims
 from flexiprice.queue.worker.losses import Loss
-from flexiprice.queue.worker.run_outbox import PendingRun
+from flexiprice.queue.worker.outcomes import Lost, Succeeded
+from flexiprice.queue.worker.run_info import RunInfo
 from flexiprice.settings import Queue, Settings
 from tests.support.toy_tasks import SLEEP, SLEEP_ELSEWHERE
 
@@ -42,32 +42,21 @@ class Worker:
     async def end(self, *job_ids: str) -> None:
         for job_id in job_ids:
             job = self.held.pop(job_id)
-            assert await self.claims.end(job, None, untold(job))
+            assert await self.claims.release(job, RunInfo.of(job), Succeeded(None), finished_ms=job.now_ms())
 
     async def die(self) -> None:
         """And be reaped."""
         jobs = await jobs_running_on(self.redis, self.worker_id)
         loss = await losses.judge_loss(self.redis, self.worker_id, running=len(jobs))
         for job in jobs:
-            assert await self.claims.give_back(job, untold(job), loss=loss)
+            assert await self.give_back(job, loss)
         await self.redis.zrem(keys.WORKERS, self.worker_id)
         await self.redis.delete(keys.loss_key(self.worker_id))
         self.held = {}
 
-
-def untold(job: ClaimedJob) -> PendingRun:
-    return PendingRun(
-        run_id=uuid4(),
-        task=SLEEP.name,
-        job_id=job.job_id,
-        queue=job.queue,
-        attempt=1,
-        state=RunStatus.LOST,
-        enqueued_ms=1,
-        due_ms=1,
-        started_ms=1,
-        finished_ms=1,
-    )
+    async def give_back(self, job: ClaimedJob, loss: Loss) -> bool:
+        outcome = Lost(WorkerLost("died"), loss)
+        return await self.claims.release(job, RunInfo.of(job), outcome, finished_ms=job.now_ms())
 
 
 @pytest.fixture
@@ -224,7 +213,7 @@ async def test_reaper_that_takes_over_from_a_dead_one_counts_no_loss_as_lone(
     await worker.take()
     jobs = await jobs_running_on(redis, worker.worker_id)
     loss = await losses.judge_loss(redis, worker.worker_id, running=len(jobs))
-    assert await worker.claims.give_back(jobs[0], untold(jobs[0]), loss=loss)
+    assert await worker.give_back(jobs[0], loss)
 
     left = await jobs_running_on(redis, worker.worker_id)
     assert len(left) == 1
