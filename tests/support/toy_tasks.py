@@ -37,6 +37,11 @@ class Failure(TaskArguments):
     kind: str
 
 
+class Returned(TaskArguments):
+    size: int | None = None
+    padding: str = ""
+
+
 class Steps(TaskArguments):
     """With `held`, each step after the first waits until the one before is released."""
 
@@ -62,6 +67,7 @@ SLEEP_ELSEWHERE = TaskDeclaration(name="sleep_elsewhere", queue=Queue.MAINTENANC
 HOLD = TaskDeclaration(name="hold", queue=Queue.DISCOUNTS, arguments=Held)
 HOLD_ELSEWHERE = TaskDeclaration(name="hold_elsewhere", queue=Queue.MAINTENANCE, arguments=Held)
 FAIL = TaskDeclaration(name="fail", queue=Queue.DISCOUNTS, arguments=Failure)
+RETURN = TaskDeclaration(name="return", queue=Queue.DISCOUNTS, arguments=Returned)
 HASTY = TaskDeclaration(
     name="hasty", queue=Queue.ANALYTICS, arguments=NoArguments, time_limit=timedelta(seconds=0.1)
 )
@@ -151,6 +157,12 @@ async def fail(_: TaskContext, arguments: Failure) -> None:
                 pass
 
             raise Unheard("of")
+
+
+@task(RETURN)
+async def return_(_: TaskContext, arguments: Returned) -> object:
+    """Without a size, a value that no message can hold."""
+    return object() if arguments.size is None else "x" * arguments.size
 
 
 @task(HASTY)

@@ -2,31 +2,27 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any, Final, cast
+from typing import Final, cast
 from uuid import uuid4
 
 from redis.typing import EncodableT
 
 from flexiprice.domain.run import RunStatus
 from flexiprice.errors import JobRevoked, NotFound
-from flexiprice.queue.arq import (
-    DeserializationError,
-    deserialize_job_raw,
-    serialize_result,
-    to_ms,
-    to_unix_ms,
-)
+from flexiprice.queue.arq import to_ms, to_unix_ms
 from flexiprice.queue.client import TaskQueue, can_be_job_id
-from flexiprice.queue.redis import codec, keys
+from flexiprice.queue.redis import keys
 from flexiprice.queue.redis.cancellation import cancelled
 from flexiprice.queue.redis.clock import redis_now
 from flexiprice.queue.redis.connection import redis_errors
 from flexiprice.queue.redis.scripts import REVOKE
 from flexiprice.queue.status import JobInfo, JobStatus
+from flexiprice.queue.worker.job_message import decode_message
+from flexiprice.queue.worker.outcomes import Revoked as RevokedRun
+from flexiprice.queue.worker.results import encode_result
 from flexiprice.queue.worker.run_outbox import NO_WORKER, PendingRun
 from flexiprice.settings import Queue
 
@@ -195,30 +191,21 @@ async def _revoke_chunk(
 
 def _revoked_result(job_id: str, queue: Queue, body: bytes, now_ms: int) -> tuple[bytes, str, bytes]:
     """Builds arq's result, the run's id and the outbox record of a job that is revoked before it starts."""
-    function, kwargs, enqueued_ms = "<unknown>", dict[str, Any](), 0
-    with suppress(DeserializationError):
-        function, _, kwargs, _, enqueued_ms = deserialize_job_raw(body, deserializer=codec.decode)
+    message = decode_message(body, tries=0, record={})
     # The time is by the producer's clock.
-    enqueued_ms = min(enqueued_ms, now_ms)
-    error = JobRevoked("the job was revoked before it started")
-    result = serialize_result(
-        function,
-        (),
-        kwargs,
-        0,
-        enqueued_ms,
-        False,
-        error,
-        now_ms,
-        now_ms,
-        job_id,
-        keys.queue_key(queue),
-        job_id,
-        serializer=codec.encoder_like(body),
+    enqueued_ms = min(message.enqueued_ms, now_ms)
+    result = encode_result(
+        replace(message, attempt=0, enqueued_ms=enqueued_ms),
+        RevokedRun(JobRevoked("the job was revoked before it started")),
+        job_id=job_id,
+        queue=queue,
+        body=body,
+        started_ms=now_ms,
+        finished_ms=now_ms,
     )
     run = PendingRun(
         run_id=uuid4(),
-        task=function,
+        task=message.task,
         job_id=job_id,
         queue=queue,
         attempt=0,
@@ -228,7 +215,7 @@ def _revoked_result(job_id: str, queue: Queue, body: bytes, now_ms: int) -> tupl
         started_ms=now_ms,
         finished_ms=now_ms,
     )
-    return result or b"", str(run.run_id), run.to_bytes()
+    return result, str(run.run_id), run.to_bytes()
 
 
 async def _wait_for_any(tasks: TaskQueue, job_ids: Sequence[str], limit: timedelta) -> None:

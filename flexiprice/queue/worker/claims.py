@@ -144,7 +144,7 @@ class JobClaims:
 
     async def release(
         self, job: ClaimedJob, run: RunInfo | None, outcome: Outcome, *, finished_ms: int
-    ) -> bool:
+    ) -> Outcome | None:
         """Releases a job after a run, and adds the run to the outbox in the same step.
 
         The call is idempotent. The reaper releases the jobs of lost workers.
@@ -156,13 +156,14 @@ class JobClaims:
             finished_ms: when the run ended; the same if the call is repeated.
 
         Returns:
-            False if the job's worker no longer held the claim; then nothing is written.
+            The written outcome: a failure if the task's return value cannot be stored. None if the job's
+            worker no longer held the claim; then nothing is written.
 
         Raises:
             redis.RedisError: the call to Redis failed.
         """
         release = Release.of(job, outcome, finished_ms=finished_ms)
-        record = None if run is None else pending_run(run, outcome, finished_ms=finished_ms)
+        record = None if run is None else pending_run(run, release.outcome, finished_ms=finished_ms)
         reply = cast(
             "int",
             await self._release(
@@ -196,4 +197,4 @@ class JobClaims:
                 ],
             ),
         )
-        return reply == 1
+        return release.outcome if reply == 1 else None

@@ -2,11 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from flexiprice.errors import CorruptMessage
 from flexiprice.queue.arq import DeserializationError, deserialize_job_raw, to_unix_ms
 from flexiprice.queue.redis import codec
 from flexiprice.queue.redis.keys import instant_of
+
+UNKNOWN_TASK: Final = "<unknown>"
+"""The task of a job whose message cannot be decoded. It cannot be retried."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +47,7 @@ def decode_message(body: bytes | None, *, tries: int, record: Mapping[str, str])
     except DeserializationError as error:
         is_pickled = body is not None and codec.is_pickled(body)
         return JobMessage(
-            task=record.get("task", "<unknown>"),
+            task=record.get("task", UNKNOWN_TASK),
             arguments={},
             attempt=tries,
             enqueued_ms=to_unix_ms(instant_of(record.get("enqueued"))),

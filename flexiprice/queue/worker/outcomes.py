@@ -32,7 +32,7 @@ class Failed:
 class Revoked:
     """A person revoked the job: it finishes as cancelled."""
 
-    error: BaseException = field(default_factory=asyncio.CancelledError, init=False)
+    error: BaseException = field(default_factory=asyncio.CancelledError)
     status: ClassVar[RunStatus] = RunStatus.REVOKED
 
 

@@ -1,14 +1,19 @@
 """Translates the outcome of a run for the release script: its mode, the job's result and the run record."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any, Final, Self
+from typing import Final
 
-from flexiprice.queue.arq import serialize_result, to_unix_ms
-from flexiprice.queue.redis import codec, keys
+from flexiprice.errors import InvalidInput
+from flexiprice.queue.arq import to_unix_ms
 from flexiprice.queue.worker.claimed_job import ClaimedJob
-from flexiprice.queue.worker.dead_letter_records import NO_DEAD_LETTER, DeadLetterNote, DeadLetterReason
+from flexiprice.queue.worker.dead_letter_records import (
+    NO_DEAD_LETTER,
+    DeadLetterNote,
+    DeadLetterReason,
+    failed_for_good,
+)
 from flexiprice.queue.worker.losses import Loss
 from flexiprice.queue.worker.outcomes import (
     AwaitsChildren,
@@ -22,6 +27,7 @@ from flexiprice.queue.worker.outcomes import (
     Revoked,
     Succeeded,
 )
+from flexiprice.queue.worker.results import encode_result
 from flexiprice.queue.worker.run_info import RunInfo
 from flexiprice.queue.worker.run_outbox import PendingRun
 from flexiprice.settings import Queue
@@ -44,6 +50,7 @@ class Release:
     """The arguments of the release script that depend on the outcome.
 
     Attributes:
+        outcome: the outcome; a failure if the task's return value cannot be stored.
         mode: the mode.
         delay: time until a retried or suspended job is due.
         result: the result of a finished job as arq encodes it.
@@ -51,31 +58,27 @@ class Release:
         loss: kind of loss of the job's worker, if the reaper releases the job.
     """
 
+    outcome: Outcome
     mode: ReleaseMode
     delay: timedelta = timedelta(0)
     result: bytes = b""
     dead_letter: DeadLetterNote = NO_DEAD_LETTER
     loss: Loss | None = None
 
-    @classmethod
-    def of(cls, job: ClaimedJob, outcome: Outcome, *, finished_ms: int) -> Self:
+    @staticmethod
+    def of(job: ClaimedJob, outcome: Outcome, *, finished_ms: int) -> "Release":
         """Returns the release of a job after an outcome."""
         match outcome:
             case Retrying(delay=delay):
-                return cls(mode=ReleaseMode.RETRY, delay=delay)
+                return Release(outcome=outcome, mode=ReleaseMode.RETRY, delay=delay)
             case Requeued():
-                return cls(mode=ReleaseMode.REQUEUE)
+                return Release(outcome=outcome, mode=ReleaseMode.REQUEUE)
             case Lost(loss=loss):
-                return cls(mode=ReleaseMode.REQUEUE, loss=loss)
+                return Release(outcome=outcome, mode=ReleaseMode.REQUEUE, loss=loss)
             case AwaitsChildren():
-                return cls(mode=ReleaseMode.SUSPEND, delay=_CHILDREN_CHECK_DELAY)
+                return Release(outcome=outcome, mode=ReleaseMode.SUSPEND, delay=_CHILDREN_CHECK_DELAY)
             case Succeeded() | Failed() | Revoked() | GivenUp():
-                return cls(
-                    mode=ReleaseMode.FINISH,
-                    result=_encoded_result(job, outcome, finished_ms),
-                    dead_letter=_dead_letter(job, outcome),
-                    loss=outcome.loss if isinstance(outcome, GivenUp) else None,
-                )
+                return _finish(job, outcome, finished_ms)
 
 
 def pending_run(run: RunInfo, outcome: Outcome, *, finished_ms: int) -> PendingRun:
@@ -96,24 +99,39 @@ def pending_run(run: RunInfo, outcome: Outcome, *, finished_ms: int) -> PendingR
     )
 
 
-def _encoded_result(job: ClaimedJob, outcome: FinalOutcome, finished_ms: int) -> bytes:
-    message, arguments = job.message, dict[str, Any](job.message.arguments)
-    encoded = serialize_result(
-        message.task,
-        message.unnamed,
-        arguments,
-        message.attempt,
-        message.enqueued_ms,
-        outcome.error is None,
-        outcome.result if isinstance(outcome, Succeeded) else outcome.error,
-        job.started_ms,
-        finished_ms,
-        job.job_id,
-        keys.queue_key(job.queue),
-        job.job_id,
-        serializer=codec.encoder_like(job.body),
+def _finish(job: ClaimedJob, outcome: FinalOutcome, finished_ms: int) -> Release:
+    try:
+        result = _encoded_result(job, outcome, finished_ms)
+    except InvalidInput as error:
+        outcome = _not_storable(job, outcome, error)
+        result = _encoded_result(job, outcome, finished_ms)
+    return Release(
+        outcome=outcome,
+        mode=ReleaseMode.FINISH,
+        result=result,
+        dead_letter=_dead_letter(job, outcome),
+        loss=outcome.loss if isinstance(outcome, GivenUp) else None,
     )
-    return encoded or b""
+
+
+def _encoded_result(job: ClaimedJob, outcome: FinalOutcome, finished_ms: int) -> bytes:
+    return encode_result(
+        job.message,
+        outcome,
+        job_id=job.job_id,
+        queue=job.queue,
+        body=job.body,
+        started_ms=job.started_ms,
+        finished_ms=finished_ms,
+    )
+
+
+def _not_storable(job: ClaimedJob, outcome: FinalOutcome, error: InvalidInput) -> FinalOutcome:
+    if isinstance(outcome, Succeeded):
+        reason = InvalidInput(f"the task's return value cannot be stored: {error.message}")
+        return Failed(reason, failed_for_good(job))
+    reason = InvalidInput(f"the job failed, and its error cannot be stored: {error.message}")
+    return replace(outcome, error=reason)
 
 
 def _dead_letter(job: ClaimedJob, outcome: FinalOutcome) -> DeadLetterNote:

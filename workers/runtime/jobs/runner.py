@@ -125,8 +125,9 @@ class JobRunner:
     async def _reject(self, job: ClaimedJob, outcome: Failed | Revoked) -> None:
         """Finishes a job without running it. The history records it as attempt 0."""
         run, finished_ms = RunInfo.of(job, started=False), job.now_ms()
-        if await self._release(job, run, outcome, finished_ms):
-            self._observer.run_rejected(run, _run_finished(outcome, finished_ms))
+        released = await self._release(job, run, outcome, finished_ms)
+        if released is not None:
+            self._observer.run_rejected(run, _run_finished(released, finished_ms))
 
     async def _attempt(self, in_flight: InFlightJob, task: Task[TaskArguments]) -> None:
         job, run = in_flight.job, RunInfo.of(in_flight.job)
@@ -141,8 +142,8 @@ class JobRunner:
                 end = outcome
                 if outcome.error is not None:
                     self._on_fenced()
-            elif await self._release(job, run, outcome, finished_ms):
-                end = outcome
+            elif released := await self._release(job, run, outcome, finished_ms):
+                end = released
             else:
                 _LOGGER.warning("job_claim_lost", job_id=job.job_id, task=run.task)
         finally:
@@ -185,18 +186,18 @@ class JobRunner:
 
     async def _release(
         self, job: ClaimedJob, run: RunInfo | None, outcome: Outcome, finished_ms: int
-    ) -> bool:
-        """Releases the claim in Redis. Returns False if the worker no longer held it."""
-        if isinstance(outcome, Failed) and outcome.dead_letter is not None:
-            _LOGGER.error(
-                "task_needs_a_person",
-                job_id=job.job_id,
-                task=job.message.task,
-                reason=outcome.dead_letter.value,
-            )
-        return await self._redis_retry.call(
+    ) -> Outcome | None:
+        """Releases the claim in Redis. Returns None if the worker no longer held it."""
+        released = await self._redis_retry.call(
             lambda: self._claims.release(job, run, outcome, finished_ms=finished_ms)
         )
+        facts = {"job_id": job.job_id, "task": job.message.task}
+        if isinstance(released, Failed):
+            if released is not outcome:
+                _LOGGER.error("task_failed", error=str(released.error), **facts)
+            if released.dead_letter is not None:
+                _LOGGER.error("task_needs_a_person", reason=released.dead_letter.value, **facts)
+        return released
 
 
 def _run_finished(end: Outcome | Interrupted, finished_ms: int) -> RunFinished:

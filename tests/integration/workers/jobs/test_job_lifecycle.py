@@ -8,13 +8,19 @@ from decimal import Decimal
 import pytest
 from arq.connections import ArqRedis
 from arq.jobs import Job
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
+from flexiprice.domain.run import RunStatus
 from flexiprice.errors import Conflict, InvalidInput, NotFound, RedisUnavailable, RemoteError
 from flexiprice.queue import client
+from flexiprice.queue.admin.dead_letters import list_dead_letters
+from flexiprice.queue.admin.retry import RetryOutcome, retry_jobs
 from flexiprice.queue.client import TaskQueue
 from flexiprice.queue.redis import codec, keys
 from flexiprice.queue.redis.connection import create_redis
+from flexiprice.queue.source import JobSource
 from flexiprice.queue.status import JobError, JobStatus
+from flexiprice.runs.query import list_attempts
 from flexiprice.settings import Queue, Settings
 from tests.support.toy_tasks import (
     ADD,
@@ -24,6 +30,7 @@ from tests.support.toy_tasks import (
     HASTY,
     HOLD,
     RETRY_MUCH_LATER,
+    RETURN,
     SLEEP,
     SLEEP_ELSEWHERE,
     release,
@@ -158,6 +165,51 @@ async def test_unexpected_error_reports_only_its_kind(queue: TaskQueue, kind: st
     assert named in status.error.message
     assert "hunter2" not in status.error.message
     assert "Traceback" not in status.error.message
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [({}, "a value of type object"), ({"size": codec.MAX_BYTES}, f"at most {codec.MAX_BYTES:,}")],
+)
+@pytest.mark.usefixtures("worker")
+async def test_a_return_value_that_redis_cannot_store_fails_the_job_and_says_why(
+    queue: TaskQueue, redis: ArqRedis, engine: AsyncEngine, arguments: dict[str, object], reason: str
+):
+    job = await queue.enqueue(RETURN, arguments=arguments)
+
+    status = await queue.wait(job.job_id, WAIT)
+
+    assert (status.status, status.attempt) == (JobStatus.FAILED, 1)
+    assert status.error is not None
+    assert status.error.code == "invalid_input"
+    assert status.error.message.startswith("the task's return value cannot be stored: ")
+    assert reason in status.error.message
+    (letter,) = await list_dead_letters(redis)
+    assert (letter.job_id, letter.error_code) == (job.job_id, "invalid_input")
+
+    async def recorded_as_failed() -> bool:
+        async with AsyncSession(engine) as session:
+            return [run.status for run in await list_attempts(session, job.job_id)] == [RunStatus.FAILED]
+
+    await until(recorded_as_failed)
+
+
+@pytest.mark.usefixtures("worker")
+async def test_arguments_that_leave_no_room_for_an_error_are_dropped_and_the_job_is_not_retried_without_them(
+    queue: TaskQueue, redis: ArqRedis
+):
+    # More than a client of ours may send.
+    padding = "x" * (codec.MAX_BYTES - 100)
+    job = await redis.enqueue_job(RETURN.name, padding=padding, _queue_name=keys.queue_key(RETURN.queue))
+    assert job is not None
+
+    status = await queue.wait(job.job_id, WAIT)
+    (retried,) = await retry_jobs(queue, [job.job_id], origin=JobSource())
+
+    assert status.status is JobStatus.FAILED
+    assert status.error is not None
+    assert "a value of type object" in status.error.message
+    assert retried.outcome is RetryOutcome.UNREADABLE
 
 
 @pytest.mark.usefixtures("worker")
