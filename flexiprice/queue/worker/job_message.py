@@ -60,8 +60,8 @@ def _decode(body: bytes, tries: int) -> JobMessage:
         body, deserializer=codec.decode
     )
     # arq does not check types.
-    shape: tuple[object, ...] = (function, arguments, enqueued_ms)
-    if not all(map(isinstance, shape, (str, dict, int))):
+    shape: tuple[object, ...] = (function, unnamed, arguments, first_try or 1, enqueued_ms)
+    if not all(map(isinstance, shape, (str, list, dict, int, int))):
         raise DeserializationError("the fields of the job have wrong types")
     return JobMessage(
         task=function,
