@@ -7,15 +7,13 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, suppress
 from importlib.metadata import version
 from typing import Any, Final
-from uuid import uuid4
 
 from redis.exceptions import RedisError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from flexiprice.db.engine import database_errors, pool_use
+from flexiprice.db.engine import pool_use
 from flexiprice.db.work import Work
 from flexiprice.domain.run import RunStatus
-from flexiprice.errors import DatabaseUnavailable
 from flexiprice.metrics import PoolUse
 from flexiprice.queue.declarations import TaskArguments
 from flexiprice.queue.redis.cancellation import cancelled
@@ -30,7 +28,7 @@ from flexiprice.queue.worker.heartbeat import (
 )
 from flexiprice.queue.worker.losses import exonerate
 from flexiprice.resources import Resources, open_database
-from flexiprice.runs.fencing import forget_worker, register_worker, session_name
+from flexiprice.runs.fencing import session_name
 from flexiprice.settings import Queue
 from flexiprice.telemetry import get_logger
 from workers.runtime.context import WorkerContext
@@ -43,13 +41,11 @@ from workers.runtime.recovery.heartbeat import Heartbeat, WorkerIdMailbox
 from workers.runtime.recovery.orphaned_runs import OrphanedRunRecorder
 from workers.runtime.recovery.reaper import Reaper
 from workers.runtime.redis_retry import REDIS_UNAVAILABLE
+from workers.runtime.registration import delete_row, new_worker_id, write_row
 
 _LOGGER = get_logger(__name__)
 _VERSION: Final = version("flexiprice")
-_DATABASE_RETRY_SECONDS: Final = 0.5
 _ABANDON_TIMEOUT_SECONDS: Final = CANCEL_GRACE.total_seconds() + 1
-# A stopping worker waits at most this long for PostgreSQL to delete its row.
-_DEREGISTER_TIMEOUT_SECONDS: Final = 2.0
 
 
 class Worker:
@@ -86,7 +82,7 @@ class Worker:
             on_command: called with the command of each heartbeat reply.
             on_background_failure: called when a background task has ended.
         """
-        self.worker_id = _new_worker_id()
+        self.worker_id = new_worker_id()
         self.lost = asyncio.Event()
         self._context = context
         self._tasks = tuple(tasks)
@@ -130,7 +126,7 @@ class Worker:
         resources = Resources(
             context.settings, database.engine, database.sessions, context.redis, context.tasks
         )
-        await self._register()
+        await write_row(context.sessions, self.worker_id, started_at=self._started_at)
         self._closing.push_async_callback(self._deregister)
         await self._heartbeat.join()
         if self._status is WorkerStatus.DRAINING:
@@ -210,34 +206,8 @@ class Worker:
         with suppress(*REDIS_UNAVAILABLE, RedisError):
             await deregister(self._context.redis, self.worker_id)
         # The row fences a worker that leaves jobs behind.
-        if self.lost.is_set() or self.running:
-            return
-        with suppress(DatabaseUnavailable, TimeoutError):
-            async with asyncio.timeout(_DEREGISTER_TIMEOUT_SECONDS):
-                with database_errors():
-                    async with self._context.sessions.begin() as session:
-                        await forget_worker(session, self.worker_id)
-
-    async def _register(self) -> None:
-        is_logged = False
-        while True:
-            try:
-                with database_errors():
-                    async with self._context.sessions.begin() as session:
-                        await register_worker(
-                            session,
-                            worker_id=self.worker_id,
-                            host=socket.gethostname(),
-                            pid=os.getpid(),
-                            started_at=self._started_at,
-                        )
-            except DatabaseUnavailable as error:
-                if not is_logged:
-                    _LOGGER.warning("database_unavailable", error=str(error))
-                is_logged = True
-                await asyncio.sleep(_DATABASE_RETRY_SECONDS)
-            else:
-                return
+        if not self.lost.is_set() and not self.running:
+            await delete_row(self._context.sessions, self.worker_id)
 
     def _in_background(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.create_task(work, name=name)
@@ -275,9 +245,3 @@ class Worker:
             self.lost.set()
         if reply.command is not None:
             self._on_command(reply.command)
-
-
-def _new_worker_id() -> str:
-    # Short ASCII, because it is part of the name of a database session.
-    host = socket.gethostname().encode("ascii", errors="replace").decode()[:20]
-    return f"{host}:{os.getpid()}:{uuid4().hex[:8]}"
