@@ -1,10 +1,8 @@
-"""A worker process: its parts, signals, graceful shutdown and recycling."""
+"""A worker process: its parts, start and end."""
 
 import asyncio
-import signal
 from collections.abc import Coroutine, Iterable, Sequence
 from contextlib import AsyncExitStack
-from datetime import timedelta
 from typing import Any, Final
 
 from flexiprice.domain.run import RunStatus
@@ -15,7 +13,6 @@ from flexiprice.queue.redis.cancellation import cancelled
 from flexiprice.queue.redis.clock import ServerClock, synchronize
 from flexiprice.queue.redis.connection import create_redis_of
 from flexiprice.queue.redis.replies import RedisRefusal, sentence_of
-from flexiprice.queue.worker.heartbeat import WorkerCommand
 from flexiprice.queue.worker.recycling import announce_recycling, has_supervisor
 from flexiprice.settings import Settings
 from flexiprice.telemetry import get_logger
@@ -25,15 +22,14 @@ from workers.runtime.jobs.task import Task
 from workers.runtime.monitoring.clock_watch import ClockWatch, ClockZone
 from workers.runtime.monitoring.process_stats import CountingObserver, MetricsObserver, RecyclingObserver
 from workers.runtime.recording.run_events import RunObserver
-from workers.runtime.recycling import Recycling
+from workers.runtime.recycling import Recycling, warn_without_supervisor
 from workers.runtime.redis_retry import RedisRetry, StartupRetry, refuse
 from workers.runtime.scheduler import Clock, SchedulerRedis, arq_function, by_name, scheduled_task
+from workers.runtime.shutdown import Shutdown, drain
 from workers.runtime.startup_checks import ready_database, ready_redis
 from workers.runtime.worker import Worker
 
 _LOGGER = get_logger(__name__)
-# Time to requeue jobs after they were cancelled.
-_REQUEUE_TIMEOUT_SECONDS: Final = 6.0
 _ENDINGS: Final = tuple(state.value for state in RunStatus if state is not RunStatus.RUNNING)
 
 
@@ -92,20 +88,14 @@ class WorkerProcess:
         self.metrics = Metrics()
         self.metrics.expect(names, _ENDINGS)
         self._counts = CountingObserver()
+        self._shutdown = Shutdown(settings.worker_grace, drain_and_stop=self._drain_and_stop)
         # Without a supervisor nothing starts the next process, and jobs would wait forever.
-        supervised = has_supervisor()
-        self._not_recycled = not supervised and "worker_max_tasks" in settings.model_fields_set
-        self._recycling = Recycling(
-            settings.worker_max_tasks if supervised else 0, on_due=self._begin_shutdown
-        )
+        max_tasks = settings.worker_max_tasks if has_supervisor() else 0
+        self._recycling = Recycling(max_tasks, on_due=self._shutdown.begin)
         self._closing = AsyncExitStack()
         self._worker: Worker | None = None
         self._main: asyncio.Task[Any] | None = None
-        self._shutdown: asyncio.Task[None] | None = None
         self._stopping: asyncio.Task[None] | None = None
-        self._force_shutdown = asyncio.Event()
-        self._shutdown_requested = False
-        self._commands: set[WorkerCommand] = set()
         self._failed = False
         self._watching = watching
 
@@ -119,7 +109,7 @@ class WorkerProcess:
         self._main = asyncio.current_task()
         # Before the first wait: arq's own handler cancels once, and a retry loop may take that cancellation
         # for a lost connection.
-        self._install_signal_handlers()
+        self._shutdown.install_signal_handlers()
         try:
             await self._begin()
         except InvalidSettings as error:
@@ -131,12 +121,7 @@ class WorkerProcess:
         # Through the client that gives up if Redis never answers.
         await self.redis.ping()
         context = await self._open()
-        if self._not_recycled and self._settings.worker_max_tasks:
-            _LOGGER.warning(
-                "worker_not_recycled",
-                worker_max_tasks=self._settings.worker_max_tasks,
-                advice="only `flexiprice worker` starts another process; start the worker with it",
-            )
+        warn_without_supervisor(self._settings)
         await ready_redis(context.redis, self._redis_retry)
         await ready_database(context.sessions)
         # Jobs must never be due by this machine's clock, not even before the first heartbeat.
@@ -154,21 +139,20 @@ class WorkerProcess:
         Raises:
             SystemExit: a background task failed.
         """
-        if self._shutdown is None:
-            self._begin_shutdown(within=self._settings.worker_grace)
-        if self._shutdown is not None:
-            await asyncio.wait([self._shutdown])
+        if not self._shutdown.has_begun:
+            self._shutdown.begin_within_grace()
+        await self._shutdown.join()
         self._redis_retry.closed = True
         await self._closing.aclose()
         _LOGGER.info("worker_stopped")
         if self._watching:
-            if self._shutdown_requested:
+            if self._shutdown.requested:
                 exit_at_once(int(self._failed))
             _LOGGER.info("worker_restarted", reason="a file changed")
             restart()
         if self._failed:
             raise SystemExit(1)
-        if self._recycling.due and not self._shutdown_requested:
+        if self._recycling.due and not self._shutdown.requested:
             announce_recycling()
 
     async def _open(self) -> WorkerContext:
@@ -194,7 +178,7 @@ class WorkerProcess:
             self._queues,
             self._counts,
             schedules=[scheduled.published() for scheduled in self.cron_jobs],
-            on_command=self._on_command,
+            on_command=self._shutdown.on_command,
             on_background_failure=self._on_background_failure,
         )
 
@@ -213,13 +197,10 @@ class WorkerProcess:
         """Replaces the worker with one of a new id whenever its lease expires."""
         while self._worker is not None:
             await self._worker.lost.wait()
-            _LOGGER.warning(
-                "worker_lease_lost",
-                worker=self._worker.worker_id,
-            )
+            _LOGGER.warning("worker_lease_lost", worker=self._worker.worker_id)
             await self._worker.abandon()
             self._worker = None
-            if self._shutdown is None:
+            if not self._shutdown.has_begun:
                 self._worker = self._new_worker(context)
                 await self._worker.start()
 
@@ -242,41 +223,12 @@ class WorkerProcess:
         else:
             _LOGGER.critical("background_task_failed", component=task.get_name(), exc_info=error)
         self._failed = True
-        self._on_signal()
+        self._shutdown.request()
 
-    def _install_signal_handlers(self) -> None:
-        loop = asyncio.get_running_loop()
-        for signum in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(signum, self._on_signal)
-
-    def _on_signal(self) -> None:
-        if self._shutdown_requested:
-            self._force_shutdown.set()
-            return
-        self._shutdown_requested = True
-        self._begin_shutdown(within=self._settings.worker_grace)
-
-    def _on_command(self, command: WorkerCommand) -> None:
-        # Every heartbeat repeats it.
-        if command in self._commands:
-            return
-        self._commands.add(command)
-        _LOGGER.info("worker_command_received", command=command.value)
-        self._shutdown_requested = True
-        self._begin_shutdown(within=self._settings.worker_grace if command is WorkerCommand.STOP else None)
-
-    def _begin_shutdown(self, *, within: timedelta | None = None) -> None:
-        """Starts a graceful shutdown: claims no more jobs, and requeues running ones after `within`."""
-        loop = asyncio.get_running_loop()
-        if within is not None:
-            loop.call_later(within.total_seconds(), self._force_shutdown.set)
-        if self._shutdown is None:
-            self._shutdown = loop.create_task(self._drain_and_stop(), name="drain")
-
-    async def _drain_and_stop(self) -> None:
+    async def _drain_and_stop(self, grace_ended: asyncio.Event) -> None:
         try:
             if self._worker is not None:
-                await self._drain(self._worker)
+                await drain(self._worker, grace_ended)
         except Exception:
             # A worker that claims no more jobs must end, whatever the error.
             self._failed = True
@@ -285,24 +237,9 @@ class WorkerProcess:
             self._redis_retry.closed = True
             if self._main is not None:
                 await cancelled(self._main)
-            if self._watching and self._shutdown_requested:
+            if self._watching and self._shutdown.requested:
                 # `arq --watch` waits for a file to change and not for its worker to end.
                 self._stopping = asyncio.create_task(self.stop({}), name="stop")
-
-    async def _drain(self, worker: Worker) -> None:
-        """Waits for running jobs, and requeues them when the grace period ends."""
-        await worker.stop_consuming()
-        if not worker.running:
-            return
-        _LOGGER.info("worker_draining", running=worker.running)
-        idle = asyncio.create_task(worker.join())
-        forced = asyncio.create_task(self._force_shutdown.wait())
-        await asyncio.wait([idle, forced], return_when=asyncio.FIRST_COMPLETED)
-        forced.cancel()
-        if not idle.done():
-            worker.release_jobs()
-            await asyncio.wait([idle], timeout=_REQUEUE_TIMEOUT_SECONDS)
-            idle.cancel()
 
     def _pool_use(self) -> PoolUse:
         worker = self._worker

@@ -2,6 +2,12 @@
 
 from collections.abc import Callable
 
+from flexiprice.queue.worker.recycling import has_supervisor
+from flexiprice.settings import Settings
+from flexiprice.telemetry import get_logger
+
+_LOGGER = get_logger(__name__)
+
 
 class Recycling:
     """Counts the jobs of a process and triggers its end once.
@@ -30,3 +36,14 @@ class Recycling:
         self._jobs += 1
         if self._jobs == self._max_tasks:
             self._on_due()
+
+
+def warn_without_supervisor(settings: Settings) -> None:
+    """Logs that this process is not recycled although the settings ask for it."""
+    is_wanted = "worker_max_tasks" in settings.model_fields_set and settings.worker_max_tasks
+    if is_wanted and not has_supervisor():
+        _LOGGER.warning(
+            "worker_not_recycled",
+            worker_max_tasks=settings.worker_max_tasks,
+            advice="only `flexiprice worker` starts another process; start the worker with it",
+        )
