@@ -195,7 +195,7 @@ async def test_a_return_value_that_redis_cannot_store_fails_the_job_and_says_why
 
 
 @pytest.mark.usefixtures("worker")
-async def test_arguments_that_leave_no_room_for_an_error_are_dropped_and_the_job_is_not_retried_without_them(
+async def test_a_job_whose_arguments_leave_no_room_for_its_error_fails_and_is_not_retried(
     queue: TaskQueue, redis: ArqRedis
 ):
     # More than a client of ours may send.

@@ -34,7 +34,7 @@ def test_a_message_with_a_field_of_a_wrong_type_is_unreadable(wrong: dict[str, o
 
 
 @pytest.mark.parametrize("body", [None, b"", b"rubbish", b"{}", codec.encode({"f": "add"})])
-def test_what_is_no_message_is_unreadable(body: bytes | None) -> None:
+def test_bytes_that_are_no_message_are_unreadable(body: bytes | None) -> None:
     message = decode_message(body, tries=1, record={})
 
     assert isinstance(message.error, DeserializationError)
