@@ -4,15 +4,14 @@ from collections.abc import Callable, Mapping
 from typing import cast
 
 from flexiprice.catalog.imports.columns import (
-    ColumnMap,
     ColumnMatch,
-    ImportField,
     find_lookalikes,
     map_option,
     match_columns,
     match_header,
     plain_name,
 )
+from flexiprice.catalog.imports.fields import ColumnMap, ImportField
 from flexiprice.catalog.imports.records import Record, RecordFile
 from flexiprice.catalog.imports.rows import DataWarning
 from flexiprice.catalog.imports.spelling import Spelling

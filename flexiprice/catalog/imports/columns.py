@@ -4,69 +4,24 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from enum import StrEnum
 
 from flexiprice.catalog.imports.cells import shown
+from flexiprice.catalog.imports.fields import (
+    DESCRIBING,
+    OPTIONAL,
+    OTHER_NAMES,
+    REQUIRED,
+    SAME_MEANING,
+    ColumnMap,
+    ImportField,
+)
 from flexiprice.catalog.imports.spelling import Option
 from flexiprice.errors import InvalidInput
 
-
-class ImportField(StrEnum):
-    """A field that an import reads from each record."""
-
-    SKU = "sku"
-    NAME = "name"
-    CATEGORY = "category"
-    BASE_PRICE = "base_price"
-    UNIT_COST = "unit_cost"
-    STORE = "store"
-    LOT = "lot"
-    QUANTITY = "quantity"
-    EXPIRY_DATE = "expiry_date"
-
-
-OPTIONAL = frozenset({ImportField.UNIT_COST, ImportField.STORE, ImportField.LOT})
-REQUIRED = tuple(field for field in ImportField if field not in OPTIONAL)
-# The fields that describe a product. A file with none of them has stock levels only.
-DESCRIBING = (ImportField.NAME, ImportField.CATEGORY, ImportField.BASE_PRICE, ImportField.UNIT_COST)
-
-# Other systems' names of the optional columns. They match if exactly one is present: without a match, all
-# stock would silently go to one store or into one lot.
-_SAME_MEANING: Mapping[ImportField, tuple[str, ...]] = {
-    ImportField.STORE: ("store_code", "shop_code", "branch_code", "outlet_code"),
-    ImportField.LOT: ("lot_number", "lot_no", "lot_nr", "lot_code", "batch_number", "batch_no", "batch_code"),
-    ImportField.UNIT_COST: ("cost_price", "unit_cost_price", "cost_per_unit"),
-}
-# Names that are suggested, never matched: a wrong guess would misprice.
-_OTHER_NAMES: Mapping[ImportField, tuple[str, ...]] = {
-    ImportField.SKU: (
-        *("product_id", "product_code", "item_code", "item_number", "article_number", "article_code"),
-        *("ean", "gtin", "upc", "barcode", "sku_code", "plu"),
-    ),
-    ImportField.NAME: ("product_name", "item_name", "article_name", "product", "description", "title"),
-    ImportField.CATEGORY: ("product_category", "category_name", "department", "group", "product_group"),
-    ImportField.BASE_PRICE: (
-        *("unit_price", "price", "retail_price", "list_price", "selling_price", "sales_price"),
-        *("original_price", "regular_price", "price_per_unit", "rrp", "msrp"),
-    ),
-    ImportField.UNIT_COST: ("cost", "purchase_price", "wholesale_price", "buying_price"),
-    ImportField.STORE: ("store_id", "store_name", "store_number", "shop", "branch", "site", "outlet"),
-    ImportField.LOT: ("batch", "batch_id", "lot_id", "charge"),
-    ImportField.QUANTITY: (
-        *("stock_quantity", "stock", "stock_level", "stock_on_hand", "qty", "units", "on_hand"),
-        *("quantity_on_hand", "on_hand_quantity", "qoh", "ob_qoh"),
-    ),
-    ImportField.EXPIRY_DATE: (
-        *("expiration_date", "expires", "expires_on", "expiry", "exp_date", "best_before"),
-        *("best_before_date", "use_by", "use_by_date", "sell_by_date", "bbd", "mhd"),
-    ),
-}
 _LIKENESS = 0.8
 # The boundaries of words in a name: `basePrice`, `SKUCode`, `Lot-No.`
 _WORD_STARTS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _NO_WORD = re.compile(r"[\s\ufeff\u200b_.:#/()\[\]-]+")
-
-ColumnMap = Mapping[ImportField, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,13 +140,13 @@ def map_option(field: ImportField, column: str) -> Option:
 def _column_of(field: ImportField, by_name: Mapping[str, list[str]]) -> str:
     if same := by_name.get(field.value):
         return same[0]
-    others = [column for name in _SAME_MEANING.get(field, ()) for column in by_name.get(name, ())]
+    others = [column for name in SAME_MEANING.get(field, ()) for column in by_name.get(name, ())]
     return others[0] if len(others) == 1 else ""
 
 
 def _like(field: ImportField, free: Mapping[str, list[str]]) -> tuple[str, ...]:
     """Returns the columns that may hold a field, the likeliest first."""
-    known = (field.value, *_SAME_MEANING.get(field, ()), *_OTHER_NAMES[field])
+    known = (field.value, *SAME_MEANING.get(field, ()), *OTHER_NAMES[field])
     equal = [name for name in known if name in free]
     near = [name for each in known for name in get_close_matches(each, free, 3, _LIKENESS)]
     return tuple(dict.fromkeys(column for name in (*equal, *near) for column in free[name]))

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from flexiprice.catalog.imports.columns import ImportField
+from flexiprice.catalog.imports.fields import ImportField
 from flexiprice.catalog.imports.rows import BadRow, CellProblem, DataWarning
 
 _FIELDS = (ImportField.BASE_PRICE, ImportField.UNIT_COST, ImportField.CATEGORY)

@@ -12,9 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.catalog.constraints import fk_violation_as
 from flexiprice.catalog.imports.column_matcher import ColumnMatcher
-from flexiprice.catalog.imports.columns import ImportField, plain_name
+from flexiprice.catalog.imports.columns import plain_name
 from flexiprice.catalog.imports.contradictions import find_renamed, remove_contradictory
 from flexiprice.catalog.imports.dates import DEFAULT_DATE_FORMATS, DateReader, Timestamps
+from flexiprice.catalog.imports.fields import ImportField
 from flexiprice.catalog.imports.lines import text_lines
 from flexiprice.catalog.imports.records import FileFormat, Record, open_records
 from flexiprice.catalog.imports.report import ImportReport

@@ -21,8 +21,9 @@ from flexiprice.catalog.imports.cells import (
     read_sku,
     shown,
 )
-from flexiprice.catalog.imports.columns import OPTIONAL, ColumnMap, ImportField, has_stock_only
+from flexiprice.catalog.imports.columns import has_stock_only
 from flexiprice.catalog.imports.dates import DateReader
+from flexiprice.catalog.imports.fields import OPTIONAL, ColumnMap, ImportField
 from flexiprice.catalog.imports.records import Record
 from flexiprice.catalog.imports.spelling import Spelling
 from flexiprice.catalog.imports.spoiled import SpoiledText, meant_code, meant_text

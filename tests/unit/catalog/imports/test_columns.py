@@ -2,13 +2,8 @@
 
 import pytest
 
-from flexiprice.catalog.imports.columns import (
-    ImportField,
-    find_lookalikes,
-    match_columns,
-    match_header,
-    parse_column_map,
-)
+from flexiprice.catalog.imports.columns import find_lookalikes, match_columns, match_header, parse_column_map
+from flexiprice.catalog.imports.fields import ImportField
 from flexiprice.errors import InvalidInput
 
 PLAIN = ("SKU", "Name", "Category", "Base Price", "Quantity", "expiry-date")

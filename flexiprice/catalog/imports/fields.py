@@ -1,0 +1,59 @@
+"""The fields of an import, and the names that other systems give their columns."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+
+class ImportField(StrEnum):
+    """A field that an import reads from each record."""
+
+    SKU = "sku"
+    NAME = "name"
+    CATEGORY = "category"
+    BASE_PRICE = "base_price"
+    UNIT_COST = "unit_cost"
+    STORE = "store"
+    LOT = "lot"
+    QUANTITY = "quantity"
+    EXPIRY_DATE = "expiry_date"
+
+
+OPTIONAL = frozenset({ImportField.UNIT_COST, ImportField.STORE, ImportField.LOT})
+REQUIRED = tuple(field for field in ImportField if field not in OPTIONAL)
+# The fields that describe a product. A file with none of them has stock levels only.
+DESCRIBING = (ImportField.NAME, ImportField.CATEGORY, ImportField.BASE_PRICE, ImportField.UNIT_COST)
+
+# Other systems' names of the optional columns. They match if exactly one is present: without a match, all
+# stock would silently go to one store or into one lot.
+SAME_MEANING: Mapping[ImportField, tuple[str, ...]] = {
+    ImportField.STORE: ("store_code", "shop_code", "branch_code", "outlet_code"),
+    ImportField.LOT: ("lot_number", "lot_no", "lot_nr", "lot_code", "batch_number", "batch_no", "batch_code"),
+    ImportField.UNIT_COST: ("cost_price", "unit_cost_price", "cost_per_unit"),
+}
+# Names that are suggested, never matched: a wrong guess would misprice.
+OTHER_NAMES: Mapping[ImportField, tuple[str, ...]] = {
+    ImportField.SKU: (
+        *("product_id", "product_code", "item_code", "item_number", "article_number", "article_code"),
+        *("ean", "gtin", "upc", "barcode", "sku_code", "plu"),
+    ),
+    ImportField.NAME: ("product_name", "item_name", "article_name", "product", "description", "title"),
+    ImportField.CATEGORY: ("product_category", "category_name", "department", "group", "product_group"),
+    ImportField.BASE_PRICE: (
+        *("unit_price", "price", "retail_price", "list_price", "selling_price", "sales_price"),
+        *("original_price", "regular_price", "price_per_unit", "rrp", "msrp"),
+    ),
+    ImportField.UNIT_COST: ("cost", "purchase_price", "wholesale_price", "buying_price"),
+    ImportField.STORE: ("store_id", "store_name", "store_number", "shop", "branch", "site", "outlet"),
+    ImportField.LOT: ("batch", "batch_id", "lot_id", "charge"),
+    ImportField.QUANTITY: (
+        *("stock_quantity", "stock", "stock_level", "stock_on_hand", "qty", "units", "on_hand"),
+        *("quantity_on_hand", "on_hand_quantity", "qoh", "ob_qoh"),
+    ),
+    ImportField.EXPIRY_DATE: (
+        *("expiration_date", "expires", "expires_on", "expiry", "exp_date", "best_before"),
+        *("best_before_date", "use_by", "use_by_date", "sell_by_date", "bbd", "mhd"),
+    ),
+}
+
+ColumnMap = Mapping[ImportField, str]
+"""The column of each field."""
