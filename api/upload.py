@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from api.deps import OpenResources
 from flexiprice.catalog.imports.columns import parse_column_map
 from flexiprice.catalog.imports.dates import DEFAULT_DATE_FORMATS, MAX_DATE_FORMATS, Timestamps
-from flexiprice.catalog.imports.importer import FileLayout
+from flexiprice.catalog.imports.layout import FileLayout
 from flexiprice.catalog.imports.records import FileFormat
 from flexiprice.catalog.imports.spelling import Spelling
 from flexiprice.db.tables import MAIN_STORE
@@ -22,8 +22,11 @@ _FORMATS: Final[dict[str, FileFormat | None]] = {
     "application/x-ndjson": FileFormat.NDJSON,
     "application/ndjson": FileFormat.NDJSON,
     "application/jsonl": FileFormat.NDJSON,
+    "application/json": FileFormat.JSON,
     "text/csv": FileFormat.CSV,
-    # The type that generated clients send; the file's first character shows its format.
+    "application/gzip": None,
+    "application/x-gzip": None,
+    # The type that generated clients send; the file's content shows its format.
     "application/octet-stream": None,
 }
 _MOST_COLUMNS: Final = 20
@@ -78,7 +81,11 @@ async def _layout(
     media_type, _, parameters = request.headers.get("content-type", "").partition(";")
     media_type = media_type.strip().lower()
     if media_type not in _FORMATS:
-        raise HTTPException(415, "send the file as `Content-Type: text/csv` or `application/x-ndjson`")
+        raise HTTPException(
+            415,
+            "send the file as `Content-Type: text/csv`, `application/x-ndjson`, `application/json` or "
+            "`application/octet-stream`",
+        )
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise HTTPException(415, "send the file as it is, without a Content-Encoding")
     return FileLayout(
@@ -91,6 +98,7 @@ async def _layout(
         encoding=encoding or _charset(parameters) or "utf-8",
         delimiter=delimiter,
         file_format=_FORMATS[media_type],
+        max_unpacked_bytes=resources.settings.max_unpacked_bytes,
         spelling=Spelling.ADDRESS,
     )
 

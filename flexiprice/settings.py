@@ -132,6 +132,12 @@ class Settings(BaseSettings):
         description="maximum size of the body of `PUT /admin/batches`; beyond 1 MiB it is buffered in a "
         "temporary file",
     )
+    max_unpacked_bytes: int = Field(
+        default=1_073_741_824,
+        ge=1024,
+        le=1_099_511_627_776,
+        description="maximum size of a gzip file that is imported or uploaded, unpacked",
+    )
     body_timeout: Duration = Field(
         default=timedelta(seconds=30),
         ge=timedelta(milliseconds=100),

@@ -15,7 +15,8 @@ from api.route_class import ProblemRoute
 from api.schemas.imports import BatchesImported, ImportReportShown
 from api.schemas.problem import FieldError
 from api.upload import Layout, spooled
-from flexiprice.catalog.imports.importer import FileLayout, Imported, import_catalogue
+from flexiprice.catalog.imports.importer import Imported, import_catalogue
+from flexiprice.catalog.imports.layout import FileLayout
 from flexiprice.catalog.imports.report import ImportReport
 from flexiprice.plurals import counted
 
@@ -35,6 +36,10 @@ _REQUEST_BODY: Final = {
                 },
                 "CSV": {
                     "value": "store,sku,lot,expiry_date,quantity\nmain,BREAD-RYE-1,L-0815,2025-04-02,24\n",
+                },
+                "JSON": {
+                    "value": '{"batches": [{"sku": "BREAD-RYE-1", "expiry_date": "2025-04-02", '
+                    '"quantity": 24}]}'
                 },
                 "CSV with products": {
                     "value": "sku,name,category,base_price,expiry_date,quantity\n"
@@ -71,17 +76,17 @@ async def put_batches(
 ) -> BatchesImported | Response:
     """Imports a file of batches like `flexiprice import`, and returns the same report.
 
-    The file is CSV with a header, or NDJSON, with one batch per row: `sku`, `expiry_date`, `quantity`, and
-    optionally `store` and `lot`, which are part of a batch's key. Rows may also have `name`, `category`,
-    `base_price` and optionally `unit_cost`: then their products are created or updated. Otherwise the
-    products must exist. Batches and products that the file does not mention stay.
+    The file is CSV with a header, NDJSON, or a JSON document with one array of records. Each row is a batch:
+    `sku`, `expiry_date`, `quantity`, and optionally `store` and `lot`, which are part of a batch's key. Rows
+    may also have `name`, `category`, `base_price` and optionally `unit_cost`: then their products are created
+    or updated. Otherwise the products must exist. Batches and products that the file does not mention stay.
 
     Columns with these names are recognised, others are mapped by `map`. A bad row is reported with its line,
     its column and the parameter that helps; good rows are kept, unless `atomic=true`. If several rows
     describe one batch, all but the first are bad.
 
-    The body may be sent as `text/csv`, as `application/x-ndjson`, or as `application/octet-stream`, which is
-    read as NDJSON if its first character is `{`.
+    The body may be sent as `text/csv`, `application/x-ndjson`, `application/json` or, for any of them,
+    `application/octet-stream`. It may be a gzip file, which is unpacked up to a limit.
     """
     async with spooled(request) as file, transaction() as session:
         imported = await _import(session, file, layout, atomic=atomic, dry_run=dry_run)

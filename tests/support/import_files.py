@@ -6,7 +6,8 @@ from datetime import date
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from flexiprice.catalog.imports.importer import FileLayout, import_catalogue
+from flexiprice.catalog.imports.importer import import_catalogue
+from flexiprice.catalog.imports.layout import FileLayout
 from flexiprice.catalog.imports.report import ImportReport
 from flexiprice.db.tables import Batch, Product, Store
 

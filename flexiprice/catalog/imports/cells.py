@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from flexiprice.catalog.imports.currencies import currencies_of
 from flexiprice.catalog.imports.spelling import Option, Spelling
+from flexiprice.catalog.imports.typed_cells import NumberText
 from flexiprice.domain.catalog import MAX_QUANTITY, BasePrice, CategoryName, Lot, ProductName, Sku, UnitCost
 
 T = TypeVar("T")
@@ -115,6 +116,7 @@ def read_quantity(cell: str, *, decimal_comma: bool) -> int:
         CellRefused: it is not a whole number, or exceeds the maximum.
     """
     text = cell.strip()
+    decimal_comma = decimal_comma and not isinstance(cell, NumberText)
     number = _read_number(text, decimal_comma=decimal_comma) if len(text) <= LONGEST_NUMBER else None
     if number is None or number != number.to_integral_value():
         other = _read_number(text, decimal_comma=not decimal_comma) if len(text) <= LONGEST_NUMBER else None
@@ -128,6 +130,7 @@ def read_quantity(cell: str, *, decimal_comma: bool) -> int:
 
 def _read_amount(cell: str, *, decimal_comma: bool, currency: str) -> Decimal:
     text = cell.strip()
+    decimal_comma = decimal_comma and not isinstance(cell, NumberText)
     if not decimal_comma and _PLAIN_AMOUNT.fullmatch(text):
         return Decimal(text)
     match = _AMOUNT.fullmatch(text) if len(text) <= LONGEST_NUMBER else None

@@ -77,6 +77,18 @@ def match_columns(names: Sequence[str], mapping: ColumnMap) -> ColumnMatch:
     return ColumnMatch(columns, unused)
 
 
+def fields_named(names: Sequence[str], mapping: ColumnMap) -> frozenset[ImportField]:
+    """Returns the fields that have a column by the mapping, by their own name or by one of other systems."""
+    normal = {_normal(name) for name in names}
+    known = {
+        field: (field.value, *SAME_MEANING.get(field, ()), *OTHER_NAMES[field])
+        for field in ImportField
+        if field not in mapping
+    }
+    mapped = {field for field, column in mapping.items() if column and column in names}
+    return frozenset(mapped.union(field for field, found in known.items() if not normal.isdisjoint(found)))
+
+
 def find_lookalikes(match: ColumnMatch, mapping: ColumnMap) -> dict[ImportField, tuple[str, ...]]:
     """Returns unused columns that look like a missing field, by field, if the field is dispensable."""
     free = _by_normal_name(match.unused)

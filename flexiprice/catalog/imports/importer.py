@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from itertools import islice
 from zoneinfo import ZoneInfo
 
@@ -11,16 +12,17 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.catalog.constraints import fk_violation_as
+from flexiprice.catalog.imports.cells import shown
 from flexiprice.catalog.imports.column_matcher import ColumnMatcher
 from flexiprice.catalog.imports.columns import plain_name
 from flexiprice.catalog.imports.contradictions import find_renamed, remove_contradictory
-from flexiprice.catalog.imports.dates import DEFAULT_DATE_FORMATS, DateReader, Timestamps
+from flexiprice.catalog.imports.dates import DateReader
 from flexiprice.catalog.imports.fields import ImportField
-from flexiprice.catalog.imports.lines import text_lines
-from flexiprice.catalog.imports.records import FileFormat, Record, open_records
+from flexiprice.catalog.imports.layout import FileLayout, source_options
+from flexiprice.catalog.imports.records import Record, RecordFile
 from flexiprice.catalog.imports.report import ImportReport
 from flexiprice.catalog.imports.rows import BadRow, CatalogueRow, DataWarning, ImportStore, RowReader
-from flexiprice.catalog.imports.spelling import Spelling
+from flexiprice.catalog.imports.sources import open_source
 from flexiprice.catalog.imports.staging import (
     analyze_staging,
     create_staging,
@@ -29,41 +31,13 @@ from flexiprice.catalog.imports.staging import (
     stage_rows,
 )
 from flexiprice.catalog.imports.unusable import remove_repeated, remove_unknown
-from flexiprice.db.tables import MAIN_STORE, Store
+from flexiprice.db.tables import Store
 from flexiprice.errors import InvalidInput
 
 MAX_BAD_ROWS_KEPT = 1000
 MAX_WARNINGS_KEPT = 1000
 _ROWS_PER_STATEMENT = 2000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileLayout:
-    """The notation of a file; None is detected.
-
-    Attributes:
-        columns: column of the file by field; an empty name means that no column holds the field.
-        date_formats: `strptime` formats of its dates.
-        timestamps: the treatment of dates with a time of day.
-        decimal_comma: whether amounts are written as `1.234,50`.
-        currency: the installation's, ISO 4217; amounts in another currency are refused.
-        default_store: code of the store for rows without one.
-        encoding: of its text.
-        delimiter: between the cells of a CSV file.
-        file_format: CSV or NDJSON.
-        spelling: the notation of options in warnings and errors.
-    """
-
-    columns: Mapping[ImportField, str] = field(default_factory=dict[ImportField, str])
-    date_formats: tuple[str, ...] = DEFAULT_DATE_FORMATS
-    timestamps: Timestamps = Timestamps.REFUSE
-    decimal_comma: bool = False
-    currency: str = "EUR"
-    default_store: str = MAIN_STORE
-    encoding: str = "utf-8"
-    delimiter: str | None = None
-    file_format: FileFormat | None = None
-    spelling: Spelling = Spelling.COMMAND
+_SKIPPED_ROWS_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +79,26 @@ async def import_catalogue(
     """
     started = time.perf_counter()
     layout = layout or FileLayout()
+    with ExitStack() as stack:
+        # In a thread, because a workbook takes seconds to open.
+        file = await asyncio.to_thread(stack.enter_context, open_source(chunks, source_options(layout)))
+        return await _import(
+            session, file, layout, _Tally(on_bad_row, on_warning), most_named=most_named, started=started
+        )
+
+
+async def _import(
+    session: AsyncSession,
+    file: RecordFile,
+    layout: FileLayout,
+    tally: "_Tally",
+    *,
+    most_named: int,
+    started: float,
+) -> Imported:
     dates = DateReader(layout.date_formats, layout.timestamps)
-    lines = text_lines(chunks, encoding=layout.encoding, spelling=layout.spelling)
-    file = open_records(lines, delimiter=layout.delimiter, file_format=layout.file_format)
-    tally = _Tally(on_bad_row, on_warning)
+    if file.above_header:
+        tally.warn(_skipped_rows(file.above_header))
     matcher = ColumnMatcher(file, layout.columns, tally.warn, layout.spelling)
     reader = RowReader(
         stores=await _stores(session, layout.default_store),
@@ -189,6 +179,12 @@ class _Tally:
             self.warnings.append(warning)
         if self._on_warning is not None:
             self._on_warning(warning)
+
+
+def _skipped_rows(rows: Sequence[tuple[int, str]]) -> DataWarning:
+    shown_rows = ", ".join(f"line {line} {shown(text)}" for line, text in rows[:_SKIPPED_ROWS_SHOWN])
+    more = f" and {len(rows) - _SKIPPED_ROWS_SHOWN} more" if len(rows) > _SKIPPED_ROWS_SHOWN else ""
+    return DataWarning(None, None, f"rows above the header were skipped: {shown_rows}{more}")
 
 
 def _rows(

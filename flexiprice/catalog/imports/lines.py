@@ -35,6 +35,17 @@ def text_lines(
 ) -> Iterator[Line]:
     r"""Splits a file into lines that end in `\n`, `\r\n` or `\r`.
 
+    Raises:
+        InvalidInput: as of `decode_text`.
+    """
+    return split_lines(decode_text(chunks, encoding=encoding, spelling=spelling))
+
+
+def decode_text(
+    chunks: Iterable[bytes], *, encoding: str = "utf-8", spelling: Spelling = Spelling.COMMAND
+) -> Iterator[str]:
+    r"""Decodes a file, in pieces of any size; `\r\n` and `\r` become `\n`.
+
     Undecodable bytes become lone surrogates, so that an error can name their cell instead of refusing the
     whole file.
 
@@ -52,10 +63,15 @@ def text_lines(
     while len(first) < _LONGEST_SIGNATURE and (chunk := next(incoming, None)) is not None:
         first += chunk
     _refuse_binary(first, encoding, spelling)
-    number, pending, too_long = 0, "", False
     for piece in chain([first], incoming, [None]):
-        text = pending + _decode(decoder, piece, encoding)
-        *complete, pending = text.split("\n")
+        yield _decode(decoder, piece, encoding)
+
+
+def split_lines(pieces: Iterable[str]) -> Iterator[Line]:
+    """Splits text, in pieces of any size, into lines."""
+    number, pending, too_long = 0, "", False
+    for piece in pieces:
+        *complete, pending = (pending + piece).split("\n")
         for line in complete:
             number += 1
             yield Line(number, line[:MAX_LINE_LENGTH], too_long or len(line) > MAX_LINE_LENGTH)

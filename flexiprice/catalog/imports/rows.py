@@ -122,9 +122,9 @@ class RowReader:
         self._currency = currency
         self._warn = warn
         self._spelling = spelling
-        # Cells repeat.
-        self._price = lru_cache(maxsize=4096)(self._read_price)
-        self._cost = lru_cache(maxsize=4096)(self._read_cost)
+        # Cells repeat. A text and a number of the same letters may differ in value.
+        self._price = lru_cache(maxsize=4096, typed=True)(self._read_price)
+        self._cost = lru_cache(maxsize=4096, typed=True)(self._read_cost)
         self._category = lru_cache(maxsize=1024)(_read_category)
 
     def read(self, record: Record, columns: ColumnMap) -> CatalogueRow | BadRow:

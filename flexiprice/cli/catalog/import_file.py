@@ -15,7 +15,8 @@ from flexiprice.access.audit_log import AuditEvent, record_audit
 from flexiprice.catalog.imports.cells import printable
 from flexiprice.catalog.imports.columns import parse_column_map
 from flexiprice.catalog.imports.dates import DEFAULT_DATE_FORMATS, Timestamps
-from flexiprice.catalog.imports.importer import FileLayout, import_catalogue
+from flexiprice.catalog.imports.importer import import_catalogue
+from flexiprice.catalog.imports.layout import FileLayout
 from flexiprice.catalog.imports.records import FileFormat
 from flexiprice.catalog.imports.report import ImportReport
 from flexiprice.cli.access.audit import cli_change, refusals_written_down
@@ -38,7 +39,10 @@ _CHUNK = 1 << 16
 def import_file(
     *,
     file: Annotated[
-        typer.FileBinaryRead, typer.Argument(metavar="FILE", help="CSV or NDJSON; `-` reads standard input.")
+        typer.FileBinaryRead,
+        typer.Argument(
+            metavar="FILE", help="CSV, NDJSON or JSON, perhaps gzipped; `-` reads standard input."
+        ),
     ],
     column: Annotated[
         list[str] | None,
@@ -46,7 +50,8 @@ def import_file(
             "--map",
             metavar="FIELD=COLUMN",
             help="Column of the file that holds a field: `--map sku=Product_ID`. Repeat it for each field. "
-            "An empty column (`--map lot=`) means that no column does.",
+            "An empty column (`--map lot=`) means that no column does. `product.name` is a field of a nested "
+            "JSON object.",
         ),
     ] = None,
     date_format: Annotated[
@@ -71,10 +76,13 @@ def import_file(
     ] = False,
     store: Annotated[str, typer.Option(metavar="CODE", help="Store of rows without a store.")] = MAIN_STORE,
     file_format: Annotated[
-        FileFormat | None, typer.Option("--format", help="[default: NDJSON where the file begins with {]")
+        FileFormat | None, typer.Option("--format", help="[default: detected by the content]")
     ] = None,
     delimiter: Annotated[
-        str | None, typer.Option(help="Delimiter of a CSV file. [default: detected in the header]")
+        str | None,
+        typer.Option(
+            help="Delimiter of a CSV file. [default: that of a first line sep=; or detected in the header]"
+        ),
     ] = None,
     encoding: Annotated[
         str, typer.Option(help="Encoding of the file; Excel's plain CSV is often cp1252.")
@@ -108,6 +116,9 @@ def import_file(
     it in the same format gives the same text; leading zeros may be missing where a format with separators
     is given.
 
+    Title rows above the header are skipped with a warning. Of a JSON document, the array of records in it is
+    read.
+
     A cell that is interpreted, such as `="0012"` for the code 0012, causes a warning. Ignored columns are
     listed.
 
@@ -124,6 +135,7 @@ def import_file(
         encoding=encoding,
         delimiter=delimiter,
         file_format=file_format,
+        max_unpacked_bytes=settings.max_unpacked_bytes,
     )
 
     refuse_same_file(file, errors, warnings)

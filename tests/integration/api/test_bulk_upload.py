@@ -1,6 +1,7 @@
 """`PUT /admin/batches`: the stock of many batches at once."""
 
 import asyncio
+import gzip
 import json
 from datetime import date, timedelta
 
@@ -327,13 +328,38 @@ async def test_a_body_that_is_too_large_is_refused_and_leaves_nothing(settings, 
 
 async def test_other_content_is_refused_by_its_type(reader):
     for headers in (
-        {"Content-Type": "application/json"},
+        {"Content-Type": "application/xml"},
         {"Content-Type": "multipart/form-data; boundary=x"},
         {},
         NDJSON | {"Content-Encoding": "gzip"},
     ):
         response = await reader.put(f"{ADMIN}/batches", content=b"{}", headers=headers)
         assert (response.status_code, response.json()["code"]) == (415, "unsupported_media_type")
+
+
+async def test_a_json_document_and_a_gzip_file_are_read_too_within_their_limits(client, settings):
+    await create_product(client)
+    document = json.dumps({"count": 2, "batches": [line(lot="a"), line(lot="b")]})
+    as_json = {"Content-Type": "application/json"}
+    assert (await upload(client, document, as_json))["report"]["batches_new"] == 2
+    packed = gzip.compress(ndjson(line(lot="c")).encode())
+    for headers in (
+        NDJSON,
+        {"Content-Type": "application/gzip"},
+        {"Content-Type": "application/octet-stream"},
+    ):
+        assert (await upload(client, packed, headers))["report"]["imported"] == 1
+    assert [lot for _, _, lot in await stock(client)] == ["a", "b", "c"]
+    refused = await client.put(f"{ADMIN}/batches", content=document[:-9], headers=as_json)
+    assert refused.status_code == 422
+    assert "not JSON after record 1" in refused.json()["detail"]
+    async with serve(settings.model_copy(update={"max_unpacked_bytes": 4096})) as limited:
+        bomb = gzip.compress(bytes(1 << 20))
+        refused = await limited.put(
+            f"{ADMIN}/batches", content=bomb, headers={"Content-Type": "application/gzip"}
+        )
+    assert refused.status_code == 422
+    assert "unpacks to more than 4,096 bytes" in refused.json()["detail"]
 
 
 async def test_an_upload_that_stalls_is_ended_and_leaves_nothing(settings):

@@ -12,7 +12,8 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.catalog.imports.columns import parse_column_map
-from flexiprice.catalog.imports.importer import FileLayout, import_catalogue
+from flexiprice.catalog.imports.importer import import_catalogue
+from flexiprice.catalog.imports.layout import FileLayout
 from flexiprice.catalog.imports.report import ImportReport
 from flexiprice.db.tables import Batch, Product
 from flexiprice.pricing.policy_files import parse_policy_text

@@ -9,7 +9,8 @@ from sqlalchemy import func, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from flexiprice.catalog.imports.columns import parse_column_map
-from flexiprice.catalog.imports.importer import MAX_BAD_ROWS_KEPT, FileLayout, import_catalogue
+from flexiprice.catalog.imports.importer import MAX_BAD_ROWS_KEPT, import_catalogue
+from flexiprice.catalog.imports.layout import FileLayout
 from flexiprice.catalog.imports.rows import BadRow
 from flexiprice.db.tables import Batch, Product, Store
 from flexiprice.errors import InvalidInput

@@ -5,7 +5,8 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.catalog.imports.columns import parse_column_map
-from flexiprice.catalog.imports.importer import FileLayout, import_catalogue
+from flexiprice.catalog.imports.importer import import_catalogue
+from flexiprice.catalog.imports.layout import FileLayout
 from flexiprice.catalog.imports.spelling import Spelling
 from flexiprice.db.tables import Batch, Product
 from flexiprice.errors import InvalidInput

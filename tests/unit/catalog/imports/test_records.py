@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from flexiprice.catalog.imports.lines import MAX_LINE_LENGTH, text_lines
-from flexiprice.catalog.imports.records import FileFormat, Record, open_records
+from flexiprice.catalog.imports.records import FileFormat, Record
+from flexiprice.catalog.imports.text_files import open_records
 from flexiprice.errors import InvalidInput
 
 

@@ -1,0 +1,62 @@
+"""The layout of a file: where its fields are and how its cells are written."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from flexiprice.catalog.imports.columns import fields_named
+from flexiprice.catalog.imports.dates import DEFAULT_DATE_FORMATS, Timestamps
+from flexiprice.catalog.imports.fields import ImportField
+from flexiprice.catalog.imports.records import FileFormat
+from flexiprice.catalog.imports.sources import SourceOptions
+from flexiprice.catalog.imports.spelling import Spelling
+from flexiprice.db.tables import MAIN_STORE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileLayout:
+    """The notation of a file; None is detected.
+
+    Attributes:
+        columns: column of the file by field; an empty name means that no column holds the field. A name
+            with points, such as `product.name`, is a field of a nested JSON object.
+        date_formats: `strptime` formats of its dates.
+        timestamps: the treatment of dates with a time of day.
+        decimal_comma: whether amounts are written as `1.234,50`.
+        currency: the installation's, ISO 4217; amounts in another currency are refused.
+        default_store: code of the store for rows without one.
+        encoding: of its text.
+        delimiter: between the cells of a CSV file.
+        file_format: of the file.
+        max_unpacked_bytes: the maximum size of a compressed file, unpacked.
+        spelling: the notation of options in warnings and errors.
+    """
+
+    columns: Mapping[ImportField, str] = field(default_factory=dict[ImportField, str])
+    date_formats: tuple[str, ...] = DEFAULT_DATE_FORMATS
+    timestamps: Timestamps = Timestamps.REFUSE
+    decimal_comma: bool = False
+    currency: str = "EUR"
+    default_store: str = MAIN_STORE
+    encoding: str = "utf-8"
+    delimiter: str | None = None
+    file_format: FileFormat | None = None
+    max_unpacked_bytes: int = 1 << 30
+    spelling: Spelling = Spelling.COMMAND
+
+
+def source_options(layout: FileLayout) -> SourceOptions:
+    """Returns the options for opening a file of this layout."""
+
+    def is_header(names: Sequence[str]) -> bool:
+        fields = fields_named(names, layout.columns)
+        return ImportField.SKU in fields and len(fields) > 1
+
+    return SourceOptions(
+        file_format=layout.file_format,
+        encoding=layout.encoding,
+        delimiter=layout.delimiter,
+        is_header=is_header,
+        paths=frozenset(column for column in layout.columns.values() if "." in column),
+        max_unpacked_bytes=layout.max_unpacked_bytes,
+        spelling=layout.spelling,
+    )

@@ -1,0 +1,115 @@
+"""Opens a file of any format, which is detected by its content."""
+
+from collections.abc import Collection, Generator, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain
+from typing import cast
+
+from flexiprice.catalog.imports.gzip_files import GZIP_SIGNATURE, unpack_gzip
+from flexiprice.catalog.imports.json_documents import has_records_inside, is_cut_off, json_records
+from flexiprice.catalog.imports.json_records import DECODER
+from flexiprice.catalog.imports.lines import MAX_LINE_LENGTH, decode_text, split_lines
+from flexiprice.catalog.imports.records import FileFormat, IsHeader, RecordFile
+from flexiprice.catalog.imports.spelling import Spelling
+from flexiprice.catalog.imports.text_files import open_records
+
+_SPACE = " \t\n\r"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceOptions:
+    """The options for opening a file; None is detected.
+
+    Attributes:
+        file_format: the format; gzip and workbooks are detected whatever it says.
+        encoding: of its text.
+        delimiter: between the cells of a CSV file.
+        is_header: recognizes the header below title rows.
+        paths: names of fields of nested JSON objects, see `record_of`.
+        max_unpacked_bytes: the maximum size of a compressed file, unpacked.
+        spelling: the notation of options in errors.
+    """
+
+    file_format: FileFormat | None = None
+    encoding: str = "utf-8"
+    delimiter: str | None = None
+    is_header: IsHeader | None = None
+    paths: Collection[str] = ()
+    max_unpacked_bytes: int = 1 << 30
+    spelling: Spelling = Spelling.COMMAND
+
+
+@contextmanager
+def open_source(chunks: Iterable[bytes], options: SourceOptions) -> Generator[RecordFile]:
+    """Opens a file, and closes at the end what was needed for it.
+
+    Args:
+        chunks: the file's bytes, in chunks of any size.
+        options: how to read it.
+
+    Raises:
+        InvalidInput: the file as a whole, its header or the options cannot be used.
+    """
+    start, chunks = _peek(chunks, len(GZIP_SIGNATURE))
+    if start.startswith(GZIP_SIGNATURE):
+        chunks = unpack_gzip(chunks, max_bytes=options.max_unpacked_bytes)
+    yield _open_text(chunks, options)
+
+
+def _open_text(chunks: Iterable[bytes], options: SourceOptions) -> RecordFile:
+    pieces = decode_text(chunks, encoding=options.encoding, spelling=options.spelling)
+    file_format, pieces = _text_format(pieces, options)
+    if file_format is FileFormat.JSON:
+        return RecordFile(None, json_records(pieces, options.paths))
+    return open_records(
+        split_lines(pieces),
+        delimiter=options.delimiter,
+        file_format=file_format,
+        is_header=options.is_header,
+        paths=options.paths,
+    )
+
+
+def _text_format(pieces: Iterator[str], options: SourceOptions) -> tuple[FileFormat | None, Iterator[str]]:
+    """Tells a JSON document from NDJSON and CSV by its beginning, which stays in the pieces."""
+    if options.file_format is not None:
+        return options.file_format, pieces
+    head, is_whole = "", False
+    while len(head) <= MAX_LINE_LENGTH:
+        piece = next(pieces, None)
+        if piece is None:
+            is_whole = True
+            break
+        head += piece
+        if head.lstrip(_SPACE)[:1] not in ("", "{", "["):
+            break
+    pieces = chain([head], pieces)
+    begins = head.lstrip(_SPACE)
+    if begins.startswith("["):
+        is_json = begins[1:].lstrip(_SPACE)[:1] in ("{", "]", "")
+        return (FileFormat.JSON if is_json else None), pieces
+    is_json = begins.startswith("{") and _is_one_object(begins, options, is_whole=is_whole)
+    return (FileFormat.JSON if is_json else None), pieces
+
+
+def _is_one_object(text: str, options: SourceOptions, *, is_whole: bool) -> bool:
+    """Whether a text that begins with { is one object around the records, and not an object a line."""
+    try:
+        value, end = cast(tuple[object, int], DECODER.raw_decode(text))
+    except (ValueError, RecursionError) as error:
+        # The object has more lines than one, or is longer than a line may be.
+        return is_cut_off(error, text)
+    if not is_whole or text[end:].strip(_SPACE):
+        return False
+    names = [str(name) for name in cast(dict[str, object], value)]
+    is_record = options.is_header is not None and options.is_header(names)
+    return has_records_inside(value) and not is_record
+
+
+def _peek(chunks: Iterable[bytes], size: int) -> tuple[bytes, Iterator[bytes]]:
+    incoming = iter(chunks)
+    start = b""
+    while len(start) < size and (chunk := next(incoming, None)) is not None:
+        start += chunk
+    return start, chain([start], incoming)

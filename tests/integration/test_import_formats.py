@@ -1,0 +1,85 @@
+"""Files as they come are imported whole: JSON documents, gzip, title rows, nested fields."""
+
+import gzip
+import json
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from flexiprice.catalog.imports.columns import parse_column_map
+from flexiprice.catalog.imports.layout import FileLayout
+from flexiprice.db.tables import Product
+from flexiprice.errors import InvalidInput
+from tests.integration.imported import load, reasons, stock
+
+OATS = {
+    "sku": "O-1",
+    "name": "Oats",
+    "category": "Pantry",
+    "base_price": 2.5,
+    "quantity": 12,
+    "expiry_date": "2030-03-01",
+}
+
+
+async def test_a_json_array_is_imported_and_a_bad_record_is_named_by_its_place(session: AsyncSession) -> None:
+    records = [OATS, OATS | {"sku": "O-2", "quantity": "many"}, OATS | {"sku": 4006381333931}]
+    report = await load(session, json.dumps(records, indent=1))
+    assert (report.read, report.imported) == (3, 2)
+    assert reasons(report) == [(2, "quantity: 'many' is not a whole number, zero or more")]
+    assert [sku for _, sku, *_ in await stock(session)] == ["4006381333931", "O-1"]
+
+
+async def test_a_broken_json_document_imports_nothing(session: AsyncSession) -> None:
+    with pytest.raises(InvalidInput, match="not JSON after record 2999"):
+        await load(session, json.dumps([OATS | {"lot": str(number)} for number in range(3000)])[:-20])
+    assert await stock(session) == []
+
+
+async def test_a_number_of_json_has_a_decimal_point_whatever_the_texts_use(session: AsyncSession) -> None:
+    records = [
+        OATS | {"base_price": 1.25, "quantity": 3.0},
+        OATS | {"sku": "O-2", "base_price": "1,25", "quantity": "1.000"},
+    ]
+    report = await load(session, json.dumps(records), FileLayout(decimal_comma=True))
+    assert reasons(report) == []
+    assert [quantity for *_, quantity in await stock(session)] == [3, 1000]
+    assert set(await session.scalars(select(Product.base_price))) == {Decimal("1.25")}
+
+
+async def test_fields_of_nested_objects_are_mapped_by_their_path(session: AsyncSession) -> None:
+    record = {
+        "amount": 4,
+        "best_before_date": "2030-05-01",
+        "product": {"id": 17, "name": "Rye bread", "group": {"name": "Bakery"}, "price": "3.20"},
+    }
+    mapping = (
+        "sku=product.id",
+        "name=product.name",
+        "category=product.group.name",
+        "base_price=product.price",
+        "quantity=amount",
+        "expiry_date=best_before_date",
+    )
+    layout = FileLayout(columns=parse_column_map(mapping))
+    for content in (json.dumps([record]), json.dumps(record) + "\n" + json.dumps(record | {"product": 1})):
+        report = await load(session, content, layout)
+        assert report.imported == 1
+        assert await stock(session) == [("main", "17", "", date(2030, 5, 1), 4)]
+    assert reasons(report)[0][1].startswith("sku: is empty")
+
+
+async def test_a_compressed_file_with_title_rows_is_imported_with_a_warning(session: AsyncSession) -> None:
+    content = (
+        "sep=;\nStock on hand, 26.11.2029\nmain shop\n"
+        "sku;name;category;base_price;quantity;expiry_date\nA;Rice;Pantry;2,50;5;2030-01-01\n"
+    )
+    report = await load(session, gzip.compress(content.encode()), FileLayout(decimal_comma=True))
+    assert (report.imported, report.bad) == (1, 0)
+    assert [(warning.line, warning.message) for warning in report.warnings] == [
+        (None, "rows above the header were skipped: line 2 'Stock on hand, 26.11.2029', line 3 'main shop'")
+    ]
+    assert await stock(session) == [("main", "A", "", date(2030, 1, 1), 5)]
