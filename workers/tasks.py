@@ -30,8 +30,8 @@ from workers.shards import recompute_in_shards
 async def recompute_all_discounts(run: TaskContext, arguments: RecomputeAllArguments) -> object:
     """Recomputes every discount; a large recompute is fanned out to shards."""
     settings, threshold = run.resources.settings, arguments.days_threshold
-    if run.parts:
-        return await recompute_in_shards(run, run.parts, days_threshold=threshold)
+    if run.children:
+        return await recompute_in_shards(run, run.children, days_threshold=threshold)
     most = settings.recompute_shards_from if settings.recompute_shards > 1 else None
 
     async def effect(session: AsyncSession, now: datetime) -> object:

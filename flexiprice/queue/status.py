@@ -116,7 +116,7 @@ def read_status(job_id: str, snapshot: JobSnapshot) -> JobInfo | None:
         return None
     queue, due_at_ms = next(iter(snapshot.due_at_ms.items()), (None, 0.0))
     # A job with children waits for them, or resumes soon.
-    has_started = snapshot.owner is not None or "parts" in snapshot.record
+    has_started = snapshot.owner is not None or "children" in snapshot.record
     error = None
     if not snapshot.waiting:
         # It has expired; the next worker that claims it will fail it.

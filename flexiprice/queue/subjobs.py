@@ -14,7 +14,7 @@ from flexiprice.queue.status import JobInfo, JobSnapshot, read_status
 _OPEN: Final = b""
 
 
-def part_ids(job_id: str, enqueued_at: datetime, count: int) -> Sequence[str]:
+def child_ids(job_id: str, enqueued_at: datetime, count: int) -> Sequence[str]:
     """Returns the ids of a job's children: stable across attempts, new for a later job of the same id."""
     identity = f"{to_unix_ms(enqueued_at)}\n{job_id}".encode()
     stem = hashlib.blake2b(identity, digest_size=10).hexdigest()
@@ -37,21 +37,21 @@ async def register_children(
         reply = cast(
             "list[bytes]",
             await register(
-                keys=[keys.in_progress_key(job_id), keys.record_key(job_id), keys.parts_key(job_id)],
+                keys=[keys.in_progress_key(job_id), keys.record_key(job_id), keys.children_key(job_id)],
                 args=[worker_id, *ids],
             ),
         )
     found = {
-        part_id.decode(errors="replace"): outcome
-        for part_id, outcome in zip(reply[::2], reply[1::2], strict=True)
+        child_id.decode(errors="replace"): outcome
+        for child_id, outcome in zip(reply[::2], reply[1::2], strict=True)
     }
-    return {part_id: _status(part_id, outcome) for part_id, outcome in found.items()} if found else None
+    return {child_id: _status(child_id, outcome) for child_id, outcome in found.items()} if found else None
 
 
-def _status(part_id: str, outcome: bytes) -> JobInfo | None:
+def _status(child_id: str, outcome: bytes) -> JobInfo | None:
     if outcome == _OPEN:
         return None
     snapshot = JobSnapshot(
         result=outcome, waiting=False, owner=None, tries=0, record={}, due_at_ms={}, now_ms=0
     )
-    return read_status(part_id, snapshot)
+    return read_status(child_id, snapshot)

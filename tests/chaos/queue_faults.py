@@ -58,7 +58,7 @@ async def poisoned_entries(harness: Harness) -> Outcome:
             keys.LOST_WORKERS,
         ),
         *(
-            keys.AWAITING_PARTS,
+            keys.AWAITING_CHILDREN,
             keys.DEAD_LETTERS,
             keys.schedule_key("fault_tick"),
             keys.queue_key(Queue.ANALYTICS),

@@ -51,7 +51,7 @@ async def shards_killed(harness: Harness) -> Outcome:
         statuses += (await harness.statuses([job.job_id])).values()
         await _start(harness, 3 - sum(worker.is_alive for worker in harness.workers))
     decided = (await harness.query(_DECIDED))[0]
-    left = [key async for key in harness.queue.redis.scan_iter(match=keys.parts_key("*"))]
+    left = [key async for key in harness.queue.redis.scan_iter(match=keys.children_key("*"))]
     await harness.query(_FILL[0])
     return Outcome(
         jobs=_RECOMPUTES,

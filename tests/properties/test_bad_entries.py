@@ -38,7 +38,7 @@ KEYS: Final = {
     keys.in_progress_key(JOB): "string",
     keys.retry_key(JOB): "string",
     keys.record_key(JOB): "hash",
-    keys.parts_key(JOB): "hash",
+    keys.children_key(JOB): "hash",
     keys.ABORTED_JOBS: "zset",
     keys.WORKERS: "zset",
     keys.LOST_WORKERS: "zset",
@@ -48,7 +48,7 @@ KEYS: Final = {
     keys.DEAD_LETTERS: "hash",
     keys.dead_letters_key("failed"): "zset",
     keys.RECENT_DEATHS: "zset",
-    keys.AWAITING_PARTS: "zset",
+    keys.AWAITING_CHILDREN: "zset",
     keys.PAUSED_QUEUES: "hash",
     keys.schedule_key(SCHEDULE): "hash",
     keys.worker_key(OTHER): "string",
@@ -84,7 +84,17 @@ WORDS: Final = (
     ),
 )
 FIELDS: Final = (
-    *(b"losses", b"lone_losses", b"suspect", b"enqueued", b"started", b"parts", b"parent", b"queue", b"task"),
+    *(
+        b"losses",
+        b"lone_losses",
+        b"suspect",
+        b"enqueued",
+        b"started",
+        b"children",
+        b"parent",
+        b"queue",
+        b"task",
+    ),
     *(
         b"progress",
         b"unknown_since",
@@ -179,7 +189,7 @@ async def test_workers_continue_whatever_redis_holds_under_any_key(
                 error.add_note(f"round {number}: {hit!r}")
                 raise
             await redis.delete(keys.job_key(JOB), keys.result_key(JOB), keys.in_progress_key(JOB))
-            await redis.delete(keys.record_key(JOB), keys.parts_key(JOB), keys.worker_command_key(OTHER))
+            await redis.delete(keys.record_key(JOB), keys.children_key(JOB), keys.worker_command_key(OTHER))
 
 
 @pytest.mark.parametrize("score", [-math.inf, -1e300, -1.0])

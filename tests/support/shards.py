@@ -46,15 +46,15 @@ async def held_up(engine: AsyncEngine, number: int) -> AsyncIterator[AsyncSessio
         yield session
 
 
-async def parts_of(redis: ArqRedis, job_id: str) -> dict[str, bytes]:
-    """The parts of a job by number; empty where one has not ended."""
-    found = await redis.hgetall(keys.parts_key(job_id))
+async def children_of(redis: ArqRedis, job_id: str) -> dict[str, bytes]:
+    """The children of a job by number; empty where one has not ended."""
+    found = await redis.hgetall(keys.children_key(job_id))
     return {name.decode(): outcome for name, outcome in found.items()}
 
 
-async def until_ended(redis: ArqRedis, job_id: str, parts: int) -> None:
+async def until_ended(redis: ArqRedis, job_id: str, children: int) -> None:
     async def ended() -> bool:
-        return sum(outcome != b"" for outcome in (await parts_of(redis, job_id)).values()) >= parts
+        return sum(outcome != b"" for outcome in (await children_of(redis, job_id)).values()) >= children
 
     await until(ended)
 

@@ -209,7 +209,7 @@ def _revoked_result(job_id: str, queue: Queue, body: bytes, now_ms: int) -> tupl
         job_id=job_id,
         queue=queue,
         attempt=0,
-        state=RunStatus.REVOKED,
+        status=RunStatus.REVOKED,
         enqueued_ms=enqueued_ms,
         due_ms=enqueued_ms,
         started_ms=now_ms,

@@ -41,7 +41,7 @@ DEAD_LETTER_REASONS: Final = ("given_up", "corrupt", "unknown_task", "failed")
 # Sorted set: recently dead workers, by time (ms) of detection.
 RECENT_DEATHS = "flexiprice:recent-deaths"
 # Sorted set: jobs that wait for their children, by start (ms) of the wait.
-AWAITING_PARTS = "flexiprice:awaiting-parts"
+AWAITING_CHILDREN = "flexiprice:awaiting-children"
 # Hash: paused queues: start (ms) and actor, by name of arq's set.
 PAUSED_QUEUES = "flexiprice:paused-queues"
 
@@ -96,14 +96,14 @@ def record_key(job_id: str) -> str:
     - drain_by, drain_until (ms), drain_again (ms), drains: the worker that drains to run it alone, until
       when, when another worker may, and the number of such drains
     - unknown_since (ms): since when no polling worker knew its task
-    - ended: the run that ended last; parts: number of its children
+    - ended: the run that ended last; children: number of its children
     """
     return f"flexiprice:job:{job_id}"
 
 
-def parts_key(job_id: str) -> str:
+def children_key(job_id: str) -> str:
     """Hash: results of a job's children as arq encodes them, by id; empty until a child has finished."""
-    return f"flexiprice:parts:{job_id}"
+    return f"flexiprice:children:{job_id}"
 
 
 def finished_channel(job_id: str) -> str:

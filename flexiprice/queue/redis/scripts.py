@@ -18,7 +18,7 @@ LOOKED_AT: Final = 1_000
 """Maximum number of jobs that one call of `CLAIM` reads; the next call continues after them."""
 
 CONSTANTS: Final[Mapping[str, str | int | tuple[str, ...]]] = {
-    "awaiting_parts": keys.AWAITING_PARTS,
+    "awaiting_children": keys.AWAITING_CHILDREN,
     "bad_entries": keys.BAD_ENTRIES,
     "bad_entry_prefix": keys.bad_entry_key(""),
     "dead_letter_reasons": keys.DEAD_LETTER_REASONS,
@@ -28,7 +28,7 @@ CONSTANTS: Final[Mapping[str, str | int | tuple[str, ...]]] = {
     "finished_prefix": keys.finished_channel(""),
     "job_prefix": job_key_prefix,
     "max_reads": LOOKED_AT,
-    "parts_prefix": keys.parts_key(""),
+    "children_prefix": keys.children_key(""),
     "queue_prefix": f"{default_queue_name}:",
     "record_prefix": keys.record_key(""),
     "routed_score": keys.ROUTED_SCORE,

@@ -89,7 +89,7 @@ def pending_run(run: RunInfo, outcome: Outcome, *, finished_ms: int) -> PendingR
         job_id=run.job_id,
         queue=Queue(run.queue),
         attempt=run.attempt,
-        state=outcome.status,
+        status=outcome.status,
         enqueued_ms=to_unix_ms(run.enqueued_at),
         due_ms=to_unix_ms(run.due_at),
         started_ms=to_unix_ms(run.started_at),

@@ -30,7 +30,7 @@ class PendingRun:
         job_id: the job.
         queue: the queue of the job.
         attempt: number of the attempt, from 1; 0 if the job was rejected without running.
-        state: the final status.
+        status: the final status.
         enqueued_ms: when the job was enqueued.
         due_ms: when it was due.
         started_ms: when the run started.
@@ -43,7 +43,7 @@ class PendingRun:
     job_id: str
     queue: Queue
     attempt: int
-    state: RunStatus
+    status: RunStatus
     enqueued_ms: int
     due_ms: int
     started_ms: int
@@ -58,7 +58,7 @@ class PendingRun:
                 "job_id": self.job_id,
                 "queue": self.queue,
                 "attempt": self.attempt,
-                "state": self.state,
+                "status": self.status,
                 "times": [self.enqueued_ms, self.due_ms, self.started_ms, self.finished_ms],
                 "error": self.error,
             }
@@ -80,7 +80,7 @@ class PendingRun:
                 job_id=str(fields["job_id"]),
                 queue=Queue(fields["queue"]),
                 attempt=int(fields["attempt"]),
-                state=RunStatus(fields["state"]),
+                status=RunStatus(fields["status"]),
                 enqueued_ms=enqueued_ms,
                 due_ms=due_ms,
                 started_ms=started_ms,

@@ -21,15 +21,15 @@ from flexiprice.queue.declarations import RECOMPUTE_ALL_DISCOUNTS, RECOMPUTE_SHA
 from flexiprice.queue.redis import codec, keys
 from flexiprice.queue.source import JobSource
 from flexiprice.queue.status import JobStatus
-from flexiprice.queue.subjobs import part_ids, register_children
+from flexiprice.queue.subjobs import child_ids, register_children
 from flexiprice.settings import Queue, Settings, load_settings
 from tests.support.shards import (
     EVERYTHING,
     SHARDS,
+    children_of,
     did,
     held_up,
     number_of,
-    parts_of,
     stock_every_bucket,
     until_ended,
 )
@@ -74,7 +74,7 @@ async def test_one_worker_that_runs_one_job_at_a_time_does_all_shards_and_the_su
     come = [(status.progress.done, status.progress.total) for status in told if status.progress]
     assert come[-1] == (SHARDS, SHARDS)
     assert told[-1].attempt == 1
-    assert await redis.keys("flexiprice:parts:*") == []
+    assert await redis.keys("flexiprice:children:*") == []
 
 
 async def test_small_recompute_is_not_sharded(settings: Settings, queue: TaskQueue, engine: AsyncEngine):
@@ -121,7 +121,7 @@ async def test_a_shard_that_runs_twice_counts_once(
         async with held_up(engine, 2):
             job = await queue.enqueue(RECOMPUTE_ALL_DISCOUNTS)
             await until_ended(redis, job.job_id, SHARDS - 1)
-            first = min(await parts_of(redis, job.job_id))
+            first = min(await children_of(redis, job.job_id))
             # As if nobody knew that it had run: in its second run it finds nothing to do.
             await redis.delete(keys.result_key(first))
             twice = await queue.enqueue(
@@ -184,7 +184,7 @@ async def test_a_recompute_that_is_called_off_takes_its_shards_along(
             return len((await get_queue(queue, Queue.DISCOUNTS)).running_job_ids) == 3
 
         await until(begun)
-        shards = list(await parts_of(redis, job.job_id))
+        shards = list(await children_of(redis, job.job_id))
         (answer,) = await revoke_jobs(queue, [job.job_id])
         statuses = await queue.statuses([job.job_id, *shards])
 
@@ -192,7 +192,7 @@ async def test_a_recompute_that_is_called_off_takes_its_shards_along(
     assert [status.status for status in statuses] == [JobStatus.REVOKED] * (1 + SHARDS)
     assert await redis.zcard(keys.queue_key(Queue.DISCOUNTS)) == 0
     assert await redis.zcard(keys.ABORTED_JOBS) == 0
-    assert await redis.keys("flexiprice:parts:*") == []
+    assert await redis.keys("flexiprice:children:*") == []
     assert await number_of(engine, Discount) == 0
 
 
@@ -224,7 +224,7 @@ async def test_shards_that_a_killed_worker_left_unenqueued_are_enqueued_by_the_n
     body = await redis.get(keys.job_key(job.job_id))
     enqueued_at = deserialize_job(body, deserializer=codec.decode).enqueue_time
     # What Redis holds when the job is given back.
-    ids = part_ids(job.job_id, enqueued_at, SHARDS)
+    ids = child_ids(job.job_id, enqueued_at, SHARDS)
     await redis.set(keys.in_progress_key(job.job_id), "dead")
     begun = await register_children(redis, job_id=job.job_id, worker_id="dead", ids=ids)
     await queue.enqueue(

@@ -89,7 +89,7 @@ async def _run_once(
                 name=f"job {run.job_id}",
             )
         except ChildrenPending as pending:
-            _LOGGER.info("task_waiting_for_subjobs", seconds=_since(started), subjobs=pending.parts)
+            _LOGGER.info("task_waiting_for_subjobs", seconds=_since(started), subjobs=pending.children)
             return AwaitsChildren()
         except Exception as error:  # noqa: BLE001 -- every error is the job's outcome
             return _failure_outcome(error, task, run.attempt, _since(started))

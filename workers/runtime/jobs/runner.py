@@ -175,7 +175,7 @@ class JobRunner:
                 attempt=message.attempt,
                 resources=self._resources,
                 progress=progress,
-                parts=whole_number(job.record.get("parts")),
+                children=whole_number(job.record.get("children")),
             )
             in_flight.running_body = True
             outcome = await run_task(task, run, message.arguments, record=job.record)

@@ -7,7 +7,7 @@ from flexiprice.errors import WorkerFenced
 from flexiprice.queue.declarations import TaskArguments, TaskDeclaration
 from flexiprice.queue.source import JobSource
 from flexiprice.queue.status import JobInfo
-from flexiprice.queue.subjobs import part_ids, register_children
+from flexiprice.queue.subjobs import child_ids, register_children
 from workers.runtime.jobs.task import TaskContext
 
 
@@ -15,12 +15,12 @@ class ChildrenPending(Exception):
     """Ends a run whose job resumes when its child jobs have finished. It is not a failure.
 
     Attributes:
-        parts: number of unfinished child jobs.
+        children: number of unfinished child jobs.
     """
 
-    def __init__(self, parts: int) -> None:
-        super().__init__(f"{parts} child jobs have not finished")
-        self.parts = parts
+    def __init__(self, children: int) -> None:
+        super().__init__(f"{children} child jobs have not finished")
+        self.children = children
 
 
 async def fan_out(
@@ -45,18 +45,18 @@ async def fan_out(
         RedisUnavailable: Redis does not answer.
     """
     tasks = run.resources.tasks
-    ids = part_ids(run.job_id, run.enqueued_at, len(arguments))
-    parts = await register_children(tasks.redis, job_id=run.job_id, worker_id=run.worker_id, ids=ids)
-    if parts is None:
+    ids = child_ids(run.job_id, run.enqueued_at, len(arguments))
+    children = await register_children(tasks.redis, job_id=run.job_id, worker_id=run.worker_id, ids=ids)
+    if children is None:
         raise WorkerFenced(f"job {run.job_id} is claimed by another worker", job_id=run.job_id)
-    open_ids = [part_id for part_id in ids if parts.get(part_id) is None]
+    open_ids = [child_id for child_id in ids if children.get(child_id) is None]
     # A worker of an earlier version may have finished a child without recording it with its parent.
     known = dict(await tasks.find_statuses(open_ids))
     origin = JobSource(trigger=RunTrigger.TASK, parent_job_id=run.job_id)
-    for part_id, part_arguments in zip(ids, arguments, strict=True):
-        if part_id in open_ids and part_id not in known:
-            await tasks.enqueue(task, arguments=part_arguments, job_id=part_id, origin=origin)
-    results = {part_id: parts.get(part_id) or known.get(part_id) for part_id in ids}
+    for child_id, child_arguments in zip(ids, arguments, strict=True):
+        if child_id in open_ids and child_id not in known:
+            await tasks.enqueue(task, arguments=child_arguments, job_id=child_id, origin=origin)
+    results = {child_id: children.get(child_id) or known.get(child_id) for child_id in ids}
     statuses = [status for status in results.values() if status is not None and status.ready]
     if len(statuses) < len(ids):
         raise ChildrenPending(len(ids) - len(statuses))

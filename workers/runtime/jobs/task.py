@@ -29,7 +29,7 @@ class TaskContext:
         attempt: number of this attempt, from 1.
         resources: the connections of the worker.
         progress: receives `report_progress`; None discards it.
-        parts: number of child jobs that an earlier run has created; see `subjobs.fan_out`.
+        children: number of child jobs that an earlier run has created; see `subjobs.fan_out`.
     """
 
     job_id: str
@@ -38,7 +38,7 @@ class TaskContext:
     attempt: int
     resources: Resources
     progress: ProgressReporter | None = None
-    parts: int = 0
+    children: int = 0
 
     async def commit_once(self, effect: Callable[[AsyncSession], Awaitable[object]]) -> object:
         """Runs an effect in one transaction, at most once for each job.

@@ -1,4 +1,4 @@
-"""Records the final state of runs whose worker died before it could."""
+"""Records the final status of runs whose worker died before it could."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -209,7 +209,7 @@ def _record_of(run: PendingRun, worker_id: str, job: _JobData) -> RunRecord:
         elif isinstance(job.result.result, BaseException):
             error = job.result.result
     end = RunFinished(
-        status=run.state, finished_at=keys.instant_of(run.finished_ms), result=result, error=error
+        status=run.status, finished_at=keys.instant_of(run.finished_ms), result=result, error=error
     )
     traceback = None if error is None else _traceback(error)
     return replace(record_of(facts, end), traceback=None if traceback is None else redact_text(traceback))

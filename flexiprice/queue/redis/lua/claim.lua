@@ -38,7 +38,7 @@
 --- @include "utf8"
 --- @include "suspects"
 --- @constant "max_reads"
---- @constant "awaiting_parts"
+--- @constant "awaiting_children"
 -- Maximum number of jobs that one call claims.
 local max_claims = 100
 
@@ -130,11 +130,11 @@ local function take(id, score, owner)
     call('HSET', record, 'worker', worker)
     call('HDEL', record, 'unknown_since')
     -- A job with children has been running since they were registered.
-    if call('HEXISTS', record, 'parts') == 0 then
+    if call('HEXISTS', record, 'children') == 0 then
       call('HSET', record, 'started', now_text)
       call('HDEL', record, 'progress')
     else
-      call('ZREM', awaiting_parts, id)
+      call('ZREM', awaiting_children, id)
     end
   end
   add_if_revoked(id)

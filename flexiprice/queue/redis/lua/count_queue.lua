@@ -15,7 +15,7 @@
 --- @include "clock"
 --- @include "guarded_calls"
 --- @constant "worker_prefix"
---- @constant "awaiting_parts"
+--- @constant "awaiting_children"
 
 -- Maximum number of workers of each list, and of jobs that wait for their children, that it reads.
 local max_members = 1000
@@ -54,7 +54,7 @@ for _, list in ipairs({workers, lost_workers}) do
     end
   end
 end
-for _, id in ipairs(call('ZRANGE', awaiting_parts, 0, max_members - 1)) do
+for _, id in ipairs(call('ZRANGE', awaiting_children, 0, max_members - 1)) do
   add_running(id, true)
 end
 

@@ -34,7 +34,7 @@
 --- @include "dead_letters"
 --- @include "suspects"
 --- @include "children"
---- @constant "awaiting_parts"
+--- @constant "awaiting_children"
 --- @constant "default_queue"
 
 local in_progress, running, job, result, retry, record, queue, aborted, lost_workers, outbox = unpack(KEYS)
@@ -67,10 +67,10 @@ if mode == 'end' then
   call('ZREM', default_queue, id)
   redis.call('PEXPIRE', record, kept)
   redis.call('PUBLISH', finished, '')
-  record_part(id, outcome)
-  revoke_parts(id, aborted)
-  redis.call('DEL', parts_prefix .. id)
-  call('ZREM', awaiting_parts, id)
+  record_child(id, outcome)
+  revoke_children(id, aborted)
+  redis.call('DEL', children_prefix .. id)
+  call('ZREM', awaiting_children, id)
   if dead_reason == '' then
     remove_dead_letter(id)
   else
@@ -86,12 +86,12 @@ else
     redis.call('DEL', retry)
   end
   call('HDEL', record, 'worker')
-  if redis.call('EXISTS', parts_prefix .. id) == 0 then
+  if redis.call('EXISTS', children_prefix .. id) == 0 then
     call('HDEL', record, 'started', 'progress')
   end
-  if mode == 'wait' and #open_parts(id) > 0 then
+  if mode == 'wait' and #open_children(id) > 0 then
     call('ZADD', queue, 'XX', now_ms() + tonumber(pause), id)
-    call('ZADD', awaiting_parts, string.format('%.0f', now_ms()), id)
+    call('ZADD', awaiting_children, string.format('%.0f', now_ms()), id)
   end
 end
 redis.call('PUBLISH', wake, '')

@@ -34,11 +34,11 @@ local outcomes = {}
 for i = 10, #ARGV, 7 do
   local id, queue, wake, body, result, run_id, run_record = unpack(ARGV, i, i + 6)
   local outcome = 'changed'
-  if redis.call('EXISTS', in_progress_prefix .. id, parts_prefix .. id) > 0 then
+  if redis.call('EXISTS', in_progress_prefix .. id, children_prefix .. id) > 0 then
     outcome = 'running'
     if tell_workers == '1' then
       call('ZADD', aborted, now, id)
-      revoke_parts(id, aborted)
+      revoke_children(id, aborted)
       redis.call('PUBLISH', wake, '')
     end
   elseif call('GET', job_prefix .. id) == body and call('ZREM', queue, id) == 1 then
@@ -51,7 +51,7 @@ for i = 10, #ARGV, 7 do
     call('HSET', outbox, run_id, run_record)
     call('ZADD', outbox_workers, now, no_worker)
     redis.call('PUBLISH', finished_prefix .. id, '')
-    record_part(id, result)
+    record_child(id, result)
   end
   outcomes[#outcomes + 1] = outcome
 end

@@ -90,7 +90,7 @@ async def test_orphaned_runs_are_recorded_when_postgresql_is_back(
         job_id=job_id,
         queue=Queue.DISCOUNTS,
         attempt=1,
-        state=RunStatus.SUCCEEDED,
+        status=RunStatus.SUCCEEDED,
         enqueued_ms=now,
         due_ms=now,
         started_ms=now,
