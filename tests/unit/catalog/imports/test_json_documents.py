@@ -116,7 +116,9 @@ def test_an_element_that_is_no_object_or_names_a_field_twice_is_one_bad_record()
         ('[{"sku": "' + "x" * (MAX_VALUE_LENGTH + 100_000) + '"}]', "longer than"),
     ],
 )
-def test_what_is_no_document_of_records_is_refused_with_the_reason(document: str, reason: str) -> None:
+def test_a_document_without_an_array_of_records_is_refused_with_the_reason(
+    document: str, reason: str
+) -> None:
     with pytest.raises(InvalidInput, match=reason):
         records(document, size=50_000, file_format=FileFormat.JSON)
 

@@ -13,7 +13,7 @@ from flexiprice.catalog.imports.columns import parse_column_map
 from flexiprice.catalog.imports.layout import FileLayout
 from flexiprice.db.tables import Product
 from flexiprice.errors import InvalidInput
-from tests.integration.imported import load, reasons, stock
+from tests.support.import_files import load, reasons, stock
 
 OATS = {
     "sku": "O-1",

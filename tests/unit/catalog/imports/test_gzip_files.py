@@ -52,7 +52,7 @@ def test_a_file_that_is_not_whole_is_refused(packed: bytes, reason: str) -> None
         list(unpack_gzip(pieces(packed, 1000), max_bytes=1 << 20))
 
 
-def test_what_is_inside_is_detected_by_its_content() -> None:
+def test_the_file_inside_is_detected_by_its_content() -> None:
     for inside, line in ((TEXT, 2), (b'{"sku": "A0"}\n{"sku": "A1"}\n', 1), (b'[{"sku": "A0"}]', 1)):
         with open_source(pieces(gzip.compress(inside), 10), SourceOptions()) as file:
             first = next(file.records)
