@@ -50,8 +50,8 @@ async def _layout(
         list[str],
         Query(
             max_length=MAX_DATE_FORMATS,
-            description="Format of dates, such as `%d.%m.%Y`; by default only dates that begin with the year "
-            "are accepted.",
+            description="Format of dates, such as `%d.%m.%Y`, or `excel` for the day numbers of a "
+            "spreadsheet; by default only dates that begin with the year are accepted.",
         ),
     ] = [],  # noqa: B006 -- as above
     timestamps: Annotated[

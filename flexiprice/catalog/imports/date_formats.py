@@ -4,6 +4,7 @@ import re
 from calendar import monthrange
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
+from typing import Protocol
 
 from flexiprice.catalog.imports.cells import shown
 from flexiprice.errors import InvalidInput
@@ -104,7 +105,14 @@ class DateFormat:
             )
 
 
-def read_written_date(text: str, date_format: DateFormat) -> WrittenDate | None:
+class ReadsDates(Protocol):
+    """A notation of dates."""
+
+    def read(self, text: str) -> WrittenDate | None:
+        """Reads a text; returns None if it is not in this notation."""
+
+
+def read_written_date(text: str, date_format: ReadsDates) -> WrittenDate | None:
     """Reads a date in a format, with or without a time of day and a UTC offset after it."""
     written = date_format.read(text)
     if written is not None or ":" not in text:

@@ -10,7 +10,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from flexiprice.catalog.imports.cells import LONGEST_NUMBER, CellRefused, shown
 from flexiprice.catalog.imports.date_formats import DateFormat, WrittenDate, read_written_date
+from flexiprice.catalog.imports.serial_dates import EXCEL, SerialDates, likely_serial
 from flexiprice.catalog.imports.spelling import Option
+from flexiprice.catalog.imports.typed_cells import DateText
 from flexiprice.domain.catalog import CalendarDate
 from flexiprice.errors import InvalidInput
 
@@ -40,7 +42,7 @@ class DateReader:
     def __init__(
         self, formats: Sequence[str] = DEFAULT_DATE_FORMATS, timestamps: Timestamps = Timestamps.REFUSE
     ) -> None:
-        """Takes `strptime` formats such as `%m/%d/%Y`, and the treatment of times of day.
+        """Takes `strptime` formats such as `%m/%d/%Y` or `excel`, and the treatment of times of day.
 
         Raises:
             InvalidInput: a format does not determine year, month and day.
@@ -49,12 +51,15 @@ class DateReader:
             raise InvalidInput(f"give between 1 and {MAX_DATE_FORMATS} date formats", field="date_format")
         self._patterns = tuple(formats)
         self._is_default = self._patterns == DEFAULT_DATE_FORMATS
-        self._formats = tuple(DateFormat(pattern, padded_only=self._is_default) for pattern in formats)
+        self._formats = tuple(
+            SerialDates() if pattern == EXCEL else DateFormat(pattern, padded_only=self._is_default)
+            for pattern in formats
+        )
         self._timestamps = timestamps
         self._expected = (
             "that begins with the year, such as 2024-09-19"
             if self._is_default
-            else f"written as {' or '.join(self._patterns)}"
+            else f"written as {' or '.join(map(_described, self._patterns))}"
         )
         # Dates repeat, and parsing them is the slowest part of a row.
         self._written_in = lru_cache(maxsize=4096)(self._read_all)
@@ -67,7 +72,10 @@ class DateReader:
                 or it is out of range.
         """
         text = cell.strip()
-        found = self._written_in(text) if len(text) <= LONGEST_NUMBER else ()
+        if isinstance(cell, DateText):
+            found: tuple[WrittenDate, ...] = (WrittenDate(cell.moment.date(), cell.moment.time()),)
+        else:
+            found = self._written_in(text) if len(text) <= LONGEST_NUMBER else ()
         if not found:
             raise CellRefused(f"{shown(text)} is not a date {self._expected}", *self._hint(text))
         written, *others = found
@@ -109,6 +117,8 @@ class DateReader:
         """Returns the option that would read a refused date, as the end of the sentence."""
         if _SIX_DIGITS.fullmatch(text) and _GS1 not in self._patterns:
             return "; six digits are read as year, month and day (GS1) with ", Option("date_format", _GS1)
+        if EXCEL not in self._patterns and (day := likely_serial(text)) is not None:
+            return f"; a spreadsheet's day number for {day} is read with ", Option("date_format", EXCEL)
         numbers = _NUMBERS.fullmatch(text)
         if numbers is None or not self._is_default:
             return ()
@@ -126,3 +136,7 @@ class DateReader:
             return ()
         others = "".join(f" or {pattern}" for pattern in fitting[1:])
         return "; ", Option("date_format", fitting[0]), f"{others} reads it"
+
+
+def _described(pattern: str) -> str:
+    return "a spreadsheet's day number" if pattern == EXCEL else pattern

@@ -59,7 +59,8 @@ def import_file(
         typer.Option(
             metavar="FORMAT",
             help="Format of dates: `%m/%d/%Y` is 8/16/2024, `%d.%m.%Y` is 16.08.2024, `%y%m%d` is "
-            "240816 (GS1; day 00 is the month's last). Repeat it where a file mixes several. "
+            "240816 (GS1; day 00 is the month's last), `excel` is 45520 (a spreadsheet's day number). Repeat "
+            "it where a file mixes several. "
             f"[default: year first, {', '.join(DEFAULT_DATE_FORMATS[:3])} and the like]",
         ),
     ] = None,
