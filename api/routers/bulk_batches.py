@@ -79,7 +79,8 @@ async def put_batches(
     The file is CSV with a header, NDJSON, or a JSON document with one array of records. Each row is a batch:
     `sku`, `expiry_date`, `quantity`, and optionally `store` and `lot`, which are part of a batch's key. Rows
     may also have `name`, `category`, `base_price` and optionally `unit_cost`: then their products are created
-    or updated. Otherwise the products must exist. Batches and products that the file does not mention stay.
+    or updated. Otherwise the products must exist. A product gains the GTINs of a column `gtin`. Batches and
+    products that the file does not mention stay.
 
     Columns with these names are recognised, others are mapped by `map`. A bad row is reported with its line,
     its column and the parameter that helps; good rows are kept, unless `atomic=true`. If several rows
@@ -110,6 +111,8 @@ async def put_batches(
 
 def _target(report: ImportReport) -> str:
     batches = report.batches_new + report.batches_updated
+    if not batches and not report.products_updated:
+        return counted(report.gtins_new, "GTIN")
     if not batches:
         return counted(report.products_updated, "product")
     return f"{batches:,} {'batch' if batches == 1 else 'batches'}"

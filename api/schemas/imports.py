@@ -48,6 +48,7 @@ class ImportReportShown(Shown):
     batches_new: int = Field(description="Batches that did not exist.")
     batches_updated: int = Field(description="Batches whose quantity differed.")
     batches_unchanged: int = Field(description="Batches whose quantity did not differ.")
+    gtins_new: int = Field(description="GTINs that products gained.")
     warnings: list[ImportWarningShown] = Field(description="The first 1,000 warnings.")
     warning_count: int = Field(description="Number of all warnings.")
     columns: dict[str, str] = Field(description="Column of the file for each field.")
@@ -79,6 +80,7 @@ class BatchesImported(Shown):
                         "batches_new": 80,
                         "batches_updated": 1100,
                         "batches_unchanged": 19,
+                        "gtins_new": 0,
                         "warnings": [],
                         "warning_count": 0,
                         "columns": {"sku": "sku", "quantity": "qty", "expiry_date": "expiry_date"},

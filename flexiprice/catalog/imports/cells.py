@@ -13,7 +13,16 @@ from pydantic import TypeAdapter, ValidationError
 from flexiprice.catalog.imports.currencies import currencies_of
 from flexiprice.catalog.imports.spelling import Option, Spelling
 from flexiprice.catalog.imports.typed_cells import NumberText
-from flexiprice.domain.catalog import MAX_QUANTITY, BasePrice, CategoryName, Lot, ProductName, Sku, UnitCost
+from flexiprice.domain.catalog import (
+    MAX_QUANTITY,
+    BasePrice,
+    CategoryName,
+    Gtin,
+    Lot,
+    ProductName,
+    Sku,
+    UnitCost,
+)
 
 T = TypeVar("T")
 
@@ -21,6 +30,7 @@ _SKU = TypeAdapter[str](Sku)
 _NAME = TypeAdapter[str](ProductName)
 _CATEGORY = TypeAdapter[str](CategoryName)
 _LOT = TypeAdapter[str](Lot)
+_GTIN = TypeAdapter[str](Gtin)
 _BASE_PRICE = TypeAdapter[Decimal](BasePrice)
 _UNIT_COST = TypeAdapter[Decimal](UnitCost)
 
@@ -29,6 +39,7 @@ LOST_LETTER = "\ufffd"
 _LONGEST_SHOWN = 40
 _SPACES = " \u00a0\u2007\u202f\u3000"
 
+_BETWEEN_GTINS = re.compile(r"[\s|;,]+")
 _UNDECODABLE = re.compile("[\ud800-\udfff]")
 _CURRENCY_WORD = r"[^\W\d_]{1,9}\.?"
 _CURRENCY_SIGN = r"[^\W\d_]{0,3}[^\w\s.,'+-]{1,3}"
@@ -88,6 +99,19 @@ def read_category(cell: str) -> str:
 def read_lot(cell: str) -> str:
     """Reads a lot's code, which may be empty."""
     return _checked(_LOT, cell, cell.strip(_SPACES))
+
+
+def read_gtins(cell: str) -> tuple[str, ...]:
+    """Reads GTINs, several between `|`, `;`, commas or spaces; each has 14 digits then.
+
+    Raises:
+        CellRefused: one has a wrong length or check digit.
+    """
+    given = [part for part in _BETWEEN_GTINS.split(cell) if part]
+    try:
+        return tuple(dict.fromkeys(_checked(_GTIN, part, part) for part in given))
+    except CellRefused as refused:
+        raise CellRefused(str(refused), "; ", Option("map", "gtin="), " leaves the column out") from None
 
 
 def read_price(cell: str, *, decimal_comma: bool, currency: str) -> Decimal:

@@ -71,6 +71,9 @@ def match_columns(names: Sequence[str], mapping: ColumnMap) -> ColumnMatch:
     wanted = {
         field: mapping[field] if field in mapping else _column_of(field, by_name) for field in ImportField
     }
+    if ImportField.GTIN not in mapping and wanted[ImportField.GTIN] in mapping.values():
+        # An EAN that is mapped to the SKU need not be one: its check digit is not verified.
+        del wanted[ImportField.GTIN]
     columns = {field: column for field, column in wanted.items() if column and column in present}
     matched = set(columns.values())
     unused = tuple(dict.fromkeys(name for name in names if name and name not in matched))
@@ -126,7 +129,9 @@ def match_header(names: Sequence[str], mapping: ColumnMap) -> ColumnMatch:
     if stock_only:
         missing = [field for field in missing if field not in DESCRIBING]
     if missing:
-        raise _missing_columns(missing, match.unused, names)
+        # A file may have no other code of a product than its GTIN.
+        free = (*match.unused, match.columns.get(ImportField.GTIN, ""))
+        raise _missing_columns(missing, free, names)
     for field, column in match.columns.items():
         if names.count(column) > 1:
             raise InvalidInput(f"the file has two columns {shown(column)} for {field}", field="map")

@@ -16,9 +16,10 @@ class ImportField(StrEnum):
     LOT = "lot"
     QUANTITY = "quantity"
     EXPIRY_DATE = "expiry_date"
+    GTIN = "gtin"
 
 
-OPTIONAL = frozenset({ImportField.UNIT_COST, ImportField.STORE, ImportField.LOT})
+OPTIONAL = frozenset({ImportField.UNIT_COST, ImportField.STORE, ImportField.LOT, ImportField.GTIN})
 REQUIRED = tuple(field for field in ImportField if field not in OPTIONAL)
 # The fields that describe a product. A file with none of them has stock levels only.
 DESCRIBING = (ImportField.NAME, ImportField.CATEGORY, ImportField.BASE_PRICE, ImportField.UNIT_COST)
@@ -29,6 +30,10 @@ SAME_MEANING: Mapping[ImportField, tuple[str, ...]] = {
     ImportField.STORE: ("store_code", "shop_code", "branch_code", "outlet_code"),
     ImportField.LOT: ("lot_number", "lot_no", "lot_nr", "lot_code", "batch_number", "batch_no", "batch_code"),
     ImportField.UNIT_COST: ("cost_price", "unit_cost_price", "cost_per_unit"),
+    ImportField.GTIN: (
+        *("gtins", "gtin13", "gtin_13", "gtin14", "gtin_14", "ean", "eans", "ean13", "ean_13"),
+        *("barcode", "barcodes", "upc"),
+    ),
 }
 # Names that are suggested, never matched: a wrong guess would misprice.
 OTHER_NAMES: Mapping[ImportField, tuple[str, ...]] = {
@@ -53,6 +58,7 @@ OTHER_NAMES: Mapping[ImportField, tuple[str, ...]] = {
         *("expiration_date", "expires", "expires_on", "expiry", "exp_date", "best_before"),
         *("best_before_date", "use_by", "use_by_date", "sell_by_date", "bbd", "mhd"),
     ),
+    ImportField.GTIN: ("gtin_8", "gtin_12", "ean_8", "ean_code", "upc_a", "upc_code", "bar_code"),
 }
 
 ColumnMap = Mapping[ImportField, str]

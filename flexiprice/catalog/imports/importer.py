@@ -11,13 +11,14 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from flexiprice.catalog.constraints import fk_violation_as
+from flexiprice.catalog.constraints import fk_violation_as, unique_violation_as
 from flexiprice.catalog.imports.cells import shown
 from flexiprice.catalog.imports.column_matcher import ColumnMatcher
 from flexiprice.catalog.imports.columns import plain_name
 from flexiprice.catalog.imports.contradictions import find_renamed, remove_contradictory
 from flexiprice.catalog.imports.dates import DateReader
 from flexiprice.catalog.imports.fields import ImportField
+from flexiprice.catalog.imports.gtins import merge_gtins, remove_taken
 from flexiprice.catalog.imports.layout import FileLayout, source_options
 from flexiprice.catalog.imports.records import Record, RecordFile
 from flexiprice.catalog.imports.report import ImportReport
@@ -62,7 +63,8 @@ async def import_catalogue(
     A product is identified by its SKU, a batch by store, SKU, lot and expiry date. Existing rows are updated;
     rows that the file does not mention stay. If rows give one product different prices, costs or categories,
     all of them are bad; of several names the last is kept, with a warning. Of several rows for one batch, all
-    but the first are bad. A file without unit costs keeps the stored ones. The products of a file with stock
+    but the first are bad. Products gain the GTINs of their rows; a row with another product's GTIN is bad. A
+    file without unit costs keeps the stored ones. The products of a file with stock
     levels only must exist. The import does not price batches.
 
     Args:
@@ -116,6 +118,10 @@ async def _import(
         tally.reject_staged(contradictory)
     async for repeated in remove_repeated(session):
         tally.reject_staged(repeated)
+    has_gtins = ImportField.GTIN in matcher.seen
+    if has_gtins:
+        async for taken in remove_taken(session, matcher.seen[ImportField.GTIN]):
+            tally.reject_staged(taken)
     renamed = 0
     async for warning in find_renamed(session, matcher.seen):
         tally.warn(warning)
@@ -125,6 +131,8 @@ async def _import(
         tally.reject_staged(unknown)
     with fk_violation_as("a product was deleted while the file was imported; send it again"):
         batches, changed = await merge_batches(session, most_named=most_named)
+    with unique_violation_as("a GTIN of the file was given to another product meanwhile; send it again"):
+        gtins_new = await merge_gtins(session) if has_gtins else 0
     report = ImportReport(
         read=tally.staged + tally.bad,
         imported=tally.staged,
@@ -137,6 +145,7 @@ async def _import(
         batches_new=batches.new,
         batches_updated=batches.updated,
         batches_unchanged=batches.unchanged,
+        gtins_new=gtins_new,
         warnings=tuple(tally.warnings),
         warning_count=tally.warning_count,
         columns={field.value: plain_name(column) for field, column in matcher.seen.items()},

@@ -17,6 +17,7 @@ class ImportReport:
         bad_rows: the first of them, by line.
         products_contradictory: products with several names in the file, of which the last is kept. If a
             product has two prices, costs or categories, all its rows are bad.
+        gtins_new: GTINs that products gained; an import takes none away.
         warnings: the first warnings: values that were read differently from their text, and unread columns.
         warning_count: the total number of warnings.
         columns: the column of the file by field.
@@ -34,6 +35,7 @@ class ImportReport:
     batches_new: int
     batches_updated: int
     batches_unchanged: int
+    gtins_new: int
     warnings: tuple[DataWarning, ...]
     warning_count: int
     columns: Mapping[str, str]
@@ -49,4 +51,6 @@ class ImportReport:
             "batches_new": self.batches_new,
             "batches_updated": self.batches_updated,
         }
+        if self.gtins_new:
+            counts["gtins_new"] = self.gtins_new
         return counts if any(counts.values()) else {}

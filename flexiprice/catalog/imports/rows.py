@@ -14,6 +14,7 @@ from flexiprice.catalog.imports.cells import (
     CellRefused,
     read_category,
     read_cost,
+    read_gtins,
     read_lot,
     read_name,
     read_price,
@@ -76,7 +77,8 @@ class CatalogueRow:
     """A good row: a product, and a batch of it.
 
     The product's description is None in a row of stock levels only. `unit_cost_given` is False if the file
-    has no costs; then the stored cost stays.
+    has no costs; then the stored cost stays. `gtins` have 14 digits each, with spaces between them; None if
+    the row has none.
     """
 
     line: int
@@ -91,9 +93,10 @@ class CatalogueRow:
     lot: str
     quantity: int
     expiry_date: date
+    gtins: str | None
 
 
-_CODES = frozenset({ImportField.SKU, ImportField.LOT, ImportField.STORE})
+_CODES = frozenset({ImportField.SKU, ImportField.LOT, ImportField.STORE, ImportField.GTIN})
 _TEXTS = frozenset({ImportField.NAME, ImportField.CATEGORY})
 
 
@@ -126,6 +129,7 @@ class RowReader:
         self._price = lru_cache(maxsize=4096, typed=True)(self._read_price)
         self._cost = lru_cache(maxsize=4096, typed=True)(self._read_cost)
         self._category = lru_cache(maxsize=1024)(_read_category)
+        self._gtins = lru_cache(maxsize=4096)(read_gtins)
 
     def read(self, record: Record, columns: ColumnMap) -> CatalogueRow | BadRow:
         """Parses a record; returns the row, or its problems."""
@@ -145,6 +149,7 @@ class RowReader:
         quantity = cells.read(ImportField.QUANTITY, self._quantity)
         zone = store.zone if store is not None else self._stores[self._default_store].zone
         expiry_date = cells.read(ImportField.EXPIRY_DATE, lambda cell: self._dates.read(cell, zone))
+        gtins = cells.read(ImportField.GTIN, self._gtins)
         if (
             cells.problems
             or sku is None
@@ -167,6 +172,7 @@ class RowReader:
             lot=lot,
             quantity=quantity,
             expiry_date=expiry_date,
+            gtins=" ".join(gtins) if gtins else None,
         )
 
     def _read_price(self, cell: str) -> Decimal:

@@ -93,6 +93,7 @@ _ARRAYS: tuple[BindParameter[object], ...] = (
     bindparam("lot", type_=ARRAY(String)),
     bindparam("quantity", type_=ARRAY(Integer)),
     bindparam("expiry_date", type_=ARRAY(Date)),
+    bindparam("gtins", type_=ARRAY(String)),
 )
 
 _COLUMNS = tuple(array.key for array in _ARRAYS)
@@ -102,7 +103,7 @@ _CREATE = text(
     CREATE TEMPORARY TABLE import_rows (
         line bigint, sku text, name text, category text, category_key text,
         base_price numeric(12, 2), unit_cost numeric(12, 2), unit_cost_given boolean,
-        store_id integer, lot text, quantity integer, expiry_date date
+        store_id integer, lot text, quantity integer, expiry_date date, gtins text
     ) ON COMMIT DROP
     """
 )
@@ -112,7 +113,7 @@ _STAGE = text(
     INSERT INTO pg_temp.import_rows
     SELECT * FROM unnest(
         :line, :sku, :name, :category, :category_key, :base_price,
-        :unit_cost, :unit_cost_given, :store_id, :lot, :quantity, :expiry_date
+        :unit_cost, :unit_cost_given, :store_id, :lot, :quantity, :expiry_date, :gtins
     )
     """
 ).bindparams(*_ARRAYS)

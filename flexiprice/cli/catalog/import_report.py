@@ -38,6 +38,8 @@ def show_import(
         *("", "", ""),
         *map(str, (report.batches_new, report.batches_updated, report.batches_unchanged)),
     )
+    if report.gtins_new:
+        table.add_row("GTINs", *("", "", ""), str(report.gtins_new), "", "")
     console.print(table)
     if report.bad:
         _show_bad_rows(report, errors)

@@ -132,3 +132,9 @@ def test_column_names_of_other_systems_are_suggested() -> None:
     with pytest.raises(InvalidInput) as refusal:
         match_header(("sku", "name", "category", "originalPrice", "stockLevel", "expiryDate"), {})
     assert refusal.value.details["suggestions"] == {"base_price": "originalPrice", "quantity": "stockLevel"}
+
+
+def test_a_file_without_a_sku_is_offered_its_gtin_for_it() -> None:
+    with pytest.raises(InvalidInput, match="no column for sku") as refusal:
+        match_header(("EAN", "Name", "Category", "Base Price", "Quantity", "expiry-date"), {})
+    assert refusal.value.details["suggestions"] == {"sku": "EAN"}
