@@ -68,7 +68,7 @@ def test_lot_serial_and_date_are_the_same_in_every_notation(code: str) -> None:
     assert dict(scan.elements) == {"01": GTIN, "10": "AB-1", "17": "261231", "21": "S/7"}
 
 
-def test_what_no_field_is_for_stays_an_element_in_its_order() -> None:
+def test_every_element_string_is_kept_in_its_order() -> None:
     assert read(f"01{GTIN}112611204109501101020917").elements == (
         ("01", GTIN),
         ("11", "261120"),
@@ -112,9 +112,7 @@ def test_a_count_of_a_package_is_read() -> None:
         ("000101", date(2000, 1, 1)),
     ],
 )
-def test_a_year_of_two_digits_is_from_49_years_back_to_50_ahead_and_day_00_the_months_last(
-    digits: str, day: date
-) -> None:
+def test_a_date_has_the_nearest_century_and_day_00_is_the_last_of_its_month(digits: str, day: date) -> None:
     assert gs1_date(digits, today=TODAY) == day
 
 
