@@ -11,8 +11,10 @@ from typing import TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from flexiprice.catalog.imports.currencies import currencies_of
+from flexiprice.catalog.imports.local_words import local_words, normal_sign
 from flexiprice.catalog.imports.spelling import Option, Spelling
 from flexiprice.catalog.imports.typed_cells import NumberText
+from flexiprice.catalog.imports.written_numbers import LONGEST_NUMBER, read_number
 from flexiprice.domain.catalog import (
     MAX_QUANTITY,
     BasePrice,
@@ -34,27 +36,24 @@ _GTIN = TypeAdapter[str](Gtin)
 _BASE_PRICE = TypeAdapter[Decimal](BasePrice)
 _UNIT_COST = TypeAdapter[Decimal](UnitCost)
 
-LONGEST_NUMBER = 40
 LOST_LETTER = "\ufffd"
 _LONGEST_SHOWN = 40
 _SPACES = " \u00a0\u2007\u202f\u3000"
 
 _BETWEEN_GTINS = re.compile(r"[\s|;,]+")
 _UNDECODABLE = re.compile("[\ud800-\udfff]")
-_CURRENCY_WORD = r"[^\W\d_]{1,9}\.?"
+_CURRENCY_WORD = r"[^\W\d_]{1,12}\.?"
+# Such as `د.إ` and `S/.`; after a sign, a point would be the decimal point of `$.99`.
+_ABBREVIATION = r"[^\W\d_]{1,3}(?:\.[^\W\d_]{1,3})+\.?|[^\W\d_]{1,3}/\."
 _CURRENCY_SIGN = r"[^\W\d_]{0,3}[^\w\s.,'+-]{1,3}"
+_CURRENCY = rf"{_ABBREVIATION}|{_CURRENCY_SIGN}|{_CURRENCY_WORD}"
 # A point right after letters ends an abbreviation (`Rs.120`); it is not a decimal point.
 _AMOUNT = re.compile(
-    rf"(?P<before>{_CURRENCY_SIGN}|{_CURRENCY_WORD})?\s*(?P<number>[.,]?[0-9](?:.*[0-9])?)\s*"
-    rf"(?P<after>{_CURRENCY_SIGN}|{_CURRENCY_WORD})?"
+    rf"(?P<before>{_CURRENCY})?\s*(?P<number>[.,]?[0-9](?:.*[0-9])?)\s*(?P<after>{_CURRENCY})?"
 )
 _PLAIN_AMOUNT = re.compile(r"[0-9]{1,10}(?:\.[0-9]{1,2})?")
-_GROUPED_BY_SPACE = r"[0-9]{1,3}(?:[ '\u2019\u00a0\u202f][0-9]{3})+"
-_WITH_POINT = re.compile(
-    rf"(?:[0-9]+|[0-9]{{1,3}}(?:,[0-9]{{3}})+|{_GROUPED_BY_SPACE})(?:\.[0-9]+)?|\.[0-9]+"
-)
-_WITH_COMMA = re.compile(rf"(?:[0-9]+|[0-9]{{1,3}}(?:\.[0-9]{{3}})+|{_GROUPED_BY_SPACE})(?:,[0-9]+)?|,[0-9]+")
-_GROUPING = str.maketrans("", "", " '\u2019\u00a0\u202f")
+# Arabic and Hebrew texts have invisible marks around an amount.
+_DIRECTION_MARKS = dict.fromkeys(map(ord, "\u200e\u200f\u061c"))
 
 
 class CellRefused(ValueError):
@@ -133,17 +132,22 @@ def read_cost(cell: str, *, decimal_comma: bool, currency: str) -> Decimal:
     return _checked(_UNIT_COST, cell, _read_amount(cell, decimal_comma=decimal_comma, currency=currency))
 
 
-def read_quantity(cell: str, *, decimal_comma: bool) -> int:
+def read_quantity(cell: str, *, decimal_comma: bool, currency: str = "") -> int:
     """Reads a whole number of units, zero or more, such as `1,200` or `120.000`.
+
+    Args:
+        cell: the text.
+        decimal_comma: see `read_price`.
+        currency: the installation's, for the grouping of thousands.
 
     Raises:
         CellRefused: it is not a whole number, or exceeds the maximum.
     """
     text = cell.strip()
     decimal_comma = decimal_comma and not isinstance(cell, NumberText)
-    number = _read_number(text, decimal_comma=decimal_comma) if len(text) <= LONGEST_NUMBER else None
+    number = read_number(text, decimal_comma=decimal_comma, currency=currency)
     if number is None or number != number.to_integral_value():
-        other = _read_number(text, decimal_comma=not decimal_comma) if len(text) <= LONGEST_NUMBER else None
+        other = read_number(text, decimal_comma=not decimal_comma, currency=currency)
         is_whole = other is not None and other == other.to_integral_value()
         hint = _other_style(other, decimal_comma=decimal_comma) if is_whole else ()
         raise CellRefused(f"{shown(text)} is not a whole number, zero or more", *hint)
@@ -157,15 +161,17 @@ def _read_amount(cell: str, *, decimal_comma: bool, currency: str) -> Decimal:
     decimal_comma = decimal_comma and not isinstance(cell, NumberText)
     if not decimal_comma and _PLAIN_AMOUNT.fullmatch(text):
         return Decimal(text)
-    match = _AMOUNT.fullmatch(text) if len(text) <= LONGEST_NUMBER else None
+    match = (
+        _AMOUNT.fullmatch(text.translate(_DIRECTION_MARKS).strip()) if len(text) <= LONGEST_NUMBER else None
+    )
     if match is None or (match["before"] and match["after"]):
         raise CellRefused(f"{shown(text)} is not a price")
     if sign := match["before"] or match["after"]:
         _check_currency(text, sign, currency)
-    amount = _read_number(match["number"], decimal_comma=decimal_comma)
+    amount = read_number(match["number"], decimal_comma=decimal_comma, currency=currency)
     if amount is None:
         style = "a decimal comma" if decimal_comma else "a decimal point"
-        other = _read_number(match["number"], decimal_comma=not decimal_comma)
+        other = read_number(match["number"], decimal_comma=not decimal_comma, currency=currency)
         hint = _other_style(other, decimal_comma=decimal_comma)
         raise CellRefused(f"{shown(text)} is not a price with {style}", *hint)
     return amount
@@ -173,7 +179,7 @@ def _read_amount(cell: str, *, decimal_comma: bool, currency: str) -> Decimal:
 
 def _check_currency(text: str, sign: str, currency: str) -> None:
     candidates = currencies_of(sign)
-    if currency in candidates:
+    if currency in candidates or normal_sign(sign) in local_words(currency):
         return
     if candidates or any(unicodedata.category(letter) == "Sc" for letter in sign):
         names = " or ".join(sorted(candidates)) or shown(sign)
@@ -182,15 +188,6 @@ def _check_currency(text: str, sign: str, currency: str) -> None:
             "set FLEXIPRICE_CURRENCY"
         )
     raise CellRefused(f"{shown(text)} is not a price")
-
-
-def _read_number(text: str, *, decimal_comma: bool) -> Decimal | None:
-    if not (_WITH_COMMA if decimal_comma else _WITH_POINT).fullmatch(text):
-        return None
-    plain = text.translate(_GROUPING)
-    if decimal_comma:
-        return Decimal(plain.replace(".", "").replace(",", "."))
-    return Decimal(plain.replace(",", ""))
 
 
 def _other_style(number: Decimal | None, *, decimal_comma: bool) -> tuple[str | Option, ...]:

@@ -1,58 +1,77 @@
-"""Currency signs and words, by ISO 4217 code."""
+"""Currency signs and words, by ISO 4217 code: those of the currencies in which most groceries are sold.
+
+They name the currency of an amount that is not in the shop's. Words of other currencies are known to
+`local_words` alone, for the shop's own.
+"""
 
 from collections.abc import Mapping
 
-# Compared without regard to case and a final full stop. Several currencies may share a sign.
+from flexiprice.catalog.imports.local_words import normal_sign
+
+# The symbols are CLDR's, wide and narrow; the words are the nouns of CLDR's plural names, and the
+# abbreviations of price lists, without accents too. They are compared without regard to case and a final
+# point. Several currencies may share one.
 _SIGNS: Mapping[str, str] = {
-    "AED": "dh dhs",
+    "AED": "dh dhs د.إ dirham dirhams",
+    "ALL": "lekë lek",
     "ARS": "$ ar$",
     "AUD": "$ a$ au$",
-    "BGN": "лв lv",
-    "BRL": "r$",
+    "BDT": "৳ tk taka",
+    "BGN": "лв lv лева лев",
+    "BRL": "r$ real reais",
     "CAD": "$ c$ ca$ can$",
-    "CHF": "fr sfr fr₣ ₣",
+    "CHF": "fr sfr fr₣ ₣ franken francs franc franchi",
     "CLP": "$",
     "CNY": "¥ 元 cn¥ rmb yuan",
     "COP": "$ col$",
-    "CZK": "kč kc",
-    "DKK": "kr dkr",
-    "EGP": "e£ le",
+    "CRC": "₡",
+    "CZK": "kč kc kčs korun koruna koruny",
+    "DKK": "kr dkr krone kroner",
+    "EGP": "e£ le ج.م",
     "EUR": "€ euro euros",
     "GBP": "£ pound pounds",
+    "GEL": "₾ lari ლარი",
     "GHS": "gh₵ ₵",
     "HKD": "$ hk$",
-    "HUF": "ft",
-    "IDR": "rp",
-    "ILS": "₪ nis",
+    "HUF": "ft forint",
+    "IDR": "rp rupiah",
+    "ILS": "₪ nis ש״ח",
     "INR": "₹ rs re rupee rupees",
+    "ISK": "íkr króna krónur",
     "JPY": "¥ 円 yen",
-    "KES": "ksh",
+    "KES": "ksh kshs",
     "KRW": "₩ won",
+    "KWD": "kd د.ك",
+    "KZT": "₸ тг тенге",
     "LKR": "rs ₨",
-    "MAD": "dh dhs",
+    "MAD": "dh dhs د.م dirham dirhams",
+    "MKD": "ден denar denari",
+    "MUR": "₨ rs",
     "MXN": "$ mx$ mex$",
-    "MYR": "rm",
+    "MYR": "rm ringgit",
     "NGN": "₦",
-    "NOK": "kr nkr",
+    "NOK": "kr nkr krone kroner",
     "NPR": "rs ₨",
     "NZD": "$ nz$",
     "PEN": "s/",
-    "PHP": "₱ p",
+    "PHP": "₱ p piso",
     "PKR": "rs ₨",
-    "PLN": "zł zl złotych",
+    "PLN": "zł zl złoty złote złotych zloty zlote zlotych",
+    "PYG": "₲",
+    "QAR": "qr ر.ق riyal riyals",
     "RON": "lei leu",
-    "RSD": "din дин",
-    "RUB": "₽ руб р",  # noqa: RUF001 - Cyrillic
-    "SAR": "sr ﷼",
-    "SEK": "kr skr",
+    "RSD": "din дин динара динар",
+    "RUB": "₽ руб р рубль рубля рублей",  # noqa: RUF001 - Cyrillic
+    "SAR": "sr ﷼ ر.س riyal riyals",
+    "SEK": "kr skr krona kronor",
     "SGD": "$ s$ sg$",
-    "THB": "฿ baht",
-    "TRY": "₺ tl",
+    "THB": "฿ baht บาท",
+    "TRY": "₺ tl lira lirası",  # noqa: RUF001 - Turkish
     "TWD": "$ nt$ 元",
-    "UAH": "₴ грн",
+    "UAH": "₴ грн гривня гривні гривень",
     "USD": "$ us$ dollar dollars",
-    "VND": "₫ đ",
-    "ZAR": "r",
+    "VND": "₫ đ đồng dong",
+    "ZAR": "r rand",
 }
 _CURRENCIES_OF: dict[str, set[str]] = {}
 for _code, _signs in _SIGNS.items():
@@ -65,7 +84,7 @@ def currencies_of(sign: str) -> frozenset[str]:
 
     Three capital letters are a code, known or not.
     """
-    plain = sign.rstrip(".").casefold()
+    plain = normal_sign(sign)
     known = _CURRENCIES_OF.get(plain)
     if known is None and len(sign) == len("EUR") and sign.isascii() and sign.isupper():
         return frozenset({sign})

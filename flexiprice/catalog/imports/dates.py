@@ -8,11 +8,12 @@ from functools import lru_cache
 
 from pydantic import TypeAdapter, ValidationError
 
-from flexiprice.catalog.imports.cells import LONGEST_NUMBER, CellRefused, shown
+from flexiprice.catalog.imports.cells import CellRefused, shown
 from flexiprice.catalog.imports.date_formats import DateFormat, WrittenDate, read_written_date
 from flexiprice.catalog.imports.serial_dates import EXCEL, SerialDates, likely_serial
 from flexiprice.catalog.imports.spelling import Option
 from flexiprice.catalog.imports.typed_cells import DateText
+from flexiprice.catalog.imports.written_numbers import LONGEST_NUMBER
 from flexiprice.domain.catalog import CalendarDate
 from flexiprice.errors import InvalidInput
 

@@ -182,7 +182,7 @@ class RowReader:
         return read_cost(cell, decimal_comma=self._decimal_comma, currency=self._currency)
 
     def _quantity(self, cell: str) -> int:
-        return read_quantity(cell, decimal_comma=self._decimal_comma)
+        return read_quantity(cell, decimal_comma=self._decimal_comma, currency=self._currency)
 
     def _store(self, cell: str) -> ImportStore:
         code = cell.strip().lower()

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.catalog.imports.columns import parse_column_map
 from flexiprice.catalog.imports.layout import FileLayout
+from flexiprice.catalog.imports.report import ImportReport
 from flexiprice.db.tables import Product
 from flexiprice.errors import InvalidInput
 from tests.support.import_files import load, reasons, stock
@@ -83,3 +84,41 @@ async def test_a_compressed_file_with_title_rows_is_imported_with_a_warning(sess
         (None, "rows above the header were skipped: line 2 'Stock on hand, 26.11.2029', line 3 'main shop'")
     ]
     assert await stock(session) == [("main", "A", "", date(2030, 1, 1), 5)]
+
+
+PRICES = ("3,49 zł", "29,90 Kč", "19,50 kr", "CHF 2.80", "Rs. 80.00", "₹ 1,20,000.00", "2.499", ".89")
+
+
+async def load_prices(session: AsyncSession, currency: str, *, decimal_comma: bool) -> ImportReport:
+    rows = "".join(f'P-{place},Bread,Bakery,"{price}",3,2030-01-01\n' for place, price in enumerate(PRICES))
+    content = f"sku,name,category,base_price,quantity,expiry_date\n{rows}"
+    return await load(session, content, FileLayout(currency=currency, decimal_comma=decimal_comma))
+
+
+@pytest.mark.parametrize(
+    ("currency", "decimal_comma", "read"),
+    [
+        ("PLN", True, ["3.49", "2499.00"]),
+        ("CZK", True, ["29.90", "2499.00"]),
+        ("SEK", True, ["19.50", "2499.00"]),
+        ("CHF", False, ["2.80", "0.89"]),
+        ("INR", False, ["80.00", "120000.00", "0.89"]),
+    ],
+)
+async def test_prices_in_the_shops_own_currency_are_read_and_no_others(
+    session: AsyncSession, currency: str, decimal_comma: bool, read: list[str]
+) -> None:
+    report = await load_prices(session, currency, decimal_comma=decimal_comma)
+    prices = await session.scalars(select(Product.base_price).order_by(Product.sku))
+    assert [str(price) for price in prices] == read
+    assert report.bad == len(PRICES) - len(read)
+
+
+async def test_a_price_in_another_currency_is_an_error_that_names_it(session: AsyncSession) -> None:
+    report = await load_prices(session, "EUR", decimal_comma=False)
+    said = [reason for _, reason in reasons(report)]
+    named = ["PLN", "CZK", "DKK or NOK or SEK", "CHF", "INR or LKR or MUR or NPR or PKR", "INR"]
+    for price, name, reason in zip(PRICES, named, said[:-1], strict=False):
+        assert f"{price!r} is a price in {name}, and this shop's prices are in EUR" in reason
+    assert len(said) == len(named) + 1
+    assert "at most 2 decimals" in said[-1]

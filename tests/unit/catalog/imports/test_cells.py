@@ -13,6 +13,7 @@ from flexiprice.catalog.imports.cells import (
     read_sku,
     shown,
 )
+from flexiprice.catalog.imports.typed_cells import NumberText
 
 
 @pytest.mark.parametrize(
@@ -40,6 +41,21 @@ from flexiprice.catalog.imports.cells import (
         ("Rs.12", "INR", "12.00"),
         ("Rs. 120.00", "INR", "120.00"),
         ("₹.99", "INR", "0.99"),
+        ("₹ 12,34,567.00", "INR", "1234567.00"),
+        ("Rs. 1,20,000", "PKR", "120000.00"),
+        ("12,345.50", "INR", "12345.50"),
+        ("৳ 95", "BDT", "95.00"),
+        # Words of the languages of the shop's countries, of currencies that the table lacks too.
+        ("4.99 złote", "PLN", "4.99"),
+        ("24.90 korun", "CZK", "24.90"),
+        ("3.20 ευρώ", "EUR", "3.20"),
+        ("3.20 евра", "EUR", "3.20"),
+        ("450 kr.", "ISK", "450.00"),
+        ("3.20 lari", "GEL", "3.20"),
+        ("د.إ.\u200f 12.50", "AED", "12.50"),
+        ("S/. 5.90", "PEN", "5.90"),
+        ("S/5.90", "PEN", "5.90"),
+        ("$.99", "USD", "0.99"),
         (".99", "EUR", "0.99"),
         ("4.500", "EUR", "4.50"),
         ("0.01", "EUR", "0.01"),
@@ -62,6 +78,9 @@ def test_a_price_is_read_as_grocers_write_it(cell: str, currency: str, price: st
         ("₹1", "INR"),
         ("R$1.80", "BRL"),
         ("\U0001e2ff1.80", "a price in"),
+        ("450 korun", "CZK"),
+        ("2 forint", "HUF"),
+        ("د.إ. 12.50", "AED"),
     ],
 )
 def test_an_amount_in_another_currency_is_refused_with_its_name(cell: str, meant: str) -> None:
@@ -84,6 +103,8 @@ def test_a_price_is_read_with_a_decimal_comma_where_that_is_said(cell: str, pric
     [
         ("4,50", "is not a price with a decimal point"),
         ("1,23,456", "is not a price"),
+        ("12,34,567.00", "is not a price"),
+        ("3.20 l", "is not a price"),
         ("abc", "is not a price"),
         ("-4.50", "is not a price"),
         ("(4.50)", "is not a price"),
@@ -113,6 +134,51 @@ def test_a_cost_may_be_nothing() -> None:
 def test_a_quantity_is_a_whole_number(cell: str, quantity: int) -> None:
     assert read_quantity(cell, decimal_comma=False) == quantity
     assert read_quantity("120,000", decimal_comma=True) == 120
+
+
+@pytest.mark.parametrize("cell", ["1,2,345", "123,45,678", "1,23,45", "12,34,5678", "1,234,56,789"])
+def test_a_number_that_no_country_groups_so_is_refused_in_every_currency(cell: str) -> None:
+    for currency in ("INR", "EUR"):
+        with pytest.raises(CellRefused, match="is not a price"):
+            read_price(cell, decimal_comma=False, currency=currency)
+
+
+@pytest.mark.parametrize(
+    ("cell", "currency", "price"),
+    [
+        ("4,99 zł", "PLN", "4.99"),
+        ("24,90 Kč", "CZK", "24.90"),
+        ("14,50 kr", "SEK", "14.50"),
+        ("1 234,50", "EUR", "1234.50"),
+        ("1'234,50", "CHF", "1234.50"),
+    ],
+)
+def test_amounts_of_the_shops_country_need_only_the_decimal_comma(
+    cell: str, currency: str, price: str
+) -> None:
+    assert str(read_price(cell, decimal_comma=True, currency=currency)) == price
+    with pytest.raises(CellRefused, match=f"--decimal-comma reads it as {price}"):
+        read_price(cell, decimal_comma=False, currency=currency)
+
+
+def test_a_word_that_currencies_share_is_the_shops_where_it_is_one_of_them() -> None:
+    for currency in ("DKK", "NOK", "SEK", "ISK"):
+        assert read_price("14.50 kr", decimal_comma=False, currency=currency) == Decimal("14.50")
+    for currency in ("USD", "CAD", "MXN"):
+        assert read_price("$4.50", decimal_comma=False, currency=currency) == Decimal("4.50")
+
+
+def test_a_quantity_is_grouped_as_the_shops_country_groups() -> None:
+    assert read_quantity("1,20,000", decimal_comma=False, currency="INR") == 120_000
+    with pytest.raises(CellRefused):
+        read_quantity("1,20,000", decimal_comma=False, currency="EUR")
+
+
+def test_a_number_of_a_workbook_or_of_json_has_a_decimal_point_in_every_file() -> None:
+    assert read_price(NumberText("1.25"), decimal_comma=True, currency="EUR") == Decimal("1.25")
+    assert read_quantity(NumberText("120.000"), decimal_comma=True) == 120
+    with pytest.raises(CellRefused, match="at most 2 decimals"):
+        read_price(NumberText("1.234"), decimal_comma=True, currency="EUR")
 
 
 @pytest.mark.parametrize(

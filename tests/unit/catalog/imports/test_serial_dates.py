@@ -32,7 +32,7 @@ def test_other_numbers_are_no_day_numbers(cell: str) -> None:
     assert SerialDates().read(cell) is None
 
 
-def test_the_first_and_last_day_numbers_are_the_first_of_march_1900_and_the_last_of_9999() -> None:
+def test_day_numbers_reach_from_march_1900_to_the_end_of_9999() -> None:
     days = [SerialDates().read(cell) for cell in ("61", "2958465")]
     assert [found.day for found in days if found] == [date(1900, 3, 1), date(9999, 12, 31)]
 
