@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-# What starts programs, waits for others or watches a clock.
+# Tests that start programs, wait for others or watch a clock.
 FILES = (
     "tests/e2e/cli/test_supervisor.py",
     "tests/e2e/cli/test_up_and_demo.py",
@@ -29,7 +29,7 @@ FILES = (
     "tests/integration/api/test_outages.py",
     "tests/chaos/test_small_set.py",
 )
-# It looks from time to time whether whoever started it still lives.
+# It ends soon after its parent.
 _COMPUTE = """
 import os
 parent = os.getppid()

@@ -27,7 +27,7 @@ from tests.support import servers
 _NUMBERS = count(1)
 _TEST_VARIABLES = {servers.OTHER_POSTGRES, servers.OTHER_REDIS}
 
-# What the developer's shell holds must not decide how a test ends.
+# The developer's environment must not decide how a test ends.
 for _name in [name for name in os.environ if name.startswith(PREFIX) and name not in _TEST_VARIABLES]:
     del os.environ[_name]
 # Nor the width of a terminal, which pytest-xdist sets.

@@ -1,4 +1,4 @@
-"""Celery as a contender: its worker and whoever enqueues for it, each a process with its own Python path."""
+"""Celery as a contender: its worker and its client, each a process with its own Python path."""
 
 import json
 import os
@@ -44,7 +44,7 @@ class Celery(Contender):
         return time.monotonic() - began
 
     def left(self, count: int) -> int:
-        """How many of so many jobs have not ended."""
+        """The number of jobs that have not ended."""
         waiting = int(self.redis.llen("celery")) + int(self.redis.hlen("unacked"))
         # To count the results is slow, so only when none can be far.
         return waiting or count - sum(1 for _ in self.redis.scan_iter("celery-task-meta-*", count=20_000))

@@ -47,7 +47,7 @@ class Comparison:
 
 
 async def timed(work: Awaitable[object]) -> float:
-    """How many seconds something takes."""
+    """The seconds that a call takes."""
     started = time.perf_counter()
     await work
     return time.perf_counter() - started

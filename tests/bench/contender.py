@@ -1,4 +1,4 @@
-"""What the overhead is compared on: a way to run jobs that do nothing, with a worker of its own."""
+"""A contender in the comparison of overhead: runs jobs that do nothing, with a worker of its own."""
 
 import os
 import subprocess
@@ -37,7 +37,7 @@ class Contender(ABC):
 
     @abstractmethod
     def left(self, count: int) -> int:
-        """How many of so many jobs have not ended."""
+        """The number of jobs that have not ended."""
 
     def await_first(self, count: int) -> None:
         """Returns when the first of so many jobs has ended."""

@@ -1,4 +1,4 @@
-"""How much the table of current discounts grows while 3% of it change again and again."""
+"""The growth of the table of current discounts while 3% of it change again and again."""
 
 from dataclasses import dataclass
 

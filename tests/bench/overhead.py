@@ -1,4 +1,4 @@
-"""What everything that surrounds a task costs: against plain arq, and Celery where pip can install it.
+"""The overhead of a task, against plain arq, and Celery where pip can install it.
 
 `python -m tests.bench.overhead [--rounds 7] [--jobs 5000]`. Each contender drains the same number of
 jobs that do nothing, enqueued before its worker starts; the clock runs from the first job's end to the
@@ -94,7 +94,7 @@ class Plain(_ByArq):
 
 
 def drain_seconds(contender: Contender, jobs: int) -> float:
-    """How long a worker takes from the first of so many jobs to the last."""
+    """The seconds that a worker takes from the first job to the last."""
     contender.redis.flushdb()
     contender.enqueue(jobs)
     with contender.worker():

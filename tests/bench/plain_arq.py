@@ -35,7 +35,7 @@ async def recompute_all_discounts(ctx: dict[str, Database], *, days_threshold: i
 
 
 class WorkerSettings:
-    """What arq's command reads; everything else at arq's defaults."""
+    """The settings of arq's command, with arq's defaults for the rest."""
 
     functions = [recompute_all_discounts]  # noqa: RUF012 -- arq reads it so
     redis_pool: ArqRedis = create_redis(_SETTINGS, client_name="plain-arq")

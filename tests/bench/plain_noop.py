@@ -10,7 +10,7 @@ async def noop(_: dict[str, object]) -> None:
 
 
 class WorkerSettings:
-    """What arq's command reads; everything else at arq's defaults."""
+    """The settings of arq's command, with arq's defaults for the rest."""
 
     functions = [noop]  # noqa: RUF012 -- arq reads it so
     redis_settings = RedisSettings.from_dsn(os.environ["FLEXIPRICE_REDIS_URL"])

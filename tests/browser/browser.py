@@ -1,4 +1,4 @@
-"""Chromium, and a page in it that notes whatever a person would not see."""
+"""Chromium, and a page in it that records errors of the console and the network."""
 
 import os
 from collections.abc import AsyncIterator
@@ -78,12 +78,12 @@ class Visit:
         await self.page.wait_for_function(_DRAWN)
 
     async def height(self) -> int:
-        """How high the document is, in pixels."""
+        """The height of the document in pixels."""
         height: int = await self.page.evaluate("document.documentElement.scrollHeight")
         return height
 
     async def width(self) -> int:
-        """How wide the document is, in pixels."""
+        """The width of the document in pixels."""
         width: int = await self.page.evaluate("document.documentElement.scrollWidth")
         return width
 
@@ -93,7 +93,7 @@ class Visit:
         assert not self.strangers, self.strangers
 
     def _heed(self, kind: str, text: str) -> None:
-        # A network interface that comes or goes on this machine is no fault of the page.
+        # A network interface that appears or disappears on this machine is no fault of the page.
         if kind in {"error", "warning"} and "ERR_NETWORK_CHANGED" not in text:
             self.complaints.append(text)
 

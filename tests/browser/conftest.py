@@ -1,4 +1,4 @@
-"""One browser and one stage for all tests; where there is no browser they skip, and in CI they fail.
+"""One browser and one harness for all tests. Without a browser tests skip, and fail in CI.
 
 `pytest tests/browser` runs all of them, a run of everything only those that are marked as `small`.
 """
@@ -19,7 +19,7 @@ from tests.browser.shop import Shop, open_shop
 from tests.support import servers
 
 _HERE = Path(__file__).parent
-# What a page is to show, it shows within a second by itself; a busy machine takes longer.
+# A page updates itself every second; a busy machine takes longer.
 expect.set_options(timeout=60_000)
 
 
@@ -56,7 +56,7 @@ def installed_browser() -> None:
 
 @pytest.fixture(scope="session")
 def browser_database_url(postgres_url: str, template_database: str) -> Iterator[str]:
-    """The database of the stage."""
+    """The database of the harness."""
     with servers.database(postgres_url, servers.unique("browser"), template=template_database) as url:
         yield url
 
@@ -81,7 +81,7 @@ async def harness(
     folder = tmp_path_factory.mktemp("stage")
     async with open_harness(browser_database_url, browser_redis_url, folder) as harness:
         yield harness
-    # Nothing of those who looked was kept on the server.
+    # NiceGUI kept nothing of its users on the server.
     assert not (folder / ".nicegui").exists()
 
 
@@ -99,7 +99,7 @@ async def shop(
     server_urls: ServerUrls,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[Shop]:
-    """A stage of its own on which every page has much to show; tests look at it and leave it as it is."""
+    """A harness of its own with data for every page; tests do not change it."""
     redis_url = servers.with_database(server_urls.redis_url, "10")
     async with open_harness(shop_database_url, redis_url, tmp_path_factory.mktemp("shop")) as harness:
         yield await open_shop(harness)
@@ -116,13 +116,13 @@ async def browser(installed_browser: None) -> AsyncIterator[Browser]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def visit(browser: Browser, harness: Harness) -> AsyncIterator[Visit]:
-    """A window of somebody who has logged in with the full key."""
+    """A window of a user who has logged in with the full key."""
     async with visiting(browser, harness) as visit:
         yield visit
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def onlooker(browser: Browser, harness: Harness) -> AsyncIterator[Visit]:
-    """A window of somebody who may only look."""
+    """A window of a read-only viewer."""
     async with visiting(browser, harness, key=READ_KEY) as visit:
         yield visit

@@ -1,4 +1,4 @@
-"""What the monitor costs with ten windows open and fifty jobs a second: `python -m tests.browser.cost`."""
+"""The monitor's CPU use with ten windows and fifty jobs a second: `python -m tests.browser.cost`."""
 
 import asyncio
 import sys

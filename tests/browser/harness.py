@@ -1,11 +1,9 @@
-"""What a browser is shown: servers, the monitor, and workers, all of them real processes."""
+"""The monitor, its servers and workers as real processes."""
 
-import asyncio
 import os
 import subprocess
 import sys
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +13,7 @@ import httpx
 from flexiprice.embedded.child_process import free_port
 from flexiprice.resources import Resources, open_resources
 from flexiprice.settings import load_settings
+from tests.support.waiting import until
 
 ROOT = Path(__file__).parents[2]
 FULL_KEY = "the-full-key-of-the-browser-tests"
@@ -132,16 +131,3 @@ async def open_harness(
             yield harness
         finally:
             harness.end()
-
-
-async def until(condition: Callable[[], Awaitable[object]], seconds: float = 120) -> None:
-    """Returns when a condition holds.
-
-    Raises:
-        TimeoutError: it does not in time.
-    """
-    deadline = time.monotonic() + seconds
-    while not await condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError("the condition did not come true in time")
-        await asyncio.sleep(0.05)

@@ -25,7 +25,7 @@ from flexiprice.settings import Queue
 from tests.browser.harness import Harness
 from tests.support.builders import a_store
 from tests.support.toy_tasks import FAIL, HOLD, SLEEP
-from tests.support.workers import until
+from tests.support.waiting import until
 
 SKU = "DEMO-DAI-01"
 """A product whose price is reduced in every store."""
@@ -38,7 +38,7 @@ REFUSED = AuditEvent(
     outcome=AuditOutcome.REFUSED,
     details={"reason": "nobody has this key", "times": 12},
 )
-# What there must be on a page before it is judged: a page that has nothing to show proves little.
+# The text that must be on a page before axe judges it: an empty page proves little.
 PAGES = {
     "/": "Last failures",
     "/tasks": "recompute_all_discounts",
@@ -138,7 +138,7 @@ def _a_run(
 
 
 async def changes(harness: Harness) -> None:
-    """What people did today."""
+    """The audit events of today."""
     now = datetime.now(UTC)
     api, cli, monitor = AuditSource.API, AuditSource.CLI, AuditSource.MONITOR
     paused, cheaper = FieldChange(False, True), FieldChange("5.00", "4.00")

@@ -1,5 +1,6 @@
-"""Logging in, looking only, and logging out."""
+"""Sign-in, read-only viewers, and sign-out."""
 
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -21,7 +22,7 @@ async def test_a_wrong_key_is_told_and_a_right_one_leads_to_the_page_that_was_as
         await page.get_by_label("API key").fill("a-key-that-is-nobody's")
         await page.get_by_role("button", name="Log in").click()
         await expect(page.get_by_role("alert")).to_contain_text("not a key of this installation")
-        # What the browser says of every answer that is an error.
+        # The browser's message for every error response.
         assert visit.complaints == [
             "Failed to load resource: the server responded with a status of 401 (Unauthorized)"
         ]
@@ -61,7 +62,10 @@ async def test_a_change_is_refused_on_the_server_whatever_the_page_lets_press(
         "{id, client_id: window.clientId, listener_id, args: ['{}']})",
         listener,
     )
-    await page.wait_for_timeout(500)
+    # The server handles the events of a window in their order: once this one shows, the other had its turn.
+    await page.get_by_role("button", name="Light or dark").click()
+    await page.get_by_text("Dark", exact=True).click()
+    await expect(page.locator("body")).to_have_class(re.compile("body--dark"))
     await expect(page.get_by_role("alertdialog")).to_have_count(0)
 
 

@@ -1,4 +1,4 @@
-"""axe-core judges every page with something on it: by day and by night, on a desk and on a phone."""
+"""axe-core finds no violation on any page: light and dark, on a desktop and on a phone."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ _JUDGE = """async () => {
 
 
 async def _faults(visit: Visit) -> list[str]:
-    """What axe finds on the page, of whatever weight."""
+    """The violations that axe finds on the page, of every impact."""
     await visit.until_drawn()
     # By the debugger, which no content security policy hinders.
     await visit.page.evaluate(_AXE.read_text())

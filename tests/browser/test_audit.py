@@ -1,4 +1,4 @@
-"""The audit page tells who did what, from which value to which, whence, and what came of it."""
+"""The audit page shows actor, action, values before and after, address and outcome."""
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta

@@ -1,4 +1,4 @@
-"""What operators see happen, and what their buttons do."""
+"""Live updates of the monitor's pages, and the actions of their buttons."""
 
 import re
 import signal
@@ -218,7 +218,7 @@ async def test_the_audit_is_filtered_by_its_address(visit: Visit, harness: Harne
     rows = page.locator("tbody tr")
     await expect(rows.first).to_contain_text("purge queue")
     await page.get_by_label("Target").fill("nothing-of-this-name")
-    # What comes live leaves alone what is being typed.
+    # Live updates leave alone a text that is being typed.
     status = page.get_by_role("status")
     await expect(status).not_to_be_empty()
     before = await status.inner_text()

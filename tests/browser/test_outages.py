@@ -1,4 +1,4 @@
-"""What the pages say while a server is away, and that they go on when it is back."""
+"""Pages name a server that is away and continue when it is back."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The numbers of the overview: they are those of the stock and of the tasks, and follow by themselves."""
+"""The numbers of the overview are those of stock and tasks, and update themselves."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""The monitor on a phone: pages are a few screens high at most, however much there is to show."""
+"""The monitor on a phone: pages are three screens high at most."""
 
 import pytest
 from playwright.async_api import Browser, expect

@@ -1,4 +1,4 @@
-"""Statistics, prices, broker and database: what they show is what is there, and a recompute is steered."""
+"""Pages of statistics, prices, broker and database show stored data and start a recompute."""
 
 import re
 from collections.abc import AsyncIterator
@@ -141,7 +141,7 @@ async def test_a_recompute_is_previewed_started_followed_and_seen(
     task_id = (await shows.get_attribute("href") or "").rpartition("/")[2]
     assert (change.details["task_id"], change.details["days_threshold"]) == (task_id, 30)
 
-    # What is shown below follows by itself.
+    # The values below update themselves.
     await expect(card(page, "Open discounts").get_by_role("row").nth(1)).to_contain_text(
         re.compile(r"main.*Bakery.*1.*12.*48.00.*24.00.*50%", re.DOTALL)
     )

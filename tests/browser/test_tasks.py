@@ -1,4 +1,4 @@
-"""Tasks: seen as they run, found by what one asks for, called off and tried again."""
+"""The page of tasks: live updates, filters, revoking and retrying."""
 
 import re
 from collections.abc import AsyncIterator
@@ -16,7 +16,7 @@ from flexiprice.queue.status import JobStatus
 from tests.browser.browser import Visit, visiting
 from tests.browser.harness import Harness
 from tests.support.toy_tasks import ADD, FAIL, FLAKY, SLEEP, STEPS, release
-from tests.support.workers import until
+from tests.support.waiting import until
 
 _MANY = 100_000
 
@@ -85,7 +85,7 @@ async def test_a_task_is_followed_and_called_off_on_its_own_page(visit: Visit, h
     job = await harness.resources.tasks.enqueue(STEPS, arguments={"count": 200, "seconds": 0.2})
     page = await visit.open(f"/tasks/{job.job_id}")
     await expect(page.locator(".run-progress")).to_contain_text("of 200 step")
-    # What somebody reads meanwhile stays where it is.
+    # The rows that a user reads meanwhile stay where they are.
     await expect(page.locator(".run-head")).to_contain_text("running")
     await expect(page.locator(".timeline li")).to_have_count(2)
     await page.get_by_role("region", name="Arguments").evaluate("element => element.dataset.seen = 'yes'")

@@ -1,1 +1,1 @@
-"""Faults made on purpose, on real processes: what is lost, what is doubled, how long it takes to recover."""
+"""Injected faults on real processes: jobs lost, effects doubled, seconds to recover."""

@@ -1,4 +1,4 @@
-"""Plays the faults and prints what each came to: `python -m tests.chaos [name …]`; exits 1 if one fails."""
+"""Injects faults and prints their outcomes: `python -m tests.chaos [name …]`; exits 1 if one fails."""
 
 import asyncio
 import sys

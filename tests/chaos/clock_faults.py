@@ -1,4 +1,4 @@
-"""Machines whose clocks are wrong: ticks fire on, each once, and the operator is told."""
+"""Machines whose clocks are wrong: each tick still fires once, and doctor reports the clock."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta

@@ -138,7 +138,7 @@ async def _until_all_say(harness: Harness, event: str) -> None:
 
 
 async def _doctor(harness: Harness) -> str:
-    """What `flexiprice doctor` tells an operator."""
+    """The output of `flexiprice doctor`."""
     environment = {
         **os.environ,
         "FLEXIPRICE_DATABASE_URL": harness.settings.require_database_url(),

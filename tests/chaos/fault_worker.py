@@ -1,4 +1,4 @@
-"""The worker that the faults befall: `arq tests.chaos.fault_worker.WorkerSettings`."""
+"""The worker that faults are injected into: `arq tests.chaos.fault_worker.WorkerSettings`."""
 
 import os
 from pathlib import Path

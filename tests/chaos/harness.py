@@ -1,4 +1,4 @@
-"""Where a fault is played: worker processes, jobs on their way, and what became of each of them."""
+"""The environment of an injected fault: worker processes, their jobs, and the outcome of each job."""
 
 import asyncio
 import os
@@ -178,7 +178,7 @@ class Harness:
         return next(worker for worker in self.workers if worker.pid == rows[0]["pid"])
 
     async def statuses(self, job_ids: Sequence[str]) -> dict[str, JobInfo]:
-        """What is known of jobs, however many there are."""
+        """The status of jobs, in chunks."""
         found: dict[str, JobInfo] = {}
         for first in range(0, len(job_ids), _STATUSES_AT_ONCE):
             found |= await self.queue.find_statuses(job_ids[first : first + _STATUSES_AT_ONCE])

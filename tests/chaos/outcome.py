@@ -1,4 +1,4 @@
-"""What a fault came to: jobs lost, effects doubled, seconds until what it hit ran again."""
+"""The outcome of a fault: jobs lost, effects doubled, seconds until recovery."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""Queues that hold what no worker can read or knows, and queues that are long."""
+"""Queues with unreadable or unknown jobs, and long queues."""
 
 import asyncio
 import math

@@ -1,4 +1,4 @@
-"""Ticks: each runs once, with several workers or after a time without any."""
+"""Each tick runs once, with several workers or after a time without any."""
 
 import asyncio
 import time

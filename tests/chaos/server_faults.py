@@ -1,4 +1,4 @@
-"""Servers that restart, are killed, or answer no more, with jobs on their way."""
+"""Servers that restart, are killed or freeze while jobs are in flight."""
 
 import asyncio
 import signal

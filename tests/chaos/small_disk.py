@@ -38,7 +38,7 @@ def small_disk(owner_of: Path) -> Generator[SmallDisk]:
     """Mounts one for as long as the context lasts.
 
     Args:
-        owner_of: the folder of PostgreSQL's data; whoever owns that owns the new one.
+        owner_of: the folder of PostgreSQL's data, whose owner becomes that of the new one.
 
     Raises:
         PermissionError: nothing may be mounted here.

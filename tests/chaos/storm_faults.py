@@ -1,4 +1,4 @@
-"""Workers that are killed, stopped and frozen at random: no innocent job is given up, poison is."""
+"""Workers killed, stopped and frozen at random: only poison jobs become dead letters."""
 
 import asyncio
 import random

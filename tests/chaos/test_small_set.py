@@ -1,4 +1,4 @@
-"""The faults that every check plays; `make faults` plays all of them and prints what they came to."""
+"""The faults that every check injects; `make faults` injects all and prints their outcomes."""
 
 from pathlib import Path
 

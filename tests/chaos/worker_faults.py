@@ -1,4 +1,4 @@
-"""Workers that are killed, told to stop, or paused, with jobs in their hands."""
+"""Workers that are killed, stopped or frozen while they run jobs."""
 
 import asyncio
 import signal

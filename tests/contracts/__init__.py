@@ -1,1 +1,1 @@
-"""What others build on: clients made of the API's description."""
+"""Interfaces that others build on: generated clients, alert rules, nginx in front."""

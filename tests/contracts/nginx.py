@@ -38,7 +38,7 @@ http {{
 
 
 class Prefix(StrEnum):
-    """What nginx does with the prefix."""
+    """The way in which nginx passes the prefix on."""
 
     PASSED_ON = "passed-on"
     STRIPPED = "stripped"

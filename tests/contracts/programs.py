@@ -23,7 +23,7 @@ KEY = "the-key-behind-the-proxy"
 
 
 class Told(StrEnum):
-    """How the programs hear of the path."""
+    """The way in which the programs learn the path."""
 
     BY_SETTING = "setting"
     BY_ROOT_PATH = "root-path"

@@ -1,4 +1,4 @@
-"""Each alert rule of docker/prometheus fires when it should and not before, by Prometheus's own program."""
+"""promtool fires each alert rule of docker/prometheus when it should and not before."""
 
 import json
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ Series = Mapping[str, str]
 
 @dataclass(frozen=True)
 class Case:
-    """What an alert is about.
+    """A series that an alert fires on, and one that it does not.
 
     Attributes:
         alert: its name, without the product's.
@@ -237,7 +237,7 @@ def test_alert_rule_fires_when_its_trouble_has_lasted_and_not_before(case: Case,
 def test_prometheus_understands_every_query_of_the_dashboard(tmp_path: Path) -> None:
     panels = json.loads((DOCKER / "grafana/dashboards/flexiprice.json").read_text())["panels"]
     asked = [target["expr"] for panel in panels for target in panel["targets"]]
-    # What Grafana puts there: a span of time.
+    # Grafana replaces it by a span of time.
     rules = [
         {"record": f"panel:{number}", "expr": expression.replace("$__rate_interval", "1m")}
         for number, expression in enumerate(asked)

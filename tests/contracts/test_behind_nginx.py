@@ -27,13 +27,13 @@ NUMBERS = count(1)
 
 @pytest.fixture(params=Prefix)
 def prefix(request: pytest.FixtureRequest) -> Prefix:
-    """What nginx does with the path."""
+    """The way in which nginx passes the path on."""
     return request.param
 
 
 @pytest.fixture(params=[True, False], ids=["with-headers", "without-headers"])
 def tells(request: pytest.FixtureRequest) -> bool:
-    """Whether nginx tells of the host and of the client."""
+    """Whether nginx sends the headers of host and client."""
     return request.param
 
 
@@ -116,7 +116,7 @@ def test_the_monitor_is_under_the_path_with_all_that_its_pages_load(proxy: Proxy
         with connect(
             f"{proxy.address.replace('http', 'ws')}{SOCKET}", additional_headers={"Cookie": cookies}
         ) as socket:
-            # What engine.io opens a conversation with.
+            # The first message of engine.io.
             assert str(socket.recv(timeout=60)).startswith('0{"sid":')
         left = browser.post(f"{PATH}/logout")
         assert (left.status_code, left.headers["location"]) == (303, f"{PATH}/login")

@@ -1,4 +1,4 @@
-"""Clients that common generators make of `/openapi.json` are whole, and one of them does a day's work."""
+"""Clients generated from `/openapi.json` are complete; the Python client does a day's work."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The monitor in Chromium behind nginx: whatever is pressed, nothing leads out of the path."""
+"""The monitor in Chromium behind nginx: every link and request stays under the path."""
 
 import json
 import subprocess

@@ -8,7 +8,7 @@ import typer
 
 from flexiprice.cli.main import app
 
-# What Typer calls a file that it opens; the placeholder before it says more.
+# Typer's word for a file that it opens; the placeholder before it says more.
 _OPENED_FILE: Final = re.compile(r" <File\w+>")
 _WIDE: Final = 10_000
 

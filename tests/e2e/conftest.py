@@ -1,4 +1,4 @@
-"""What the tests of the command line share."""
+"""Commands as processes and in the test's own process, and a toy worker."""
 
 import json
 import subprocess
@@ -57,7 +57,7 @@ def command(settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
 
 @pytest.fixture
 def told(command: Command) -> Callable[..., Any]:
-    """What a command that must succeed says as JSON."""
+    """The JSON of a command that must succeed."""
 
     def run(*arguments: str) -> Any:
         result = command(*arguments, "--json")

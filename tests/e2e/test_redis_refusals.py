@@ -1,4 +1,4 @@
-"""A Redis that refuses us, or is of the wrong kind: every program says in one sentence what to change."""
+"""A Redis that denies a right, or is of the wrong kind: each program says in one sentence what to change."""
 
 import asyncio
 import os
@@ -24,7 +24,8 @@ from tests.support.api_server import serve
 from tests.support.catalogue import ADMIN, activate_policy, create_batch, create_product
 from tests.support.processes import flexiprice, wait_for
 from tests.support.redis_servers import RedisServers, redis_servers, until_answering
-from tests.support.workers import until, until_live
+from tests.support.waiting import until
+from tests.support.workers import until_live
 
 PROGRAMS = {"valkey": str(valkey_program()), "redis": shutil.which("redis-server")}
 # As `operate/security.md` has it.
@@ -112,7 +113,7 @@ def programs(tmp_path: Path) -> dict[str, list[str]]:
 
 
 def refusals(start: Start, url: str, tmp_path: Path, *names: str) -> dict[str, str]:
-    """What programs say and end with; each must end by itself, with an exit code and without a traceback."""
+    """The outputs of programs that must end by themselves, with an exit code and without a traceback."""
     told: dict[str, str] = {}
     for name, command in programs(tmp_path).items():
         if names and name not in names:

@@ -1,4 +1,4 @@
-"""Prices on machines whose clocks are days ahead: PostgreSQL's clock tells every store's day."""
+"""Prices on machines whose clocks are days ahead: PostgreSQL's clock decides every store's date."""
 
 import json
 import sys

@@ -29,7 +29,7 @@ def run(api: FuzzedApi, report: Path, *options: str) -> subprocess.CompletedProc
 
 
 def errors_in(log: Path) -> list[dict[str, Any]]:
-    """What the API itself found to be its own fault."""
+    """The unexpected errors in the API's log."""
     lines = [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
     return [line for line in lines if line["level"] in {"error", "critical"}]
 

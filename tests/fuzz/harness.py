@@ -1,4 +1,4 @@
-"""What is fuzzed: the API as it is served, with a worker, on real servers with a shop in them."""
+"""The API as a server, with a worker and a shop, to be fuzzed."""
 
 import asyncio
 import os

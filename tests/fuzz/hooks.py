@@ -1,4 +1,4 @@
-"""What the fuzzer is told of FlexiPrice: how to send lines, which days there are, and not to wait long."""
+"""Hooks for Schemathesis: bodies of lines, dates within bounds, short waits."""
 
 from typing import Any
 

@@ -125,7 +125,7 @@ def _refusal(fleet: Fleet, missing: str) -> str:
         message = str(error).splitlines()[-1]
         require(f"set {missing} in docker/.env" in message, message)
         return message
-    raise Failed(f"Compose goes on without {missing}")
+    raise Failed(f"Compose starts without {missing}")
 
 
 def _start(fleet: Fleet) -> None:
@@ -181,7 +181,7 @@ def _use(fleet: Fleet) -> None:
         status = fleet.get(f"/admin/discounts/task-status/{answer['task_id']}?wait=30")
         require(status["status"] == "success" or status.get("ready"), str(status))
         shown(json.dumps(status)[:200])
-    with step("Whoever has no key is kept out, of the monitor too"):
+    with step("API and monitor refuse a client without a key"):
         refused = httpx.get(f"{API}/admin/workers", trust_env=False)
         require(refused.status_code == 401, str(refused.status_code))
         monitor = f"http://127.0.0.1:{PORTS['FLEXIPRICE_MONITOR_PORT']}/"

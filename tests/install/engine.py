@@ -16,7 +16,7 @@ from tests.install.steps import Failed, eventually
 
 NEEDED = {"dockerd": "docker.io", "docker": "docker.io", "runc": "runc", "debootstrap": "debootstrap"}
 STAND_INS = Path(__file__).parent / "stand_ins"
-# What debian:*-slim leaves out, so that sizes measured here are those of there.
+# debian:*-slim leaves this out, so that sizes measured here are comparable.
 SLIM = ("/usr/share/doc", "/usr/share/info", "/usr/share/locale", "/usr/share/man")
 # A virtual machine or a container may not be allowed to raise limits, which runc does for every process.
 RUNC = """#!{python}
@@ -124,7 +124,7 @@ class Engine:
         return done.stdout.strip()
 
     def inspect(self, *words: str) -> Any:
-        """What Docker knows of a container or an image."""
+        """Docker's description of a container or an image."""
         return json.loads(self.docker("inspect", *words))[0]
 
     def make_debian(self, suite: str, tag: str, *packages: str, slim: bool = False) -> None:
@@ -164,7 +164,7 @@ class Engine:
 
 
 def _trust_what_this_machine_trusts(root: Path) -> None:
-    """Lets pip in a container go the way that it goes on this machine, which may be through a proxy."""
+    """Copies this machine's pip settings into a container, such as those of a proxy."""
     certificates = Path("/etc/ssl/certs/ca-certificates.crt")
     if certificates.exists():
         shutil.copy(certificates, root / "etc/this-machine.crt")

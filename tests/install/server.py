@@ -34,7 +34,7 @@ class Server:
         return self._engine.docker("exec", CONTAINER, "bash", "-euo", "pipefail", "-c", script)
 
     def says(self, script: str) -> str | None:
-        """What a script says; None where it fails."""
+        """The output of a script; None where it fails."""
         with suppress(Failed):
             return self.sh(script)
         return None

@@ -1,4 +1,4 @@
-"""What a walk-through prints: every step, how long it took, and what it had for an answer."""
+"""The steps of an install test as they are printed: duration and output of each."""
 
 import sys
 import time
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
-# What the step that runs has shown so far; it stands below the step, which is printed when it is over.
+# The output of the running step, printed below it when it ends.
 _ANSWERS: list[str] = []
 
 

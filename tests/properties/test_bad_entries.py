@@ -1,4 +1,4 @@
-"""Whatever stands under the product's keys in Redis: workers work on, and every list can still be read."""
+"""With any entries under the product's keys in Redis, workers continue and every list can be read."""
 
 import math
 import random
@@ -22,7 +22,8 @@ from flexiprice.queue.status import JobStatus
 from flexiprice.queue.worker.dead_letter_records import DeadLetterReason
 from flexiprice.settings import Queue, Settings
 from tests.support.toy_tasks import SLEEP, SLEEP_ELSEWHERE
-from tests.support.workers import running, until
+from tests.support.waiting import until
+from tests.support.workers import running
 
 JOB: Final = "hit"
 OTHER: Final = "gone:1:0000abcd"
@@ -132,7 +133,7 @@ async def corrupt(redis: ArqRedis, key: str, kind: str, chance: random.Random) -
 
 
 async def read_everything(queue: TaskQueue) -> None:
-    """What the API, the command line and the monitor read of Redis."""
+    """Reads every list of the API, the command line and the monitor from Redis."""
     now = datetime.now(UTC)
     await list_queues(queue)
     await list_active(queue)

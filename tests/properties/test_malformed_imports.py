@@ -1,4 +1,4 @@
-"""Whatever a file holds, an import either refuses it as a whole or says of every record what it is."""
+"""An import of any bytes either refuses the file or classifies every record."""
 
 import string
 import unicodedata

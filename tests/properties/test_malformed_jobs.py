@@ -1,4 +1,4 @@
-"""Whatever bytes stand in Redis, reading them builds plain values or fails clearly, and runs nothing."""
+"""Decoding any bytes from Redis gives plain values or a clear error, and runs no code."""
 
 import os
 import pickle

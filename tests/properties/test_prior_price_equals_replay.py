@@ -34,7 +34,7 @@ WINDOW = timedelta(days=30)
 
 @dataclass
 class Replay:
-    """What one store's prices of the product were, from one event to the next.
+    """One store's prices of the product, from one event to the next.
 
     Attributes:
         seen: after each event its instant, the base price, and the price of each batch that is reduced.

@@ -1,4 +1,4 @@
-"""What holds for every quote, whatever the policy and the batch."""
+"""Properties of every quote, for any policy and batch."""
 
 import os
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""A recompute leaves every discount exactly as `quote` would, whatever happened since the last one.
+"""A recompute leaves every discount exactly as `quote` would, after any changes since the last one.
 
 The recompute passes over batches that nothing can have changed, and so could pass over one too many: here
 prices, stock, dates and policies move between recomputes, and every batch is quoted again in Python.
@@ -134,7 +134,7 @@ async def _open_shop(session: AsyncSession, random: Random, policy: PricingPolic
 async def _trade(
     session: AsyncSession, random: Random, policy: PricingPolicy, batch_ids: list[int], day: date
 ) -> None:
-    """What happens between two recomputes, to about a third of the shop."""
+    """Changes about a third of the shop between two recomputes."""
     for batch_id in random.sample(batch_ids, len(batch_ids) // 3):
         fresh = random_batch(random, policy)
         of_batch = update(Product).where(

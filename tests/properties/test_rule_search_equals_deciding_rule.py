@@ -84,7 +84,7 @@ def _matches(test: RuleTest, days: int, quantity: int) -> bool:
 
 
 def _longest(search: Search) -> int:
-    """How many comparisons of days and tests of rules the longest way through a search has."""
+    """The number of comparisons of days and tests of rules on the longest way through a search."""
     if isinstance(search, Split):
         return 1 + max(_longest(search.before), _longest(search.after))
     return len(search)

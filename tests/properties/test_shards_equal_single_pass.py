@@ -1,4 +1,4 @@
-"""Recomputed in shards, whatever their number and order, a shop ends as after a single pass."""
+"""A recompute in shards of any number and order ends as a single pass does."""
 
 import os
 from datetime import UTC, date, datetime, time, timedelta
@@ -133,7 +133,7 @@ async def _open_shop(session: AsyncSession, random: Random) -> None:
 
 
 async def _trade(session: AsyncSession, random: Random, day: date) -> None:
-    """What happens between two recomputes, to about a third of the shop."""
+    """Changes about a third of the shop between two recomputes."""
     policy = random_policy(random)
     for batch_id, product_id in random.sample(
         list(await session.execute(select(Batch.id, Batch.product_id))), BATCHES // 3

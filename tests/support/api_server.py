@@ -57,6 +57,6 @@ def resources_of(client) -> Resources:
 
 
 async def changes(client) -> list[tuple[str, str]]:
-    """What the audit holds: action and target, the latest first."""
+    """Actions and targets of the audit log, the latest first."""
     items = (await client.get(f"{ADMIN}/audit?outcome=done")).json()["items"]
     return [(item["action"], item["target"]) for item in items]

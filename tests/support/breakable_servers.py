@@ -1,4 +1,4 @@
-"""A PostgreSQL and a Valkey that keep what they hold, and that can be stopped, killed, frozen and started."""
+"""A durable PostgreSQL and Valkey that can be stopped, killed, frozen and started."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Rows to begin a test with: one call a row, and a default for all that the test does not speak of."""
+"""Builders of rows: one call a row, with a default for every column that a test leaves out."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal

@@ -68,7 +68,7 @@ def candidates(cases: Sequence[Case]) -> FromClause:
 async def quoted_by_sql(
     connection: AsyncConnection, policy: PricingPolicy, cases: Sequence[Case]
 ) -> list[Quote | None]:
-    """What PostgreSQL says to each case, by one query."""
+    """PostgreSQL's quote for each case, by one query."""
     quotes = select_quotes(CompiledPolicy.of(policy), candidates(cases)).subquery()
     found = await connection.execute(select(quotes).order_by(quotes.c.place))
     return [

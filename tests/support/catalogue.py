@@ -1,4 +1,4 @@
-"""What most tests of the API begin with: a product, a batch of it, a policy that discounts it."""
+"""Requests that most tests of the API begin with: a product, a batch of it, a policy that discounts it."""
 
 from datetime import UTC, datetime, timedelta
 

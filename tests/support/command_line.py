@@ -1,4 +1,4 @@
-"""Whether what people are told to type can be typed."""
+"""Checks that a printed command exists."""
 
 import typer
 

@@ -16,7 +16,7 @@ Command = Callable[..., Result]
 
 
 def on_queue(settings: Settings, use: Callable[[TaskQueue], Coroutine[Any, Any, Any]]) -> Any:
-    """What comes of using the task queue for a moment."""
+    """The result of a call on a task queue that is open for it alone."""
 
     async def run() -> Any:
         redis = create_redis(settings, client_name="flexiprice-tests")

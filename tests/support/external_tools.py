@@ -1,4 +1,4 @@
-"""The programs of others that judge what we hand to them, and what they are given."""
+"""External programs of the contract tests, and their environments."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""What the tests of the import share: a file into the tables, and what is there afterwards."""
+"""Imports a file, and reads the stock that it left."""
 
 from collections.abc import Iterator
 from datetime import date

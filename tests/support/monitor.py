@@ -78,5 +78,5 @@ async def logged_in(monitor: MonitorContext, presented: str) -> tuple[Viewer, st
 
 
 def with_session(session_id: str) -> dict[str, Any]:
-    """What a browser sends that keeps the id of a session."""
+    """The scope of a request with a session's cookie."""
     return {"type": "http", "headers": [(b"cookie", f"{COOKIE}={session_id}".encode())]}

@@ -31,7 +31,7 @@ class MovedClock:
         self.environment = {
             "LD_PRELOAD": str(library),
             "FAKETIME_TIMESTAMP_FILE": str(file),
-            # As where a real clock is set: time that is measured goes on.
+            # As where a real clock is set: the monotonic clock keeps running.
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
             "DONT_FAKE_MONOTONIC": "1",
             # Seconds for which a program remembers what the file says.

@@ -39,7 +39,7 @@ class ReceivedSpan:
 
 @dataclass
 class Receiver:
-    """What has arrived, and where it is to be sent.
+    """The received requests, and the address to send them to.
 
     Attributes:
         address: for `OTEL_EXPORTER_OTLP_ENDPOINT`.

@@ -30,7 +30,7 @@ def start(
 
 
 def read_until(program: subprocess.Popen[str], text: str) -> str:
-    """What a program says up to and including a line with the text; all of it if it ends before."""
+    """The output of a program up to and including a line with the text; all of it if it ends before."""
     assert program.stdout is not None
     said = ""
     for line in program.stdout:

@@ -1,4 +1,4 @@
-"""Ways in which a real Redis answers, and refuses for now what it is asked."""
+"""Real Redis servers that answer and refuse commands for a time."""
 
 import threading
 from collections.abc import Generator
@@ -51,7 +51,7 @@ class UnreadyRedis:
             end()
 
     def refusals(self, kind: str) -> int:
-        """How often it has answered so; of a busy server nobody can know."""
+        """The number of such replies; a busy server cannot report it."""
         counts = self.client.info("errorstats").get(f"errorstat_{kind}", {"count": 0})
         return int(counts["count"])
 

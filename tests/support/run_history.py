@@ -6,11 +6,11 @@ from flexiprice.db.engine import create_engine
 from flexiprice.domain.run import RunStatus
 from flexiprice.runs.query import RunDetails, list_attempts
 from flexiprice.settings import load_settings
-from tests.support.workers import until
+from tests.support.waiting import until
 
 
 class Outage:
-    """A way to PostgreSQL that leads nowhere until it is told otherwise."""
+    """Sessions of a PostgreSQL that is unreachable until `end` is called."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
@@ -26,7 +26,7 @@ class Outage:
 
 
 async def attempts(engine: AsyncEngine, job_id: str) -> list[RunDetails]:
-    """What is recorded of a job, the first run first."""
+    """The recorded runs of a job, the first first."""
     async with AsyncSession(engine) as session:
         return list(reversed(await list_attempts(session, job_id)))
 

@@ -1,4 +1,4 @@
-"""Records of runs for tests: a plain one, of which a test says only what matters to it."""
+"""Plain records of runs; a test changes what matters to it."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

@@ -43,7 +43,7 @@ async def execute(url: str, *statements: str) -> None:
 
 @contextmanager
 def database(url: str, name: str, *, template: str = "template1") -> Iterator[str]:
-    """A new database, dropped afterwards whoever is still connected."""
+    """A new database, dropped afterwards with its connections."""
     asyncio.run(execute(url, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)', create(name, template)))
     try:
         yield with_database(url, name)

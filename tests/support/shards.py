@@ -13,7 +13,7 @@ from flexiprice.domain.shard import BUCKET_COUNT, Shard
 from flexiprice.queue.client import JobInfo
 from flexiprice.queue.redis import keys
 from tests.support.builders import a_product, an_active_policy
-from tests.support.workers import until
+from tests.support.waiting import until
 
 SHARDS = 4
 

@@ -1,4 +1,4 @@
-"""Which statements a piece of code sends to the database."""
+"""The statements that code sends to the database."""
 
 import json
 from collections.abc import AsyncIterator
@@ -27,7 +27,7 @@ async def statements_of(session: AsyncSession) -> AsyncIterator[list[tuple[str, 
 
 
 async def blocks_read(session: AsyncSession, statement: str, parameters: Any) -> int:
-    """How many blocks of tables and indexes PostgreSQL touches for a statement as it was sent."""
+    """The number of blocks of tables and indexes that PostgreSQL touches for a statement as it was sent."""
     explain = "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) "
     plan = (await (await session.connection()).exec_driver_sql(explain + statement, parameters)).scalar_one()
     [top] = json.loads(plan) if isinstance(plan, str) else plan

@@ -1,4 +1,4 @@
-"""Tasks to try the machinery with."""
+"""Toy tasks that sleep, fail, wait for a release, or kill their worker."""
 
 import asyncio
 import os
@@ -97,7 +97,7 @@ COUNT_STORES = TaskDeclaration(name="count_stores", queue=Queue.ANALYTICS, argum
 
 
 async def release(redis: ArqRedis, *job_ids: str) -> None:
-    """Lets jobs of `HOLD`, and of others that are held, go on."""
+    """Releases jobs of `HOLD`, and other held jobs."""
     for job_id in job_ids:
         await redis.set(_released(job_id), 1)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import subprocess
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 
 from arq.worker import Worker
@@ -14,17 +14,11 @@ from flexiprice.queue.status import JobStatus
 from flexiprice.queue.worker.heartbeat import WorkerStatus
 from flexiprice.settings import Settings
 from tests.support import toy_tasks
+from tests.support.waiting import until
 from workers.runtime.jobs.task import Task, tasks_in
 from workers.runtime.process import WorkerProcess
 
 StartWorker = Callable[..., subprocess.Popen[str]]
-
-
-async def until(condition: Callable[[], Awaitable[object]], seconds: float = 120) -> None:
-    """Returns when a condition holds; Redis has no other way to tell of it."""
-    async with asyncio.timeout(seconds):
-        while not await condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.005)
 
 
 async def until_running(queue: TaskQueue, *job_ids: str) -> None:

@@ -1,4 +1,4 @@
-"""A worker's process that hangs in a transaction of a task and then goes on as if nothing had happened.
+"""A worker's process that hangs in a transaction of a task and then continues.
 
 Reads lines from its standard input and answers each on its standard output.
 """

@@ -1,4 +1,4 @@
-"""A database's URL as hosts and ORMs write it: understood, or refused by name and without its secret."""
+"""Database URLs as hosts and ORMs write them: translated, or refused by name without the secret."""
 
 import pytest
 

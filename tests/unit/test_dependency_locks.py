@@ -1,4 +1,4 @@
-"""What the locks of dependencies hold: hashes, and no address to download from."""
+"""Locks of dependencies hold versions and hashes, and no download address."""
 
 import json
 from pathlib import Path

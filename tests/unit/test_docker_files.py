@@ -1,4 +1,4 @@
-"""What stands in docker/: an image that is built from locks and is nobody's in particular, and no secrets."""
+"""The files of docker/: an image built from locks, Compose, Prometheus and Grafana, without secrets."""
 
 import json
 import os
@@ -27,7 +27,7 @@ GIVEN = {
     "REDIS_PASSWORD": "redis-password-of-this-test",
     "FLEXIPRICE_API_KEY": "api-key-of-this-test",
 }
-# What Compose reads and no program of ours: names, addresses and ports of containers.
+# Read by Compose and by no program of ours: names, addresses and ports of containers.
 ONLY_COMPOSE = {
     "FLEXIPRICE_IMAGE",
     "FLEXIPRICE_BIND",

@@ -1,4 +1,4 @@
-"""Metrics: what happened, in names and units that Prometheus's own rules ask for."""
+"""Metrics, with names and units by Prometheus's own rules."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -14,7 +14,7 @@ SECOND = timedelta(seconds=1)
 
 
 def families(metrics: Metrics, *snapshots: Snapshot | None) -> list[Metric]:
-    """What a Prometheus server reads."""
+    """The metrics as a Prometheus server reads them."""
     return list(text_string_to_metric_families(metrics.render(*snapshots).decode()))
 
 

@@ -1,4 +1,4 @@
-"""Numbers and their nouns in sentences."""
+"""Plural forms of nouns and verbs."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""A production install has no database server in it, and all that its programs import."""
+"""A production install has no database server, and everything that its programs import."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""Whatever a command changes leaves an entry, and `flexiprice audit` shows it."""
+"""Every change by a command leaves an audit entry, and `flexiprice audit` shows it."""
 
 import os
 import pwd
@@ -27,7 +27,7 @@ READ_ONLY = {
     *("policy show", "policy list", "policy lint", "policy preview"),
 }
 COLUMNS = "sku,name,category,base_price,quantity,expiry_date"
-# What these change has a value before and after.
+# Actions whose changes have a value before and after.
 VALUES = (
     "policy activate",
     "policy rollback",

@@ -1,4 +1,4 @@
-"""The commands as a person at a shop's server types them, on real servers with a real worker."""
+"""Commands typed one after another at a shop's server, with a real worker."""
 
 import json
 import signal

@@ -1,4 +1,4 @@
-"""What commands say of a database that is empty, full of clients or read-only: a sentence each."""
+"""Commands answer in one sentence where the database is empty, full of clients or read-only."""
 
 import asyncio
 from collections.abc import Callable

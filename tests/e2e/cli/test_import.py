@@ -1,4 +1,4 @@
-"""`flexiprice import` as a grocer's colleague types it."""
+"""`flexiprice import`: suggestions, reports, dry runs and warnings."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What commands print as JSON has the names and the shape that the API's description gives the same thing."""
+"""The JSON of commands has the field names and the shape of the API's schemas."""
 
 import json
 import subprocess
@@ -28,7 +28,7 @@ POLICY = "rules:\n  - {name: half, days_to_expiry: {max: 3}, discount: 0.5}\n"
 
 @pytest.fixture
 def differences(settings: Settings) -> Callable[[object, str], set[str]]:
-    """What a printed record has more (+) or less (-) than a schema of the API, anywhere in it."""
+    """The fields that a printed record has more (+) or less (-) than a schema of the API, at any depth."""
     schemas = create_app(settings).openapi()["components"]["schemas"]
 
     def within(value: object, schema: dict[str, Any], path: str) -> Iterator[str]:
@@ -58,8 +58,8 @@ def differences(settings: Settings) -> Callable[[object, str], set[str]]:
 STATUS_URL = {"-status_url"}
 NO_ADDRESS = {"-repricing.status_url"}
 STARTED = STATUS_URL | {"+task", "+queue", "+created"}
-# What commands tell more (+) or less (-) than the API: they have no address of the API's to name, and tell of
-# what only a person at the machine asks.
+# Fields that commands have more (+) or less (-) than the API: they name no address of the API, and show
+# figures for the operator of the machine.
 KNOWN = {
     "import": ("BatchesImported", NO_ADDRESS),
     "stores list": ("StoreShown", {"+today", "+batches", "+discounts"}),
@@ -137,7 +137,7 @@ class Printed:
         return value
 
     def as_known(self) -> dict[str, set[str]]:
-        """How they are known to differ."""
+        """The differences that are known."""
         return {name: KNOWN[name][1] for name in self.seen}
 
 

@@ -1,4 +1,4 @@
-"""`flexiprice keys`: made once, shown once, and written down without the secret."""
+"""`flexiprice keys`: a secret is shown once and is in no audit entry."""
 
 import asyncio
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from tests.support.commands import Command
 
 
 def opened(settings: Settings, key: str) -> int:
-    """What the API answers to whoever comes with a key."""
+    """The API's status for a request with a key."""
 
     async def ask() -> int:
         async with serve(settings, peer="203.0.113.9", headers={"Authorization": f"Bearer {key}"}) as client:
@@ -28,7 +28,7 @@ def opened(settings: Settings, key: str) -> int:
 
 
 def audit(settings: Settings) -> list[AuditLogEntry]:
-    """What was done to which key, the first first."""
+    """The audited actions on keys, the first first."""
 
     async def read() -> list[AuditLogEntry]:
         async with (

@@ -1,4 +1,4 @@
-"""`flexiprice worker` watches over its worker: told what it is told, replaced when it is used up."""
+"""`flexiprice worker` supervises its worker: passes signals on and replaces a recycled one."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Units as `flexiprice systemd` prints them: systemd takes them, and finds little left that they expose."""
+"""Units that `flexiprice systemd` prints: systemd accepts them and rates their exposure as low."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""`flexiprice demo` and `flexiprice up` as a newcomer types them."""
+"""`flexiprice demo` and `flexiprice up` in an empty folder."""
 
 import os
 import re
@@ -136,7 +136,7 @@ def test_up_serves_until_it_ends_and_keeps_its_data_however_it_ends(folder: Path
             assert program.returncode == 0
             assert not variables.exists()
             assert processes_in(folder) == []
-    assert len(keys) == 1, "what was given the key goes on opening"
+    assert len(keys) == 1, "the key still opens after a restart"
 
 
 def test_up_prices_the_sample_serves_the_monitor_and_says_so_when_a_program_ends(

@@ -1,4 +1,4 @@
-"""What docker/compose.yaml starts, started outside containers: commands, environments and health checks."""
+"""Commands, environments and health checks of docker/compose.yaml, run outside containers."""
 
 import json
 import os

@@ -68,7 +68,7 @@ def contents(url: str) -> dict[str, list[str]]:
 
 
 def worked(run: Run, environment: dict[str, str], folder: Path, *command: str) -> Any:
-    """What a command that waits for a worker prints as JSON, with a worker that lives as long."""
+    """The JSON of a command that waits for a worker, run beside a worker."""
     worker = start(flexiprice("worker", "--log-level", "warning"), folder, environment)
     try:
         done = run(*command, "--json", **environment)

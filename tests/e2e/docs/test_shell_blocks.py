@@ -1,4 +1,4 @@
-"""Every shell block of README and manual works as printed; those that cannot run here name what exists."""
+"""Shell blocks of README and manual work as printed, or name existing commands and files."""
 
 import os
 import shutil

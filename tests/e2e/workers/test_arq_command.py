@@ -1,4 +1,4 @@
-"""The options of arq's own command: `--check`, `--burst` and `--watch`, as whoever knows arq uses them."""
+"""The options of arq's own command: `--check`, `--burst` and `--watch`."""
 
 import ast
 import signal
@@ -17,7 +17,7 @@ from flexiprice.queue.status import JobStatus
 from flexiprice.settings import Queue, Settings
 from tests.support.processes import wait_for
 from tests.support.readme import page
-from tests.support.workers import until
+from tests.support.waiting import until
 
 Arq = Callable[..., subprocess.Popen[str]]
 

@@ -1,4 +1,4 @@
-"""Workers on machines whose clocks are wrong: ticks, durations and what is told follow the servers."""
+"""Workers on machines whose clocks are wrong: ticks and durations follow the servers' clocks."""
 
 import json
 import signal
@@ -15,7 +15,8 @@ from flexiprice.queue.declarations import SCHEDULES
 from flexiprice.queue.redis import keys
 from tests.support.moved_clock import moved_clock
 from tests.support.toy_tasks import SLEEP
-from tests.support.workers import StartWorker, end_of, until, until_live
+from tests.support.waiting import until
+from tests.support.workers import StartWorker, end_of, until_live
 
 WAIT = timedelta(seconds=30)
 HOURLY = SCHEDULES[0].name
@@ -60,7 +61,7 @@ async def test_a_worker_whose_clock_is_a_day_ahead_schedules_nothing_until_it_is
     assert abs(worker.seen_at - datetime.now(UTC)) < timedelta(minutes=1)
     assert worker.refuses_schedules
     assert worker.clock_drift_seconds > 86_000
-    # Of what nobody ticks, the settings of whoever asks are told.
+    # Without a worker that ticks it, a schedule is shown by the settings of the caller.
     (state, *_) = await list_schedules(queue)
     assert not state.is_published
     assert (await take_snapshot(queue)).clock_drift > timedelta(hours=23)

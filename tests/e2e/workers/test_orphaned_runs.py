@@ -15,7 +15,8 @@ from flexiprice.queue.redis import keys
 from flexiprice.settings import Settings, load_settings
 from tests.support.run_history import attempts, until_recorded
 from tests.support.toy_tasks import ADD, FAIL, FLAKY, HOLD, release
-from tests.support.workers import StartWorker, end_of, until, until_running
+from tests.support.waiting import until
+from tests.support.workers import StartWorker, end_of, until_running
 
 WAIT = timedelta(seconds=120)
 

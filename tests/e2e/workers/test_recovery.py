@@ -1,4 +1,4 @@
-"""Workers that die, freeze or are cut off: their jobs run elsewhere, and take effect once."""
+"""Jobs of workers that die or freeze run on another worker and take effect once."""
 
 import asyncio
 import signal
@@ -23,14 +23,8 @@ from flexiprice.queue.worker.dead_letter_records import DeadLetterReason
 from flexiprice.queue.worker.losses import MAX_LONE_LOSSES
 from flexiprice.settings import Settings, load_settings
 from tests.support.toy_tasks import BLOCK, EFFECT, HOLD, POISON, SLEEP, release
-from tests.support.workers import (
-    StartWorker,
-    end_of,
-    until,
-    until_draining,
-    until_live,
-    until_running,
-)
+from tests.support.waiting import until
+from tests.support.workers import StartWorker, end_of, until_draining, until_live, until_running
 
 WAIT = timedelta(seconds=120)
 # For what takes several workers, one after the other.

@@ -1,4 +1,4 @@
-"""`flexiprice worker` replaces its worker when that one has done its share, and loses no job over it."""
+"""`flexiprice worker` replaces its worker after `worker_max_tasks` jobs and loses no job."""
 
 import json
 import signal
@@ -13,7 +13,7 @@ from flexiprice.queue.declarations import RECOMPUTE_ALL_DISCOUNTS, RECOMPUTE_BAT
 from flexiprice.queue.status import JobStatus
 from flexiprice.runs.query import Run, list_runs
 from tests.support.processes import flexiprice, start
-from tests.support.workers import until
+from tests.support.waiting import until
 
 
 async def test_recycled_workers_share_the_jobs_one_after_another(

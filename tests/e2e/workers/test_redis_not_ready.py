@@ -1,4 +1,4 @@
-"""Redis refuses for now what it is asked: workers wait, lose nothing, and still stop when told to."""
+"""While Redis refuses commands for a time, workers wait, lose no job, and still stop."""
 
 import asyncio
 import shutil
@@ -16,7 +16,8 @@ from flexiprice.queue.status import JobStatus
 from flexiprice.settings import Settings, load_settings
 from tests.support.redis_not_ready import UnreadyRedis, unready_server
 from tests.support.toy_tasks import ADD, SLEEP
-from tests.support.workers import StartWorker, end_of, until, until_live, until_running
+from tests.support.waiting import until
+from tests.support.workers import StartWorker, end_of, until_live, until_running
 
 WAIT = timedelta(seconds=40)
 # A worker that does not know better ends at the first of them; one that waits meets several a second.
@@ -42,7 +43,7 @@ def settings(workers_database_url: str, unready_redis: UnreadyRedis) -> Settings
 
 async def until_refused_often(unready_redis: UnreadyRedis, kind: str) -> None:
     if kind == "BUSY":
-        # It tells nobody how often; longer than a lease.
+        # A busy server reports no count of refusals; this is longer than a lease.
         await asyncio.sleep(4)
         return
     before = unready_redis.refusals(kind)
@@ -54,7 +55,7 @@ async def until_refused_often(unready_redis: UnreadyRedis, kind: str) -> None:
 
 
 async def said_until(worker: "subprocess.Popen[str]", text: str) -> str:
-    """What a worker says up to a line with a text; all of it where it ends before."""
+    """The output of a worker up to a line with a text."""
 
     def read() -> str:
         assert worker.stderr is not None

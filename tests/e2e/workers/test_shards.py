@@ -22,7 +22,8 @@ from tests.support.shards import (
     stock_every_bucket,
     until_ended,
 )
-from tests.support.workers import StartWorker, until, until_live
+from tests.support.waiting import until
+from tests.support.workers import StartWorker, until_live
 
 WAIT = timedelta(seconds=120)
 

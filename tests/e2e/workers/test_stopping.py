@@ -1,4 +1,4 @@
-"""Workers as processes under arq's own command: how they stop, and why they do not start."""
+"""Workers as processes of arq's own command: shutdown, and reasons not to start."""
 
 import signal
 from datetime import timedelta

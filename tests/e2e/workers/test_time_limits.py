@@ -1,4 +1,4 @@
-"""The limits of the settings, kept by a worker process: a job is told to tidy up, then ended."""
+"""A worker process keeps the time limits of the settings: first the soft limit, then the hard one."""
 
 from datetime import timedelta
 

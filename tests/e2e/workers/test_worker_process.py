@@ -1,4 +1,4 @@
-"""`arq workers.settings.WorkerSettings` as a plain command, on real servers, by the real clock."""
+"""`arq workers.settings.WorkerSettings` as a plain command, by the real clock."""
 
 import asyncio
 import json

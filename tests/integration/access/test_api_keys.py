@@ -1,4 +1,4 @@
-"""Keys: what opens, what does not any more, and what the database knows of them."""
+"""API keys: scopes, expiry, rotation, revocation, and the hash that the database keeps."""
 
 from datetime import UTC, datetime, timedelta
 

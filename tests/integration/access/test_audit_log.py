@@ -1,4 +1,4 @@
-"""Every change that a person makes leaves an entry that stays as it is."""
+"""Audit entries: filters, pages, and no way to change or delete one."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Whatever changes anything leaves an entry: who, what, from where, when."""
+"""Every change over HTTP leaves an audit entry with actor, target, address and values."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,7 +9,8 @@ from flexiprice.resources import Resources
 from flexiprice.settings import Settings
 from tests.support.api_server import serve
 from tests.support.catalogue import ADMIN, HALF_OFF_SOON, create_batch, create_product, day
-from tests.support.workers import running, until
+from tests.support.waiting import until
+from tests.support.workers import running
 
 RECOMPUTE = "recompute_all_discounts"
 # Asked for like a change, and makes none.

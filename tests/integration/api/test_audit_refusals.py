@@ -1,4 +1,4 @@
-"""What is refused or fails is in the audit with its reason, and nobody fills the audit by being refused."""
+"""Refused and failed changes are audited with their reason; refusals in bulk are summed up."""
 
 import asyncio
 from contextlib import asynccontextmanager
@@ -20,7 +20,7 @@ from flexiprice.settings import Settings
 from tests.support.api_server import serve
 from tests.support.audit_writer import RecordingAuditWriter
 from tests.support.catalogue import ADMIN, create_product
-from tests.support.workers import until
+from tests.support.waiting import until
 
 GUESS = AuditEvent(
     actor=NOBODY,
@@ -74,7 +74,7 @@ async def test_refusals_of_one_client_are_one_entry_at_once_and_one_with_their_n
     async with serve(settings) as client:
         for number in range(300):
             await client.get(f"{ADMIN}/nothing/{number}", headers={"X-API-Key": ""})
-    # What was counted is written at the latest when the API ends.
+    # Counted refusals are written when the API ends, at the latest.
     async with serve(settings) as client:
         first, counted = await unmade(client, 2)
     assert (first["actor"], first["target"]) == ("nobody", f"GET {ADMIN}/nothing/0")

@@ -1,4 +1,4 @@
-"""What browsers are told, which pages may call, what proxies may say, and where the documentation is from."""
+"""Security headers, CORS, trusted proxies, and the documentation's own files."""
 
 import re
 

@@ -31,14 +31,14 @@ async def stock(client) -> dict[tuple[str, str, str], int]:
 
 
 async def upload(client, content, headers=NDJSON, **options) -> dict:
-    """What the API answers to a file that it takes."""
+    """The response to an accepted file."""
     response = await client.put(f"{ADMIN}/batches", content=content, headers=headers, params=options)
     assert response.status_code == 200, response.text
     return response.json()
 
 
 def told(answer: dict) -> dict[int, list[tuple[str | None, str]]]:
-    """What is wrong with each bad row, by line."""
+    """The problems of bad rows by line."""
     return {
         row["line"]: [(problem["column"], problem["reason"]) for problem in row["problems"]]
         for row in answer["report"]["bad_rows"]

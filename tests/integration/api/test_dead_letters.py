@@ -1,4 +1,4 @@
-"""`/admin/tasks/dead-letters`: seen, retried though their result is forgotten, and dismissed."""
+"""`/admin/tasks/dead-letters`: listed, retried though their result has expired, and dismissed."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Whether the service lives and is ready."""
+"""Liveness and readiness of the API."""
 
 from importlib.metadata import version
 
@@ -6,7 +6,8 @@ from flexiprice.settings import load_settings
 from tests.support.api_server import serve
 from tests.support.catalogue import ADMIN
 from tests.support.servers import execute
-from tests.support.workers import running, until
+from tests.support.waiting import until
+from tests.support.workers import running
 from workers import tasks
 from workers.runtime.jobs.task import tasks_in
 
@@ -84,7 +85,7 @@ async def test_readiness_fails_while_a_server_refuses_writes(client, settings):
 
 
 async def broken(client) -> set[str]:
-    """What is not ready; where it is and who asks for it is nobody's business."""
+    """The checks that fail; their details hold no address and no user."""
     response = await client.get(READY)
     assert response.status_code == 503
     for particular in ("secret-word", "nobody", "127.0.0.1"):

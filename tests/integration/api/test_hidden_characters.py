@@ -1,4 +1,4 @@
-"""Every way in refuses characters that nobody sees, and dates and codes that may mean something else."""
+"""Every endpoint refuses hidden characters, and dates and codes that are ambiguous."""
 
 import json
 

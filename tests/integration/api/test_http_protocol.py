@@ -1,4 +1,4 @@
-"""What the server does with clients that send headers without end, or hardly any."""
+"""Clients that send endless headers, or send too slowly, are refused or disconnected."""
 
 import asyncio
 
@@ -28,7 +28,7 @@ async def echo(scope, receive, send) -> None:
 
 
 async def exchange(port: int, *parts: bytes, pause: float = 0.0) -> bytes:
-    """What comes back until the server ends the connection."""
+    """The bytes received until the server ends the connection."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         async with asyncio.timeout(120):
@@ -76,7 +76,7 @@ async def test_slow_client_is_disconnected(shared_settings, parts):
 
 async def test_silent_web_socket_stays_connected(shared_settings):
     async with listening(echo, Impatient) as port, connect(f"ws://127.0.0.1:{port}/") as socket:
-        # Whoever comes later and says as little is left; by then the time for headers is over for both.
+        # A later silent client is disconnected; by then the timeout for headers has passed for both.
         await exchange(port)
         await socket.send("still there")
         assert await socket.recv() == "still there"

@@ -1,4 +1,4 @@
-"""What a key opens: by its scope, under its name, until it is revoked, and not to whoever guesses."""
+"""API keys over HTTP: scopes, names in the audit, revocation, and limits for wrong keys."""
 
 import asyncio
 import re
@@ -199,7 +199,7 @@ async def test_guesses_from_an_address_lock_no_valid_key_of_it_out(settings, key
         async with transaction(settings) as session:
             issued = await create_api_key(session, name="new", scopes=[Scope.READ], now=NOW)
         assert (await client.get(f"{ADMIN}/stores", headers={"X-API-Key": issued.key})).status_code == 200
-        # What the operator chose may be guessable, so that guesses at it end for everybody there.
+        # The operator's own key may be guessable, so wrong keys lock it for the whole address.
         assert (await client.get(f"{ADMIN}/stores")).status_code == 429
 
 

@@ -1,4 +1,4 @@
-"""A table that somebody else has locked: no wait without end, and the rest of the API goes on."""
+"""A locked table: its requests end soon, and the rest of the API works."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -23,7 +23,7 @@ def hasty(settings: Settings) -> Settings:
         update={
             "database_read_lock_timeout": soon,
             "database_write_lock_timeout": soon,
-            # What the reads of the locked table leave is enough for nearly all of the rest at once.
+            # The connections that reads of the locked table leave serve nearly all other requests at once.
             "database_pool_size": 20,
         }
     )

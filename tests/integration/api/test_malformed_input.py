@@ -1,4 +1,4 @@
-"""Whatever is thrown at an endpoint, it is the client's error or it is fine; it is never ours."""
+"""Malformed input to any endpoint is a client error or accepted, never a server error."""
 
 import copy
 import json
@@ -88,7 +88,7 @@ def requests(draw) -> dict:
     media_type = draw(st.sampled_from(documented * 10 + MEDIA_TYPES))
     query, headers = [], {"Content-Type": media_type.encode("latin-1")}
     for parameter in operation.get("parameters", []):
-        # What exists is read and changed, but never deleted, so that there is something to read and change.
+        # Existing rows are read and changed, but never deleted, so that some stay.
         existing = st.just("none" if method == "delete" else EXISTING.get(parameter["name"], "1"))
         value = draw(existing | TEXT)
         if parameter["in"] == "path":

@@ -1,4 +1,4 @@
-"""What still works while Redis or the database is down, and what is said of the rest."""
+"""The API while Redis or the database is down: the rest works, and 503 says when to retry."""
 
 import pytest
 

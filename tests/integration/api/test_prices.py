@@ -1,4 +1,4 @@
-"""What a till asks: a product's price now, and before."""
+"""The price of a product now and before, as a till asks for it."""
 
 import pytest
 

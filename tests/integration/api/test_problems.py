@@ -1,4 +1,4 @@
-"""Errors, whatever causes them, are problems that say what is wrong and nothing that they should not."""
+"""Every error is an RFC 9457 problem that names the fault and no secret."""
 
 import asyncio
 import json

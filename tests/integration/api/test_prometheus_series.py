@@ -1,4 +1,4 @@
-"""Alert rules and the dashboard name no series, label or value that the API and a worker do not tell."""
+"""Alert rules and the dashboard name only series, labels and values that API and workers export."""
 
 import json
 import re
@@ -39,7 +39,7 @@ PANELS = DASHBOARD["panels"]
 
 @dataclass(frozen=True)
 class Query:
-    """What Prometheus is asked, and the labels of the answer that people are shown."""
+    """The queries for Prometheus, and the labels of their results that are shown."""
 
     place: str
     expression: str
@@ -73,7 +73,7 @@ def of_dashboard() -> Iterator[Query]:
 
 @pytest.fixture
 async def told(settings: Settings) -> list[Sample]:
-    """What a worker tells after a recompute, and the API when the history has its run."""
+    """The series of a worker after a recompute, and of the API once the run is recorded."""
     texts: list[str] = []
     async with serve(settings) as client:
         resources = client.app.state.resources

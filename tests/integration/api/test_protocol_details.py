@@ -1,4 +1,4 @@
-"""What a fuzzer found: small promises of HTTP and JSON, kept to the letter."""
+"""Details of HTTP and JSON that a fuzzer found."""
 
 import asyncio
 

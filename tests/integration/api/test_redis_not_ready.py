@@ -1,4 +1,4 @@
-"""Redis refuses for now what it is asked: the API says 503 and when to come back, and why in one sentence."""
+"""While Redis refuses commands for a time, the API answers 503 with Retry-After and the reason."""
 
 import re
 from collections.abc import AsyncIterator, Iterator

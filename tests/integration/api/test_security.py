@@ -1,4 +1,4 @@
-"""Who is served under `/admin`, and who reads the metrics."""
+"""Access to `/admin` and to the metrics: keys, loopback, proxies."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,4 +1,4 @@
-"""Starting a recompute, and asking what became of it."""
+"""Triggering a recompute, and reading its status."""
 
 import asyncio
 import time

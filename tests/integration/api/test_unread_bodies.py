@@ -1,4 +1,4 @@
-"""An answer that comes before the body was read reaches whoever still sends it; forms are small and quick."""
+"""A response before the end of the body reaches a client that still sends; forms are small and quick."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -19,7 +19,7 @@ from tests.support.catalogue import ADMIN
 
 
 async def sent(port: int, path: str, size: int, *headers: str) -> bytes:
-    """What comes back to a client that sends all of a body before it reads."""
+    """The response to a client that sends all of a body before it reads."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     lines = [f"POST {path} HTTP/1.1", "Host: localhost", f"Content-Length: {size}", *headers, "", ""]
     try:

@@ -1,4 +1,4 @@
-"""Under the path of a reverse proxy, routes and guards see one form, and addresses can be followed."""
+"""Under a URL prefix, routes and guards see the same path, and every address works."""
 
 import pytest
 from httpx import ASGITransport, AsyncClient

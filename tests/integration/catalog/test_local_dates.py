@@ -1,4 +1,4 @@
-"""What is expired, and how many days are left, is each store's own affair."""
+"""Expiry and days to expiry follow each store's own date."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""The history of base prices: one row a change, whoever makes it, in the transaction that makes it."""
+"""The history of base prices: one row for each change by any program, in its transaction."""
 
 import asyncio
 from decimal import Decimal

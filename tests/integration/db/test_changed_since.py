@@ -1,4 +1,4 @@
-"""Who reads what has changed since the last reading misses nothing, however late it is committed."""
+"""A reader of changes since the last reading misses none, however late it is committed."""
 
 from datetime import datetime, timedelta
 
@@ -28,7 +28,7 @@ async def test_reader_of_changes_misses_no_row_that_commits_after_the_reading(en
     first, _ = await skus_since(engine, datetime.fromisoformat("2020-01-01T00:00:00+00:00"))
     async with AsyncSession(engine) as late, late.begin():
         await late.execute(text("UPDATE products SET name = 'late' WHERE sku = 'MILK'"))
-        # A quicker writer commits first: the latest `updated_at` that is seen is no place to go on from.
+        # A quicker writer commits first: the latest visible `updated_at` is no place to continue from.
         async with AsyncSession(engine) as quick, quick.begin():
             await quick.execute(text("UPDATE products SET name = 'quick' WHERE sku = 'BREAD'"))
         second, seen = await skus_since(engine, first)

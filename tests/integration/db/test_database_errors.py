@@ -1,4 +1,4 @@
-"""A database that is away, or refuses us, is told in words of ours wherever it happens."""
+"""A database that is away or refuses a client raises the product's own errors."""
 
 import asyncio
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""The schema comes and goes by plain `alembic` commands, and by two programs that start at once."""
+"""Migrations by plain `alembic` commands, and by programs that start at the same time."""
 
 import asyncio
 import subprocess

@@ -1,4 +1,4 @@
-"""Each kind of work has its limits, whatever the account says and whoever pools the connections."""
+"""Each kind of work has its own time limits, with any account and any pooler."""
 
 import asyncio
 from collections.abc import AsyncIterator

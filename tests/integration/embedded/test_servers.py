@@ -1,4 +1,4 @@
-"""Embedded servers: reachable, closed to others, and gone when their owner is, however it ends."""
+"""Embedded servers: closed to other users, and ended with their owner."""
 
 import asyncio
 import os

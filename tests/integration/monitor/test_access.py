@@ -1,4 +1,4 @@
-"""Who is let in to the monitor, and what they may do there."""
+"""Access to the monitor: sign-in, sessions, rights, loopback."""
 
 import hmac
 import re
@@ -31,7 +31,7 @@ async def without_keys() -> AsyncIterator[tuple[MonitorContext, ASGIApp]]:
 
 
 async def messages_of(app: ASGIApp, headers: dict[str, str]) -> list[str]:
-    """What a web socket is answered."""
+    """The messages that a web socket receives."""
     answered: list[str] = []
 
     async def receive() -> Message:
@@ -185,7 +185,7 @@ async def test_the_holder_of_a_key_can_make_no_session_by_themselves(with_keys: 
     monitor, app = with_keys
     for made_up in (READ, FULL, "x" * 43, "bootstrap", ""):
         assert await monitor.access.viewer_of(with_session(made_up)) is None
-    # What signed a cookie before was made of the keys, which every holder of the read key knew.
+    # Earlier versions signed cookies with the keys, which every holder of the read key knew.
     secret = hmac.new(READ.encode(), b"flexiprice monitor session", sha256).hexdigest()
     forged = URLSafeTimedSerializer(secret, salt="session").dumps(["a-session", "bootstrap"])
     async with client(app, cookies={COOKIE: str(forged)}) as forger:

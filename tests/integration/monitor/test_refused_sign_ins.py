@@ -1,4 +1,4 @@
-"""Who is not let in to the monitor is in the audit: from where, and why, however often they try."""
+"""Refused sign-ins to the monitor are audited with address, reason and number."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from tests.support.monitor import A_PAGE_ELSEWHERE, FULL, client, open_monitor
 
 @dataclass
 class Watched:
-    """A monitor, and what the audit is told of it."""
+    """A monitor and the audit events of its sign-ins."""
 
     monitor: MonitorContext
     app: ASGIApp

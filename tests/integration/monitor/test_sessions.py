@@ -1,4 +1,4 @@
-"""Sessions: known by every monitor, and over for every monitor."""
+"""Sessions are shared by all monitors, and end for all of them."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -29,7 +29,7 @@ from flexiprice.access.monitor_sessions import (
 from flexiprice.domain.access import Scope as KeyScope
 from flexiprice.settings import Settings
 from tests.support.monitor import FULL, READ, WithMonitor, client, logged_in, open_monitor, with_session
-from tests.support.workers import until
+from tests.support.waiting import until
 
 Open = Callable[..., Any]
 
@@ -49,7 +49,7 @@ def on(settings: Settings) -> Open:
 
 
 async def seen(monitor: MonitorContext, session_id: str) -> Viewer | None:
-    """Whom a monitor takes the holder of a session's id for, once it has looked."""
+    """The user of a session's id, after a monitor has refreshed its sessions."""
     await monitor.access.sessions.refresh()
     return await monitor.access.viewer_of(with_session(session_id))
 
@@ -156,7 +156,7 @@ async def test_a_session_ends_when_nobody_uses_it_and_after_a_week_however_much_
         await execute(monitor, "UPDATE monitor_sessions SET seen_at = now() - interval '11 hours'")
         viewer = await seen(monitor, session_id)
         assert viewer is not None
-        # What was just used is noted.
+        # The use of a session is recorded.
         await monitor.access.sessions.refresh()
         (left,) = (await execute(monitor, "SELECT now() - seen_at FROM monitor_sessions")).scalars()
         assert left < timedelta(hours=1)
@@ -165,7 +165,7 @@ async def test_a_session_ends_when_nobody_uses_it_and_after_a_week_however_much_
         _, session_id = await logged_in(monitor, FULL)
         await execute(monitor, "UPDATE monitor_sessions SET created_at = now() - interval '7 days'")
         assert await seen(monitor, session_id) is None
-        # What is over is forgotten with the next login.
+        # The next login deletes expired sessions.
         await logged_in(monitor, FULL)
         assert (await execute(monitor, "SELECT count(*) FROM monitor_sessions")).scalar_one() == 1
 

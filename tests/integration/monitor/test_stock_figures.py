@@ -1,4 +1,4 @@
-"""The numbers of the overview, counted by hand here and by one query there."""
+"""The numbers of the overview: one query agrees with a count by hand."""
 
 from datetime import timedelta
 from decimal import Decimal

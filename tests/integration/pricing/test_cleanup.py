@@ -1,4 +1,4 @@
-"""Cleanup: what is over is closed, partitions are made ahead and dropped when their time is over."""
+"""Cleanup closes expired discounts, makes partitions ahead, and drops old ones."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal

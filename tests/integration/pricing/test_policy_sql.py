@@ -1,4 +1,4 @@
-"""What makes a policy's SQL fast to run, and safe."""
+"""A policy's SQL runs in parallel, takes any name, and stays fast for the largest policy."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta

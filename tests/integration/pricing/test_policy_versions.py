@@ -1,4 +1,4 @@
-"""Versions of the policy: numbered, immutable, one active, and the way back."""
+"""Versions of the policy: numbered, immutable, one active, rollback."""
 
 import asyncio
 from datetime import timedelta

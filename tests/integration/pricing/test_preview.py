@@ -1,4 +1,4 @@
-"""A preview tells what a recompute would do, and does none of it."""
+"""A preview shows the changes of a recompute and writes nothing."""
 
 import json
 from dataclasses import replace

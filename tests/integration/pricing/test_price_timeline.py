@@ -1,4 +1,4 @@
-"""How a product's prices went: every step of each of its batches in a store, with its reason."""
+"""The price timeline of a product: every step of each batch in a store, with its reason."""
 
 from datetime import timedelta
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Recompute: what opens, changes and closes, what the ledger says, and what two at once leave behind."""
+"""Recompute opens, changes and closes discounts, writes the ledger, and runs one at a time."""
 
 import asyncio
 from datetime import UTC, date, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Recomputes beside each other and beside deletions, and run again: nothing twice, nothing half."""
+"""Simultaneous, repeated, failed and killed recomputes change each discount once or not at all."""
 
 import asyncio
 import sys

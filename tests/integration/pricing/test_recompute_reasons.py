@@ -1,4 +1,4 @@
-"""Why a recompute comes to a price: everything that it writes down, what is held, and what decides."""
+"""The reasons that a recompute records for a price: rule, limits, held prices."""
 
 import json
 from datetime import timedelta

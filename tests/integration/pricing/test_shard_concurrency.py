@@ -1,4 +1,4 @@
-"""Shards beside each other, beside whole recomputes and beside deletions: nothing twice, nobody for ever."""
+"""Shards beside other shards, whole recomputes and deletions open each discount once."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -38,7 +38,7 @@ async def sessions(engine: AsyncEngine) -> Sessions:
     async with sessions.begin() as session:
         await an_active_policy(session)
         product = await a_product(session)
-        # Whoever makes them is waited for, once a month.
+        # Their creation is waited for, once a month.
         await ensure_partitions(session, now=NOON)
         codes = [{"code": f"store-{place}", "time_zone": "UTC"} for place in range(STORES)]
         stores = (await session.scalars(insert(Store).returning(Store.id), codes)).all()

@@ -1,4 +1,4 @@
-"""What is reduced and what expires, over all batches, counted by hand here and by one query there."""
+"""Reduced and expiring stock over all batches: one query agrees with a count by hand."""
 
 from datetime import timedelta
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Tasks that only workers know: what a program that is older says of them."""
+"""Errors of a program for tasks that only newer workers declare."""
 
 import pytest
 

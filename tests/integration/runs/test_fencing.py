@@ -1,4 +1,4 @@
-"""A worker that counts as lost commits nothing more, dead or only slow."""
+"""A worker that is declared dead commits nothing more, dead or only slow."""
 
 import asyncio
 import os
@@ -98,7 +98,7 @@ async def test_stopped_process_loses_its_transaction_and_can_begin_no_other(
         # Its lock is gone, and so is its effect: another worker can do the job.
         await begin(sessions, "two")
         os.kill(process.pid, signal.SIGCONT)
-        said, _ = process.communicate("go on\n", timeout=120)
+        said, _ = process.communicate("continue\n", timeout=120)
     assert said.split() == ["database_unavailable", "worker_fenced"]
     assert await effects(sessions) == 0
     assert await lost_at(sessions, "one") == _NOON

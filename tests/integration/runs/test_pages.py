@@ -1,4 +1,4 @@
-"""The run history as a table: sorted, paged both ways, counted; quick with a hundred thousand runs."""
+"""Pages of the run history: sorted, both ways, counted, with bounded reads of a hundred thousand runs."""
 
 import random
 from dataclasses import replace
@@ -143,7 +143,7 @@ async def crowded(session: AsyncSession) -> AsyncSession:
 
 
 async def cost_of(session: AsyncSession, *arguments: Any, **options: Any) -> int:
-    """How many blocks PostgreSQL touches for a page of fifty."""
+    """The number of blocks that PostgreSQL touches for a page of fifty."""
     async with statements_of(session) as calls:
         page = await read_run_page(session, *arguments, **options)
     assert len(page.runs) == 50

@@ -1,4 +1,4 @@
-"""The run history is found by what one asks for, page by page."""
+"""Filters and pages of the run history."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -136,7 +136,7 @@ async def crowded(session: AsyncSession) -> AsyncIterator[AsyncSession]:
 
 
 async def pages_read(session: AsyncSession, *arguments: Any, **options: Any) -> int:
-    """How many pages of table and indexes PostgreSQL touches for one page of runs."""
+    """The number of blocks of table and indexes that PostgreSQL touches for one page of runs."""
     async with statements_of(session) as calls:
         listed = await list_runs(session, *arguments, limit=_PAGE, **options)
     assert listed

@@ -1,4 +1,4 @@
-"""What a task does is committed once, however often its job runs."""
+"""The effects of a task are committed once, however often its job runs."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""What the monitor reads every second: what left the queues, and what came of the schedules."""
+"""Recent runs for the monitor: jobs that left the queues, and runs of schedules."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Runs are recorded, whatever order their records come in."""
+"""Runs are recorded from records in any order."""
 
 from dataclasses import replace
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""What operations need no more is forgotten; the rest stays."""
+"""Records of runs, receipts and audit are deleted after their retention."""
 
 from datetime import UTC, datetime, timedelta
 

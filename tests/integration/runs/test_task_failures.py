@@ -1,4 +1,4 @@
-"""Which tasks fail of late, as it stands in the run history, and what finding out costs."""
+"""Tasks that fail of late by the run history, found with bounded reads."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""What charts of runs are drawn of is counted by hand here, and by one query there."""
+"""Time series of runs: one query agrees with a count by hand."""
 
 from datetime import timedelta
 
@@ -79,7 +79,7 @@ async def test_histograms_tell_how_waits_and_durations_are_spread(session: Async
     spread = await get_run_histograms(session, since=NOON, until=NOON + _MINUTE)
 
     def counted(classes: tuple[int, ...]) -> dict[timedelta | None, int]:
-        """How many are below each bound that anything is below, and above the bound before it."""
+        """The number of values between each bound and the one before it, for bounds with values below."""
         ends = (*HISTOGRAM_BOUNDS, None)
         return {end: number for end, number in zip(ends, classes, strict=True) if number}
 

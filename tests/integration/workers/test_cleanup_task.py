@@ -1,4 +1,4 @@
-"""The nightly cleanup forgets what operations need no more, by the setting."""
+"""The nightly cleanup deletes old runs and receipts by the setting."""
 
 from datetime import UTC, datetime, timedelta
 

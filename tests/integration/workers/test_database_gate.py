@@ -1,4 +1,4 @@
-"""A database that refuses work: jobs keep their tries, wait, and run by themselves when it is healed."""
+"""While the database refuses work, jobs wait and keep their tries; they run when it works again."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -12,7 +12,8 @@ from flexiprice.resources import open_database
 from flexiprice.settings import Settings, load_settings
 from tests.support.servers import execute
 from tests.support.toy_tasks import COUNT_STORES
-from tests.support.workers import running, until, until_live
+from tests.support.waiting import until
+from tests.support.workers import running, until_live
 from workers.runtime.database_gate import DatabaseGate
 
 WAIT = timedelta(seconds=40)

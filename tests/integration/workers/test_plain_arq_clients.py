@@ -18,7 +18,8 @@ from flexiprice.queue.default_queue import count_unrouted
 from flexiprice.queue.redis import codec, keys
 from flexiprice.queue.status import JobStatus
 from flexiprice.settings import Queue, Settings
-from tests.support.workers import running, until
+from tests.support.waiting import until
+from tests.support.workers import running
 
 WAIT = timedelta(seconds=30)
 

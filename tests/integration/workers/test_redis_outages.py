@@ -1,4 +1,4 @@
-"""Redis restarts, freezes or is not there yet: workers wait, and lose nothing."""
+"""Workers wait while Redis restarts, freezes or has not started, and lose no job."""
 
 import asyncio
 import signal
@@ -22,7 +22,8 @@ from flexiprice.queue.status import JobStatus
 from flexiprice.settings import Queue, Settings, load_settings
 from tests.support import toy_tasks
 from tests.support.toy_tasks import ADD, SLEEP
-from tests.support.workers import running, until, until_running
+from tests.support.waiting import until
+from tests.support.workers import running, until_running
 from workers.runtime.jobs import consumer
 from workers.runtime.jobs.task import TaskContext, task, tasks_in
 from workers.runtime.redis_retry import RedisRetry, StartupRetry
@@ -91,7 +92,7 @@ async def test_a_restart_of_redis_ends_no_worker_and_loses_no_job(
         await asyncio.to_thread(own_redis.stop)
         redis_is_away.set()
         await ended.wait()
-        # Until the other is due: by the clock, as nothing else tells.
+        # Until the deferred job is due: an instant, which no condition reports.
         await asyncio.sleep(max(0.0, due_at - asyncio.get_running_loop().time()))
         await asyncio.to_thread(own_redis.start)
 
@@ -111,7 +112,7 @@ async def test_a_restart_of_redis_leaves_workers_and_waiters_listening(
         await asyncio.to_thread(own_redis.start)
         after = await queue.enqueue(ADD, arguments={"left": 1})
         await queue.wait(after.job_id, WAIT)
-        # From now on nobody looks by himself: what is not told takes longer than the test.
+        # From now on nothing polls: only a notification comes within the test's time.
         for module in (client, consumer):
             monkeypatch.setattr(module, "_POLL_SECONDS", 3600)
         monkeypatch.setattr(consumer, "_BUSY_POLL_SECONDS", 3600)

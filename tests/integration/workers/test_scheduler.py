@@ -1,4 +1,4 @@
-"""Ticks: arq's own cron loop driven over moved clocks, with a real Redis to tell who ticked."""
+"""Ticks of arq's own cron loop under moved clocks, decided by a real Redis."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -18,7 +18,8 @@ from flexiprice.queue.declarations import RECOMPUTE_ALL_DISCOUNTS, SCHEDULES, Ta
 from flexiprice.queue.redis import keys
 from flexiprice.queue.status import JobStatus
 from flexiprice.settings import Queue, Settings
-from tests.support.workers import running, until
+from tests.support.waiting import until
+from tests.support.workers import running
 from workers.runtime.jobs.task import Task, TaskContext
 from workers.runtime.process import WorkerProcess
 

@@ -1,4 +1,4 @@
-"""A recompute in shards: done by all workers together, counted once, and told as one job."""
+"""A recompute in shards: run by all workers, counted once, and reported as one job."""
 
 import asyncio
 from contextlib import aclosing
@@ -33,7 +33,8 @@ from tests.support.shards import (
     stock_every_bucket,
     until_ended,
 )
-from tests.support.workers import running, until
+from tests.support.waiting import until
+from tests.support.workers import running
 from workers import tasks
 from workers.runtime.jobs.task import tasks_in
 
@@ -223,7 +224,7 @@ async def test_shards_that_a_killed_worker_left_unenqueued_are_enqueued_by_the_n
     job = await queue.enqueue(RECOMPUTE_ALL_DISCOUNTS)
     body = await redis.get(keys.job_key(job.job_id))
     enqueued_at = deserialize_job(body, deserializer=codec.decode).enqueue_time
-    # What Redis holds when the job is given back.
+    # The entries of Redis when the job is released.
     ids = child_ids(job.job_id, enqueued_at, SHARDS)
     await redis.set(keys.in_progress_key(job.job_id), "dead")
     begun = await register_children(redis, job_id=job.job_id, worker_id="dead", ids=ids)

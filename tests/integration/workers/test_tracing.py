@@ -1,4 +1,4 @@
-"""Runs are traced below what enqueued them, whatever a job's record says, and tell no message of an error."""
+"""The span of a run is a child of its enqueueing span and holds no error message."""
 
 from collections.abc import Iterator
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""No endpoint takes all connections, and nobody waits for one without end."""
+"""The bulkhead: no endpoint takes all connections, and every wait ends."""
 
 import asyncio
 from contextlib import AsyncExitStack

@@ -1,4 +1,4 @@
-"""The sample is a shop that one can believe in."""
+"""The sample catalog is plausible: categories, batches, costs, overstock."""
 
 from flexiprice.catalog.sample import SampleProduct, sample_products
 

@@ -1,4 +1,4 @@
-"""What `doctor` says of workers that drain, of what is paused, of tasks that fail or that nobody declares."""
+"""Checks of `doctor`: draining workers, paused queues, failing and undeclared tasks."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""The help of every command ends with examples, and each of them is a command that can be typed."""
+"""The help of every command ends with examples that its parser accepts."""
 
 import shlex
 from collections.abc import Iterator

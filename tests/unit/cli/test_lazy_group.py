@@ -1,4 +1,4 @@
-"""The command line starts without the code of commands that are not used, and lists them as they are."""
+"""The command line imports only the command that is used, and lists all."""
 
 import os
 import subprocess

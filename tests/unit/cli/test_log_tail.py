@@ -1,4 +1,4 @@
-"""What of a program's log a person is shown beside the banner of `flexiprice up`."""
+"""Log lines of programs that `flexiprice up` shows below its banner."""
 
 import io
 from pathlib import Path

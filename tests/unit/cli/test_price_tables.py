@@ -1,4 +1,4 @@
-"""Tables of prices as they stand on a terminal: one line a batch, nothing needed lost."""
+"""Tables of prices on a terminal: one line a batch, with the needed columns in any width."""
 
 import io
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Whatever comes out of files, Redis or the database, a terminal obeys none of it."""
+"""Control characters in output are escaped, so that a terminal obeys none."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""One table says what each of PostgreSQL's error codes means, to the API and to the workers alike."""
+"""PostgreSQL's error codes mean the same to API and workers."""
 
 import asyncpg
 import pytest

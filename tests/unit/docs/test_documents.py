@@ -1,4 +1,4 @@
-"""README, ARCHITECTURE and manual: short where a newcomer begins, and true of the code."""
+"""README, ARCHITECTURE and manual: bounded length, working links, names that exist in the code."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The manual: pages that are found by their names, listed in reading order, linked among each other."""
+"""The manual: pages found by name, in reading order, with working links."""
 
 import os
 import pty

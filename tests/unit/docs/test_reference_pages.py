@@ -1,4 +1,4 @@
-"""Pages that are generated from the code say what the code does."""
+"""Generated pages of the manual agree with the code."""
 
 from datetime import timedelta
 

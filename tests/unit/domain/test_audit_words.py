@@ -1,4 +1,4 @@
-"""An audit entry in words: what was asked for, from which value to which, why not."""
+"""An audit entry in words: action, values before and after, reason of a refusal."""
 
 import pytest
 

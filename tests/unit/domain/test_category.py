@@ -1,4 +1,4 @@
-"""Categories are one category however they are typed."""
+"""Spellings of a category share one key."""
 
 import unicodedata
 

@@ -1,4 +1,4 @@
-"""Characters that nobody sees, or that turn text around, stand in no name and no code."""
+"""Names and codes hold no hidden and no bidirectional control characters."""
 
 import re
 

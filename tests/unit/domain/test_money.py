@@ -1,4 +1,4 @@
-"""Rounding, which is the same everywhere and loses nothing."""
+"""Rounding of amounts to steps, and effective rates."""
 
 from decimal import Decimal, Inexact, localcontext
 

@@ -1,4 +1,4 @@
-"""What a policy document may say."""
+"""Validation of policy documents: defaults, bounds, places of problems."""
 
 from decimal import Decimal
 

@@ -1,4 +1,4 @@
-"""How far ahead of the expiry date a policy takes anything off."""
+"""The horizon of a policy: the most days before expiry with a discount."""
 
 import pytest
 
@@ -24,7 +24,7 @@ def rule(name: str, discount: str, **days: int) -> dict[str, object]:
             },
             9,
         ),
-        # What says "no reduction" takes nothing off.
+        # A rule of rate zero gives no discount.
         ({"rules": [rule("soon", "0.10", max=3), rule("fresh", "0", max=20)]}, 3),
         # Without an end, or with a later one, it ends where a recompute looks no further.
         ({"rules": [rule("always", "0.10", min=2)]}, 30),

@@ -1,4 +1,4 @@
-"""What the linter finds, and what it lets pass."""
+"""Errors and warnings of the policy linter, and policies without any."""
 
 from flexiprice.domain.policy import parse_policy
 from flexiprice.domain.policy_lint import PolicyFinding, Severity, lint_policy

@@ -1,4 +1,4 @@
-"""What a batch costs, worked out by hand: section by section of how a price comes about."""
+"""The price of a batch, worked out by hand: one class for each step of `quote`."""
 
 from dataclasses import replace
 from datetime import date, timedelta

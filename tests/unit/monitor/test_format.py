@@ -1,4 +1,4 @@
-"""How the monitor tells numbers, durations and states, and what its charts are made of."""
+"""Numbers, durations and amounts as the monitor shows them."""
 
 from datetime import timedelta
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""The monitor's verdict: nothing where all is well, else what is wrong, since when, and what to do."""
+"""Alerts of the monitor: none in a healthy state, else fault, beginning and remedy."""
 
 from collections.abc import Mapping
 from dataclasses import replace

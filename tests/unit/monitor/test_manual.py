@@ -1,4 +1,4 @@
-"""The manual in the monitor: links stay inside, under a prefix too, and no HTML of a page is obeyed."""
+"""The manual in the monitor: links stay inside, also under a prefix, and HTML of a page is escaped."""
 
 import re
 

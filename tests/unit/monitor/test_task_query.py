@@ -1,4 +1,4 @@
-"""The address of the page of tasks says what it shows, and nothing that is typed there breaks it."""
+"""The address of the tasks page holds its filters; any text in it is readable."""
 
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl, urlsplit
@@ -25,7 +25,7 @@ _KEYS = {
 
 
 def opened(url: str) -> TaskQuery:
-    """What an address shows when it is opened."""
+    """The query that an address stands for."""
     return read_task_query(dict(parse_qsl(urlsplit(url).query)))
 
 
@@ -75,7 +75,7 @@ def test_the_usual_page_has_a_short_address_and_shows_what_is_live() -> None:
     query = read_task_query({})
     assert query.url == "/tasks"
     assert query.live_statuses == set(LIVE)
-    # What runs is told live, and would stand there twice.
+    # Running tasks come from the live list, and would be listed twice.
     assert set(query.recorded_states) == set(RunStatus) - {RunStatus.RUNNING}
     assert query.run_filter(_NOW).since == _NOW - timedelta(days=1)
 

@@ -1,4 +1,4 @@
-"""What happened to a task is told in order, from whichever of Redis and PostgreSQL still knows it."""
+"""The timeline of a task, from Redis and from the run history."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

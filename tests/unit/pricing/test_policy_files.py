@@ -1,4 +1,4 @@
-"""Policies as people write them."""
+"""Policies in YAML and JSON."""
 
 import json
 from decimal import Decimal

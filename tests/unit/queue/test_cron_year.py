@@ -55,7 +55,7 @@ def zone(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def year_of_cron(zone: str) -> dict[str, list[datetime]]:
-    """What cron runs in that year."""
+    """The instants at which cron runs its lines in that year."""
     return simulate(CRONTABS, zone, START, END)
 
 

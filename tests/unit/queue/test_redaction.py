@@ -1,4 +1,4 @@
-"""What is kept of arguments, results and messages."""
+"""Redaction of arguments, results and messages."""
 
 import json
 from dataclasses import dataclass

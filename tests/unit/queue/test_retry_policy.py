@@ -1,4 +1,4 @@
-"""Retries: which failures are worth another try, how many there are, and how long they wait."""
+"""Retry policies: transient errors, number of tries, delays."""
 
 import asyncio
 import errno

@@ -12,7 +12,7 @@ HOUR = timedelta(hours=1)
 
 
 def judged(how: str, *, scheduled: bool = False) -> FailingTask | None:
-    """What is found of runs an hour apart, the oldest first: `s` succeeded, `f` failed, `l` was lost."""
+    """The failing tasks of runs an hour apart, the oldest first: `s` succeeded, `f` failed, `l` was lost."""
     states = {"s": RunStatus.SUCCEEDED, "f": RunStatus.FAILED, "l": RunStatus.LOST}
     runs = [
         EndedRun(status=states[letter], started_at=NOON + number * HOUR, error=f"error {number}")
@@ -34,7 +34,7 @@ def test_a_task_does_its_work_where_it_failed_twice_in_a_row_or_four_times_in_al
         ("fsfsfsfsfs", "count_stock failed in 5 of its last 10 runs", 0),
         ("sssffsffsf", "count_stock failed in 5 of its last 10 runs", 3),
         ("fffffffsff", "count_stock failed in 9 of its last 10 runs", 0),
-        # What is longer ago than ten runs counts no more.
+        # Runs before the last ten do not count.
         ("fffffsssssssfff", "count_stock failed the last 3 times it ran", 12),
     ],
 )

@@ -1,4 +1,4 @@
-"""Whoever hears from Redis again after a silence believes nothing bad of others for a while."""
+"""After an interruption, a worker may expire others only after a whole lease of replies."""
 
 from workers.runtime.recovery.heartbeat import LeaseGuard
 

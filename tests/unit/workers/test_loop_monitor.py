@@ -1,4 +1,4 @@
-"""The watch over the event loop: what blocks it is named while it does, and nobody is accused wrongly."""
+"""The loop monitor logs a task that blocks the event loop while it blocks, and no other."""
 
 import asyncio
 import signal
@@ -22,7 +22,7 @@ BLOCKED = "event_loop_blocked"
 
 @pytest.fixture
 def log() -> Iterator[list[Any]]:
-    """What is logged."""
+    """The log lines."""
     with capture_logs() as lines:
         yield lines
 
@@ -35,7 +35,7 @@ async def until(condition: Callable[[], object], seconds: float = 120) -> None:
 
 
 def block(seconds: float) -> None:
-    """What no task may do."""
+    """Blocks the event loop."""
     time.sleep(seconds)
 
 
@@ -176,7 +176,7 @@ async def test_loop_monitor_can_be_stopped_twice_and_started_again(log: list[Any
 
 
 async def test_loop_monitor_beats_four_times_a_threshold_at_most() -> None:
-    # What it costs is its beats: four in each threshold, a second in earnest.
+    # Its only cost is its beats: four in each threshold, which is a second in production.
     lags: list[float] = []
     watch = LoopMonitor(threshold=THRESHOLD, on_lag=lags.append)
     began = time.monotonic()

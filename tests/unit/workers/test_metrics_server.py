@@ -1,4 +1,4 @@
-"""A worker's metrics are served whatever else is the matter: Redis away, the event loop blocked."""
+"""A worker's metrics are served also while Redis is away or the event loop is blocked."""
 
 import asyncio
 import socket
@@ -27,7 +27,7 @@ TWO_WORKERS: Any = {"host": "127.0.0.1", "snapshot": two_workers}
 
 
 def scrape(port: int) -> httpx.Response:
-    """What Prometheus does."""
+    """A scrape by Prometheus."""
     headers = {"Authorization": f"Bearer {KEYS[1].get_secret_value()}".encode()}
     return httpx.get(f"http://127.0.0.1:{port}/metrics", headers=headers, trust_env=False, timeout=10)
 

@@ -1,4 +1,4 @@
-"""Recycling: a worker that has run so many jobs is to be replaced, and is told so once."""
+"""Recycling of a worker after a number of jobs."""
 
 from workers.runtime.recycling import Recycling
 

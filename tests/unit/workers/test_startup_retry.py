@@ -1,4 +1,4 @@
-"""A worker that is started before its Redis says at once what it waits for, and then that it was in vain."""
+"""A worker that starts before its Redis logs at once that it waits, and at last that it gave up."""
 
 import pytest
 from redis.asyncio import Redis

@@ -1,4 +1,4 @@
-"""Time limits: a body is told to tidy up, then ended, then left behind; and a cancellation goes through."""
+"""Time limits of a task: soft limit, hard limit, abandoned body, cancellation."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable

@@ -1,4 +1,4 @@
-"""What a file may mean in more than one way is refused with both places, or read with a warning."""
+"""Ambiguous rows and columns of a file are refused with both places, or read with a warning."""
 
 from datetime import date
 from decimal import Decimal

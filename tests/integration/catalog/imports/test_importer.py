@@ -1,4 +1,4 @@
-"""A grocer's file goes into the tables: every sound row, no bad one, and each bad one named."""
+"""An import stores every good row of a file and names each bad one."""
 
 from dataclasses import replace
 from datetime import date

@@ -1,4 +1,4 @@
-"""Whatever bytes a file holds, an import stores what it says it stored, and of a refused file nothing."""
+"""An import of any bytes stores what its report says, and nothing of a refused file."""
 
 import pickle
 

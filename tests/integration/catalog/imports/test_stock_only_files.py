@@ -1,4 +1,4 @@
-"""A file that tells of stock alone is for products that are there already."""
+"""A file with stock alone sets the quantities of products that exist."""
 
 import pytest
 from sqlalchemy import select, text

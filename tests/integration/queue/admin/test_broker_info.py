@@ -1,5 +1,6 @@
-"""What Redis and PostgreSQL say of themselves, and what about it puts jobs at risk."""
+"""Redis's report about itself, and the risks for jobs in it."""
 
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,7 +20,9 @@ async def test_a_broker_tells_how_it_is_and_what_puts_jobs_at_risk(redis_url: st
         plain.set("a", "b")
         before = plain.config_get("maxmemory*")
         try:
+            began = time.monotonic()
             quiet = await read_broker_info(client)
+            took = timedelta(seconds=time.monotonic() - began)
             plain.config_set("maxmemory-policy", "allkeys-lru")
             plain.config_set("maxmemory", quiet.used_memory * 105 // 100)
             tight = await read_broker_info(client)
@@ -33,7 +36,7 @@ async def test_a_broker_tells_how_it_is_and_what_puts_jobs_at_risk(redis_url: st
     assert (quiet.role, quiet.max_memory) == ("master", None)
     assert quiet.clients >= 2
     assert 0 < quiet.used_memory <= quiet.peak_memory
-    assert timedelta(0) < quiet.answered_in < timedelta(seconds=5)
+    assert timedelta(0) < quiet.answered_in <= took
     assert {BrokerRisk.EVICTS, BrokerRisk.NEARLY_FULL}.isdisjoint(quiet.risks)
     assert (BrokerRisk.FORGETS in quiet.risks) is not quiet.appends
     assert tight.eviction_policy == "allkeys-lru"

@@ -1,4 +1,4 @@
-"""What waits and what jobs were enqueued with, as people see it before and after a job has run."""
+"""Waiting jobs, and the arguments of jobs before and after they have run."""
 
 from datetime import timedelta
 

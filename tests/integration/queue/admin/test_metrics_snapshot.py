@@ -1,4 +1,4 @@
-"""How schedules, queues and Redis are, as Prometheus is told."""
+"""The snapshot of schedules, queues and Redis for Prometheus."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""Intervening by hand: calling jobs off, trying them again, emptying and pausing queues and schedules."""
+"""Revoking and retrying jobs, purging and pausing queues, pausing and running schedules."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -31,7 +31,8 @@ from tests.support.toy_tasks import (
     STUBBORN,
     release,
 )
-from tests.support.workers import running, until, until_running
+from tests.support.waiting import until
+from tests.support.workers import running, until_running
 
 WAIT = timedelta(seconds=120)
 ME = JobSource(trigger=RunTrigger.CLI, actor="ada")
@@ -39,7 +40,7 @@ HOURLY = SCHEDULES[0].name
 
 
 async def scripts_called(redis: ArqRedis) -> int:
-    """How many scripts Redis has run for anybody."""
+    """The number of scripts that Redis has run for all clients."""
     return int((await redis.info("commandstats")).get("cmdstat_evalsha", {"calls": 0})["calls"])
 
 
@@ -205,7 +206,7 @@ async def test_purging_empties_the_queues_but_for_what_runs_and_says_how_much(
     assert await purge(queue) == {Queue.DISCOUNTS: 0, Queue.MAINTENANCE: 1, Queue.ANALYTICS: 0}
 
 
-async def test_purging_a_long_queue_takes_a_moment(queue: TaskQueue, redis: ArqRedis):
+async def test_purge_of_a_long_queue_runs_few_scripts(queue: TaskQueue, redis: ArqRedis):
     for start in range(0, 2_000, 20):
         await asyncio.gather(*(queue.enqueue(SLEEP, job_id=f"{start + n}") for n in range(20)))
     before = await scripts_called(redis)

@@ -1,4 +1,4 @@
-"""However long a queue is, no script touches more of it than it needs: Redis answers nobody meanwhile."""
+"""Scripts touch a bounded part of a queue, because Redis serves no client meanwhile."""
 
 from collections.abc import Awaitable, Callable
 
@@ -27,7 +27,7 @@ async def long_queue(redis: ArqRedis) -> None:
 
 
 async def commands_of(redis: ArqRedis, work: Callable[[], Awaitable[object]]) -> int:
-    """How many commands Redis runs for something, those inside of scripts included."""
+    """The number of commands that Redis runs, those inside of scripts included."""
     await redis.config_resetstat()
     await work()
     return sum(told["calls"] for told in (await redis.info("commandstats")).values())

@@ -1,4 +1,4 @@
-"""Every kind of URL that FLEXIPRICE_REDIS_URL may hold, on real servers."""
+"""Connections by every kind of FLEXIPRICE_REDIS_URL, to real servers."""
 
 import asyncio
 import ssl

@@ -1,4 +1,4 @@
-"""Listening for what is published, over one connection that all listeners share."""
+"""Subscriptions over one connection that all listeners share."""
 
 import asyncio
 
@@ -7,7 +7,7 @@ from arq.connections import ArqRedis
 from flexiprice.queue.redis.connection import create_redis_of
 from flexiprice.queue.redis.pubsub import PubSubListener
 from flexiprice.settings import Settings
-from tests.support.workers import until
+from tests.support.waiting import until
 
 
 async def test_subscription_after_a_long_silence_receives_notifications(

@@ -1,4 +1,4 @@
-"""What a worker takes of a queue whose jobs may be what workers die of: those run alone, the rest goes on."""
+"""Claims of jobs that may have killed a worker: such a suspect runs alone, and other jobs continue."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""A task's effects and its receipt are one transaction, which only a worker in good standing can commit."""
+"""A task's effects and its receipt are one transaction, which a fenced worker cannot commit."""
 
 import asyncio
 from collections.abc import AsyncIterator

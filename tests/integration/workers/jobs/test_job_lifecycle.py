@@ -1,4 +1,4 @@
-"""From enqueueing a job to reading what it came to, with a worker that runs and Redis in between."""
+"""The lifecycle of a job, from enqueueing to its result, with a running worker."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -35,7 +35,8 @@ from tests.support.toy_tasks import (
     SLEEP_ELSEWHERE,
     release,
 )
-from tests.support.workers import running, until, until_live, until_running
+from tests.support.waiting import until
+from tests.support.workers import running, until_live, until_running
 from workers.runtime.process import WorkerProcess
 
 WAIT = timedelta(seconds=120)

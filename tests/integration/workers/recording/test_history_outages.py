@@ -1,4 +1,4 @@
-"""What the history is told while PostgreSQL is away is written when it is back, and never in the way."""
+"""Runs reported while PostgreSQL is away are written when it is back, and never delay a job."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -18,7 +18,7 @@ from flexiprice.runs.query import Run, list_runs
 from flexiprice.settings import Settings, load_settings
 from tests.support.run_history import Outage
 from tests.support.run_records import NOON, SECOND
-from tests.support.workers import until
+from tests.support.waiting import until
 from workers.runtime.recording.run_events import RunFinished
 from workers.runtime.recording.run_history import RunHistory
 

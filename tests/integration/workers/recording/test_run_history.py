@@ -1,4 +1,4 @@
-"""Every run of a worker is in the history: while it runs, when it has ended, and when its worker is gone."""
+"""Every run of a worker is in the history, from its start to its end."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -6,7 +6,8 @@ from flexiprice.queue.client import TaskQueue
 from flexiprice.queue.redis import keys
 from flexiprice.settings import Settings
 from tests.support.toy_tasks import SLEEP
-from tests.support.workers import running, until, until_running
+from tests.support.waiting import until
+from tests.support.workers import running, until_running
 
 
 async def test_worker_that_redis_forgot_continues_under_another_id(

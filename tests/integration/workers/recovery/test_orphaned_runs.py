@@ -1,4 +1,4 @@
-"""How the runs of workers ended that are gone is in the history all the same, told by others."""
+"""Orphaned runs of dead workers, and jobs that never start, are recorded by living workers."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -23,7 +23,8 @@ from flexiprice.settings import Queue, Settings, load_settings
 from tests.support.run_history import Outage, attempts, until_recorded
 from tests.support.run_records import started
 from tests.support.toy_tasks import SLEEP
-from tests.support.workers import running, until
+from tests.support.waiting import until
+from tests.support.workers import running
 from workers.runtime.recovery.heartbeat import WorkerIdMailbox
 from workers.runtime.recovery.orphaned_runs import OrphanedRunRecorder
 

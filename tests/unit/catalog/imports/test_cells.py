@@ -1,4 +1,4 @@
-"""What the text of a cell means, and what is refused rather than guessed."""
+"""Prices, quantities and names read from cells; an ambiguous cell is refused."""
 
 from decimal import Decimal
 

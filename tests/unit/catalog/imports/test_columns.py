@@ -1,4 +1,4 @@
-"""Which column holds what is matched by equal names or said; everything else is only suggested."""
+"""Columns are matched by equal names or by a map; similar names are only suggested."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Dates are read only where they say one thing; nothing is read leniently."""
+"""Dates are read where they are unambiguous, and refused elsewhere."""
 
 from datetime import date
 from zoneinfo import ZoneInfo

@@ -1,4 +1,4 @@
-"""Files of any kind become records, one bad line never costs a good one."""
+"""Records of CSV and NDJSON files; a bad line never costs a good one."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Ending what runs in the background."""
+"""Cancelling background tasks."""
 
 import asyncio
 from contextlib import suppress

@@ -41,7 +41,7 @@ class Summary:
 
 
 def through(value: object) -> object:
-    """What arrives at the other end."""
+    """A value after encoding and decoding."""
     return codec.decode(codec.encode({"value": value}))["value"]
 
 

@@ -1,4 +1,4 @@
-"""What Redis's error replies mean: by their text, as the versions of Redis and Valkey send them."""
+"""Meanings of Redis's error replies, by the texts of Redis and Valkey."""
 
 import pytest
 from redis.exceptions import BusyLoadingError, NoScriptError, ReadOnlyError, ResponseError

@@ -1,4 +1,4 @@
-"""URLs of Redis: what is refused, in which words, and that no word is a part of the password."""
+"""URLs of Redis: a refused URL is named without any part of its password."""
 
 import pytest
 from redis.asyncio.connection import SSLConnection
