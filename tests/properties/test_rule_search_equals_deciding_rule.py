@@ -15,7 +15,7 @@ POLICIES = 150
 BATCHES_PER_POLICY = 100
 
 
-def test_the_search_finds_the_deciding_rule_of_every_random_batch_and_its_capped_rate() -> None:
+def test_rule_search_finds_the_deciding_rule_and_capped_rate_of_every_random_batch() -> None:
     found = 0
     for round_ in range(POLICIES):
         random = Random(f"{SEED}/{round_}")

@@ -15,10 +15,10 @@ from flexiprice.settings import Settings, load_settings
 from tests.support.shards import (
     EVERYTHING,
     SHARDS,
+    children_of,
     did,
     held_up,
     number_of,
-    parts_of,
     stock_every_bucket,
     until_ended,
 )
@@ -55,7 +55,7 @@ async def test_shards_of_a_killed_worker_run_on_another_and_count_once(
     async with held_up(engine, 1), held_up(engine, 3):
         job = await queue.enqueue(RECOMPUTE_ALL_DISCOUNTS)
         await until_ended(redis, job.job_id, SHARDS - 2)
-        left = [name for name, outcome in (await parts_of(redis, job.job_id)).items() if not outcome]
+        left = [name for name, outcome in (await children_of(redis, job.job_id)).items() if not outcome]
         owner = (await redis.get(keys.in_progress_key(left[0]))).decode()
         (victim,) = [worker for worker in workers if worker.pid == int(owner.split(":")[1])]
         victim.kill()

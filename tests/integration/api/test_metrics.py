@@ -8,6 +8,7 @@ import pytest
 from httpx import AsyncClient
 from prometheus_client.parser import text_string_to_metric_families
 
+from api.routers import metrics
 from flexiprice.access.api_keys import create_api_key
 from flexiprice.domain.access import Scope
 from flexiprice.pricing.recompute import recompute_all_discounts
@@ -35,6 +36,12 @@ async def scrape(client: AsyncClient) -> Series:
         for family in text_string_to_metric_families(response.text)
         for sample in family.samples
     }
+
+
+@pytest.fixture(autouse=True)
+def patient_scrapes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine may take longer than a scrape waits for Redis and PostgreSQL."""
+    monkeypatch.setattr(metrics, "_READ_TIMEOUT_SECONDS", 120.0)
 
 
 @pytest.fixture
