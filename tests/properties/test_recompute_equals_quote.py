@@ -17,7 +17,12 @@ from flexiprice.db.tables import Batch, Discount, PriceDecision, Product, Store
 from flexiprice.domain.policy import PricingPolicy
 from flexiprice.domain.quote import CurrentDiscount, PricedBatch, Quote, limits_from_mask, quote
 from flexiprice.pricing.policy_versions import activate_policy, create_policy
-from flexiprice.pricing.recompute import RecomputeSummary, recompute_all_discounts
+from flexiprice.pricing.recompute import (
+    RecomputeSummary,
+    recompute_all_discounts,
+    recompute_batches,
+    summed,
+)
 from tests.support.random_pricing import (
     CATEGORIES,
     DAY,
@@ -55,7 +60,8 @@ async def test_every_recompute_of_a_moving_shop_agrees_with_quote(session: Async
         for step in range(RECOMPUTES_PER_POLICY):
             before = await _stock(session)
             lines_before = await _ledger_lines(session)
-            summary = await recompute_all_discounts(session, now=_noon(day), days_threshold=DAYS_THRESHOLD)
+            recompute = random.choice((_recompute_all, _recompute_in_parts))
+            summary = await recompute(session, random.sample(batch_ids, len(batch_ids)), day)
             after = await _stock(session)
             expected = {place: _expected(stock, active, day) for place, stock in before.items()}
             told = f"RECOMPUTE_SEED={SEED} {day} step {step}: {active.document()}"
@@ -99,6 +105,19 @@ async def test_a_second_recompute_finds_nothing_to_do(session: AsyncSession) -> 
         await recompute_all_discounts(session, now=_noon(DAY), days_threshold=DAYS_THRESHOLD)
         again = await recompute_all_discounts(session, now=_noon(DAY), days_threshold=DAYS_THRESHOLD)
         assert (again.opened, again.changed, again.closed) == (0, 0, 0), f"RECOMPUTE_SEED={SEED}"
+
+
+async def _recompute_all(session: AsyncSession, _: list[int], day: date) -> RecomputeSummary:
+    return await recompute_all_discounts(session, now=_noon(day), days_threshold=DAYS_THRESHOLD)
+
+
+async def _recompute_in_parts(session: AsyncSession, batch_ids: list[int], day: date) -> RecomputeSummary:
+    """Recomputes one batch by its id, then a few, then all others."""
+    parts = [
+        await recompute_batches(session, now=_noon(day), days_threshold=DAYS_THRESHOLD, batch_ids=named)
+        for named in (batch_ids[:1], batch_ids[1:10], batch_ids[10:])
+    ]
+    return summed(parts, duration_seconds=0)
 
 
 def _noon(day: date) -> datetime:

@@ -40,6 +40,7 @@ from flexiprice.pricing.sql.selection import (
     DAYS_THRESHOLD,
     NOW,
     ON,
+    STALE_IDS,
     STORE,
     BatchSelection,
     SelectionFilter,
@@ -80,9 +81,8 @@ async def find_stale(
     connection = await session.connection()
     statement = _statement(connection.dialect, policy, selection.filters)
     found = await execute(session, statement, selection.parameters())
-    considered, may_change, batch_ids = cast("tuple[int, int, list[int] | None]", found.one())
-    to_quote = selection if batch_ids is None else replace(selection, batch_ids=batch_ids)
-    return StaleBatches(considered, may_change, to_quote)
+    considered, may_change, stale_ids = cast("tuple[int, int, list[int] | None]", found.one())
+    return StaleBatches(considered, may_change, replace(selection, stale_ids=stale_ids))
 
 
 @lru_cache(maxsize=64)
@@ -143,16 +143,20 @@ class Candidates:
 
 
 def priced_products(policy: CompiledPolicy, filters: Collection[SelectionFilter]) -> Subquery:
-    """Selects products with the terms that the quotes of their batches share.
+    """Selects the products of the selected batches, or more, with the terms that their quotes share.
 
     These are the columns of `policy.product_terms`, `fingerprint` and `opening_rate`.
     """
-    product = table_of(Product).c
+    product, batch = table_of(Product).c, table_of(Batch).c
     query = select(
         product.id.label("product_id"), product.category_key, product.base_price, product.unit_cost
     )
     if SelectionFilter.CATEGORY_KEY in filters:
         query = query.where(product.category_key == CATEGORY_KEY)
+    # Not by the stale batches of a pass over all: looking up each costs about as much as a product's terms.
+    if SelectionFilter.BATCH_IDS in filters:
+        named = select(batch.product_id).where(batch.id == BATCH_IDS.any_())
+        query = query.where(product.id.in_(named))
     terms = product_terms(policy, query.subquery())
     return optimization_barrier(
         select(
@@ -178,7 +182,10 @@ def join_candidates(products: FromClause, filters: Collection[SelectionFilter]) 
         batch.c.expiry_date <= stores.c.day + DAYS_THRESHOLD,
     )
     conditions: list[ColumnElement[bool]] = [or_(may_open, open_.c.batch_id.is_not(None))]
-    if SelectionFilter.BATCH_IDS in filters:
+    # Not both: the planner would take them for independent, and expect hardly a batch.
+    if SelectionFilter.STALE_IDS in filters:
+        conditions.append(batch.c.id == STALE_IDS.any_())
+    elif SelectionFilter.BATCH_IDS in filters:
         conditions.append(batch.c.id == BATCH_IDS.any_())
     if SelectionFilter.STORE in filters:
         conditions.append(stores.c.code == STORE)

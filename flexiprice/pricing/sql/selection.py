@@ -14,6 +14,7 @@ class SelectionFilter(StrEnum):
 
     ON = "on"
     BATCH_IDS = "batch_ids"
+    STALE_IDS = "stale_ids"
     STORE = "store"
     CATEGORY_KEY = "category_key"
     EXCLUDED_BUCKETS = "excluded_buckets"
@@ -27,7 +28,8 @@ class BatchSelection:
         now: the instant that decides each store's local date.
         days_threshold: batches with more days to expiry are quoted only if they have an open discount.
         on: the date in all stores, instead of the local dates at `now`.
-        batch_ids: only these batches.
+        batch_ids: only these batches; no other products than theirs are priced.
+        stale_ids: only these of the selected batches, from `candidates.find_stale`.
         store: only batches of the store with this code.
         category_key: only batches of this category.
         excluded_buckets: no batches of these buckets, see `buckets`.
@@ -37,6 +39,7 @@ class BatchSelection:
     days_threshold: int
     on: date | None = None
     batch_ids: Sequence[int] | None = None
+    stale_ids: Sequence[int] | None = None
     store: str | None = None
     category_key: str | None = None
     excluded_buckets: Sequence[int] | None = None
@@ -56,6 +59,7 @@ NOW: ColumnElement[datetime] = bindparam("now", required=False, type_=TIMESTAMP(
 DAYS_THRESHOLD: ColumnElement[int] = bindparam("days_threshold", required=False, type_=Integer)
 ON: ColumnElement[date] = bindparam("on", required=False, type_=Date)
 BATCH_IDS: ColumnElement[Sequence[int]] = bindparam("batch_ids", required=False, type_=ARRAY(BigInteger))
+STALE_IDS: ColumnElement[Sequence[int]] = bindparam("stale_ids", required=False, type_=ARRAY(BigInteger))
 STORE: ColumnElement[str] = bindparam("store", required=False, type_=String)
 CATEGORY_KEY: ColumnElement[str] = bindparam("category_key", required=False, type_=String)
 EXCLUDED_BUCKETS: ColumnElement[Sequence[int]] = bindparam(
