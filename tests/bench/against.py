@@ -19,7 +19,7 @@ _HERE = Path(__file__).parents[2]
 
 
 def milliseconds(checkout: Path, batches: int) -> dict[str, float]:
-    """One run's `ours ms` by kind of work, read from the table that the benchmark prints.
+    """One run's `ours ms` by kind of work.
 
     Raises:
         ValueError: it printed no table
@@ -33,14 +33,22 @@ def milliseconds(checkout: Path, batches: int) -> dict[str, float]:
         capture_output=True,
         text=True,
     )
-    rows = [[cell.strip() for cell in line.split("│")] for line in ran.stdout.splitlines()]
-    measured = {
-        row[1]: float(row[4].replace(",", ""))
-        for row in rows
-        if len(row) > 4 and row[2] == f"{batches:,}" and "ORM" not in row[1]
-    }
+    measured = read_table(ran.stdout, batches)
     if not measured:
         raise ValueError(f"{checkout} printed no measurements:\n{ran.stdout}{ran.stderr}")
+    return measured
+
+
+def read_table(printed: str, batches: int) -> dict[str, float]:
+    """The `ours ms` of a shop of this size by kind of work, from the table that the benchmark prints."""
+    measured: dict[str, float] = {}
+    columns: list[str] = []
+    for line in printed.splitlines():
+        # The heading has thick borders, the rows have thin ones.
+        columns = [cell.strip() for cell in line.split("┃")] if "ours ms" in line else columns
+        row = dict(zip(columns, (cell.strip() for cell in line.split("│")), strict=False))
+        if row.get("batches") == f"{batches:,}" and "ORM" not in row["what"]:
+            measured[row["what"]] = float(row["ours ms"].replace(",", ""))
     return measured
 
 
@@ -55,8 +63,9 @@ def compare(other: Path, batches: int, rounds: int) -> Table:
                 found[name].append(took)
         order.reverse()
     table = Table("what", "batches", "there ms", "here ms", "here / there", "pairs")
-    for name, ours in here.items():
-        theirs = there[name]
+    # A row of one checkout alone is no comparison.
+    for name in (name for name in here if name in there):
+        ours, theirs = here[name], there[name]
         ratios = [mine / other for mine, other in zip(ours, theirs, strict=True)]
         table.add_row(
             name,

@@ -10,6 +10,7 @@ from tests.bench.floors import (
     insert_decisions,
     keep_rows,
 )
+from tests.bench.limits import FIRST_RUN, NOTHING_CHANGED, SOME_CHANGED
 from tests.bench.shop import Shop
 
 _WRITTEN = """
@@ -33,7 +34,8 @@ async def first_run(shop: Shop, *, rounds: int) -> Comparison:
         await shop.close_all()
         return await timed(shop.recompute())
 
-    compared = await Comparison("first run", shop.batches, 1.4).measure(rounds, ours=ours, floor=floor)
+    compared = Comparison("first run", shop.batches, FIRST_RUN.at(shop.batches))
+    await compared.measure(rounds, ours=ours, floor=floor)
     rows = await shop.value("SELECT count(*) FROM discounts")
     compared.note = f"{rows:,} opened"
     return compared
@@ -50,7 +52,8 @@ async def nothing_changed(shop: Shop, *, rounds: int) -> Comparison:
     async def ours() -> float:
         return await timed(shop.recompute())
 
-    compared = await Comparison("nothing changed", shop.batches, 1.5).measure(rounds, ours=ours, floor=floor)
+    compared = Comparison("nothing changed", shop.batches, NOTHING_CHANGED.at(shop.batches))
+    await compared.measure(rounds, ours=ours, floor=floor)
     compared.note = f"{await _written(shop) - before} rows written"
     return compared
 
@@ -84,7 +87,8 @@ async def three_percent_changed(shop: Shop, *, rounds: int) -> Comparison:
         written.extend(done)
         return taken
 
-    compared = await Comparison("3% changed", shop.batches, 1.5).measure(rounds, ours=ours, floor=floor)
+    compared = Comparison("3% changed", shop.batches, SOME_CHANGED.at(shop.batches))
+    await compared.measure(rounds, ours=ours, floor=floor)
     compared.note = f"{written[-1]:,} changed"
     return compared
 

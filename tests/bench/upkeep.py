@@ -7,10 +7,8 @@ from flexiprice.pricing.cleanup import cleanup_expired_discounts
 from flexiprice.pricing.price_history import SLOT, slot_of, update_price_history
 from tests.bench.comparison import Comparison, timed
 from tests.bench.floors import DELETE_DISCOUNTS, SCAN_AND_JOIN, insert_decisions, keep_rows
+from tests.bench.limits import CLEANUP, SNAPSHOT
 from tests.bench.shop import Shop
-
-# "Likewise" in the words of who asked for it: as where nothing changes.
-_LIMIT = 1.5
 
 _INSERT_SNAPSHOTS = """
     INSERT INTO price_history (product_id, store_id, slot_at, price, base_price)
@@ -35,9 +33,8 @@ async def snapshot(shop: Shop, *, rounds: int) -> Comparison:
     async def ours() -> float:
         return await timed(record())
 
-    compared = await Comparison("price snapshot", shop.batches, _LIMIT).measure(
-        rounds, ours=ours, floor=floor
-    )
+    compared = Comparison("price snapshot", shop.batches, SNAPSHOT.at(shop.batches))
+    await compared.measure(rounds, ours=ours, floor=floor)
     compared.note = f"{await shop.value('SELECT count(*) FROM rows_to_write'):,} recorded"
     return compared
 
@@ -69,6 +66,7 @@ async def cleanup(shop: Shop, *, rounds: int) -> Comparison:
         await reopen()
         return taken
 
-    compared = await Comparison("cleanup", shop.batches, _LIMIT).measure(rounds, ours=ours, floor=floor)
+    compared = Comparison("cleanup", shop.batches, CLEANUP.at(shop.batches))
+    await compared.measure(rounds, ours=ours, floor=floor)
     compared.note = f"{await shop.value('SELECT count(*) FROM rows_to_write'):,} closed"
     return compared
