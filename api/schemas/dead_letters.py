@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, StrictBool, model_validator
 
 from api.schemas.values import Given, Shown
 from flexiprice.queue.worker.dead_letter_records import DeadLetterReason
@@ -66,7 +66,7 @@ class DeadLetterIds(Given):
     task_ids: list[Annotated[str, Field(min_length=1, max_length=500)]] = Field(
         default_factory=list, max_length=MAX_CHANGED
     )
-    all: bool = Field(default=False, description="Selects all dead letters, instead of ids.")
+    all: StrictBool = Field(default=False, description="Selects all dead letters, instead of ids.")
 
     @model_validator(mode="after")
     def _either(self) -> Self:

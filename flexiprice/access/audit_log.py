@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.db.audit_notes import take_note
 from flexiprice.db.operations_tables import AuditEntry
+from flexiprice.db.storable import storable
 from flexiprice.domain.audit import AuditOutcome, AuditSource, FieldChange
 from flexiprice.domain.audit_words import AuditWords, audit_words
 from flexiprice.errors import InvalidInput
@@ -188,13 +189,16 @@ def _check(change: AuditEvent) -> None:
 
 
 def _row(change: AuditEvent) -> dict[str, Any]:
-    return ({} if change.at is None else {"at": change.at}) | {
+    row: dict[str, Any] = {} if change.at is None else {"at": change.at}
+    texts = {
+        # A caller may name anything as a target: no character may keep an entry from being written.
         "actor": change.actor,
-        "source": change.source,
         "action": change.action,
         "target": change.target,
         "address": change.address,
         "details": dict(change.details),
-        "outcome": change.outcome,
         "changes": {name: asdict(one) for name, one in change.changes.items()},
+    }
+    return {**row, "source": change.source, "outcome": change.outcome} | {
+        name: storable(text) for name, text in texts.items()
     }

@@ -26,6 +26,7 @@ from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.db.operations_tables import TaskRun
+from flexiprice.db.storable import storable
 from flexiprice.domain.run import RunStatus, RunTrigger
 from flexiprice.errors import WorkerLost
 
@@ -175,9 +176,9 @@ def _encoded(records: Sequence[RunRecord]) -> str:
     try:
         encoded = msgspec.json.encode(rows)
     except UnicodeEncodeError:
-        encoded = msgspec.json.encode(_storable(rows))
+        encoded = msgspec.json.encode(storable(rows))
     if b"\\u0000" in encoded:
-        encoded = msgspec.json.encode(_storable(rows))
+        encoded = msgspec.json.encode(storable(rows))
     return encoded.decode()
 
 
@@ -191,20 +192,6 @@ def _row(record: RunRecord) -> dict[str, Any]:
     if record.traceback is not None:
         row["traceback"] = record.traceback[-MAX_TRACEBACK_LENGTH:]
     return row
-
-
-def _storable(value: object) -> object:
-    """Replaces the characters that PostgreSQL cannot store: NUL and unpaired surrogates."""
-    match value:
-        case str():
-            return value.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
-        case Mapping():
-            entries = cast("Mapping[object, object]", value)
-            return {_storable(name): _storable(item) for name, item in entries.items()}
-        case list() | tuple():
-            return [_storable(item) for item in cast("Sequence[object]", value)]
-        case _:
-            return value
 
 
 _FIELDS: Final = tuple(field.name for field in fields(RunRecord))

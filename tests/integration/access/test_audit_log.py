@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.access.audit_log import AuditEvent, list_audit, record_audit
-from flexiprice.domain.audit import AuditSource
+from flexiprice.domain.audit import AuditSource, FieldChange
 from flexiprice.errors import InvalidInput
 
 # Long before anybody else writes into the database that these tests share with others.
@@ -44,6 +44,20 @@ async def test_entries_tell_who_changed_what_from_where_and_when_the_latest_firs
     for recorded, change in ((first, _REVOKED), (latest, _PAUSED)):
         for name in AuditEvent.__dataclass_fields__:
             assert getattr(recorded, name) == getattr(change, name), name
+
+
+async def test_entry_is_written_whatever_characters_its_texts_have(session: AsyncSession) -> None:
+    unstorable = "a\x00b\ud800"
+    event = replace(
+        _REVOKED,
+        target=unstorable,
+        details={unstorable: [unstorable]},
+        changes={"lot": FieldChange(unstorable, 1)},
+    )
+    await record_audit(session, [event])
+    (entry,) = await list_audit(session, until=_EVENING)
+    assert (entry.target, entry.details) == ("a\ufffdb?", {"a\ufffdb?": ["a\ufffdb?"]})
+    assert entry.changes == {"lot": FieldChange("a\ufffdb?", 1)}
 
 
 async def test_entries_are_found_by_each_of_their_parts(session: AsyncSession) -> None:

@@ -81,6 +81,14 @@ async def test_scheduled_task_and_one_that_succeeds_at_last_are_no_dead_letters(
     assert (await client.get(LETTERS)).json() == []
 
 
-@pytest.mark.parametrize("body", [{}, {"task_ids": []}, {"task_ids": ["a"], "all": True}])
+@pytest.mark.parametrize(
+    "body", [{}, {"task_ids": []}, {"task_ids": ["a"], "all": True}, {"task_ids": ["a"], "all": 0}]
+)
 async def test_dead_letter_request_without_task_ids_is_refused(client, body):
     assert (await client.post(f"{LETTERS}/retry", json=body)).status_code == 422
+
+
+async def test_dead_letter_that_nobody_can_have_is_audited_whatever_its_characters(client):
+    answer = await client.post(f"{LETTERS}/dismiss", json={"task_ids": ["a\x00b"]})
+    assert answer.json() == {"dismissed": 0}
+    assert ("dismiss_dead_letters", "a\ufffdb") in await changes(client)
