@@ -19,6 +19,7 @@ from flexiprice.db.tables import Batch, Discount, PriceDecision, PriceSnapshot
 from flexiprice.queue.client import TaskQueue
 from flexiprice.queue.declarations import RECOMPUTE_ALL_DISCOUNTS, RECOMPUTE_BATCHES
 from flexiprice.queue.status import JobInfo, JobStatus
+from flexiprice.settings import Settings, load_settings
 
 WAIT = timedelta(seconds=120)
 LIST_SCHEDULES = """
@@ -27,6 +28,12 @@ print(*(f"{job.name} {job.crontab}" for job in WorkerSettings.cron_jobs), sep="\
 """
 
 StartWorker = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture
+def settings(database_url: str, redis_url: str) -> Settings:
+    """A database of the test's own, for the prices."""
+    return load_settings(env_files=(), database_url=database_url, redis_url=redis_url)
 
 
 @pytest.fixture
