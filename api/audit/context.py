@@ -1,9 +1,7 @@
 """Who is behind a request, and what it changes: for the audit, and for the jobs that it enqueues."""
 
-from collections.abc import AsyncGenerator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
-from typing import Annotated, Final, Protocol
+from typing import Annotated, Final, TypeVar
 
 import structlog
 from fastapi import Depends, Request
@@ -14,6 +12,7 @@ from flexiprice.access.audited import audited
 from flexiprice.domain.audit import NOBODY, AuditSource
 from flexiprice.domain.run import RunTrigger
 from flexiprice.errors import FlexiPriceError
+from flexiprice.queue.admin.operations import Operation
 from flexiprice.queue.redaction import redact
 from flexiprice.queue.source import JobSource
 from flexiprice.resources import Resources
@@ -21,12 +20,17 @@ from flexiprice.resources import Resources
 _READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 # Operations that are asked for like a change and make none.
 _CHANGES_NOTHING: Final = frozenset({"preview_discounts"})
+AnswerT = TypeVar("AnswerT")
 
 
 def audit_event_for(request: Request, target: str = "") -> AuditEvent | None:
     """What a request changes, if it succeeds; None where it only reads."""
     if not asks_for_change(request) or getattr(request.state, "changes_nothing", False):
         return None
+    return _change_by(request, target)
+
+
+def _change_by(request: Request, target: str) -> AuditEvent:
     change = asked_for(request, target)
     return replace(change, details={**redact(dict(request.query_params)), **change.details})
 
@@ -85,37 +89,34 @@ async def _origin(request: Request) -> JobSource:
     return JobSource(trigger=RunTrigger.API, request_id=request_id, actor=actor_of(request))
 
 
-class Audited(Protocol):
-    """Opens the context of a change that is not made in the database."""
+class Performer:
+    """Performs operations for one request, and records them in the audit log."""
 
-    def __call__(self, target: str = "") -> AbstractAsyncContextManager[dict[str, object]]:
-        """Writes the change down.
+    def __init__(self, request: Request) -> None:
+        self._request = request
 
-        Args:
-            target: natural name of what is changed; by default what the path names.
+    async def __call__(self, operation: Operation[AnswerT]) -> AnswerT:
+        """Performs an operation.
+
+        Raises:
+            DatabaseUnavailable: PostgreSQL does not answer, and nothing was changed.
+            FlexiPriceError: the operation was refused or failed.
         """
-        ...
-
-
-async def _audited(request: Request) -> Audited:
-    @asynccontextmanager
-    async def making(target: str = "") -> AsyncGenerator[dict[str, object], None]:
-        resources: Resources = request.app.state.resources
-        change = audit_event_for(request, target)
-        if change is None:
-            yield {}
-            return
+        resources: Resources = self._request.app.state.resources
+        change = _change_by(self._request, operation.target)
         async with audited(resources.sessions, change) as details:
             try:
-                yield details
+                return await operation.perform(resources.tasks, details)
             except FlexiPriceError:
-                # For the entry that tells what came of it.
-                note(request, **{**details, "target": change.target})
+                # For the entry that records the refusal.
+                note(self._request, **{**details, "target": change.target})
                 raise
 
-    return making
+
+async def _performer(request: Request) -> Performer:
+    return Performer(request)
 
 
 Origin = Annotated[JobSource, Depends(_origin)]
-# Around a change that is not made in the database; what it yields takes further details.
-Audit = Annotated[Audited, Depends(_audited)]
+# For a change that is not made in the database.
+Perform = Annotated[Performer, Depends(_performer)]

@@ -4,13 +4,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api.audit.context import Audit, Origin
+from api.audit.context import Origin, Perform
 from api.deps import OpenResources
 from api.openapi import problems
 from api.route_class import ProblemRoute
 from api.schemas.dead_letters import DeadLetterIds, DeadLetterShown, Dismissed
 from api.schemas.operations import RetriedTask
-from flexiprice.queue.admin.dead_letter_actions import dismiss, retry_letters
+from flexiprice.queue.admin import operations
 from flexiprice.queue.admin.dead_letters import MAX_LISTED, list_dead_letters
 
 router = APIRouter(prefix="/tasks/dead-letters", tags=["tasks"], route_class=ProblemRoute)
@@ -27,23 +27,16 @@ async def get_dead_letters(
 
 
 @router.post("/retry", responses=problems(401, 503))
-async def retry_dead_letters(
-    resources: OpenResources, audit: Audit, origin: Origin, body: DeadLetterIds
-) -> list[RetriedTask]:
+async def retry_dead_letters(perform: Perform, origin: Origin, body: DeadLetterIds) -> list[RetriedTask]:
     """Retries dead letters: enqueues new tasks with the same arguments, and removes the dead letters.
 
     With `all`, up to a thousand are retried per request; those that cannot be retried are skipped.
     """
-    async with audit(", ".join(body.wanted or ["all"])) as details:
-        answers = await retry_letters(resources.tasks, body.wanted, origin=origin)
-        details["new_task_ids"] = {answer.job_id: answer.new_job_id for answer in answers}
+    answers = await perform(operations.retry_dead_letters(body.wanted, origin=origin))
     return [RetriedTask.of(answer) for answer in answers]
 
 
 @router.post("/dismiss", responses=problems(401, 503))
-async def dismiss_dead_letters(resources: OpenResources, audit: Audit, body: DeadLetterIds) -> Dismissed:
+async def dismiss_dead_letters(perform: Perform, body: DeadLetterIds) -> Dismissed:
     """Takes tasks off the list for good; the run history keeps them."""
-    async with audit(", ".join(body.wanted or ["all"])) as details:
-        dismissed = await dismiss(resources.tasks, body.wanted)
-        details["dismissed"] = dismissed
-    return Dismissed(dismissed=dismissed)
+    return Dismissed(dismissed=await perform(operations.dismiss_dead_letters(body.wanted)))

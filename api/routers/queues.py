@@ -4,13 +4,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
-from api.audit.context import Audit, Origin
+from api.audit.context import Origin, Perform
 from api.deps import OpenResources
 from api.openapi import problems
 from api.route_class import ProblemRoute
 from api.schemas.workers import Purged, QueueShown
-from flexiprice.queue.admin.queues import get_queue, list_queues, pause_queue, resume_queue
-from flexiprice.queue.admin.revoke import purge
+from flexiprice.queue.admin import operations
+from flexiprice.queue.admin.queues import get_queue, list_queues
 from flexiprice.settings import Queue
 
 router = APIRouter(prefix="/queues", tags=["queues"], route_class=ProblemRoute)
@@ -26,26 +26,22 @@ async def get_queues(resources: OpenResources) -> list[QueueShown]:
 
 @router.post("/{queue}/pause", name="pause_queue", responses=problems(401, 503))
 async def pause_one_queue(
-    resources: OpenResources, audit: Audit, origin: Origin, queue: QueuePath
+    resources: OpenResources, perform: Perform, origin: Origin, queue: QueuePath
 ) -> QueueShown:
     """Pauses a queue: workers stop claiming its tasks; running tasks finish. Idempotent."""
-    async with audit() as details:
-        details["changed"] = await pause_queue(resources.tasks, queue, by=origin.actor or "")
+    await perform(operations.pause_queue(queue, by=origin.actor or ""))
     return QueueShown.of_state(await get_queue(resources.tasks, queue))
 
 
 @router.post("/{queue}/resume", name="resume_queue", responses=problems(401, 503))
-async def resume_one_queue(resources: OpenResources, audit: Audit, queue: QueuePath) -> QueueShown:
+async def resume_one_queue(resources: OpenResources, perform: Perform, queue: QueuePath) -> QueueShown:
     """Resumes a queue: workers claim its tasks again at once. Idempotent."""
-    async with audit() as details:
-        details["changed"] = await resume_queue(resources.tasks, queue)
+    await perform(operations.resume_queue(queue))
     return QueueShown.of_state(await get_queue(resources.tasks, queue))
 
 
 @router.post("/{queue}/purge", responses=problems(401, 503))
-async def purge_queue(resources: OpenResources, audit: Audit, queue: QueuePath) -> Purged:
+async def purge_queue(perform: Perform, queue: QueuePath) -> Purged:
     """Revokes all waiting and deferred tasks of a queue; running tasks are not affected."""
-    async with audit() as details:
-        purged = await purge(resources.tasks, (queue,))
-        details["purged"] = sum(purged.values())
-    return Purged(purged=sum(purged.values()), by_queue=purged)
+    purged = await perform(operations.purge_queue(queue))
+    return Purged(purged=purged, by_queue={queue: purged})

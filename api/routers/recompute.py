@@ -18,6 +18,7 @@ from api.urls import status_url
 from flexiprice.db.clock import database_now
 from flexiprice.errors import NotFound
 from flexiprice.pricing.recompute import recompute_all_discounts
+from flexiprice.queue.admin.operations import no_task
 from flexiprice.queue.declarations import RECOMPUTE_ALL_DISCOUNTS
 from flexiprice.queue.status import JobStatus
 
@@ -107,7 +108,7 @@ async def get_task_status(
     try:
         return TaskStatus.of_job(await resources.tasks.wait(task_id, timedelta(seconds=wait)))
     except NotFound:
-        raise NotFound(f"there is no task {task_id!r}, or its result is no longer kept") from None
+        raise no_task(task_id) from None
 
 
 def _job_id_of(idempotency_key: str) -> str:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
 
-from api.audit.context import Audit, Origin
+from api.audit.context import Origin, Perform
 from api.deps import OpenResources
 from api.openapi import problems
 from api.route_class import ProblemRoute
@@ -12,13 +12,8 @@ from api.schemas.tasks import StartedTask
 from api.schemas.workers import ScheduleShown
 from api.urls import status_url
 from flexiprice.errors import NotFound
-from flexiprice.queue.admin.schedules import (
-    list_schedules,
-    pause_schedule,
-    require_schedule,
-    resume_schedule,
-    run_schedule,
-)
+from flexiprice.queue.admin import operations
+from flexiprice.queue.admin.schedules import list_schedules
 from flexiprice.queue.status import JobStatus
 
 router = APIRouter(prefix="/schedules", tags=["schedules"], route_class=ProblemRoute)
@@ -36,39 +31,28 @@ async def get_schedules(resources: OpenResources) -> list[ScheduleShown]:
 
 @router.post("/{name}/pause", name="pause_schedule", responses=problems(401, 404, 503))
 async def pause_one_schedule(
-    resources: OpenResources, audit: Audit, origin: Origin, name: SchedulePath
+    resources: OpenResources, perform: Perform, origin: Origin, name: SchedulePath
 ) -> ScheduleShown:
     """Pauses a schedule on all workers: its ticks enqueue nothing until it is resumed."""
-    await require_schedule(resources.tasks, name)
-    async with audit() as details:
-        details["changed"] = await pause_schedule(resources.tasks, name, by=origin.actor or "")
+    await perform(operations.pause_schedule(name, by=origin.actor or ""))
     return await _shown(resources, name)
 
 
 @router.post("/{name}/resume", name="resume_schedule", responses=problems(401, 404, 503))
-async def resume_one_schedule(resources: OpenResources, audit: Audit, name: SchedulePath) -> ScheduleShown:
+async def resume_one_schedule(
+    resources: OpenResources, perform: Perform, name: SchedulePath
+) -> ScheduleShown:
     """Resumes a schedule; ticks that were missed while it was paused are not run."""
-    await require_schedule(resources.tasks, name)
-    async with audit() as details:
-        details["changed"] = await resume_schedule(resources.tasks, name)
+    await perform(operations.resume_schedule(name))
     return await _shown(resources, name)
 
 
 @router.post("/{name}/run", name="run_schedule", status_code=202, responses=problems(401, 404, 503))
 async def run_one_schedule(
-    *,
-    resources: OpenResources,
-    audit: Audit,
-    origin: Origin,
-    request: Request,
-    response: Response,
-    name: SchedulePath,
+    perform: Perform, origin: Origin, request: Request, response: Response, name: SchedulePath
 ) -> StartedTask:
     """Enqueues a schedule's task now, even if it is paused; its ticks do not change."""
-    await require_schedule(resources.tasks, name)
-    async with audit() as details:
-        job = await run_schedule(resources.tasks, name, origin=origin)
-        details["task_id"] = job.job_id
+    job = await perform(operations.run_schedule(name, origin=origin))
     url = status_url(request, job.job_id)
     response.headers["Location"] = url
     return StartedTask(task_id=job.job_id, status=JobStatus.QUEUED, status_url=url)

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from api.audit.context import Audit, Origin
+from api.audit.context import Origin, Perform
 from api.deps import OpenResources, TaskPath
 from api.event_stream import EVENT_STREAM, status_events
 from api.openapi import Responses, problems
@@ -26,7 +26,8 @@ from api.schemas.workers import Purged
 from api.security.authentication import KeyAuthenticator
 from api.security.scopes import holder_in
 from api.urls import status_url
-from flexiprice.errors import Conflict, NotFound, QueueFull
+from flexiprice.errors import NotFound
+from flexiprice.queue.admin import operations
 from flexiprice.queue.admin.inspect import (
     MAX_LISTED_JOBS,
     get_declared_task,
@@ -34,8 +35,7 @@ from flexiprice.queue.admin.inspect import (
     list_deferred,
     list_registered,
 )
-from flexiprice.queue.admin.retry import RetryOutcome, retry_jobs
-from flexiprice.queue.admin.revoke import RevokeOutcome, purge, revoke_jobs
+from flexiprice.queue.admin.revoke import RevokeOutcome
 from flexiprice.queue.admin.schedules import list_schedules
 from flexiprice.queue.status import JobStatus
 from flexiprice.settings import Queue
@@ -90,20 +90,20 @@ async def run_task(
     request: Request,
     response: Response,
     origin: Origin,
-    audit: Audit,
+    perform: Perform,
     body: NewTask,
 ) -> StartedTask:
     """Enqueues a task by its name."""
     task = await get_declared_task(resources.tasks, body.task)
-    async with audit(task.name) as details:
-        job = await resources.tasks.enqueue(
+    job = await perform(
+        operations.run_task(
             task,
-            arguments=body.arguments,
+            body.arguments,
             defer_by=_duration(body.defer_by),
             expires=_duration(body.expires),
             origin=origin,
         )
-        details |= {"task": job.task, "task_id": job.job_id}
+    )
     url = status_url(request, job.job_id)
     response.headers["Location"] = url
     status = JobStatus.DEFERRED if body.defer_by else JobStatus.QUEUED
@@ -111,39 +111,29 @@ async def run_task(
 
 
 @router.post("/revoke", responses=problems(401, 503))
-async def revoke_tasks(resources: OpenResources, audit: Audit, body: TaskIds) -> list[RevokedTask]:
+async def revoke_tasks(perform: Perform, body: TaskIds) -> list[RevokedTask]:
     """Revokes waiting and running tasks, and returns the outcome of each.
 
     Waits some seconds for running tasks to stop.
     """
-    async with audit(", ".join(body.task_ids)) as details:
-        answers = await revoke_jobs(resources.tasks, body.task_ids)
-        details["outcomes"] = {answer.job_id: answer.outcome.value for answer in answers}
-    return [RevokedTask.of(answer) for answer in answers]
+    return [RevokedTask.of(answer) for answer in await perform(operations.revoke_tasks(body.task_ids))]
 
 
 @router.post("/retry", responses=problems(401, 503))
-async def retry_tasks(
-    resources: OpenResources, audit: Audit, origin: Origin, body: TaskIds
-) -> list[RetriedTask]:
+async def retry_tasks(perform: Perform, origin: Origin, body: TaskIds) -> list[RetriedTask]:
     """Enqueues anew, with the same arguments, tasks that have ended; each new one names its parent."""
-    async with audit(", ".join(body.task_ids)) as details:
-        answers = await retry_jobs(resources.tasks, body.task_ids, origin=origin)
-        details["new_task_ids"] = {answer.job_id: answer.new_job_id for answer in answers}
+    answers = await perform(operations.retry_tasks(body.task_ids, origin=origin))
     return [RetriedTask.of(answer) for answer in answers]
 
 
 @router.post("/purge", responses=problems(401, 503))
 async def purge_tasks(
-    resources: OpenResources,
-    audit: Audit,
+    perform: Perform,
     queue: Annotated[Queue | None, Query(description="Limits the purge to this queue.")] = None,
 ) -> Purged:
     """Revokes all waiting and deferred tasks; running tasks are not affected."""
     queues = tuple(Queue) if queue is None else (queue,)
-    async with audit(", ".join(queues)) as details:
-        purged = await purge(resources.tasks, queues)
-        details["purged"] = {name.value: count for name, count in purged.items()}
+    purged = await perform(operations.purge_tasks(queues))
     return Purged(purged=sum(purged.values()), by_queue=purged)
 
 
@@ -153,7 +143,7 @@ async def get_task(resources: OpenResources, task_id: TaskPath) -> TaskDetails:
     try:
         return TaskDetails.of_job(await resources.tasks.status(task_id))
     except NotFound:
-        raise _no_task(task_id) from None
+        raise operations.no_task(task_id) from None
 
 
 @router.get(
@@ -178,7 +168,7 @@ async def stream_task_events(
     try:
         await resources.tasks.status(task_id)
     except NotFound:
-        raise _no_task(task_id) from None
+        raise operations.no_task(task_id) from None
     return StreamingResponse(
         status_events(resources.tasks, task_id, is_authorized),
         media_type="text/event-stream",
@@ -188,44 +178,22 @@ async def stream_task_events(
 
 
 @router.post("/{task_id}/revoke", responses={**problems(401, 404, 503), **_NOT_CONFIRMED})
-async def revoke_task(
-    resources: OpenResources, audit: Audit, response: Response, task_id: TaskPath
-) -> RevokedTask:
+async def revoke_task(perform: Perform, response: Response, task_id: TaskPath) -> RevokedTask:
     """Revokes a task: a waiting one never starts, a running one is cancelled.
 
     Waits some seconds for a running task to stop; responds with 202 if it has not stopped by then.
     """
-    async with audit() as details:
-        (answer,) = await revoke_jobs(resources.tasks, [task_id])
-        if answer.outcome is RevokeOutcome.UNKNOWN:
-            raise _no_task(task_id)
-        details["outcome"] = answer.outcome.value
+    answer = await perform(operations.revoke_task(task_id))
     if answer.outcome is RevokeOutcome.ASKED:
         response.status_code = 202
     return RevokedTask.of(answer)
 
 
 @router.post("/{task_id}/retry", status_code=202, responses=problems(401, 404, 409, 503))
-async def retry_task(
-    resources: OpenResources, audit: Audit, origin: Origin, task_id: TaskPath
-) -> RetriedTask:
+async def retry_task(perform: Perform, origin: Origin, task_id: TaskPath) -> RetriedTask:
     """Retries an ended task: enqueues a new one with the same arguments, whose parent it is."""
-    async with audit() as details:
-        (answer,) = await retry_jobs(resources.tasks, [task_id], origin=origin)
-        match answer.outcome:
-            case RetryOutcome.UNKNOWN:
-                raise _no_task(task_id)
-            case RetryOutcome.REFUSED:
-                raise QueueFull(answer.message)
-            case RetryOutcome.NOT_ENDED | RetryOutcome.UNREADABLE:
-                raise Conflict(answer.message)
-            case RetryOutcome.ENQUEUED:
-                details["new_task_id"] = answer.new_job_id
+    answer = await perform(operations.retry_task(task_id, origin=origin))
     return RetriedTask.of(answer)
-
-
-def _no_task(task_id: str) -> NotFound:
-    return NotFound(f"there is no task {task_id!r}, or its result is no longer kept")
 
 
 def _duration(seconds: float | None) -> timedelta | None:

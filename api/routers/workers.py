@@ -4,12 +4,12 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Response
 
-from api.audit.context import Audit
+from api.audit.context import Perform
 from api.deps import OpenResources
 from api.openapi import Responses, problems
 from api.route_class import ProblemRoute
 from api.schemas.workers import CommandedWorker, WorkerShown
-from flexiprice.queue.admin.worker_commands import command_worker
+from flexiprice.queue.admin.operations import drain_or_stop_worker
 from flexiprice.queue.worker.heartbeat import WorkerCommand
 
 router = APIRouter(prefix="/workers", tags=["workers"], route_class=ProblemRoute)
@@ -29,27 +29,21 @@ async def list_workers(resources: OpenResources) -> list[WorkerShown]:
 
 
 @router.post("/{worker_id}/drain", responses={**problems(401, 404, 503), **_NOT_CONFIRMED})
-async def drain_worker(
-    resources: OpenResources, audit: Audit, response: Response, worker_id: WorkerPath
-) -> CommandedWorker:
+async def drain_worker(perform: Perform, response: Response, worker_id: WorkerPath) -> CommandedWorker:
     """Drains a worker: it claims no more tasks, finishes the running ones without a time limit, and exits."""
-    return await _command(resources, audit, response, worker_id, WorkerCommand.DRAIN)
+    return await _command(perform, response, worker_id, WorkerCommand.DRAIN)
 
 
 @router.post("/{worker_id}/stop", responses={**problems(401, 404, 503), **_NOT_CONFIRMED})
-async def stop_worker(
-    resources: OpenResources, audit: Audit, response: Response, worker_id: WorkerPath
-) -> CommandedWorker:
+async def stop_worker(perform: Perform, response: Response, worker_id: WorkerPath) -> CommandedWorker:
     """Stops a worker like SIGTERM: tasks that do not finish within its grace period are requeued at once."""
-    return await _command(resources, audit, response, worker_id, WorkerCommand.STOP)
+    return await _command(perform, response, worker_id, WorkerCommand.STOP)
 
 
 async def _command(
-    resources: OpenResources, audit: Audit, response: Response, worker_id: str, command: WorkerCommand
+    perform: Perform, response: Response, worker_id: str, command: WorkerCommand
 ) -> CommandedWorker:
-    async with audit() as details:
-        confirmed = await command_worker(resources.tasks, worker_id, command)
-        details["confirmed"] = confirmed
+    confirmed = await perform(drain_or_stop_worker(worker_id, command))
     if not confirmed:
         response.status_code = 202
     message = "it takes no more tasks" if confirmed else "it did not answer; the command was withdrawn"

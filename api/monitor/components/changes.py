@@ -1,8 +1,8 @@
 """Changes that a viewer makes: allowed, carried out, written down, and answered for."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
+from typing import Final, TypeVar
 
 from nicegui import ui
 
@@ -12,46 +12,49 @@ from flexiprice.access.audit_log import LONGEST_ADDRESS, LONGEST_TARGET, AuditEv
 from flexiprice.access.audited import audited
 from flexiprice.domain.audit import AuditOutcome, AuditSource
 from flexiprice.errors import FlexiPriceError
+from flexiprice.queue.admin.operations import Operation
 from flexiprice.telemetry import get_logger
 
 _LOGGED_OUT: Final = "You are no longer logged in: load the page anew."
 _log = get_logger(__name__)
-Making = Callable[[dict[str, object]], Awaitable[str]]
+AnswerT = TypeVar("AnswerT")
 
 
-async def perform(action: str, target: str, make: Making, *, right: Right = Right.OPERATE) -> bool:
-    """Makes a change on the viewer's behalf: checks the right, writes it down, and tells what came of it.
+async def perform(
+    operation: Operation[AnswerT], told: Callable[[AnswerT], str], *, right: Right = Right.OPERATE
+) -> AnswerT | None:
+    """Performs an operation for the viewer: checks the right, records it in the audit log, shows the outcome.
 
     Args:
-        action: as the API names it, such as `pause_queue`.
-        target: to what: a job's id, a queue's name.
-        make: makes it; takes the details for the audit to add to, and returns what to tell the viewer.
-        right: what it takes.
+        operation: the operation.
+        told: returns the sentence that the viewer reads about an answer.
+        right: the right that it takes.
 
     Returns:
-        Whether it was made.
+        The answer; None if the operation was refused or failed.
     """
     viewer = current_viewer()
     change = AuditEvent(
         actor=viewer.name,
         source=AuditSource.MONITOR,
-        action=action,
-        target=target[:LONGEST_TARGET],
+        action=operation.action,
+        target=operation.target[:LONGEST_TARGET],
         address=ui.context.client.ip[:LONGEST_ADDRESS] or None,
     )
     if refusal := why_not(right):
-        _log.warning("change_refused", action=action, target=target, viewer=viewer.name)
+        _log.warning("change_refused", action=change.action, target=operation.target, viewer=viewer.name)
         current_monitor().refusals.note(replace(change, outcome=AuditOutcome.REFUSED), refusal)
         ui.notify(refusal, type="negative")
-        return False
+        return None
+    resources = current_monitor().resources
     try:
-        async with audited(current_monitor().resources.sessions, change) as details:
-            message = await make(details)
+        async with audited(resources.sessions, change) as details:
+            answer = await operation.perform(resources.tasks, details)
     except FlexiPriceError as error:
         ui.notify(error.message, type="negative", multi_line=True)
-        return False
-    ui.notify(message, type="positive", multi_line=True)
-    return True
+        return None
+    ui.notify(told(answer), type="positive", multi_line=True)
+    return answer
 
 
 def why_not(right: Right) -> str | None:

@@ -17,7 +17,7 @@ from api.monitor.format import amount, count, off, things
 from api.monitor.queries.prices import read_preview
 from flexiprice.errors import FlexiPriceError
 from flexiprice.pricing.preview import CategoryTotals, PreviewChange, RecomputePreview
-from flexiprice.queue.declarations import RECOMPUTE_ALL_DISCOUNTS
+from flexiprice.queue.admin.operations import trigger_recompute
 from flexiprice.queue.status import JobInfo, JobStatus
 
 _COUNTED = ("considered", "opened", "changed", "closed", "unchanged")
@@ -67,27 +67,16 @@ class RecomputeCard(ui.element):
                 )
 
     async def _recompute(self) -> None:
-        started: list[str] = []
-
-        async def start(details: dict[str, object]) -> str:
-            arguments = {"days_threshold": self._threshold()}
-            tasks = current_monitor().resources.tasks
-            job = await tasks.enqueue(RECOMPUTE_ALL_DISCOUNTS, arguments=arguments, origin=current_origin())
-            details |= {**arguments, "task_id": job.job_id}
-            started.append(job.job_id)
-            return "The recompute is enqueued"
-
-        if (
-            not await perform("trigger_recompute", RECOMPUTE_ALL_DISCOUNTS.name, start, right=Right.PRICE)
-            or not started
-        ):
+        operation = trigger_recompute(days_threshold=self._threshold(), origin=current_origin())
+        job = await perform(operation, lambda _: "The recompute is enqueued", right=Right.PRICE)
+        if job is None:
             return
         self._outcome.clear()
-        self._link.lead_to(job_path(started[0]))
+        self._link.lead_to(job_path(job.job_id))
         self._state.set_visibility(True)
         self._start.disable()
         try:
-            async for status in current_monitor().resources.tasks.follow(started[0]):
+            async for status in current_monitor().resources.tasks.follow(job.job_id):
                 self._show(status)
             await self._ended()
         except FlexiPriceError as error:

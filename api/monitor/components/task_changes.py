@@ -7,9 +7,10 @@ from nicegui import ui
 
 from api.monitor.components.changes import perform
 from api.monitor.components.confirmation import confirmed
-from api.monitor.context import current_monitor, current_origin
-from flexiprice.queue.admin.retry import retry_jobs
-from flexiprice.queue.admin.revoke import revoke_jobs
+from api.monitor.context import current_origin
+from flexiprice.queue.admin import operations
+from flexiprice.queue.admin.retry import Retried
+from flexiprice.queue.admin.revoke import Revoked
 
 
 async def retry_together(job_ids: Sequence[str]) -> bool:
@@ -18,16 +19,11 @@ async def retry_together(job_ids: Sequence[str]) -> bool:
         ui.notify("Choose the tasks to try again first.")
         return False
 
-    async def retry(details: dict[str, object]) -> str:
-        answers = await retry_jobs(current_monitor().resources.tasks, job_ids, origin=current_origin())
-        details["new_task_ids"] = {answer.job_id: answer.new_job_id for answer in answers}
-        return _told([answer.message for answer in answers])
-
     question = f"Retry {len(job_ids)} tasks?" if len(job_ids) > 1 else "Retry this task?"
     effect = "Each that has ended is enqueued again, with its arguments, and does its work once more."
-    return await confirmed(question, effect, verb="Retry", harmless=True) and await perform(
-        "retry_tasks", ", ".join(job_ids), retry
-    )
+    if not await confirmed(question, effect, verb="Retry", harmless=True):
+        return False
+    return await perform(operations.retry_tasks(job_ids, origin=current_origin()), _told) is not None
 
 
 async def revoke_together(job_ids: Sequence[str]) -> bool:
@@ -36,19 +32,15 @@ async def revoke_together(job_ids: Sequence[str]) -> bool:
         ui.notify("Choose the tasks to call off first.")
         return False
 
-    async def revoke(details: dict[str, object]) -> str:
-        answers = await revoke_jobs(current_monitor().resources.tasks, job_ids)
-        details["outcomes"] = {answer.job_id: answer.outcome.value for answer in answers}
-        return _told([answer.message for answer in answers])
-
     question = f"Revoke {len(job_ids)} tasks?" if len(job_ids) > 1 else "Revoke this task?"
     effect = "What waits will never start; what runs is cancelled. What has ended stays as it is."
-    return await confirmed(question, effect, verb="Revoke") and await perform(
-        "revoke_tasks", ", ".join(job_ids), revoke
-    )
+    if not await confirmed(question, effect, verb="Revoke"):
+        return False
+    return await perform(operations.revoke_tasks(job_ids), _told) is not None
 
 
-def _told(messages: Sequence[str]) -> str:
+def _told(answers: Sequence[Retried] | Sequence[Revoked]) -> str:
+    messages = [answer.message for answer in answers]
     if len(messages) == 1:
         return messages[0]
     return "\n".join(f"{number}: {text}" for text, number in Counter(messages).most_common())

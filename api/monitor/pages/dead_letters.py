@@ -17,9 +17,9 @@ from api.monitor.context import current_monitor, current_origin
 from api.monitor.format import things
 from api.monitor.layout import page
 from flexiprice.errors import FlexiPriceError
-from flexiprice.queue.admin.dead_letter_actions import dismiss, retry_letters
+from flexiprice.queue.admin import operations
 from flexiprice.queue.admin.dead_letters import MAX_LISTED, DeadLetter, list_dead_letters
-from flexiprice.queue.admin.retry import RetryOutcome
+from flexiprice.queue.admin.retry import Retried, RetryOutcome
 from flexiprice.queue.worker.dead_letter_records import DeadLetterReason
 
 _READ_EVERY_SECONDS: Final = 1.0
@@ -111,27 +111,14 @@ async def _ask_to_dismiss_all() -> None:
 
 
 async def _retry(job_ids: Sequence[str] | None) -> None:
-    tasks, origin = current_monitor().resources.tasks, current_origin()
-
-    async def make(details: dict[str, object]) -> str:
-        answers = await retry_letters(tasks, job_ids, origin=origin)
-        details["new_task_ids"] = {answer.job_id: answer.new_job_id for answer in answers}
-        refused = [answer.message for answer in answers if answer.outcome is not RetryOutcome.ENQUEUED]
-        told = f"{len(answers) - len(refused)} enqueued again"
-        return f"{told}; {len(refused)} not: {refused[0]}" if refused else told
-
-    await perform("retry_dead_letters", _target(job_ids), make)
+    await perform(operations.retry_dead_letters(job_ids, origin=current_origin()), _told)
 
 
 async def _dismiss(job_ids: Sequence[str] | None) -> None:
-    tasks = current_monitor().resources.tasks
-
-    async def make(details: dict[str, object]) -> str:
-        details["dismissed"] = dismissed = await dismiss(tasks, job_ids)
-        return f"{dismissed} dismissed"
-
-    await perform("dismiss_dead_letters", _target(job_ids), make)
+    await perform(operations.dismiss_dead_letters(job_ids), lambda dismissed: f"{dismissed} dismissed")
 
 
-def _target(job_ids: Sequence[str] | None) -> str:
-    return "all" if job_ids is None else ", ".join(job_ids)
+def _told(answers: Sequence[Retried]) -> str:
+    refused = [answer.message for answer in answers if answer.outcome is not RetryOutcome.ENQUEUED]
+    told = f"{len(answers) - len(refused)} enqueued again"
+    return f"{told}; {len(refused)} not: {refused[0]}" if refused else told

@@ -13,14 +13,14 @@ from api.monitor.components.empty_states import Failure
 from api.monitor.components.instants import Instant
 from api.monitor.components.links import small_button
 from api.monitor.components.text import Text
-from api.monitor.context import current_monitor, current_viewer
+from api.monitor.context import current_viewer
 from api.monitor.format import count, rate, things
 from api.monitor.layout import follow, page
 from api.monitor.state.recent import RATE_WINDOW
 from api.monitor.state.series import depths
 from api.monitor.state.snapshot import Snapshot
-from flexiprice.queue.admin.queues import QueueState, pause_queue, resume_queue
-from flexiprice.queue.admin.revoke import purge
+from flexiprice.queue.admin import operations
+from flexiprice.queue.admin.queues import QueueState
 from flexiprice.settings import Queue
 
 _FIGURES = {
@@ -105,31 +105,17 @@ class _QueueCard(ui.element):
             self._workers.text = f"Nobody takes from it: flexiprice worker --queues {state.queue}"
 
     async def _ask_to_pause(self) -> None:
-        tasks, viewer = current_monitor().resources.tasks, current_viewer()
-
-        async def make(details: dict[str, object]) -> str:
-            details["changed"] = await pause_queue(tasks, self._queue, by=viewer.name)
-            return f"{self._queue} is paused: workers take nothing more from it"
-
+        operation = operations.pause_queue(self._queue, by=current_viewer().name)
+        told = f"{self._queue} is paused: workers take nothing more from it"
         consequence = "Workers take nothing more from it until it is resumed. What runs goes on."
         if await confirmed(f"Pause {self._queue}?", consequence, verb="Pause"):
-            await perform("pause_queue", self._queue.value, make)
+            await perform(operation, lambda _: told)
 
     async def _do_resume(self) -> None:
-        tasks = current_monitor().resources.tasks
-
-        async def make(details: dict[str, object]) -> str:
-            details["changed"] = await resume_queue(tasks, self._queue)
-            return f"{self._queue} is resumed"
-
-        await perform("resume_queue", self._queue.value, make)
+        await perform(operations.resume_queue(self._queue), lambda _: f"{self._queue} is resumed")
 
     async def _ask_to_purge(self) -> None:
-        tasks = current_monitor().resources.tasks
-
-        async def make(details: dict[str, object]) -> str:
-            purged = (await purge(tasks, (self._queue,)))[self._queue]
-            details["purged"] = purged
+        def told(purged: int) -> str:
             return f"{things(purged, 'job')} of {self._queue} {'was' if purged == 1 else 'were'} called off"
 
         consequence = (
@@ -137,7 +123,7 @@ class _QueueCard(ui.element):
             "Those that run go on. This cannot be undone."
         )
         if await confirmed(f"Purge {self._queue}?", consequence, verb="Purge", typed=self._queue.value):
-            await perform("purge_queue", self._queue.value, make)
+            await perform(operations.purge_queue(self._queue), told)
 
 
 def _rates(now: Snapshot, state: QueueState) -> Mapping[str, str]:

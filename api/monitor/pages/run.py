@@ -21,8 +21,7 @@ from api.monitor.layout import page
 from api.monitor.queries.task_rows import progress_made, progress_text
 from api.monitor.queries.task_timeline import TaskTimeline, moments, read_story
 from api.monitor.status_looks import look
-from flexiprice.queue.admin.retry import RetryOutcome, retry_jobs
-from flexiprice.queue.admin.revoke import revoke_jobs
+from flexiprice.queue.admin import operations
 from flexiprice.queue.progress import Progress
 from flexiprice.runs.query import Run
 
@@ -99,29 +98,16 @@ class _RunView:
         self._progress_text.text = progress_text(progress)
 
     async def _ask_to_revoke(self) -> None:
-        async def revoke(details: dict[str, object]) -> str:
-            (answer,) = await revoke_jobs(current_monitor().resources.tasks, [self._job_id])
-            details["outcome"] = answer.outcome.value
-            return f"Revoked: {answer.message}"
-
         effect = "If it waits it will never start; if it runs it is cancelled."
         if await confirmed("Revoke this task?", effect, verb="Revoke"):
-            await perform("revoke_task", self._job_id, revoke)
+            await perform(operations.revoke_task(self._job_id), lambda answer: f"Revoked: {answer.message}")
             await self.refresh()
 
     async def _do_retry(self) -> None:
-        new_ids: list[str] = []
-
-        async def retry(details: dict[str, object]) -> str:
-            tasks = current_monitor().resources.tasks
-            (answer,) = await retry_jobs(tasks, [self._job_id], origin=current_origin())
-            details["new_task_id"] = answer.new_job_id
-            if answer.outcome is RetryOutcome.ENQUEUED and answer.new_job_id:
-                new_ids.append(answer.new_job_id)
-            return answer.message
-
-        if await perform("retry_task", self._job_id, retry) and new_ids:
-            ui.navigate.to(job_path(new_ids[0]))
+        operation = operations.retry_task(self._job_id, origin=current_origin())
+        answer = await perform(operation, lambda answer: answer.message)
+        if answer is not None and answer.new_job_id:
+            ui.navigate.to(job_path(answer.new_job_id))
 
 
 def _body(story: TaskTimeline) -> None:

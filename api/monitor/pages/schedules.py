@@ -13,14 +13,15 @@ from api.monitor.components.empty_states import Failure, Placeholder
 from api.monitor.components.instants import Instant
 from api.monitor.components.links import Link, job_path, small_button
 from api.monitor.components.text import Text
-from api.monitor.context import current_monitor, current_origin, current_viewer
+from api.monitor.context import current_origin, current_viewer
 from api.monitor.format import duration
 from api.monitor.layout import follow, page
 from api.monitor.state.health import late_since
 from api.monitor.state.snapshot import Snapshot
 from api.monitor.status_looks import look
 from flexiprice.domain.run import RunStatus
-from flexiprice.queue.admin.schedules import STARTED_BEFORE, pause_schedule, resume_schedule, run_schedule
+from flexiprice.queue.admin import operations
+from flexiprice.queue.admin.schedules import STARTED_BEFORE
 from flexiprice.queue.declarations import SCHEDULES
 from flexiprice.queue.schedule_state import ScheduleState
 from flexiprice.runs.recent import ScheduleRun
@@ -136,36 +137,20 @@ class _ScheduleCard(ui.element):
             self._late.text, self._late_of.text = "–", ""
 
     async def _ask_to_run(self) -> None:
-        tasks, origin = current_monitor().resources.tasks, current_origin()
-
-        async def make(details: dict[str, object]) -> str:
-            job = await run_schedule(tasks, self._name, origin=origin)
-            details["task_id"] = job.job_id
-            return f"{self._name} is enqueued"
-
+        operation = operations.run_schedule(self._name, origin=current_origin())
         consequence = "What it runs is enqueued now, paused or not. Its ticks stay as they are."
         if await confirmed(f"Run {self._name} now?", consequence, verb="Run now", harmless=True):
-            await perform("run_schedule", self._name, make)
+            await perform(operation, lambda _: f"{self._name} is enqueued")
 
     async def _ask_to_pause(self) -> None:
-        tasks, viewer = current_monitor().resources.tasks, current_viewer()
-
-        async def make(details: dict[str, object]) -> str:
-            details["changed"] = await pause_schedule(tasks, self._name, by=viewer.name)
-            return f"{self._name} is paused: its ticks pass unused"
-
+        operation = operations.pause_schedule(self._name, by=current_viewer().name)
         consequence = "Its ticks pass without a run, on all workers, until it is resumed."
         if await confirmed(f"Pause {self._name}?", consequence, verb="Pause"):
-            await perform("pause_schedule", self._name, make)
+            await perform(operation, lambda _: f"{self._name} is paused: its ticks pass unused")
 
     async def _do_resume(self) -> None:
-        tasks = current_monitor().resources.tasks
-
-        async def make(details: dict[str, object]) -> str:
-            details["changed"] = await resume_schedule(tasks, self._name)
-            return f"{self._name} is resumed: it runs at its next tick"
-
-        await perform("resume_schedule", self._name, make)
+        told = f"{self._name} is resumed: it runs at its next tick"
+        await perform(operations.resume_schedule(self._name), lambda _: told)
 
 
 class _Strip(ui.element):

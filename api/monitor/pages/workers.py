@@ -13,11 +13,10 @@ from api.monitor.components.instants import Instant
 from api.monitor.components.links import Link, job_path, small_button
 from api.monitor.components.static_table import Rows, cell, number_cell
 from api.monitor.components.text import Text
-from api.monitor.context import current_monitor
 from api.monitor.format import count, duration, percent, size
 from api.monitor.layout import follow, page
 from api.monitor.state.snapshot import Snapshot
-from flexiprice.queue.admin.worker_commands import command_worker
+from flexiprice.queue.admin.operations import drain_or_stop_worker
 from flexiprice.queue.worker.heartbeat import LiveWorker, WorkerCommand, WorkerStatus
 
 _COLUMNS = (
@@ -146,11 +145,9 @@ def _button(worker: LiveWorker, command: WorkerCommand, label: str) -> ui.button
 
     async def ask() -> None:
         if await confirmed(f"{label} {name}?", _CONSEQUENCES[command], verb=label):
-            await perform(f"{command.value}_worker", worker.worker_id, make)
+            await perform(drain_or_stop_worker(worker.worker_id, command), told)
 
-    async def make(details: dict[str, object]) -> str:
-        done = await command_worker(current_monitor().resources.tasks, worker.worker_id, command)
-        details["confirmed"] = done
-        return f"{name} takes no more tasks" if done else f"{name} does not answer: the order was withdrawn"
+    def told(confirmed: bool) -> str:
+        return f"{name} {'takes no more tasks' if confirmed else 'does not answer: the order was withdrawn'}"
 
     return small_button(label, name, ask)

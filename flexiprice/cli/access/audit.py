@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
+from collections.abc import Callable, Coroutine, Generator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, TypeVar
@@ -14,6 +14,7 @@ from flexiprice.cli.connections import with_database, with_resources
 from flexiprice.cli.terminal import printable
 from flexiprice.domain.audit import AuditSource
 from flexiprice.errors import DatabaseBusy, DatabaseUnavailable, FlexiPriceError, InvalidSettings
+from flexiprice.queue.admin.operations import Operation
 from flexiprice.queue.redis.connection import redis_errors
 from flexiprice.resources import Resources
 from flexiprice.settings import Settings
@@ -25,7 +26,7 @@ T = TypeVar("T")
 def refusals_written_down(settings: Settings, action: str, target: str = "") -> Generator[None]:
     """Writes down, in a transaction of its own, that a change was refused or failed, and why.
 
-    `change` does so by itself. Where PostgreSQL is not configured or does not answer, there is nowhere to.
+    `perform` does so by itself. Where PostgreSQL is not configured or does not answer, there is nowhere to.
     """
     try:
         yield
@@ -56,34 +57,19 @@ def _behind_sudo() -> dict[str, str]:
     return {"sudo_user": name} if name else {}
 
 
-def change(
-    settings: Settings,
-    action: str,
-    target: str,
-    make: Callable[[Resources], Awaitable[T]],
-    *,
-    details_of: Callable[[T], Mapping[str, object]] | None = None,
-) -> T:
-    """Makes a change outside the database, and records it in the audit log.
-
-    Args:
-        settings: the servers' URLs.
-        action: the kind of change.
-        target: the job, queue, worker or schedule that changes.
-        make: makes the change.
-        details_of: returns further details from the result of `make`.
+def perform(settings: Settings, operation: Operation[T]) -> T:
+    """Performs an operation, and records it in the audit log.
 
     Raises:
         DatabaseUnavailable: PostgreSQL does not answer, and nothing was changed.
+        FlexiPriceError: the operation was refused or failed.
     """
 
     async def use(resources: Resources) -> T:
-        async with audited(resources.sessions, cli_change(action, target)) as details:
+        change = cli_change(operation.action, operation.target)
+        async with audited(resources.sessions, change) as details:
             with redis_errors():
-                made = await make(resources)
-            if details_of is not None:
-                details.update(details_of(made))
-        return made
+                return await operation.perform(resources.tasks, details)
 
     run: Callable[[Resources], Coroutine[Any, Any, T]] = use
     return with_resources(settings, run)

@@ -1,10 +1,12 @@
 """`flexiprice cleanup`: runs the nightly cleanup now."""
 
+from flexiprice.cli.access.operator import cli_origin
 from flexiprice.cli.broker import command_settings
 from flexiprice.cli.console import JsonOption
 from flexiprice.cli.options import TimeoutOption, WaitOption
 from flexiprice.cli.tasks.enqueue import run_job
 from flexiprice.cli.wait_options import WaitOptions
+from flexiprice.queue.admin.operations import run_task
 from flexiprice.queue.declarations import CLEANUP_EXPIRED_DISCOUNTS
 
 
@@ -14,4 +16,5 @@ def cleanup(*, wait: WaitOption = False, timeout: TimeoutOption = None, as_json:
     A worker runs it, as it does every night. With `--wait` the exit code is 1 if it failed.
     """
     wait_options = WaitOptions.of_options(wait=wait, timeout=timeout)
-    run_job(command_settings(), CLEANUP_EXPIRED_DISCOUNTS, {}, wait_options=wait_options, as_json=as_json)
+    operation = run_task(CLEANUP_EXPIRED_DISCOUNTS, {}, origin=cli_origin())
+    run_job(command_settings(), operation, wait_options=wait_options, as_json=as_json)

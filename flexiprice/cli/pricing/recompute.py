@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from flexiprice.cli.access.operator import cli_origin
 from flexiprice.cli.broker import command_settings
 from flexiprice.cli.connections import in_transaction
 from flexiprice.cli.console import JsonOption, print_json
@@ -23,7 +24,7 @@ from flexiprice.cli.wait_options import WaitOptions
 from flexiprice.db.clock import database_now
 from flexiprice.db.work import Work
 from flexiprice.pricing.preview import RecomputePreview, preview_recompute
-from flexiprice.queue.declarations import RECOMPUTE_ALL_DISCOUNTS
+from flexiprice.queue.admin.operations import trigger_recompute
 
 
 def recompute(
@@ -54,14 +55,9 @@ def recompute(
     settings = command_settings()
     threshold = settings.days_threshold if days_threshold is None else days_threshold
     if not dry_run:
-        run_job(
-            settings,
-            RECOMPUTE_ALL_DISCOUNTS,
-            {"days_threshold": threshold},
-            action="trigger_recompute",
-            wait_options=WaitOptions.of_options(wait=wait, timeout=timeout),
-            as_json=as_json,
-        )
+        operation = trigger_recompute(days_threshold=threshold, origin=cli_origin())
+        wait_options = WaitOptions.of_options(wait=wait, timeout=timeout)
+        run_job(settings, operation, wait_options=wait_options, as_json=as_json)
         return
 
     async def use(session: AsyncSession) -> RecomputePreview:

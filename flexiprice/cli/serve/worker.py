@@ -4,11 +4,11 @@ from typing import Annotated
 
 import typer
 
-from flexiprice.cli.access.audit import change
+from flexiprice.cli.access.audit import perform
 from flexiprice.cli.broker import command_settings
 from flexiprice.cli.console import JsonOption, output, plain, print_json
 from flexiprice.cli.serve.api import worker
-from flexiprice.queue.admin.worker_commands import command_worker
+from flexiprice.queue.admin.operations import drain_or_stop_worker
 from flexiprice.queue.worker.heartbeat import WorkerCommand
 
 app = typer.Typer(name="worker", invoke_without_command=True)
@@ -29,13 +29,7 @@ def stop(*, worker_id: WorkerId, as_json: JsonOption = False) -> None:
 
 
 def _command(worker_id: str, command: WorkerCommand, *, as_json: bool) -> None:
-    confirmed = change(
-        command_settings(),
-        f"{command}_worker",
-        worker_id,
-        lambda resources: command_worker(resources.tasks, worker_id, command),
-        details_of=lambda confirmed: {"confirmed": confirmed},
-    )
+    confirmed = perform(command_settings(), drain_or_stop_worker(worker_id, command))
     message = "takes no more jobs, and ends" if confirmed else "does not answer; the order has been withdrawn"
     if as_json:
         print_json({"worker_id": worker_id, "confirmed": confirmed, "message": message})

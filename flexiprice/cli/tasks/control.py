@@ -5,14 +5,15 @@ from typing import Annotated
 
 import typer
 
-from flexiprice.cli.access.audit import change
+from flexiprice.cli.access.audit import perform
 from flexiprice.cli.access.operator import cli_origin, operator
 from flexiprice.cli.broker import command_settings, with_jobs
 from flexiprice.cli.console import JsonOption, output, plain, print_json
 from flexiprice.plurals import counted
-from flexiprice.queue.admin.queues import list_queues, pause_queue, resume_queue
-from flexiprice.queue.admin.retry import Retried, RetryOutcome, retry_jobs
-from flexiprice.queue.admin.revoke import RevokeOutcome, purge, revoke_jobs
+from flexiprice.queue.admin import operations
+from flexiprice.queue.admin.queues import list_queues
+from flexiprice.queue.admin.retry import Retried, RetryOutcome
+from flexiprice.queue.admin.revoke import RevokeOutcome
 from flexiprice.settings import Queue
 
 JobIds = Annotated[list[str], typer.Argument(help="Ids of jobs.", metavar="TASK_ID...")]
@@ -26,13 +27,7 @@ def revoke(*, task_ids: JobIds, as_json: JsonOption = False) -> None:
     Waits some seconds for running jobs to stop. The exit code is 1 if any of the jobs was not stopped:
     it had finished, is unknown, or has not confirmed the cancellation.
     """
-    answers = change(
-        command_settings(),
-        "revoke_tasks",
-        " ".join(task_ids),
-        lambda resources: revoke_jobs(resources.tasks, task_ids),
-        details_of=lambda answers: {"outcomes": {answer.job_id: answer.outcome.value for answer in answers}},
-    )
+    answers = perform(command_settings(), operations.revoke_tasks(task_ids))
     if as_json:
         print_json(answers)
     else:
@@ -47,13 +42,7 @@ def retry(*, task_ids: JobIds, as_json: JsonOption = False) -> None:
 
     The exit code is 1 if any of them could not be retried.
     """
-    answers = change(
-        command_settings(),
-        "retry_tasks",
-        " ".join(task_ids),
-        lambda resources: retry_jobs(resources.tasks, task_ids, origin=cli_origin()),
-        details_of=lambda answers: {"new_task_ids": {answer.job_id: answer.new_job_id for answer in answers}},
-    )
+    answers = perform(command_settings(), operations.retry_tasks(task_ids, origin=cli_origin()))
     show_retried(answers, as_json=as_json)
 
 
@@ -90,13 +79,7 @@ def purge_queues(
         typer.confirm(
             f"Revoke {counted(waiting, 'waiting job')} in {', '.join(wanted)}?", abort=True, err=True
         )
-    purged = change(
-        settings,
-        "purge_tasks",
-        " ".join(wanted),
-        lambda resources: purge(resources.tasks, wanted),
-        details_of=lambda purged: {"purged": {name.value: count for name, count in purged.items()}},
-    )
+    purged = perform(settings, operations.purge_tasks(wanted))
     if as_json:
         print_json({"purged": sum(purged.values()), "by_queue": purged})
     else:
@@ -106,30 +89,14 @@ def purge_queues(
 
 def pause_one_queue(*, name: QueueName, as_json: JsonOption = False) -> None:
     """Pause a queue: workers stop claiming its jobs; running jobs finish."""
-    changed = change(
-        command_settings(),
-        "pause_queue",
-        name,
-        lambda resources: pause_queue(resources.tasks, name, by=operator()),
-        details_of=_changed,
-    )
+    changed = perform(command_settings(), operations.pause_queue(name, by=operator()))
     _show_queue(name, changed, "paused", as_json=as_json)
 
 
 def resume_one_queue(*, name: QueueName, as_json: JsonOption = False) -> None:
     """Resume a queue: workers claim its jobs again."""
-    changed = change(
-        command_settings(),
-        "resume_queue",
-        name,
-        lambda resources: resume_queue(resources.tasks, name),
-        details_of=_changed,
-    )
+    changed = perform(command_settings(), operations.resume_queue(name))
     _show_queue(name, changed, "not paused", as_json=as_json)
-
-
-def _changed(changed: bool) -> dict[str, object]:
-    return {"changed": changed}
 
 
 def _show_queue(name: Queue, changed: bool, state: str, *, as_json: bool) -> None:

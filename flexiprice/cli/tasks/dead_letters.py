@@ -4,13 +4,13 @@ from typing import Annotated
 
 import typer
 
-from flexiprice.cli.access.audit import change
+from flexiprice.cli.access.audit import perform
 from flexiprice.cli.access.operator import cli_origin
 from flexiprice.cli.broker import command_settings, with_jobs
 from flexiprice.cli.console import JsonOption, instant, new_table, output, plain, print_json
 from flexiprice.cli.tasks.control import show_retried
 from flexiprice.errors import InvalidInput
-from flexiprice.queue.admin.dead_letter_actions import dismiss, retry_letters
+from flexiprice.queue.admin import operations
 from flexiprice.queue.admin.dead_letters import MAX_LISTED, count_dead_letters, list_dead_letters
 
 app = typer.Typer(
@@ -58,13 +58,7 @@ def retry_some(*, task_ids: JobIds = None, every: All = False, as_json: JsonOpti
     The exit code is 1 if any of them could not be retried.
     """
     wanted = _wanted(task_ids, every=every)
-    answers = change(
-        command_settings(),
-        "retry_dead_letters",
-        " ".join(wanted or ["all"]),
-        lambda resources: retry_letters(resources.tasks, wanted, origin=cli_origin()),
-        details_of=lambda answers: {"new_task_ids": {answer.job_id: answer.new_job_id for answer in answers}},
-    )
+    answers = perform(command_settings(), operations.retry_dead_letters(wanted, origin=cli_origin()))
     show_retried(answers, as_json=as_json)
 
 
@@ -72,13 +66,7 @@ def retry_some(*, task_ids: JobIds = None, every: All = False, as_json: JsonOpti
 def dismiss_some(*, task_ids: JobIds = None, every: All = False, as_json: JsonOption = False) -> None:
     """Take dead letters off the list for good; the run history keeps them."""
     wanted = _wanted(task_ids, every=every)
-    dismissed = change(
-        command_settings(),
-        "dismiss_dead_letters",
-        " ".join(wanted or ["all"]),
-        lambda resources: dismiss(resources.tasks, wanted),
-        details_of=lambda dismissed: {"dismissed": dismissed},
-    )
+    dismissed = perform(command_settings(), operations.dismiss_dead_letters(wanted))
     if as_json:
         print_json({"dismissed": dismissed})
     else:

@@ -1,9 +1,6 @@
 """Enqueues jobs for commands, and shows or awaits their results."""
 
-from collections.abc import Mapping
-from datetime import timedelta
-
-from flexiprice.cli.access.audit import change
+from flexiprice.cli.access.audit import perform
 from flexiprice.cli.access.operator import cli_origin
 from flexiprice.cli.broker import with_jobs
 from flexiprice.cli.console import output, plain, print_json, remarks
@@ -11,24 +8,16 @@ from flexiprice.cli.json_words import record_in_api_words
 from flexiprice.cli.tasks.jobs import exit_where_not_succeeded, follow, is_served, show_status
 from flexiprice.cli.wait_options import WaitOptions
 from flexiprice.errors import RedisUnavailable
+from flexiprice.queue.admin.operations import Operation
 from flexiprice.queue.broker import JobBroker
 from flexiprice.queue.client import EnqueuedJob, TaskQueue
-from flexiprice.queue.declarations import RECOMPUTE_ALL_DISCOUNTS, TaskArguments, TaskDeclaration
+from flexiprice.queue.declarations import RECOMPUTE_ALL_DISCOUNTS
 from flexiprice.queue.status import JobInfo
-from flexiprice.resources import Resources
 from flexiprice.settings import Queue, Settings
 
 
 def run_job(
-    settings: Settings,
-    task: TaskDeclaration[TaskArguments],
-    arguments: Mapping[str, object],
-    *,
-    action: str = "run_task",
-    defer_by: timedelta | None = None,
-    expires: timedelta | None = None,
-    wait_options: WaitOptions,
-    as_json: bool,
+    settings: Settings, operation: Operation[EnqueuedJob], *, wait_options: WaitOptions, as_json: bool
 ) -> None:
     """Enqueues a job and records that in the audit log; where asked, waits for it and shows its result.
 
@@ -37,23 +26,7 @@ def run_job(
         DatabaseUnavailable: PostgreSQL does not answer, and nothing was enqueued.
         RedisUnavailable: Redis does not answer.
     """
-
-    async def enqueue(resources: Resources) -> EnqueuedJob:
-        return await resources.tasks.enqueue(
-            task, arguments=arguments, defer_by=defer_by, expires=expires, origin=cli_origin()
-        )
-
-    job = change(settings, action, task.name, enqueue, details_of=lambda job: {"task_id": job.job_id})
-    show_job(settings, job, wait_options=wait_options, as_json=as_json)
-
-
-def show_job(settings: Settings, job: EnqueuedJob, *, wait_options: WaitOptions, as_json: bool) -> None:
-    """Shows a job that has just been enqueued; where asked, waits for it and shows its result.
-
-    Raises:
-        Exit: the job failed, or has not finished in time.
-        RedisUnavailable: Redis does not answer.
-    """
+    job = perform(settings, operation)
 
     async def use(broker: JobBroker) -> JobInfo:
         await _remark_on_absent_worker(broker.tasks, job.queue)

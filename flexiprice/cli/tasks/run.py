@@ -7,12 +7,14 @@ from typing import Annotated
 import typer
 
 from flexiprice.cli.access.audit import refusals_written_down
+from flexiprice.cli.access.operator import cli_origin
 from flexiprice.cli.broker import command_settings
 from flexiprice.cli.console import JsonOption
 from flexiprice.cli.durations import duration
 from flexiprice.cli.options import TimeoutOption, WaitOption
 from flexiprice.cli.tasks.enqueue import run_job
 from flexiprice.cli.wait_options import WaitOptions
+from flexiprice.queue.admin.operations import run_task
 from flexiprice.queue.task_definitions import TASKS, get_task
 
 
@@ -48,15 +50,15 @@ def run(
     settings = command_settings()
     with refusals_written_down(settings, "run_task", task):
         declared = get_task(task)
-    run_job(
-        settings,
+    operation = run_task(
         declared,
         dict(_argument(typed) for typed in arguments or ()),
         defer_by=defer_by,
         expires=expires,
-        wait_options=WaitOptions.of_options(wait=wait, timeout=timeout),
-        as_json=as_json,
+        origin=cli_origin(),
     )
+    wait_options = WaitOptions.of_options(wait=wait, timeout=timeout)
+    run_job(settings, operation, wait_options=wait_options, as_json=as_json)
 
 
 def _argument(typed: str) -> tuple[str, object]:

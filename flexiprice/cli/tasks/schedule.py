@@ -4,17 +4,13 @@ from typing import Annotated
 
 import typer
 
-from flexiprice.cli.access.audit import change
+from flexiprice.cli.access.audit import perform
 from flexiprice.cli.access.operator import cli_origin, operator
 from flexiprice.cli.broker import command_settings, with_jobs
 from flexiprice.cli.console import JsonOption, instant, new_table, output, plain, print_json, remarks
 from flexiprice.cli.json_words import record_in_api_words
-from flexiprice.queue.admin.schedules import (
-    list_schedules,
-    pause_schedule,
-    resume_schedule,
-    run_schedule,
-)
+from flexiprice.queue.admin import operations
+from flexiprice.queue.admin.schedules import list_schedules
 from flexiprice.queue.status import JobStatus
 
 app = typer.Typer(name="schedule", help="List, pause, resume and run the schedules.", no_args_is_help=True)
@@ -51,39 +47,21 @@ def list_all(*, as_json: JsonOption = False) -> None:
 @app.command()
 def pause(*, name: ScheduleName, as_json: JsonOption = False) -> None:
     """Let the ticks of a schedule pass without a run, on all workers, until it is resumed."""
-    changed = change(
-        command_settings(),
-        "pause_schedule",
-        name,
-        lambda resources: pause_schedule(resources.tasks, name, by=operator()),
-        details_of=lambda changed: {"changed": changed},
-    )
+    changed = perform(command_settings(), operations.pause_schedule(name, by=operator()))
     _show(name, changed, "paused", as_json=as_json)
 
 
 @app.command()
 def resume(*, name: ScheduleName, as_json: JsonOption = False) -> None:
     """Let a schedule tick again; the ticks that passed meanwhile do not run."""
-    changed = change(
-        command_settings(),
-        "resume_schedule",
-        name,
-        lambda resources: resume_schedule(resources.tasks, name),
-        details_of=lambda changed: {"changed": changed},
-    )
+    changed = perform(command_settings(), operations.resume_schedule(name))
     _show(name, changed, "not paused", as_json=as_json)
 
 
 @app.command()
 def run(*, name: ScheduleName, as_json: JsonOption = False) -> None:
     """Enqueue now what a schedule runs, paused or not; its ticks stay as they are."""
-    job = change(
-        command_settings(),
-        "run_schedule",
-        name,
-        lambda resources: run_schedule(resources.tasks, name, origin=cli_origin()),
-        details_of=lambda job: {"task_id": job.job_id},
-    )
+    job = perform(command_settings(), operations.run_schedule(name, origin=cli_origin()))
     if as_json:
         print_json(record_in_api_words(job) | {"status": JobStatus.QUEUED})
     else:

@@ -24,7 +24,7 @@ from flexiprice.settings import Queue
 STARTED_BEFORE: Final = "this program was started before it was added: restart this program to run it by hand"
 
 
-async def require_schedule(tasks: TaskQueue, name: str) -> None:
+async def _require_schedule(tasks: TaskQueue, name: str) -> None:
     """Checks that this program or a live worker has a schedule of this name.
 
     Raises:
@@ -157,7 +157,7 @@ async def pause_schedule(tasks: TaskQueue, name: str, *, by: str) -> bool:
         NotFound: there is no such schedule.
         RedisUnavailable: Redis does not answer.
     """
-    await require_schedule(tasks, name)
+    await _require_schedule(tasks, name)
     key = keys.schedule_key(name)
     with redis_errors():
         return cast("int", await tasks.redis.register_script(PAUSE_SCHEDULE)(keys=[key], args=[by])) > 0
@@ -173,7 +173,7 @@ async def resume_schedule(tasks: TaskQueue, name: str) -> bool:
         NotFound: there is no such schedule.
         RedisUnavailable: Redis does not answer.
     """
-    await require_schedule(tasks, name)
+    await _require_schedule(tasks, name)
     key = keys.schedule_key(name)
     with redis_errors():
         return cast("int", await tasks.redis.register_script(RESUME_SCHEDULE)(keys=[key])) > 0
@@ -188,7 +188,7 @@ async def run_schedule(tasks: TaskQueue, name: str, *, origin: JobSource) -> Enq
         QueueFull: its queue holds `queue_limit` jobs.
         RedisUnavailable: Redis does not answer.
     """
-    await require_schedule(tasks, name)
+    await _require_schedule(tasks, name)
     schedule = next((known for known in SCHEDULES if known.name == name), None)
     if schedule is None:
         raise InvalidInput(f"workers have the schedule {name!r}, but {STARTED_BEFORE}", field="schedule")
