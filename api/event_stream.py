@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from typing import Any, Final
 
-from api.schemas.operations import TaskDetails
+from api.schemas.operations import TaskDetailsOut
 from flexiprice.errors import FlexiPriceError
 from flexiprice.queue.client import TaskQueue
 from flexiprice.queue.redis.cancellation import cancelled
@@ -76,7 +76,7 @@ async def status_events(
                 case Exception():
                     raise update
                 case _:
-                    yield _event("status", TaskDetails.of_job(update).model_dump_json())
+                    yield _event("status", TaskDetailsOut.of_job(update).model_dump_json())
     finally:
         # Not awaited: when the client disconnects, the server closes this generator without waiting.
         cancellation = asyncio.create_task(cancelled(following))

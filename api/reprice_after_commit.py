@@ -8,7 +8,7 @@ from fastapi import Depends, Request
 
 from api.audit.context import Origin
 from api.deps import OpenResources
-from api.schemas.tasks import Repricing, RepricingStatus
+from api.schemas.tasks import RepricingOut, RepricingStatus
 from api.urls import status_url
 from flexiprice.errors import TransientError
 from flexiprice.queue.client import TaskQueue
@@ -29,7 +29,7 @@ _ENQUEUE_TIMEOUT_SECONDS: Final = 2.0
 
 _LOGGER = get_logger(__name__)
 
-NOT_NEEDED: Final = Repricing(status=RepricingStatus.NOT_NEEDED)
+NOT_NEEDED: Final = RepricingOut(status=RepricingStatus.NOT_NEEDED)
 
 
 class Repricer:
@@ -41,7 +41,7 @@ class Repricer:
         self._request = request
         self._origin = origin
 
-    async def reprice(self, batch_ids: Sequence[int]) -> Repricing:
+    async def reprice(self, batch_ids: Sequence[int]) -> RepricingOut:
         """Enqueues the repricing of these batches; of all, if they are more than `MAX_NAMED_BATCHES`."""
         if not batch_ids:
             return NOT_NEEDED
@@ -49,20 +49,20 @@ class Repricer:
             return await self.reprice_all()
         return await self._enqueue(RECOMPUTE_BATCHES, {"batch_ids": list(batch_ids)})
 
-    async def reprice_all(self) -> Repricing:
+    async def reprice_all(self) -> RepricingOut:
         """Enqueues a recompute of all batches."""
         return await self._enqueue(RECOMPUTE_ALL_DISCOUNTS, {"days_threshold": self._days_threshold})
 
     async def _enqueue(
         self, task: TaskDeclaration[TaskArguments], arguments: Mapping[str, object]
-    ) -> Repricing:
+    ) -> RepricingOut:
         try:
             async with asyncio.timeout(_ENQUEUE_TIMEOUT_SECONDS):
                 job = await self._tasks.enqueue(task, arguments=arguments, origin=self._origin)
         except (TransientError, TimeoutError) as error:
             _LOGGER.warning("repricing_postponed", task=task.name, reason=str(error))
-            return Repricing(status=RepricingStatus.POSTPONED)
-        return Repricing(
+            return RepricingOut(status=RepricingStatus.POSTPONED)
+        return RepricingOut(
             status=RepricingStatus.QUEUED,
             task_id=job.job_id,
             status_url=status_url(self._request, job.job_id),

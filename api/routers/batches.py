@@ -9,7 +9,7 @@ from api.openapi import problems
 from api.paging import BY_ID, ChangedSince, ChangePage, Cursor, Limit, change_page
 from api.reprice_after_commit import NOT_NEEDED, Reprice
 from api.route_class import ProblemRoute
-from api.schemas.catalogue import BatchChange, BatchShown, ChangedBatch, NewBatch
+from api.schemas.catalogue import BatchCreate, BatchOut, BatchUpdate, ChangedBatchOut
 from api.urls import ADMIN, address
 from flexiprice.catalog import batches
 from flexiprice.db.clock import database_now
@@ -33,7 +33,7 @@ async def list_batches(
     changed_since: ChangedSince = None,
     cursor: Cursor = None,
     limit: Limit = 100,
-) -> ChangePage[BatchShown]:
+) -> ChangePage[BatchOut]:
     """Lists batches by id."""
     chosen = batches.BatchFilter(
         store=store,
@@ -48,14 +48,14 @@ async def list_batches(
         found = await batches.list_batches(
             session, chosen, now=await database_now(session), after=BY_ID.read(cursor), limit=limit + 1
         )
-    page = BY_ID.page(found, limit, item=BatchShown.of, place=lambda batch: batch.batch_id)
+    page = BY_ID.page(found, limit, item=BatchOut.of, place=lambda batch: batch.batch_id)
     return change_page(page, as_of)
 
 
 @router.post("", status_code=201, responses=problems(401, 404, 409, 503))
 async def create_batch(
-    transaction: Transaction, reprice: Reprice, request: Request, response: Response, body: NewBatch
-) -> ChangedBatch:
+    transaction: Transaction, reprice: Reprice, request: Request, response: Response, body: BatchCreate
+) -> ChangedBatchOut:
     """Creates a batch, and enqueues its repricing."""
     async with transaction() as session:
         batch = await batches.create_batch(
@@ -72,22 +72,22 @@ async def create_batch(
 
 
 @router.get("/{batch_id}", responses=problems(401, 404, 503))
-async def get_batch(transaction: Transaction, batch_id: BatchPath) -> BatchShown:
+async def get_batch(transaction: Transaction, batch_id: BatchPath) -> BatchOut:
     """Reads a batch."""
     async with transaction() as session:
-        return BatchShown.of(await batches.get_batch(session, batch_id, now=await database_now(session)))
+        return BatchOut.of(await batches.get_batch(session, batch_id, now=await database_now(session)))
 
 
 @router.patch("/{batch_id}", responses=problems(401, 404, 409, 503))
 async def change_batch(
-    transaction: Transaction, reprice: Reprice, batch_id: BatchPath, body: BatchChange
-) -> ChangedBatch:
+    transaction: Transaction, reprice: Reprice, batch_id: BatchPath, body: BatchUpdate
+) -> ChangedBatchOut:
     """Changes a batch, and enqueues its repricing; stock never falls below zero."""
     changes = cast("batches.BatchChanges", body.model_dump(exclude_unset=True))
     async with transaction() as session:
         batch = await batches.change_batch(session, batch_id, changes, now=await database_now(session))
     if not changes.keys() - {"lot"}:
-        return ChangedBatch(**BatchShown.of(batch).model_dump(), repricing=NOT_NEEDED)
+        return ChangedBatchOut(**BatchOut.of(batch).model_dump(), repricing=NOT_NEEDED)
     return await _priced(batch, reprice)
 
 
@@ -98,6 +98,6 @@ async def delete_batch(transaction: Transaction, batch_id: BatchPath) -> None:
         await batch_deletion.delete_batch(session, batch_id, now=await database_now(session))
 
 
-async def _priced(batch: batches.BatchRecord, reprice: Reprice) -> ChangedBatch:
+async def _priced(batch: batches.BatchRecord, reprice: Reprice) -> ChangedBatchOut:
     repricing = await reprice.reprice([batch.batch_id])
-    return ChangedBatch(**BatchShown.of(batch).model_dump(), repricing=repricing)
+    return ChangedBatchOut(**BatchOut.of(batch).model_dump(), repricing=repricing)

@@ -12,7 +12,7 @@ from api.openapi import problems
 from api.problems import ProblemResponse
 from api.reprice_after_commit import MAX_NAMED_BATCHES, NOT_NEEDED, Reprice
 from api.route_class import ProblemRoute
-from api.schemas.imports import BatchesImported, ImportReportShown
+from api.schemas.imports import BatchImportOut, ImportReportOut
 from api.schemas.problem import FieldError
 from api.upload import Layout, spooled
 from flexiprice.catalog.imports.importer import Imported, import_catalogue
@@ -62,7 +62,7 @@ router = APIRouter(prefix="/batches", tags=["batches"], route_class=_BulkRoute)
 
 @router.put(
     "",
-    response_model=BatchesImported,
+    response_model=BatchImportOut,
     openapi_extra={"requestBody": _REQUEST_BODY},
     responses=problems(401, 409, 413, 415, 503),
 )
@@ -73,7 +73,7 @@ async def put_batches(
     layout: Layout,
     atomic: Annotated[bool, Query(description="Whether one bad row rejects the whole file.")] = False,
     dry_run: Annotated[bool, Query(description="Whether to only check the file and write nothing.")] = False,
-) -> BatchesImported | Response:
+) -> BatchImportOut | Response:
     """Imports a file of batches like `flexiprice import`, and returns the same report.
 
     The file is CSV with a header, NDJSON, or a JSON document with one array of records. Each row is a batch:
@@ -106,7 +106,7 @@ async def put_batches(
         repricing = await reprice.reprice_all()
     elif written:
         repricing = await reprice.reprice(imported.changed_batches)
-    return BatchesImported(report=ImportReportShown.of(report), dry_run=dry_run, repricing=repricing)
+    return BatchImportOut(report=ImportReportOut.of(report), dry_run=dry_run, repricing=repricing)
 
 
 def _target(report: ImportReport) -> str:

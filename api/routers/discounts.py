@@ -17,7 +17,7 @@ from api.deps import (
 from api.openapi import problems
 from api.paging import BY_INSTANT, BY_RATE, ChangedSince, ChangePage, Cursor, Limit, Page, change_page
 from api.route_class import ProblemRoute
-from api.schemas.discounts import DecisionShown, DiscountShown, PreviewRequest, PreviewShown
+from api.schemas.discounts import DecisionOut, DiscountOut, PreviewOut, PreviewRequest
 from flexiprice.catalog.stores import require_store_id
 from flexiprice.db.clock import database_now
 from flexiprice.domain.policy import parse_policy
@@ -41,7 +41,7 @@ async def list_discounts(
     order: Order = DiscountOrder.BATCH,
     cursor: Cursor = None,
     limit: Limit = 100,
-) -> ChangePage[DiscountShown]:
+) -> ChangePage[DiscountOut]:
     """Lists the discounts in force, by batch or largest first, without those of expired batches.
 
     With `changed_since`, closed discounts are not listed; the history of the batch has them.
@@ -60,7 +60,7 @@ async def list_discounts(
             limit=limit + 1,
         )
     page = BY_RATE.page(
-        found, limit, item=DiscountShown.of, place=lambda discount: (discount.rate, discount.batch_id)
+        found, limit, item=DiscountOut.of, place=lambda discount: (discount.rate, discount.batch_id)
     )
     return change_page(page, as_of)
 
@@ -68,7 +68,7 @@ async def list_discounts(
 @router.get("/{batch_id}/history", responses=problems(401, 404, 503))
 async def list_discount_history(
     transaction: Transaction, batch_id: BatchPath, cursor: Cursor = None, limit: Limit = 100
-) -> Page[DecisionShown]:
+) -> Page[DecisionOut]:
     """Lists all decisions on a batch's discount, latest first; also of a deleted batch."""
     async with transaction() as session:
         found = await discounts.list_decisions(
@@ -77,7 +77,7 @@ async def list_discount_history(
     return BY_INSTANT.page(
         found,
         limit,
-        item=DecisionShown.of,
+        item=DecisionOut.of,
         place=lambda decision: (decision.decided_at, decision.decision_id),
     )
 
@@ -85,7 +85,7 @@ async def list_discount_history(
 @router.post("/preview", responses=problems(401, 404, 503))
 async def preview_discounts(
     resources: OpenResources, transaction: BulkTransaction, body: PreviewRequest | None = None
-) -> PreviewShown:
+) -> PreviewOut:
     """Previews a recompute by the active or a posted policy: discounts to open, change and close.
 
     Writes nothing.
@@ -105,4 +105,4 @@ async def preview_discounts(
             category=wanted.category,
             limit=wanted.limit,
         )
-    return PreviewShown.of(found)
+    return PreviewOut.of(found)

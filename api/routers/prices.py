@@ -8,12 +8,12 @@ from api.deps import OpenResources, SkuPath, Transaction
 from api.openapi import problems
 from api.route_class import ProblemRoute
 from api.schemas.prices import (
-    BasePriceShown,
-    BatchPriceShown,
-    PriceHistoryShown,
-    PricePointShown,
-    ProductPriceShown,
-    ReductionShown,
+    BasePriceOut,
+    BatchPriceOut,
+    PriceHistoryOut,
+    PricePointOut,
+    ProductPriceOut,
+    ReductionOut,
 )
 from flexiprice.db.clock import DATABASE_NOW, database_now
 from flexiprice.db.tables import MAIN_STORE
@@ -32,18 +32,18 @@ Day = CalendarDate | None
 @router.get("/{sku:path}/price", responses=problems(404, 503))
 async def get_product_price(
     resources: OpenResources, transaction: Transaction, sku: SkuPath, store: InStore = MAIN_STORE
-) -> ProductPriceShown:
+) -> ProductPriceOut:
     """Reads the current price of a product in a store, with the price of each batch and its reason."""
     async with transaction() as session:
         price = await get_price(session, sku=sku, store=store, now=DATABASE_NOW)
-    return ProductPriceShown(
+    return ProductPriceOut(
         sku=price.sku,
         store=price.store,
         currency=resources.settings.currency,
         base_price=price.base_price,
         lowest_price=price.lowest_price,
-        reduction=ReductionShown.of(price.reduction) if price.reduction else None,
-        batches=[BatchPriceShown.of(batch) for batch in price.batches],
+        reduction=ReductionOut.of(price.reduction) if price.reduction else None,
+        batches=[BatchPriceOut.of(batch) for batch in price.batches],
     )
 
 
@@ -56,19 +56,19 @@ async def get_product_price_history(
     store: InStore = MAIN_STORE,
     start: Annotated[Day, Query(alias="from", description="First day, in the store's time zone.")] = None,
     end: Annotated[Day, Query(alias="to", description="Last day, in the store's time zone.")] = None,
-) -> PriceHistoryShown:
+) -> PriceHistoryOut:
     """Reads the history of a product's lowest price, and the lowest price of the last 30 days."""
     if start is not None and end is not None and start > end:
         raise InvalidInput("from: must not be after to", field="from")
     async with transaction() as session:
         now = await database_now(session)
         history = await get_price_history(session, sku=sku, store=store, now=now, start=start, end=end)
-    return PriceHistoryShown(
+    return PriceHistoryOut(
         sku=history.sku,
         store=history.store,
         currency=resources.settings.currency,
         lowest_30_days=history.lowest_30_days,
-        reduction=ReductionShown.of(history.reduction) if history.reduction else None,
-        base_prices=[BasePriceShown.of(period) for period in history.base_prices],
-        snapshots=[PricePointShown.of(point) for point in history.snapshots],
+        reduction=ReductionOut.of(history.reduction) if history.reduction else None,
+        base_prices=[BasePriceOut.of(period) for period in history.base_prices],
+        snapshots=[PricePointOut.of(point) for point in history.snapshots],
     )

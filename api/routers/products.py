@@ -10,7 +10,7 @@ from api.openapi import problems
 from api.paging import BY_SKU, ChangedSince, ChangePage, Cursor, Limit, change_page
 from api.reprice_after_commit import MAX_NAMED_BATCHES, NOT_NEEDED, Reprice
 from api.route_class import ProblemRoute
-from api.schemas.catalogue import ChangedProduct, NewProduct, ProductChange, ProductShown
+from api.schemas.catalogue import ChangedProductOut, ProductCreate, ProductOut, ProductUpdate
 from api.urls import ADMIN, address
 from flexiprice.catalog import products
 from flexiprice.domain.catalog import ProductName
@@ -34,7 +34,7 @@ async def list_products(
     changed_since: ChangedSince = None,
     cursor: Cursor = None,
     limit: Limit = 100,
-) -> ChangePage[ProductShown]:
+) -> ChangePage[ProductOut]:
     """Lists products by SKU."""
     async with transaction() as session:
         as_of = await read_as_of(session, cursor)
@@ -46,14 +46,14 @@ async def list_products(
             after=BY_SKU.read(cursor),
             limit=limit + 1,
         )
-    page = BY_SKU.page(found, limit, item=ProductShown.of, place=lambda product: product.sku)
+    page = BY_SKU.page(found, limit, item=ProductOut.of, place=lambda product: product.sku)
     return change_page(page, as_of)
 
 
 @router.post("", status_code=201, responses=problems(401, 409, 503))
 async def create_product(
-    transaction: Transaction, request: Request, response: Response, body: NewProduct
-) -> ProductShown:
+    transaction: Transaction, request: Request, response: Response, body: ProductCreate
+) -> ProductOut:
     """Creates a product."""
     async with transaction() as session:
         product = await products.create_product(
@@ -66,21 +66,21 @@ async def create_product(
             gtins=body.gtins,
         )
     response.headers["Location"] = address(request, f"{ADMIN}/products/{quote(product.sku, safe='')}")
-    return ProductShown.of(product)
+    return ProductOut.of(product)
 
 
 # A SKU may contain a slash.
 @router.get("/{sku:path}", responses=problems(401, 404, 503))
-async def get_product(transaction: Transaction, sku: SkuPath) -> ProductShown:
+async def get_product(transaction: Transaction, sku: SkuPath) -> ProductOut:
     """Reads a product."""
     async with transaction() as session:
-        return ProductShown.of(await products.get_product(session, sku))
+        return ProductOut.of(await products.get_product(session, sku))
 
 
 @router.patch("/{sku:path}", responses=problems(401, 404, 409, 503))
 async def change_product(
-    transaction: Transaction, reprice: Reprice, sku: SkuPath, body: ProductChange
-) -> ChangedProduct:
+    transaction: Transaction, reprice: Reprice, sku: SkuPath, body: ProductUpdate
+) -> ChangedProductOut:
     """Changes a product, and enqueues the repricing of its batches if prices may change."""
     changes = cast("products.ProductChanges", body.model_dump(exclude_unset=True))
     async with transaction() as session:
@@ -91,7 +91,7 @@ async def change_product(
             else ()
         )
     repricing = await reprice.reprice(affected) if affected else NOT_NEEDED
-    return ChangedProduct(**ProductShown.of(change.product).model_dump(), repricing=repricing)
+    return ChangedProductOut(**ProductOut.of(change.product).model_dump(), repricing=repricing)
 
 
 @router.delete("/{sku:path}", status_code=204, responses=problems(401, 404, 409, 503))

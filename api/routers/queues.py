@@ -8,7 +8,7 @@ from api.audit.context import Origin, Perform
 from api.deps import OpenResources
 from api.openapi import problems
 from api.route_class import ProblemRoute
-from api.schemas.workers import Purged, QueueShown
+from api.schemas.workers import PurgedOut, QueueOut
 from flexiprice.queue.admin import operations
 from flexiprice.queue.admin.queues import get_queue, list_queues
 from flexiprice.settings import Queue
@@ -19,29 +19,29 @@ QueuePath = Annotated[Queue, Path(description="Name of the queue.", examples=["d
 
 
 @router.get("", name="list_queues", responses=problems(401, 503))
-async def get_queues(resources: OpenResources) -> list[QueueShown]:
+async def get_queues(resources: OpenResources) -> list[QueueOut]:
     """Lists the queues with their numbers of waiting, deferred and running tasks."""
-    return [QueueShown.of_state(state) for state in await list_queues(resources.tasks)]
+    return [QueueOut.of_state(state) for state in await list_queues(resources.tasks)]
 
 
 @router.post("/{queue}/pause", name="pause_queue", responses=problems(401, 503))
 async def pause_one_queue(
     resources: OpenResources, perform: Perform, origin: Origin, queue: QueuePath
-) -> QueueShown:
+) -> QueueOut:
     """Pauses a queue: workers stop claiming its tasks; running tasks finish. Idempotent."""
     await perform(operations.pause_queue(queue, by=origin.actor or ""))
-    return QueueShown.of_state(await get_queue(resources.tasks, queue))
+    return QueueOut.of_state(await get_queue(resources.tasks, queue))
 
 
 @router.post("/{queue}/resume", name="resume_queue", responses=problems(401, 503))
-async def resume_one_queue(resources: OpenResources, perform: Perform, queue: QueuePath) -> QueueShown:
+async def resume_one_queue(resources: OpenResources, perform: Perform, queue: QueuePath) -> QueueOut:
     """Resumes a queue: workers claim its tasks again at once. Idempotent."""
     await perform(operations.resume_queue(queue))
-    return QueueShown.of_state(await get_queue(resources.tasks, queue))
+    return QueueOut.of_state(await get_queue(resources.tasks, queue))
 
 
 @router.post("/{queue}/purge", responses=problems(401, 503))
-async def purge_queue(perform: Perform, queue: QueuePath) -> Purged:
+async def purge_queue(perform: Perform, queue: QueuePath) -> PurgedOut:
     """Revokes all waiting and deferred tasks of a queue; running tasks are not affected."""
     purged = await perform(operations.purge_queue(queue))
-    return Purged(purged=purged, by_queue={queue: purged})
+    return PurgedOut(purged=purged, by_queue={queue: purged})

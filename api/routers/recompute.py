@@ -12,8 +12,8 @@ from api.audit.context import Origin, audit_event_for, note
 from api.deps import BulkTransaction, OpenResources, TaskPath
 from api.openapi import problems
 from api.route_class import ProblemRoute
-from api.schemas.discounts import FinishedRecompute, RecomputeResult
-from api.schemas.tasks import StartedTask, TaskStatus
+from api.schemas.discounts import FinishedRecomputeOut, RecomputeSummaryOut
+from api.schemas.tasks import EnqueuedTaskOut, TaskStatusOut
 from api.urls import status_url
 from flexiprice.db.clock import database_now
 from flexiprice.errors import NotFound
@@ -48,10 +48,10 @@ IdempotencyKey = Annotated[
 @router.post(
     "/trigger-recompute",
     status_code=202,
-    response_model=StartedTask,
+    response_model=EnqueuedTaskOut,
     responses={
         **problems(401, 409, 503),
-        200: {"model": FinishedRecompute, "description": "It ran in the request (`async_task=false`)."},
+        200: {"model": FinishedRecomputeOut, "description": "It ran in the request (`async_task=false`)."},
         202: {"description": "It was enqueued, now or by a request with the same `Idempotency-Key`."},
     },
 )
@@ -67,7 +67,7 @@ async def trigger_recompute(
         bool, Query(description="Whether a worker does it; false does it in the request, without Redis.")
     ] = True,
     idempotency_key: IdempotencyKey = None,
-) -> StartedTask | Response:
+) -> EnqueuedTaskOut | Response:
     """Recomputes all discounts by the active policy: opens, changes and closes them."""
     threshold = days_threshold or resources.settings.days_threshold
     if not async_task:
@@ -75,7 +75,7 @@ async def trigger_recompute(
             note(request, target=RECOMPUTE_ALL_DISCOUNTS.name)
             now = await database_now(session)
             summary = await recompute_all_discounts(session, now=now, days_threshold=threshold)
-        finished = FinishedRecompute(status=JobStatus.SUCCEEDED, result=RecomputeResult.of(summary))
+        finished = FinishedRecomputeOut(status=JobStatus.SUCCEEDED, result=RecomputeSummaryOut.of(summary))
         return Response(finished.model_dump_json(), media_type="application/json")
     job = await resources.tasks.enqueue(
         RECOMPUTE_ALL_DISCOUNTS,
@@ -93,7 +93,7 @@ async def trigger_recompute(
         status = (await resources.tasks.status(job.job_id)).status
     url = status_url(request, job.job_id)
     response.headers["Location"] = url
-    return StartedTask(task_id=job.job_id, status=status, status_url=url)
+    return EnqueuedTaskOut(task_id=job.job_id, status=status, status_url=url)
 
 
 @router.get("/task-status/{task_id}", responses=problems(401, 404, 503))
@@ -103,10 +103,10 @@ async def get_task_status(
     wait: Annotated[
         float, Query(ge=0, le=30, description="Longest wait for the task to end, in seconds.")
     ] = 0,
-) -> TaskStatus:
+) -> TaskStatusOut:
     """Reads the status of a task; with `wait`, responds as soon as the task has ended."""
     try:
-        return TaskStatus.of_job(await resources.tasks.wait(task_id, timedelta(seconds=wait)))
+        return TaskStatusOut.of_job(await resources.tasks.wait(task_id, timedelta(seconds=wait)))
     except NotFound:
         raise no_task(task_id) from None
 

@@ -11,7 +11,7 @@ from api.deps import TaskPath, Transaction
 from api.openapi import problems
 from api.paging import BY_INSTANT, Cursor, Instant, Limit, Page, Places
 from api.route_class import ProblemRoute
-from api.schemas.runs import ChangeShown, RunDetailsShown, RunShown, TaskFigures
+from api.schemas.runs import AuditEntryOut, RunDetailsOut, RunOut, TaskStatisticsOut
 from flexiprice.access.audit_log import list_audit
 from flexiprice.db.clock import database_now
 from flexiprice.domain.audit import AuditOutcome
@@ -49,7 +49,7 @@ async def list_runs(
     ] = None,
     cursor: Cursor = None,
     limit: Limit = 100,
-) -> Page[RunShown]:
+) -> Page[RunOut]:
     """Lists the recorded runs, latest first."""
     wanted = runs.RunFilter(
         task=task,
@@ -62,16 +62,16 @@ async def list_runs(
     )
     async with transaction() as session:
         found = await runs.list_runs(session, wanted, after=_BY_START.read(cursor), limit=limit + 1)
-    return _BY_START.page(found, limit, item=RunShown.of_run, place=lambda run: (run.started_at, run.run_id))
+    return _BY_START.page(found, limit, item=RunOut.of_run, place=lambda run: (run.started_at, run.run_id))
 
 
 @router.get("/runs/{run_id}", responses=problems(401, 404, 503))
 async def get_run(
     transaction: Transaction, run_id: Annotated[UUID, Path(description="Id of the run.")]
-) -> RunDetailsShown:
+) -> RunDetailsOut:
     """Reads a run, with the traceback of its exception."""
     async with transaction() as session:
-        return RunDetailsShown.of_details(await runs.get_run(session, run_id))
+        return RunDetailsOut.of_details(await runs.get_run(session, run_id))
 
 
 @router.get("/stats", responses=problems(401, 503))
@@ -79,21 +79,21 @@ async def get_task_statistics(
     transaction: Transaction,
     task: Annotated[_Text, Query(description="Limits the result to this task.")] = None,
     hours: Annotated[float, Query(ge=0.01, le=8760, description="Length of the window in hours.")] = 24,
-) -> list[TaskFigures]:
+) -> list[TaskStatisticsOut]:
     """Computes statistics per task of recent runs: numbers by status, waits and durations."""
     async with transaction() as session:
         now = await database_now(session)
         figures = await get_run_statistics(session, since=now - timedelta(hours=hours), until=now, task=task)
-    return [TaskFigures.of_statistics(of_task) for of_task in figures]
+    return [TaskStatisticsOut.of_statistics(of_task) for of_task in figures]
 
 
 @router.get("/{task_id}/runs", responses=problems(401, 503))
-async def list_task_runs(transaction: Transaction, task_id: TaskPath) -> list[RunDetailsShown]:
+async def list_task_runs(transaction: Transaction, task_id: TaskPath) -> list[RunDetailsOut]:
     """Lists the runs of one task, latest first: one per attempt."""
     if not task_id.isprintable():
         return []
     async with transaction() as session:
-        return [RunDetailsShown.of_details(run) for run in await runs.list_attempts(session, task_id)]
+        return [RunDetailsOut.of_details(run) for run in await runs.list_attempts(session, task_id)]
 
 
 @audit_router.get("", responses=problems(401, 503))
@@ -109,7 +109,7 @@ async def list_audit_entries(
     until: Annotated[Instant | None, Query(description="Only before.")] = None,
     cursor: Cursor = None,
     limit: Limit = 100,
-) -> Page[ChangeShown]:
+) -> Page[AuditEntryOut]:
     """Lists the entries of the audit log, latest first."""
     async with transaction() as session:
         found = await list_audit(
@@ -125,5 +125,5 @@ async def list_audit_entries(
             limit=limit + 1,
         )
     return BY_INSTANT.page(
-        found, limit, item=ChangeShown.of_change, place=lambda change: (change.at, change.entry_id)
+        found, limit, item=AuditEntryOut.of_change, place=lambda change: (change.at, change.entry_id)
     )

@@ -8,8 +8,8 @@ from api.audit.context import Origin, Perform
 from api.deps import OpenResources
 from api.openapi import problems
 from api.route_class import ProblemRoute
-from api.schemas.tasks import StartedTask
-from api.schemas.workers import ScheduleShown
+from api.schemas.tasks import EnqueuedTaskOut
+from api.schemas.workers import ScheduleOut
 from api.urls import status_url
 from flexiprice.errors import NotFound
 from flexiprice.queue.admin import operations
@@ -24,24 +24,22 @@ SchedulePath = Annotated[
 
 
 @router.get("", name="list_schedules", responses=problems(401, 503))
-async def get_schedules(resources: OpenResources) -> list[ScheduleShown]:
+async def get_schedules(resources: OpenResources) -> list[ScheduleOut]:
     """Lists the schedules of live workers, with the next tick of each and whether it is paused."""
-    return [ScheduleShown.of_state(state) for state in await list_schedules(resources.tasks)]
+    return [ScheduleOut.of_state(state) for state in await list_schedules(resources.tasks)]
 
 
 @router.post("/{name}/pause", name="pause_schedule", responses=problems(401, 404, 503))
 async def pause_one_schedule(
     resources: OpenResources, perform: Perform, origin: Origin, name: SchedulePath
-) -> ScheduleShown:
+) -> ScheduleOut:
     """Pauses a schedule on all workers: its ticks enqueue nothing until it is resumed."""
     await perform(operations.pause_schedule(name, by=origin.actor or ""))
     return await _shown(resources, name)
 
 
 @router.post("/{name}/resume", name="resume_schedule", responses=problems(401, 404, 503))
-async def resume_one_schedule(
-    resources: OpenResources, perform: Perform, name: SchedulePath
-) -> ScheduleShown:
+async def resume_one_schedule(resources: OpenResources, perform: Perform, name: SchedulePath) -> ScheduleOut:
     """Resumes a schedule; ticks that were missed while it was paused are not run."""
     await perform(operations.resume_schedule(name))
     return await _shown(resources, name)
@@ -50,16 +48,16 @@ async def resume_one_schedule(
 @router.post("/{name}/run", name="run_schedule", status_code=202, responses=problems(401, 404, 503))
 async def run_one_schedule(
     perform: Perform, origin: Origin, request: Request, response: Response, name: SchedulePath
-) -> StartedTask:
+) -> EnqueuedTaskOut:
     """Enqueues a schedule's task now, even if it is paused; its ticks do not change."""
     job = await perform(operations.run_schedule(name, origin=origin))
     url = status_url(request, job.job_id)
     response.headers["Location"] = url
-    return StartedTask(task_id=job.job_id, status=JobStatus.QUEUED, status_url=url)
+    return EnqueuedTaskOut(task_id=job.job_id, status=JobStatus.QUEUED, status_url=url)
 
 
-async def _shown(resources: OpenResources, name: str) -> ScheduleShown:
+async def _shown(resources: OpenResources, name: str) -> ScheduleOut:
     states = {state.name: state for state in await list_schedules(resources.tasks)}
     if name not in states:
         raise NotFound(f"no live worker has the schedule {name!r} any more", field="schedule")
-    return ScheduleShown.of_state(states[name])
+    return ScheduleOut.of_state(states[name])

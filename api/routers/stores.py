@@ -7,7 +7,7 @@ from api.openapi import problems
 from api.paging import BY_CODE, ChangedSince, ChangePage, Cursor, Limit, change_page
 from api.reprice_after_commit import Reprice
 from api.route_class import ProblemRoute
-from api.schemas.catalogue import ChangedStore, NewStore, StoreChange, StoreShown
+from api.schemas.catalogue import ChangedStoreOut, StoreCreate, StoreOut, StoreUpdate
 from api.urls import ADMIN, address
 from flexiprice.catalog import stores
 
@@ -20,44 +20,44 @@ async def list_stores(
     changed_since: ChangedSince = None,
     cursor: Cursor = None,
     limit: Limit = 100,
-) -> ChangePage[StoreShown]:
+) -> ChangePage[StoreOut]:
     """Lists stores by code."""
     async with transaction() as session:
         as_of = await read_as_of(session, cursor)
         found = await stores.list_stores(
             session, changed_since=changed_since, after=BY_CODE.read(cursor), limit=limit + 1
         )
-    page = BY_CODE.page(found, limit, item=StoreShown.of, place=lambda store: store.code)
+    page = BY_CODE.page(found, limit, item=StoreOut.of, place=lambda store: store.code)
     return change_page(page, as_of)
 
 
 @router.post("", status_code=201, responses=problems(401, 409, 503))
 async def create_store(
-    transaction: Transaction, request: Request, response: Response, body: NewStore
-) -> StoreShown:
+    transaction: Transaction, request: Request, response: Response, body: StoreCreate
+) -> StoreOut:
     """Creates a store."""
     async with transaction() as session:
         store = await stores.create_store(session, code=body.code, time_zone=body.time_zone)
     response.headers["Location"] = address(request, f"{ADMIN}/stores/{store.code}")
-    return StoreShown.of(store)
+    return StoreOut.of(store)
 
 
 @router.get("/{store}", responses=problems(401, 404, 503))
-async def get_store(transaction: Transaction, store: StorePath) -> StoreShown:
+async def get_store(transaction: Transaction, store: StorePath) -> StoreOut:
     """Reads a store."""
     async with transaction() as session:
-        return StoreShown.of(await stores.get_store(session, store))
+        return StoreOut.of(await stores.get_store(session, store))
 
 
 @router.patch("/{store}", responses=problems(401, 404, 503))
 async def change_store(
-    transaction: Transaction, reprice: Reprice, store: StorePath, body: StoreChange
-) -> ChangedStore:
+    transaction: Transaction, reprice: Reprice, store: StorePath, body: StoreUpdate
+) -> ChangedStoreOut:
     """Changes a store's time zone, and enqueues a recompute: its dates and prices may change."""
     async with transaction() as session:
         changed = await stores.change_store(session, store, time_zone=body.time_zone)
-    shown = StoreShown.of(changed)
-    return ChangedStore(**shown.model_dump(), repricing=await reprice.reprice_all())
+    shown = StoreOut.of(changed)
+    return ChangedStoreOut(**shown.model_dump(), repricing=await reprice.reprice_all())
 
 
 @router.delete("/{store}", status_code=204, responses=problems(401, 404, 409, 503))

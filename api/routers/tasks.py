@@ -12,17 +12,17 @@ from api.event_stream import EVENT_STREAM, status_events
 from api.openapi import Responses, problems
 from api.route_class import ProblemRoute
 from api.schemas.operations import (
-    NewTask,
-    NextTick,
-    RegisteredTask,
-    RetriedTask,
-    RevokedTask,
-    ScheduledTasks,
-    TaskDetails,
+    NextTickOut,
+    RegisteredTaskOut,
+    RetriedTaskOut,
+    RevokedTaskOut,
+    ScheduledTasksOut,
+    TaskCreate,
+    TaskDetailsOut,
     TaskIds,
 )
-from api.schemas.tasks import StartedTask
-from api.schemas.workers import Purged
+from api.schemas.tasks import EnqueuedTaskOut
+from api.schemas.workers import PurgedOut
 from api.security.authentication import KeyAuthenticator
 from api.security.scopes import holder_in
 from api.urls import status_url
@@ -43,14 +43,17 @@ from flexiprice.settings import Queue
 router = APIRouter(prefix="/tasks", tags=["tasks"], route_class=ProblemRoute)
 
 _NOT_CONFIRMED: Final[Responses] = {
-    202: {"model": RevokedTask, "description": "Cancellation was requested; no worker has confirmed it yet."}
+    202: {
+        "model": RevokedTaskOut,
+        "description": "Cancellation was requested; no worker has confirmed it yet.",
+    }
 }
 
 
 @router.get("/active", responses=problems(401, 503))
-async def list_active_tasks(resources: OpenResources) -> list[TaskDetails]:
+async def list_active_tasks(resources: OpenResources) -> list[TaskDetailsOut]:
     """Lists the running tasks, longest running first."""
-    return [TaskDetails.of_job(job) for job in await list_active(resources.tasks)]
+    return [TaskDetailsOut.of_job(job) for job in await list_active(resources.tasks)]
 
 
 @router.get("/scheduled", responses=problems(401, 503))
@@ -59,14 +62,14 @@ async def list_scheduled_tasks(
     limit: Annotated[
         int, Query(ge=1, le=MAX_LISTED_JOBS, description="Maximum number of deferred tasks.")
     ] = 100,
-) -> ScheduledTasks:
+) -> ScheduledTasksOut:
     """Lists the deferred tasks, and the next tick of each schedule."""
     deferred = await list_deferred(resources.tasks, limit=limit)
     schedules = await list_schedules(resources.tasks)
-    return ScheduledTasks(
-        deferred=[TaskDetails.of_job(job) for job in deferred],
+    return ScheduledTasksOut(
+        deferred=[TaskDetailsOut.of_job(job) for job in deferred],
         ticks=[
-            NextTick(
+            NextTickOut(
                 name=schedule.name,
                 task=schedule.task,
                 next_tick_at=schedule.next_tick_at,
@@ -78,10 +81,10 @@ async def list_scheduled_tasks(
 
 
 @router.get("/registered", responses=problems(401, 503))
-async def list_registered_tasks(resources: OpenResources) -> list[RegisteredTask]:
+async def list_registered_tasks(resources: OpenResources) -> list[RegisteredTaskOut]:
     """Lists the tasks that live workers declare, with the workers of each."""
     registered = await list_registered(resources.tasks)
-    return [RegisteredTask(task=task, worker_ids=list(workers)) for task, workers in registered.items()]
+    return [RegisteredTaskOut(task=task, worker_ids=list(workers)) for task, workers in registered.items()]
 
 
 @router.post("", status_code=202, responses=problems(401, 503))
@@ -91,8 +94,8 @@ async def run_task(
     response: Response,
     origin: Origin,
     perform: Perform,
-    body: NewTask,
-) -> StartedTask:
+    body: TaskCreate,
+) -> EnqueuedTaskOut:
     """Enqueues a task by its name."""
     task = await get_declared_task(resources.tasks, body.task)
     job = await perform(
@@ -107,41 +110,41 @@ async def run_task(
     url = status_url(request, job.job_id)
     response.headers["Location"] = url
     status = JobStatus.DEFERRED if body.defer_by else JobStatus.QUEUED
-    return StartedTask(task_id=job.job_id, status=status, status_url=url)
+    return EnqueuedTaskOut(task_id=job.job_id, status=status, status_url=url)
 
 
 @router.post("/revoke", responses=problems(401, 503))
-async def revoke_tasks(perform: Perform, body: TaskIds) -> list[RevokedTask]:
+async def revoke_tasks(perform: Perform, body: TaskIds) -> list[RevokedTaskOut]:
     """Revokes waiting and running tasks, and returns the outcome of each.
 
     Waits some seconds for running tasks to stop.
     """
-    return [RevokedTask.of(answer) for answer in await perform(operations.revoke_tasks(body.task_ids))]
+    return [RevokedTaskOut.of(answer) for answer in await perform(operations.revoke_tasks(body.task_ids))]
 
 
 @router.post("/retry", responses=problems(401, 503))
-async def retry_tasks(perform: Perform, origin: Origin, body: TaskIds) -> list[RetriedTask]:
+async def retry_tasks(perform: Perform, origin: Origin, body: TaskIds) -> list[RetriedTaskOut]:
     """Enqueues anew, with the same arguments, tasks that have ended; each new one names its parent."""
     answers = await perform(operations.retry_tasks(body.task_ids, origin=origin))
-    return [RetriedTask.of(answer) for answer in answers]
+    return [RetriedTaskOut.of(answer) for answer in answers]
 
 
 @router.post("/purge", responses=problems(401, 503))
 async def purge_tasks(
     perform: Perform,
     queue: Annotated[Queue | None, Query(description="Limits the purge to this queue.")] = None,
-) -> Purged:
+) -> PurgedOut:
     """Revokes all waiting and deferred tasks; running tasks are not affected."""
     queues = tuple(Queue) if queue is None else (queue,)
     purged = await perform(operations.purge_tasks(queues))
-    return Purged(purged=sum(purged.values()), by_queue=purged)
+    return PurgedOut(purged=sum(purged.values()), by_queue=purged)
 
 
 @router.get("/{task_id}", responses=problems(401, 404, 503))
-async def get_task(resources: OpenResources, task_id: TaskPath) -> TaskDetails:
+async def get_task(resources: OpenResources, task_id: TaskPath) -> TaskDetailsOut:
     """Reads a task's status, progress, result and origin."""
     try:
-        return TaskDetails.of_job(await resources.tasks.status(task_id))
+        return TaskDetailsOut.of_job(await resources.tasks.status(task_id))
     except NotFound:
         raise operations.no_task(task_id) from None
 
@@ -178,7 +181,7 @@ async def stream_task_events(
 
 
 @router.post("/{task_id}/revoke", responses={**problems(401, 404, 503), **_NOT_CONFIRMED})
-async def revoke_task(perform: Perform, response: Response, task_id: TaskPath) -> RevokedTask:
+async def revoke_task(perform: Perform, response: Response, task_id: TaskPath) -> RevokedTaskOut:
     """Revokes a task: a waiting one never starts, a running one is cancelled.
 
     Waits some seconds for a running task to stop; responds with 202 if it has not stopped by then.
@@ -186,14 +189,14 @@ async def revoke_task(perform: Perform, response: Response, task_id: TaskPath) -
     answer = await perform(operations.revoke_task(task_id))
     if answer.outcome is RevokeOutcome.ASKED:
         response.status_code = 202
-    return RevokedTask.of(answer)
+    return RevokedTaskOut.of(answer)
 
 
 @router.post("/{task_id}/retry", status_code=202, responses=problems(401, 404, 409, 503))
-async def retry_task(perform: Perform, origin: Origin, task_id: TaskPath) -> RetriedTask:
+async def retry_task(perform: Perform, origin: Origin, task_id: TaskPath) -> RetriedTaskOut:
     """Retries an ended task: enqueues a new one with the same arguments, whose parent it is."""
     answer = await perform(operations.retry_task(task_id, origin=origin))
-    return RetriedTask.of(answer)
+    return RetriedTaskOut.of(answer)
 
 
 def _duration(seconds: float | None) -> timedelta | None:

@@ -6,8 +6,8 @@ from typing import Annotated, Final, Self
 from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from api.schemas.tasks import Repricing
-from api.schemas.values import LEFT_OUT, WHOLE, Amount, Given, Shown
+from api.schemas.tasks import RepricingOut
+from api.schemas.values import LEFT_OUT, WHOLE, Amount, RequestModel, ResponseModel
 from flexiprice.db.tables import MAIN_STORE
 from flexiprice.domain.catalog import (
     BasePrice,
@@ -29,7 +29,7 @@ MAX_GTINS: Final = 100
 Gtins = Annotated[list[Gtin], Field(max_length=MAX_GTINS)]
 
 
-class NewStore(Given):
+class StoreCreate(RequestModel):
     """A store to create."""
 
     model_config = ConfigDict(
@@ -40,7 +40,7 @@ class NewStore(Given):
     time_zone: TimeZoneName = "UTC"
 
 
-class StoreChange(Given):
+class StoreUpdate(RequestModel):
     """A change of a store."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"time_zone": "Europe/Berlin"}]})
@@ -48,7 +48,7 @@ class StoreChange(Given):
     time_zone: TimeZoneName
 
 
-class StoreShown(Shown):
+class StoreOut(ResponseModel):
     """A store; its dates are those of its time zone."""
 
     code: str = Field(description="Short name of the store.", examples=["main"])
@@ -57,13 +57,13 @@ class StoreShown(Shown):
     updated_at: datetime
 
 
-class ChangedStore(StoreShown):
+class ChangedStoreOut(StoreOut):
     """A store after a change."""
 
-    repricing: Repricing
+    repricing: RepricingOut
 
 
-class NewProduct(Given):
+class ProductCreate(RequestModel):
     """A product to create."""
 
     model_config = ConfigDict(
@@ -89,7 +89,7 @@ class NewProduct(Given):
     gtins: Gtins = Field(default_factory=list[str])
 
 
-class ProductChange(Given):
+class ProductUpdate(RequestModel):
     """A change of a product; omitted fields stay. A `unit_cost` of null removes it. `gtins` replace all."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"base_price": "3.29"}]})
@@ -102,7 +102,7 @@ class ProductChange(Given):
     gtins: Gtins = LEFT_OUT
 
 
-class ProductShown(Shown):
+class ProductOut(ResponseModel):
     """A product."""
 
     sku: str = Field(examples=["BREAD-RYE-1"])
@@ -115,13 +115,13 @@ class ProductShown(Shown):
     updated_at: datetime
 
 
-class ChangedProduct(ProductShown):
+class ChangedProductOut(ProductOut):
     """A product after a change."""
 
-    repricing: Repricing
+    repricing: RepricingOut
 
 
-class NewBatch(Given):
+class BatchCreate(RequestModel):
     """A batch to create."""
 
     model_config = ConfigDict(
@@ -145,7 +145,7 @@ class NewBatch(Given):
     quantity: Annotated[Quantity, WHOLE]
 
 
-class BatchChange(Given):
+class BatchUpdate(RequestModel):
     """A change of a batch; omitted fields stay.
 
     `quantity` sets the stock. `quantity_delta` adds to it (negative for a sale), and is safe with concurrent
@@ -173,7 +173,7 @@ class BatchChange(Given):
         return self
 
 
-class BatchShown(Shown):
+class BatchOut(ResponseModel):
     """A batch; its days to expiry are counted from the current date in its store."""
 
     batch_id: int = Field(examples=[4711])
@@ -189,7 +189,7 @@ class BatchShown(Shown):
     updated_at: datetime
 
 
-class ChangedBatch(BatchShown):
+class ChangedBatchOut(BatchOut):
     """A batch after a change."""
 
-    repricing: Repricing
+    repricing: RepricingOut

@@ -5,7 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, StrictBool, model_validator
 
-from api.schemas.values import Given, Shown
+from api.schemas.values import RequestModel, ResponseModel
 from flexiprice.queue.worker.dead_letter_records import DeadLetterReason
 from flexiprice.settings import Queue
 
@@ -13,7 +13,7 @@ MAX_CHANGED = 500
 _TASK = "0b9f5e3c6a7d4f21a8c94e5d6f7a8b9c"
 
 
-class DeadLetterShown(Shown):
+class DeadLetterOut(ResponseModel):
     """A dead letter: a task that ended without success, and that an operator must retry or dismiss.
 
     `given_up`: too many workers died while they ran only it; `corrupt`: its message cannot be decoded;
@@ -50,7 +50,7 @@ class DeadLetterShown(Shown):
     retryable: bool = Field(description="Whether it can still be retried.")
 
 
-class DeadLetterIds(Given):
+class DeadLetterIds(RequestModel):
     """Dead letters by their ids, or all."""
 
     model_config = ConfigDict(
@@ -80,7 +80,7 @@ class DeadLetterIds(Given):
         return None if self.all else self.task_ids
 
 
-class Dismissed(Shown):
+class DismissedOut(ResponseModel):
     """The number of dismissed dead letters."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"dismissed": 3}]})

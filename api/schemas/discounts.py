@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from api.schemas.values import Amount, Given, Rate, Shown
+from api.schemas.values import Amount, Rate, RequestModel, ResponseModel
 from flexiprice.domain.catalog import CalendarDate, CategoryName, StoreCode
 from flexiprice.domain.decision import CloseReason, DecisionKind
 from flexiprice.domain.quote import Limit
@@ -18,7 +18,7 @@ Rule = Annotated[
 Limits = Annotated[list[Limit], Field(description="Limits that changed the price.", examples=[["floor"]])]
 
 
-class DiscountShown(Shown):
+class DiscountOut(ResponseModel):
     """A discount in force, with its batch, its price and the reason."""
 
     model_config = ConfigDict(
@@ -66,7 +66,7 @@ class DiscountShown(Shown):
     changed_at: datetime
 
 
-class DecisionShown(Shown):
+class DecisionOut(ResponseModel):
     """An entry of the ledger: one decision on a batch's discount, with its reason."""
 
     model_config = ConfigDict(
@@ -114,7 +114,7 @@ class DecisionShown(Shown):
     quantity: int = Field(description="Units in stock at the time of the decision.")
 
 
-class RecomputeResult(Shown):
+class RecomputeSummaryOut(ResponseModel):
     """The counts of a recompute."""
 
     considered: int = Field(description="Considered batches: opened + changed + closed + unchanged.")
@@ -125,7 +125,7 @@ class RecomputeResult(Shown):
     duration_seconds: float
 
 
-class FinishedRecompute(Shown):
+class FinishedRecomputeOut(ResponseModel):
     """A recompute that ran in the request."""
 
     model_config = ConfigDict(
@@ -147,10 +147,10 @@ class FinishedRecompute(Shown):
     )
 
     status: JobStatus
-    result: RecomputeResult
+    result: RecomputeSummaryOut
 
 
-class PreviewRequest(Given):
+class PreviewRequest(RequestModel):
     """Parameters of a preview; omitted ones are those of a recompute now."""
 
     model_config = ConfigDict(
@@ -181,7 +181,7 @@ class PreviewRequest(Given):
     limit: int = Field(default=100, ge=1, le=500, description="Maximum number of listed changes.")
 
 
-class PreviewChangeShown(Shown):
+class PreviewChangeOut(ResponseModel):
     """The previewed change of one batch's discount."""
 
     batch_id: int
@@ -203,7 +203,7 @@ class PreviewChangeShown(Shown):
     limits: Limits
 
 
-class CategoryTotalsShown(Shown):
+class CategoryTotalsOut(ResponseModel):
     """The previewed changes of one category, in total."""
 
     category: str
@@ -214,10 +214,10 @@ class CategoryTotalsShown(Shown):
     stock_value_after: Amount
 
 
-class PreviewShown(Shown):
+class PreviewOut(ResponseModel):
     """A preview of a recompute; nothing was written."""
 
-    summary: RecomputeResult
-    totals: list[CategoryTotalsShown]
-    changes: list[PreviewChangeShown] = Field(description="The changes, largest price cuts first.")
+    summary: RecomputeSummaryOut
+    totals: list[CategoryTotalsOut]
+    changes: list[PreviewChangeOut] = Field(description="The changes, largest price cuts first.")
     truncated: bool = Field(description="Whether more changes exist than are listed.")

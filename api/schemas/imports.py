@@ -2,11 +2,11 @@
 
 from pydantic import ConfigDict, Field
 
-from api.schemas.tasks import Repricing
-from api.schemas.values import Shown
+from api.schemas.tasks import RepricingOut
+from api.schemas.values import ResponseModel
 
 
-class CellProblemShown(Shown):
+class CellProblemOut(ResponseModel):
     """One fault of a row."""
 
     column: str | None = Field(
@@ -19,14 +19,14 @@ class CellProblemShown(Shown):
     )
 
 
-class BadRowShown(Shown):
+class BadRowOut(ResponseModel):
     """A rejected row with its faults."""
 
     line: int = Field(description="Line of the file on which it begins, from 1.", examples=[17])
-    problems: list[CellProblemShown] = Field(description="All faults of the row.")
+    problems: list[CellProblemOut] = Field(description="All faults of the row.")
 
 
-class ImportWarningShown(Shown):
+class ImportWarningOut(ResponseModel):
     """A value that was converted or ignored; its row is imported."""
 
     line: int | None = Field(description="Line of the file; null if the warning is about the whole file.")
@@ -34,13 +34,13 @@ class ImportWarningShown(Shown):
     message: str = Field(description="The value that was read, and the reason.")
 
 
-class ImportReportShown(Shown):
+class ImportReportOut(ResponseModel):
     """The report of an import: rows, products, batches and warnings."""
 
     read: int = Field(description="Number of rows that are not empty: `imported` + `bad`.")
     imported: int = Field(description="Number of imported rows; each is one batch.")
     bad: int = Field(description="Number of rejected rows.")
-    bad_rows: list[BadRowShown] = Field(description="The first 1,000 rejected rows, by line.")
+    bad_rows: list[BadRowOut] = Field(description="The first 1,000 rejected rows, by line.")
     products_new: int = Field(description="Products that did not exist.")
     products_updated: int = Field(description="Products that differed.")
     products_unchanged: int = Field(description="Products that did not differ.")
@@ -49,14 +49,14 @@ class ImportReportShown(Shown):
     batches_updated: int = Field(description="Batches whose quantity differed.")
     batches_unchanged: int = Field(description="Batches whose quantity did not differ.")
     gtins_new: int = Field(description="GTINs that products gained.")
-    warnings: list[ImportWarningShown] = Field(description="The first 1,000 warnings.")
+    warnings: list[ImportWarningOut] = Field(description="The first 1,000 warnings.")
     warning_count: int = Field(description="Number of all warnings.")
     columns: dict[str, str] = Field(description="Column of the file for each field.")
     unused_columns: list[str] = Field(description="Columns of the file that were ignored.")
     duration_seconds: float = Field(description="Duration in seconds.")
 
 
-class BatchesImported(Shown):
+class BatchImportOut(ResponseModel):
     """The result of an upload of batches."""
 
     model_config = ConfigDict(
@@ -94,6 +94,6 @@ class BatchesImported(Shown):
         }
     )
 
-    report: ImportReportShown = Field(description="Report of the import.")
+    report: ImportReportOut = Field(description="Report of the import.")
     dry_run: bool = Field(description="Whether it was a dry run, which writes nothing.")
-    repricing: Repricing
+    repricing: RepricingOut

@@ -5,8 +5,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema
 
-from api.schemas.tasks import TaskStatus
-from api.schemas.values import Given, Shown
+from api.schemas.tasks import TaskStatusOut
+from api.schemas.values import RequestModel, ResponseModel
 from flexiprice.domain.run import RunTrigger
 from flexiprice.queue.admin.retry import RetryOutcome
 from flexiprice.queue.admin.revoke import RevokeOutcome
@@ -36,7 +36,7 @@ TaskId = Annotated[
 Seconds = Annotated[float, Field(ge=0, le=_LONGEST_DELAY_SECONDS, allow_inf_nan=False)]
 
 
-class NewTask(Given):
+class TaskCreate(RequestModel):
     """A task to enqueue."""
 
     model_config = ConfigDict(
@@ -53,7 +53,7 @@ class NewTask(Given):
     )
 
 
-class TaskIds(Given):
+class TaskIds(RequestModel):
     """Tasks by their ids."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"task_ids": [_TASK, _OTHER_TASK]}]})
@@ -61,7 +61,7 @@ class TaskIds(Given):
     task_ids: Annotated[list[TaskId], Field(min_length=1, max_length=MAX_TASK_IDS)]
 
 
-class RevokedTask(Shown):
+class RevokedTaskOut(ResponseModel):
     """The outcome of revoking a task.
 
     `prevented`: it was waiting and will not run; `cancelled`: it was running and has stopped; `ended`: it had
@@ -87,7 +87,7 @@ class RevokedTask(Shown):
     status: JobStatus | None
 
 
-class RetriedTask(Shown):
+class RetriedTaskOut(ResponseModel):
     """The outcome of retrying a task."""
 
     model_config = ConfigDict(
@@ -111,7 +111,7 @@ class RetriedTask(Shown):
     message: str
 
 
-class TaskDetails(TaskStatus):
+class TaskDetailsOut(TaskStatusOut):
     """A task's status, progress, result and origin."""
 
     model_config = ConfigDict(
@@ -156,7 +156,7 @@ class TaskDetails(TaskStatus):
     @classmethod
     def of_job(cls, job: JobInfo) -> Self:
         """Converts a job."""
-        status = TaskStatus.of_job(job).model_dump()
+        status = TaskStatusOut.of_job(job).model_dump()
         return cls.model_validate(
             {
                 **status,
@@ -170,7 +170,7 @@ class TaskDetails(TaskStatus):
         )
 
 
-class NextTick(Shown):
+class NextTickOut(ResponseModel):
     """The next tick of a schedule."""
 
     name: str = Field(description="Name of the schedule.")
@@ -179,7 +179,7 @@ class NextTick(Shown):
     paused: bool
 
 
-class ScheduledTasks(Shown):
+class ScheduledTasksOut(ResponseModel):
     """Deferred tasks, and the next ticks of schedules."""
 
     model_config = ConfigDict(
@@ -200,11 +200,11 @@ class ScheduledTasks(Shown):
         }
     )
 
-    deferred: list[TaskDetails] = Field(description="Tasks that are not due yet, soonest first.")
-    ticks: list[NextTick]
+    deferred: list[TaskDetailsOut] = Field(description="Tasks that are not due yet, soonest first.")
+    ticks: list[NextTickOut]
 
 
-class RegisteredTask(Shown):
+class RegisteredTaskOut(ResponseModel):
     """A task that live workers declare."""
 
     model_config = ConfigDict(

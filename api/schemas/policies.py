@@ -6,8 +6,8 @@ from typing import Annotated, Self
 from pydantic import ConfigDict, Field, StringConstraints
 from pydantic.config import JsonDict
 
-from api.schemas.tasks import Repricing
-from api.schemas.values import Given, Shown
+from api.schemas.tasks import RepricingOut
+from api.schemas.values import RequestModel, ResponseModel
 from flexiprice.domain.policy_lint import PolicyFinding
 from flexiprice.pricing.policy_versions import PolicyVersion
 
@@ -36,7 +36,7 @@ _DOCUMENT: JsonDict = {
 }
 
 
-class NewPolicy(Given):
+class PolicyCreate(RequestModel):
     """A policy to store as the next version; it is not active until it is activated."""
 
     model_config = ConfigDict(
@@ -47,7 +47,7 @@ class NewPolicy(Given):
     comment: Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\x00]*$")] = ""
 
 
-class PolicyWarning(Shown):
+class PolicyWarningOut(ResponseModel):
     """A warning of the linter: the policy is valid, but probably not as intended."""
 
     code: str
@@ -56,7 +56,7 @@ class PolicyWarning(Shown):
     example: str | None = Field(description="An example batch that shows the problem.")
 
 
-class PolicySummary(Shown):
+class PolicySummaryOut(ResponseModel):
     """A version of the policy, without its document."""
 
     version: int = Field(examples=[3])
@@ -66,7 +66,7 @@ class PolicySummary(Shown):
     activated_at: datetime | None
 
 
-class PolicyShown(PolicySummary):
+class PolicyOut(PolicySummaryOut):
     """A version of the policy."""
 
     policy: dict[str, object] = Field(examples=[_DOCUMENT])
@@ -74,25 +74,25 @@ class PolicyShown(PolicySummary):
     @classmethod
     def of_version(cls, version: PolicyVersion) -> Self:
         """Converts a version."""
-        shown = {name: getattr(version, name) for name in PolicySummary.model_fields}
+        shown = {name: getattr(version, name) for name in PolicySummaryOut.model_fields}
         return cls.model_validate({**shown, "policy": version.policy.document()})
 
 
-class CreatedPolicy(PolicyShown):
+class CreatedPolicyOut(PolicyOut):
     """A new version with the linter's warnings."""
 
-    warnings: list[PolicyWarning] = Field(description="The first 100 warnings of the linter.")
+    warnings: list[PolicyWarningOut] = Field(description="The first 100 warnings of the linter.")
 
     @classmethod
     def of_linted(cls, version: PolicyVersion, findings: list[PolicyFinding]) -> Self:
         """Converts a version and its findings."""
-        shown = PolicyShown.of_version(version).model_dump()
+        shown = PolicyOut.of_version(version).model_dump()
         return cls.model_validate(
-            {**shown, "warnings": [PolicyWarning.of(finding) for finding in findings[:_MAX_WARNINGS]]}
+            {**shown, "warnings": [PolicyWarningOut.of(finding) for finding in findings[:_MAX_WARNINGS]]}
         )
 
 
-class ActivatedPolicy(PolicySummary):
+class ActivatedPolicyOut(PolicySummaryOut):
     """The version that was activated, with the repricing that follows."""
 
-    repricing: Repricing
+    repricing: RepricingOut

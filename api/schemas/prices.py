@@ -5,10 +5,10 @@ from datetime import date, datetime
 from pydantic import ConfigDict, Field
 
 from api.schemas.discounts import Limits, Rule
-from api.schemas.values import Amount, Rate, Shown
+from api.schemas.values import Amount, Rate, ResponseModel
 
 
-class ReductionShown(Shown):
+class ReductionOut(ResponseModel):
     """A current price reduction, with the prior price by Directive 98/6/EC, article 6a(2)."""
 
     began_at: datetime = Field(
@@ -22,7 +22,7 @@ class ReductionShown(Shown):
     )
 
 
-class BasePriceShown(Shown):
+class BasePriceOut(ResponseModel):
     """A base price and the period in which it is in force."""
 
     price: Amount
@@ -30,7 +30,7 @@ class BasePriceShown(Shown):
     valid_to: datetime | None = Field(description="End of the period; null if it is open.")
 
 
-class BatchPriceShown(Shown):
+class BatchPriceOut(ResponseModel):
     """The price of one batch."""
 
     batch_id: int
@@ -40,10 +40,10 @@ class BatchPriceShown(Shown):
     rate: Rate
     rule: Rule
     limits: Limits
-    reduction: ReductionShown | None = Field(description="Null if the batch costs the base price.")
+    reduction: ReductionOut | None = Field(description="Null if the batch costs the base price.")
 
 
-class ProductPriceShown(Shown):
+class ProductPriceOut(ResponseModel):
     """The prices of a product in a store."""
 
     model_config = ConfigDict(
@@ -88,15 +88,15 @@ class ProductPriceShown(Shown):
     currency: str
     base_price: Amount
     lowest_price: Amount
-    reduction: ReductionShown | None = Field(
+    reduction: ReductionOut | None = Field(
         description="Reduction of the batch with the lowest price; null if that is the base price."
     )
-    batches: list[BatchPriceShown] = Field(
+    batches: list[BatchPriceOut] = Field(
         description="Batches that can be sold today, by expiry date, earliest first; at most 1000."
     )
 
 
-class PricePointShown(Shown):
+class PricePointOut(ResponseModel):
     """The lowest price in a store at the end of a six-hour slot."""
 
     slot_at: datetime
@@ -104,7 +104,7 @@ class PricePointShown(Shown):
     base_price: Amount
 
 
-class PriceHistoryShown(Shown):
+class PriceHistoryOut(ResponseModel):
     """The history of a product's lowest price in a store; a missing slot has the price of the one before."""
 
     model_config = ConfigDict(
@@ -140,10 +140,10 @@ class PriceHistoryShown(Shown):
         description="Lowest price in force in the last 30 days, the current price included. Announce a "
         "reduction against its `prior_price` instead."
     )
-    reduction: ReductionShown | None = Field(
+    reduction: ReductionOut | None = Field(
         description="Reduction of the batch with the lowest current price; null if that is the base price."
     )
-    base_prices: list[BasePriceShown] = Field(
+    base_prices: list[BasePriceOut] = Field(
         description="Base prices in force in the requested days, oldest first; earlier ones are unknown."
     )
-    snapshots: list[PricePointShown]
+    snapshots: list[PricePointOut]

@@ -6,8 +6,8 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field, JsonValue
 
-from api.schemas.tasks import TaskError
-from api.schemas.values import Shown
+from api.schemas.tasks import TaskErrorOut
+from api.schemas.values import ResponseModel
 from flexiprice.access.audit_log import AuditLogEntry
 from flexiprice.domain.audit import AuditOutcome, AuditSource
 from flexiprice.domain.run import RunStatus, RunTrigger
@@ -35,7 +35,7 @@ _RUN: dict[str, JsonValue] = {
 }
 
 
-class RunShown(Shown):
+class RunOut(ResponseModel):
     """One run of a task; a task with several attempts has several runs."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_RUN]})
@@ -56,7 +56,7 @@ class RunShown(Shown):
     started_at: datetime
     finished_at: datetime | None
     result: object
-    error: TaskError | None
+    error: TaskErrorOut | None
 
     @classmethod
     def of_run(cls, run: Run) -> Self:
@@ -64,7 +64,7 @@ class RunShown(Shown):
         same = {name: getattr(run, name) for name in cls.model_fields if hasattr(run, name)}
         error = None
         if run.error_code is not None:
-            error = TaskError(code=run.error_code, message=run.error_message or "")
+            error = TaskErrorOut(code=run.error_code, message=run.error_message or "")
         return cls.model_validate(
             {
                 **same,
@@ -76,7 +76,7 @@ class RunShown(Shown):
         )
 
 
-class RunDetailsShown(RunShown):
+class RunDetailsOut(RunOut):
     """One run of a task with its traceback."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{**_RUN, "traceback": None}]})
@@ -89,7 +89,7 @@ class RunDetailsShown(RunShown):
         return cls.of_run(run)
 
 
-class DurationsShown(Shown):
+class PercentilesOut(ResponseModel):
     """Median, 95th and 99th percentile in seconds."""
 
     p50: float
@@ -104,7 +104,7 @@ class DurationsShown(Shown):
         return cls(p50=_seconds(found.p50), p95=_seconds(found.p95), p99=_seconds(found.p99))
 
 
-class TaskFigures(Shown):
+class TaskStatisticsOut(ResponseModel):
     """Statistics of the runs of one task within a window."""
 
     model_config = ConfigDict(
@@ -130,8 +130,8 @@ class TaskFigures(Shown):
     )
     failure_rate: float = Field(description="Failed runs as a fraction of those that succeeded or failed.")
     throughput_per_minute: float
-    wait_seconds: DurationsShown | None = Field(description="Time from when a task was due to its start.")
-    run_seconds: DurationsShown | None
+    wait_seconds: PercentilesOut | None = Field(description="Time from when a task was due to its start.")
+    run_seconds: PercentilesOut | None
 
     @classmethod
     def of_statistics(cls, figures: TaskStatistics) -> Self:
@@ -142,12 +142,12 @@ class TaskFigures(Shown):
             by_status={status: count for status, count in figures.by_status.items() if count},
             failure_rate=figures.failure_rate,
             throughput_per_minute=round(figures.throughput_per_minute, 4),
-            wait_seconds=DurationsShown.of_percentiles(figures.wait),
-            run_seconds=DurationsShown.of_percentiles(figures.duration),
+            wait_seconds=PercentilesOut.of_percentiles(figures.wait),
+            run_seconds=PercentilesOut.of_percentiles(figures.duration),
         )
 
 
-class ChangedField(Shown):
+class FieldChangeOut(ResponseModel):
     """The value of a field before and after a change."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"old": "5.00", "new": "4.00"}]})
@@ -156,7 +156,7 @@ class ChangedField(Shown):
     new: str | int | float | bool | None = Field(description="Null where there is none. Amounts are text.")
 
 
-class ChangeShown(Shown):
+class AuditEntryOut(ResponseModel):
     """An entry of the audit log."""
 
     model_config = ConfigDict(
@@ -189,7 +189,7 @@ class ChangeShown(Shown):
     outcome: AuditOutcome = Field(
         description="`refused` was not made, and `details.reason` says why; of `failed` it is not known."
     )
-    changes: dict[str, ChangedField] = Field(description="Each field that changed.")
+    changes: dict[str, FieldChangeOut] = Field(description="Each field that changed.")
     details: dict[str, Any] = Field(description="What else there is to know; secrets are hidden.")
     sentence: str = Field(description="What the entry tells, for people to read.")
 

@@ -6,7 +6,7 @@ from typing import Self
 
 from pydantic import ConfigDict, Field
 
-from api.schemas.values import Shown
+from api.schemas.values import ResponseModel
 from flexiprice.queue.status import JobInfo, JobStatus
 from flexiprice.settings import Queue
 
@@ -14,7 +14,7 @@ _TASK = "0b9f5e3c6a7d4f21a8c94e5d6f7a8b9c"
 _STATUS_URL = f"/api/v1/admin/discounts/task-status/{_TASK}"
 
 
-class StartedTask(Shown):
+class EnqueuedTaskOut(ResponseModel):
     """A task that was enqueued, by this request or an earlier one with the same `Idempotency-Key`."""
 
     model_config = ConfigDict(
@@ -26,14 +26,14 @@ class StartedTask(Shown):
     status_url: str = Field(description="Path of its status.")
 
 
-class TaskError(Shown):
+class TaskErrorOut(ResponseModel):
     """The error with which a task failed or was revoked."""
 
     code: str = Field(examples=["expired", "timeout", "worker_lost"])
     message: str
 
 
-class TaskProgress(Shown):
+class TaskProgressOut(ResponseModel):
     """The progress that a task reported."""
 
     done: int = Field(description="Number of finished units of work.")
@@ -42,7 +42,7 @@ class TaskProgress(Shown):
     reported_at: datetime
 
 
-class TaskStatus(Shown):
+class TaskStatusOut(ResponseModel):
     """A task's status, progress and result."""
 
     model_config = ConfigDict(
@@ -79,8 +79,8 @@ class TaskStatus(Shown):
     status: JobStatus
     ready: bool = Field(description="Whether it has ended.")
     result: object = Field(description="Return value of the task; null until it has succeeded.")
-    error: TaskError | None
-    progress: TaskProgress | None
+    error: TaskErrorOut | None
+    progress: TaskProgressOut | None
     enqueued_at: datetime | None
     started_at: datetime | None = Field(description="When its latest attempt began.")
     finished_at: datetime | None
@@ -101,7 +101,7 @@ class RepricingStatus(StrEnum):
     NOT_NEEDED = "not_needed"
 
 
-class Repricing(Shown):
+class RepricingOut(ResponseModel):
     """The repricing that follows a change.
 
     `postponed`: Redis is unavailable; the change is saved, and the next scheduled recompute applies it.

@@ -55,7 +55,7 @@ def _whole(value: object) -> object:
 WHOLE: Final = BeforeValidator(_whole)
 
 
-class Shown(BaseModel):
+class ResponseModel(BaseModel):
     """Base of response models, made from records of the packages below."""
 
     model_config = ConfigDict(from_attributes=True)
@@ -66,7 +66,7 @@ class Shown(BaseModel):
         return cls.model_validate(record)
 
 
-class Given(BaseModel):
+class RequestModel(BaseModel):
     """Base of request models; rejects unknown fields."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -5,7 +5,7 @@ from typing import Literal, Self
 
 from pydantic import ConfigDict, Field
 
-from api.schemas.values import Shown
+from api.schemas.values import ResponseModel
 from flexiprice.queue.admin.queues import QueueState
 from flexiprice.queue.schedule_state import ScheduleState
 from flexiprice.queue.worker.heartbeat import LiveWorker, WorkerStatus
@@ -14,7 +14,7 @@ from flexiprice.settings import Queue
 _WORKER = "shop-1-4711-0a1b2c"
 
 
-class QueueShown(Shown):
+class QueueOut(ResponseModel):
     """The current state of a queue."""
 
     model_config = ConfigDict(
@@ -59,7 +59,7 @@ class QueueShown(Shown):
         )
 
 
-class Purged(Shown):
+class PurgedOut(ResponseModel):
     """The number of revoked waiting tasks."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"purged": 3, "by_queue": {"discounts": 3}}]})
@@ -68,7 +68,7 @@ class Purged(Shown):
     by_queue: dict[Queue, int]
 
 
-class ScheduleShown(Shown):
+class ScheduleOut(ResponseModel):
     """The current state of a schedule."""
 
     model_config = ConfigDict(
@@ -125,7 +125,7 @@ class ScheduleShown(Shown):
         )
 
 
-class RunningShown(Shown):
+class RunningTaskOut(ResponseModel):
     """A task that a worker runs."""
 
     task_id: str = Field(validation_alias="job_id")
@@ -135,7 +135,7 @@ class RunningShown(Shown):
     started_at: datetime
 
 
-class WorkerShown(Shown):
+class WorkerOut(ResponseModel):
     """A live worker, by its heartbeat of every second."""
 
     model_config = ConfigDict(
@@ -175,7 +175,7 @@ class WorkerShown(Shown):
     status: WorkerStatus
     started_at: datetime
     seen_at: datetime
-    running: list[RunningShown] = Field(description="Running tasks.")
+    running: list[RunningTaskOut] = Field(description="Running tasks.")
     succeeded: int = Field(description="Number of runs that succeeded since its start.")
     failed: int = Field(description="Number of runs that failed since its start.")
     retried: int = Field(description="Number of runs that are retried since its start.")
@@ -192,7 +192,7 @@ class WorkerShown(Shown):
         return cls.model_validate(worker)
 
 
-class CommandedWorker(Shown):
+class CommandedWorkerOut(ResponseModel):
     """The result of a command to a worker."""
 
     model_config = ConfigDict(

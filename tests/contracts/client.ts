@@ -2,8 +2,8 @@
 
 import type { components, operations } from "./openapi";
 
-type Product = components["schemas"]["ProductShown"];
-type Batch = components["schemas"]["NewBatch"];
+type Product = components["schemas"]["ProductOut"];
+type Batch = components["schemas"]["BatchCreate"];
 type Problem = components["schemas"]["Problem"];
 type Price = operations["get_product_price"]["responses"][200]["content"]["application/json"];
 type Runs = operations["list_runs"]["parameters"]["query"];

@@ -12,7 +12,7 @@ from shop_client.api.batches import create_batch, put_batches
 from shop_client.api.discounts import get_task_status, trigger_recompute
 from shop_client.api.prices import get_product_price
 from shop_client.api.products import list_products
-from shop_client.models import NewBatch, Problem
+from shop_client.models import BatchCreate, Problem
 from shop_client.types import File
 
 address, key = sys.argv[1:]
@@ -25,7 +25,7 @@ told["products"] = len(products)
 
 tomorrow = (datetime.now(UTC) + timedelta(days=1)).date()
 batch = create_batch.sync(
-    client=client, body=NewBatch(sku=sku, lot="made-by-a-client", expiry_date=tomorrow, quantity=7)
+    client=client, body=BatchCreate(sku=sku, lot="made-by-a-client", expiry_date=tomorrow, quantity=7)
 )
 told["batch"] = {"id": batch.batch_id, "repricing": batch.repricing.status.value}
 
@@ -52,7 +52,7 @@ told["uploaded"] = {
     "repricing": answer.repricing.status.value,
 }
 
-problem = create_batch.sync(client=client, body=NewBatch(sku=sku, expiry_date=tomorrow, quantity=-1))
+problem = create_batch.sync(client=client, body=BatchCreate(sku=sku, expiry_date=tomorrow, quantity=-1))
 assert isinstance(problem, Problem)
 told["refused"] = problem.code
 

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from api.schemas.glossary import GLOSSARY
+from api.schemas.values import RequestModel, ResponseModel
 from tests.support.catalogue import ADMIN
 
 # As clients that were generated call them: a name that changes or goes breaks those clients.
@@ -203,3 +204,15 @@ def test_a_server_with_a_setting_missing_or_wrong_stops_with_one_line_that_names
     assert named in done.stderr
     assert "Traceback" not in done.stderr
     assert len(done.stderr.strip().splitlines()) <= 2
+
+
+def test_every_model_of_responses_ends_in_out_and_no_other_does():
+    def below(model: type) -> set[type]:
+        return {each for child in model.__subclasses__() for each in (child, *below(child))}
+
+    responses = {model.__name__ for model in below(ResponseModel)}
+    requests = {model.__name__ for model in below(RequestModel)}
+    assert {"StoreOut"} <= responses
+    assert {"StoreCreate", "StoreUpdate"} <= requests
+    assert all(name.endswith("Out") for name in responses)
+    assert not any(name.endswith("Out") for name in requests)

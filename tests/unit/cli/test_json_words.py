@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from api.schemas.operations import RetriedTask, RevokedTask, TaskDetails
-from api.schemas.runs import RunShown
-from api.schemas.workers import RunningShown, WorkerShown
+from api.schemas.operations import RetriedTaskOut, RevokedTaskOut, TaskDetailsOut
+from api.schemas.runs import RunOut
+from api.schemas.workers import RunningTaskOut, WorkerOut
 from flexiprice.cli.json_words import in_api_words
 from flexiprice.domain.run import RunTrigger
 from flexiprice.queue.admin.retry import Retried, RetryOutcome
@@ -52,13 +52,13 @@ def test_a_task_a_worker_and_what_came_of_a_change_have_the_keys_of_the_api():
         seen_at=NOW,
     )
     for record, schema in (
-        (job, TaskDetails),
-        (running, RunningShown),
-        (worker, WorkerShown),
-        (Revoked(job_id="a", outcome=RevokeOutcome.ENDED, message="", status=None), RevokedTask),
-        (Retried(job_id="a", outcome=RetryOutcome.ENQUEUED, new_job_id="b", message=""), RetriedTask),
+        (job, TaskDetailsOut),
+        (running, RunningTaskOut),
+        (worker, WorkerOut),
+        (Revoked(job_id="a", outcome=RevokeOutcome.ENDED, message="", status=None), RevokedTaskOut),
+        (Retried(job_id="a", outcome=RetryOutcome.ENQUEUED, new_job_id="b", message=""), RetriedTaskOut),
     ):
         shown = in_api_words(record)
         assert shown.keys() >= schema.model_fields.keys(), schema
         assert not {"job_id", "state", "origin"} & shown.keys()
-    assert {"task_id", "status"} <= RunShown.model_fields.keys()
+    assert {"task_id", "status"} <= RunOut.model_fields.keys()
