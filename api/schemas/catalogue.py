@@ -173,8 +173,8 @@ class BatchUpdate(RequestModel):
         return self
 
 
-class BatchOut(ResponseModel):
-    """A batch; its days to expiry are counted from the current date in its store."""
+class BatchIdentityOut(ResponseModel):
+    """A batch with its product and its days to expiry; base of the models that list batches."""
 
     batch_id: int = Field(examples=[4711])
     store: str = Field(examples=["main"])
@@ -183,8 +183,13 @@ class BatchOut(ResponseModel):
     category: str = Field(examples=["Bakery"])
     lot: str = Field(examples=["L-0815"])
     expiry_date: date
-    days_to_expiry: int = Field(description="0 on the last day of sale.", examples=[2])
+    days_to_expiry: int = Field(examples=[2])
     quantity: int = Field(examples=[24])
+
+
+class BatchOut(BatchIdentityOut):
+    """A batch; its days to expiry are counted from the current date in its store."""
+
     created_at: datetime
     updated_at: datetime
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
+from api.schemas.catalogue import BatchIdentityOut
 from api.schemas.values import Amount, Rate, RequestModel, ResponseModel
 from flexiprice.domain.catalog import CalendarDate, CategoryName, StoreCode
 from flexiprice.domain.decision import CloseReason, DecisionKind
@@ -18,7 +19,7 @@ Rule = Annotated[
 Limits = Annotated[list[Limit], Field(description="Limits that changed the price.", examples=[["floor"]])]
 
 
-class DiscountOut(ResponseModel):
+class DiscountOut(BatchIdentityOut):
     """A discount in force, with its batch, its price and the reason."""
 
     model_config = ConfigDict(
@@ -47,15 +48,6 @@ class DiscountOut(ResponseModel):
         }
     )
 
-    batch_id: int
-    store: str
-    sku: str
-    product: str
-    category: str
-    lot: str
-    expiry_date: date
-    days_to_expiry: int
-    quantity: int
     price: Amount
     base_price: Amount
     rate: Rate
@@ -181,18 +173,9 @@ class PreviewRequest(RequestModel):
     limit: int = Field(default=100, ge=1, le=500, description="Maximum number of listed changes.")
 
 
-class PreviewChangeOut(ResponseModel):
+class PreviewChangeOut(BatchIdentityOut):
     """The previewed change of one batch's discount."""
 
-    batch_id: int
-    store: str
-    sku: str
-    product: str
-    category: str
-    lot: str
-    expiry_date: date
-    days_to_expiry: int
-    quantity: int
     kind: DecisionKind
     close_reason: CloseReason | None
     price: Amount | None

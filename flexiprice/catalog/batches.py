@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import TypedDict
+from typing import Any, TypedDict
 
-from sqlalchemy import Row, Select, func, select, update
+from sqlalchemy import Select, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from flexiprice.catalog.batch_identity import BatchIdentity, select_batches
 from flexiprice.catalog.constraints import unique_violation_as
 from flexiprice.catalog.local_dates import local_dates
 from flexiprice.catalog.stores import require_store_id
@@ -15,27 +16,16 @@ from flexiprice.db.audit_notes import note_change
 from flexiprice.db.tables import Batch, Product
 from flexiprice.domain.audit import changes_between
 from flexiprice.domain.catalog import MAX_QUANTITY
-from flexiprice.domain.category import category_key
 from flexiprice.errors import Conflict, NotFound
 
 
 @dataclass(frozen=True, slots=True)
-class BatchRecord:
+class BatchRecord(BatchIdentity):
     """A batch: the stock of one product in one store with one expiry date and lot.
 
-    `days_to_expiry` counts from the store's local date at the instant of reading: 0 on the last day of sale,
-    negative when expired.
+    `days_to_expiry` counts from the store's local date at the instant of reading.
     """
 
-    batch_id: int
-    store: str
-    sku: str
-    product: str
-    category: str
-    lot: str
-    expiry_date: date
-    days_to_expiry: int
-    quantity: int
     created_at: datetime
     updated_at: datetime
 
@@ -120,7 +110,7 @@ async def get_batch(session: AsyncSession, batch_id: int, *, now: datetime) -> B
     row = (await session.execute(_batches(BatchFilter(), now).where(Batch.id == batch_id))).one_or_none()
     if row is None:
         raise no_batch(batch_id)
-    return _record(row)
+    return BatchRecord(*row)
 
 
 async def list_batches(
@@ -141,7 +131,7 @@ async def list_batches(
     query = _batches(chosen, now).order_by(Batch.id).limit(limit)
     if after is not None:
         query = query.where(Batch.id > after)
-    return tuple(_record(row) for row in await session.execute(query))
+    return tuple(BatchRecord(*row) for row in await session.execute(query))
 
 
 async def change_batch(
@@ -184,47 +174,22 @@ def note_batch_change(session: AsyncSession, before: BatchRecord | None, after: 
         note_change(session, name, changes, {"batch_id": batch.batch_id})
 
 
-_Columns = tuple[int, str, str, str, str, str, date, int, int, datetime, datetime]
-
-
-def _batches(chosen: BatchFilter, now: datetime) -> Select[*_Columns]:
-    stores = local_dates(now)
-    days_to_expiry = Batch.expiry_date - stores.c.day
-    query = (
-        select(
-            Batch.id,
-            stores.c.code,
-            Product.sku,
-            Product.name,
-            Product.category,
-            Batch.lot,
-            Batch.expiry_date,
-            days_to_expiry,
-            Batch.quantity,
-            Batch.created_at,
-            Batch.updated_at,
-        )
-        .join(stores, stores.c.store_id == Batch.store_id)
-        .join(Product, Product.id == Batch.product_id)
+def _batches(chosen: BatchFilter, now: datetime) -> Select[*tuple[Any, ...]]:
+    query = select_batches(
+        local_dates(now),
+        *(Batch.created_at, Batch.updated_at),
+        store=chosen.store,
+        category=chosen.category,
+        expiring_within=chosen.expiring_within,
     )
-    if chosen.store is not None:
-        query = query.where(stores.c.code == chosen.store)
     if chosen.sku is not None:
         query = query.where(Product.sku == chosen.sku)
-    if chosen.category is not None:
-        query = query.where(Product.category_key == category_key(chosen.category))
-    if chosen.expiring_within is not None:
-        query = query.where(days_to_expiry.between(0, chosen.expiring_within))
     if chosen.in_stock is not None:
         query = query.where(Batch.quantity > 0 if chosen.in_stock else Batch.quantity == 0)
     if chosen.changed_since is not None:
         changed = func.greatest(Batch.updated_at, Product.updated_at)
         query = query.where(changed >= chosen.changed_since)
     return query
-
-
-def _record(row: Row[*_Columns]) -> BatchRecord:
-    return BatchRecord(*row)
 
 
 def _added(in_stock: int, delta: int) -> int:

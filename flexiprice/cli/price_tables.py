@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from decimal import Decimal
 
 from rich.table import Table
 from rich.text import Text
 
+from flexiprice.catalog.batch_identity import BatchIdentity
 from flexiprice.cli.console import percent
 from flexiprice.cli.fitted_table import FittedColumn, fitted_table
 from flexiprice.domain.quote import Limit
@@ -17,13 +17,7 @@ from flexiprice.domain.quote import Limit
 class PriceRow:
     """A batch with its price; in a preview, `sign` is what would happen to its discount."""
 
-    store: str
-    sku: str
-    product: str
-    lot: str
-    expiry_date: date
-    days_to_expiry: int
-    quantity: int
+    batch: BatchIdentity
     was: Decimal | None
     now: Decimal | None
     rate: Decimal | None
@@ -33,7 +27,7 @@ class PriceRow:
 
 def price_table(rows: Sequence[PriceRow], *, width: int, title: str) -> Table:
     """Returns a table of prices that fits the terminal, one line a batch."""
-    several_stores = len({row.store for row in rows}) > 1
+    several_stores = len({row.batch.store for row in rows}) > 1
     columns = (
         FittedColumn(heading=""),
         FittedColumn(
@@ -65,15 +59,16 @@ def reasons(rule: str | None, limits: Sequence[Limit | str]) -> str:
 
 
 def _cells(row: PriceRow) -> tuple[str | Text, ...]:
+    batch = row.batch
     return (
         row.sign,
-        row.store,
-        row.sku,
-        row.product,
-        row.lot,
-        str(row.expiry_date),
-        str(row.days_to_expiry),
-        str(row.quantity),
+        batch.store,
+        batch.sku,
+        batch.product,
+        batch.lot,
+        str(batch.expiry_date),
+        str(batch.days_to_expiry),
+        str(batch.quantity),
         amount(row.was),
         amount(row.now),
         percent(row.rate),

@@ -9,33 +9,24 @@ from typing import Any
 from sqlalchemy import Select, exists, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from flexiprice.catalog.batch_identity import BatchIdentity, days_to_expiry, select_batches
+from flexiprice.catalog.batches import no_batch
 from flexiprice.catalog.local_dates import local_dates
 from flexiprice.catalog.stores import require_store_id
 from flexiprice.db.tables import Batch, Discount, PriceDecision, Product, Store
-from flexiprice.domain.category import category_key
 from flexiprice.domain.decision import CloseReason, DecisionKind
 from flexiprice.domain.quote import Limit
-from flexiprice.errors import NotFound
 from flexiprice.pricing.sql.values import limits_of
 
 
 @dataclass(frozen=True, slots=True)
-class OpenDiscount:
-    """A discount in force.
+class OpenDiscount(BatchIdentity):
+    """A discount in force, with its batch.
 
     `quantity` and `days_to_expiry` are those at the instant of reading. Price, rate, rule and limits were
     decided at `changed_at`.
     """
 
-    batch_id: int
-    store: str
-    sku: str
-    product: str
-    category: str
-    lot: str
-    expiry_date: date
-    days_to_expiry: int
-    quantity: int
     price: Decimal
     base_price: Decimal
     rate: Decimal
@@ -81,6 +72,16 @@ class RecordedDecision:
     limits: tuple[Limit, ...]
 
 
+_IN_FORCE = (
+    Discount.price,
+    Discount.base_price,
+    Discount.rate,
+    Discount.rule,
+    Discount.policy_version,
+    Discount.opened_at,
+    Discount.changed_at,
+    limits_of(Discount.limits),
+)
 _LEDGER = (
     PriceDecision.id,
     PriceDecision.batch_id,
@@ -132,40 +133,14 @@ async def list_open_discounts(
         NotFound: the store does not exist.
     """
     stores = local_dates(now)
-    days_to_expiry = Batch.expiry_date - stores.c.day
-    query = (
-        select(
-            Discount.batch_id,
-            stores.c.code,
-            Product.sku,
-            Product.name,
-            Product.category,
-            Batch.lot,
-            Batch.expiry_date,
-            days_to_expiry,
-            Batch.quantity,
-            Discount.price,
-            Discount.base_price,
-            Discount.rate,
-            Discount.rule,
-            Discount.policy_version,
-            Discount.opened_at,
-            Discount.changed_at,
-            limits_of(Discount.limits),
-        )
-        .join(Batch, Batch.id == Discount.batch_id)
-        .join(stores, stores.c.store_id == Batch.store_id)
-        .join(Product, Product.id == Batch.product_id)
-        .where(days_to_expiry >= 0)
-        .limit(limit)
-    )
     if store is not None:
         await require_store_id(session, store)
-        query = query.where(stores.c.code == store)
-    if category is not None:
-        query = query.where(Product.category_key == category_key(category))
-    if expiring_within is not None:
-        query = query.where(days_to_expiry <= expiring_within)
+    query = (
+        select_batches(stores, *_IN_FORCE, store=store, category=category, expiring_within=expiring_within)
+        .join(Discount, Discount.batch_id == Batch.id)
+        .where(days_to_expiry(stores) >= 0)
+        .limit(limit)
+    )
     if changed_since is not None:
         changed = func.greatest(Discount.updated_at, Batch.updated_at, Product.updated_at)
         query = query.where(changed >= changed_since)
@@ -212,7 +187,7 @@ async def list_decisions(
         query = query.where(tuple_(PriceDecision.decided_at, PriceDecision.id) < after)
     found = tuple(RecordedDecision(*row) for row in await session.execute(query))
     if not found and not await _is_known(session, batch_id):
-        raise NotFound(f"there is no batch {batch_id}", field="batch_id")
+        raise no_batch(batch_id)
     return found
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Text, case, cast, collate, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from flexiprice.catalog.batch_identity import BatchIdentity, identity_columns
 from flexiprice.catalog.category_spelling import category_spellings
 from flexiprice.catalog.stores import get_store
 from flexiprice.db.planner import use_bulk_plans
@@ -69,15 +70,12 @@ async def steepest_changes(session: AsyncSession, *, limit: int) -> Sequence[Row
     """Selects up to `limit` changes with their batches, the largest price cuts first."""
     query = (
         select(
-            _NEW.batch_id,
-            Store.code,
-            Product.sku,
-            Product.name,
-            Product.category,
-            Batch.lot,
-            _NEW.expiry_date,
-            _NEW.days_to_expiry,
-            _NEW.quantity,
+            *identity_columns(
+                store=Store.code,
+                days_to_expiry=_NEW.days_to_expiry,
+                expiry_date=_NEW.expiry_date,
+                quantity=_NEW.quantity,
+            ),
             _NEW.kind,
             _NEW.close_reason,
             _NEW.price,
@@ -89,6 +87,7 @@ async def steepest_changes(session: AsyncSession, *, limit: int) -> Sequence[Row
             collate(cast(_NEW.rule, Text), "C"),
             func.coalesce(_NEW.limits, 0, type_=LimitMask()),
         )
+        .select_from(PRICE_CHANGES)
         .join(Product, Product.id == _NEW.product_id)
         .join(Store, Store.id == _NEW.store_id)
         .join(Batch, Batch.id == _NEW.batch_id)
@@ -103,19 +102,10 @@ MAX_CHANGES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class PreviewChange:
-    """A change that a recompute would make to a batch's discount.
+class PreviewChange(BatchIdentity):
+    """A change that a recompute would make to a batch's discount; days to expiry are those of the preview.
 
     Attributes:
-        batch_id: the batch; the fields up to `quantity` describe it.
-        store: code of the store.
-        sku: of the product.
-        product: name of the product.
-        category: of the product.
-        lot: distinguishes batches with the same expiry date.
-        expiry_date: the last day of sale.
-        days_to_expiry: from the day of the preview.
-        quantity: units in stock.
         kind: whether the discount opens, changes or closes.
         close_reason: the reason why it closes; None unless it does.
         price: the new price; None where it closes.
@@ -126,15 +116,6 @@ class PreviewChange:
         limits: the limits that changed the outcome.
     """
 
-    batch_id: int
-    store: str
-    sku: str
-    product: str
-    category: str
-    lot: str
-    expiry_date: date
-    days_to_expiry: int
-    quantity: int
     kind: DecisionKind
     close_reason: CloseReason | None
     price: Decimal | None

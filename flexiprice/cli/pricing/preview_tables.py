@@ -36,13 +36,7 @@ def _show_changes(preview: RecomputePreview, currency: str) -> None:
     rows = [
         PriceRow(
             sign=_SIGNS[change.kind],
-            store=change.store,
-            sku=change.sku,
-            product=change.product,
-            lot=change.lot,
-            expiry_date=change.expiry_date,
-            days_to_expiry=change.days_to_expiry,
-            quantity=change.quantity,
+            batch=change,
             was=change.previous_price if change.previous_price is not None else change.base_price,
             now=change.base_price if change.close_reason is CloseReason.NO_DISCOUNT else change.price,
             rate=change.rate,

@@ -56,13 +56,7 @@ def prices(
 def _show(discounts: tuple[OpenDiscount, ...], currency: str) -> None:
     rows = [
         PriceRow(
-            store=discount.store,
-            sku=discount.sku,
-            product=discount.product,
-            lot=discount.lot,
-            expiry_date=discount.expiry_date,
-            days_to_expiry=discount.days_to_expiry,
-            quantity=discount.quantity,
+            batch=discount,
             was=discount.base_price,
             now=discount.price,
             rate=discount.rate,

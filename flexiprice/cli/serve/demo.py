@@ -12,6 +12,7 @@ from typing import Any, cast
 import httpx
 from rich.console import Console
 
+from flexiprice.catalog.batch_identity import BatchIdentity
 from flexiprice.cli.access.local_key import with_local_key
 from flexiprice.cli.catalog.sample import load_sample
 from flexiprice.cli.price_tables import PriceRow, price_table, reasons
@@ -140,13 +141,17 @@ def _show_steepest(console: Console, http: httpx.Client, currency: str) -> None:
         raise ServerFailed("the recompute opened no discount")
     rows = [
         PriceRow(
-            store=discount["store"],
-            sku=discount["sku"],
-            product=discount["product"],
-            lot=discount["lot"],
-            expiry_date=date.fromisoformat(discount["expiry_date"]),
-            days_to_expiry=discount["days_to_expiry"],
-            quantity=discount["quantity"],
+            batch=BatchIdentity(
+                batch_id=discount["batch_id"],
+                store=discount["store"],
+                sku=discount["sku"],
+                product=discount["product"],
+                category=discount["category"],
+                lot=discount["lot"],
+                expiry_date=date.fromisoformat(discount["expiry_date"]),
+                days_to_expiry=discount["days_to_expiry"],
+                quantity=discount["quantity"],
+            ),
             was=Decimal(discount["base_price"]),
             now=Decimal(discount["price"]),
             rate=Decimal(discount["rate"]),

@@ -9,26 +9,37 @@ import pytest
 from rich.cells import cell_len
 from rich.text import Text
 
+from flexiprice.catalog.batch_identity import BatchIdentity
 from flexiprice.cli.price_tables import PriceRow, price_table, reasons
 from flexiprice.cli.terminal import TerminalConsole
 
 BREAD = PriceRow(
-    store="main",
-    sku="DEMO-BAK-04",
-    product="Wholemeal sandwich bread 500 g, sliced, with sunflower seeds",
-    lot="DEMO-1",
-    expiry_date=date(2026, 11, 23),
-    days_to_expiry=0,
-    quantity=120,
+    batch=BatchIdentity(
+        batch_id=1,
+        store="main",
+        sku="DEMO-BAK-04",
+        product="Wholemeal sandwich bread 500 g, sliced, with sunflower seeds",
+        category="Bakery",
+        lot="DEMO-1",
+        expiry_date=date(2026, 11, 23),
+        days_to_expiry=0,
+        quantity=120,
+    ),
     was=Decimal("12.50"),
     now=Decimal("6.25"),
     rate=Decimal("0.5"),
     why=reasons("bakery overstock on the last day of sale", ["max_discount", "rounding"]),
 )
-FISH = replace(
-    BREAD, sku="4006381333931", product="鮭の切り身とイクラの詰め合わせ 🐟 お徳用", now=Decimal("0.48")
+FISH = PriceRow(
+    batch=replace(BREAD.batch, sku="4006381333931", product="鮭の切り身とイクラの詰め合わせ 🐟 お徳用"),
+    was=BREAD.was,
+    now=Decimal("0.48"),
+    rate=BREAD.rate,
+    why=BREAD.why,
 )
-OTHER_STORE = replace(BREAD, store="berlin-mitte", lot="L" * 64, product="Rye\nbread")
+OTHER_STORE = replace(
+    BREAD, batch=replace(BREAD.batch, store="berlin-mitte", lot="L" * 64, product="Rye\nbread")
+)
 HAM = replace(BREAD, was=Decimal("1234.50"), now=Decimal("617.25"))
 ROWS = [BREAD, FISH, OTHER_STORE]
 
@@ -50,7 +61,14 @@ def test_each_batch_has_one_line_and_every_amount_stands_whole_under_the_other(
     assert len(lines) == len(rows)
     assert max(map(cell_len, (heading, rule, *lines))) <= width
     for row, line in zip(rows, lines, strict=True):
-        for needed in (row.sku, row.product[:5], "120", f"{row.was:,.2f}", f"{row.now:,.2f}", "50%"):
+        for needed in (
+            row.batch.sku,
+            row.batch.product[:5],
+            "120",
+            f"{row.was:,.2f}",
+            f"{row.now:,.2f}",
+            "50%",
+        ):
             assert needed.partition("\n")[0] in line
     ends = {cell_len(line[: line.index(f"{row.now:,.2f}") + len(f"{row.now:,.2f}")])
             for row, line in zip(rows, lines, strict=True)}  # fmt: skip
@@ -85,13 +103,14 @@ def test_a_wide_terminal_shows_everything_whole() -> None:
 
 
 def test_a_column_in_which_nothing_stands_is_left_out() -> None:
-    plain = replace(BREAD, lot="")
+    plain = replace(BREAD, batch=replace(BREAD.batch, lot=""))
     assert "lot" not in rendered([plain], 300)[1].split()
     opened = replace(plain, sign=Text("+ open"))
     assert "+ open" in rendered([opened, plain], 80)[3]
 
 
 def test_markup_and_escapes_in_a_name_are_only_text() -> None:
-    hostile = replace(BREAD, product="[red]a[/] \x1b[2J", expiry_date=BREAD.expiry_date + timedelta(days=1))
+    tomorrow = BREAD.batch.expiry_date + timedelta(days=1)
+    hostile = replace(BREAD, batch=replace(BREAD.batch, product="[red]a[/] \x1b[2J", expiry_date=tomorrow))
     line = rendered([hostile], 300)[3]
     assert "[red]a[/] \\u001b[2J" in line
