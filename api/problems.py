@@ -17,6 +17,7 @@ from starlette.routing import Match
 from api.schemas.problem import FieldError, Problem
 from api.urls import route_path
 from flexiprice.db.sqlstate import BAD_VALUE, sqlstate_of
+from flexiprice.domain.validation_reasons import reason_of
 from flexiprice.errors import FlexiPriceError, InvalidPolicy, TooManyWrongKeys
 from flexiprice.queue.redis.connection import redis_errors
 from flexiprice.telemetry import get_logger
@@ -178,10 +179,7 @@ def _field_error(details: Mapping[str, Any]) -> FieldError:
     if details["type"] == "json_invalid":
         return FieldError(field="body", reason=f"is not JSON: {details['ctx']['error']}")
     source, *path = [str(step) for step in details["loc"]]
-    reason = str(details["msg"]).removeprefix("Value error, ")
-    if details["type"] == "extra_forbidden":
-        reason = "unknown field"
-    return FieldError(field=".".join(path) or source, reason=reason)
+    return FieldError(field=".".join(path) or source, reason=reason_of(details))
 
 
 def _redis_problem(error: RedisError) -> ProblemResponse | None:

@@ -8,10 +8,11 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, SecretStr
 from pydantic_settings import NoDecode
 
 from flexiprice.database_url import read_database_url
+from flexiprice.domain.validation_reasons import TextPattern
 from flexiprice.url_credentials import require_encoded_credentials
 
 # ISO 4217 currencies whose minor unit is not a hundredth.
@@ -127,7 +128,12 @@ DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
 RedisUrl = Annotated[SecretStr, AfterValidator(_redis_url)]
 Crontab = Annotated[str, AfterValidator(_crontab)]
 TimeZoneName = Annotated[str, AfterValidator(_time_zone)]
-Currency = Annotated[str, BeforeValidator(upper), Field(pattern=r"^[A-Z]{3}$"), AfterValidator(_two_decimals)]
+Currency = Annotated[
+    str,
+    BeforeValidator(upper),
+    TextPattern("[A-Z]{3}", "must be the three letters of a currency by ISO 4217, such as EUR"),
+    AfterValidator(_two_decimals),
+]
 Duration = Annotated[timedelta, BeforeValidator(_seconds)]
 Networks = Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], NoDecode, BeforeValidator(split)]
 Origins = Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(split)]

@@ -15,6 +15,7 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from flexiprice.domain.shard import BUCKET_COUNT
+from flexiprice.domain.validation_reasons import reason_of
 from flexiprice.errors import InvalidSettings
 from flexiprice.secret_files import SUFFIX, read_secret_files
 from flexiprice.setting_values import (
@@ -334,7 +335,7 @@ def load_settings(env_files: Sequence[Path] = ENV_FILES, **overrides: object) ->
         return Settings(_env_file=tuple(env_files), **given)  # type: ignore[arg-type, call-arg]
     except ValidationError as error:
         faults = [
-            f"{PREFIX}{str(fault['loc'][0]).upper() if fault['loc'] else ''}: {_reason(fault['msg'])}"
+            f"{PREFIX}{str(fault['loc'][0]).upper() if fault['loc'] else ''}: {reason_of(fault)}"
             for fault in error.errors(include_input=False, include_url=False)
         ]
         raise InvalidSettings("; ".join(faults)) from None
@@ -347,7 +348,3 @@ def unknown_variables() -> list[str]:
     return sorted(
         name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in known
     )
-
-
-def _reason(message: str) -> str:
-    return message.removeprefix("Value error, ")

@@ -9,6 +9,7 @@ from pydantic.config import JsonDict
 from api.schemas.tasks import RepricingOut
 from api.schemas.values import RequestModel, ResponseModel
 from flexiprice.domain.policy_lint import PolicyFinding
+from flexiprice.domain.validation_reasons import TextPattern
 from flexiprice.pricing.policy_versions import PolicyVersion
 
 _MAX_WARNINGS = 100
@@ -44,7 +45,9 @@ class PolicyCreate(RequestModel):
     )
 
     policy: dict[str, object] = Field(description="The policy document.")
-    comment: Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\x00]*$")] = ""
+    comment: Annotated[
+        str, StringConstraints(max_length=500), TextPattern(r"[^\x00]*", "must not have NUL characters")
+    ] = ""
 
 
 class PolicyWarningOut(ResponseModel):

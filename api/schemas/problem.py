@@ -22,11 +22,9 @@ class Problem(BaseModel):
                     "title": "Unprocessable Content",
                     "status": 422,
                     "code": "invalid_input",
-                    "detail": "days_threshold: Input should be less than or equal to 365",
+                    "detail": "days_threshold: must be at most 365",
                     "request_id": "6f1d0c0f5a7e4c0d9c1f3b1a2e4d5c6b",
-                    "errors": [
-                        {"field": "days_threshold", "reason": "Input should be less than or equal to 365"}
-                    ],
+                    "errors": [{"field": "days_threshold", "reason": "must be at most 365"}],
                 }
             ]
         }

@@ -35,6 +35,7 @@ from flexiprice.domain.characters import (
 )
 from flexiprice.domain.gtin import gtin_14
 from flexiprice.domain.money import CENT, MAX_PRICE, MIN_PRICE
+from flexiprice.domain.validation_reasons import TextPattern
 
 MAX_QUANTITY = 2_147_483_647
 MAX_BATCH_ID = 9_223_372_036_854_775_807
@@ -138,7 +139,11 @@ def _time_zone(name: str) -> str:
 
 StoreCode = Annotated[
     str,
-    StringConstraints(max_length=40, pattern=r"^[a-z0-9][a-z0-9_-]*$"),
+    StringConstraints(max_length=40),
+    TextPattern(
+        "[a-z0-9][a-z0-9_-]*",
+        "must be lower-case letters, digits, - and _, beginning with a letter or digit, such as berlin-2",
+    ),
     Field(description="Lower-case letters, digits, `-` and `_`; at most 40."),
 ]
 TimeZoneName = Annotated[

@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from flexiprice.domain.shard import BUCKET_COUNT
+from flexiprice.domain.validation_reasons import reason_of
 from flexiprice.errors import InvalidInput
 from flexiprice.queue.retry_policy import RetryPolicy
 from flexiprice.settings import Queue, Settings
@@ -75,9 +76,9 @@ class TaskDeclaration(Generic[ArgumentsT_co]):
         try:
             return self.arguments.model_validate(given)
         except ValidationError as error:
-            fault = error.errors(include_url=False, include_input=False, include_context=False)[0]
+            fault = error.errors(include_url=False, include_input=False)[0]
             name = ".".join(str(part) for part in fault["loc"])
-            raise InvalidInput(f"{self.name}: {name}: {fault['msg']}", field=name) from None
+            raise InvalidInput(f"{self.name}: {name}: {reason_of(fault)}", field=name) from None
 
     def time_limit_in(self, settings: Settings) -> timedelta:
         """Returns the hard time limit under these settings."""

@@ -25,6 +25,7 @@ from flexiprice.domain.catalog import (
     Sku,
     UnitCost,
 )
+from flexiprice.domain.validation_reasons import reason_of
 
 T = TypeVar("T")
 
@@ -206,7 +207,7 @@ def _checked(adapter: TypeAdapter[T], cell: str, value: object) -> T:
     try:
         return adapter.validate_python(value)
     except ValidationError as error:
-        raise CellRefused(f"{shown(cell.strip())} {error.errors(include_url=False)[0]['msg']}") from None
+        raise CellRefused(f"{shown(cell.strip())} {reason_of(error.errors(include_url=False)[0])}") from None
 
 
 def _other_encoding(cell: str) -> tuple[str | Option, ...]:

@@ -15,6 +15,7 @@ from flexiprice.catalog.imports.spelling import Option
 from flexiprice.catalog.imports.typed_cells import DateText
 from flexiprice.catalog.imports.written_numbers import LONGEST_NUMBER
 from flexiprice.domain.catalog import CalendarDate
+from flexiprice.domain.validation_reasons import reason_of
 from flexiprice.errors import InvalidInput
 
 # Year first, so that day and month cannot be confused.
@@ -88,7 +89,7 @@ class DateReader:
         try:
             day = _CALENDAR_DATE.validate_python(day)
         except ValidationError as error:
-            raise CellRefused(f"{shown(text)} {error.errors(include_url=False)[0]['msg']}") from None
+            raise CellRefused(f"{shown(text)} {reason_of(error.errors(include_url=False)[0])}") from None
         return day if written.is_midnight else self._day_at(written, text, zone)
 
     def _day_at(self, written: WrittenDate, text: str, zone: tzinfo) -> date:

@@ -18,6 +18,7 @@ from flexiprice.cli.console import JsonOption, new_table, output, plain, print_j
 from flexiprice.cli.tasks.enqueue import reprice, repricing
 from flexiprice.db.clock import database_now
 from flexiprice.domain.catalog import StoreCode, TimeZoneName
+from flexiprice.domain.validation_reasons import reason_of
 from flexiprice.errors import InvalidInput
 
 app = typer.Typer(
@@ -108,5 +109,5 @@ def _valid(adapter: TypeAdapter[str], value: str, field: str) -> str:
     try:
         return adapter.validate_python(value)
     except ValidationError as error:
-        reason = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
+        reason = reason_of(error.errors(include_url=False)[0])
         raise InvalidInput(f"{field.replace('_', ' ')} {value!r}: {reason}", field=field) from None

@@ -82,6 +82,7 @@ def test_audit_has_who_created_and_moved_a_store(command: Command, told: Told) -
     [
         (["create", "main"], "a store with code 'main' already exists"),
         (["create", "Nord Süd"], "code 'Nord Süd'"),
+        (["create", "Nord Süd"], "must be lower-case letters, digits, - and _"),
         (["create", "nord", "--time-zone", "Mars/Base"], "must be an IANA time zone such as Europe/Berlin"),
         (["set-time-zone", "nowhere", "UTC"], "there is no store 'nowhere'"),
         (["set-time-zone", "main", "CEST+2"], "must be an IANA time zone such as Europe/Berlin"),

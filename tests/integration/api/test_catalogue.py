@@ -61,6 +61,14 @@ async def test_stores_that_cannot_be_are_refused_with_the_reason(reader):
         assert response.status_code == 422, body
         assert [error["field"] for error in response.json()["errors"]] == [field]
     assert (await reader.post(f"{ADMIN}/stores", json={"code": "main"})).status_code == 409
+    for response in (
+        await reader.post(f"{ADMIN}/stores", json={"code": "Berlin"}),
+        await reader.get(f"{ADMIN}/batches?store=Berlin"),
+    ):
+        [error] = response.json()["errors"]
+        assert error["reason"] == (
+            "must be lower-case letters, digits, - and _, beginning with a letter or digit, such as berlin-2"
+        )
     assert (await reader.delete(f"{ADMIN}/stores/main")).status_code == 409
 
 
