@@ -8,8 +8,8 @@ from typing import Final
 from annotated_types import Ge, Le, MinLen
 from pydantic.fields import FieldInfo
 
-from flexiprice.secret_files import SUFFIX
 from flexiprice.settings import PREFIX, SECRETS, Settings
+from flexiprice.settings.secret_files import SUFFIX
 
 # The first setting of each group, in the order of the class.
 GROUPS: Final = {

@@ -15,6 +15,9 @@ from flexiprice.database_url import read_database_url
 from flexiprice.domain.validation_reasons import TextPattern
 from flexiprice.url_credentials import require_encoded_credentials
 
+PREFIX: Final = "FLEXIPRICE_"
+"""The beginning of every variable."""
+
 # ISO 4217 currencies whose minor unit is not a hundredth.
 _NOT_TWO_DECIMALS: Final = frozenset(
     "BHD BIF CLP CLF DJF GNF IQD ISK JOD JPY KMF KRW KWD LYD OMR "
