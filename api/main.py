@@ -41,6 +41,7 @@ from api.security.admin_guard import LOOPBACK_IS_OPEN, KeyGuard, key_documentati
 from api.security.authentication import KeyAuthenticator, bootstrap_key
 from api.security.headers import SecurityHeaders
 from api.security.rate_limit import FailedKeyLimiter
+from api.serving import app_for_server
 from api.shop_figures import ShopFigures
 from api.swagger import add_docs
 from api.traced_requests import TracedRequests
@@ -48,11 +49,10 @@ from api.transactions import Transactions
 from api.url_prefix import UrlPrefix
 from api.urls import ADMIN, API
 from flexiprice.db.engine import pool_use
-from flexiprice.errors import InvalidSettings
 from flexiprice.metrics import Metrics
-from flexiprice.resources import open_resources, require_usable_redis
+from flexiprice.resources import open_resources
 from flexiprice.settings import Settings, load_settings
-from flexiprice.telemetry import configure_logging, get_logger
+from flexiprice.telemetry import get_logger
 from flexiprice.tracing import is_wanted, tracing
 
 # First segments of all paths that this program serves.
@@ -169,12 +169,4 @@ def __getattr__(name: str) -> FastAPI:
     """Makes `app` when a server asks for it, so that importing this module needs no settings."""
     if name != "app":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    try:
-        settings = load_settings()
-        app = create_app(settings)
-        require_usable_redis(settings, program="flexiprice-api")
-    except InvalidSettings as error:
-        # One line instead of a traceback through the server.
-        raise SystemExit(f"flexiprice-api: {error.message}") from None
-    configure_logging(settings)
-    return app
+    return app_for_server("flexiprice-api", create_app)

@@ -30,13 +30,13 @@ from api.security.admin_guard import LOOPBACK_IS_OPEN
 from api.security.authentication import KeyAuthenticator
 from api.security.rate_limit import FailedKeyLimiter
 from api.security.small_bodies import SmallBodies
+from api.serving import app_for_server
 from api.url_prefix import UrlPrefix
 from flexiprice.docs.pages import IMAGES
-from flexiprice.errors import InvalidSettings
 from flexiprice.queue.redis.cancellation import cancelled
-from flexiprice.resources import open_resources, require_usable_redis
+from flexiprice.resources import open_resources
 from flexiprice.settings import Settings, load_settings
-from flexiprice.telemetry import configure_logging, get_logger
+from flexiprice.telemetry import get_logger
 
 _log = get_logger(__name__)
 
@@ -126,14 +126,7 @@ def __getattr__(name: str) -> FastAPI:
     """Makes `app` when a server asks for it, so that importing this module needs no settings."""
     if name != "app":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    try:
-        settings = load_settings()
-        app = create_app(settings)
-        require_usable_redis(settings, program="flexiprice-monitor")
-    except InvalidSettings as error:
-        # One line for whoever starts the server, instead of a traceback through it.
-        raise SystemExit(f"flexiprice-monitor: {error.message}") from None
-    configure_logging(settings)
+    app = app_for_server("flexiprice-monitor", create_app)
     logging.getLogger("uvicorn.error").addFilter(_is_worth_a_line)
     return app
 
