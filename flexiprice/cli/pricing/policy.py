@@ -18,12 +18,10 @@ from flexiprice.cli.pricing.preview_tables import show_preview
 from flexiprice.cli.tasks.enqueue import reprice, repricing
 from flexiprice.cli.terminal import echo
 from flexiprice.db.clock import database_now
-from flexiprice.db.work import Work
 from flexiprice.domain.policy_lint import Severity
 from flexiprice.pricing import policy_versions as policies
 from flexiprice.pricing.policy_files import default_policy_text
 from flexiprice.pricing.policy_versions import PolicyVersion
-from flexiprice.pricing.preview import RecomputePreview, preview_recompute
 from flexiprice.settings import Settings
 
 app = typer.Typer(
@@ -119,25 +117,16 @@ def preview(
 ) -> None:
     """Show the discounts that a policy in a file would open, change and close; write nothing."""
     policy = read_sound_policy(file)
-    settings = command_settings()
-
-    async def use(session: AsyncSession) -> RecomputePreview:
-        return await preview_recompute(
-            session,
-            now=await database_now(session),
-            days_threshold=settings.days_threshold if days_threshold is None else days_threshold,
-            policy=policy,
-            on=on.date() if on is not None else None,
-            store=store,
-            category=category,
-            limit=limit,
-        )
-
-    found = in_transaction(settings, use, work=Work.RECOMPUTE)
-    if as_json:
-        print_json(found)
-    else:
-        show_preview(found, currency=settings.currency)
+    show_preview(
+        command_settings(),
+        policy=policy,
+        days_threshold=days_threshold,
+        on=on,
+        store=store,
+        category=category,
+        limit=limit,
+        as_json=as_json,
+    )
 
 
 @app.command()

@@ -1,12 +1,20 @@
-"""Prints a preview of a recompute: the discounts that open, change and close, and the totals."""
+"""Previews a recompute, and prints the discounts that open, change and close, and the totals."""
+
+from datetime import datetime
 
 from rich.text import Text
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from flexiprice.cli.console import new_table, output, plain
+from flexiprice.cli.connections import in_transaction
+from flexiprice.cli.console import new_table, output, plain, print_json
 from flexiprice.cli.price_tables import PriceRow, amount, price_table, reasons
+from flexiprice.db.clock import database_now
+from flexiprice.db.work import Work
 from flexiprice.domain.decision import CloseReason, DecisionKind
+from flexiprice.domain.policy import PricingPolicy
 from flexiprice.plurals import counted
-from flexiprice.pricing.preview import PreviewChange, RecomputePreview
+from flexiprice.pricing.preview import PreviewChange, RecomputePreview, preview_recompute
+from flexiprice.settings import Settings
 
 _SIGNS = {
     DecisionKind.OPENED: Text("+ open", style="green"),
@@ -15,8 +23,55 @@ _SIGNS = {
 }
 
 
-def show_preview(preview: RecomputePreview, *, currency: str) -> None:
-    """Prints the changes and the totals of each category."""
+def show_preview(
+    settings: Settings,
+    *,
+    policy: PricingPolicy | None = None,
+    days_threshold: int | None,
+    on: datetime | None,
+    store: str | None,
+    category: str | None,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """Previews a recompute, and prints the changes and the totals of each category.
+
+    Args:
+        settings: the database, the currency and the default threshold.
+        policy: replaces the active policy.
+        days_threshold: days before expiry from which on a batch may get a discount.
+        on: the date to price for; by default each store's local date.
+        store: only the store with this code.
+        category: only this category, in any spelling.
+        limit: the maximum number of listed changes.
+        as_json: prints JSON instead of tables.
+
+    Raises:
+        NotFound: the store does not exist.
+        InvalidInput: the threshold or the limit is out of range.
+        DatabaseUnavailable: PostgreSQL does not answer.
+    """
+
+    async def use(session: AsyncSession) -> RecomputePreview:
+        return await preview_recompute(
+            session,
+            now=await database_now(session),
+            days_threshold=settings.days_threshold if days_threshold is None else days_threshold,
+            policy=policy,
+            on=on.date() if on is not None else None,
+            store=store,
+            category=category,
+            limit=limit,
+        )
+
+    preview = in_transaction(settings, use, work=Work.RECOMPUTE)
+    if as_json:
+        print_json(preview)
+    else:
+        _show(preview, settings.currency)
+
+
+def _show(preview: RecomputePreview, currency: str) -> None:
     console = output()
     if preview.changes:
         _show_changes(preview, currency)

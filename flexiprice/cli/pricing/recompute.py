@@ -3,12 +3,10 @@
 from typing import Annotated
 
 import typer
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.cli.access.operator import cli_origin
 from flexiprice.cli.broker import command_settings
-from flexiprice.cli.connections import in_transaction
-from flexiprice.cli.console import JsonOption, print_json
+from flexiprice.cli.console import JsonOption
 from flexiprice.cli.options import (
     CategoryOption,
     DaysThresholdOption,
@@ -21,9 +19,6 @@ from flexiprice.cli.options import (
 from flexiprice.cli.pricing.preview_tables import show_preview
 from flexiprice.cli.tasks.enqueue import run_job
 from flexiprice.cli.wait_options import WaitOptions
-from flexiprice.db.clock import database_now
-from flexiprice.db.work import Work
-from flexiprice.pricing.preview import RecomputePreview, preview_recompute
 from flexiprice.queue.admin.operations import trigger_recompute
 
 
@@ -53,26 +48,18 @@ def recompute(
     if not dry_run and (on is not None or store is not None or category is not None):
         raise typer.BadParameter("--on, --store and --category need --dry-run")
     settings = command_settings()
-    threshold = settings.days_threshold if days_threshold is None else days_threshold
-    if not dry_run:
-        operation = trigger_recompute(days_threshold=threshold, origin=cli_origin())
-        wait_options = WaitOptions.of_options(wait=wait, timeout=timeout)
-        run_job(settings, operation, wait_options=wait_options, as_json=as_json)
-        return
-
-    async def use(session: AsyncSession) -> RecomputePreview:
-        return await preview_recompute(
-            session,
-            now=await database_now(session),
-            days_threshold=threshold,
-            on=on.date() if on is not None else None,
+    if dry_run:
+        show_preview(
+            settings,
+            days_threshold=days_threshold,
+            on=on,
             store=store,
             category=category,
             limit=limit,
+            as_json=as_json,
         )
-
-    preview = in_transaction(settings, use, work=Work.RECOMPUTE)
-    if as_json:
-        print_json(preview)
-    else:
-        show_preview(preview, currency=settings.currency)
+        return
+    threshold = settings.days_threshold if days_threshold is None else days_threshold
+    operation = trigger_recompute(days_threshold=threshold, origin=cli_origin())
+    wait_options = WaitOptions.of_options(wait=wait, timeout=timeout)
+    run_job(settings, operation, wait_options=wait_options, as_json=as_json)
