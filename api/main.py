@@ -10,9 +10,9 @@ from fastapi.middleware.cors import CORSMiddleware
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from api import openapi
-from api.audit.buffer import writing_audit
-from api.audit.noted_refusals import NotedRefusals
-from api.audit.refusals import counting_refusals
+from api.audit.buffer import open_audit_buffer
+from api.audit.refusal_middleware import RefusalMiddleware
+from api.audit.refusals import open_refusal_log
 from api.lingering import LingeringClose
 from api.loop_lag import measuring_loop_lag
 from api.problems import install_problem_handlers
@@ -83,7 +83,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             app.state.transactions = Transactions(resources.engine, connections=settings.database_pool_size)
             failed_keys = FailedKeyLimiter(resources.redis, limit=settings.failed_key_limit)
             environment = [*bootstrap_key(settings), *metrics.metrics_key(settings)]
-            app.state.key_check = KeyAuthenticator(environment, resources.sessions, failed_keys)
+            app.state.key_authenticator = KeyAuthenticator(environment, resources.sessions, failed_keys)
             app.state.metrics = Metrics()
             app.state.metrics.expect_requests()
             app.state.shop_figures = ShopFigures(app.state.transactions)
@@ -92,8 +92,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 _LOGGER.warning("loopback_is_open", reason=LOOPBACK_IS_OPEN)
             async with (
                 measuring_loop_lag(app.state.metrics),
-                writing_audit(resources.sessions) as app.state.audit_writer,
-                counting_refusals(app.state.audit_writer) as app.state.refusals,
+                open_audit_buffer(resources.sessions) as app.state.audit_buffer,
+                open_refusal_log(app.state.audit_buffer) as app.state.refusals,
             ):
                 yield
 
@@ -142,7 +142,7 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
             ],
             expose_headers=[REQUEST_ID_HEADER, "Retry-After", "Location"],
         )
-    app.add_middleware(NotedRefusals, prefixes=(ADMIN, metrics.PATH))
+    app.add_middleware(RefusalMiddleware, prefixes=(ADMIN, metrics.PATH))
     app.add_middleware(LingeringClose)
     app.add_middleware(RequestContext)
     app.add_middleware(MeasuredRequests)

@@ -23,7 +23,7 @@ _START_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """The way to PostgreSQL."""
+    """The connections to PostgreSQL."""
 
     engine: AsyncEngine
     sessions: async_sessionmaker[AsyncSession]
@@ -31,7 +31,7 @@ class Database:
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What a program of ours works with, opened once at its door and closed with it."""
+    """The connections and settings of a program, opened at its start and closed at its end."""
 
     settings: Settings
     engine: AsyncEngine

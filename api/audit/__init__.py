@@ -1,1 +1,1 @@
-"""Writes the audit entries of API requests: their context, the buffer, and counted refusals."""
+"""Audit entries of API requests: context, buffer, and counted refusals."""

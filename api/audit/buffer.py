@@ -1,4 +1,4 @@
-"""Writing changes down soon after they were made, for endpoints whose callers wait for no database."""
+"""Buffers audit entries for endpoints that must not wait for PostgreSQL; a background task writes them."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -10,54 +10,54 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from flexiprice.access.audit_log import AuditEvent
 from flexiprice.access.audited import record_events
 
-# What is told meanwhile is written by one statement.
-_GATHER_SECONDS: Final = 0.05
-_CHANGES_PER_STATEMENT: Final = 500
+# Events that arrive within this time are written by one statement.
+_BATCH_SECONDS: Final = 0.05
+_EVENTS_PER_STATEMENT: Final = 500
 
 
-class AuditWriter:
-    """Takes changes that have been made, and writes many of them by one statement."""
+class AuditBuffer:
+    """Collects audit events and writes them in batches."""
 
     def __init__(self, sessions: async_sessionmaker[AsyncSession]) -> None:
         self._sessions = sessions
-        self._made: list[AuditEvent] = []
-        self._told = asyncio.Event()
-        self._is_ending = False
+        self._events: list[AuditEvent] = []
+        self._wake = asyncio.Event()
+        self._is_closing = False
 
-    def tell(self, change: AuditEvent) -> None:
-        """Has a change written down."""
-        self._made.append(change)
-        self._told.set()
+    def add(self, event: AuditEvent) -> None:
+        """Adds an event; it is written soon."""
+        self._events.append(event)
+        self._wake.set()
 
-    async def main(self) -> None:
-        """Writes until it is told to end, and then what is left."""
-        while not self._is_ending:
-            await self._told.wait()
-            await asyncio.sleep(_GATHER_SECONDS)
-            self._told.clear()
-            await self.write()
+    async def run(self) -> None:
+        """Writes events until the buffer is closed, then the remaining ones."""
+        while not self._is_closing:
+            await self._wake.wait()
+            await asyncio.sleep(_BATCH_SECONDS)
+            self._wake.clear()
+            await self.flush()
 
-    def end(self) -> None:
-        """Has `main` end."""
-        self._is_ending = True
-        self._told.set()
+    def close(self) -> None:
+        """Makes `run` write the remaining events and return."""
+        self._is_closing = True
+        self._wake.set()
 
-    async def write(self) -> None:
-        """Writes what it was told so far; where the database does not take it, the log does."""
-        while self._made:
-            some = self._made[:_CHANGES_PER_STATEMENT]
-            await record_events(self._sessions, some)
-            del self._made[: len(some)]
+    async def flush(self) -> None:
+        """Writes all buffered events; if PostgreSQL rejects them, they are logged instead."""
+        while self._events:
+            batch = self._events[:_EVENTS_PER_STATEMENT]
+            await record_events(self._sessions, batch)
+            del self._events[: len(batch)]
 
 
 @asynccontextmanager
-async def writing_audit(sessions: async_sessionmaker[AsyncSession]) -> AsyncGenerator[AuditWriter]:
-    """A writer for as long as the context lasts; at its end, all is written."""
-    writer = AuditWriter(sessions)
-    writing = asyncio.create_task(writer.main(), name="audit")
+async def open_audit_buffer(sessions: async_sessionmaker[AsyncSession]) -> AsyncGenerator[AuditBuffer]:
+    """Opens a buffer; the end of the context waits until all its events are written."""
+    buffer = AuditBuffer(sessions)
+    writing = asyncio.create_task(buffer.run(), name="audit")
     try:
-        yield writer
+        yield buffer
     finally:
-        # Never cancelled: in the middle of a statement that would lose what is being written.
-        writer.end()
+        # Not cancelled: a cancellation during a statement would lose the events that it writes.
+        buffer.close()
         await writing

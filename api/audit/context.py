@@ -1,4 +1,4 @@
-"""Who is behind a request, and what it changes: for the audit, and for the jobs that it enqueues."""
+"""Derives audit events and job sources from requests, and performs operations with audit entries."""
 
 from dataclasses import replace
 from typing import Annotated, Final, TypeVar
@@ -9,7 +9,7 @@ from fastapi import Depends, Request
 from api.security.scopes import holder_in
 from flexiprice.access.audit_log import LONGEST_ADDRESS, LONGEST_TARGET, AuditEvent
 from flexiprice.access.audited import audited
-from flexiprice.domain.audit import NOBODY, AuditSource
+from flexiprice.domain.audit import ANONYMOUS, AuditSource
 from flexiprice.domain.run import RunTrigger
 from flexiprice.errors import FlexiPriceError
 from flexiprice.queue.admin.operations import Operation
@@ -17,27 +17,27 @@ from flexiprice.queue.redaction import redact
 from flexiprice.queue.source import JobSource
 from flexiprice.resources import Resources
 
-_READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-# Operations that are asked for like a change and make none.
-_CHANGES_NOTHING: Final = frozenset({"preview_discounts"})
+_SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+# Operations with an unsafe method that change nothing.
+_READ_ONLY_OPERATIONS: Final = frozenset({"preview_discounts"})
 AnswerT = TypeVar("AnswerT")
 
 
 def audit_event_for(request: Request, target: str = "") -> AuditEvent | None:
-    """What a request changes, if it succeeds; None where it only reads."""
-    if not asks_for_change(request) or getattr(request.state, "changes_nothing", False):
+    """Returns the event to record if the request succeeds; None if the request changes nothing."""
+    if not is_change(request) or getattr(request.state, "skips_audit", False):
         return None
-    return _change_by(request, target)
+    return _event_of(request, target)
 
 
-def _change_by(request: Request, target: str) -> AuditEvent:
-    change = asked_for(request, target)
-    return replace(change, details={**redact(dict(request.query_params)), **change.details})
+def _event_of(request: Request, target: str) -> AuditEvent:
+    event = requested_event(request, target)
+    return replace(event, details={**redact(dict(request.query_params)), **event.details})
 
 
-def asked_for(request: Request, target: str = "") -> AuditEvent:
-    """What a request asks for, by whom and from where, with what the endpoint has noted of it so far."""
-    details: dict[str, object] = dict(getattr(request.state, "change_details", {}))
+def requested_event(request: Request, target: str = "") -> AuditEvent:
+    """Returns the event of a request, whatever its outcome, with the details that its endpoint added."""
+    details: dict[str, object] = dict(getattr(request.state, "audit_details", {}))
     target = target or str(details.get("target", "")) or target_of(request)
     details.pop("target", None)
     request_id = structlog.contextvars.get_contextvars().get("request_id")
@@ -53,35 +53,35 @@ def asked_for(request: Request, target: str = "") -> AuditEvent:
     )
 
 
-def asks_for_change(request: Request) -> bool:
-    """Whether a request would change something."""
-    return request.method not in _READING and action_of(request) not in _CHANGES_NOTHING
+def is_change(request: Request) -> bool:
+    """Returns whether a request asks for a change."""
+    return request.method not in _SAFE_METHODS and action_of(request) not in _READ_ONLY_OPERATIONS
 
 
 def action_of(request: Request) -> str:
-    """What a request asks for: the name of its operation."""
+    """Returns the name of the operation that a request asks for."""
     return (str(getattr(request.scope.get("route"), "name", "")) or request.method.lower())[:100]
 
 
 def target_of(request: Request) -> str:
-    """What the path of a request names."""
+    """Returns the natural name of a request's target: its path parameters."""
     return "/".join(map(str, request.path_params.values()))[:LONGEST_TARGET]
 
 
-def note(request: Request, **details: object) -> None:
-    """Adds to what is written down of the change that a request makes; `target` names what it changes."""
-    request.state.change_details = {**getattr(request.state, "change_details", {}), **details}
+def add_audit_details(request: Request, **details: object) -> None:
+    """Adds details to the audit event of a request; `target` replaces the target."""
+    request.state.audit_details = {**getattr(request.state, "audit_details", {}), **details}
 
 
-def note_no_change(request: Request) -> None:
-    """Says of a request that it has changed nothing after all, so that nothing is written down."""
-    request.state.changes_nothing = True
+def skip_audit(request: Request) -> None:
+    """Marks a request as without effect, so that it leaves no audit entry."""
+    request.state.skips_audit = True
 
 
 def actor_of(request: Request) -> str:
-    """Who asks: the name of the key."""
+    """Returns the name of the key of a request; `ANONYMOUS` without a valid key."""
     holder = holder_in(request.scope)
-    return NOBODY if holder is None else holder.name
+    return ANONYMOUS if holder is None else holder.name
 
 
 async def _origin(request: Request) -> JobSource:
@@ -103,13 +103,13 @@ class Performer:
             FlexiPriceError: the operation was refused or failed.
         """
         resources: Resources = self._request.app.state.resources
-        change = _change_by(self._request, operation.target)
-        async with audited(resources.sessions, change) as details:
+        event = _event_of(self._request, operation.target)
+        async with audited(resources.sessions, event) as details:
             try:
                 return await operation.perform(resources.tasks, details)
             except FlexiPriceError:
                 # For the entry that records the refusal.
-                note(self._request, **{**details, "target": change.target})
+                add_audit_details(self._request, **{**details, "target": event.target})
                 raise
 
 
@@ -118,5 +118,5 @@ async def _performer(request: Request) -> Performer:
 
 
 Origin = Annotated[JobSource, Depends(_origin)]
-# For a change that is not made in the database.
+# For changes that are made outside PostgreSQL.
 Perform = Annotated[Performer, Depends(_performer)]

@@ -1,7 +1,7 @@
-"""Refusals as audit entries, bounded: nobody fills the table by being refused.
+"""Bounds the audit entries of refusals, so that rejected requests cannot fill the table.
 
-The first refusal of a kind from an address is written at once. Further ones are counted, and written as one
-entry with their number when the minute ends.
+The first refusal of a kind from an address is written at once. Later ones are counted, and written as one
+entry with their number at the end of each minute.
 """
 
 import asyncio
@@ -11,15 +11,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Final
 
-from api.audit.buffer import AuditWriter
+from api.audit.buffer import AuditBuffer
 from api.security.rate_limit import counted_as
 from flexiprice.access.audit_log import LONGEST_ADDRESS, AuditEvent
-from flexiprice.domain.audit import MANY, NOBODY, AuditOutcome
+from flexiprice.domain.audit import ANONYMOUS, MANY, AuditOutcome
 from flexiprice.queue.redis.cancellation import cancelled
 
 _PERIOD_SECONDS: Final = 60.0
-MOST_KINDS: Final = 100
-"""Kinds told apart within a minute, of who has a key and of who has none; others are counted together."""
+MAX_KINDS: Final = 100
+"""Kinds counted apart within a minute: so many with a valid key, so many without; others count together."""
 _LONGEST_REASON: Final = 500
 _LONGEST_TARGET: Final = 200
 
@@ -29,84 +29,83 @@ _Kind = tuple[object, ...]
 
 @dataclass(slots=True)
 class _Counted:
-    change: AuditEvent
-    more: int = 0
+    event: AuditEvent
+    repeats: int = 0
 
 
-class Refusals:
-    """Counts refusals by address, actor and action, and has them written down."""
+class RefusalLog:
+    """Counts refusals by address, actor and action, and adds them to an audit buffer."""
 
-    def __init__(self, writer: AuditWriter) -> None:
-        """Counts for a writer."""
-        self._writer = writer
+    def __init__(self, buffer: AuditBuffer) -> None:
+        self._buffer = buffer
         self._counted: dict[_Kind, _Counted] = {}
         self._kinds: Counter[bool] = Counter()
 
-    def note(self, change: AuditEvent, reason: str) -> None:
-        """Notes that something was refused or failed, and why."""
-        change = _harmless(change, reason)
-        # Apart, so that a flood of guesses hides nothing of what holders of keys were refused.
-        has_key = change.actor != NOBODY
-        fault = change.details.get("key"), change.details.get("fault")
-        address = counted_as(change.address or "")
-        kind: _Kind = (has_key, address, change.actor, change.action, change.outcome, fault)
-        if kind not in self._counted and self._kinds[has_key] >= MOST_KINDS:
-            kind, change = (has_key,), _of_many(change)
+    def record(self, event: AuditEvent, reason: str) -> None:
+        """Records a refused or failed event with its reason."""
+        event = _sanitized(event, reason)
+        # Apart, so that a flood of guessed keys does not hide the refusals of valid keys.
+        has_key = event.actor != ANONYMOUS
+        fault = event.details.get("key"), event.details.get("fault")
+        address = counted_as(event.address or "")
+        kind: _Kind = (has_key, address, event.actor, event.action, event.outcome, fault)
+        if kind not in self._counted and self._kinds[has_key] >= MAX_KINDS:
+            kind, event = (has_key,), _overflow_event(event)
         elif kind not in self._counted:
             self._kinds[has_key] += 1
         if (known := self._counted.get(kind)) is not None:
-            known.more += 1
+            known.repeats += 1
             return
-        self._counted[kind] = _Counted(change)
-        self._writer.tell(change)
+        self._counted[kind] = _Counted(event)
+        self._buffer.add(event)
 
-    def end_period(self) -> None:
-        """Has written what was counted since the last call, and begins anew."""
+    def flush(self) -> None:
+        """Adds the counts since the last call to the buffer, and resets them."""
         for known in self._counted.values():
-            if known.more:
-                details = {**known.change.details, "times": known.more}
+            if known.repeats:
+                details = {**known.event.details, "times": known.repeats}
                 details.pop("request_id", None)
-                self._writer.tell(replace(known.change, details=details))
+                self._buffer.add(replace(known.event, details=details))
         self._counted.clear()
         self._kinds.clear()
 
-    async def main(self) -> None:
-        """Ends a period each minute until it is cancelled."""
+    async def run(self) -> None:
+        """Flushes every minute until it is cancelled."""
         while True:
             await asyncio.sleep(_PERIOD_SECONDS)
-            self.end_period()
+            self.flush()
 
 
 @asynccontextmanager
-async def counting_refusals(writer: AuditWriter) -> AsyncGenerator[Refusals]:
-    """Counts for as long as the context lasts; at its end, all is told to the writer."""
-    refusals = Refusals(writer)
-    counting = asyncio.create_task(refusals.main(), name="refusals")
+async def open_refusal_log(buffer: AuditBuffer) -> AsyncGenerator[RefusalLog]:
+    """Opens a refusal log; the end of the context adds the remaining counts to the buffer."""
+    refusals = RefusalLog(buffer)
+    running = asyncio.create_task(refusals.run(), name="refusals")
     try:
         yield refusals
     finally:
-        await cancelled(counting)
-        refusals.end_period()
+        await cancelled(running)
+        refusals.flush()
 
 
-def _of_many(change: AuditEvent) -> AuditEvent:
+def _overflow_event(event: AuditEvent) -> AuditEvent:
     return AuditEvent(
-        actor=NOBODY if change.actor == NOBODY else MANY,
-        source=change.source,
+        actor=ANONYMOUS if event.actor == ANONYMOUS else MANY,
+        source=event.source,
         action="many_refusals",
         target="of many kinds",
         outcome=AuditOutcome.REFUSED,
-        details={"reason": "more kinds of refusals within a minute than are told apart"},
+        details={"reason": "too many kinds of refusals within a minute to list each"},
     )
 
 
-def _harmless(change: AuditEvent, reason: str) -> AuditEvent:
-    # Whoever is refused chooses the path and more: it must disturb neither who reads it, nor PostgreSQL.
+def _sanitized(event: AuditEvent, reason: str) -> AuditEvent:
+    # Clients choose the path and more: control characters must reach neither PostgreSQL nor a terminal.
     return replace(
-        change,
-        target=_printable(change.target)[:_LONGEST_TARGET],
-        address=_printable(change.address or "")[:LONGEST_ADDRESS] or None,
-        details={**change.details, "reason": _printable(reason)[:_LONGEST_REASON]},
+        event,
+        target=_printable(event.target)[:_LONGEST_TARGET],
+        address=_printable(event.address or "")[:LONGEST_ADDRESS] or None,
+        details={**event.details, "reason": _printable(reason)[:_LONGEST_REASON]},
     )
 
 

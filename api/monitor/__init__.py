@@ -1,1 +1,1 @@
-"""The monitor: tasks, workers and prices, watched and steered in the browser."""
+"""The web monitor: shows tasks, workers, queues and prices, and operates them."""

@@ -1,13 +1,13 @@
-"""What the pages of one process share, and how a page comes by it."""
+"""Gives pages access to the objects that all pages of a process share."""
 
 from dataclasses import dataclass
 from typing import cast
 
 from nicegui import ui
 
-from api.audit.refusals import Refusals
-from api.monitor.auth.sessions import Access
-from api.monitor.auth.user import Viewer
+from api.audit.refusals import RefusalLog
+from api.monitor.auth.sessions import SessionAuthenticator
+from api.monitor.auth.user import User
 from api.monitor.state.live import Live
 from api.urls import address
 from flexiprice.domain.run import RunTrigger
@@ -17,36 +17,36 @@ from flexiprice.resources import Resources
 
 @dataclass(frozen=True, slots=True)
 class MonitorContext:
-    """Opened once for all pages.
+    """The objects that all pages share.
 
     Attributes:
-        resources: the ways to PostgreSQL and Redis.
-        live: what is read of them all the time, once for all who look.
-        access: who is let in.
-        refusals: counts who is refused, for the audit.
+        resources: connections to PostgreSQL and Redis.
+        live: the latest snapshot, polled once for all pages.
+        auth: authenticates users.
+        refusals: records refused requests in the audit log.
     """
 
     resources: Resources
     live: Live
-    access: Access
-    refusals: Refusals
+    auth: SessionAuthenticator
+    refusals: RefusalLog
 
 
 def current_monitor() -> MonitorContext:
-    """That of the page that is being built or acted on."""
+    """Returns the context of the current page."""
     return cast("MonitorContext", ui.context.client.request.state.monitor)
 
 
-def current_viewer() -> Viewer:
-    """Who looks at the page that is being built or acted on."""
-    return cast("Viewer", ui.context.client.request.state.viewer)
+def current_user() -> User:
+    """Returns the user of the current page."""
+    return cast("User", ui.context.client.request.state.user)
 
 
 def own_address(path: str) -> str:
-    """Where a path of the monitor is for the browser of the page that is being built or acted on."""
+    """Returns the URL of a path of the monitor as the current page's browser must request it."""
     return address(ui.context.client.request, path)
 
 
 def current_origin() -> JobSource:
-    """What a job that this viewer has enqueued tells of where it came from."""
-    return JobSource(trigger=RunTrigger.MONITOR, actor=current_viewer().name)
+    """Returns the source of the jobs that the current user enqueues."""
+    return JobSource(trigger=RunTrigger.MONITOR, actor=current_user().name)

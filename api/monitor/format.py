@@ -1,4 +1,4 @@
-"""Numbers, amounts of money and lengths of time as people read them."""
+"""Formats numbers, amounts of money and durations."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -7,32 +7,28 @@ from typing import Final
 from flexiprice.plurals import counted
 
 _MINUTE: Final = 60
-
 _HOUR: Final = 3600
-
 _DAY: Final = 86400
-
-
 _UNITS: Final = ("B", "kB", "MB", "GB", "TB")
 
 
 def count(number: int) -> str:
-    """A number of things, in groups of three digits."""
+    """Formats a number in groups of three digits."""
     return f"{number:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 
 def things(number: int, noun: str, verb: str = "") -> str:
-    """A number of things with their name and a verb that agree, as `counted` has them."""
+    """Formats a number with a noun and a verb that agree with it, such as `3 jobs wait`."""
     return counted(number, noun, verb).replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 
 def percent(fraction: float) -> str:
-    """A fraction, to the whole percent; to a tenth where it is small."""
+    """Formats a fraction as a whole percentage; below 1 %, with one decimal."""
     return f"{fraction:.1%}" if 0 < fraction < 0.01 else f"{fraction:.0%}"
 
 
 def size(octets: int) -> str:
-    """A number of bytes; a dash for none."""
+    """Formats a number of bytes; a dash for zero."""
     if octets <= 0:
         return "–"
     power = min((len(str(octets)) - 1) // 3, len(_UNITS) - 1)
@@ -41,20 +37,20 @@ def size(octets: int) -> str:
 
 
 def rate(per_minute: float) -> str:
-    """How often something happens: a second where it is often, else a minute."""
+    """Formats a rate: per second from 60 per minute on, per minute below."""
     if per_minute >= 60:
         return f"{per_minute / 60:.1f}/s" if per_minute < 600 else f"{per_minute / 60:.0f}/s"
     return f"{per_minute:.0f}/min"
 
 
 def amount(value: Decimal) -> str:
-    """An amount to the cent, in groups of three digits; whole where it is large."""
+    """Formats an amount in groups of three digits: to the cent, from 10,000 on without cents."""
     text = f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:,.2f}"
     return text.replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 
 def brief(value: Decimal) -> str:
-    """An amount in as few characters as tell its size."""
+    """Formats an amount in few characters, such as `1.2k`."""
     for step, letter in ((1_000_000, "M"), (1_000, "k")):
         if abs(value) >= step:
             return f"{value / step:.1f}{letter}" if abs(value) < 100 * step else f"{value / step:.0f}{letter}"
@@ -62,12 +58,12 @@ def brief(value: Decimal) -> str:
 
 
 def off(rate: Decimal) -> str:
-    """A discount rate, as what is taken off."""
+    """Formats a discount rate as a percentage; a dash for none."""
     return f"{rate:.0%}" if rate else "–"
 
 
 def duration(length: timedelta | None) -> str:
-    """How long something took, in at most two units; a dash where that is not known."""
+    """Formats a duration in at most two units; a dash for None."""
     if length is None:
         return "–"
     seconds = length.total_seconds()

@@ -1,4 +1,4 @@
-"""The frame around every page, and the decorator that puts a page up in it."""
+"""The layout of every page: navigation, header and status line, and the decorator that registers pages."""
 
 import json
 from collections.abc import Awaitable, Callable
@@ -10,18 +10,18 @@ from fastapi import Request, Response
 from nicegui import Client, ui
 
 from api.monitor.components.empty_states import Failure, Placeholder
-from api.monitor.components.instants import tell_the_time
+from api.monitor.components.instants import add_server_clock
 from api.monitor.components.links import Form, Link, add_style_sheet
 from api.monitor.components.text import Text
-from api.monitor.context import current_monitor, current_viewer, own_address
+from api.monitor.context import current_monitor, current_user, own_address
 from api.monitor.middleware import LOGIN
-from api.monitor.state.health import Severity, verdict
+from api.monitor.state.health import Severity, find_alerts
 from api.monitor.state.snapshot import Snapshot
 from api.security.admin_guard import LOOPBACK_IS_OPEN
 from flexiprice.errors import FlexiPriceError
 from flexiprice.telemetry import get_logger
 
-# On a machine that has too much to do, a page that comes late is worth more than none.
+# Generous: on an overloaded machine a late page is better than none.
 _BUILD_SECONDS: Final = 30.0
 _log = get_logger(__name__)
 Arguments = ParamSpec("Arguments")
@@ -60,18 +60,18 @@ SECTIONS: Final = (
 def page(
     path: str, title: str, *, section: str | None = None
 ) -> Callable[[Callable[Arguments, Awaitable[None]]], Callable[Arguments, Awaitable[None]]]:
-    """Puts a page up: what the decorated coroutine builds stands in the frame that all pages have.
+    """Registers a page: the decorated coroutine builds its content inside the layout.
 
     Args:
-        path: where, with FastAPI's `{parameters}`; path and query parameters are arguments of the function.
-        title: heading of the page, and of the browser's window.
-        section: path of the navigation's entry that the page belongs to, where it has none of its own.
+        path: path with FastAPI's `{parameters}`; path and query parameters are arguments of the function.
+        title: heading of the page and title of the browser's window.
+        section: path of the navigation entry to highlight; by default the page's own.
     """
 
     def decorate(build: Callable[Arguments, Awaitable[None]]) -> Callable[Arguments, Awaitable[None]]:
         @wraps(build)
         async def framed(*args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
-            await current_monitor().live.first()
+            await current_monitor().live.fresh()
             _frame(section or path)
             with _content():
                 Text("h1", title)
@@ -84,13 +84,15 @@ def page(
 
 
 async def show_not_found(request: Request, _: Exception) -> Response:
-    """Answers for a page that there is not."""
+    """Responds to a request for a page that does not exist."""
     with Client(ui.page("", title="Not found · FlexiPrice"), request=request) as client:
         _frame("")
         with _content():
             Text("h1", "Not found")
             with ui.element("section").classes("card"):
-                Placeholder("There is no such page", "The link may be of another version.", icon="search_off")
+                Placeholder(
+                    "There is no such page", "The link may come from another version.", icon="search_off"
+                )
     return client.build_response(request, 404)
 
 
@@ -99,52 +101,52 @@ async def _built(building: Awaitable[None]) -> None:
         await building
     except FlexiPriceError as error:
         Failure().show(error.message)
-    except Exception:  # noqa: BLE001 -- whatever it is
-        # Whatever else is on the page still says how things stand.
+    except Exception:  # noqa: BLE001 -- any error of a page
+        # The layout with its status line is still worth showing.
         _log.exception("page_not_built")
-        Failure().show("This page could not be made. The monitor's log says why; load it anew to try again.")
+        Failure().show("This page failed to load. The monitor's log has the error; reload to try again.")
 
 
 def _content() -> ui.element:
-    # No `main`: Quasar puts one around every page, and of those there is to be one.
+    # Not a `main`: Quasar wraps every page in one, and a page must have only one.
     return ui.element("div").props("id=content tabindex=-1").classes("page")
 
 
 def follow(render: Callable[[Snapshot], None]) -> None:
-    """Has a page rendered now and whenever something was read anew, at most once a second, while it is open.
+    """Renders the current page now and after every poll, at most once a second, while it is open.
 
     Args:
-        render: changes the elements of the page; creates none without naming where (`with place: …`).
+        render: updates the elements of the page; creates elements only inside a given one (`with place: …`).
     """
     client = ui.context.client
     live = current_monitor().live
 
-    def tell(now: Snapshot) -> None:
-        # A browser that is away for a moment is told how things stand when it is back.
+    def render_if_connected(now: Snapshot) -> None:
+        # A browser that reconnects is rendered after the next poll.
         if client.has_socket_connection:
             with client:
                 render(now)
 
     render(live.latest)
-    client.on_delete(live.watch(tell))
+    client.on_delete(live.subscribe(render_if_connected))
 
 
 def _frame(section: str) -> None:
     add_style_sheet("monitor")
-    tell_the_time(current_monitor().live.now())
-    # Before everything that is built here, so that it is the first thing the keyboard reaches.
+    add_server_clock(current_monitor().live.now())
+    # First in the body, so that the keyboard reaches it first.
     ui.add_body_html('<a class="skip" href="#content">Skip to the content</a>')
     with ui.left_drawer(value=None, bordered=True).props("breakpoint=900 width=216").classes("nav") as drawer:
         with Link("/", classes="brand"):
             icon = own_address("/assets/favicon.svg")
-            # An empty text, said as an attribute: the name stands beside it.
+            # The empty `alt` marks it as decorative: the name is beside it.
             ui.element("img").props(f'src={icon} alt="" width=28 height=28 role=presentation')
             ui.label("FlexiPrice")
         with ui.element("nav").props("aria-label=Pages"):
             for entry in SECTIONS:
                 _link(entry, is_current=entry.path == section)
-    if current_monitor().access.is_open:
-        # On every page, and not to be closed: whoever works here must not forget it.
+    if current_monitor().auth.is_open:
+        # On every page and without a close button, so that it is not overlooked.
         Text("div", LOOPBACK_IS_OPEN, classes="open-loopback").props("role=alert")
     with ui.header(bordered=False).classes("bar"):
         ui.button(icon="menu", on_click=drawer.toggle).props(
@@ -167,29 +169,29 @@ def _link(entry: Section, *, is_current: bool) -> None:
 def _state_line() -> None:
     with Link("/", classes="state-line") as line:
         icon = ui.icon("").props("aria-hidden=true")
-        # The role is of the text alone: a link that had it would be no link to a screen reader, and nameless.
+        # The role is on the text: on the link it would hide the link from screen readers.
         label = ui.label().props("role=status").classes("state-text")
     shown: list[object] = []
-    access, viewer = current_monitor().access, current_viewer()
+    auth, user = current_monitor().auth, current_user()
 
     def render(now: Snapshot) -> None:
-        if access.rights_now(viewer) is None:
-            # Logged out in another window, or the key is no longer what it was.
+        if auth.revalidate(user) is None:
+            # Logged out in another window, or the key was revoked or changed.
             ui.navigate.to(LOGIN)
             return
-        findings = verdict(now)
-        level = max((finding.level for finding in findings), default=Severity.GOOD)
-        text = findings[0].what if findings else "All is well"
-        if len(findings) > 1:
-            text = f"{text} (+{len(findings) - 1})"
-        if shown == [level, text]:
+        alerts = find_alerts(now)
+        severity = max((alert.severity for alert in alerts), default=Severity.GOOD)
+        text = alerts[0].title if alerts else "All is well"
+        if len(alerts) > 1:
+            text = f"{text} (+{len(alerts) - 1})"
+        if shown == [severity, text]:
             return
-        shown[:] = [level, text]
-        icon.name = level.icon
+        shown[:] = [severity, text]
+        icon.name = severity.icon
         label.text = text
-        line.classes(replace=f"state-line level-{level.name.lower()}")
-        # Seen in the row of tabs too, by whoever looks at another.
-        sign = {Severity.WARNING: "⚠ ", Severity.BAD: "✖ "}.get(level, "")
+        line.classes(replace=f"state-line level-{severity.name.lower()}")
+        # Visible in the tab bar while another tab is open.
+        sign = {Severity.WARNING: "⚠ ", Severity.BAD: "✖ "}.get(severity, "")
         ui.run_javascript(f"document.title = {json.dumps(sign + ui.context.client.resolve_title())}")
 
     follow(render)
@@ -217,14 +219,14 @@ def _theme_choice() -> None:
 
 
 def _who() -> None:
-    viewer = current_viewer()
-    rights = "may operate" if viewer.may_operate else "may reprice" if viewer.may_price else "read-only"
-    if viewer.session is None:
+    user = current_user()
+    rights = "may operate" if user.may_operate else "may reprice" if user.may_price else "read-only"
+    if user.session is None:
         ui.label("this machine, no key").classes("who")
         return
     button = ui.button(icon="person").props("flat round dense aria-label='Who is logged in'")
     with button, ui.menu(), ui.element("div").classes("who-menu"):
-        ui.label(viewer.name).classes("who-name")
+        ui.label(user.name).classes("who-name")
         ui.label(rights).classes("quiet")
         with Form("/logout", method="post"):
             Text("button", "Log out", classes="plain-button").props("type=submit")

@@ -1,4 +1,4 @@
-"""Signing in, by a page or an address. The page is plain HTML, so that password managers know it."""
+"""Signs users in by a form or a sign-in link. The form is plain HTML, which password managers recognize."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,14 +9,14 @@ from starlette.responses import RedirectResponse, Response
 from starlette.templating import Jinja2Templates
 
 from api.monitor.auth.sessions import COOKIE, SESSION_SECONDS
-from api.monitor.auth.user import Viewer
+from api.monitor.auth.user import User
 from api.monitor.context import MonitorContext
 from api.monitor.middleware import LOGIN
 from api.security.admin_guard import address_of
 from api.urls import address
 from flexiprice.access.audit_log import AuditEvent
 from flexiprice.access.key_ring import KeyHolder
-from flexiprice.domain.audit import NOBODY, AuditOutcome, AuditSource
+from flexiprice.domain.audit import ANONYMOUS, AuditOutcome, AuditSource
 from flexiprice.errors import DatabaseUnavailable, TooManyWrongKeys
 from flexiprice.telemetry import get_logger
 
@@ -24,20 +24,20 @@ router = APIRouter(include_in_schema=False)
 _TEMPLATES: Final = Jinja2Templates(Path(__file__).parent / "templates")
 LOGOUT: Final = "/logout"
 _LONGEST_KEY: Final = 500
-_DATABASE_AWAY: Final = (
-    "PostgreSQL does not answer, so that only the keys of the server's environment are known now."
+_DATABASE_UNAVAILABLE: Final = (
+    "PostgreSQL does not answer. Until it does, only the keys of the server's environment can sign in."
 )
 _log = get_logger(__name__)
 
 
 @router.get(LOGIN)
 async def show_login(request: Request, next: str = "/", token: str = "") -> Response:  # noqa: A002 -- its name in the URL
-    """Asks for a key; whoever has been let in already, or comes by an address that signs in, goes on."""
-    viewer: Viewer | None = request.state.viewer
-    if token and viewer is None:
+    """Shows the form; redirects a user who has a session, or whose sign-in link is valid."""
+    user: User | None = request.state.user
+    if token and user is None:
         return await _sign_in(request, token, next)
-    if viewer is not None:
-        return RedirectResponse(address(request, _own(next)), status_code=303)
+    if user is not None:
+        return RedirectResponse(address(request, _own_path(next)), status_code=303)
     return _page(request, next)
 
 
@@ -47,57 +47,57 @@ async def log_in(
     key: Annotated[str, Form(max_length=_LONGEST_KEY)] = "",
     next: Annotated[str, Form()] = "/",  # noqa: A002 -- its name in the form
 ) -> Response:
-    """Lets in whoever has a key."""
+    """Starts a session if the key is valid."""
     monitor: MonitorContext = request.state.monitor
     client = address_of(request.scope)
     if not key.strip():
         return _page(request, next, error="Enter a key.", status=401)
     try:
-        opened = await monitor.access.log_in(key, address=client)
+        opened = await monitor.auth.log_in(key, address=client)
     except TooManyWrongKeys as refused:
-        _note_refusal(request, "too many wrong keys from this address")
+        _record_refusal(request, "too many wrong keys from this address")
         wait = str(refused.seconds)
         error = f"Too many wrong keys from your address. Try again in {wait} s."
         return _page(request, next, error=error, status=429, headers={"Retry-After": wait})
     except DatabaseUnavailable:
-        return _page(request, next, error=_DATABASE_AWAY, status=503)
+        return _page(request, next, error=_DATABASE_UNAVAILABLE, status=503)
     if opened is None:
         _log.warning("login_refused", address=client)
-        _note_refused_key(request, key)
-        error = "That is not a key of this installation that may look (scope read)."
+        _record_rejected_key(request, key)
+        error = "This is not a valid key with the scope read."
         return _page(request, next, error=error, status=401)
-    return _let_in(request, *opened, next)
+    return _start_session(request, *opened, next)
 
 
 async def _sign_in(request: Request, token: str, next_path: str) -> Response:
     monitor: MonitorContext = request.state.monitor
     try:
-        opened = await monitor.access.sign_in(token)
+        opened = await monitor.auth.sign_in(token)
     except DatabaseUnavailable:
-        return _page(request, next_path, error=_DATABASE_AWAY, status=503)
+        return _page(request, next_path, error=_DATABASE_UNAVAILABLE, status=503)
     if opened is None:
         _log.warning("login_refused", address=address_of(request.scope), by="address")
-        _note_refusal(request, "the address for signing in was used, or has ended")
-        error = "This address has signed somebody in, or has ended: `flexiprice keys sign-in` makes another."
+        _record_refusal(request, "the sign-in link was used or has expired")
+        error = "This sign-in link was used or has expired: `flexiprice keys sign-in` makes another."
         return _page(request, next_path, error=error, status=401)
-    # To an address without the token, so that none stays in the browser's history.
-    return _let_in(request, *opened, next_path)
+    # Redirects to a URL without the token, which so stays out of the browser's history.
+    return _start_session(request, *opened, next_path)
 
 
-def _note_refused_key(request: Request, key: str) -> None:
+def _record_rejected_key(request: Request, key: str) -> None:
     monitor: MonitorContext = request.state.monitor
-    known = monitor.access.explain(key)
+    known = monitor.auth.explain(key)
     if isinstance(known, KeyHolder):
-        _note_refusal(request, "the key has not the scope read", actor=known.name)
+        _record_refusal(request, "the key lacks the scope read", actor=known.name)
     else:
-        _note_refusal(request, str(known), details=known.details)
+        _record_refusal(request, str(known), details=known.details)
 
 
-def _note_refusal(
-    request: Request, reason: str, *, actor: str = NOBODY, details: Mapping[str, object] | None = None
+def _record_refusal(
+    request: Request, reason: str, *, actor: str = ANONYMOUS, details: Mapping[str, object] | None = None
 ) -> None:
     monitor: MonitorContext = request.state.monitor
-    change = AuditEvent(
+    event = AuditEvent(
         actor=actor,
         source=AuditSource.MONITOR,
         action="sign_in",
@@ -106,13 +106,13 @@ def _note_refusal(
         outcome=AuditOutcome.REFUSED,
         details=details or {},
     )
-    monitor.refusals.note(change, reason)
+    monitor.refusals.record(event, reason)
 
 
-def _let_in(request: Request, viewer: Viewer, session_id: str, next_path: str) -> Response:
-    _log.info("logged_in", address=address_of(request.scope), viewer=viewer.name)
+def _start_session(request: Request, user: User, session_id: str, next_path: str) -> Response:
+    _log.info("logged_in", address=address_of(request.scope), user=user.name)
     headers = {"Cache-Control": "no-store"}
-    response = RedirectResponse(address(request, _own(next_path)), status_code=303, headers=headers)
+    response = RedirectResponse(address(request, _own_path(next_path)), status_code=303, headers=headers)
     response.set_cookie(
         COOKIE,
         session_id,
@@ -127,12 +127,12 @@ def _let_in(request: Request, viewer: Viewer, session_id: str, next_path: str) -
 
 @router.post(LOGOUT)
 async def log_out(request: Request) -> Response:
-    """Ends the session in every window."""
+    """Ends the session in all windows."""
     monitor: MonitorContext = request.state.monitor
-    viewer: Viewer | None = request.state.viewer
-    if viewer is not None:
-        await monitor.access.log_out(viewer)
-        _log.info("logged_out", viewer=viewer.name)
+    user: User | None = request.state.user
+    if user is not None:
+        await monitor.auth.log_out(user)
+        _log.info("logged_out", user=user.name)
     response = RedirectResponse(address(request, LOGIN), status_code=303)
     response.delete_cookie(COOKIE, path=address(request, "/"))
     return response
@@ -146,7 +146,7 @@ def _page(
     status: int = 200,
     headers: dict[str, str] | None = None,
 ) -> Response:
-    context = {"next": _own(next_path), "error": error, "root": address(request, "")}
+    context = {"next": _own_path(next_path), "error": error, "root": address(request, "")}
     return _TEMPLATES.TemplateResponse(
         request,
         "login.html",
@@ -156,7 +156,7 @@ def _page(
     )
 
 
-def _own(path: str) -> str:
-    """The path where it is one of ours: a login must not send anybody to another site."""
-    own = path.startswith("/") and not path.startswith(("//", "/\\", LOGIN)) and path.isprintable()
-    return path if own else "/"
+def _own_path(path: str) -> str:
+    """Returns the path if it is the monitor's own, else `/`: a login must not redirect to another site."""
+    is_own = path.startswith("/") and not path.startswith(("//", "/\\", LOGIN)) and path.isprintable()
+    return path if is_own else "/"

@@ -1,4 +1,4 @@
-"""The application: `uvicorn api.monitor.main:app --port 5555`."""
+"""The monitor's ASGI application: `uvicorn api.monitor.main:app --port 5555`."""
 
 import asyncio
 import logging
@@ -14,16 +14,16 @@ from nicegui import app as nicegui_app
 from nicegui import ui
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from api.audit.buffer import writing_audit
-from api.audit.refusals import counting_refusals
+from api.audit.buffer import open_audit_buffer
+from api.audit.refusals import open_refusal_log
 from api.lingering import LingeringClose
 from api.monitor import login
-from api.monitor.auth.sessions import Access, environment_keys
+from api.monitor.auth.sessions import SessionAuthenticator, environment_keys
 from api.monitor.components.manual import HELP
 from api.monitor.context import MonitorContext
 from api.monitor.layout import SECTIONS, show_not_found
 from api.monitor.login import LOGOUT
-from api.monitor.middleware import LOGIN, Guard
+from api.monitor.middleware import LOGIN, SecurityMiddleware
 from api.monitor.state.live import Live
 from api.request_context import RequestContext
 from api.security.admin_guard import LOOPBACK_IS_OPEN
@@ -42,25 +42,25 @@ _log = get_logger(__name__)
 
 ASSETS: Final = Path(__file__).parent / "static"
 _PAGES: Final = Path(__file__).parent / "pages"
-# Of all paths that this program serves.
+# First segments of all paths that the monitor serves.
 _FIRST_SEGMENTS: Final = frozenset(
     {"assets", "health", "favicon.ico", "_nicegui", "_nicegui_ws"}
     | {path.lstrip("/") for path in (LOGIN, LOGOUT, *(section.path for section in SECTIONS[1:]))}
 )
-# A page loads dozens of them.
+# Not logged: a page requests dozens of these.
 _QUIET: Final = ("/_nicegui/", "/assets/", "/favicon.ico")
-# A tab that slept for so long goes on where it was; after that it loads the page anew by itself.
+# A tab that was suspended for longer reloads its page.
 _RECONNECT_SECONDS: Final = 20.0
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """Builds the application; its servers are connected to on first use. Once in a process.
+    """Creates the application; call it once per process. Connections are opened on first use.
 
     Args:
-        settings: where the servers are, and who is let in; by default from the environment.
+        settings: by default read from the environment.
 
     Raises:
-        InvalidSettings: a value cannot be used, or a server's URL is missing.
+        InvalidSettings: a value is invalid, or a server's URL is missing.
     """
     settings = settings or load_settings()
     settings.require_database_url()
@@ -70,29 +70,32 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncGenerator[dict[str, MonitorContext], None]:
         async with open_resources(settings, program="flexiprice-monitor") as resources:
             failed_keys = FailedKeyLimiter(resources.redis, limit=settings.failed_key_limit)
-            key_check = KeyAuthenticator(environment_keys(settings), resources.sessions, failed_keys)
-            access = Access(settings, key_check, resources.sessions)
+            key_authenticator = KeyAuthenticator(environment_keys(settings), resources.sessions, failed_keys)
+            auth = SessionAuthenticator(settings, key_authenticator, resources.sessions)
             if settings.open_loopback:
                 _log.warning("loopback_is_open", reason=LOOPBACK_IS_OPEN)
             live = Live(resources)
-            background = [asyncio.create_task(live.run()), asyncio.create_task(access.sessions.watch())]
+            background = [
+                asyncio.create_task(live.run()),
+                asyncio.create_task(auth.sessions.refresh_forever()),
+            ]
             try:
                 async with (
-                    writing_audit(resources.sessions) as writer,
-                    counting_refusals(writer) as refusals,
+                    open_audit_buffer(resources.sessions) as writer,
+                    open_refusal_log(writer) as refusals,
                 ):
-                    # Reaches every request as `request.state.monitor`, those of the mounted NiceGUI too.
-                    yield {"monitor": MonitorContext(resources, live, access, refusals)}
+                    # Every request has it as `request.state.monitor`, also inside the mounted NiceGUI.
+                    yield {"monitor": MonitorContext(resources, live, auth, refusals)}
             finally:
                 for task in background:
                     await cancelled(task)
 
     app = FastAPI(title="FlexiPrice monitor", lifespan=lifespan, openapi_url=None)
-    app.add_middleware(Guard)
-    # Before the guard, which asks the database: a body that never ends must not get so far.
+    app.add_middleware(SecurityMiddleware)
+    # Before authentication, which queries PostgreSQL: an endless body must not get that far.
     app.add_middleware(SmallBodies, paths=frozenset({LOGIN, LOGOUT}), patience=settings.body_timeout)
     app.add_middleware(LingeringClose)
-    # Added last, so that it is the outermost: a refusal gets an id and a line in the log too.
+    # Outside the others, so that refusals get a request id and a log line too.
     app.add_middleware(RequestContext, quiet=_QUIET)
     if settings.trusted_proxies:
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))
@@ -100,7 +103,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(login.router)
     app.mount("/assets", StaticFiles(directory=ASSETS))
     app.mount(f"{HELP}/{IMAGES.name}", StaticFiles(directory=IMAGES, check_dir=False))
-    app.add_api_route("/health/live", _live, methods=["GET", "HEAD"])
+    app.add_api_route("/health/live", _report_liveness, methods=["GET", "HEAD"])
     for module in sorted(_PAGES.glob("[a-z]*.py")):
         import_module(f"api.monitor.pages.{module.stem}")
     nicegui_app.exception_handler(404)(show_not_found)
@@ -118,7 +121,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     return app
 
 
-async def _live() -> dict[str, str]:
+async def _report_liveness() -> dict[str, str]:
     return {"status": "alive"}
 
 
@@ -127,10 +130,10 @@ def __getattr__(name: str) -> FastAPI:
     if name != "app":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     app = app_for_server("flexiprice-monitor", create_app)
-    logging.getLogger("uvicorn.error").addFilter(_is_worth_a_line)
+    logging.getLogger("uvicorn.error").addFilter(_is_worth_logging)
     return app
 
 
-def _is_worth_a_line(record: logging.LogRecord) -> bool:
-    # Every page that is opened opens a web socket, whose address tells the browser's id.
+def _is_worth_logging(record: logging.LogRecord) -> bool:
+    # Every page opens a web socket, and its URL holds the id of the browser.
     return record.levelno > logging.INFO or not str(record.msg).startswith(("connection ", '%s - "WebSocket'))

@@ -1,4 +1,4 @@
-"""What every request and web socket of the monitor passes first."""
+"""Authenticates every request and web socket of the monitor, and sets security headers."""
 
 from typing import Final
 from urllib.parse import quote, urlsplit
@@ -7,30 +7,29 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.monitor.auth.revocation import while_let_in
-from api.monitor.auth.user import Viewer
+from api.monitor.auth.revocation import serve_until_revoked
+from api.monitor.auth.user import User
 from api.monitor.context import MonitorContext
 from api.security.admin_guard import address_of
 from api.security.scopes import set_holder
 from api.urls import route_path
 from flexiprice.access.audit_log import AuditEvent
 from flexiprice.access.key_ring import KeyHolder
-from flexiprice.domain.audit import NOBODY, AuditOutcome, AuditSource
+from flexiprice.domain.audit import ANONYMOUS, AuditOutcome, AuditSource
 from flexiprice.telemetry import get_logger
 
 LOGIN: Final = "/login"
-# What may be seen before the login: the login itself, how it looks, and whether the process lives.
-_OPEN: Final = frozenset({LOGIN, "/health/live", "/favicon.ico"})
-_OPEN_FOLDER: Final = "/assets/"
-_READS: Final = ("GET", "HEAD")
-# Where an open page goes on receiving, by web socket or by requests that are held.
-_LASTING: Final = "/_nicegui_ws"
-_CONTENT: Final = (
+# Paths that need no session: the login, its assets, and the liveness check.
+_PUBLIC: Final = frozenset({LOGIN, "/health/live", "/favicon.ico"})
+_PUBLIC_FOLDER: Final = "/assets/"
+_SAFE_METHODS: Final = ("GET", "HEAD")
+# Path of the connections that stay open with a page: its web socket and long polls.
+_LONG_LIVED: Final = "/_nicegui_ws"
+_CONTENT_POLICY: Final = (
     "default-src 'self'; "
-    # As tight as NiceGUI works with: it runs the server's `run_javascript`, event handlers and properties by
-    # `eval` and `new Function`, Vue compiles templates in the browser, and the page starts with scripts in
-    # it that have no nonce. So what must hold is that no text of others becomes markup: pages show
-    # text as text. No script of another place is loaded, whatever stands in a page.
+    # As strict as NiceGUI permits: it runs `run_javascript`, event handlers and properties by `eval` and
+    # `new Function`, Vue compiles templates in the browser, and pages have inline scripts without a nonce.
+    # So pages must never render untrusted text as markup. Scripts of other hosts are blocked in any case.
     "script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
     "style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data:; "
@@ -40,34 +39,34 @@ _CONTENT: Final = (
     "form-action 'self'; "
     "frame-ancestors 'none'"
 )
-# The login has no script, and none may run where keys are typed in.
-_LOGIN_CONTENT: Final = (
+# The login has no script, and none may run where users type keys.
+_LOGIN_CONTENT_POLICY: Final = (
     "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'none'"
 )
 HEADERS: Final = {
-    "Content-Security-Policy": _CONTENT,
+    "Content-Security-Policy": _CONTENT_POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
-_FOREIGN: Final = (
-    "A page of another site may not use this. If this is the monitor's own page, the proxy before it does "
-    "not hand on its name: nginx does with `proxy_set_header Host $http_host;`."
+_CROSS_SITE_REFUSAL: Final = (
+    "Requests from pages of other sites are rejected. If this was the monitor's own page, its proxy does "
+    "not forward the host name: in nginx, set `proxy_set_header Host $http_host;`."
 )
 _log = get_logger(__name__)
 
 
-class Guard:
-    """Lets through what a viewer asks for, from a page of ours, and adds the headers that browsers heed."""
+class SecurityMiddleware:
+    """Rejects cross-site and unauthenticated requests, and adds security headers to responses."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handles one request or web socket, as ASGI has it."""
+        """Handles one ASGI request or web socket."""
         if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
@@ -77,15 +76,15 @@ class Guard:
                 headers = MutableHeaders(scope=message)
                 headers.update(HEADERS)
                 if route_path(scope) == LOGIN:
-                    headers["Content-Security-Policy"] = _LOGIN_CONTENT
+                    headers["Content-Security-Policy"] = _LOGIN_CONTENT_POLICY
             await send(message)
 
         refusal = await self._refusal(scope)
         if refusal is None:
-            viewer: Viewer | None = scope["state"]["viewer"]
+            user: User | None = scope["state"]["user"]
             monitor: MonitorContext = scope["state"]["monitor"]
-            if viewer is not None and route_path(scope).startswith(_LASTING):
-                await while_let_in(self._app, monitor.access, viewer, scope, receive, send_with_headers)
+            if user is not None and route_path(scope).startswith(_LONG_LIVED):
+                await serve_until_revoked(self._app, monitor.auth, user, scope, receive, send_with_headers)
             else:
                 await self._app(scope, receive, send_with_headers)
         elif scope["type"] == "websocket":
@@ -97,31 +96,31 @@ class Guard:
     async def _refusal(self, scope: Scope) -> Response | None:
         path = route_path(scope)
         monitor: MonitorContext = scope["state"]["monitor"]
-        if _is_foreign(Headers(scope=scope)) and (
-            scope["type"] == "websocket" or scope["method"] not in _READS
+        if _is_cross_site(Headers(scope=scope)) and (
+            scope["type"] == "websocket" or scope["method"] not in _SAFE_METHODS
         ):
             _log.warning("refused_foreign_page", path=path)
-            monitor.refusals.note(_refused(scope, path), "a page of another site asked for it")
-            return PlainTextResponse(_FOREIGN, status_code=403)
-        viewer = await monitor.access.viewer_of(scope)
-        scope["state"]["viewer"] = viewer
-        if viewer is not None:
-            # For the log.
-            set_holder(scope, KeyHolder(viewer.name, ()))
-        if viewer is not None or path in _OPEN or path.startswith(_OPEN_FOLDER):
+            monitor.refusals.record(_refused_event(scope, path), "a page of another site asked for it")
+            return PlainTextResponse(_CROSS_SITE_REFUSAL, status_code=403)
+        user = await monitor.auth.user_of(scope)
+        scope["state"]["user"] = user
+        if user is not None:
+            # For the access log.
+            set_holder(scope, KeyHolder(user.name, ()))
+        if user is not None or path in _PUBLIC or path.startswith(_PUBLIC_FOLDER):
             return None
-        if scope["type"] == "http" and scope["method"] in _READS and not path.startswith("/_nicegui"):
+        if scope["type"] == "http" and scope["method"] in _SAFE_METHODS and not path.startswith("/_nicegui"):
             query = bytes(scope.get("query_string", b"")).decode("latin-1")
             wanted = f"{path}?{query}" if query else path
             suffix = "" if wanted == "/" else f"?next={quote(wanted, safe='')}"
             return RedirectResponse(f"{scope.get('root_path', '')}{LOGIN}{suffix}", status_code=303)
-        monitor.refusals.note(_refused(scope, path), "not signed in, or no longer")
+        monitor.refusals.record(_refused_event(scope, path), "not signed in, or no longer")
         return PlainTextResponse("Log in first.", status_code=401)
 
 
-def _refused(scope: Scope, path: str) -> AuditEvent:
+def _refused_event(scope: Scope, path: str) -> AuditEvent:
     return AuditEvent(
-        actor=NOBODY,
+        actor=ANONYMOUS,
         source=AuditSource.MONITOR,
         action="use_monitor",
         target=f"{scope.get('method', 'socket')} {path}",
@@ -130,18 +129,18 @@ def _refused(scope: Scope, path: str) -> AuditEvent:
     )
 
 
-def _is_foreign(headers: Headers) -> bool:
-    """Whether a page of another site is behind it. A browser always says so, and cannot be made not to."""
+def _is_cross_site(headers: Headers) -> bool:
+    """Returns whether a page of another site sent the request; browsers always say so in these headers."""
     origin = headers.get("origin")
     if headers.get("sec-fetch-site") == "cross-site":
         return True
-    # Behind a proxy; no page can send this header along to another site unasked.
-    places = {headers.get("host"), headers.get("x-forwarded-host")} - {None, ""}
-    return origin is not None and _place_of(origin) not in places
+    # `X-Forwarded-Host` is set by proxies; a cross-site page cannot set it without a CORS preflight.
+    hosts = {headers.get("host"), headers.get("x-forwarded-host")} - {None, ""}
+    return origin is not None and _host_of(origin) not in hosts
 
 
-def _place_of(origin: str) -> str | None:
-    # `null` is what sandboxed frames and files say of themselves: no place, and so not ours.
+def _host_of(origin: str) -> str | None:
+    # Sandboxed frames and local files send `null`, which has no host.
     try:
         return urlsplit(origin).netloc or None
     except ValueError:

@@ -1,4 +1,4 @@
-"""Waiting for an answer no longer than a person would."""
+"""Timeouts for what pages read."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -6,25 +6,25 @@ from typing import Final, TypeVar
 
 from flexiprice.errors import TransientError
 
-FOR_LITTLE: Final = 5.0
-"""Seconds for what is read in no time."""
-FOR_MUCH: Final = 30.0
-"""Seconds for what looks at very many rows."""
+QUERY_TIMEOUT: Final = 5.0
+"""Seconds for a query that reads few rows."""
+SCAN_TIMEOUT: Final = 30.0
+"""Seconds for a query that scans a large table."""
 Value = TypeVar("Value")
 
 
-async def answered(reading: Awaitable[Value], *, within: float = FOR_LITTLE) -> Value:
-    """What a reading gives; it is given up where a server neither answers nor is away.
+async def with_timeout(reading: Awaitable[Value], *, seconds: float = QUERY_TIMEOUT) -> Value:
+    """Awaits a reading for a limited time, for servers that accept connections but do not respond.
 
     Args:
-        reading: what to wait for.
-        within: so many seconds.
+        reading: the awaitable.
+        seconds: the time limit.
 
     Raises:
-        TransientError: there was no answer.
+        TransientError: the time limit has passed.
     """
     try:
-        async with asyncio.timeout(within):
+        async with asyncio.timeout(seconds):
             return await reading
     except TimeoutError:
-        raise TransientError(f"there was no answer within {within:.0f} seconds") from None
+        raise TransientError(f"there was no answer within {seconds:.0f} seconds") from None

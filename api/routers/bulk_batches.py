@@ -6,7 +6,7 @@ from typing import Annotated, BinaryIO, Final
 from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.audit.context import note, note_no_change
+from api.audit.context import add_audit_details, skip_audit
 from api.deps import BulkTransaction
 from api.openapi import problems
 from api.problems import ProblemResponse
@@ -94,9 +94,11 @@ async def put_batches(
         report = imported.report
         written = not dry_run and not (atomic and report.bad) and bool(report.written)
         if written:
-            note(request, target=_target(report), read=report.read, bad=report.bad, **report.written)
+            add_audit_details(
+                request, target=_target(report), read=report.read, bad=report.bad, **report.written
+            )
         else:
-            note_no_change(request)
+            skip_audit(request)
     if atomic and report.bad:
         detail = f"{report.bad} of {report.read} rows are bad, so nothing was written"
         return ProblemResponse(422, "invalid_input", detail, errors=_errors_of(report))

@@ -7,8 +7,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request, Response
 
-from api.audit.buffer import AuditWriter
-from api.audit.context import Origin, audit_event_for, note
+from api.audit.buffer import AuditBuffer
+from api.audit.context import Origin, add_audit_details, audit_event_for
 from api.deps import BulkTransaction, OpenResources, TaskPath
 from api.openapi import problems
 from api.route_class import ProblemRoute
@@ -72,7 +72,7 @@ async def trigger_recompute(
     threshold = days_threshold or resources.settings.days_threshold
     if not async_task:
         async with transaction() as session:
-            note(request, target=RECOMPUTE_ALL_DISCOUNTS.name)
+            add_audit_details(request, target=RECOMPUTE_ALL_DISCOUNTS.name)
             now = await database_now(session)
             summary = await recompute_all_discounts(session, now=now, days_threshold=threshold)
         finished = FinishedRecomputeOut(status=JobStatus.SUCCEEDED, result=RecomputeSummaryOut.of(summary))
@@ -84,11 +84,11 @@ async def trigger_recompute(
         origin=origin,
     )
     status = JobStatus.QUEUED
-    change = audit_event_for(request, RECOMPUTE_ALL_DISCOUNTS.name)
-    if job.created and change is not None:
+    event = audit_event_for(request, RECOMPUTE_ALL_DISCOUNTS.name)
+    if job.created and event is not None:
         # Buffered, so that triggering neither waits for the database nor requires it.
-        writer: AuditWriter = request.app.state.audit_writer
-        writer.tell(replace(change, details={**change.details, "task_id": job.job_id}))
+        buffer: AuditBuffer = request.app.state.audit_buffer
+        buffer.add(replace(event, details={**event.details, "task_id": job.job_id}))
     if not job.created:
         status = (await resources.tasks.status(job.job_id)).status
     url = status_url(request, job.job_id)

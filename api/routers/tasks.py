@@ -162,11 +162,11 @@ async def stream_task_events(
     Server-Sent Events: each `status` event contains the task like `/admin/tasks/{task_id}`; the last one has
     `ready` true. The stream ends when its API key is revoked or expires.
     """
-    key_check: KeyAuthenticator = request.app.state.key_check
+    key_authenticator: KeyAuthenticator = request.app.state.key_authenticator
     holder = holder_in(request.scope)
 
     async def is_authorized() -> bool:
-        return holder is None or await key_check.still_opens(holder)
+        return holder is None or await key_authenticator.still_opens(holder)
 
     try:
         await resources.tasks.status(task_id)

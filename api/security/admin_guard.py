@@ -14,9 +14,9 @@ from starlette.types import Scope as AsgiScope
 
 from api.problems import ProblemResponse, problem_of
 from api.security.authentication import KeyAuthenticator
-from api.security.scopes import set_holder, set_useless_key
+from api.security.scopes import set_holder, set_rejected_key
 from api.urls import route_path
-from flexiprice.access.key_ring import KeyHolder, UselessKey
+from flexiprice.access.key_ring import KeyHolder, RejectedKey
 from flexiprice.domain.access import KeyFault, Scope
 from flexiprice.errors import FlexiPriceError
 
@@ -46,7 +46,7 @@ key_documentation: Final = [
 class KeyGuard:
     """Rejects requests without a valid key under some paths, before routing, even if no route exists.
 
-    Reads the `KeyAuthenticator` from `key_check` of the application's state.
+    Reads the `KeyAuthenticator` from `key_authenticator` of the application's state.
     """
 
     def __init__(self, app: ASGIApp, *, prefixes: Collection[str], open_loopback: bool) -> None:
@@ -76,26 +76,26 @@ class KeyGuard:
             if self._open_loopback and is_from_this_machine(scope):
                 set_holder(scope, LOOPBACK)
                 return None
-            return _unauthorized(scope, UselessKey(KeyFault.MISSING))
-        key_check: KeyAuthenticator = scope["app"].state.key_check
+            return _unauthorized(scope, RejectedKey(KeyFault.MISSING))
+        key_authenticator: KeyAuthenticator = scope["app"].state.key_authenticator
         presented = keys.pop()
         try:
-            holder = await key_check.holder_of(presented, address=address_of(scope))
+            holder = await key_authenticator.holder_of(presented, address=address_of(scope))
         except (FlexiPriceError, DBAPIError) as error:
             problem = problem_of(error)
             if problem is None:
                 raise
             return problem
         if holder is None:
-            return _unauthorized(scope, key_check.explain(presented))
+            return _unauthorized(scope, key_authenticator.explain(presented))
         set_holder(scope, holder)
         return None
 
 
-def _unauthorized(scope: AsgiScope, why: UselessKey | KeyHolder) -> ProblemResponse:
+def _unauthorized(scope: AsgiScope, why: RejectedKey | KeyHolder) -> ProblemResponse:
     # The client is told the same whatever it is, so that nobody learns of keys by trying.
-    if isinstance(why, UselessKey):
-        set_useless_key(scope, why)
+    if isinstance(why, RejectedKey):
+        set_rejected_key(scope, why)
     return ProblemResponse(401, "unauthorized", _KEY_REQUIRED, headers={"WWW-Authenticate": "Bearer"})
 
 

@@ -17,7 +17,7 @@ from flexiprice.access.api_keys import BOOTSTRAP
 from flexiprice.access.key_ring import (
     KeyHolder,
     KeyRing,
-    UselessKey,
+    RejectedKey,
     looks_like_ours,
     note_key_use,
     read_key_ring,
@@ -98,14 +98,14 @@ class KeyAuthenticator:
             await self._failed_keys.record(address)
         return holder
 
-    def explain(self, presented: str) -> KeyHolder | UselessKey:
+    def explain(self, presented: str) -> KeyHolder | RejectedKey:
         """Whose key one is that was just looked at, or why it is nobody's.
 
         It is for the audit, never for the client.
         """
         # To look at a key of ours has read the ring; no other is in it.
         if self._ring is None or not looks_like_ours(presented):
-            return self._of_environment(presented) or UselessKey(KeyFault.UNKNOWN)
+            return self._of_environment(presented) or RejectedKey(KeyFault.UNKNOWN)
         return self._ring.explain(presented, now=self._now(self._ring))
 
     async def ring(self, *, newer_than: float | None = None) -> KeyRing:

@@ -7,7 +7,7 @@ from typing import Final
 from starlette.exceptions import HTTPException
 from starlette.types import Scope as AsgiScope
 
-from flexiprice.access.key_ring import KeyHolder, UselessKey
+from flexiprice.access.key_ring import KeyHolder, RejectedKey
 from flexiprice.domain.access import Scope, allows
 
 _READING: Final = frozenset({"GET", "HEAD"})
@@ -71,15 +71,15 @@ def set_holder(scope: AsgiScope, holder: KeyHolder) -> None:
     scope.setdefault("state", {})["key_holder"] = holder
 
 
-def useless_key_in(scope: AsgiScope) -> UselessKey | None:
+def rejected_key_in(scope: AsgiScope) -> RejectedKey | None:
     """Why the key that a request came with opens nothing; None where one opened, or none was asked for."""
-    useless = scope.get("state", {}).get("useless_key")
-    return useless if isinstance(useless, UselessKey) else None
+    rejected = scope.get("state", {}).get("rejected_key")
+    return rejected if isinstance(rejected, RejectedKey) else None
 
 
-def set_useless_key(scope: AsgiScope, useless: UselessKey) -> None:
+def set_rejected_key(scope: AsgiScope, rejected: RejectedKey) -> None:
     """Writes down in a request why its key opens nothing."""
-    scope.setdefault("state", {})["useless_key"] = useless
+    scope.setdefault("state", {})["rejected_key"] = rejected
 
 
 def require_scope(scope: AsgiScope, needed: Scope | None) -> None:

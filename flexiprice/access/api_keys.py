@@ -15,13 +15,13 @@ from flexiprice.catalog.constraints import unique_violation_as
 from flexiprice.db.audit_notes import note_change
 from flexiprice.db.operations_tables import ApiKey
 from flexiprice.domain.access import Scope, scope_set
-from flexiprice.domain.audit import MANY, NOBODY, changes_between
+from flexiprice.domain.audit import ANONYMOUS, MANY, changes_between
 from flexiprice.errors import Conflict, InvalidInput, NotFound
 
 BOOTSTRAP: Final = "bootstrap"
 """The name under which the holder of the environment's key acts; no other key may have it."""
 # Names of actors in the audit: the environment's key, and clients without a key.
-_RESERVED: Final = (BOOTSTRAP, NOBODY, MANY)
+_RESERVED: Final = (BOOTSTRAP, ANONYMOUS, MANY)
 LONGEST_OVERLAP: Final = timedelta(days=30)
 """For which a rotated key's old secret may open at most."""
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,99}", re.ASCII)

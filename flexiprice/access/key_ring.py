@@ -40,7 +40,7 @@ class KeyHolder:
 
 
 @dataclass(frozen=True, slots=True)
-class UselessKey:
+class RejectedKey:
     """A key that opens nothing, for the audit.
 
     Attributes:
@@ -80,7 +80,7 @@ class _StoredKey:
     last_used_at: datetime | None
     revoked_at: datetime | None
 
-    def fault_of(self, secret_hash: bytes, now: datetime) -> UselessKey | None:
+    def fault_of(self, secret_hash: bytes, now: datetime) -> RejectedKey | None:
         """Why a secret does not open; None where it does."""
         name = self.holder.name
         is_new = hmac.compare_digest(self.secret_hash, secret_hash)
@@ -89,12 +89,12 @@ class _StoredKey:
             is_old = hmac.compare_digest(self.previous_secret_hash, secret_hash)
             is_new |= is_old and now < self.previous_until
         if not (is_new or is_old):
-            return UselessKey(KeyFault.WRONG, name)
+            return RejectedKey(KeyFault.WRONG, name)
         if self.revoked_at is not None:
-            return UselessKey(KeyFault.REVOKED, name, self.revoked_at)
+            return RejectedKey(KeyFault.REVOKED, name, self.revoked_at)
         if self.expires_at is not None and now >= self.expires_at:
-            return UselessKey(KeyFault.EXPIRED, name, self.expires_at)
-        return None if is_new else UselessKey(KeyFault.REPLACED, name, self.previous_until)
+            return RejectedKey(KeyFault.EXPIRED, name, self.expires_at)
+        return None if is_new else RejectedKey(KeyFault.REPLACED, name, self.previous_until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +121,12 @@ class KeyRing:
             return None
         return replace(stored.holder, secret_hash=secret_hash)
 
-    def explain(self, presented: str, *, now: datetime) -> KeyHolder | UselessKey:
+    def explain(self, presented: str, *, now: datetime) -> KeyHolder | RejectedKey:
         """Whose key this is, or why it is nobody's."""
         key_id, secret_hash = parts_of(presented) or ("", b"")
         stored = self._keys.get(key_id)
         if stored is None:
-            return UselessKey(KeyFault.UNKNOWN)
+            return RejectedKey(KeyFault.UNKNOWN)
         return stored.fault_of(secret_hash, now) or stored.holder
 
     def is_use_to_be_noted(self, key_id: str, *, now: datetime) -> bool:

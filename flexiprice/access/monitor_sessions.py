@@ -137,8 +137,8 @@ async def find_sessions(
     return [_stored(row) for row in await session.scalars(query)]
 
 
-async def note_session_use(session: AsyncSession, id_hashes: Collection[bytes], *, now: datetime) -> None:
-    """Notes that somebody uses sessions, to the minute, so that they do not end for want of it."""
+async def record_session_use(session: AsyncSession, id_hashes: Collection[bytes], *, now: datetime) -> None:
+    """Records the use of sessions, to the minute, which keeps them from expiring as idle."""
     await session.execute(
         update(MonitorSession)
         .where(MonitorSession.id_hash.in_(id_hashes), MonitorSession.seen_at < now - _USE_IS_NOTED_EVERY)

@@ -1,4 +1,4 @@
-"""What a service says of the change that it makes, for whoever writes the audit entry.
+"""Notes that a service leaves about its change, for the caller that writes the audit entry.
 
 A service knows the natural name of what it changes and the values before and after, under the locks of its
 transaction; the caller knows who asks, and from where. The note waits in the session between them.
@@ -17,12 +17,12 @@ _KEY: Final = "flexiprice_audit_note"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditNote:
-    """What was changed in a transaction.
+    """The change of a transaction.
 
     Attributes:
-        target: natural name of what was changed: a SKU, a store's code, a policy's version.
+        target: natural name of the changed object: a SKU, a store's code, a policy's version.
         changes: old and new value of each field that changed.
-        details: what else there is to know, such as totals.
+        details: further facts, such as totals.
     """
 
     target: str
@@ -36,11 +36,11 @@ def note_change(
     changes: Mapping[str, FieldChange] | None = None,
     details: Mapping[str, object] | None = None,
 ) -> None:
-    """Notes what a transaction changes; the next audit entry of the transaction tells it."""
+    """Notes a change for the next audit entry of the transaction."""
     session.info[_KEY] = AuditNote(target=target, changes=changes or {}, details=details or {})
 
 
 def take_note(session: AsyncSession) -> AuditNote | None:
-    """What was noted since the last audit entry of the transaction; None where nothing was."""
+    """Takes the note made since the last audit entry of the transaction; None if there is none."""
     note = session.info.pop(_KEY, None)
     return note if isinstance(note, AuditNote) else None

@@ -8,7 +8,7 @@ from typing import Final, cast
 
 JsonScalar = str | int | float | bool | None
 
-NOBODY: Final = "nobody"
+ANONYMOUS: Final = "nobody"
 """Actor of what is asked for without a key that opens."""
 MANY: Final = "many"
 """Actor of what several holders of keys were refused, counted together."""

@@ -21,7 +21,7 @@ async def test_a_wrong_key_is_told_and_a_right_one_leads_to_the_page_that_was_as
         await page.goto(f"{harness.address}/audit?what=purge_queue")
         await page.get_by_label("API key").fill("a-key-that-is-nobody's")
         await page.get_by_role("button", name="Log in").click()
-        await expect(page.get_by_role("alert")).to_contain_text("not a key of this installation")
+        await expect(page.get_by_role("alert")).to_contain_text("not a valid key")
         # The browser's message for every error response.
         assert visit.complaints == [
             "Failed to load resource: the server responded with a status of 401 (Unauthorized)"

@@ -65,6 +65,6 @@ async def test_axe_finds_nothing_at_the_login(browser: Browser, shop: Shop, wind
         assert await _faults(visit) == []
         await page.get_by_label("API key").fill("a-key-that-is-nobody's")
         await page.get_by_role("button", name="Log in").click()
-        await expect(page.get_by_role("alert")).to_contain_text("not a key of this installation")
+        await expect(page.get_by_role("alert")).to_contain_text("not a valid key")
         assert await _faults(visit) == []
         visit.complaints.remove(_UNAUTHORIZED)

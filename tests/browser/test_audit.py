@@ -102,6 +102,6 @@ async def test_entries_are_found_by_target_outcome_address_and_time(
         await expect(rows).to_have_count(2)
         tomorrow = (datetime.now(UTC) + timedelta(days=1)).date()
         await visit.open(f"/audit?since={tomorrow}")
-        await expect(page.get_by_text("No change meets the filter")).to_be_visible()
+        await expect(page.get_by_text("No entry matches the filter")).to_be_visible()
         await visit.open("/audit?since=yesterday")
-        await expect(page.get_by_text("Since (UTC) is not understood")).to_be_visible()
+        await expect(page.get_by_text("Since (UTC) is invalid")).to_be_visible()

@@ -88,7 +88,7 @@ async def test_a_queue_is_paused_purged_and_resumed_and_the_audit_says_by_whom(
     await expect(dialog.get_by_role("button", name="Purge")).to_be_disabled()
     await dialog.get_by_role("textbox").fill("maintenance")
     await confirm(page, "Purge")
-    await expect(page.get_by_text("3 jobs of maintenance were called off")).to_be_visible()
+    await expect(page.get_by_text("3 jobs of maintenance were revoked")).to_be_visible()
     for job in jobs:
         assert (await tasks.status(job.job_id)).status is JobStatus.REVOKED
     change = await latest_change(harness)
@@ -129,7 +129,7 @@ async def test_a_schedule_that_only_a_worker_has_comes_and_goes_with_it(
     tasks = harness.resources.tasks
     page = await visit.open("/schedules")
     card = page.locator("#count_stock")
-    await expect(page.locator("#update_price_history")).to_contain_text("ticked by")
+    await expect(page.locator("#update_price_history")).to_contain_text("enqueued by")
     await expect(card).to_have_count(0)
 
     now = datetime.now(UTC)
@@ -149,7 +149,7 @@ async def test_a_schedule_that_only_a_worker_has_comes_and_goes_with_it(
     night = harness.start_worker("night_worker", cleanup_schedule="30 4 * * *")
     await expect(card).to_contain_text("At 04:30")
     (worker,) = [each for each in await tasks.live_workers() if each.pid == night.pid]
-    await expect(card).to_contain_text(f"ticked by {worker.worker_id}")
+    await expect(card).to_contain_text(f"enqueued by {worker.worker_id}")
     await expect(card.locator(".mark")).to_have_attribute("href", f"/tasks/{ran.job_id}")
     await expect(card.get_by_role("button", name="Run now")).to_be_disabled()
     await card.get_by_role("button", name="Pause").click()
@@ -231,7 +231,7 @@ async def test_the_audit_is_filtered_by_its_address(visit: Visit, harness: Harne
     await expect(page).to_have_url(
         f"{harness.address}/audit?who=&what=purge_queue&to=nothing-of-this-name&from=&outcome=&since=&until="
     )
-    await expect(page.get_by_text("No change meets the filter")).to_be_visible()
+    await expect(page.get_by_text("No entry matches the filter")).to_be_visible()
 
 
 async def test_unknown_page_says_so_within_the_frame(visit: Visit) -> None:

@@ -35,7 +35,7 @@ async def test_pages_say_which_server_is_away_and_go_on_when_it_is_back(
 
         servers.stop_redis()
         await expect(status).to_contain_text("Redis does not answer", timeout=RECOVERY_MS)
-        await expect(page.get_by_role("alert").first).to_contain_text("this is how the queues stood last")
+        await expect(page.get_by_role("alert").first).to_contain_text("the queues are shown as last read")
         await visit.open("/")
         await expect(page.locator(".findings")).to_contain_text("no task is lost")
         servers.start_redis()

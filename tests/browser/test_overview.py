@@ -69,16 +69,16 @@ async def test_the_stock_is_told_in_numbers_that_follow_a_recompute(
 async def test_a_task_that_fails_is_counted_and_told_until_it_succeeds(
     visit: Visit, harness: Harness
 ) -> None:
-    def run(seconds: int, state: RunStatus) -> RunRecord:
+    def run(seconds: int, status: RunStatus) -> RunRecord:
         began = datetime.now(UTC) + timedelta(seconds=seconds)
-        error = None if state is RunStatus.SUCCEEDED else "there is no such batch"
+        error = None if status is RunStatus.SUCCEEDED else "there is no such batch"
         return RunRecord(
             run_id=uuid4(),
             task=_TASK,
             job_id=uuid4().hex,
             worker_id="somebody",
             attempt=1,
-            status=state,
+            status=status,
             started_at=began,
             finished_at=began,
             error_message=error,
@@ -92,9 +92,9 @@ async def test_a_task_that_fails_is_counted_and_told_until_it_succeeds(
         await record_runs(session, failed)
     await expect(tasks).to_have_attribute("title", _TASK)
     await expect(tasks).to_contain_text("1")
-    finding = page.locator(".finding").filter(has_text=f"{_TASK} failed the last 3 times it ran")
-    await expect(finding).to_contain_text("Its last error: there is no such batch")
-    await finding.get_by_role("link", name="Show").click()
+    alert = page.locator(".finding").filter(has_text=f"{_TASK} failed the last 3 times it ran")
+    await expect(alert).to_contain_text("Its last error: there is no such batch")
+    await alert.get_by_role("link", name="Show").click()
     await page.wait_for_url(f"**/tasks?task={_TASK}&status=failed")
     for each in failed:
         await expect(page.locator(f'tbody a[href="/tasks/{each.job_id}"]')).to_be_visible()

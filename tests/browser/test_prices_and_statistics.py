@@ -60,7 +60,7 @@ async def test_statistics_tell_how_a_task_did_and_lead_to_its_runs(visit: Visit,
     slowest = card(page, "Slowest runs").get_by_role("row").nth(1)
     await expect(slowest).to_contain_text("10 s")
     await expect(slowest.get_by_role("link")).to_have_attribute("href", f"/tasks/{measured}-10")
-    for chart in ("Runs over time", "How long runs took", "Waiting times", "Run times"):
+    for chart in ("Runs over time", "Run time over time", "Wait times", "Run times"):
         await expect(card(page, chart).locator("canvas")).to_be_visible()
     await card(page, "By task").get_by_role("link", name="2", exact=True).click()
     await expect(page.locator("tbody tr")).to_have_count(2)
@@ -100,7 +100,7 @@ async def test_runs_that_all_fall_into_one_class_and_one_minute_are_seen(
     await visit.until_drawn()
     # Of three classes, the middle one: a bar on a scale, not a chart that is all bar.
     assert 0.1 < await card(page, "Run times").locator("canvas").evaluate(_COLOURED, _BLUE) < 0.4
-    assert await card(page, "How long runs took").locator("canvas").evaluate(_COLOURED, _BLUE) > 0
+    assert await card(page, "Run time over time").locator("canvas").evaluate(_COLOURED, _BLUE) > 0
 
 
 _SKU = f"BREAD-{uuid4().hex[:8]}"
@@ -169,7 +169,7 @@ async def test_a_recompute_is_previewed_started_followed_and_seen(
 
 async def test_the_policy_is_shown_as_a_curve_and_a_table(visit: Visit) -> None:
     page = await visit.open("/prices?quantity=5")
-    policy = page.locator("section").filter(has=page.get_by_role("heading", name="What policy"))
+    policy = page.locator("section").filter(has=page.get_by_role("heading", name="Discounts of policy"))
     await expect(policy.locator("canvas")).to_be_visible()
     await expect(policy.get_by_role("row").last).to_contain_text(re.compile(r"everything else\s*50%"))
     await expect(policy.get_by_label("Stock")).to_have_value("5")

@@ -77,7 +77,7 @@ async def test_a_task_that_failed_tells_why_and_can_be_tried_again(visit: Visit,
         "bootstrap",
     )
     page = await visit.open(f"/tasks/{job.job_id}")
-    children = page.locator(".card").filter(has_text="Tasks that came of it")
+    children = page.locator(".card").filter(has_text="Subjobs")
     await expect(children.get_by_role("link")).to_have_attribute("href", f"/tasks/{new_id}")
 
 
@@ -105,7 +105,7 @@ async def test_a_task_is_followed_and_called_off_on_its_own_page(visit: Visit, h
 async def test_every_try_of_a_task_is_in_its_timeline(visit: Visit, harness: Harness) -> None:
     job = await harness.resources.tasks.enqueue(FLAKY, arguments={"until": 2})
     page = await visit.open(f"/tasks/{job.job_id}")
-    told = ["Enqueued", "Try 1 started", "Failed, to be tried again", "Try 2 started", "Succeeded"]
+    told = ["Enqueued", "Try 1 started", "Failed, will be retried", "Try 2 started", "Succeeded"]
     await expect(page.locator(".timeline li strong")).to_have_text(told)
     await expect(page.locator(".card").filter(has_text="Tries").locator("tbody tr")).to_have_count(2)
 
@@ -118,7 +118,7 @@ async def test_many_tasks_are_called_off_and_tried_again_at_once(visit: Visit, h
     page = await visit.open("/tasks?status=deferred")
     for job in jobs:
         await row_of(page, job.job_id).get_by_role("checkbox").click()
-    await expect(page.get_by_text("2 chosen")).to_be_visible()
+    await expect(page.get_by_text("2 selected")).to_be_visible()
     await page.get_by_role("button", name="Revoke:").click()
     await confirm(page, "Revoke")
     await expect(page.get_by_text("2: it had not started, and will not run")).to_be_visible()
@@ -129,7 +129,7 @@ async def test_many_tasks_are_called_off_and_tried_again_at_once(visit: Visit, h
     failed = await tasks.enqueue(FAIL, arguments={"kind": "builtin"})
     await ended(harness, failed.job_id)
     page = await visit.open("/tasks?status=failed")
-    await row_of(page, failed.job_id).get_by_role("checkbox", name="Choose fail").click()
+    await row_of(page, failed.job_id).get_by_role("checkbox", name="Select fail").click()
     await page.get_by_role("button", name="Retry:").click()
     await confirm(page, "Cancel")
     await expect(page.get_by_role("alertdialog")).to_have_count(0)

@@ -12,7 +12,7 @@ import httpx
 import pytest
 import redis
 
-from api.monitor.state.snapshot import read_fleet
+from api.monitor.state.snapshot import read_broker_snapshot
 from flexiprice.embedded.binaries import valkey_program
 from flexiprice.embedded.child_process import free_port
 from flexiprice.errors import InvalidSettings
@@ -183,7 +183,7 @@ async def until_metrics_tell_of_workers(client: httpx.AsyncClient) -> None:
 
 async def _everything_is_read(settings: Settings) -> None:
     async with open_job_broker(settings, program="flexiprice-tests") as broker:
-        fleet = await read_fleet(broker.tasks, ServerClock())
+        fleet = await read_broker_snapshot(broker.tasks, ServerClock())
         assert len(fleet.workers) == 1
         with pytest.raises(InvalidSettings, match=r"may not run INFO; grant it: ACL SETUSER .* \+info"):
             await read_broker_info(broker.redis)

@@ -10,18 +10,18 @@ from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from api.audit.refusals import Refusals
+from api.audit.refusals import RefusalLog
 from api.monitor import login
-from api.monitor.auth.sessions import COOKIE, Access, environment_keys
-from api.monitor.auth.user import Viewer
+from api.monitor.auth.sessions import COOKIE, SessionAuthenticator, environment_keys
+from api.monitor.auth.user import User
 from api.monitor.context import MonitorContext
-from api.monitor.middleware import Guard
+from api.monitor.middleware import SecurityMiddleware
 from api.monitor.state.live import Live
 from api.security.authentication import KeyAuthenticator
 from api.security.rate_limit import FailedKeyLimiter
 from flexiprice.resources import open_resources
 from flexiprice.settings import load_settings
-from tests.support.audit_writer import RecordingAuditWriter
+from tests.support.audit_buffer import RecordingAuditBuffer
 
 FULL, READ = "the-full-key-of-the-monitor", "a-key-with-which-to-look-only"
 NOWHERE = {"database_url": "postgresql://nobody@127.0.0.1:9/none", "redis_url": "redis://127.0.0.1:9/0"}
@@ -40,22 +40,22 @@ class WithMonitor:
 
 
 async def open_monitor(
-    writer: RecordingAuditWriter | None = None, **settings: Any
+    writer: RecordingAuditBuffer | None = None, **settings: Any
 ) -> AsyncIterator[tuple[MonitorContext, ASGIApp]]:
     """The guard and the login before a page and a web socket; no server is there."""
     loaded = load_settings(env_files=(), **{**NOWHERE, **settings})
     async with open_resources(loaded, program="flexiprice-tests") as resources:
         failed_keys = FailedKeyLimiter(resources.redis, limit=3)
-        key_check = KeyAuthenticator(environment_keys(loaded), resources.sessions, failed_keys)
-        access = Access(loaded, key_check, resources.sessions)
+        key_authenticator = KeyAuthenticator(environment_keys(loaded), resources.sessions, failed_keys)
+        auth = SessionAuthenticator(loaded, key_authenticator, resources.sessions)
         monitor = MonitorContext(
-            resources, Live(resources), access, Refusals(writer or RecordingAuditWriter())
+            resources, Live(resources), auth, RefusalLog(writer or RecordingAuditBuffer())
         )
         app = FastAPI()
         app.include_router(login.router)
         app.add_api_route("/tasks", lambda: PlainTextResponse("the page"), methods=["GET", "POST"])
         app.router.routes.append(WebSocketRoute("/_nicegui_ws/", greet))
-        app.add_middleware(Guard)
+        app.add_middleware(SecurityMiddleware)
         yield monitor, WithMonitor(app, monitor)
 
 
@@ -70,9 +70,9 @@ def client(app: ASGIApp, address: str = "127.0.0.1", **options: Any) -> httpx.As
     return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:5555", **options)
 
 
-async def logged_in(monitor: MonitorContext, presented: str) -> tuple[Viewer, str]:
+async def logged_in(monitor: MonitorContext, presented: str) -> tuple[User, str]:
     """Somebody who has logged in, and the id of their session."""
-    opened = await monitor.access.log_in(presented, address="203.0.113.7")
+    opened = await monitor.auth.log_in(presented, address="203.0.113.7")
     assert opened is not None
     return opened
 

@@ -1,1 +1,1 @@
-"""Signs viewers in to the monitor and ends their sessions. Imports no page."""
+"""Signs users in to the monitor and ends their sessions. Imports no page."""

@@ -1,4 +1,4 @@
-"""What goes on for as long as a page is open, and not a moment longer than its viewer is let in."""
+"""Closes the connections of open pages when their session ends."""
 
 import asyncio
 from typing import Final
@@ -6,70 +6,70 @@ from typing import Final
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.monitor.auth.sessions import Access
-from api.monitor.auth.user import Viewer
+from api.monitor.auth.sessions import SessionAuthenticator
+from api.monitor.auth.user import User
 from flexiprice.queue.redis.cancellation import cancelled
 
-# For the page to lead to the login by itself; then it is cut off, and with what precedes, within 5 s.
-FAREWELL_SECONDS: Final = 1.0
+# Time for the page to navigate to the login by itself before its connection is closed.
+CLOSE_DELAY_SECONDS: Final = 1.0
 _CLOSING_SECONDS: Final = 5.0
-# How a web socket tells of what a person does; answers to the server's own questions are no use of a session.
+# Prefix of web socket messages that a user's action causes; replies to the server do not prolong a session.
 _ACTION: Final = '42["event"'
 
 
-async def while_let_in(
-    app: ASGIApp, access: Access, viewer: Viewer, scope: Scope, receive: Receive, send: Send
+async def serve_until_revoked(
+    app: ASGIApp, auth: SessionAuthenticator, user: User, scope: Scope, receive: Receive, send: Send
 ) -> None:
-    """Serves a web socket, or a request that is held, until its viewer's session ends.
+    """Serves a web socket or a long poll until its user's session ends.
 
     Args:
-        app: serves it.
-        access: knows when the session ends.
-        viewer: whose it is.
-        scope: as ASGI has it, like the two that follow.
-        receive: brings what the browser sends.
-        send: takes what it is sent.
+        app: the ASGI application that serves it.
+        auth: reports the end of the session.
+        user: the user of the session.
+        scope: the ASGI scope.
+        receive: the ASGI receive callable.
+        send: the ASGI send callable.
     """
-    is_over = is_answered = False
+    is_revoked = is_answered = False
 
-    async def heed(message: Message) -> None:
+    async def send_until_revoked(message: Message) -> None:
         nonlocal is_answered
-        if not is_over:
+        if not is_revoked:
             is_answered = True
             await send(message)
 
-    async def hear() -> Message:
+    async def receive_and_record_use() -> Message:
         message = await receive()
         if str(message.get("text") or "").startswith(_ACTION):
-            access.note_use(viewer)
+            auth.record_use(user)
         return message
 
     async def serve() -> None:
-        await app(scope, hear, heed)
+        await app(scope, receive_and_record_use, send_until_revoked)
 
     serving = asyncio.create_task(serve())
-    ending = asyncio.create_task(_end(access, viewer))
+    revocation = asyncio.create_task(_wait_until_closed(auth, user))
     try:
-        await asyncio.wait({serving, ending}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({serving, revocation}, return_when=asyncio.FIRST_COMPLETED)
         if not serving.done():
-            # From here on nothing of the page gets out, however long it takes to end.
-            is_over = True
-            await _tell_the_end(scope, receive, send, is_answered=is_answered)
+            # From here on the page sends nothing, however long the application takes to return.
+            is_revoked = True
+            await _close(scope, receive, send, is_answered=is_answered)
             await asyncio.wait({serving}, timeout=_CLOSING_SECONDS)
     finally:
-        await cancelled(ending)
+        await cancelled(revocation)
         if not serving.done():
             await cancelled(serving)
     if not serving.cancelled():
         serving.result()
 
 
-async def _end(access: Access, viewer: Viewer) -> None:
-    await access.ended(viewer)
-    await asyncio.sleep(FAREWELL_SECONDS)
+async def _wait_until_closed(auth: SessionAuthenticator, user: User) -> None:
+    await auth.wait_until_revoked(user)
+    await asyncio.sleep(CLOSE_DELAY_SECONDS)
 
 
-async def _tell_the_end(scope: Scope, receive: Receive, send: Send, *, is_answered: bool) -> None:
+async def _close(scope: Scope, receive: Receive, send: Send, *, is_answered: bool) -> None:
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1008, "reason": "the session has ended"})
     elif not is_answered:

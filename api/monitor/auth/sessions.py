@@ -1,4 +1,4 @@
-"""Who may see the monitor: whoever signed in with a key, for as long as the session and the key last."""
+"""Authenticates users of the monitor by key, sign-in link or session cookie."""
 
 import asyncio
 import time
@@ -9,11 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from starlette.requests import HTTPConnection
 from starlette.types import Scope as RequestScope
 
-from api.monitor.auth.known_sessions import CHECKED_EVERY_SECONDS, KnownSession, KnownSessions
-from api.monitor.auth.user import ON_THIS_MACHINE, Viewer
+from api.monitor.auth.known_sessions import REFRESH_SECONDS, KnownSession, KnownSessions
+from api.monitor.auth.user import LOCAL_USER, User
 from api.security.admin_guard import is_from_this_machine
 from api.security.authentication import EnvironmentKey, KeyAuthenticator, bootstrap_key
-from flexiprice.access.key_ring import KeyHolder, UselessKey, read_key_ring
+from flexiprice.access.key_ring import KeyHolder, RejectedKey, read_key_ring
 from flexiprice.access.monitor_sessions import (
     LONGEST,
     StoredSession,
@@ -29,79 +29,85 @@ from flexiprice.settings import Settings
 COOKIE: Final = "flexiprice_monitor"
 SESSION_SECONDS: Final = int(LONGEST.total_seconds())
 READ_KEY_HOLDER: Final = "read-only key"
-"""The name of the holder of `FLEXIPRICE_MONITOR_READ_KEY`; no key of the database can have it."""
+"""Name of the holder of `FLEXIPRICE_MONITOR_READ_KEY`; keys of the database cannot have it."""
 
 
 def environment_keys(settings: Settings) -> list[EnvironmentKey]:
-    """The keys of the settings that open the monitor."""
+    """Returns the keys of the settings that open the monitor."""
     reader = KeyHolder(READ_KEY_HOLDER, (Scope.READ,))
-    looking = [EnvironmentKey(reader, settings.monitor_read_key)] if settings.monitor_read_key else []
-    return [*bootstrap_key(settings), *looking]
+    read_key = [EnvironmentKey(reader, settings.monitor_read_key)] if settings.monitor_read_key else []
+    return [*bootstrap_key(settings), *read_key]
 
 
-class Access:
-    """Signs viewers in, and knows them again, until their session ends, wherever that was done.
+class SessionAuthenticator:
+    """Signs users in, and authenticates their requests until the session or its key ends.
 
     Attributes:
-        is_open: whether this machine is served without a key.
-        sessions: those that this process knows.
+        is_open: whether loopback clients need no key.
+        sessions: the sessions cached by this process.
     """
 
     def __init__(
-        self, settings: Settings, key_check: KeyAuthenticator, sessions: async_sessionmaker[AsyncSession]
+        self,
+        settings: Settings,
+        key_authenticator: KeyAuthenticator,
+        sessions: async_sessionmaker[AsyncSession],
     ) -> None:
         self.is_open = settings.open_loopback
         self._environment = {one.holder.name: one for one in environment_keys(settings)}
-        self._key_check = key_check
+        self._key_authenticator = key_authenticator
         self._database = sessions
         self.sessions = KnownSessions(self._environment, sessions, idle=settings.monitor_session_idle)
 
-    async def viewer_of(self, scope: RequestScope) -> Viewer | None:
-        """Who is behind a request or a web socket; None where nobody was let in."""
+    async def user_of(self, scope: RequestScope) -> User | None:
+        """Returns the user of a request or web socket; None without a valid session."""
         session_id = HTTPConnection(scope).cookies.get(COOKIE)
         known = await self.sessions.find(session_id) if session_id else None
         if known is not None:
             known.acted_at = time.monotonic()
-            return _viewer(known)
-        return ON_THIS_MACHINE if self.is_open and is_from_this_machine(scope) else None
+            return _user(known)
+        return LOCAL_USER if self.is_open and is_from_this_machine(scope) else None
 
-    def rights_now(self, viewer: Viewer) -> Viewer | None:
-        """The viewer with the rights that they have by now; None where they are let in no longer."""
-        if viewer.session is None:
-            return viewer if self.is_open else None
-        known = self.sessions.get(viewer.session)
-        return None if known is None else _viewer(known)
+    def revalidate(self, user: User) -> User | None:
+        """Returns the user with their current rights; None if the session has ended."""
+        if user.session is None:
+            return user if self.is_open else None
+        known = self.sessions.get(user.session)
+        return None if known is None else _user(known)
 
-    def note_use(self, viewer: Viewer) -> None:
-        """Takes note that a viewer has done something, so that the session does not end for want of it."""
-        if viewer.session is not None and (known := self.sessions.get(viewer.session)) is not None:
+    def record_use(self, user: User) -> None:
+        """Records an action of a user, which keeps the session from expiring as idle."""
+        if user.session is not None and (known := self.sessions.get(user.session)) is not None:
             known.acted_at = time.monotonic()
 
-    async def log_in(self, presented: str, *, address: str) -> tuple[Viewer, str] | None:
-        """Opens a session with a key: who that is, and the session's id for the browser to keep.
+    async def log_in(self, presented: str, *, address: str) -> tuple[User, str] | None:
+        """Opens a session with a key.
 
         Returns:
-            None where the key is nobody's, or may not look.
+            The user and the session's id; None if the key is invalid or lacks the scope read.
 
         Raises:
-            TooManyWrongKeys: of this address.
-            DatabaseUnavailable: it is not the environment's, and the database cannot be asked.
+            TooManyWrongKeys: this address has presented too many wrong keys.
+            DatabaseUnavailable: the key is not of the environment, and PostgreSQL does not answer.
         """
-        holder = await self._key_check.holder_of(presented.strip(), address=address)
-        # The monitor shows everything, so that whoever may not look is not let in.
+        holder = await self._key_authenticator.holder_of(presented.strip(), address=address)
+        # The monitor shows everything, so it requires the scope read.
         if holder is None or not allows(holder.scopes, Scope.READ):
             return None
         return await self._open(holder)
 
-    def explain(self, presented: str) -> KeyHolder | UselessKey:
-        """Whose key one is that was just refused, or why it is nobody's; for the audit alone."""
-        return self._key_check.explain(presented.strip())
+    def explain(self, presented: str) -> KeyHolder | RejectedKey:
+        """Returns the holder of a key that was refused, or why it is invalid; for audit entries."""
+        return self._key_authenticator.explain(presented.strip())
 
-    async def sign_in(self, token: str) -> tuple[Viewer, str] | None:
-        """Opens a session with an address that signs in once; None where it does so no longer.
+    async def sign_in(self, token: str) -> tuple[User, str] | None:
+        """Opens a session with the token of a sign-in link, which is valid once.
+
+        Returns:
+            The user and the session's id; None if the token was used or has expired.
 
         Raises:
-            DatabaseUnavailable: the database cannot be asked.
+            DatabaseUnavailable: PostgreSQL does not answer.
         """
         with database_errors():
             async with self._database.begin() as session:
@@ -112,17 +118,18 @@ class Access:
         by_hash = None if offered.key_id is None else offered.proof
         return await self._open(KeyHolder(offered.key_name, scopes, offered.key_id, by_hash))
 
-    async def log_out(self, viewer: Viewer) -> None:
-        """Ends a viewer's session in all windows and all monitors: now, or when PostgreSQL is back."""
-        if viewer.session is not None:
-            await self.sessions.end(viewer.session)
+    async def log_out(self, user: User) -> None:
+        """Ends a user's session in all windows and monitors; deferred until PostgreSQL is available."""
+        if user.session is not None:
+            await self.sessions.end(user.session)
 
-    async def ended(self, viewer: Viewer) -> None:
-        """Returns when a viewer is let in no longer."""
-        while self.rights_now(viewer) is not None:  # noqa: ASYNC110 -- it is asking that keeps it watched
-            await asyncio.sleep(CHECKED_EVERY_SECONDS)
+    async def wait_until_revoked(self, user: User) -> None:
+        """Returns when a user's session has ended."""
+        # Polling keeps the session among those that `KnownSessions` refreshes.
+        while self.revalidate(user) is not None:  # noqa: ASYNC110 -- see above
+            await asyncio.sleep(REFRESH_SECONDS)
 
-    async def _open(self, holder: KeyHolder) -> tuple[Viewer, str]:
+    async def _open(self, holder: KeyHolder) -> tuple[User, str]:
         session_id = new_session_id()
         if holder.secret_hash is None:
             proof = environment_proof(self._environment[holder.name].key, session_id)
@@ -136,8 +143,8 @@ class Access:
             created_at=datetime.now(UTC),
         )
         await self.sessions.add(opened, holder.scopes)
-        return Viewer.of(holder.name, holder.scopes, opened.id_hash), session_id
+        return User.of(holder.name, holder.scopes, opened.id_hash), session_id
 
 
-def _viewer(known: KnownSession) -> Viewer:
-    return Viewer.of(known.stored.key_name, known.scopes, known.stored.id_hash)
+def _user(known: KnownSession) -> User:
+    return User.of(known.stored.key_name, known.scopes, known.stored.id_hash)

@@ -1,1 +1,1 @@
-"""The widgets that pages are made of. Only pages and the layout import it."""
+"""Widgets of pages. Only pages and the layout import them."""

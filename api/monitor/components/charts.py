@@ -1,4 +1,4 @@
-"""Charts over time that move on."""
+"""Charts of the last minutes that are updated while a page is open."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any, Final, Literal, cast
 
 from nicegui import ui
 
-# Readable on light and dark alike, so that a chart need not be told of the theme.
+# Readable on light and dark backgrounds, so that charts do not depend on the theme.
 QUIET: Final = "#737c87"
 GRID: Final = "rgba(128, 138, 150, 0.22)"
 GOOD: Final = "#2e9e5b"
@@ -18,13 +18,13 @@ ACCENT: Final = "#14a394"
 VIOLET: Final = "#8e6fdb"
 FONT: Final = {"fontFamily": "Roboto, system-ui, sans-serif"}
 LEGEND: Final = {
-    # Where it is too narrow for all names; else they would stand over the chart.
+    # Scrolls if it is too narrow for all names, which would otherwise cover the chart.
     "type": "scroll",
     "pageTextStyle": {"color": QUIET},
     "left": 0,
     "top": 0,
     "itemWidth": 14,
-    # As high as its text, or scrolling cuts that off.
+    # As high as its text, which scrolling would otherwise cut off.
     "itemHeight": 13,
     "itemGap": 14,
     "textStyle": {"color": QUIET, "fontSize": 12},
@@ -43,13 +43,13 @@ _CLOCK: Final = "new Date(+value).toLocaleTimeString('en-GB', {hour: '2-digit', 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One of the things that a chart shows.
+    """A series of a chart.
 
     Attributes:
-        name: what the legend calls it.
-        colour: its own.
-        kind: bars are stacked on one another, lines are not.
-        dashed: for one that must be told from another in more than colour.
+        name: name in the legend.
+        colour: CSS color.
+        kind: how it is drawn; bars are stacked.
+        dashed: distinguishes it from others not by color alone.
     """
 
     name: str
@@ -59,16 +59,16 @@ class Line:
 
 
 class TimeChart(ui.echart):
-    """Some figures over the last minutes, in the viewer's time."""
+    """A chart of figures over the last minutes, in the browser's time zone."""
 
     def __init__(self, lines: Sequence[Line], *, label: str, unit: str = "", height: int = 200) -> None:
         """Shows an empty chart.
 
         Args:
-            lines: what it shows.
-            label: what it shows, for those who do not see it.
-            unit: of all values, such as ` s`.
-            height: in pixels.
+            lines: the series.
+            label: accessible name.
+            unit: unit of all values, such as ` s`.
+            height: height in pixels.
         """
         super().__init__(_options(lines, unit))
         self._shown: list[object] = []
@@ -77,11 +77,11 @@ class TimeChart(ui.echart):
         )
 
     def show(self, at: Sequence[datetime], values: Sequence[Sequence[float | None]]) -> None:
-        """Shows other figures.
+        """Shows other values.
 
         Args:
             at: instants, the oldest first.
-            values: those of each line at each instant.
+            values: for each line, its value at each instant.
         """
         shown: list[object] = [list(at), [list(line) for line in values]]
         if shown == self._shown:
@@ -92,12 +92,12 @@ class TimeChart(ui.echart):
         for series, of_line in zip(options["series"], values, strict=True):
             series["data"] = list(of_line)
             if series["type"] == "line":
-                series["showSymbol"] = is_alone(of_line)
+                series["showSymbol"] = is_single_value(of_line)
         self.update()
 
 
-def is_alone(values: Sequence[object]) -> bool:
-    """Whether there is one value only, which is a point, as it takes two to make a line."""
+def is_single_value(values: Sequence[object]) -> bool:
+    """Returns whether there is only one value, which must be drawn as a point."""
     return sum(value is not None for value in values) == 1
 
 

@@ -1,4 +1,4 @@
-"""Arguments, results and tracebacks, as text that can be read and copied."""
+"""Code blocks of arguments, results and tracebacks."""
 
 import json
 
@@ -8,16 +8,16 @@ from nicegui.element import Element
 from api.monitor.components.text import Text
 
 
-class Document(Element):
-    """A text in the shape in which it was written, or a value as JSON; long ones scroll in their frame."""
+class CodeBlock(Element):
+    """Preformatted text, or a value as JSON, in a frame that scrolls."""
 
     def __init__(self, value: object, *, label: str, empty: str = "") -> None:
-        """Shows a document.
+        """Shows a value.
 
         Args:
-            value: a text as it is, anything else as JSON; None and nothing are `empty`.
-            label: what it is, for those who do not see it.
-            empty: what stands there instead of nothing.
+            value: text is shown as it is, anything else as JSON.
+            label: accessible name.
+            empty: text shown instead of None or an empty value.
         """
         super().__init__("div")
         with self:
@@ -30,5 +30,5 @@ class Document(Element):
                 else json.dumps(value, indent=2, ensure_ascii=False, default=str)
             )
             with ui.element("div").classes("document"):
-                # Reachable by keyboard, because it may have to be scrolled.
+                # Focusable, so that the keyboard can scroll it.
                 Text("pre", text).props(f'tabindex=0 role=region aria-label="{label}"')

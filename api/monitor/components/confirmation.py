@@ -1,4 +1,4 @@
-"""Asking once more before something is done that cannot be taken back."""
+"""Confirmation dialogs."""
 
 from nicegui import ui
 
@@ -8,14 +8,14 @@ from api.monitor.components.text import Text
 async def confirmed(
     title: str, consequence: str, *, verb: str, typed: str | None = None, harmless: bool = False
 ) -> bool:
-    """Whether the viewer wants it, having read what it does.
+    """Shows a dialog, and returns whether the user confirms.
 
     Args:
         title: the question.
-        consequence: what will happen.
-        verb: what the button says.
-        typed: what must be typed before the button can be pressed.
-        harmless: the button is not red.
+        consequence: the consequence of confirming.
+        verb: label of the confirming button.
+        typed: text that the user must type first.
+        harmless: whether the action can be undone; if not, the button is red.
     """
     colour = "primary" if harmless else "negative"
     with ui.dialog() as dialog, ui.element("div").classes("dialog").props("role=alertdialog aria-modal=true"):

@@ -1,4 +1,4 @@
-"""What a page shows where it has nothing to show."""
+"""Placeholders for empty lists, and failure messages."""
 
 from nicegui import ui
 from nicegui.element import Element
@@ -7,16 +7,16 @@ from api.monitor.components.text import Text
 
 
 class Placeholder(Element):
-    """Stands where rows would be: why there are none, and what to do."""
+    """A placeholder for an empty list, with advice."""
 
     def __init__(self, title: str, advice: str = "", *, command: str = "", icon: str = "inbox") -> None:
-        """Shows that nothing is there.
+        """Shows a placeholder.
 
         Args:
-            title: what is so, such as `No worker is running`.
+            title: the reason, such as `No worker is running`.
             advice: what to do about it.
-            command: what to type for that.
-            icon: its sign.
+            command: a shell command to run.
+            icon: name of the icon.
         """
         super().__init__("div")
         self.classes("placeholder")
@@ -30,7 +30,7 @@ class Placeholder(Element):
 
 
 class Failure(Element):
-    """Stands where something could not be read, and says why; hidden where it could."""
+    """A message that a read has failed; hidden otherwise."""
 
     def __init__(self) -> None:
         super().__init__("div")
@@ -41,7 +41,7 @@ class Failure(Element):
         self.set_visibility(False)
 
     def show(self, reason: str | None) -> None:
-        """Shows a reason, or nothing."""
+        """Shows a reason; None hides the message."""
         if reason is not None:
             self._reason.text = reason
         if self.visible != (reason is not None):

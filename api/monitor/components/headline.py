@@ -1,4 +1,4 @@
-"""The numbers with which an operator begins the day: what may be lost, what is reduced, what goes wrong."""
+"""Key figures of the overview: stock at risk, open discounts, last-day stock, and failing tasks."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -8,18 +8,19 @@ from nicegui import ui
 
 from api.monitor.components.empty_states import Placeholder
 from api.monitor.components.links import Link
-from api.monitor.components.static_table import Rows, cell, number_cell
+from api.monitor.components.live_table import LiveTable
+from api.monitor.components.table_frame import cell, number_cell
 from api.monitor.components.text import Text
 from api.monitor.context import current_monitor
 from api.monitor.format import amount, count
-from api.monitor.queries.prices import StockReading, read_stock
-from api.monitor.timeouts import FOR_MUCH, answered
+from api.monitor.queries.prices import StockSummary, read_stock
+from api.monitor.timeouts import SCAN_TIMEOUT, with_timeout
 from flexiprice.errors import FlexiPriceError
 from flexiprice.pricing.stock_figures import StockFigures, of_all_stores
 
 _REFRESH_SECONDS: Final = 5.0
-# Half a second of the database where there are 200,000 batches, for all who look.
-_HOLDS_SECONDS: Final = 15.0
+# The query is shared by all pages; it takes about half a second for 200,000 batches.
+_MAX_AGE: Final = 15.0
 _MOST_STORES: Final = 10
 _BY_STORE: Final = "/prices?by=store"
 _COLUMNS: Final = ("Store", "At risk>", "Discounts>", "Taken off>", "Last day today>")
@@ -27,7 +28,7 @@ _UNKNOWN: Final = "–"
 
 
 class Headline(ui.element):
-    """Four numbers, and those of each store where there are several."""
+    """Four key figures, also by store if there are several."""
 
     def __init__(self) -> None:
         super().__init__("section")
@@ -41,29 +42,34 @@ class Headline(ui.element):
                 self._tasks = _Figure("/tasks?status=failed,lost", "tasks late or failing")
             with ui.element("details").classes("by-store") as self._by_store:
                 Text("summary", "By store")
-                self._stores = Rows(
+                self._stores = LiveTable(
                     "Stock by store", _COLUMNS, _store, lambda: Placeholder("No store has stock")
                 )
                 self._more = Link(_BY_STORE)
                 with self._more:
                     self._more_text = Text("span")
         self._by_store.set_visibility(False)
-        # Not while the page is built: it must not wait for a database that is slow or away.
+        # Not while the page is built, which must not wait for a slow or unavailable PostgreSQL.
         ui.timer(_REFRESH_SECONDS, self._refresh)
 
     def show_tasks(self, names: frozenset[str] | None, path: str) -> None:
-        """Shows how many tasks are late or fail, and leads to more of it; None where nobody knows."""
+        """Shows the number of late or failing tasks.
+
+        Args:
+            names: names of the tasks; None if unknown.
+            path: path of the page with details.
+        """
         about = ", ".join(sorted(names)) if names else ""
         self._tasks.show(_UNKNOWN if names is None else count(len(names)), about=about, is_bad=bool(names))
-        self._tasks.lead_to(path)
+        self._tasks.set_path(path)
 
     async def _refresh(self) -> None:
         monitor = current_monitor()
         try:
-            read = await monitor.live.shared(
+            read = await monitor.live.cached(
                 ("stock",),
-                lambda: answered(read_stock(monitor.resources), within=FOR_MUCH),
-                max_age=_HOLDS_SECONDS,
+                lambda: with_timeout(read_stock(monitor.resources), seconds=SCAN_TIMEOUT),
+                max_age=_MAX_AGE,
             )
         except FlexiPriceError as error:
             for figure in (self._at_risk, self._discounts, self._last_day):
@@ -71,22 +77,20 @@ class Headline(ui.element):
             return
         self._show(read)
 
-    def _show(self, read: StockReading) -> None:
+    def _show(self, read: StockSummary) -> None:
         total = of_all_stores(read.stores)
-        within = f"within {read.horizon} days" if read.horizon else "today"
+        expiry = f"within {read.horizon} days" if read.horizon else "today"
         self._at_risk.show(
             self._money(total.at_risk),
-            name=f"at risk: expires {within}, at base prices",
-            about=f"So far ahead policy {read.policy_version} takes something off, and a recompute looks.",
+            name=f"at risk: expires {expiry}, at base prices",
+            about=f"The days before expiry in which policy {read.policy_version} gives discounts.",
         )
         self._discounts.show(
             count(total.discounts),
             name=f"batches discounted now, by {self._money(total.reduced_by)}",
-            about="Batches with an open discount, and what it takes off all of their units.",
+            about="Batches with an open discount, and the discount on all of their units.",
         )
-        self._last_day.show(
-            self._money(total.last_day), about="Today is each store's own date; at the prices in force."
-        )
+        self._last_day.show(self._money(total.last_day), about="By each store's own date, at current prices.")
         several = len(read.stores) > 1
         if self._by_store.visible != several:
             self._by_store.set_visibility(several)
@@ -100,7 +104,7 @@ class Headline(ui.element):
 
 
 class _Figure(Link):
-    """A number that leads to more of it."""
+    """A key figure that links to details."""
 
     def __init__(self, path: str, name: str) -> None:
         super().__init__(path, classes="figure")
@@ -109,13 +113,13 @@ class _Figure(Link):
             self._name = Text("span", name, classes="name")
 
     def show(self, value: str, *, name: str | None = None, about: str = "", is_bad: bool = False) -> None:
-        """Shows a number.
+        """Shows a value.
 
         Args:
-            value: as people read it.
-            name: of what; None for what it said before.
-            about: how it is counted, told by the tooltip.
-            is_bad: whether somebody should look at it.
+            value: the formatted value.
+            name: caption; None keeps the current one.
+            about: tooltip that explains the value.
+            is_bad: whether it is highlighted as a problem.
         """
         if self._value.text != value:
             self._value.text = value

@@ -1,15 +1,15 @@
-"""A table whose cells are the warmer the more they hold; the numbers stand in them."""
+"""Heat maps: tables whose cells are colored by value."""
 
 from collections.abc import Mapping, Sequence
 
 from nicegui import ui
 
-from api.monitor.components.live_table import FEW, TableFrame
+from api.monitor.components.table_frame import FEW, TableFrame
 from api.monitor.components.text import Text
 
 
 class HeatMap(TableFrame):
-    """A heat map, as a table that can be read without its colours."""
+    """A heat map, as a table that is readable without its colors."""
 
     def __init__(
         self,
@@ -23,11 +23,11 @@ class HeatMap(TableFrame):
         """Shows a heat map.
 
         Args:
-            label: what the table shows, for those who do not see it.
-            corner: what the rows are.
-            columns: headings.
-            rows: by heading: for each column how warm it is, what it says, and what it says on hover.
-            hottest: what is as warm as can be.
+            label: accessible name.
+            corner: heading of the first column.
+            columns: headings of the other columns.
+            rows: by heading: value, text and tooltip for each column.
+            hottest: value of the strongest color.
         """
         super().__init__(label, folded_to=FEW)
         with self, ui.element("table").classes("rows heat-map"):
@@ -41,7 +41,7 @@ class HeatMap(TableFrame):
                         Text("th", heading).props("scope=row")
                         for warmth, text, hint in cells:
                             _cell(warmth / hottest if hottest else 0.0, text, hint)
-        self.more.tell(len(rows))
+        self.more.set_row_count(len(rows))
 
 
 def _cell(warmth: float, text: str, hint: str) -> None:

@@ -1,4 +1,4 @@
-"""Instants as the viewer's own clock shows them, and how long things take."""
+"""Instants in the browser's time zone, and live ages and countdowns."""
 
 from datetime import datetime
 from typing import Literal
@@ -10,17 +10,17 @@ Mode = Literal["clock", "ago", "age", "in"]
 
 
 class Instant(Element, component="instant.js"):
-    """An instant in the viewer's time zone; the exact one in UTC is shown on hover.
+    """An instant in the browser's time zone, with the exact instant in UTC as its tooltip.
 
-    Ages and countdowns tick in the browser by themselves: only another instant has to be told.
+    Ages and countdowns are updated in the browser; the server sends only new instants.
     """
 
     def __init__(self, at: datetime | None, mode: Mode = "clock") -> None:
         """Shows an instant.
 
         Args:
-            at: aware; None shows a dash.
-            mode: the time of day, how long `ago`, the `age` alone, or the countdown `in`.
+            at: an aware instant; None shows a dash.
+            mode: `clock` for date and time, `ago` or `age` for its age, `in` for a countdown.
         """
         super().__init__()
         self._props["mode"] = mode
@@ -34,8 +34,8 @@ class Instant(Element, component="instant.js"):
             self.update()
 
 
-def tell_the_time(now: datetime) -> None:
-    """Tells the browser the instant by the servers' clock, so that ages are right though its own is wrong."""
+def add_server_clock(now: datetime) -> None:
+    """Sends the servers' current instant to the browser, so that ages are right if its clock is wrong."""
     milliseconds = _milliseconds(now)
     ui.add_head_html(f"<script>window.flexipriceClockOffset = {milliseconds} - Date.now();</script>")
 

@@ -12,26 +12,26 @@ from api.monitor.context import own_address
 
 
 class Link(Element):
-    """A link to another page of ours; what is made inside it is what it shows."""
+    """A link to a page of the monitor; elements created inside it are its content."""
 
     def __init__(self, path: str, text: str = "", *, classes: str = "") -> None:
-        """Makes a link.
+        """Creates a link.
 
         Args:
-            path: with its query; quoted where it must be.
-            text: what it shows, where that is but a text.
-            classes: of the style sheet.
+            path: path and query, percent-encoded.
+            text: its text; empty if its content is created inside it.
+            classes: CSS classes.
         """
         super().__init__("a")
         self.classes(classes)
-        self.lead_to(path)
+        self.set_path(path)
         if text:
             with self:
                 Text("span", text)
 
-    def lead_to(self, path: str) -> None:
-        """Makes it lead elsewhere."""
-        # Not by a string of properties, which a quote in an id would break.
+    def set_path(self, path: str) -> None:
+        """Changes the target."""
+        # Not as a string of properties, which a quote in an id would break.
         address = own_address(path)
         if self.props.get("href") != address:
             self.props["href"] = address
@@ -39,10 +39,10 @@ class Link(Element):
 
 
 class Form(Element):
-    """A form that the browser sends to a page of ours; what is made inside it are its fields."""
+    """A form that the browser submits to a page of the monitor; elements created inside it are its fields."""
 
     def __init__(self, path: str, *, method: Literal["get", "post"] = "get", classes: str = "") -> None:
-        """Makes a form; `classes` are of the style sheet."""
+        """Creates a form; `classes` are CSS classes."""
         super().__init__("form")
         self.classes(classes)
         self.props["method"] = method
@@ -50,23 +50,23 @@ class Form(Element):
 
 
 def add_style_sheet(name: str) -> None:
-    """Has the page that is being built use a style sheet of ours."""
+    """Adds a style sheet of the monitor to the current page."""
     address = own_address(f"/assets/{name}.css")
     ui.add_head_html(f'<link rel="stylesheet" href="{address}">')
 
 
 def job_path(job_id: str) -> str:
-    """Where the page of a job is."""
+    """Returns the path of a job's page."""
     return f"/tasks/{quote(job_id, safe=':')}"
 
 
 def small_button(label: str, about: str, do: Callable[[], Awaitable[None]]) -> ui.button:
-    """A button beside what it acts on.
+    """Creates a small button.
 
     Args:
-        label: what it says.
-        about: what it acts on, for those who only hear it.
-        do: acts.
+        label: its text.
+        about: its target, for the accessible name.
+        do: called on a click.
     """
     button = ui.button(label, on_click=do).props("outline no-caps dense padding='2px 10px'")
     button.props["aria-label"] = f"{label}: {about}"

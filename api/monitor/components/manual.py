@@ -1,4 +1,4 @@
-"""Pages of the manual as HTML: their links lead to the monitor's own pages, and no HTML in them is obeyed."""
+"""Converts pages of the manual to HTML, with links to the monitor's own pages. HTML in a page is escaped."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
@@ -10,14 +10,14 @@ from flexiprice.docs.links import anchor_of, resolve, resolve_image
 from flexiprice.docs.pages import Page
 
 HELP: Final = "/help"
-# HTML in a page is shown as text; a link by `javascript:` or the like is none.
+# HTML is shown as text, and links by `javascript:` and the like are not rendered as links.
 _MARKDOWN: Final = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
-# Keyboards must reach what scrolls.
-_SCROLLS: Final = 'tabindex="0" role="group"'
+# Scrollable elements must be focusable, so that the keyboard can scroll them.
+_SCROLL_ATTRIBUTES: Final = 'tabindex="0" role="group"'
 
 
 def help_path(page: Page) -> str:
-    """Where the monitor shows a page."""
+    """Returns the monitor's path of a page."""
     return f"{HELP}/{page.path}"
 
 
@@ -25,8 +25,8 @@ def manual_html(page: Page, address: Callable[[str], str]) -> str:
     """Returns the page as HTML.
 
     Args:
-        page: its headings are lowered by one, as the monitor's page has one of its own.
-        address: makes of a path of the monitor what the browser asks for.
+        page: the page; its headings move one level down, below the heading of the monitor's page.
+        address: returns the URL of a path of the monitor.
     """
     tokens = _MARKDOWN.parse(page.text)
     seen: dict[str, int] = {}
@@ -38,12 +38,12 @@ def manual_html(page: Page, address: Callable[[str], str]) -> str:
         if token.type in {"heading_open", "heading_close"}:
             token.tag = f"h{min(int(token.tag[1]) + 1, 6)}"
         for child in token.children or ():
-            _lead(page, child, address)
-    html: str = _MARKDOWN.renderer.render(list(_scrolling(tokens)), _MARKDOWN.options, {})
+            _resolve_link(page, child, address)
+    html: str = _MARKDOWN.renderer.render(list(_wrap_scrollable(tokens)), _MARKDOWN.options, {})
     return html
 
 
-def _lead(page: Page, token: Token, address: Callable[[str], str]) -> None:
+def _resolve_link(page: Page, token: Token, address: Callable[[str], str]) -> None:
     if token.type == "link_open":
         link = resolve(page, str(token.attrGet("href")))
         if link is not None:
@@ -54,16 +54,16 @@ def _lead(page: Page, token: Token, address: Callable[[str], str]) -> None:
             token.attrSet("src", address(f"{HELP}/{image}"))
 
 
-def _scrolling(tokens: Sequence[Token]) -> Iterable[Token]:
+def _wrap_scrollable(tokens: Sequence[Token]) -> Iterable[Token]:
     for token in tokens:
         if token.type == "table_open":
-            yield _markup(f'<div class="table-frame" {_SCROLLS} aria-label="Table">')
+            yield _html_block(f'<div class="table-frame" {_SCROLL_ATTRIBUTES} aria-label="Table">')
         if token.type in {"fence", "code_block"}:
-            yield _markup(f'<div class="document" {_SCROLLS} aria-label="Code">')
+            yield _html_block(f'<div class="document" {_SCROLL_ATTRIBUTES} aria-label="Code">')
         yield token
         if token.type in {"table_close", "fence", "code_block"}:
-            yield _markup("</div>")
+            yield _html_block("</div>")
 
 
-def _markup(html: str) -> Token:
+def _html_block(html: str) -> Token:
     return Token("html_block", "", 0, content=html)

@@ -1,4 +1,4 @@
-"""Charts over other things than the last minutes: days, durations, prices."""
+"""Charts with other axes than the last minutes: days, durations, prices."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,32 +8,30 @@ from typing import Any, Final, Literal
 
 from nicegui import ui
 
-from api.monitor.components.charts import FONT, GRID, LEGEND, QUIET, TOOLTIP, is_alone
+from api.monitor.components.charts import FONT, GRID, LEGEND, QUIET, TOOLTIP, is_single_value
 
 _TEXT: Final = {"color": QUIET, "fontSize": 11}
-# A day's name where the instants are more than a day apart, else its clock.
-_MOMENT: Final = """value => { const at = new Date(+value);
+# Formats an instant; the inner expression chooses time, or date and time.
+_LABEL: Final = """value => { const at = new Date(+value);
   const clock = at.toLocaleTimeString('en-GB', {hour: '2-digit', minute: '2-digit'});
   const day = at.toLocaleDateString('en-GB', {day: 'numeric', month: 'short'});
   return %s; }"""
-
-
-# Written as HTML, so every note is escaped on its way here.
+# ECharts inserts it as HTML; `_series` escapes every note.
 _NOTE: Final = "point => point.data.note || ''"
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """One of the things that a chart shows.
+    """A series of a chart.
 
     Attributes:
-        name: what the legend calls it.
-        colour: its own; None leaves it to the chart.
-        kind: bars are stacked on one another; steps hold their value: with notes until the
-            next, else around their place.
-        points: its values, one at each place of the axis, or pairs of place and value.
-        dashed: for one that must be told from another in more than colour.
-        notes: what is told of each point on hover, never read as HTML; empty where nothing is.
+        name: name in the legend.
+        colour: CSS color; None leaves the choice to the chart.
+        kind: bars are stacked; a step holds its value until the next point if there are notes, and is
+            centered on its point if not.
+        points: one value for each category of the axis, or pairs of instant and value.
+        dashed: distinguishes it from others not by color alone.
+        notes: tooltip of each point, as text; empty if there are none.
     """
 
     name: str
@@ -45,29 +43,29 @@ class Curve:
 
 
 class Plot(ui.echart):
-    """A chart of curves that may be shown anew."""
+    """A chart of curves."""
 
     def __init__(
-        self, *, label: str, height: int = 220, unit: str = "", percent: bool = False, noted: bool = False
+        self, *, label: str, height: int = 220, unit: str = "", percent: bool = False, has_notes: bool = False
     ) -> None:
         """Shows an empty chart.
 
         Args:
-            label: what it shows, for those who do not see it.
-            height: in pixels.
-            unit: of all values, such as ` s`.
-            percent: whether values are fractions.
-            noted: whether a point is told of by its note.
+            label: accessible name.
+            height: height in pixels.
+            unit: unit of all values, such as ` s`.
+            percent: whether values are fractions, shown as percentages.
+            has_notes: whether the tooltip of a point is its note.
         """
         self._shown: object = None
         self._base = _base(unit, percent=percent)
-        if noted:
+        if has_notes:
             self._base["tooltip"] |= {"trigger": "item", ":formatter": _NOTE}
         super().__init__(self._base | {"series": []})
         self.classes("plot").style(f"height: {height}px; width: 100%").props(f'role=img aria-label="{label}"')
 
     def show(self, curves: Sequence[Curve], *, x_axis: dict[str, Any]) -> None:
-        """Shows curves over an axis, made by `names`, `moments` or `time_line`."""
+        """Shows curves over an axis made by `category_axis`, `instant_axis` or `time_axis`."""
         shown = (tuple(curves), x_axis)
         if shown == self._shown:
             return
@@ -80,29 +78,27 @@ class Plot(ui.echart):
         self.update()
 
 
-def names(texts: Sequence[str], *, bars: bool = True) -> dict[str, Any]:
-    """An axis of named places."""
+def category_axis(texts: Sequence[str], *, bars: bool = True) -> dict[str, Any]:
+    """Returns an axis of named categories."""
     return _axis("category", bars=bars) | {"data": list(texts)}
 
 
-def moments(at: Sequence[datetime], *, days: bool) -> dict[str, Any]:
-    """An axis of instants at equal distances, in the viewer's time zone.
+def instant_axis(at: Sequence[datetime], *, days: bool) -> dict[str, Any]:
+    """Returns an axis of equidistant instants in the browser's time zone.
 
     Args:
         at: the instants.
-        days: whether a label needs the day.
+        days: whether labels include the date.
     """
     axis = _axis("category", bars=True)
     axis["data"] = [round(instant.timestamp() * 1000) for instant in at]
-    axis["axisLabel"] |= {":formatter": _MOMENT % ("`${day} ${clock}`" if days else "clock")}
-    axis["axisPointer"] = {
-        "label": {":formatter": f"({{value}}) => ({_MOMENT % '`${day} ${clock}`'})(value)"}
-    }
+    axis["axisLabel"] |= {":formatter": _LABEL % ("`${day} ${clock}`" if days else "clock")}
+    axis["axisPointer"] = {"label": {":formatter": f"({{value}}) => ({_LABEL % '`${day} ${clock}`'})(value)"}}
     return axis
 
 
-def time_line(since: datetime, until: datetime) -> dict[str, Any]:
-    """An axis of time, in the viewer's time zone; places on it are milliseconds."""
+def time_axis(since: datetime, until: datetime) -> dict[str, Any]:
+    """Returns a continuous time axis in the browser's time zone; its values are epoch milliseconds."""
     begin, end = (round(instant.timestamp() * 1000) for instant in (since, until))
     return _axis("time", bars=False) | {"min": begin, "max": end}
 
@@ -161,10 +157,10 @@ def _series(curve: Curve) -> dict[str, Any]:
     line: dict[str, Any] = {"width": 2}
     if curve.dashed:
         line["type"] = "dashed"
-    # Values apart from others would make no line, and not be seen at all.
+    # A single value makes no line, and would be invisible without a symbol.
     series |= {
-        "showSymbol": is_alone(points),
-        # Not only where the axis has a label.
+        "showSymbol": is_single_value(points),
+        # Also at points without an axis label.
         "showAllSymbol": True,
         "symbol": "circle",
         "symbolSize": 7,

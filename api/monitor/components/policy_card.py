@@ -1,4 +1,4 @@
-"""What the active policy takes off from day to day: one category as a curve, all of them as a table."""
+"""Discounts of the active policy by days to expiry: a curve for one category, a table for all."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -9,7 +9,7 @@ from nicegui import ui
 from api.monitor.components.charts import ACCENT, QUIET
 from api.monitor.components.heat_map import HeatMap
 from api.monitor.components.links import Form
-from api.monitor.components.plots import Curve, Plot, names
+from api.monitor.components.plots import Curve, Plot, category_axis
 from api.monitor.components.text import Text
 from api.monitor.format import off
 from flexiprice.domain.discount_curve import DiscountCurve, discount_curves
@@ -17,7 +17,7 @@ from flexiprice.pricing.policy_versions import PolicyVersion
 
 _CURVE_DAYS: Final = 30
 _TABLE_DAYS: Final = 7
-# Whole cents of it are tenths of a percent of the rate, so that rounding does not show.
+# Large enough that rounding to cents is not visible in the rate.
 _EXAMPLE_PRICE: Final = Decimal("100.00")
 
 
@@ -25,26 +25,26 @@ class PolicyCard(ui.element):
     """The card of the active policy."""
 
     def __init__(self, *, category: str, quantity: int, others: Mapping[str, str]) -> None:
-        """Builds it empty.
+        """Creates an empty card.
 
         Args:
-            category: the key of the category that the curve is of.
-            quantity: of the batch that is looked at.
-            others: what else the page's address says, to be kept.
+            category: key of the curve's category.
+            quantity: quantity of the example batch.
+            others: other query parameters of the page, which the form keeps.
         """
         super().__init__("section")
         self.classes("card")
         self._category, self._quantity, self._others = category, quantity, others
         with self:
             with ui.element("div").classes("card-head"):
-                self._name = Text("h2", "What the policy takes off")
+                self._name = Text("h2", "Discounts of the policy")
                 self._choice = Form("/prices", classes="actions")
             self._curve = Plot(label="Discount by days to expiry", height=220, percent=True)
             self._table = ui.element("div").classes("spaced")
 
     def show(self, active: PolicyVersion) -> None:
         """Shows a policy."""
-        self._name.text = f"What policy {active.version} takes off"
+        self._name.text = f"Discounts of policy {active.version}"
         fallback, *own = discount_curves(
             active.policy, base_price=_EXAMPLE_PRICE, quantity=self._quantity, days=_CURVE_DAYS
         )
@@ -57,11 +57,11 @@ class PolicyCard(ui.element):
         if chosen is not fallback:
             lines.append(_line(fallback, QUIET, dashed=True))
         days = ["last day" if day == 0 else str(day) for day in range(_CURVE_DAYS, -1, -1)]
-        self._curve.show(lines, x_axis=names(days))
+        self._curve.show(lines, x_axis=category_axis(days))
         self._table.clear()
         with self._table:
             HeatMap(
-                "What the policy takes off, by category and days to expiry",
+                "Discounts of the policy by category and days to expiry",
                 "Category",
                 ["last day", *(str(day) for day in range(1, _TABLE_DAYS + 1))],
                 {_name_of(curve): _cells(curve) for curve in (*own, fallback)},
@@ -81,7 +81,7 @@ class PolicyCard(ui.element):
         with ui.element("label").classes("quiet"):
             Text("span", "stock ")
             field = ui.element("input").props("type=number name=quantity min=1 max=1000000 aria-label=Stock")
-            # As an attribute: as a property it would be set anew, over what is typed.
+            # As an attribute: an update of a property would overwrite the user's input.
             field.props["^value"] = self._quantity
         Text("button", "Show", classes="plain-button").props("type=submit")
 

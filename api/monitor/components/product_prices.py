@@ -1,4 +1,4 @@
-"""How a product's prices went: a search, a chart of steps, and each step with its reason."""
+"""The price history of a product: a search, a chart of its price steps, and a table with their reasons."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,9 +10,8 @@ from nicegui import ui
 from api.monitor.components.charts import QUIET
 from api.monitor.components.instants import Instant
 from api.monitor.components.links import Form, Link
-from api.monitor.components.live_table import TableFrame
-from api.monitor.components.plots import Curve, Plot, time_line
-from api.monitor.components.static_table import cell, number_cell, text_cell
+from api.monitor.components.plots import Curve, Plot, time_axis
+from api.monitor.components.table_frame import TableFrame, cell, number_cell, text_cell
 from api.monitor.components.text import Text
 from api.monitor.context import current_monitor
 from api.monitor.format import amount, count, off
@@ -22,20 +21,20 @@ from flexiprice.errors import FlexiPriceError, NotFound
 from flexiprice.pricing.price_history import PriceHistory
 from flexiprice.pricing.price_timeline import PriceStep, ProductSteps
 
-_LISTED_STEPS = 60
+_MAX_STEPS = 60
 _COLUMNS = ("When", "Batch", "What", "From>", "To>", "Off>", "Why", "Days left>", "Stock>", "Policy>")
 
 
 class ProductPrices(ui.element):
-    """The card of one product, or of those that were found."""
+    """The card of one product, or of the products that a search found."""
 
     def __init__(self, *, search: str, sku: str, store: str, stores: Sequence[str]) -> None:
-        """Builds the search.
+        """Creates the search form.
 
         Args:
-            search: what is looked for among SKUs and names.
-            sku: the product that is shown.
-            store: the code of the store in which it is.
+            search: text to search for in SKUs and names.
+            sku: SKU of the product to show; empty to search.
+            store: code of the store.
             stores: codes of all stores.
         """
         super().__init__("section")
@@ -49,7 +48,7 @@ class ProductPrices(ui.element):
                         'type=search name=search aria-label="SKU or name" maxlength=100'
                     )
                     field.props["placeholder"] = "SKU or name"
-                    # As an attribute: as a property it would be set anew, over what is typed.
+                    # As an attribute: an update of a property would overwrite the user's input.
                     field.props["^value"] = search or sku
                     if len(stores) > 1:
                         with ui.element("select").props("name=store aria-label=Store"):
@@ -62,7 +61,7 @@ class ProductPrices(ui.element):
             self._body = ui.element("div")
 
     async def read(self) -> None:
-        """Shows what was asked for."""
+        """Reads and shows the product, or the products that were found."""
         resources = current_monitor().resources
         self._body.clear()
         with self._body:
@@ -75,7 +74,7 @@ class ProductPrices(ui.element):
                         return
                     self._sku = self._search if len(found) != 1 else found[0].sku
                 if not self._sku:
-                    Text("p", "Find a product to see how its prices went, and why.", classes="quiet")
+                    Text("p", "Find a product to see its price changes and their reasons.", classes="quiet")
                     return
                 steps, history, now = await read_product(resources, sku=self._sku, store=self._store)
             except NotFound as error:
@@ -118,19 +117,19 @@ def _show(found: ProductSteps, history: PriceHistory, now: datetime) -> None:
     plot = Plot(
         label=f"Prices of {found.product} over time, in {currency}",
         height=260,
-        noted=True,
+        has_notes=True,
         unit=f" {currency}",
     )
     oldest = found.steps[-1].decided_at
     since = oldest - (now - oldest) * 0.05
-    plot.show([*_batches(found.steps, since, now), _base(found, since, now)], x_axis=time_line(since, now))
+    plot.show([*_batches(found.steps, since, now), _base(found, since, now)], x_axis=time_axis(since, now))
     with TableFrame("Price changes").classes("spaced").table(_COLUMNS):
-        for step in found.steps[:_LISTED_STEPS]:
+        for step in found.steps[:_MAX_STEPS]:
             _row(step)
-    if len(found.steps) > _LISTED_STEPS:
+    if len(found.steps) > _MAX_STEPS:
         Text(
             "p",
-            f"The latest {_LISTED_STEPS} of {count(len(found.steps))} changes are listed.",
+            f"The latest {_MAX_STEPS} of {count(len(found.steps))} changes are listed.",
             classes="quiet",
         )
 
@@ -151,11 +150,11 @@ def _row(step: PriceStep) -> None:
 
 
 def reason(step: PriceStep) -> str:
-    """Why a price changed, in words."""
+    """Formats the reason of a price change."""
     if step.close_reason is not None:
         return step.close_reason.value.replace("_", " ")
     limits = [limit.value.replace("_", " ") for limit in step.limits]
-    return ", ".join([step.rule or "no rule any more", *limits])
+    return ", ".join([step.rule or "no rule matches", *limits])
 
 
 def _batch_name(step: PriceStep) -> str:
@@ -163,7 +162,7 @@ def _batch_name(step: PriceStep) -> str:
 
 
 def _batches(steps: Sequence[PriceStep], since: datetime, now: datetime) -> list[Curve]:
-    """A curve for each batch: from its first known price to now, or until its discount closed."""
+    """Returns a curve for each batch, from its first known price to now or until its discount closed."""
     by_batch: dict[int, list[PriceStep]] = {}
     for step in reversed(steps):
         by_batch.setdefault(step.batch_id, []).append(step)
@@ -186,7 +185,7 @@ def _batches(steps: Sequence[PriceStep], since: datetime, now: datetime) -> list
 
 
 def _base(found: ProductSteps, since: datetime, now: datetime) -> Curve:
-    """The base prices as they were then; nothing is drawn of a time whose base price is not known."""
+    """Returns the curve of the base prices in force at each time, without times of unknown base price."""
     known = [each for each in found.base_prices if each.valid_to is None or each.valid_to > since]
     points = [_point(max(each.valid_from, since), each.price) for each in known]
     notes = [f"base price {amount(each.price)}" for each in known]
@@ -196,5 +195,5 @@ def _base(found: ProductSteps, since: datetime, now: datetime) -> Curve:
 
 
 def _point(at: datetime, price: Decimal) -> list[float]:
-    # Only where a price is drawn is it a float.
+    # Prices become floats only for drawing.
     return [round(at.timestamp() * 1000), float(price)]

@@ -1,4 +1,4 @@
-"""Having prices recomputed: first what it would change, then its progress, then what it did."""
+"""Triggers and previews recomputes."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, cast
@@ -6,11 +6,10 @@ from typing import Any, cast
 from nicegui import ui
 
 from api.monitor.auth.user import Right
+from api.monitor.components.actions import perform, restricted
 from api.monitor.components.badges import Badge
-from api.monitor.components.changes import allow, perform
 from api.monitor.components.links import Link, job_path, small_button
-from api.monitor.components.live_table import TableFrame
-from api.monitor.components.static_table import cell, number_cell, text_cell
+from api.monitor.components.table_frame import TableFrame, cell, number_cell, text_cell
 from api.monitor.components.text import Text
 from api.monitor.context import current_monitor, current_origin
 from api.monitor.format import amount, count, off, things
@@ -26,16 +25,16 @@ _CHANGES = ("Product", "Store", "Expires", "Days>", "Stock>", "What", "From>", "
 
 
 class RecomputeCard(ui.element):
-    """Starts a recompute and follows it; or shows what one would change."""
+    """Triggers a recompute and shows its progress, or previews its changes."""
 
-    def __init__(self, *, ended: Callable[[], Awaitable[None]]) -> None:
-        """Builds it.
+    def __init__(self, *, on_finished: Callable[[], Awaitable[None]]) -> None:
+        """Creates the card.
 
         Args:
-            ended: called when a recompute that was started here has ended.
+            on_finished: called when a recompute triggered by this card has ended.
         """
         super().__init__("section")
-        self._ended = ended
+        self._on_finished = on_finished
         settings = current_monitor().resources.settings
         self.classes("card")
         with self:
@@ -47,22 +46,22 @@ class RecomputeCard(ui.element):
                     )
                     self._days.props("outlined dense").classes("recompute-days")
                     small_button("Preview", "what a recompute would change", self._preview)
-                    self._start = allow(
+                    self._start = restricted(
                         small_button("Recompute now", "all prices", self._recompute), Right.PRICE
                     )
             with ui.element("div").classes("recompute-state") as self._state:
                 self._badge = Badge("queued")
                 with ui.element("div").classes("meter").props("role=progressbar"):
                     self._meter = ui.element("div")
-                self._told = Text("span")
+                self._message = Text("span")
                 self._link = Link("/tasks", "Show the task")
             self._state.set_visibility(False)
             self._outcome = ui.element("div")
             with self._outcome:
                 Text(
                     "p",
-                    "Prices every batch that expires within so many days, by the active policy. It runs by "
-                    "itself on its schedule; the preview writes nothing.",
+                    "Prices every batch that expires within these days, by the active policy. A schedule "
+                    "runs it too; the preview writes nothing.",
                     classes="quiet",
                 )
 
@@ -72,15 +71,15 @@ class RecomputeCard(ui.element):
         if job is None:
             return
         self._outcome.clear()
-        self._link.lead_to(job_path(job.job_id))
+        self._link.set_path(job_path(job.job_id))
         self._state.set_visibility(True)
         self._start.disable()
         try:
             async for status in current_monitor().resources.tasks.follow(job.job_id):
                 self._show(status)
-            await self._ended()
+            await self._on_finished()
         except FlexiPriceError as error:
-            self._told.text = f"What became of it is not known: {error.message}"
+            self._message.text = f"Its outcome is unknown: {error.message}"
         finally:
             self._start.enable()
 
@@ -90,28 +89,28 @@ class RecomputeCard(ui.element):
         fraction = progress.done / progress.total if progress and progress.total else 0.0
         self._meter.style(f"width: {1.0 if status.ready else min(1.0, fraction):.2%}")
         if status.status is JobStatus.SUCCEEDED:
-            self._told.text = _summary(status.result)
+            self._message.text = _summary(status.result)
         elif status.error is not None:
-            self._told.text = status.error.message
+            self._message.text = status.error.message
         elif status.status is JobStatus.QUEUED:
-            self._told.text = "waits for a worker"
+            self._message.text = "waits for a worker"
         else:
-            self._told.text = (progress.message or "") if progress else ""
+            self._message.text = (progress.message or "") if progress else ""
 
     async def _preview(self) -> None:
         monitor, days = current_monitor(), self._threshold()
         self._state.set_visibility(False)
         self._outcome.clear()
         with self._outcome:
-            Text("p", "Working out what would change …", classes="quiet")
+            Text("p", "Computing the preview …", classes="quiet")
         try:
-            preview = await monitor.live.shared(
+            preview = await monitor.live.cached(
                 ("preview", days), lambda: read_preview(monitor.resources, days_threshold=days), max_age=5
             )
         except FlexiPriceError as error:
             self._outcome.clear()
             with self._outcome:
-                Text("p", f"It cannot be worked out: {error.message}", classes="quiet")
+                Text("p", f"The preview failed: {error.message}", classes="quiet")
             return
         self._outcome.clear()
         with self._outcome:
@@ -135,7 +134,7 @@ def _show_preview(preview: RecomputePreview) -> None:
         "p",
         f"A recompute now would open {things(summary.opened, 'discount')}, change {count(summary.changed)} "
         f"and close {count(summary.closed)}; of {things(summary.considered, 'batch')} "
-        f"{count(summary.unchanged)} would stay as before. Nothing has been written.",
+        f"{count(summary.unchanged)} would not change. Nothing has been written.",
     )
     if not changes:
         return
@@ -146,7 +145,7 @@ def _show_preview(preview: RecomputePreview) -> None:
         for change in preview.changes:
             _change_row(change)
     if preview.truncated:
-        Text("p", f"These are the {len(preview.changes)} steepest cuts.", classes="quiet")
+        Text("p", f"The {len(preview.changes)} largest discounts are listed.", classes="quiet")
 
 
 def _totals_row(totals: CategoryTotals) -> None:

@@ -1,4 +1,4 @@
-"""What to filter tasks by: status with its number, task, queue, worker, time and text."""
+"""Filters of the tasks page: status with counts, task, queue, worker, time and text."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime
@@ -13,7 +13,7 @@ from api.monitor.components.text import Text
 from api.monitor.context import current_monitor
 from api.monitor.format import count
 from api.monitor.queries.task_query import STATUSES, WINDOWS, TaskQuery
-from api.monitor.status_looks import look
+from api.monitor.status_style import status_style
 from flexiprice.queue.status import JobStatus
 from flexiprice.queue.task_definitions import TASKS
 from flexiprice.runs.pages import MAX_COUNTED_RUNS, RunCounts
@@ -29,7 +29,7 @@ _WINDOW_NAMES: Final = {
     "30d": "Last 30 days",
 }
 _CUSTOM: Final = "custom"
-# What is chosen in the browser's own time zone comes as an instant.
+# Converts the chosen local time to an instant.
 _EMIT_INSTANT: Final = """(event) => {
   const at = new Date(event.target.value);
   emit(isNaN(at) ? "" : at.toISOString());
@@ -37,14 +37,14 @@ _EMIT_INSTANT: Final = """(event) => {
 
 
 class TaskFilters:
-    """The filters of one viewer; whoever made them is told of every change as of a new query."""
+    """The filters of one page; a change of a filter calls back with a new query."""
 
     def __init__(self, query: TaskQuery, go: Go) -> None:
-        """Builds them.
+        """Creates the filters.
 
         Args:
-            query: what is shown first.
-            go: shows another.
+            query: the initial query.
+            go: called with the new query after a change.
         """
         self._query = query
         self._go = go
@@ -56,8 +56,8 @@ class TaskFilters:
         self.show(query)
 
     def show(self, query: TaskQuery) -> None:
-        """Shows what a query says."""
-        # Their handlers are called too, and find that nothing is new.
+        """Sets the filters to a query."""
+        # Setting a value calls its handler, which ignores values that equal the query.
         self._query = query
         for name, field in self._fields.items():
             value = getattr(query, name) or None
@@ -74,19 +74,19 @@ class TaskFilters:
             chip.props(f"aria-pressed={'true' if pressed else 'false'}")
 
     def show_counts(self, counts: RunCounts | None, waiting: Mapping[JobStatus, int]) -> None:
-        """Shows how many there are of each status.
+        """Shows the number of tasks of each status.
 
         Args:
-            counts: of the recorded runs; None where they are not known.
-            waiting: how many jobs stand so that have not run yet, where that is known.
+            counts: numbers of recorded runs; None if unknown.
+            waiting: numbers of jobs that have not run, for the statuses where they are known.
         """
-        recorded = {state.value: number for state, number in counts.by_status.items()} if counts else {}
+        recorded = {status.value: number for status, number in counts.by_status.items()} if counts else {}
         more = "" if counts is None or counts.complete else "+"
-        told = {status.value: count(number) for status, number in waiting.items() if number}
-        told |= {state: f"{count(number)}{more}" for state, number in recorded.items() if number}
-        told[""] = f"{count(min(sum(recorded.values()), MAX_COUNTED_RUNS))}{more}" if recorded else ""
+        labels = {status.value: count(number) for status, number in waiting.items() if number}
+        labels |= {status: f"{count(number)}{more}" for status, number in recorded.items() if number}
+        labels[""] = f"{count(min(sum(recorded.values()), MAX_COUNTED_RUNS))}{more}" if recorded else ""
         for status, (_, label) in self._chips.items():
-            text = told.get(status, "")
+            text = labels.get(status, "")
             if label.text != text:
                 label.text = text
 
@@ -96,14 +96,14 @@ class TaskFilters:
                 chip = ui.element("button").classes("status-chip").props("type=button")
                 with chip:
                     if status:
-                        icon, tone = look(status)
+                        icon, tone = status_style(status)
                         ui.icon(icon).props("aria-hidden=true").classes(f"sign-{tone}")
                     Text("span", status.replace("_", " ") or "all")
                     self._chips[status] = (chip, Text("span", classes="status-count"))
                 chip.on("click", partial(self._toggle, status))
 
     def _build_fields(self) -> None:
-        workers = current_monitor().live.latest.fleet
+        workers = current_monitor().live.latest.broker
         names = {task.name for task in TASKS}
         ids: list[str] = []
         if workers is not None:
@@ -148,9 +148,9 @@ class TaskFilters:
         await self._go(self._query.changed(statuses=tuple(each for each in STATUSES if each in chosen)))
 
     async def _changed(self, _: ValueChangeEventArguments[Any]) -> None:
-        said = {name: str(field.value or "")[:200] for name, field in self._fields.items()}
-        if any(getattr(self._query, name) != value for name, value in said.items()):
-            await self._go(self._query.changed(**said))
+        fields = {name: str(field.value or "")[:200] for name, field in self._fields.items()}
+        if any(getattr(self._query, name) != value for name, value in fields.items()):
+            await self._go(self._query.changed(**fields))
 
     async def _window_chosen(self, event: ValueChangeEventArguments[Any]) -> None:
         query = self._query

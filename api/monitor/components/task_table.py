@@ -1,4 +1,4 @@
-"""The table of tasks: rows that change as tasks run, headings that sort, cells with signs."""
+"""The table of tasks, with sortable headings and selectable rows."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, Final, cast
@@ -7,13 +7,13 @@ from nicegui import ui
 from nicegui.events import GenericEventArguments
 
 from api.monitor.components.instants import Instant
-from api.monitor.components.live_table import MANY, MoreRows
+from api.monitor.components.table_frame import MANY, MoreRows
 from api.monitor.context import own_address
 from api.monitor.queries.task_rows import Row
 from flexiprice.runs.pages import RunOrder
 
 COLUMNS: Final = {
-    "state": "Status",
+    "status": "Status",
     "task": "Task",
     "started": "Started",
     "ran": "Ran",
@@ -27,9 +27,9 @@ COLUMNS: Final = {
     "enqueued": "Enqueued",
     "job_id": "Job",
 }
-"""Every column by its name, and its heading."""
-ALWAYS: Final = ("state", "task")
-USUAL: Final = ("state", "task", "started", "ran", "wait", "error", "queue", "worker", "arguments")
+"""Headings by column name."""
+FIXED_COLUMNS: Final = ("status", "task")
+DEFAULT_COLUMNS: Final = ("status", "task", "started", "ran", "wait", "error", "queue", "worker", "arguments")
 SORTED_BY: Final = {
     "started": RunOrder.STARTED,
     "ran": RunOrder.DURATION,
@@ -39,7 +39,7 @@ SORTED_BY: Final = {
 _NUMBERS: Final = ("ran", "wait", "attempt")
 
 _INSTANT_TAG: Final = Instant.component.tag if Instant.component else "time"
-_STATE: Final = """
+_STATUS: Final = """
 <span :class="props.row.tone"><q-icon :name="props.row.icon" aria-hidden="true"></q-icon
 ><span>{{ props.row.word }}</span></span>
 <div v-if="props.row.fraction !== null" class="meter task-meter" role="progressbar"
@@ -47,7 +47,7 @@ _STATE: Final = """
 ><div :style="{width: props.row.fraction * 100 + '%'}"></div></div>
 <div v-if="props.row.progress" class="task-progress">{{ props.row.progress }}</div>
 """
-# Where the pages of tasks are, which depends on the prefix under which the monitor is served.
+# Placeholder for the path of task pages, which depends on the URL prefix.
 _TASKS: Final = "{TASKS}"
 _TASK: Final = """
 <a :href="'{TASKS}' + encodeURIComponent(props.row.job_id)" class="task-link">{{ props.row.task }}</a>
@@ -67,7 +67,7 @@ _ENQUEUED: Final = f"""
 _JOB: Final = '<span class="mono">{{ props.row.job_id }}</span>'
 _CUT: Final = '<span class="cut" :title="props.value">{{ props.value }}</span>'
 _CELLS: Final = {
-    "state": _STATE,
+    "status": _STATUS,
     "task": _TASK,
     "started": _STARTED,
     "ran": _RAN,
@@ -83,11 +83,11 @@ _HEADING: Final = """
 >{{ props.col.label }}<q-icon v-if="props.col.direction" aria-hidden="true"
 :name="props.col.direction === 'ascending' ? 'arrow_upward' : 'arrow_downward'"></q-icon></button></q-th>
 """
-# What a row is on a narrow screen, where no table fits.
+# Shown instead of a row on narrow screens.
 _CARD: Final = f"""
 <div class="task-card">
-  <div class="task-card-head"><q-checkbox v-model="props.selected" dense aria-label="Choose"></q-checkbox>
-    {_TASK}<span class="task-card-state">{_STATE}</span></div>
+  <div class="task-card-head"><q-checkbox v-model="props.selected" dense aria-label="Select"></q-checkbox>
+    {_TASK}<span class="task-card-state">{_STATUS}</span></div>
   <div class="quiet">{_STARTED} <span v-if="props.row.ran || props.row.live && props.row.started !== null"
   > · ran {_RAN}</span> <span v-if="props.row.queue"> · {{{{ props.row.queue }}}}</span></div>
   <div v-if="props.row.error" class="task-card-error">{{{{ props.row.error }}}}</div>
@@ -96,16 +96,16 @@ _CARD: Final = f"""
 
 
 class TaskTable:
-    """A table of tasks. Rows may be chosen; it tells whoever made it by what it is to be sorted."""
+    """The table of tasks; its owner handles sorting and selection."""
 
-    def __init__(self, *, sort: Callable[[RunOrder], None], choose: Callable[[], None]) -> None:
-        """Builds an empty table.
+    def __init__(self, *, on_sort: Callable[[RunOrder], None], on_select: Callable[[], None]) -> None:
+        """Creates an empty table.
 
         Args:
-            sort: called with what a heading stands for when it is pressed.
-            choose: called when other rows are chosen.
+            on_sort: called with the order of a heading when it is clicked.
+            on_select: called when the selection changes.
         """
-        # Instants stand in cells that the browser makes; one of ours has it load what they need.
+        # Cells are rendered in the browser; a hidden instant makes it load their component.
         Instant(None).classes("hidden")
         self._element = ui.table(rows=[], columns=_columns(RunOrder.STARTED, descending=True), row_key="id")
         self._element.props(
@@ -116,50 +116,50 @@ class TaskTable:
         self._more = MoreRows(self._element, folded_to=MANY)
         tasks = own_address("/tasks/")
         for name, cell in _CELLS.items():
-            cell = cell.replace(_TASKS, tasks)  # noqa: PLW2901 -- as it is for this page
+            cell = cell.replace(_TASKS, tasks)  # noqa: PLW2901 -- the cell of this page
             self._element.add_slot(f"body-cell-{name}", f'<q-td :props="props">{cell}</q-td>')
         for name in SORTED_BY:
             self._element.add_slot(f"header-cell-{name}", _HEADING)
-        self._element.add_slot("header-selection", _choice("'Choose all'"))
-        self._element.add_slot("body-selection", _choice("'Choose ' + props.row.task"))
+        self._element.add_slot("header-selection", _checkbox("'Select all'"))
+        self._element.add_slot("body-selection", _checkbox("'Select ' + props.row.task"))
         self._element.add_slot("item", _CARD.replace(_TASKS, tasks))
 
-        def pressed(event: GenericEventArguments) -> None:
+        def handle_sort(event: GenericEventArguments) -> None:
             order = SORTED_BY.get(str(event.args))
             if order is not None:
-                sort(order)
+                on_sort(order)
 
-        self._element.on("sort", pressed)
-        self._element.on_select(lambda _: choose())
+        self._element.on("sort", handle_sort)
+        self._element.on_select(lambda _: on_select())
 
     @property
-    def chosen(self) -> list[Row]:
-        """The rows that are chosen and still there."""
-        there = {row["id"] for row in cast("list[Row]", self._element.rows)}
-        return [row for row in cast("list[Row]", self._element.selected) if row["id"] in there]
+    def selected(self) -> list[Row]:
+        """The selected rows that still exist."""
+        ids = {row["id"] for row in cast("list[Row]", self._element.rows)}
+        return [row for row in cast("list[Row]", self._element.selected) if row["id"] in ids]
 
-    def choose_none(self) -> None:
-        """Gives up the choice of rows."""
+    def clear_selection(self) -> None:
+        """Clears the selection."""
         self._element.selected = []
 
     def show(self, rows: list[Row]) -> None:
-        """Shows other rows, if they are others."""
+        """Shows rows; does nothing if they have not changed."""
         if rows != self._element.rows:
             self._element.rows = rows
-            self._more.tell(len(rows))
+            self._more.set_row_count(len(rows))
 
     def show_order(self, order: RunOrder, *, descending: bool) -> None:
-        """Shows by what the rows are sorted."""
+        """Shows the sort order in the headings."""
         self._element.columns = _columns(order, descending=descending)
 
     def show_columns(self, names: Iterable[str]) -> None:
-        """Shows these columns."""
-        chosen = {*ALWAYS, *names}
-        self._element.props["visible-columns"] = [name for name in COLUMNS if name in chosen]
+        """Shows only the columns with these names and the fixed ones."""
+        selected = {*FIXED_COLUMNS, *names}
+        self._element.props["visible-columns"] = [name for name in COLUMNS if name in selected]
         self._element.update()
 
 
-def _choice(meaning: str) -> str:
+def _checkbox(meaning: str) -> str:
     return f'<q-checkbox v-model="props.selected" dense :aria-label="{meaning}"></q-checkbox>'
 
 

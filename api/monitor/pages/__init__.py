@@ -1,1 +1,1 @@
-"""The pages, one module each; importing a module is what puts its page up."""
+"""Pages, one module each. Importing a module registers its page."""

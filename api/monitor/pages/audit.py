@@ -1,4 +1,4 @@
-"""The audit: who changed what, through which door."""
+"""The audit page: changes and refusals, with actor, interface and outcome."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -12,8 +12,7 @@ from api.monitor.components.badges import Badge
 from api.monitor.components.empty_states import Failure, Placeholder
 from api.monitor.components.instants import Instant
 from api.monitor.components.links import Form, Link
-from api.monitor.components.live_table import MANY, TableFrame
-from api.monitor.components.static_table import cell, text_cell
+from api.monitor.components.table_frame import MANY, TableFrame, cell, text_cell
 from api.monitor.components.text import Text
 from api.monitor.context import current_monitor
 from api.monitor.layout import page
@@ -25,7 +24,7 @@ from flexiprice.errors import FlexiPriceError
 _PAGE: Final = 50
 _READ_EVERY_SECONDS: Final = 2.0
 _COLUMNS: Final = ("When", "Who", "From", "What", "Outcome")
-# By their names in the address of the page.
+# Labels by query parameter.
 _FILTERS: Final = {
     "who": "Who",
     "what": "Action",
@@ -42,14 +41,14 @@ _EXAMPLES: Final = {
     "since": "2026-03-31",
     "until": "2026-03-31T09:00",
 }
-_DOORS: Final = {
+_SOURCE_NAMES: Final = {
     AuditSource.API: "API",
     AuditSource.CLI: "command line",
     AuditSource.MONITOR: "monitor",
 }
 _INSTANT: Final = TypeAdapter[datetime](datetime)
-_NO_SUCH: Final = (
-    "is not understood: outcomes are done, refused and failed; an instant is 2026-03-31 or 2026-03-31T09:00"
+_INVALID: Final = (
+    "is invalid: outcomes are done, refused and failed; an instant is 2026-03-31 or 2026-03-31T09:00"
 )
 
 
@@ -63,10 +62,10 @@ async def audit(
     until: str = "",
     shown: int = _PAGE,
 ) -> None:
-    """Shows the latest changes that people made, and new ones as they are made."""
+    """Shows the latest audit entries, and new ones as they are recorded."""
     address = ui.context.client.request.query_params.get("from", "")
     filters = dict(zip(_FILTERS, (who, what, to, address, outcome, since, until), strict=True))
-    wanted, unknown = _wanted(filters)
+    wanted, invalid = _parse_filters(filters)
     shown = max(_PAGE, min(shown, 500))
     failure = Failure()
     with ui.element("section").classes("card"):
@@ -80,7 +79,7 @@ async def audit(
             if any(filters.values()):
                 Link("/audit", "Show all")
         frame = TableFrame("Changes", folded_to=MANY).classes("audit")
-    told: list[int] = [-1]
+    latest_shown: list[int] = [-1]
     sessions = current_monitor().resources.sessions
 
     async def read() -> Sequence[AuditLogEntry]:
@@ -89,19 +88,19 @@ async def audit(
                 return await list_audit(session, **wanted, limit=shown + 1)
 
     async def refresh() -> None:
-        if unknown:
-            failure.show(f"{', '.join(unknown)} {_NO_SUCH}")
+        if invalid:
+            failure.show(f"{', '.join(invalid)} {_INVALID}")
             return
         try:
             key = ("audit", *filters.values(), shown)
-            entries = await current_monitor().live.shared(key, read, max_age=_READ_EVERY_SECONDS)
+            entries = await current_monitor().live.cached(key, read, max_age=_READ_EVERY_SECONDS)
         except FlexiPriceError as error:
             failure.show(error.message)
             return
         failure.show(None)
         latest = entries[0].entry_id if entries else 0
-        if latest != told[0]:
-            told[0] = latest
+        if latest != latest_shown[0]:
+            latest_shown[0] = latest
             _show(frame, entries, filters, shown)
 
     await refresh()
@@ -113,8 +112,8 @@ def _show(frame: TableFrame, entries: Sequence[AuditLogEntry], filters: dict[str
         frame.clear()
         with frame:
             Placeholder(
-                "Nothing was changed" if not any(filters.values()) else "No change meets the filter",
-                "Whatever a person does here, through the API or by a command is written down.",
+                "No entry yet" if not any(filters.values()) else "No entry matches the filter",
+                "Changes through the monitor, the API and the command line are recorded here.",
                 icon="history",
             )
         return
@@ -134,7 +133,7 @@ def _row(entry: AuditLogEntry) -> None:
             Instant(entry.at)
         text_cell("Who", "breakable").text = words.who
         with cell("From", "breakable"):
-            Text("span", _DOORS[entry.source], classes="nowrap")
+            Text("span", _SOURCE_NAMES[entry.source], classes="nowrap")
             Text("div", entry.address or "", classes="small quiet")
         with cell("What", "breakable"):
             Text("div", words.subject, classes="strong")
@@ -153,22 +152,22 @@ def _row(entry: AuditLogEntry) -> None:
             Badge(entry.outcome)
 
 
-def _wanted(filters: dict[str, str]) -> tuple[dict[str, Any], list[str]]:
-    """What to ask the database for, and the fields that cannot be understood."""
+def _parse_filters(filters: dict[str, str]) -> tuple[dict[str, Any], list[str]]:
+    """Returns the query of the audit log, and the labels of the fields that are invalid."""
     wanted: dict[str, Any] = {
         "actor": filters["who"] or None,
         "action": filters["what"].strip().replace(" ", "_") or None,
         "target": filters["to"] or None,
         "address": filters["from"] or None,
     }
-    unknown: list[str] = []
+    invalid: list[str] = []
     for name, read in {"outcome": AuditOutcome, "since": _instant, "until": _instant}.items():
         if text := filters[name].strip():
             try:
                 wanted[name] = read(text)
             except ValueError:
-                unknown.append(_FILTERS[name])
-    return wanted, unknown
+                invalid.append(_FILTERS[name])
+    return wanted, invalid
 
 
 def _instant(text: str) -> datetime:
@@ -180,7 +179,7 @@ def _field(name: str, label: str, value: str) -> None:
     with ui.element("label").classes("field"):
         Text("span", label)
         field = ui.element("input").props(f"name={name} autocomplete=off maxlength=500")
-        # As an attribute: as a property it would be set anew, over what is typed, with all that comes live.
+        # As an attribute: an update of a property would overwrite the user's input.
         field.props["^value"] = value
         if name in _EXAMPLES:
             field.props["placeholder"] = _EXAMPLES[name]

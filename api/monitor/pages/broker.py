@@ -1,4 +1,4 @@
-"""The broker and the database: how large, how busy, and what about them puts anything at risk."""
+"""The page of Redis and PostgreSQL: sizes, load, and risky settings."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -9,14 +9,13 @@ from nicegui import ui
 from api.monitor.components.empty_states import Failure
 from api.monitor.components.instants import Instant
 from api.monitor.components.links import Link, add_style_sheet
-from api.monitor.components.live_table import TableFrame, card_title
-from api.monitor.components.static_table import cell, number_cell, text_cell
+from api.monitor.components.table_frame import TableFrame, card_title, cell, number_cell, text_cell
 from api.monitor.components.text import Text
 from api.monitor.context import current_monitor
 from api.monitor.format import count, duration, percent, size, things
 from api.monitor.layout import page
-from api.monitor.queries.table_groups import TableGroup, grouped
-from api.monitor.timeouts import answered
+from api.monitor.queries.table_groups import TableGroup, group_by_parent
+from api.monitor.timeouts import with_timeout
 from flexiprice.db.clock import database_now
 from flexiprice.db.engine import database_errors, pool_use
 from flexiprice.db.sizes import DatabaseSize, ProgramConnections, TableSize, get_database_size
@@ -26,19 +25,17 @@ from flexiprice.queue.admin.queues import QueueState
 from flexiprice.resources import Resources
 
 _REFRESH_SECONDS: Final = 2.0
-_BROKER_HOLDS: Final = 1.5
-_DATABASE_HOLDS: Final = 10.0
+_BROKER_MAX_AGE: Final = 1.5
+_DATABASE_MAX_AGE: Final = 10.0
 _RISKS: Final = {
     BrokerRisk.EVICTS: (
-        "When memory is short it drops keys, jobs among them: set maxmemory-policy to noeviction."
+        "It evicts keys when memory is short, including jobs: set maxmemory-policy to noeviction."
     ),
     BrokerRisk.FORGETS: (
-        "Jobs that wait are lost where it ends badly, as its append-only file is off: set appendonly to yes."
+        "A crash loses waiting jobs, because its append-only file is off: set appendonly to yes."
     ),
-    BrokerRisk.NEARLY_FULL: "It uses more than nine tenths of its memory: give it more, or purge what waits.",
+    BrokerRisk.NEARLY_FULL: "It uses over 90% of its memory: raise maxmemory, or purge waiting jobs.",
 }
-
-
 _PROGRAM_COLUMNS: Final = (
     "Program",
     "Connections>",
@@ -51,14 +48,14 @@ _PROGRAM_COLUMNS: Final = (
 
 @page("/broker", "Broker & database")
 async def broker() -> None:
-    """Shows how Redis and PostgreSQL are."""
+    """Shows Redis and PostgreSQL."""
     view = _BrokerView()
     await view.refresh()
     ui.timer(_REFRESH_SECONDS, view.refresh, immediate=False)
 
 
 class _BrokerView:
-    """The page of one viewer."""
+    """One open page."""
 
     def __init__(self) -> None:
         self._shown: dict[str, object] = {}
@@ -68,14 +65,14 @@ class _BrokerView:
                 self._broker_name = card_title("Redis")
                 self._broker_failure = Failure()
                 self._risks = ui.element("div")
-                self._broker = _Facts()
+                self._broker = _FactList()
             with ui.element("section").classes("card"):
                 card_title("Queues")
                 self._queues = TableFrame("Queues")
             with ui.element("section").classes("card"):
                 self._database_name = card_title("PostgreSQL")
                 self._database_failure = Failure()
-                self._database = _Facts()
+                self._database = _FactList()
         with ui.element("section").classes("card"):
             card_title("Connections to the database")
             self._programs = TableFrame("Connections to the database")
@@ -84,41 +81,41 @@ class _BrokerView:
             self._tables = TableFrame("Tables")
 
     async def refresh(self) -> None:
-        """Reads anew, where the last answers do not hold any longer."""
+        """Reads and shows Redis and PostgreSQL."""
         monitor = current_monitor()
         resources = monitor.resources
         try:
-            info = await monitor.live.shared(
-                ("broker",), lambda: answered(read_broker_info(resources.redis)), max_age=_BROKER_HOLDS
+            info = await monitor.live.cached(
+                ("broker",), lambda: with_timeout(read_broker_info(resources.redis)), max_age=_BROKER_MAX_AGE
             )
             self._broker_failure.show(None)
             self._show_broker(info)
         except FlexiPriceError as error:
             self._broker_failure.show(error.message)
-        fleet = monitor.live.latest.fleet
-        if fleet is not None and self._is_new("queues", fleet.queues):
-            self._show_queues(fleet.queues)
+        broker = monitor.live.latest.broker
+        if broker is not None and self._has_changed("queues", broker.queues):
+            self._show_queues(broker.queues)
         try:
-            database = await monitor.live.shared(
-                ("database",), lambda: answered(_read_database(resources)), max_age=_DATABASE_HOLDS
+            database = await monitor.live.cached(
+                ("database",), lambda: with_timeout(_read_database(resources)), max_age=_DATABASE_MAX_AGE
             )
             self._database_failure.show(None)
             self._show_database(resources, database, now=monitor.live.now())
         except FlexiPriceError as error:
             self._database_failure.show(error.message)
 
-    def _is_new(self, name: str, value: object) -> bool:
+    def _has_changed(self, name: str, value: object) -> bool:
         before = self._shown.get(name)
         self._shown[name] = value
         return before != value
 
     def _show_broker(self, info: BrokerInfo) -> None:
         self._broker_name.text = f"{info.product} {info.version}"
-        if self._is_new("risks", info.risks):
+        if self._has_changed("risks", info.risks):
             self._risks.clear()
             with self._risks:
                 for risk in info.risks:
-                    # Red where jobs are being lost or will be, and not only where a crash would take them.
+                    # Red if jobs are lost without a crash.
                     grave = risk is BrokerRisk.EVICTS
                     with ui.element("div").classes("failure" if grave else "failure warning"):
                         ui.icon("error" if grave else "warning").props("aria-hidden=true")
@@ -128,7 +125,7 @@ class _BrokerView:
         self._broker.show(
             {
                 "Memory": f"{size(info.used_memory)}{limit}",
-                "At most so far": size(info.peak_memory),
+                "Peak": size(info.peak_memory),
                 "When full": info.eviction_policy,
                 "Clients": f"{count(info.clients)}{clients}",
                 "Commands": f"{count(info.commands_per_second)} a second",
@@ -158,16 +155,16 @@ class _BrokerView:
             {
                 "Database": database.name,
                 "Size": size(database.total_bytes),
-                "Partitions": f"{missing} missing: run flexiprice migrate" if missing else "made ahead",
-                "Found in memory": "–" if database.memory_share is None else percent(database.memory_share),
+                "Partitions": f"{missing} missing: run flexiprice migrate" if missing else "created ahead",
+                "Cache hits": "–" if database.memory_share is None else percent(database.memory_share),
                 "Connections": f"{count(database.connections)} of {count(database.max_connections)}",
                 "This monitor's pool": f"{use.in_use} in use, {use.idle} idle, {use.size} at most",
                 "Up": duration(_whole_minutes(now - database.started_at)),
             }
         )
-        if self._is_new("tables", database.tables):
+        if self._has_changed("tables", database.tables):
             self._show_tables(database.tables)
-        if self._is_new("programs", database.programs):
+        if self._has_changed("programs", database.programs):
             self._show_programs(database.programs)
 
     def _show_programs(self, programs: Sequence[ProgramConnections]) -> None:
@@ -183,12 +180,12 @@ class _BrokerView:
 
     def _show_tables(self, tables: Sequence[TableSize]) -> None:
         with self._tables.table(("Table", "Rows, about>", "Size>", "Indexes>", "Dead rows>", "Vacuumed")):
-            for group in grouped(tables):
+            for group in group_by_parent(tables):
                 _table_row(group)
 
 
-class _Facts(ui.element):
-    """Names and what is so of them."""
+class _FactList(ui.element):
+    """A list of names and values."""
 
     def __init__(self) -> None:
         super().__init__("dl")
@@ -196,7 +193,7 @@ class _Facts(ui.element):
         self._values: dict[str, Text] = {}
 
     def show(self, facts: Mapping[str, str]) -> None:
-        """Shows facts; each time of the same names."""
+        """Shows values by name; the names must be the same each time."""
         with self:
             for name, value in facts.items():
                 if name not in self._values:
@@ -207,7 +204,7 @@ class _Facts(ui.element):
 
 
 def _whole_minutes(length: timedelta) -> timedelta:
-    # Else it would be told anew each second. In the first minute there is nothing to be told of but seconds.
+    # Changes less often, so that fewer updates are sent. The first minute is shown in seconds.
     minute = timedelta(minutes=1)
     return length if length < minute else length - length % minute
 

@@ -1,17 +1,17 @@
-"""The tasks that need a person: why, since when, and retrying or dismissing them."""
+"""The dead letter page: reasons, and retrying or dismissing."""
 
 from collections.abc import Callable, Sequence
 from typing import Final
 
 from nicegui import ui
 
-from api.monitor.components.changes import allow, perform
+from api.monitor.components.actions import perform, restricted
 from api.monitor.components.confirmation import confirmed
 from api.monitor.components.empty_states import Failure, Placeholder
 from api.monitor.components.instants import Instant
 from api.monitor.components.links import Link, job_path, small_button
-from api.monitor.components.live_table import MANY
-from api.monitor.components.static_table import Rows, cell, text_cell
+from api.monitor.components.live_table import LiveTable
+from api.monitor.components.table_frame import MANY, cell, text_cell
 from api.monitor.components.text import Text
 from api.monitor.context import current_monitor, current_origin
 from api.monitor.format import things
@@ -35,20 +35,20 @@ _REASONS: Final = {
 
 @page("/dead-letters", "Dead letters")
 async def dead_letters() -> None:
-    """Shows the tasks that need a person."""
+    """Shows the dead letters."""
     failure = Failure()
     with ui.element("section").classes("card").props("aria-label='Dead letters'"):
         with ui.element("div").classes("card-head"):
             number = Text("p", classes="quiet")
             with ui.element("div").classes("actions"):
-                allow(small_button("Retry all", "dead letters", _ask_to_retry_all))
-                allow(small_button("Dismiss all", "dead letters", _ask_to_dismiss_all))
-        rows = Rows[DeadLetter]("Dead letters", _COLUMNS, _make_row, _empty, folded_to=MANY)
+                restricted(small_button("Retry all", "dead letters", _ask_to_retry_all))
+                restricted(small_button("Dismiss all", "dead letters", _ask_to_dismiss_all))
+        rows = LiveTable[DeadLetter]("Dead letters", _COLUMNS, _make_row, _empty, folded_to=MANY)
     monitor = current_monitor()
 
     async def refresh() -> None:
         try:
-            found = await monitor.live.shared(
+            found = await monitor.live.cached(
                 "dead letters",
                 lambda: list_dead_letters(monitor.resources.redis),
                 max_age=_READ_EVERY_SECONDS,
@@ -58,7 +58,7 @@ async def dead_letters() -> None:
             return
         failure.show(None)
         more = f" The latest {MAX_LISTED} are shown." if len(found) >= MAX_LISTED else ""
-        number.text = f"{things(len(found), 'task')} ended with work left undone.{more}" if found else ""
+        number.text = f"{things(len(found), 'task')} ended without completing.{more}" if found else ""
         rows.show({f"{letter.reason} {letter.job_id}": letter for letter in found})
 
     await refresh()
@@ -68,7 +68,7 @@ async def dead_letters() -> None:
 def _empty() -> ui.element:
     return Placeholder(
         "No task needs a person",
-        "Tasks that are given up, cannot be read, or fail after all of their tries are listed here.",
+        "Tasks that are given up, are unreadable, or fail after all of their tries are listed here.",
         icon="task_alt",
     )
 
@@ -93,32 +93,32 @@ def _make_row(letter: DeadLetter) -> Callable[[DeadLetter], None]:
 
     with cell("", "nowrap"), ui.element("div").classes("actions"):
         if letter.retryable:
-            allow(small_button("Retry", letter.job_id, retry))
-        allow(small_button("Dismiss", letter.job_id, drop))
+            restricted(small_button("Retry", letter.job_id, retry))
+        restricted(small_button("Dismiss", letter.job_id, drop))
     return lambda _: None
 
 
 async def _ask_to_retry_all() -> None:
-    effect = "Every task on the list that can still be retried is enqueued anew, with the same arguments."
+    effect = "Every task on the list that can be retried is enqueued again with the same arguments."
     if await confirmed("Retry all dead letters?", effect, verb="Retry all"):
         await _retry(None)
 
 
 async def _ask_to_dismiss_all() -> None:
-    effect = "They leave the list for good and are not run again. The run history keeps them."
+    effect = "They are removed from the list and will not run. The run history keeps them."
     if await confirmed("Dismiss all dead letters?", effect, verb="Dismiss all", typed="dismiss all"):
         await _dismiss(None)
 
 
 async def _retry(job_ids: Sequence[str] | None) -> None:
-    await perform(operations.retry_dead_letters(job_ids, origin=current_origin()), _told)
+    await perform(operations.retry_dead_letters(job_ids, origin=current_origin()), _summary)
 
 
 async def _dismiss(job_ids: Sequence[str] | None) -> None:
     await perform(operations.dismiss_dead_letters(job_ids), lambda dismissed: f"{dismissed} dismissed")
 
 
-def _told(answers: Sequence[Retried]) -> str:
+def _summary(answers: Sequence[Retried]) -> str:
     refused = [answer.message for answer in answers if answer.outcome is not RetryOutcome.ENQUEUED]
-    told = f"{len(answers) - len(refused)} enqueued again"
-    return f"{told}; {len(refused)} not: {refused[0]}" if refused else told
+    enqueued = f"{len(answers) - len(refused)} enqueued again"
+    return f"{enqueued}; {len(refused)} not: {refused[0]}" if refused else enqueued

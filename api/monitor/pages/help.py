@@ -1,4 +1,4 @@
-"""The manual, of the version that runs."""
+"""The manual of the running version."""
 
 import json
 from itertools import groupby
@@ -6,14 +6,14 @@ from itertools import groupby
 from nicegui import ui
 
 from api.monitor.components.links import Link, add_style_sheet
-from api.monitor.components.live_table import card_title
 from api.monitor.components.manual import HELP, help_path, manual_html
+from api.monitor.components.table_frame import card_title
 from api.monitor.components.text import Text
 from api.monitor.context import own_address
 from api.monitor.layout import page
 from flexiprice.docs.pages import INDEX, Page, all_pages, find_page, get_page, section_title
 
-# The text is there only after the browser has looked for the anchor of the address.
+# The browser looks for the URL's anchor before the text is loaded.
 _TO_ANCHOR = "document.getElementById(decodeURIComponent(location.hash.slice(1)))?.scrollIntoView()"
 
 
@@ -33,7 +33,7 @@ async def topic(topic: str) -> None:
 
 def _name_window(title: str) -> None:
     ui.page_title(f"{title} · FlexiPrice")
-    # The frame, made before, has the window named with its sign as soon as the browser is in touch.
+    # The status line sets the window's title, with its sign, as soon as the browser connects.
     ui.run_javascript(f"document.title = document.title.replace('Help', {json.dumps(title)})")
 
 
@@ -41,7 +41,7 @@ def _show(shown: Page) -> None:
     add_style_sheet("manual")
     with ui.element("div").classes("manual-columns"):
         with ui.element("section").classes("card manual"):
-            # Markdown of our own package, in which HTML is text.
+            # Markdown of this package; `manual_html` escapes HTML in it.
             ui.html(manual_html(shown, own_address), sanitize=False)
         with ui.element("section").classes("card manual-pages"):
             card_title("All pages")

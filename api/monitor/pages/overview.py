@@ -1,4 +1,4 @@
-"""The overview: a few numbers, whether all is well, how much is going on, and what comes next."""
+"""The overview: key figures, alerts, charts of the last minutes, workers, next ticks and failures."""
 
 from collections.abc import Callable
 from typing import Final
@@ -11,11 +11,12 @@ from api.monitor.components.empty_states import Placeholder
 from api.monitor.components.headline import Headline
 from api.monitor.components.instants import Instant
 from api.monitor.components.links import Link, job_path
-from api.monitor.components.static_table import Rows, cell, number_cell, text_cell
+from api.monitor.components.live_table import LiveTable
+from api.monitor.components.table_frame import cell, number_cell, text_cell
 from api.monitor.components.text import Text
 from api.monitor.format import percent
 from api.monitor.layout import follow, page
-from api.monitor.state.health import Alert, late_or_failing, late_since, verdict
+from api.monitor.state.health import Alert, find_alerts, late_or_failing, late_since
 from api.monitor.state.series import OUTCOMES, ages, depths, run_times, throughput
 from api.monitor.state.snapshot import Snapshot
 from flexiprice.queue.schedule_state import ScheduleState
@@ -29,9 +30,9 @@ _QUEUE_COLOURS: Final = (ACCENT, ACTIVE, VIOLET)
 
 @page("/", "Overview")
 async def overview() -> None:
-    """Shows how everything stands."""
+    """Shows the state of the whole system."""
     headline = Headline()
-    findings = _Findings()
+    alerts = _Alerts()
     with ui.element("div").classes("grid two"):
         outcomes = [
             Line(name, colour, "bar") for (name, _), colour in zip(OUTCOMES, _OUTCOME_COLOURS, strict=True)
@@ -41,73 +42,73 @@ async def overview() -> None:
             for number, (queue, colour) in enumerate(zip(Queue, _QUEUE_COLOURS, strict=True))
         ]
         charts = {
-            throughput: _chart("Runs begun per second, by how they stand", outcomes, ""),
+            throughput: _chart("Runs started per second, by outcome", outcomes, ""),
             run_times: _chart("Run time", [Line("p50", ACCENT), Line("p95", VIOLET, dashed=True)], " s"),
             depths: _chart("Jobs waiting", lines, ""),
-            ages: _chart("Oldest job waits", lines, " s"),
+            ages: _chart("Age of the oldest waiting job", lines, " s"),
         }
     with ui.element("div").classes("grid"):
         with _card("Workers", "/workers"):
-            workers = Rows("Workers", ("Worker", "State", "Runs>", "CPU>"), _worker, _no_worker)
+            workers = LiveTable("Workers", ("Worker", "Status", "Runs>", "CPU>"), _worker, _no_worker)
         with _card("Next ticks", "/schedules"):
-            ticks = Rows(
-                "Next ticks", ("Schedule", "Next>"), _tick, lambda: Placeholder("No schedule is known")
+            schedules = LiveTable(
+                "Next ticks", ("Schedule", "Next>"), _schedule, lambda: Placeholder("No schedule is known")
             )
     with _card("Last failures", "/tasks?status=failed"):
-        failures = Rows("Last failures", ("Began", "Task", "Why", "Attempt>"), _failure, _no_failure)
+        failures = LiveTable("Last failures", ("Began", "Task", "Why", "Try>"), _failure, _no_failure)
 
     def render(now: Snapshot) -> None:
-        findings.show(verdict(now))
+        alerts.show(find_alerts(now))
         wrong = late_or_failing(now)
-        is_late = any(late_since(state) for state in now.fleet.schedules) if now.fleet else False
+        is_late = any(late_since(state) for state in now.broker.schedules) if now.broker else False
         headline.show_tasks(wrong, "/schedules" if wrong and is_late else "/tasks?status=failed,lost")
         for series, chart in charts.items():
             chart.show(series(now).at, series(now).values)
-        fleet, history = now.fleet, now.history
-        workers.show({worker.worker_id: worker for worker in fleet.workers} if fleet else {})
-        ticks.show({state.name: state for state in fleet.schedules} if fleet else {})
-        failures.show({str(run.run_id): run for run in history.failures} if history else {})
+        broker, recent = now.broker, now.recent
+        workers.show({worker.worker_id: worker for worker in broker.workers} if broker else {})
+        schedules.show({state.name: state for state in broker.schedules} if broker else {})
+        failures.show({str(run.run_id): run for run in recent.failures} if recent else {})
 
     follow(render)
 
 
-class _Findings(ui.element):
-    """What is wrong, or that nothing is."""
+class _Alerts(ui.element):
+    """The alerts, or a message that there are none."""
 
     def __init__(self) -> None:
         super().__init__("section")
-        self.classes("findings").props("aria-label=Verdict")
+        self.classes("findings").props("aria-label=Alerts")
         self._shown: tuple[Alert, ...] | None = None
 
-    def show(self, findings: tuple[Alert, ...]) -> None:
-        """Shows findings, the worst first."""
-        if findings == self._shown:
+    def show(self, alerts: tuple[Alert, ...]) -> None:
+        """Shows alerts."""
+        if alerts == self._shown:
             return
-        self._shown = findings
+        self._shown = alerts
         self.clear()
         with self:
-            if not findings:
+            if not alerts:
                 _line(
                     "good",
                     "check_circle",
                     "All is well",
                     "Workers take from every queue, and every schedule is on time.",
                 )
-            for finding in findings:
-                with _line(finding.level.name.lower(), finding.level.icon, finding.what, finding.advice):
-                    if finding.since is not None:
+            for alert in alerts:
+                with _line(alert.severity.name.lower(), alert.severity.icon, alert.title, alert.advice):
+                    if alert.since is not None:
                         ui.label("since ").classes("inline quiet")
-                        Instant(finding.since).classes("nowrap")
+                        Instant(alert.since).classes("nowrap")
                         ui.label(" · ").classes("inline quiet")
-                        Instant(finding.since, "age").classes("nowrap quiet")
-                    Link(finding.link, "Show", classes="finding-link")
+                        Instant(alert.since, "age").classes("nowrap quiet")
+                    Link(alert.link, "Show", classes="finding-link")
 
 
-def _line(level: str, icon: str, what: str, advice: str) -> ui.element:
-    with ui.element("div").classes(f"finding level-{level}"):
+def _line(severity: str, icon: str, title: str, advice: str) -> ui.element:
+    with ui.element("div").classes(f"finding level-{severity}"):
         ui.icon(icon).props("aria-hidden=true")
         with ui.element("div").classes("finding-text"):
-            Text("strong", what)
+            Text("strong", title)
             Text("span", advice, classes="quiet")
         return ui.element("div").classes("finding-aside")
 
@@ -131,12 +132,12 @@ def _no_worker() -> Placeholder:
 
 
 def _no_failure() -> Placeholder:
-    return Placeholder("Nothing has failed", "Runs that fail stand here.", icon="check_circle")
+    return Placeholder("Nothing has failed", "Failed runs are listed here.", icon="check_circle")
 
 
 def _worker(worker: LiveWorker) -> Callable[[LiveWorker], None]:
     text_cell(classes="strong").text = f"{worker.host}:{worker.pid}"
-    with cell("State"):
+    with cell("Status"):
         state = Badge(worker.status)
     running, cpu = number_cell("Runs"), number_cell("CPU")
 
@@ -149,7 +150,7 @@ def _worker(worker: LiveWorker) -> Callable[[LiveWorker], None]:
     return update
 
 
-def _tick(schedule: ScheduleState) -> Callable[[ScheduleState], None]:
+def _schedule(schedule: ScheduleState) -> Callable[[ScheduleState], None]:
     with cell():
         Link(f"/schedules#{schedule.name}", schedule.name)
     with cell("Next", "right nowrap"), ui.element("div"):
@@ -172,5 +173,5 @@ def _failure(run: Run) -> Callable[[Run], None]:
     with cell("Task"):
         Link(job_path(run.job_id), run.task)
     text_cell("Why", "breakable").text = run.error_message or run.error_code or run.status.value
-    number_cell("Attempt").text = str(run.attempt or "–")
+    number_cell("Try").text = str(run.attempt or "–")
     return lambda _: None

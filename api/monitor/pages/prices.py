@@ -1,4 +1,4 @@
-"""Prices: what is reduced, what expires, what the policy takes off, and how a product's prices went."""
+"""The prices page: open discounts, expiring stock, the policy's discounts, and a product's price history."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -11,25 +11,24 @@ from nicegui import ui
 from api.monitor.components.empty_states import Failure, Placeholder
 from api.monitor.components.heat_map import HeatMap
 from api.monitor.components.links import Link, add_style_sheet
-from api.monitor.components.live_table import TableFrame, card_title
 from api.monitor.components.policy_card import PolicyCard
 from api.monitor.components.product_prices import ProductPrices
 from api.monitor.components.recompute_card import RecomputeCard
-from api.monitor.components.static_table import number_cell, text_cell
+from api.monitor.components.table_frame import TableFrame, card_title, number_cell, text_cell
 from api.monitor.components.text import Text
 from api.monitor.context import current_monitor
 from api.monitor.format import amount, brief, count, percent, things
 from api.monitor.layout import page
-from api.monitor.queries.prices import HORIZON, PriceReading, read_prices
-from api.monitor.timeouts import FOR_MUCH, answered
+from api.monitor.queries.prices import HORIZON, PriceOverview, read_prices
+from api.monitor.timeouts import SCAN_TIMEOUT, with_timeout
 from flexiprice.db.tables import MAIN_STORE
 from flexiprice.errors import FlexiPriceError
 from flexiprice.plurals import noun_for
 from flexiprice.pricing.stock_value import ExpiringStock, ReducedStock, value_at_risk
 
 _REFRESH_SECONDS: Final = 5.0
-# A pass over all batches: a second where there are half a million.
-_HOLDS_SECONDS: Final = 15.0
+# The query reads all batches; it takes about a second for half a million.
+_MAX_AGE: Final = 15.0
 _MOST_ROWS: Final = 25
 _BY: Final = {"category": "By category", "store": "By store"}
 _MEASURES: Final = {"value": "Value", "units": "Units"}
@@ -46,7 +45,7 @@ async def prices(
     sku: str = "",
     store: str = MAIN_STORE,
 ) -> None:
-    """Shows how prices stand."""
+    """Shows prices and stock."""
     view = _PricesView(
         by if by in _BY else "category", show if show in _MEASURES else "value", quantity, category[:300]
     )
@@ -57,18 +56,18 @@ async def prices(
 
 
 class _PricesView:
-    """What changes on the page of one viewer."""
+    """The live part of one open page."""
 
     def __init__(self, by: str, show: str, quantity: int, category: str) -> None:
         self._by, self._measure, self._category = by, show, category
         self._quantity = max(1, min(quantity, 1_000_000))
-        self._read: PriceReading | None = None
+        self._read: PriceOverview | None = None
         self._currency = current_monitor().resources.settings.currency
         add_style_sheet("tasks")
         add_style_sheet("prices")
         self._failure = Failure()
         self._figures = ui.element("section").classes("card price-figures").props('aria-label="At a glance"')
-        RecomputeCard(ended=partial(self.refresh, max_age=0))
+        RecomputeCard(on_finished=partial(self.refresh, max_age=0))
         with ui.element("section").classes("card"):
             with ui.element("div").classes("card-head"):
                 Text("h2", "Stock by days to expiry")
@@ -91,13 +90,13 @@ class _PricesView:
         """Codes of the stores."""
         return [store.code for store in self._read.stores] if self._read else []
 
-    async def refresh(self, *, max_age: float = _HOLDS_SECONDS) -> None:
-        """Reads anew, where the last answer is older than so many seconds."""
+    async def refresh(self, *, max_age: float = _MAX_AGE) -> None:
+        """Reads and shows prices, from the cache if they are at most `max_age` seconds old."""
         monitor = current_monitor()
         try:
-            read = await monitor.live.shared(
+            read = await monitor.live.cached(
                 ("prices",),
-                lambda: answered(read_prices(monitor.resources), within=FOR_MUCH),
+                lambda: with_timeout(read_prices(monitor.resources), seconds=SCAN_TIMEOUT),
                 max_age=max_age,
             )
         except FlexiPriceError as error:
@@ -124,7 +123,7 @@ class _PricesView:
             if key == chosen:
                 chip.props("aria-current=true")
 
-    def _show_figures(self, read: PriceReading) -> None:
+    def _show_figures(self, read: PriceOverview) -> None:
         discounts = sum(each.discounts for each in read.reduced)
         base = sum((each.value_at_base for each in read.reduced), Decimal(0))
         now = sum((each.value_now for each in read.reduced), Decimal(0))
@@ -195,7 +194,7 @@ class _PricesView:
         if not reduced:
             self._reduced.clear()
             with self._reduced:
-                Placeholder("No discount is open", "Nothing is near enough to its expiry date.", icon="sell")
+                Placeholder("No discount is open", "No batch is near enough to its expiry date.", icon="sell")
             return
         with self._reduced.table(_REDUCED):
             for each in reduced[:_MOST_ROWS]:

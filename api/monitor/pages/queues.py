@@ -1,19 +1,19 @@
-"""The queues: how full they are, how fast they move, and stopping or emptying them."""
+"""The queues page: sizes and rates, and pausing, resuming and purging."""
 
 from collections.abc import Mapping
 from datetime import timedelta
 
 from nicegui import ui
 
+from api.monitor.components.actions import perform, restricted
 from api.monitor.components.badges import Badge
-from api.monitor.components.changes import allow, perform
 from api.monitor.components.charts import ACCENT, Line, TimeChart
 from api.monitor.components.confirmation import confirmed
 from api.monitor.components.empty_states import Failure
 from api.monitor.components.instants import Instant
 from api.monitor.components.links import small_button
 from api.monitor.components.text import Text
-from api.monitor.context import current_viewer
+from api.monitor.context import current_user
 from api.monitor.format import count, rate, things
 from api.monitor.layout import follow, page
 from api.monitor.state.recent import RATE_WINDOW
@@ -35,15 +35,15 @@ _FIGURES = {
 
 @page("/queues", "Queues")
 async def queues() -> None:
-    """Shows each queue, and how it moved over the last minutes."""
+    """Shows each queue with its last minutes."""
     failure = Failure()
     with ui.element("div").classes("grid wide"):
         cards = {queue: _QueueCard(queue) for queue in Queue}
 
     def render(now: Snapshot) -> None:
-        away = now.redis.away_since is not None
-        failure.show("Redis does not answer: this is how the queues stood last." if away else None)
-        for state in now.fleet.queues if now.fleet else ():
+        is_down = now.redis.down_since is not None
+        failure.show("Redis does not answer: the queues are shown as last read." if is_down else None)
+        for state in now.broker.queues if now.broker else ():
             cards[state.queue].show(now, state)
 
     follow(render)
@@ -73,21 +73,21 @@ class _QueueCard(ui.element):
             with ui.element("div").classes("card-foot"):
                 self._workers = Text("p", classes="quiet small")
                 with ui.element("div").classes("actions"):
-                    self._pause = allow(small_button("Pause", queue.value, self._ask_to_pause))
-                    self._resume = allow(small_button("Resume", queue.value, self._do_resume))
-                    self._purge = allow(small_button("Purge", queue.value, self._ask_to_purge))
+                    self._pause = restricted(small_button("Pause", queue.value, self._ask_to_pause))
+                    self._resume = restricted(small_button("Resume", queue.value, self._do_resume))
+                    self._purge = restricted(small_button("Purge", queue.value, self._ask_to_purge))
 
     def show(self, now: Snapshot, state: QueueState) -> None:
-        """Shows how the queue stands."""
+        """Shows the queue's current state."""
         self._waiting = state.waiting + state.deferred
         paused = state.paused_at is not None
-        served = now.fleet.workers if now.fleet else ()
+        served = now.broker.workers if now.broker else ()
         workers = sum(state.queue in worker.queues for worker in served)
         self._badge.show("paused" if paused else "open" if workers else "no worker")
         for element, visible in ((self._pause, not paused), (self._resume, paused), (self._paused, paused)):
             if element.visible != visible:
                 element.set_visibility(visible)
-        self._paused_by.text = f"Paused by {state.paused_by or 'somebody'} "
+        self._paused_by.text = f"Paused by {state.paused_by or 'an unknown user'} "
         self._paused_at.show(state.paused_at)
         figures = _rates(now, state)
         for name, figure in self._figures.items():
@@ -97,47 +97,47 @@ class _QueueCard(ui.element):
             [depths(now).values[list(Queue).index(state.queue)]],
         )
         if workers:
-            places = sum(worker.concurrency for worker in served if state.queue in worker.queues)
+            slots = sum(worker.concurrency for worker in served if state.queue in worker.queues)
             self._workers.text = (
-                f"{things(workers, 'worker', 'take')} from it, {things(places, 'job')} at once"
+                f"{things(workers, 'worker', 'take')} from it, {things(slots, 'job')} at once"
             )
         else:
-            self._workers.text = f"Nobody takes from it: flexiprice worker --queues {state.queue}"
+            self._workers.text = f"No worker takes from it: flexiprice worker --queues {state.queue}"
 
     async def _ask_to_pause(self) -> None:
-        operation = operations.pause_queue(self._queue, by=current_viewer().name)
-        told = f"{self._queue} is paused: workers take nothing more from it"
-        consequence = "Workers take nothing more from it until it is resumed. What runs goes on."
+        operation = operations.pause_queue(self._queue, by=current_user().name)
+        message = f"{self._queue} is paused: workers stop claiming its jobs"
+        consequence = "Workers stop claiming its jobs until it is resumed. Running jobs finish."
         if await confirmed(f"Pause {self._queue}?", consequence, verb="Pause"):
-            await perform(operation, lambda _: told)
+            await perform(operation, lambda _: message)
 
     async def _do_resume(self) -> None:
         await perform(operations.resume_queue(self._queue), lambda _: f"{self._queue} is resumed")
 
     async def _ask_to_purge(self) -> None:
-        def told(purged: int) -> str:
-            return f"{things(purged, 'job')} of {self._queue} {'was' if purged == 1 else 'were'} called off"
+        def message(purged: int) -> str:
+            return f"{things(purged, 'job')} of {self._queue} {'was' if purged == 1 else 'were'} revoked"
 
         consequence = (
-            f"Every job that waits in it is called off, deferred ones included: {count(self._waiting)} now. "
-            "Those that run go on. This cannot be undone."
+            f"All waiting and deferred jobs are revoked: {count(self._waiting)} now. "
+            "Running jobs finish. This cannot be undone."
         )
         if await confirmed(f"Purge {self._queue}?", consequence, verb="Purge", typed=self._queue.value):
-            await perform(operations.purge_queue(self._queue), told)
+            await perform(operations.purge_queue(self._queue), message)
 
 
 def _rates(now: Snapshot, state: QueueState) -> Mapping[str, str]:
     minute = [point for point in now.queue_points if now.at - point.at <= RATE_WINDOW]
-    ended = now.history.ended.get(state.queue.value, 0) if now.history else 0
-    held = [point.held.get(state.queue, 0) for point in minute]
-    # Jobs that came are those that left and those by which it holds more. Just started, we saw less of it.
+    ended = now.recent.ended.get(state.queue.value, 0) if now.recent else 0
+    total = [point.total.get(state.queue, 0) for point in minute]
+    # Arrived jobs are the ended ones plus the growth; just after a start, less than a minute was observed.
     seen = max((minute[-1].at - minute[0].at) / RATE_WINDOW, 0.1) if minute else 1.0
-    come = max(0.0, ended + (held[-1] - held[0]) / seen) if held else 0.0
+    arrived = max(0.0, ended + (total[-1] - total[0]) / seen) if total else 0.0
     return {
         "waiting": count(state.waiting),
         "deferred": count(state.deferred),
         "running": count(state.running),
-        "in": rate(come),
+        "in": rate(arrived),
         "out": rate(ended),
         "oldest": _age(state.oldest_waiting),
     }

@@ -1,4 +1,4 @@
-"""One task: everything that is known of it, live, and what can be done about it."""
+"""The page of one task: facts, timeline, error, arguments, result and subjobs; revoking and retrying."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -6,26 +6,26 @@ from datetime import datetime
 
 from nicegui import ui
 
+from api.monitor.components.actions import perform, restricted
 from api.monitor.components.badges import Badge
-from api.monitor.components.changes import allow, perform
-from api.monitor.components.code_block import Document
+from api.monitor.components.code_block import CodeBlock
 from api.monitor.components.confirmation import confirmed
 from api.monitor.components.empty_states import Failure, Placeholder
 from api.monitor.components.instants import Instant
 from api.monitor.components.links import Link, add_style_sheet, job_path, small_button
-from api.monitor.components.live_table import TableFrame, card_title
+from api.monitor.components.table_frame import TableFrame, card_title
 from api.monitor.components.text import Text
 from api.monitor.context import current_monitor, current_origin
 from api.monitor.format import duration
 from api.monitor.layout import page
 from api.monitor.queries.task_rows import progress_made, progress_text
-from api.monitor.queries.task_timeline import TaskTimeline, moments, read_story
-from api.monitor.status_looks import look
+from api.monitor.queries.task_timeline import TaskTimeline, read_task_timeline, timeline_events
+from api.monitor.status_style import status_style
 from flexiprice.queue.admin import operations
 from flexiprice.queue.progress import Progress
 from flexiprice.runs.query import Run
 
-# Read and told by turns, what happens is seen within a second.
+# Together with polling intervals elsewhere, changes are visible within a second.
 _REFRESH_SECONDS = 0.5
 
 
@@ -38,7 +38,7 @@ async def run(job_id: str) -> None:
 
 
 class _RunView:
-    """The page of one viewer."""
+    """One open page."""
 
     def __init__(self, job_id: str) -> None:
         self._job_id = job_id
@@ -49,8 +49,8 @@ class _RunView:
             self._name = Text("h2", classes="run-name")
             self._badge = Badge("unknown")
             with ui.element("div").classes("actions"):
-                self._revoke = allow(small_button("Revoke", "this task", self._ask_to_revoke))
-                self._retry = allow(small_button("Retry", "this task", self._do_retry))
+                self._revoke = restricted(small_button("Revoke", "this task", self._ask_to_revoke))
+                self._retry = restricted(small_button("Retry", "this task", self._do_retry))
         with ui.element("div").classes("run-progress") as self._progress:
             with (
                 ui.element("div").classes("meter").props("role=progressbar aria-valuemin=0 aria-valuemax=100")
@@ -60,33 +60,35 @@ class _RunView:
         self._body = ui.element("div")
 
     async def refresh(self) -> None:
-        """Reads anew; only what has changed is shown anew."""
+        """Reads the task, and shows it if it has changed."""
         monitor = current_monitor()
-        story = await monitor.live.shared(
+        timeline = await monitor.live.cached(
             ("task", self._job_id),
-            lambda: read_story(monitor.resources, self._job_id),
+            lambda: read_task_timeline(monitor.resources, self._job_id),
             max_age=_REFRESH_SECONDS * 0.8,
         )
-        self._show_progress(story.job.progress if story.job and not story.has_ended else None)
-        # What is read or copied further down must not move with every step.
-        without_progress = replace(story, job=replace(story.job, progress=None)) if story.job else story
+        self._show_progress(timeline.job.progress if timeline.job and not timeline.has_ended else None)
+        # The body is not rebuilt for progress alone, so that users can read and copy it.
+        without_progress = (
+            replace(timeline, job=replace(timeline.job, progress=None)) if timeline.job else timeline
+        )
         if without_progress == self._shown:
             return
         self._shown = without_progress
-        self._failure.show("; ".join(story.failures) or None)
-        self._name.text = story.task if story.is_known else "No such task"
-        self._badge.set_visibility(story.is_known)
-        self._badge.show(story.status)
-        self._revoke.set_visibility(story.is_known and not story.has_ended)
-        self._retry.set_visibility(story.job is not None and story.has_ended)
+        self._failure.show("; ".join(timeline.failures) or None)
+        self._name.text = timeline.task if timeline.is_known else "No such task"
+        self._badge.set_visibility(timeline.is_known)
+        self._badge.show(timeline.status)
+        self._revoke.set_visibility(timeline.is_known and not timeline.has_ended)
+        self._retry.set_visibility(timeline.job is not None and timeline.has_ended)
         self._body.clear()
         with self._body:
-            if story.is_known:
-                _body(story)
-            elif not story.failures:
+            if timeline.is_known:
+                _body(timeline)
+            elif not timeline.failures:
                 Placeholder(
-                    f"Nothing is known of {self._job_id}",
-                    "There was no such task, or it is no longer kept.",
+                    f"No task has the id {self._job_id}",
+                    "It never existed, or it is no longer stored.",
                     icon="search_off",
                 )
 
@@ -98,7 +100,7 @@ class _RunView:
         self._progress_text.text = progress_text(progress)
 
     async def _ask_to_revoke(self) -> None:
-        effect = "If it waits it will never start; if it runs it is cancelled."
+        effect = "A waiting task will not start; a running one is cancelled."
         if await confirmed("Revoke this task?", effect, verb="Revoke"):
             await perform(operations.revoke_task(self._job_id), lambda answer: f"Revoked: {answer.message}")
             await self.refresh()
@@ -110,16 +112,16 @@ class _RunView:
             ui.navigate.to(job_path(answer.new_job_id))
 
 
-def _body(story: TaskTimeline) -> None:
+def _body(timeline: TaskTimeline) -> None:
     with ui.element("div").classes("grid run-grid"):
         with ui.element("section").classes("card"):
             card_title("Facts")
-            _facts(story)
+            _facts(timeline)
         with ui.element("section").classes("card"):
             card_title("Timeline")
-            _timeline(story)
-    latest = story.latest
-    error = story.job.error if story.job else None
+            _timeline(timeline)
+    latest = timeline.latest
+    error = timeline.job.error if timeline.job else None
     code, message = (error.code, error.message) if error else ("", "")
     if latest and latest.error_code and not code:
         code, message = latest.error_code, latest.error_message or ""
@@ -129,24 +131,26 @@ def _body(story: TaskTimeline) -> None:
             Text("p", message)
             Text("p", code, classes="mono quiet")
             if latest and latest.traceback:
-                Document(latest.traceback, label="Traceback")
+                CodeBlock(latest.traceback, label="Traceback")
     with ui.element("div").classes("grid"):
         with ui.element("section").classes("card"):
             card_title("Arguments")
-            Document(story.arguments, label="Arguments", empty="It has none, or they are no longer known.")
+            CodeBlock(timeline.arguments, label="Arguments", empty="None, or no longer stored.")
         with ui.element("section").classes("card"):
             card_title("Result")
-            result = story.job.result if story.job and story.job.ready else None
+            result = timeline.job.result if timeline.job and timeline.job.ready else None
             result = latest.result if result is None and latest else result
-            Document(result, label="Result", empty="None." if story.has_ended else "It has not ended.")
-    if len(story.attempts) > 1:
-        _runs("Tries", story.attempts, linked=False)
-    if story.children:
-        _runs("Tasks that came of it", story.children, linked=True)
+            CodeBlock(
+                result, label="Result", empty="None." if timeline.has_ended else "The task has not ended."
+            )
+    if len(timeline.attempts) > 1:
+        _runs("Tries", timeline.attempts, linked=False)
+    if timeline.children:
+        _runs("Subjobs", timeline.children, linked=True)
 
 
-def _facts(story: TaskTimeline) -> None:
-    job, latest = story.job, story.latest
+def _facts(timeline: TaskTimeline) -> None:
+    job, latest = timeline.job, timeline.latest
     worker = (job.worker_id if job else None) or (latest.worker_id if latest else None)
     queue = (job.queue.value if job and job.queue else None) or (latest.queue if latest else None)
     parent = (job.origin.parent_job_id if job else None) or (latest.parent_job_id if latest else None)
@@ -156,7 +160,7 @@ def _facts(story: TaskTimeline) -> None:
     started = (job.started_at if job else None) or (latest.started_at if latest else None)
     finished = (job.finished_at if job else None) or (latest.finished_at if latest else None)
     with ui.element("dl").classes("facts"):
-        _fact("Job", story.job_id, mono=True)
+        _fact("Job", timeline.job_id, mono=True)
         _fact("Queue", queue)
         _fact("Worker", worker, mono=True)
         _fact("Try", str(attempt) if attempt else None)
@@ -167,7 +171,7 @@ def _facts(story: TaskTimeline) -> None:
             with ui.element("dd"):
                 Link(job_path(parent), parent, classes="mono")
         _fact("Request", request, mono=True)
-        _instant_fact("Enqueued", story.enqueued_at)
+        _instant_fact("Enqueued", timeline.enqueued_at)
         _instant_fact("Due", job.due_at if job else None)
         _instant_fact("Started", started)
         _instant_fact("Finished", finished)
@@ -189,17 +193,17 @@ def _instant_fact(name: str, at: datetime | None) -> None:
             Instant(at)
 
 
-def _timeline(story: TaskTimeline) -> None:
+def _timeline(timeline: TaskTimeline) -> None:
     with ui.element("ol").classes("timeline"):
-        for moment in moments(story):
-            icon, tone = look(moment.status)
+        for event in timeline_events(timeline):
+            icon, tone = status_style(event.status)
             with ui.element("li"):
                 ui.icon(icon).props("aria-hidden=true").classes(f"sign-{tone}")
                 with ui.element("div"):
-                    Text("strong", moment.what)
-                    if moment.detail:
-                        Text("div", moment.detail, classes="quiet")
-                Instant(moment.at)
+                    Text("strong", event.title)
+                    if event.detail:
+                        Text("div", event.detail, classes="quiet")
+                Instant(event.at)
 
 
 def _runs(title: str, runs: Iterable[Run], *, linked: bool) -> None:

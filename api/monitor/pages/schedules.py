@@ -1,4 +1,4 @@
-"""The schedules: when each runs, how it went, and pausing, resuming and running them."""
+"""The schedules page: next ticks, latest runs and lateness; pausing, resuming and running now."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -6,19 +6,19 @@ from typing import Final
 from cronsim import CronSim
 from nicegui import ui
 
+from api.monitor.components.actions import perform, restricted
 from api.monitor.components.badges import Badge
-from api.monitor.components.changes import allow, perform
 from api.monitor.components.confirmation import confirmed
 from api.monitor.components.empty_states import Failure, Placeholder
 from api.monitor.components.instants import Instant
 from api.monitor.components.links import Link, job_path, small_button
 from api.monitor.components.text import Text
-from api.monitor.context import current_origin, current_viewer
+from api.monitor.context import current_origin, current_user
 from api.monitor.format import duration
 from api.monitor.layout import follow, page
 from api.monitor.state.health import late_since
 from api.monitor.state.snapshot import Snapshot
-from api.monitor.status_looks import look
+from api.monitor.status_style import status_style
 from flexiprice.domain.run import RunStatus
 from flexiprice.queue.admin import operations
 from flexiprice.queue.admin.schedules import STARTED_BEFORE
@@ -26,32 +26,32 @@ from flexiprice.queue.declarations import SCHEDULES
 from flexiprice.queue.schedule_state import ScheduleState
 from flexiprice.runs.recent import ScheduleRun
 
-_OURS: Final = frozenset(schedule.name for schedule in SCHEDULES)
+_BUILT_IN: Final = frozenset(schedule.name for schedule in SCHEDULES)
 _STRIP: Final = 50
-# In the strip, beside the colour.
+# Signs in the strip, so that color is not the only one.
 _SIGNS: Final = {RunStatus.FAILED: "×", RunStatus.LOST: "×", RunStatus.RUNNING: "…", RunStatus.RETRYING: "↻"}
 
 
 @page("/schedules", "Schedules")
 async def schedules() -> None:
-    """Shows each schedule, and what came of its latest runs."""
+    """Shows each schedule with its latest runs."""
     failure = Failure()
     place = ui.element("div")
     with place:
         cards = {schedule.name: _ScheduleCard(schedule.name) for schedule in SCHEDULES}
 
     def render(now: Snapshot) -> None:
-        away = now.redis.away_since is not None
-        failure.show("Redis does not answer: this is how the schedules stood last." if away else None)
-        states = now.fleet.schedules if now.fleet else ()
-        for name in cards.keys() - {state.name for state in states} - _OURS if states else ():
-            # The workers that had it are gone, and nobody knows when it would tick.
+        is_down = now.redis.down_since is not None
+        failure.show("Redis does not answer: the schedules are shown as last read." if is_down else None)
+        states = now.broker.schedules if now.broker else ()
+        for name in cards.keys() - {state.name for state in states} - _BUILT_IN if states else ():
+            # No live worker declares it any more, so its next tick is unknown.
             cards.pop(name).delete()
         for state in states:
             if state.name not in cards:
                 with place:
                     cards[state.name] = _ScheduleCard(state.name)
-            runs = now.history.schedule_runs.get(state.task, ()) if now.history else ()
+            runs = now.recent.schedule_runs.get(state.task, ()) if now.recent else ()
             cards[state.name].show(now.at, state, runs)
 
     follow(render)
@@ -69,12 +69,12 @@ class _ScheduleCard(ui.element):
                 Text("h2", name)
                 self._badge = Badge("on time")
                 with ui.element("div").classes("actions"):
-                    self._run = allow(small_button("Run now", name, self._ask_to_run))
-                    if name not in _OURS:
+                    self._run = restricted(small_button("Run now", name, self._ask_to_run))
+                    if name not in _BUILT_IN:
                         self._run.disable()
                         self._run.tooltip(f"Only workers have it: {STARTED_BEFORE}.")
-                    self._pause = allow(small_button("Pause", name, self._ask_to_pause))
-                    self._resume = allow(small_button("Resume", name, self._do_resume))
+                    self._pause = restricted(small_button("Pause", name, self._ask_to_pause))
+                    self._resume = restricted(small_button("Resume", name, self._do_resume))
             with ui.element("div").classes("columns"):
                 with _column("Runs"):
                     self._words = Text("div", classes="strong")
@@ -96,23 +96,23 @@ class _ScheduleCard(ui.element):
             self._strip = _Strip()
 
     def show(self, now: datetime, state: ScheduleState, runs: tuple[ScheduleRun, ...]) -> None:
-        """Shows how the schedule stands."""
+        """Shows the schedule's current state."""
         late, paused = late_since(state), state.paused_at is not None
         self._badge.show("paused" if paused else "late" if late else "on time")
         for element, visible in ((self._pause, not paused), (self._resume, paused)):
             if element.visible != visible:
                 element.set_visibility(visible)
         self._words.text = CronSim(state.crontab, now).explain()
-        source = "by the monitor's settings: no worker ticks it"
+        source = "by the monitor's settings: no worker enqueues it"
         if state.is_published:
-            source = f"ticked by {', '.join(worker for line in state.lines for worker in line.worker_ids)}"
+            source = f"enqueued by {', '.join(worker for line in state.lines for worker in line.worker_ids)}"
         self._crontab.text = f"{state.crontab} · {state.time_zone} · {source}"
         self._next.show(None if paused else state.next_tick_at)
         self._next_at.show(None if paused else state.next_tick_at)
         last = runs[-1] if runs else None
         self._last.show(last.status if last else "never")
         if last:
-            self._last_link.lead_to(job_path(last.job_id))
+            self._last_link.set_path(job_path(last.job_id))
         self._last_at.show(last.started_at if last else None)
         self._took.text = f" · took {_took(last)}" if last else ""
         self._show_lateness(now, late, last, state)
@@ -126,10 +126,10 @@ class _ScheduleCard(ui.element):
     ) -> None:
         if state.paused_at is not None:
             self._late.text = "–"
-            self._late_of.text = f"paused by {state.paused_by or 'somebody'}"
+            self._late_of.text = f"paused by {state.paused_by or 'an unknown user'}"
         elif late is not None:
             self._late.text = duration(now - late)
-            self._late_of.text = "the tick that is due was not taken"
+            self._late_of.text = "since the missed tick"
         elif last is not None and last.due_at is not None:
             self._late.text = duration(max(last.started_at - last.due_at, timedelta(0)))
             self._late_of.text = "from due to start, last run"
@@ -138,23 +138,23 @@ class _ScheduleCard(ui.element):
 
     async def _ask_to_run(self) -> None:
         operation = operations.run_schedule(self._name, origin=current_origin())
-        consequence = "What it runs is enqueued now, paused or not. Its ticks stay as they are."
+        consequence = "Its task is enqueued now, even if the schedule is paused. Its ticks do not change."
         if await confirmed(f"Run {self._name} now?", consequence, verb="Run now", harmless=True):
             await perform(operation, lambda _: f"{self._name} is enqueued")
 
     async def _ask_to_pause(self) -> None:
-        operation = operations.pause_schedule(self._name, by=current_viewer().name)
-        consequence = "Its ticks pass without a run, on all workers, until it is resumed."
+        operation = operations.pause_schedule(self._name, by=current_user().name)
+        consequence = "All workers skip its ticks until it is resumed."
         if await confirmed(f"Pause {self._name}?", consequence, verb="Pause"):
-            await perform(operation, lambda _: f"{self._name} is paused: its ticks pass unused")
+            await perform(operation, lambda _: f"{self._name} is paused: its ticks are skipped")
 
     async def _do_resume(self) -> None:
-        told = f"{self._name} is resumed: it runs at its next tick"
-        await perform(operations.resume_schedule(self._name), lambda _: told)
+        message = f"{self._name} is resumed: it runs at its next tick"
+        await perform(operations.resume_schedule(self._name), lambda _: message)
 
 
 class _Strip(ui.element):
-    """The latest runs, one mark each, the oldest first; a mark's height tells how long it took."""
+    """The latest runs, one mark each, the oldest first; the height of a mark is its run time."""
 
     def __init__(self) -> None:
         super().__init__("div")
@@ -171,13 +171,15 @@ class _Strip(ui.element):
         longest = max((_seconds(run) for run in runs), default=0.0)
         with self:
             if not runs:
-                Placeholder("It has not run yet", "Its runs stand here once there are some.")
+                Placeholder("It has not run yet", "Its runs will be listed here.")
             for run in runs:
                 height = 35 + 65 * (_seconds(run) / longest if longest else 0)
                 about = f"{run.status.value}, {run.started_at:%Y-%m-%d %H:%M:%S} UTC, took {_took(run)}"
                 with Link(job_path(run.job_id)) as mark:
                     mark.props(f'title="{about}" aria-label="{about}"')
-                    mark.classes(f"mark tone-{look(run.status.value)[1]}").style(f"height: {height:.0f}%")
+                    mark.classes(f"mark tone-{status_style(run.status.value)[1]}").style(
+                        f"height: {height:.0f}%"
+                    )
                     Text("span", _SIGNS.get(run.status, "")).props("aria-hidden=true")
 
 

@@ -1,4 +1,4 @@
-"""Statistics: how often each task runs, how it ends, how long it waits and takes, over a window."""
+"""The statistics page: runs, failure rates, wait times and run times over a window."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -12,16 +12,15 @@ from api.monitor.components.charts import ACCENT, ACTIVE, BAD, GOOD, QUIET, VIOL
 from api.monitor.components.empty_states import Failure, Placeholder
 from api.monitor.components.instants import Instant
 from api.monitor.components.links import Link, add_style_sheet, job_path
-from api.monitor.components.live_table import TableFrame, card_title
-from api.monitor.components.plots import Curve, Plot, moments, names
-from api.monitor.components.static_table import cell, number_cell
+from api.monitor.components.plots import Curve, Plot, category_axis, instant_axis
+from api.monitor.components.table_frame import TableFrame, card_title, cell, number_cell
 from api.monitor.components.text import Text
 from api.monitor.context import current_monitor
 from api.monitor.format import count, duration, percent
 from api.monitor.layout import page
 from api.monitor.queries.statistics import WINDOWS, read_statistics
-from api.monitor.state.series import spread
-from api.monitor.timeouts import FOR_MUCH, answered
+from api.monitor.state.series import histogram_bars
+from api.monitor.timeouts import SCAN_TIMEOUT, with_timeout
 from flexiprice.domain.run import RunStatus
 from flexiprice.errors import FlexiPriceError
 from flexiprice.runs.query import Run
@@ -56,7 +55,7 @@ async def statistics(window: str = "24h", task: str = "") -> None:
 
 
 class _StatisticsView:
-    """The page of one viewer."""
+    """One open page."""
 
     def __init__(self, window: str, task: str) -> None:
         self._window, self._task = window, task
@@ -70,28 +69,28 @@ class _StatisticsView:
         with ui.element("div").classes("grid charts"):
             with ui.element("section").classes("card"):
                 card_title("Runs over time")
-                self._runs = Plot(label="Runs over time, by how they ended")
+                self._runs = Plot(label="Runs over time, by outcome")
             with ui.element("section").classes("card"):
-                card_title("How long runs took")
-                self._durations = Plot(label="Run time over time, at half and at 95% of the runs", unit=" s")
+                card_title("Run time over time")
+                self._durations = Plot(label="Run time over time: median and 95th percentile", unit=" s")
             with ui.element("section").classes("card"):
-                card_title("Waiting times")
-                self._waits_spread = Plot(label="How many runs waited how long")
+                card_title("Wait times")
+                self._waits_spread = Plot(label="Histogram of wait times")
             with ui.element("section").classes("card"):
                 card_title("Run times")
-                self._took_spread = Plot(label="How many runs took how long")
+                self._took_spread = Plot(label="Histogram of run times")
         with ui.element("section").classes("card"):
             card_title("Slowest runs")
             self._slowest = TableFrame("Slowest runs")
 
     async def refresh(self) -> None:
-        """Reads anew, where the last answer does not hold any longer."""
+        """Reads and shows the statistics."""
         monitor, window, task = current_monitor(), WINDOWS[self._window], self._task
         try:
-            read = await monitor.live.shared(
+            read = await monitor.live.cached(
                 ("statistics", self._window, task),
-                lambda: answered(read_statistics(monitor.resources, window, task), within=FOR_MUCH),
-                max_age=window.holds,
+                lambda: with_timeout(read_statistics(monitor.resources, window, task), seconds=SCAN_TIMEOUT),
+                max_age=window.max_age,
             )
         except FlexiPriceError as error:
             self._failure.show(f"The statistics cannot be shown: {error.message}")
@@ -102,8 +101,8 @@ class _StatisticsView:
         self._shown = read
         self._show_tasks(read.tasks)
         self._show_trend(read.trend)
-        _show_spread(self._waits_spread, read.spread, read.spread.waits, VIOLET)
-        _show_spread(self._took_spread, read.spread, read.spread.durations, ACTIVE)
+        _show_spread(self._waits_spread, read.histograms, read.histograms.waits, VIOLET)
+        _show_spread(self._took_spread, read.histograms, read.histograms.durations, ACTIVE)
         _show_slowest(self._slowest, read.slowest)
 
     def _build_choice(self) -> None:
@@ -122,13 +121,13 @@ class _StatisticsView:
             self._tasks.clear()
             with self._tasks:
                 Placeholder(
-                    "Nothing has run in this time",
+                    "Nothing has run in this window",
                     "Look further back, or run something:",
                     command="flexiprice run recompute_all_discounts",
                     icon="query_stats",
                 )
             return
-        # Too many figures for a card each: where it is narrow, the table scrolls in its frame.
+        # Too many columns for cards: on narrow screens the table scrolls in its frame.
         with self._tasks.table(_COLUMNS, stacking=False):
             for each in tasks:
                 self._task_row(each)
@@ -154,7 +153,7 @@ class _StatisticsView:
                     number_cell(f"{name} {label}").text = duration(length)
 
     def _show_trend(self, trend: Sequence[TrendBucket]) -> None:
-        axis = moments([bucket.starts_at for bucket in trend], days=self._window in {"7d", "30d"})
+        axis = instant_axis([bucket.starts_at for bucket in trend], days=self._window in {"7d", "30d"})
         by_name = {
             "succeeded": (GOOD, [bucket.by_status[RunStatus.SUCCEEDED] for bucket in trend]),
             "failed": (BAD, [bucket.by_status[RunStatus.FAILED] for bucket in trend]),
@@ -163,22 +162,22 @@ class _StatisticsView:
         bars = [Curve(name, colour, "bar", points) for name, (colour, points) in by_name.items()]
         self._runs.show(bars, x_axis=axis)
         lines = [
-            Curve("half of the runs", ACCENT, "line", [_seconds(bucket.p50) for bucket in trend]),
-            Curve("95%", ACTIVE, "line", [_seconds(bucket.p95) for bucket in trend], dashed=True),
+            Curve("p50", ACCENT, "line", [_seconds(bucket.p50) for bucket in trend]),
+            Curve("p95", ACTIVE, "line", [_seconds(bucket.p95) for bucket in trend], dashed=True),
         ]
         self._durations.show(lines, x_axis=axis)
 
 
 def _show_spread(plot: Plot, histograms: RunHistograms, classes: Sequence[int], colour: str) -> None:
-    ends, runs = spread(histograms.bounds, classes)
-    plot.show([Curve("runs", colour, "bar", runs)], x_axis=names(ends))
+    ends, runs = histogram_bars(histograms.bounds, classes)
+    plot.show([Curve("runs", colour, "bar", runs)], x_axis=category_axis(ends))
 
 
 def _show_slowest(frame: TableFrame, runs: Sequence[Run]) -> None:
     if not runs:
         frame.clear()
         with frame:
-            Text("p", "Nothing has ended in this time.", classes="quiet")
+            Text("p", "Nothing has ended in this window.", classes="quiet")
         return
     with frame.table(("Status", "Task", "Started", "Worker", "Ran>")):
         for run in runs:

@@ -1,17 +1,18 @@
-"""The workers: who lives, what each does, and telling one to end."""
+"""The workers page: live workers with their jobs and load; draining and stopping."""
 
 from collections.abc import Callable
 from datetime import timedelta
 
 from nicegui import ui
 
+from api.monitor.components.actions import perform, restricted
 from api.monitor.components.badges import Badge
-from api.monitor.components.changes import allow, perform
 from api.monitor.components.confirmation import confirmed
 from api.monitor.components.empty_states import Failure, Placeholder
 from api.monitor.components.instants import Instant
 from api.monitor.components.links import Link, job_path, small_button
-from api.monitor.components.static_table import Rows, cell, number_cell
+from api.monitor.components.live_table import LiveTable
+from api.monitor.components.table_frame import cell, number_cell
 from api.monitor.components.text import Text
 from api.monitor.format import count, duration, percent, size
 from api.monitor.layout import follow, page
@@ -21,7 +22,7 @@ from flexiprice.queue.worker.heartbeat import LiveWorker, WorkerCommand, WorkerS
 
 _COLUMNS = (
     "Worker",
-    "State",
+    "Status",
     "Queues",
     "Running",
     "Done>",
@@ -33,9 +34,9 @@ _COLUMNS = (
     "Actions",
 )
 _CONSEQUENCES = {
-    WorkerCommand.DRAIN: "It takes no more tasks, ends those that it runs, however long they take, and ends.",
+    WorkerCommand.DRAIN: "It claims no more jobs, finishes its running jobs without a time limit, and exits.",
     WorkerCommand.STOP: (
-        "It ends as by SIGTERM: what does not end within its grace runs on another worker. "
+        "It stops as on SIGTERM: jobs that do not finish within the grace period run on another worker. "
         "Nothing is lost, and nothing is done twice."
     ),
 }
@@ -43,25 +44,25 @@ _CONSEQUENCES = {
 
 @page("/workers", "Workers")
 async def workers() -> None:
-    """Shows the live workers, as each says of itself every second."""
+    """Shows the live workers by their latest heartbeats."""
     failure = Failure()
     with ui.element("section").classes("card"):
-        table = Rows("Workers", _COLUMNS, _row, _nobody)
-    note = "A worker that has not been heard for three seconds is taken for lost, and leaves this list."
+        table = LiveTable("Workers", _COLUMNS, _row, _no_worker)
+    note = "A worker without a heartbeat for three seconds is declared dead and leaves this list."
     Text("p", note, classes="footnote")
 
     def render(now: Snapshot) -> None:
-        away = now.redis.away_since is not None
-        failure.show("Redis does not answer: these are the workers that were known last." if away else None)
-        table.show({worker.worker_id: worker for worker in now.fleet.workers} if now.fleet else {})
+        is_down = now.redis.down_since is not None
+        failure.show("Redis does not answer: the workers are shown as last read." if is_down else None)
+        table.show({worker.worker_id: worker for worker in now.broker.workers} if now.broker else {})
 
     follow(render)
 
 
-def _nobody() -> Placeholder:
+def _no_worker() -> Placeholder:
     return Placeholder(
         "No worker is running",
-        "Tasks wait until there is one, and schedules do not tick. Start one with",
+        "Jobs wait and schedules do not tick until one runs. Start one with",
         command="flexiprice worker",
         icon="memory",
     )
@@ -72,7 +73,7 @@ def _row(worker: LiveWorker) -> Callable[[LiveWorker], None]:
         Text("div", worker.host, classes="strong")
         Text("div", f"pid {worker.pid} · version {worker.version}", classes="small nowrap")
         Text("div", worker.worker_id, classes="quiet worker-id")
-    with cell("State"), ui.element("div"):
+    with cell("Status"), ui.element("div"):
         state = Badge(worker.status)
         with ui.element("div").classes("quiet small nowrap"):
             ui.label("heartbeat ").classes("inline")
@@ -91,7 +92,7 @@ def _row(worker: LiveWorker) -> Callable[[LiveWorker], None]:
         Instant(worker.started_at, "age")
     with cell("", "actions-cell"), ui.element("div").classes("actions nowrap"):
         buttons = [
-            allow(_button(worker, command, label))
+            restricted(_button(worker, command, label))
             for command, label in ((WorkerCommand.DRAIN, "Drain"), (WorkerCommand.STOP, "Stop"))
         ]
 
@@ -113,21 +114,21 @@ def _row(worker: LiveWorker) -> Callable[[LiveWorker], None]:
 
 
 class _RunningJobs(ui.element):
-    """The jobs that a worker runs, each with its age and a link to its page."""
+    """The running jobs of a worker, each with its age and a link to its page."""
 
     def __init__(self) -> None:
         super().__init__("div")
         self._shown: list[str] = []
 
     def show(self, worker: LiveWorker) -> None:
-        places = f"{len(worker.running)} of {worker.concurrency * len(worker.queues)}"
-        jobs = [places, *(f"{job.job_id} {job.attempt}" for job in worker.running[:_JOBS_SHOWN])]
+        slots = f"{len(worker.running)} of {worker.concurrency * len(worker.queues)}"
+        jobs = [slots, *(f"{job.job_id} {job.attempt}" for job in worker.running[:_JOBS_SHOWN])]
         if jobs == self._shown:
             return
         self._shown = jobs
         self.clear()
         with self:
-            Text("div", places, classes="nowrap")
+            Text("div", slots, classes="nowrap")
             for job in worker.running[:_JOBS_SHOWN]:
                 with ui.element("div").classes("small nowrap"):
                     Link(job_path(job.job_id), job.task)
@@ -145,9 +146,9 @@ def _button(worker: LiveWorker, command: WorkerCommand, label: str) -> ui.button
 
     async def ask() -> None:
         if await confirmed(f"{label} {name}?", _CONSEQUENCES[command], verb=label):
-            await perform(drain_or_stop_worker(worker.worker_id, command), told)
+            await perform(drain_or_stop_worker(worker.worker_id, command), message)
 
-    def told(confirmed: bool) -> str:
+    def message(confirmed: bool) -> str:
         return f"{name} {'takes no more tasks' if confirmed else 'does not answer: the order was withdrawn'}"
 
     return small_button(label, name, ask)

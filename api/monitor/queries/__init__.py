@@ -1,1 +1,1 @@
-"""Reads what pages show, without widgets. Imports no component."""
+"""Queries of pages to Redis and PostgreSQL. Imports no component."""

@@ -1,4 +1,4 @@
-"""What the page of prices reads, and the stock in a few numbers for the overview."""
+"""Queries of the prices page, and the stock figures of the overview."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,21 +24,21 @@ from flexiprice.pricing.stock_value import (
 from flexiprice.resources import Resources
 
 HORIZON: Final = 14
-"""Days to expiry that the heat map has."""
+"""Largest number of days to expiry in the heat map."""
 STEPS_SHOWN: Final = timedelta(days=60)
 LISTED_CHANGES: Final = 50
 _FOUND_PRODUCTS: Final = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PriceReading:
-    """How prices and stock stand.
+class PriceOverview:
+    """Open discounts, expiring stock, and the active policy.
 
     Attributes:
-        reduced: the discounts in force, by store and category.
-        expiring: the stock by days to expiry.
-        policy: the active one.
-        stores: all of them.
+        reduced: open discounts by store and category.
+        expiring: stock by days to expiry.
+        policy: the active policy.
+        stores: all stores.
     """
 
     reduced: tuple[ReducedStock, ...]
@@ -47,8 +47,8 @@ class PriceReading:
     stores: Sequence[StoreRecord]
 
 
-async def read_prices(resources: Resources) -> PriceReading:
-    """Reads how prices and stock stand.
+async def read_prices(resources: Resources) -> PriceOverview:
+    """Reads open discounts, expiring stock, and the active policy.
 
     Raises:
         DatabaseUnavailable: PostgreSQL does not answer.
@@ -56,7 +56,7 @@ async def read_prices(resources: Resources) -> PriceReading:
     with database_errors():
         async with resources.sessions() as session:
             now = await database_now(session)
-            return PriceReading(
+            return PriceOverview(
                 reduced=await list_reduced_stock(session, now=now),
                 expiring=await list_expiring_stock(session, now=now, horizon=HORIZON),
                 policy=await get_active_policy(session),
@@ -65,13 +65,13 @@ async def read_prices(resources: Resources) -> PriceReading:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StockReading:
-    """The stock in a few numbers.
+class StockSummary:
+    """Figures of the stock.
 
     Attributes:
-        horizon: days to expiry that count as a risk.
-        policy_version: of the policy that has this horizon.
-        stores: the figures of each store that has stock, the one with most at risk first.
+        horizon: days to expiry up to which stock is at risk.
+        policy_version: version of the policy with this horizon.
+        stores: figures of each store that has stock, the highest value at risk first.
     """
 
     horizon: int
@@ -79,8 +79,8 @@ class StockReading:
     stores: tuple[StockFigures, ...]
 
 
-async def read_stock(resources: Resources) -> StockReading:
-    """Reads the stock in a few numbers; what expires while the active policy reduces is at risk.
+async def read_stock(resources: Resources) -> StockSummary:
+    """Reads figures of the stock; stock within the discount horizon of the active policy is at risk.
 
     Raises:
         DatabaseUnavailable: PostgreSQL does not answer.
@@ -89,7 +89,7 @@ async def read_stock(resources: Resources) -> StockReading:
         async with resources.sessions() as session:
             active = await get_active_policy(session)
             horizon = horizon_of(active.policy, at_most=resources.settings.days_threshold)
-            return StockReading(
+            return StockSummary(
                 horizon=horizon,
                 policy_version=active.version,
                 stores=await list_stock_figures(session, now=await database_now(session), horizon=horizon),
@@ -97,7 +97,7 @@ async def read_stock(resources: Resources) -> StockReading:
 
 
 async def find_products(resources: Resources, text: str) -> tuple[ProductRecord, ...]:
-    """Products whose SKU or name has a text in it.
+    """Finds products whose SKU or name contains a text.
 
     Raises:
         DatabaseUnavailable: PostgreSQL does not answer.
@@ -110,7 +110,7 @@ async def find_products(resources: Resources, text: str) -> tuple[ProductRecord,
 async def read_product(
     resources: Resources, *, sku: str, store: str
 ) -> tuple[ProductSteps, PriceHistory, datetime]:
-    """Reads a product's price steps in a store, its lowest and prior price, and the instant of reading.
+    """Reads the price steps, lowest price and prior price of a product in a store, and the current instant.
 
     Raises:
         DatabaseUnavailable: PostgreSQL does not answer.
@@ -124,13 +124,13 @@ async def read_product(
 
 
 async def read_preview(resources: Resources, *, days_threshold: int) -> RecomputePreview:
-    """What a recompute would change now; nothing is written.
+    """Computes the changes that a recompute would make now, and writes none.
 
     Raises:
         DatabaseUnavailable: PostgreSQL does not answer.
     """
     with database_errors():
-        # Its transaction ends without a commit.
+        # The transaction ends without a commit.
         async with resources.sessions() as session:
             return await preview_recompute(
                 session, now=await database_now(session), days_threshold=days_threshold, limit=LISTED_CHANGES

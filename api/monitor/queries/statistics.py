@@ -1,4 +1,4 @@
-"""What the page of statistics reads, and over what windows."""
+"""Queries of the statistics page and its time windows."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,12 +18,19 @@ _SLOWEST: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """How far back is looked, in steps of what length, and for how many seconds the answer holds."""
+    """A time window that ends now.
+
+    Attributes:
+        name: name on the page.
+        length: length of the window.
+        step: length of one step of the charts.
+        max_age: seconds for which a report of this window is cached.
+    """
 
     name: str
     length: timedelta
     step: timedelta
-    holds: float
+    max_age: float
 
 
 WINDOWS: Final = {
@@ -36,47 +43,47 @@ WINDOWS: Final = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StatisticsReading:
-    """What is shown of a window.
+class StatisticsReport:
+    """Statistics of the runs in a window.
 
     Attributes:
-        tasks: the figures of each task.
-        trend: how runs went over time.
-        spread: how long they waited and took.
-        slowest: those that took longest.
+        tasks: figures of each task.
+        trend: runs by the step in which they began.
+        histograms: histograms of wait and run times.
+        slowest: the slowest runs.
     """
 
     tasks: tuple[TaskStatistics, ...]
     trend: tuple[TrendBucket, ...]
-    spread: RunHistograms
+    histograms: RunHistograms
     slowest: tuple[Run, ...]
 
 
-async def read_statistics(resources: Resources, window: Window, task: str) -> StatisticsReading:
+async def read_statistics(resources: Resources, window: Window, task: str) -> StatisticsReport:
     """Reads the statistics of a window that ends now.
 
     Args:
-        resources: the way to PostgreSQL.
-        window: how far back.
-        task: only of this one, unless it is empty.
+        resources: connections to PostgreSQL and Redis.
+        window: the window.
+        task: name of the task; empty for all tasks.
 
     Raises:
         DatabaseUnavailable: PostgreSQL does not answer.
     """
-    narrowed = task or None
+    name = task or None
     with database_errors():
         async with resources.sessions() as session:
             until = await database_now(session)
             since = until - window.length
             slowest = await read_run_page(
                 session,
-                RunFilter(task=narrowed, statuses=(RunStatus.SUCCEEDED, RunStatus.FAILED), since=since),
+                RunFilter(task=name, statuses=(RunStatus.SUCCEEDED, RunStatus.FAILED), since=since),
                 order=RunOrder.DURATION,
                 limit=_SLOWEST,
             )
-            return StatisticsReading(
-                tasks=await get_run_statistics(session, since=since, until=until, task=narrowed),
-                trend=await get_run_trend(session, since=since, until=until, step=window.step, task=narrowed),
-                spread=await get_run_histograms(session, since=since, until=until, task=narrowed),
+            return StatisticsReport(
+                tasks=await get_run_statistics(session, since=since, until=until, task=name),
+                trend=await get_run_trend(session, since=since, until=until, step=window.step, task=name),
+                histograms=await get_run_histograms(session, since=since, until=until, task=name),
                 slowest=slowest.runs,
             )

@@ -1,4 +1,4 @@
-"""Tables with their partitions, as one thing each."""
+"""Groups partitions by their table."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from flexiprice.db.sizes import TableSize
 
 @dataclass(frozen=True, slots=True)
 class TableGroup:
-    """A table, with all its partitions where it has any.
+    """A table, with its partitions if it is partitioned.
 
     Attributes:
-        name: the table's.
-        parts: itself, or its partitions, the newest first.
-        is_partitioned: whether they are partitions.
+        name: name of the table.
+        parts: the table itself, or its partitions, the newest first.
+        is_partitioned: whether `parts` are partitions.
     """
 
     name: str
@@ -22,13 +22,13 @@ class TableGroup:
 
     @property
     def rows(self) -> int | None:
-        """All rows, about; None where those of a part are not known."""
+        """Estimated number of rows; None if it is unknown for a part."""
         known = [part.rows for part in self.parts if part.rows is not None]
         return sum(known) if len(known) == len(self.parts) else None
 
 
-def grouped(tables: Sequence[TableSize]) -> list[TableGroup]:
-    """Tables and partitions by what they belong to, the largest first."""
+def group_by_parent(tables: Sequence[TableSize]) -> list[TableGroup]:
+    """Groups tables and partitions by table, the largest first."""
     by_name: dict[str, list[TableSize]] = {}
     for each in tables:
         by_name.setdefault(each.parent or each.name, []).append(each)

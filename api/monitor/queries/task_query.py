@@ -1,4 +1,4 @@
-"""What the page of tasks shows, as its address says it: a link shows the same to whoever opens it."""
+"""The query of the tasks page: filters, order and position, as encoded in the page's URL."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -21,15 +21,15 @@ WINDOWS: Final = {
     "7d": timedelta(days=7),
     "30d": timedelta(days=30),
 }
-"""How far back one may look, by how the address says it."""
+"""Time windows by their value in the URL."""
 SIZES: Final = (25, 50, 100, 200)
-# Redis tells of these what is now, the history of the others what was.
+# Read from Redis; all other statuses are read from the run history.
 LIVE: Final = (JobStatus.RUNNING, JobStatus.RETRYING, JobStatus.QUEUED, JobStatus.DEFERRED)
 STATUSES: Final = (
     *(status.value for status in LIVE),
     *(state.value for state in RunStatus if state not in {RunStatus.RUNNING, RunStatus.RETRYING}),
 )
-"""Everything that a row may say of itself."""
+"""Statuses of rows."""
 
 _LONGEST: Final = 200
 _DEFAULT_WINDOW: Final = "24h"
@@ -38,22 +38,21 @@ _DEFAULT_SIZE: Final = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskQuery:
-    """Which rows are shown, in what order, and where the page is.
+    """Filters, order and position of the tasks page. Empty filters match everything.
 
     Attributes:
-        task: of the task with this name.
-        queue: from this queue.
-        statuses: in one of these of `STATUSES`; all where it is empty.
-        worker: on this worker.
-        window: how far back from now or from `until`, a key of `WINDOWS`; without meaning where `since` is
-            given.
-        since: from this instant on.
-        until: until before this instant.
-        text: that have it in their arguments or errors.
-        order: by what they are sorted.
-        descending: the largest first.
-        size: how many are on a page.
-        place: where the page is; None for the first one.
+        task: name of the task.
+        queue: name of the queue.
+        statuses: a selection of `STATUSES`.
+        worker: id of the worker.
+        window: a key of `WINDOWS`: how far back from `until` or now; ignored if `since` is given.
+        since: start, inclusive.
+        until: end, exclusive.
+        text: a text in arguments or errors.
+        order: the sort key.
+        descending: whether the largest comes first.
+        size: rows on a page.
+        place: position of the page; None for the first page.
     """
 
     task: str = ""
@@ -71,55 +70,55 @@ class TaskQuery:
 
     @property
     def url(self) -> str:
-        """The address that says so; what is as usual is left out."""
-        said = {
+        """The page's URL with this query; default values are omitted."""
+        fields = {
             "task": self.task,
             "queue": self.queue,
             "status": ",".join(self.statuses),
             "worker": self.worker,
             "window": "" if self.since or self.window == _DEFAULT_WINDOW else self.window,
-            "since": _written(self.since),
-            "until": _written(self.until),
+            "since": _format_instant(self.since),
+            "until": _format_instant(self.until),
             "text": self.text,
             "sort": "" if self.order is RunOrder.STARTED else self.order.value,
             "dir": "" if self.descending else "asc",
             "size": "" if self.size == _DEFAULT_SIZE else str(self.size),
-            "page": "" if self.place is None else _place_written(self.place),
+            "page": "" if self.place is None else _format_place(self.place),
         }
-        encoded = urlencode({name: value for name, value in said.items() if value})
+        encoded = urlencode({name: value for name, value in fields.items() if value})
         return f"/tasks?{encoded}" if encoded else "/tasks"
 
     @property
     def is_live(self) -> bool:
-        """Whether it shows what is now: the first page, the latest first, without an end."""
+        """Whether the page includes current jobs: it is the first one, the latest first, without an end."""
         return (
             self.place is None and self.until is None and self.order is RunOrder.STARTED and self.descending
         )
 
     @property
     def live_statuses(self) -> frozenset[JobStatus]:
-        """Which of the jobs are shown that have not ended."""
+        """Statuses of the current jobs to show."""
         if not self.is_live:
             return frozenset()
         return frozenset(status for status in LIVE if not self.statuses or status.value in self.statuses)
 
     @property
-    def recorded_states(self) -> tuple[RunStatus, ...]:
-        """Which of the recorded runs are shown; none where only jobs are meant that have not run."""
-        # What runs is told live, and would stand there twice.
-        told_live = {RunStatus.RUNNING} if self.is_live else set[RunStatus]()
+    def recorded_statuses(self) -> tuple[RunStatus, ...]:
+        """Statuses of the recorded runs to show; empty if only jobs that have not run match."""
+        # Running jobs are read from Redis, and would appear twice.
+        live = {RunStatus.RUNNING} if self.is_live else set[RunStatus]()
         return tuple(
             state
             for state in RunStatus
-            if state not in told_live and (not self.statuses or state.value in self.statuses)
+            if state not in live and (not self.statuses or state.value in self.statuses)
         )
 
     def run_filter(self, now: datetime) -> RunFilter:
-        """Which recorded runs are meant, where any are."""
+        """Returns the filter of recorded runs."""
         return RunFilter(
             task=self.task or None,
             queue=self.queue or None,
-            statuses=self.recorded_states,
+            statuses=self.recorded_statuses,
             worker_id=self.worker or None,
             since=self.since or (self.until or now) - WINDOWS[self.window],
             until=self.until,
@@ -127,50 +126,50 @@ class TaskQuery:
         )
 
     def changed(self, **changes: object) -> "TaskQuery":
-        """The same with changes, on its first page unless they say where."""
+        """Returns the query with changes, on the first page unless they include a `place`."""
         return replace(self, **{"place": None, **changes})  # type: ignore[arg-type]
 
 
 def read_task_query(parameters: Mapping[str, str]) -> TaskQuery:
-    """What an address says; what cannot be read is as usual."""
-    said = {name: value[:_LONGEST] for name, value in parameters.items()}
-    statuses = said.get("status", "").split(",")
-    window, size = said.get("window", ""), said.get("size", "")
+    """Parses the query parameters of a URL; invalid values become the defaults."""
+    fields = {name: value[:_LONGEST] for name, value in parameters.items()}
+    statuses = fields.get("status", "").split(",")
+    window, size = fields.get("window", ""), fields.get("size", "")
     order = RunOrder.STARTED
     with suppress(ValueError):
-        order = RunOrder(said.get("sort", ""))
+        order = RunOrder(fields.get("sort", ""))
     return TaskQuery(
-        task=said.get("task", ""),
-        queue=said.get("queue", ""),
+        task=fields.get("task", ""),
+        queue=fields.get("queue", ""),
         statuses=tuple(status for status in STATUSES if status in statuses),
-        worker=said.get("worker", ""),
+        worker=fields.get("worker", ""),
         window=window if window in WINDOWS else _DEFAULT_WINDOW,
-        since=_read(said.get("since", "")),
-        until=_read(said.get("until", "")),
-        text=said.get("text", ""),
+        since=_parse_instant(fields.get("since", "")),
+        until=_parse_instant(fields.get("until", "")),
+        text=fields.get("text", ""),
         order=order,
-        descending=said.get("dir") != "asc",
+        descending=fields.get("dir") != "asc",
         size=int(size) if size in {str(each) for each in SIZES} else _DEFAULT_SIZE,
-        place=_place_read(said.get("page", ""), order),
+        place=_parse_place(fields.get("page", ""), order),
     )
 
 
-def _written(instant: datetime | None) -> str:
+def _format_instant(instant: datetime | None) -> str:
     return "" if instant is None else instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def _read(text: str) -> datetime | None:
-    # Python reads dates without separators and week dates too; nobody who types those is understood.
+def _parse_instant(text: str) -> datetime | None:
+    # `fromisoformat` also accepts `20260331` and week dates, which are rejected here.
     if text[4:5] != "-" or text[5:6] == "W":
         return None
     with suppress(ValueError):
         instant = datetime.fromisoformat(text)
-        # Whoever types one without a zone means the zone of all other instants.
+        # Without a time zone, an instant is UTC like all others in the URL.
         return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
     return None
 
 
-def _place_written(place: RunPlace) -> str:
+def _format_place(place: RunPlace) -> str:
     key = place.key
     match key:
         case timedelta():
@@ -180,15 +179,15 @@ def _place_written(place: RunPlace) -> str:
         case _:
             key_text = ""
     return "~".join(
-        ["before" if place.before else "after", _written(place.started_at), place.run_id.hex, key_text]
+        ["before" if place.before else "after", _format_instant(place.started_at), place.run_id.hex, key_text]
     )
 
 
-def _place_read(text: str, order: RunOrder) -> RunPlace | None:
+def _parse_place(text: str, order: RunOrder) -> RunPlace | None:
     side, _, rest = text.partition("~")
     started, _, rest = rest.partition("~")
     run_id, _, key_text = rest.partition("~")
-    started_at = _read(started)
+    started_at = _parse_instant(started)
     if started_at is None or side not in {"before", "after"}:
         return None
     with suppress(ValueError, OverflowError):

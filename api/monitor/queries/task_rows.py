@@ -1,4 +1,4 @@
-"""Jobs and recorded runs as rows of one table: plain values that all who look at the same share."""
+"""Converts jobs and recorded runs to rows of the task table, as plain values that can be cached."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -6,31 +6,31 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from api.monitor.format import count, duration
-from api.monitor.status_looks import look
+from api.monitor.status_style import status_style
 from flexiprice.queue.progress import Progress
 from flexiprice.queue.status import JobInfo
 from flexiprice.runs.query import Run
 
 Row = dict[str, Any]
-"""What one row shows, by what it is called in the cells below; made by `task_rows`."""
+"""Values of a row by the names that the cells of `task_table` use."""
 
 _LONGEST_ARGUMENTS: Final = 160
 
 
 def row_of_job(job: JobInfo, arguments: Mapping[str, Any] | None = None) -> Row:
-    """A row for a job that has not ended."""
+    """Returns the row of a job that has not ended."""
     progress, fraction = "", None
     if job.progress is not None:
         progress, fraction = progress_text(job.progress), progress_made(job.progress)
     return {
-        **_signs(job.status.value),
+        **_status_cells(job.status.value),
         "id": f"{job.job_id} {job.attempt}",
         "job_id": job.job_id,
         "task": job.task or "?",
         "queue": job.queue.value if job.queue else "",
         "worker": job.worker_id or "",
         "started": _milliseconds(job.started_at),
-        # Of what waits only this is known yet.
+        # Shown for jobs that have not started.
         "due": _milliseconds(job.due_at),
         "enqueued": _milliseconds(job.enqueued_at),
         "wait": "",
@@ -46,9 +46,9 @@ def row_of_job(job: JobInfo, arguments: Mapping[str, Any] | None = None) -> Row:
 
 
 def row_of_run(run: Run) -> Row:
-    """A row for a recorded run."""
+    """Returns the row of a recorded run."""
     return {
-        **_signs(run.status.value),
+        **_status_cells(run.status.value),
         "id": run.run_id.hex,
         "job_id": run.job_id,
         "task": run.task,
@@ -57,9 +57,9 @@ def row_of_run(run: Run) -> Row:
         "started": _milliseconds(run.started_at),
         "due": None,
         "enqueued": _milliseconds(run.enqueued_at),
-        # What ended without being started neither waited for a start nor ran.
-        "wait": _told(run.waited) if run.attempt else "",
-        "ran": _told(run.ran) if run.attempt else "",
+        # A job that ended without a start has neither wait nor run time.
+        "wait": _format_optional(run.waited) if run.attempt else "",
+        "ran": _format_optional(run.ran) if run.attempt else "",
         "attempt": run.attempt or "",
         "trigger": run.trigger.value.replace("_", " ") if run.trigger else "",
         "arguments": _compact(run.arguments),
@@ -71,27 +71,27 @@ def row_of_run(run: Run) -> Row:
 
 
 def progress_text(progress: Progress) -> str:
-    """How far a job has come, in words."""
+    """Formats a job's progress as text."""
     of_total = "" if progress.total is None else f" of {count(progress.total)}"
     return f"{count(progress.done)}{of_total} {progress.message or ''}".rstrip()
 
 
 def progress_made(progress: Progress) -> float | None:
-    """How far a job has come, as a fraction of all; None where it does not say how much there is."""
+    """Returns a job's progress as a fraction; None if its total is unknown."""
     return min(1.0, progress.done / progress.total) if progress.total else None
 
 
 def with_text(rows: Iterable[Row], text: str) -> list[Row]:
-    """Those rows that have a text in their arguments or errors, in any case."""
+    """Returns the rows that contain a text in arguments or error, ignoring case."""
     wanted = text.casefold()
     return [
         row for row in rows if any(wanted in str(row[name]).casefold() for name in ("arguments", "error"))
     ]
 
 
-def _signs(state: str) -> Row:
-    icon, tone = look(state)
-    return {"state": state, "word": state.replace("_", " "), "icon": icon, "tone": f"badge tone-{tone}"}
+def _status_cells(status: str) -> Row:
+    icon, tone = status_style(status)
+    return {"status": status, "word": status.replace("_", " "), "icon": icon, "tone": f"badge tone-{tone}"}
 
 
 def _compact(arguments: Mapping[str, Any] | None) -> str:
@@ -104,7 +104,7 @@ def _compact(arguments: Mapping[str, Any] | None) -> str:
     return text if len(text) <= _LONGEST_ARGUMENTS else f"{text[:_LONGEST_ARGUMENTS]}…"
 
 
-def _told(length: timedelta | None) -> str:
+def _format_optional(length: timedelta | None) -> str:
     return "" if length is None else duration(length)
 
 

@@ -1,4 +1,4 @@
-"""All that is known of one task, from Redis and PostgreSQL, and told in order."""
+"""Reads everything about one task from Redis and PostgreSQL, and derives its timeline."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from api.monitor.format import duration
-from api.monitor.timeouts import answered
+from api.monitor.timeouts import with_timeout
 from flexiprice.db.clock import database_now
 from flexiprice.db.engine import database_errors
 from flexiprice.domain.run import RunStatus
@@ -18,23 +18,23 @@ from flexiprice.resources import Resources
 from flexiprice.runs.pages import list_children
 from flexiprice.runs.query import Run, RunDetails, list_attempts
 
-# A job is due when it is enqueued, or the clocks of two machines differ by that much.
-_AT_ONCE: Final = timedelta(seconds=1)
+# Difference of two machines' clocks, below which a job was due when it was enqueued.
+_CLOCK_TOLERANCE: Final = timedelta(seconds=1)
 _MAX_ATTEMPTS: Final = 100
 _UNKNOWN_PAST: Final = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskTimeline:
-    """What is known of a task.
+    """A task with its recorded attempts.
 
     Attributes:
-        job_id: its id.
-        job: what Redis knows; None where it has forgotten it, or is away.
+        job_id: id of the job.
+        job: the job in Redis; None if it has expired, or Redis is unavailable.
         attempts: the recorded runs, the first one first.
-        children: the first runs of jobs that name this one as their parent.
-        arguments: by name; None where nobody knows them any more.
-        failures: what could not be read, and why.
+        children: the first runs of the job's subjobs.
+        arguments: arguments by name; None if they are no longer stored.
+        failures: sources that could not be read, with the reason.
     """
 
     job_id: str
@@ -46,30 +46,30 @@ class TaskTimeline:
 
     @property
     def is_known(self) -> bool:
-        """Whether anything is known."""
+        """Whether the task was found."""
         return self.job is not None or bool(self.attempts)
 
     @property
     def latest(self) -> RunDetails | None:
-        """The last recorded run."""
+        """The latest recorded run."""
         return self.attempts[-1] if self.attempts else None
 
     @property
     def task(self) -> str:
         """The task's name."""
-        told = self.job.task if self.job else None
-        return told or (self.latest.task if self.latest else None) or "a task"
+        task = self.job.task if self.job else None
+        return task or (self.latest.task if self.latest else None) or "a task"
 
     @property
     def status(self) -> str:
-        """How it stands, in one word."""
+        """The status of the job, or else of its latest run."""
         if self.job is not None:
             return self.job.status.value
         return self.latest.status.value if self.latest else "unknown"
 
     @property
     def has_ended(self) -> bool:
-        """Whether it has come to its end, as far as anybody knows."""
+        """Whether the task has ended."""
         if self.job is not None:
             return self.job.ready
         return self.latest is None or self.latest.status is not RunStatus.RUNNING
@@ -77,40 +77,40 @@ class TaskTimeline:
     @property
     def enqueued_at(self) -> datetime | None:
         """When it was enqueued."""
-        told = self.job.enqueued_at if self.job else None
-        return told or (self.attempts[0].enqueued_at if self.attempts else None)
+        enqueued_at = self.job.enqueued_at if self.job else None
+        return enqueued_at or (self.attempts[0].enqueued_at if self.attempts else None)
 
 
 @dataclass(frozen=True, slots=True)
 class TimelineEvent:
-    """Something that happened to a task, or is to.
+    """A past or planned event of a task.
 
     Attributes:
-        at: when; None where nobody knows.
-        status: the name of a status, for its sign.
-        what: what happened.
-        detail: more of it.
+        at: when it happens; None if unknown.
+        status: name of the status whose icon is shown.
+        title: the event in a few words.
+        detail: further words; may be empty.
     """
 
     at: datetime | None
     status: str
-    what: str
+    title: str
     detail: str = ""
 
 
-async def read_story(resources: Resources, job_id: str) -> TaskTimeline:
-    """Reads all there is about a task; what cannot be read is missing from it and said."""
+async def read_task_timeline(resources: Resources, job_id: str) -> TaskTimeline:
+    """Reads everything about a task; sources that cannot be read are in `failures`."""
     failures: list[str] = []
     job, arguments = None, None
     attempts: tuple[RunDetails, ...] = ()
     children: tuple[Run, ...] = ()
     try:
         if can_be_job_id(job_id):
-            job, arguments = await answered(_ask_redis(resources, job_id))
+            job, arguments = await with_timeout(_read_redis(resources, job_id))
     except FlexiPriceError as error:
-        failures.append(f"What Redis knows cannot be shown: {error.message}")
+        failures.append(f"The job in Redis cannot be shown: {error.message}")
     try:
-        attempts, children = await answered(_ask_database(resources, job_id, job))
+        attempts, children = await with_timeout(_read_database(resources, job_id, job))
     except FlexiPriceError as error:
         failures.append(f"Its recorded runs cannot be shown: {error.message}")
     if arguments is None and attempts:
@@ -125,13 +125,13 @@ async def read_story(resources: Resources, job_id: str) -> TaskTimeline:
     )
 
 
-async def _ask_redis(resources: Resources, job_id: str) -> tuple[JobInfo | None, dict[str, Any] | None]:
+async def _read_redis(resources: Resources, job_id: str) -> tuple[JobInfo | None, dict[str, Any] | None]:
     statuses = await resources.tasks.find_statuses([job_id])
     arguments = await find_arguments(resources.tasks, [job_id])
     return statuses.get(job_id), arguments.get(job_id)
 
 
-async def _ask_database(
+async def _read_database(
     resources: Resources, job_id: str, job: JobInfo | None
 ) -> tuple[tuple[RunDetails, ...], tuple[Run, ...]]:
     with database_errors():
@@ -142,42 +142,42 @@ async def _ask_database(
             return attempts, await list_children(session, job_id, since=since)
 
 
-def moments(story: TaskTimeline) -> Sequence[TimelineEvent]:
-    """What happened to a task, in order: enqueued, due, each try with its end, and what is to come."""
-    told: list[TimelineEvent] = []
-    job, first = story.job, story.attempts[0] if story.attempts else None
-    if story.enqueued_at is not None:
-        told.append(TimelineEvent(story.enqueued_at, "queued", "Enqueued", _by_whom(story)))
+def timeline_events(timeline: TaskTimeline) -> Sequence[TimelineEvent]:
+    """Returns a task's events in order: enqueued, due, start and end of each try, and the next one."""
+    events: list[TimelineEvent] = []
+    job, first = timeline.job, timeline.attempts[0] if timeline.attempts else None
+    if timeline.enqueued_at is not None:
+        events.append(TimelineEvent(timeline.enqueued_at, "queued", "Enqueued", _origin_of(timeline)))
     due_at = first.due_at if first else job.due_at if job and not job.attempt else None
-    if due_at and story.enqueued_at and due_at - story.enqueued_at > _AT_ONCE:
-        told.append(TimelineEvent(due_at, "deferred", "Due"))
-    for run in story.attempts:
+    if due_at and timeline.enqueued_at and due_at - timeline.enqueued_at > _CLOCK_TOLERANCE:
+        events.append(TimelineEvent(due_at, "deferred", "Due"))
+    for run in timeline.attempts:
         if run.attempt:
-            told.append(
+            events.append(
                 TimelineEvent(run.started_at, "running", f"Try {run.attempt} started", _on(run.worker_id))
             )
         if run.finished_at is not None:
-            told.append(TimelineEvent(run.finished_at, run.status.value, _end_of(run), _detail_of(run)))
-    told += _not_yet_recorded(story)
-    return told
+            events.append(TimelineEvent(run.finished_at, run.status.value, _end_of(run), _detail_of(run)))
+    events += _not_yet_recorded(timeline)
+    return events
 
 
-def _not_yet_recorded(story: TaskTimeline) -> list[TimelineEvent]:
-    """What only Redis tells: a try whose record is on its way, the next one, an end without any."""
-    job, told = story.job, list[TimelineEvent]()
+def _not_yet_recorded(timeline: TaskTimeline) -> list[TimelineEvent]:
+    """Returns the events that only Redis has: a try or an end not yet recorded, and the next try."""
+    job, events = timeline.job, list[TimelineEvent]()
     if job is None:
-        return told
-    recorded = story.latest
+        return events
+    recorded = timeline.latest
     is_new = recorded is None or job.attempt > recorded.attempt
     if job.started_at is not None and job.attempt and is_new:
-        told.append(
+        events.append(
             TimelineEvent(job.started_at, "running", f"Try {job.attempt} started", _on(job.worker_id))
         )
     if job.status is JobStatus.RETRYING:
-        told.append(TimelineEvent(job.due_at, "retrying", "Next try", "waits until then"))
+        events.append(TimelineEvent(job.due_at, "retrying", "Next try", "waits until then"))
     ended_unrecorded = job.ready and (recorded is None or recorded.finished_at is None or is_new)
     if ended_unrecorded:
-        told.append(
+        events.append(
             TimelineEvent(
                 job.finished_at,
                 job.status.value,
@@ -185,15 +185,15 @@ def _not_yet_recorded(story: TaskTimeline) -> list[TimelineEvent]:
                 job.error.message if job.error else "",
             )
         )
-    return told
+    return events
 
 
 _WORDS: Final = {
     "succeeded": "Succeeded",
     "failed": "Failed",
-    "retrying": "Failed, to be tried again",
+    "retrying": "Failed, will be retried",
     "revoked": "Revoked",
-    "lost": "Its worker was lost",
+    "lost": "Its worker died",
     "released": "Released by its worker",
 }
 
@@ -209,10 +209,10 @@ def _detail_of(run: RunDetails) -> str:
     return f"{took}: {run.error_message}" if run.error_message else took
 
 
-def _by_whom(story: TaskTimeline) -> str:
-    trigger = story.job.origin.trigger if story.job else None
-    trigger = trigger or (story.latest.trigger if story.latest else None)
-    actor = story.job.origin.actor if story.job else None
+def _origin_of(timeline: TaskTimeline) -> str:
+    trigger = timeline.job.origin.trigger if timeline.job else None
+    trigger = trigger or (timeline.latest.trigger if timeline.latest else None)
+    actor = timeline.job.origin.actor if timeline.job else None
     words = f"by {trigger.value.replace('_', ' ')}" if trigger else ""
     return f"{words} ({actor})" if words and actor else words
 

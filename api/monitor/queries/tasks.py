@@ -1,4 +1,4 @@
-"""What the page of tasks reads: jobs from Redis, runs from PostgreSQL; either may be away."""
+"""Queries of the tasks page: jobs from Redis and runs from PostgreSQL, either of which may be unavailable."""
 
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Any, Final, TypeVar
 
 from api.monitor.queries.task_query import TaskQuery
 from api.monitor.queries.task_rows import Row, row_of_job, row_of_run, with_text
-from api.monitor.timeouts import answered
+from api.monitor.timeouts import with_timeout
 from flexiprice.db.clock import database_now
 from flexiprice.db.engine import database_errors
 from flexiprice.errors import FlexiPriceError
@@ -17,7 +17,7 @@ from flexiprice.resources import Resources
 from flexiprice.runs.pages import RunCounts, RunPage, RunPlace, count_runs, read_run_page
 
 LIVE_ROWS: Final = 100
-"""Jobs that wait which are shown at most: those that have waited longest."""
+"""Maximum number of waiting jobs on the page; the longest-waiting are shown."""
 Value = TypeVar("Value")
 
 
@@ -26,10 +26,10 @@ class TaskPage:
     """A page of tasks.
 
     Attributes:
-        rows: what is now before what was.
-        previous: where the page before this one is.
-        next: where the page behind it is.
-        failures: what could not be read, and why.
+        rows: current jobs, then recorded runs.
+        previous: position of the previous page; None if there is none.
+        next: position of the next page; None if there is none.
+        failures: sources that could not be read, with the reason.
     """
 
     rows: list[Row]
@@ -39,9 +39,9 @@ class TaskPage:
 
 
 async def read_task_page(resources: Resources, query: TaskQuery) -> TaskPage:
-    """Reads a page; what cannot be read is missing from it and said."""
-    jobs, no_jobs = await _tried(_live_rows(resources, query), "Jobs that run and wait")
-    page, no_page = await _tried(_recorded(resources, query), "Recorded runs")
+    """Reads a page; sources that cannot be read are in `failures`."""
+    jobs, no_jobs = await _try(_live_rows(resources, query), "Jobs that run and wait")
+    page, no_page = await _try(_recorded(resources, query), "Recorded runs")
     recorded = [row_of_run(run) for run in page.runs] if page else []
     return TaskPage(
         rows=[*(jobs or []), *recorded],
@@ -52,14 +52,14 @@ async def read_task_page(resources: Resources, query: TaskQuery) -> TaskPage:
 
 
 async def read_task_counts(resources: Resources, query: TaskQuery) -> RunCounts | None:
-    """How many recorded runs there are by state; None while PostgreSQL does not answer."""
+    """Counts recorded runs by status; None while PostgreSQL does not answer."""
 
     async def count() -> RunCounts:
         with database_errors():
             async with resources.sessions() as session:
                 return await count_runs(session, query.run_filter(await database_now(session)))
 
-    counts, _ = await _tried(count(), "")
+    counts, _ = await _try(count(), "")
     return counts
 
 
@@ -74,7 +74,7 @@ async def _live_rows(resources: Resources, query: TaskQuery) -> list[Row]:
         jobs += await list_waiting(tasks, limit=LIVE_ROWS)
     if wanted & {JobStatus.DEFERRED, JobStatus.RETRYING}:
         jobs += await list_deferred(tasks, limit=LIVE_ROWS)
-    # One that was looked at as it began to run is told of twice.
+    # A job that started between two reads is in both lists.
     found = {job.job_id: job for job in reversed(jobs) if job.status in wanted and _is_meant(job, query)}
     arguments: Mapping[str, dict[str, Any]] = await find_arguments(tasks, list(found))
     rows = [row_of_job(job, arguments.get(job_id)) for job_id, job in reversed(found.items())]
@@ -90,7 +90,7 @@ def _is_meant(job: JobInfo, query: TaskQuery) -> bool:
 
 
 async def _recorded(resources: Resources, query: TaskQuery) -> RunPage:
-    if not query.recorded_states:
+    if not query.recorded_statuses:
         return RunPage(runs=(), previous=None, next=None)
     with database_errors():
         async with resources.sessions() as session:
@@ -104,8 +104,8 @@ async def _recorded(resources: Resources, query: TaskQuery) -> RunPage:
             )
 
 
-async def _tried(reading: Awaitable[Value], what: str) -> tuple[Value | None, str]:
+async def _try(reading: Awaitable[Value], what: str) -> tuple[Value | None, str]:
     try:
-        return await answered(reading), ""
+        return await with_timeout(reading), ""
     except FlexiPriceError as error:
         return None, f"{what} cannot be shown: {error.message}"

@@ -1,4 +1,4 @@
-"""What the monitor finds that is not as it should be."""
+"""Alerts and their severities."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class Severity(IntEnum):
-    """How bad something is."""
+    """The severity of an alert; greater is worse."""
 
     GOOD = 0
     NOTE = 1
@@ -15,24 +15,24 @@ class Severity(IntEnum):
 
     @property
     def icon(self) -> str:
-        """The sign that goes with it, so that it is not told by colour alone."""
+        """Name of the icon, so that color is not the only sign."""
         return ("check_circle", "info", "warning", "error")[self]
 
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """Something that is not as it should be.
+    """A problem, with advice.
 
     Attributes:
-        level: how bad it is.
-        what: what it is, in a few words.
-        since: since when; None where nobody can know.
+        severity: its severity.
+        title: the problem in a few words.
+        since: when it began; None if unknown.
         advice: what to do about it.
-        link: the page that shows more of it.
+        link: path of the page with details.
     """
 
-    level: Severity
-    what: str
+    severity: Severity
+    title: str
     since: datetime | None
     advice: str
     link: str

@@ -1,4 +1,4 @@
-"""What PostgreSQL says of the last minutes, read piece by piece so that looking costs it little."""
+"""Reads the runs of the last minutes from PostgreSQL, incrementally, so that polling costs little."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -19,23 +19,23 @@ WINDOW: Final = timedelta(minutes=15)
 RATE_WINDOW: Final = timedelta(minutes=1)
 _FAILURES: Final = 8
 _SCHEDULE_RUNS: Final = 50
-# What may still change of what is read; older steps are read anew now and then, for runs that took long.
-_FRESH: Final = timedelta(minutes=1)
-_ALL_ANEW_EVERY: Final = timedelta(seconds=30)
+# Recent steps are read at every poll; older ones only every `_FULL_REFRESH_EVERY`, for runs that took long.
+_CHANGING: Final = timedelta(minutes=1)
+_FULL_REFRESH_EVERY: Final = timedelta(seconds=30)
 _RATES_EVERY: Final = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecentActivity:
-    """The last minutes, as they were recorded.
+    """The recorded runs of the last minutes.
 
     Attributes:
         at: when it was read.
-        trend: the runs that began in each step of the window, the oldest first.
-        ended: jobs that left each queue for good in the last minute.
+        trend: runs by the step in which they began, the oldest step first.
+        ended: jobs of each queue that ended in the last minute.
         schedule_runs: the latest runs of each schedule's task, the oldest first.
-        failures: the runs that failed last, the latest first.
-        failing: the tasks that fail, each by its own runs.
+        failures: the latest failed runs, the latest first.
+        failing: the tasks whose own latest runs fail.
     """
 
     at: datetime
@@ -47,7 +47,7 @@ class RecentActivity:
 
 
 class RecentActivityReader:
-    """Reads the last minutes again and again, and only what may have changed."""
+    """Reads recent activity at every poll, and only the parts that may have changed."""
 
     def __init__(self, sessions: async_sessionmaker[AsyncSession], *, longest_run: timedelta) -> None:
         self._sessions = sessions
@@ -61,12 +61,12 @@ class RecentActivityReader:
     async def read(
         self, now: datetime, *, tasks: Collection[str], scheduled: Collection[str]
     ) -> RecentActivity:
-        """Reads how things stand.
+        """Reads recent activity.
 
         Args:
-            now: the instant.
-            tasks: names of the tasks that are judged by their runs.
-            scheduled: names of those that run by themselves.
+            now: the current instant.
+            tasks: names of the tasks to look for failures of.
+            scheduled: names of the scheduled tasks.
 
         Raises:
             DatabaseUnavailable: PostgreSQL does not answer.
@@ -74,7 +74,7 @@ class RecentActivityReader:
         with database_errors():
             async with self._sessions() as session:
                 trend = await self._trend(session, now)
-                if _is_over(self._rates_read_at, now, _RATES_EVERY):
+                if _is_due(self._rates_read_at, now, _RATES_EVERY):
                     since = now - RATE_WINDOW
                     self._ended = await count_ended(session, since=since, longest=self._longest_run)
                     self._failing = await list_failing_tasks(session, tasks, scheduled=scheduled)
@@ -92,10 +92,10 @@ class RecentActivityReader:
         )
 
     async def _trend(self, session: AsyncSession, now: datetime) -> tuple[TrendBucket, ...]:
-        everything = _is_over(self._all_read_at, now, _ALL_ANEW_EVERY)
-        since = now - (WINDOW if everything else _FRESH)
+        is_full = _is_due(self._all_read_at, now, _FULL_REFRESH_EVERY)
+        since = now - (WINDOW if is_full else _CHANGING)
         read = await get_run_trend(session, since=since, until=now, step=STEP)
-        if everything:
+        if is_full:
             self._steps.clear()
             self._all_read_at = now
         self._steps.update({bucket.starts_at: bucket for bucket in read})
@@ -104,5 +104,5 @@ class RecentActivityReader:
         return tuple(self._steps[starts_at] for starts_at in sorted(self._steps))
 
 
-def _is_over(last: datetime | None, now: datetime, every: timedelta) -> bool:
+def _is_due(last: datetime | None, now: datetime, every: timedelta) -> bool:
     return last is None or now - last >= every

@@ -1,4 +1,4 @@
-"""What the overview's charts show, made once for all who look: pure."""
+"""Computes the time series of charts from a snapshot, once for all pages; pure."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,25 +23,25 @@ OUTCOMES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Lines over the steps of the window.
+    """The lines of a chart.
 
     Attributes:
         at: start of each step, the oldest first.
-        values: of each line, at each step; None where nothing is known.
+        values: for each line, its value at each step; None if unknown.
     """
 
     at: Sequence[datetime]
     values: Sequence[Sequence[float | None]]
 
 
-def spread(bounds: Sequence[timedelta], classes: Sequence[int]) -> tuple[list[str], list[int]]:
-    """The names of a histogram's classes that hold runs, and of one on either side; and the runs in each.
+def histogram_bars(bounds: Sequence[timedelta], classes: Sequence[int]) -> tuple[list[str], list[int]]:
+    """Returns labels and counts of a histogram's bars: the classes that hold runs, and one on either side.
 
-    With its neighbours, a class that holds all runs is a bar on a scale rather than a chart full of it.
+    With neighbors, a single class is a bar on a scale and does not fill the chart.
 
     Args:
-        bounds: where the classes end.
-        classes: runs in each: one more than there are bounds.
+        bounds: upper bounds of the classes.
+        classes: runs in each class; one more than there are bounds.
     """
     filled = [number for number, runs in enumerate(classes) if runs] or [0]
     shown = slice(max(filled[0] - 1, 0), filled[-1] + 2)
@@ -56,7 +56,7 @@ def _short(bound: timedelta) -> str:
 
 @lru_cache(maxsize=2)
 def throughput(now: Snapshot) -> Series:
-    """Runs per second by how they stand, by when they began; in the order of `OUTCOMES`."""
+    """Returns the runs that began per second, by outcome, in the order of `OUTCOMES`."""
 
     def of(statuses: Sequence[RunStatus]) -> Callable[[TrendBucket], float | None]:
         return lambda bucket: round(
@@ -68,24 +68,24 @@ def throughput(now: Snapshot) -> Series:
 
 @lru_cache(maxsize=2)
 def run_times(now: Snapshot) -> Series:
-    """The seconds that half, and 95%, of the runs took at most, by when they began."""
+    """Returns median and 95th percentile of the run time, in seconds, by when the runs began."""
     return _of_trend(now, [lambda bucket: _seconds(bucket.p50), lambda bucket: _seconds(bucket.p95)])
 
 
 @lru_cache(maxsize=2)
 def depths(now: Snapshot) -> Series:
-    """Jobs that wait in each queue."""
+    """Returns the number of waiting jobs of each queue."""
     return _of_points(now, lambda point, queue: point.waiting.get(queue))
 
 
 @lru_cache(maxsize=2)
 def ages(now: Snapshot) -> Series:
-    """Seconds for which the first job of each queue has been due."""
+    """Returns the age of the oldest due job of each queue, in seconds."""
     return _of_points(now, lambda point, queue: _seconds(point.oldest.get(queue)))
 
 
 def _of_trend(now: Snapshot, lines: Sequence[Callable[[TrendBucket], float | None]]) -> Series:
-    trend = now.history.trend if now.history else ()
+    trend = now.recent.trend if now.recent else ()
     known = {bucket.starts_at: bucket for bucket in trend}
     steps = _steps(now)
     return Series(steps, [[line(known[step]) if step in known else None for step in steps] for line in lines])

@@ -1,4 +1,4 @@
-"""What is read of Redis and PostgreSQL for all pages."""
+"""Snapshots of Redis and PostgreSQL that all pages share."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,51 +21,51 @@ from flexiprice.settings import Queue
 
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 SLOW_SECONDS: Final = 0.5
-"""What an answer takes that is worth a word: on a quiet machine it is a few milliseconds."""
+"""Response time from which a server counts as slow; on an idle machine it is a few milliseconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerHealth:
-    """How a server answers.
+    """The health of a server.
 
     Attributes:
-        seconds: what its latest answer took; None before the first and while it is away.
-        away_since: when it was first found to be silent; None while it answers.
-        slow_since: since when its answers take long; None while they do not.
-        reason: why it is away.
-        refuses: it answers, and refuses what it is asked; `reason` is then the whole sentence.
+        seconds: latest response time; None before the first response and while the server is down.
+        down_since: first failed read of the current outage; None while reads succeed.
+        slow_since: first slow response in a row; None while responses are fast.
+        reason: why the server is down.
+        refuses: whether it responds and rejects commands; `reason` is then a whole sentence.
     """
 
     seconds: float | None = None
-    away_since: datetime | None = None
+    down_since: datetime | None = None
     slow_since: datetime | None = None
     reason: str = ""
     refuses: bool = False
 
-    def after_answer(self, now: datetime, seconds: float) -> "ServerHealth":
-        """How it answers, as it just did."""
+    def after_success(self, now: datetime, seconds: float) -> "ServerHealth":
+        """Returns the health after a successful read."""
         slow_since = (self.slow_since or now) if seconds >= SLOW_SECONDS else None
         return ServerHealth(seconds=seconds, slow_since=slow_since)
 
-    def after_silence(self, now: datetime, reason: str, *, refuses: bool = False) -> "ServerHealth":
-        """How it answers, as it just did not."""
-        return ServerHealth(away_since=self.away_since or now, reason=reason, refuses=refuses)
+    def after_failure(self, now: datetime, reason: str, *, refuses: bool = False) -> "ServerHealth":
+        """Returns the health after a failed read."""
+        return ServerHealth(down_since=self.down_since or now, reason=reason, refuses=refuses)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fleet:
-    """Everything that Redis knows of workers, queues and schedules at one moment.
+class BrokerSnapshot:
+    """Workers, queues and schedules as Redis has them.
 
     Attributes:
-        at: when.
-        workers: those that live, the longest-lived first.
-        queues: all of them.
-        schedules: all of them.
-        active: the jobs that run, those that have run longest first.
-        dead_letters: how many tasks need a person, and why.
+        at: when it was read.
+        workers: the live workers, the longest-lived first.
+        queues: all queues.
+        schedules: all schedules.
+        active: the running jobs, the longest-running first.
+        dead_letters: number of dead letters by reason.
         undeclared: tasks of waiting jobs that no live worker declares.
-        evicts: the policy by which Redis drops keys when memory is short; None where it drops none, or its
-            user may not ask.
+        eviction_policy: the policy by which Redis evicts keys when memory is short; None if it evicts none,
+            or its user may not read the setting.
     """
 
     at: datetime
@@ -75,86 +75,87 @@ class Fleet:
     active: tuple[JobInfo, ...]
     dead_letters: DeadLetterCounts = field(default_factory=DeadLetterCounts)
     undeclared: tuple[UndeclaredTask, ...] = ()
-    evicts: str | None = None
+    eviction_policy: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueuePoint:
-    """How full the queues were at one moment.
+    """The sizes of the queues at one instant.
 
     Attributes:
-        at: when.
-        held: jobs in each queue: waiting, deferred and running.
-        waiting: of them those that are due and not started.
-        oldest: how long the first of those has been due.
+        at: when they were read.
+        total: jobs in each queue: waiting, deferred and running.
+        waiting: jobs that are due and not started.
+        oldest: age of the oldest due job.
     """
 
     at: datetime
-    held: Mapping[Queue, int]
+    total: Mapping[Queue, int]
     waiting: Mapping[Queue, int]
     oldest: Mapping[Queue, timedelta]
 
     @classmethod
-    def of(cls, fleet: Fleet) -> "QueuePoint":
-        """That of a reading."""
-        states = fleet.queues
+    def of(cls, broker: BrokerSnapshot) -> "QueuePoint":
+        """Returns the sizes in a snapshot."""
+        states = broker.queues
         return cls(
-            at=fleet.at,
-            held={state.queue: state.waiting + state.deferred + state.running for state in states},
+            at=broker.at,
+            total={state.queue: state.waiting + state.deferred + state.running for state in states},
             waiting={state.queue: state.waiting for state in states},
             oldest={state.queue: state.oldest_waiting or timedelta(0) for state in states},
         )
 
 
-# Compared by identity: no two are alike, and what is made of one is remembered by it.
+# Compared and hashed by identity, so that series can be cached by snapshot.
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Snapshot:
-    """How everything stands.
+    """The state of the whole system.
 
     Attributes:
         at: when it was read.
-        redis: how Redis answers.
-        database: how PostgreSQL answers.
-        fleet: what Redis said last, which is of an earlier moment while it is away; None before it ever did.
-        history: likewise what PostgreSQL said last.
-        queue_points: how full the queues were over the last minutes, the oldest first, one a step.
-        unserved_since: queues that no worker takes from, or only draining ones, by when that was first
-            found; None where it was so when this process looked for the first time.
+        redis: health of Redis.
+        database: health of PostgreSQL.
+        broker: the latest data of Redis, older than `at` while Redis is down; None before the first read.
+        recent: the latest data of PostgreSQL, likewise.
+        queue_points: sizes of the queues over the last minutes, one for each step, the oldest first.
+        unserved_since: queues without a worker that takes jobs, with when that was first found; None if it
+            was so at the first poll.
     """
 
     at: datetime
     redis: ServerHealth
     database: ServerHealth
-    fleet: Fleet | None = None
-    history: RecentActivity | None = None
+    broker: BrokerSnapshot | None = None
+    recent: RecentActivity | None = None
     queue_points: Sequence[QueuePoint] = ()
     unserved_since: Mapping[Queue, datetime | None] = field(default_factory=dict[Queue, datetime | None])
 
 
 def step_of(at: datetime) -> datetime:
-    """The start of the step that an instant lies in."""
+    """Returns the start of the step that contains an instant."""
     return at - (at - _EPOCH) % STEP
 
 
-async def read_fleet(tasks: TaskQueue, clock: ServerClock) -> Fleet:
-    """Reads all there is in Redis, and the time.
+async def read_broker_snapshot(tasks: TaskQueue, clock: ServerClock) -> BrokerSnapshot:
+    """Reads workers, queues and schedules from Redis, and synchronizes a clock with it.
 
     Args:
-        tasks: the queue's access.
-        clock: is told the time.
+        tasks: the task queue.
+        clock: the clock to synchronize.
 
     Raises:
-        RedisUnavailable: Redis does not answer, or takes no writes: then no worker can show that it lives.
-        InvalidSettings: Redis refuses us.
+        RedisUnavailable: Redis does not answer, or takes no writes, without which workers cannot send
+            heartbeats.
+        InvalidSettings: Redis rejects the credentials or lacks a permission.
     """
     await probe_writes(tasks.redis)
-    broker = await find_broker_info(tasks.redis)
-    evicts = broker is not None and BrokerRisk.EVICTS in broker.risks
+    info = await find_broker_info(tasks.redis)
+    evicts = info is not None and BrokerRisk.EVICTS in info.risks
     with redis_errors():
         await synchronize(tasks.redis, clock)
     workers = await tasks.live_workers()
     queues = await list_queues(tasks)
-    return Fleet(
+    return BrokerSnapshot(
         at=clock(),
         workers=workers,
         queues=queues,
@@ -162,5 +163,5 @@ async def read_fleet(tasks: TaskQueue, clock: ServerClock) -> Fleet:
         active=await list_active(tasks),
         dead_letters=await count_dead_letters(tasks.redis),
         undeclared=await list_undeclared(tasks, workers, queues),
-        evicts=broker.eviction_policy if broker is not None and evicts else None,
+        eviction_policy=info.eviction_policy if info is not None and evicts else None,
     )

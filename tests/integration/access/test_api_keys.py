@@ -12,7 +12,7 @@ from flexiprice.access.api_keys import (
     revoke_api_key,
     rotate_api_key,
 )
-from flexiprice.access.key_ring import KeyHolder, UselessKey, note_key_use, read_key_ring
+from flexiprice.access.key_ring import KeyHolder, RejectedKey, note_key_use, read_key_ring
 from flexiprice.db.clock import database_now
 from flexiprice.domain.access import KeyFault, Scope, allows
 from flexiprice.errors import Conflict, InvalidInput, NotFound
@@ -65,9 +65,9 @@ async def test_why_a_key_was_revoked_is_known_for_90_days(session):
             text("UPDATE api_keys SET created_at = :at, revoked_at = :at"), {"at": now - days * DAY}
         )
         session.expire_all()
-        useless = (await read_key_ring(session)).explain(issued.key, now=now)
-        assert isinstance(useless, UselessKey)
-        assert useless.fault is fault
+        rejected = (await read_key_ring(session)).explain(issued.key, now=now)
+        assert isinstance(rejected, RejectedKey)
+        assert rejected.fault is fault
 
 
 async def test_after_a_rotation_the_old_secret_opens_for_the_overlap_alone(session):

@@ -7,23 +7,23 @@ from datetime import timedelta
 
 from sqlalchemy import text
 
-from api.audit.buffer import writing_audit
-from api.audit.refusals import MOST_KINDS, Refusals
+from api.audit.buffer import open_audit_buffer
+from api.audit.refusals import MAX_KINDS, RefusalLog
 from flexiprice.access.api_keys import create_api_key, revoke_api_key, rotate_api_key
 from flexiprice.access.audit_log import AuditEvent, list_audit
 from flexiprice.access.audited import record_events
 from flexiprice.db.clock import database_now
 from flexiprice.domain.access import Scope
-from flexiprice.domain.audit import NOBODY, AuditOutcome, AuditSource
+from flexiprice.domain.audit import ANONYMOUS, AuditOutcome, AuditSource
 from flexiprice.resources import Resources
 from flexiprice.settings import Settings
 from tests.support.api_server import serve
-from tests.support.audit_writer import RecordingAuditWriter
+from tests.support.audit_buffer import RecordingAuditBuffer
 from tests.support.catalogue import ADMIN, create_product
 from tests.support.waiting import until
 
 GUESS = AuditEvent(
-    actor=NOBODY,
+    actor=ANONYMOUS,
     source=AuditSource.API,
     action="use_api",
     target=f"GET {ADMIN}/products",
@@ -142,33 +142,33 @@ async def test_change_that_fails_with_503_is_in_the_audit_as_failed(client):
 
 
 def test_refusals_of_many_addresses_neither_fill_the_audit_nor_hide_those_of_keys():
-    told = RecordingAuditWriter()
-    refusals = Refusals(told)
+    told = RecordingAuditBuffer()
+    refusals = RefusalLog(told)
     for number in range(5_000):
-        refusals.note(replace(GUESS, address=f"10.0.{number // 250}.{number % 250}"), "nobody has this key")
-    refusals.note(replace(GUESS, actor="till", action="delete_product"), "this needs the scope `prices`")
-    refusals.end_period()
+        refusals.record(replace(GUESS, address=f"10.0.{number // 250}.{number % 250}"), "nobody has this key")
+    refusals.record(replace(GUESS, actor="till", action="delete_product"), "this needs the scope `prices`")
+    refusals.flush()
 
-    assert len(told.changes) == MOST_KINDS + 3
-    assert told.changes[MOST_KINDS].action == "many_refusals"
-    assert told.changes[MOST_KINDS + 1].actor == "till"
-    assert told.changes[-1].details["times"] == 5_000 - MOST_KINDS - 1
+    assert len(told.events) == MAX_KINDS + 3
+    assert told.events[MAX_KINDS].action == "many_refusals"
+    assert told.events[MAX_KINDS + 1].actor == "till"
+    assert told.events[-1].details["times"] == 5_000 - MAX_KINDS - 1
 
 
 def test_refusals_of_the_next_minute_are_audited_anew():
-    told = RecordingAuditWriter()
-    refusals = Refusals(told)
+    told = RecordingAuditBuffer()
+    refusals = RefusalLog(told)
     for _ in range(2):
         for _ in range(3):
-            refusals.note(GUESS, "nobody has this key")
-        refusals.end_period()
-    assert [change.details.get("times", 1) for change in told.changes] == [1, 2, 1, 2]
+            refusals.record(GUESS, "nobody has this key")
+        refusals.flush()
+    assert [change.details.get("times", 1) for change in told.events] == [1, 2, 1, 2]
 
 
 def test_audited_text_of_a_client_is_cleaned_and_cut():
-    told = RecordingAuditWriter()
-    Refusals(told).note(replace(GUESS, target="GET /\x00\x1b[2J" + 1_000 * "x"), "\ud800 is no key")
-    (change,) = told.changes
+    told = RecordingAuditBuffer()
+    RefusalLog(told).record(replace(GUESS, target="GET /\x00\x1b[2J" + 1_000 * "x"), "\ud800 is no key")
+    (change,) = told.events
     assert change.target.startswith("GET /??[2Jxxx")
     assert len(change.target) == 200
     assert change.details["reason"] == "? is no key"
@@ -191,8 +191,8 @@ async def test_audit_entries_in_flight_are_written_when_the_program_ends(client)
             return bool(await session.scalar(text(WAITING)))
 
     async def write() -> None:
-        async with writing_audit(resources.sessions) as writer:
-            writer.tell(GUESS)
+        async with open_audit_buffer(resources.sessions) as writer:
+            writer.add(GUESS)
             await is_end.wait()
 
     async with a_transaction(client) as holder:

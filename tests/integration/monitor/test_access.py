@@ -11,7 +11,7 @@ from itsdangerous import URLSafeTimedSerializer
 from starlette.types import ASGIApp, Message
 
 from api.monitor.auth.sessions import COOKIE
-from api.monitor.auth.user import Right, Viewer
+from api.monitor.auth.user import Right, User
 from api.monitor.context import MonitorContext
 from api.monitor.middleware import HEADERS
 from flexiprice.domain.access import Scope as KeyScope
@@ -107,23 +107,23 @@ async def test_a_page_leads_to_the_login_and_everything_else_is_refused(with_key
 
 async def test_a_login_leads_on_and_keeps_only_an_id(with_keys: Any) -> None:
     _, app = with_keys
-    async with client(app) as viewer:
-        answer = await viewer.post("/login", data={"key": f" {FULL} ", "next": "/tasks"})
+    async with client(app) as user:
+        answer = await user.post("/login", data={"key": f" {FULL} ", "next": "/tasks"})
         assert (answer.status_code, answer.headers["location"]) == (303, "/tasks")
         cookie = answer.headers["set-cookie"]
         assert "HttpOnly" in cookie
         assert "SameSite=lax" in cookie
         assert "Secure" not in cookie
-        assert re.fullmatch(r"[\w-]{43}", viewer.cookies[COOKIE])
-        assert (await viewer.get("/tasks")).text == "the page"
-        await viewer.post("/logout")
-        assert (await viewer.get("/tasks")).status_code == 303
+        assert re.fullmatch(r"[\w-]{43}", user.cookies[COOKIE])
+        assert (await user.get("/tasks")).text == "the page"
+        await user.post("/logout")
+        assert (await user.get("/tasks")).status_code == 303
 
 
 async def test_over_tls_the_cookie_is_never_sent_without(with_keys: Any) -> None:
     _, app = with_keys
-    async with client(app) as viewer:
-        answer = await viewer.post("https://127.0.0.1/login", data={"key": FULL})
+    async with client(app) as user:
+        answer = await user.post("https://127.0.0.1/login", data={"key": FULL})
     assert "Secure" in answer.headers["set-cookie"]
 
 
@@ -132,8 +132,8 @@ async def test_over_tls_the_cookie_is_never_sent_without(with_keys: Any) -> None
 )
 async def test_a_login_leads_to_no_other_site(with_keys: Any, place: str) -> None:
     _, app = with_keys
-    async with client(app) as viewer:
-        answer = await viewer.post("/login", data={"key": FULL, "next": place})
+    async with client(app) as user:
+        answer = await user.post("/login", data={"key": FULL, "next": place})
     assert answer.headers["location"] == "/"
 
 
@@ -156,8 +156,8 @@ async def test_address_with_too_many_wrong_keys_has_to_wait_and_no_other(with_ke
 
 async def test_stored_key_does_not_count_as_wrong_while_the_database_is_away(with_keys: Any) -> None:
     _, app = with_keys
-    async with client(app) as viewer:
-        answer = await viewer.post("/login", data={"key": f"fp_{'0' * 12}_{'0' * 48}"})
+    async with client(app) as user:
+        answer = await user.post("/login", data={"key": f"fp_{'0' * 12}_{'0' * 48}"})
     assert answer.status_code == 503
     assert "PostgreSQL does not answer" in answer.text
 
@@ -177,14 +177,14 @@ async def test_session_has_the_rights_of_its_keys_scopes(with_keys: Any) -> None
     monitor, _ = with_keys
     assert (await logged_in(monitor, FULL))[0].rights == {Right.PRICE, Right.OPERATE}
     assert (await logged_in(monitor, READ))[0].rights == set()
-    pricing = Viewer.of("till", [KeyScope.READ, KeyScope.PRICES], b"a-session")
+    pricing = User.of("till", [KeyScope.READ, KeyScope.PRICES], b"a-session")
     assert (pricing.may_price, pricing.may_operate) == (True, False)
 
 
 async def test_the_holder_of_a_key_can_make_no_session_by_themselves(with_keys: Any) -> None:
     monitor, app = with_keys
     for made_up in (READ, FULL, "x" * 43, "bootstrap", ""):
-        assert await monitor.access.viewer_of(with_session(made_up)) is None
+        assert await monitor.auth.user_of(with_session(made_up)) is None
     # Earlier versions signed cookies with the keys, which every holder of the read key knew.
     secret = hmac.new(READ.encode(), b"flexiprice monitor session", sha256).hexdigest()
     forged = URLSafeTimedSerializer(secret, salt="session").dumps(["a-session", "bootstrap"])
@@ -194,11 +194,11 @@ async def test_the_holder_of_a_key_can_make_no_session_by_themselves(with_keys: 
 
 async def test_environments_keys_open_sessions_while_postgresql_is_away(with_keys: Any) -> None:
     monitor, _ = with_keys
-    viewer, session_id = await logged_in(monitor, READ)
-    await monitor.access.sessions.refresh()
-    assert await monitor.access.viewer_of(with_session(session_id)) == viewer
-    await monitor.access.log_out(viewer)
-    assert await monitor.access.viewer_of(with_session(session_id)) is None
+    user, session_id = await logged_in(monitor, READ)
+    await monitor.auth.sessions.refresh()
+    assert await monitor.auth.user_of(with_session(session_id)) == user
+    await monitor.auth.log_out(user)
+    assert await monitor.auth.user_of(with_session(session_id)) is None
 
 
 async def test_login_page_runs_no_script(with_keys: Any) -> None:

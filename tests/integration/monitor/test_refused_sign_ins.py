@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import pytest
 from starlette.types import ASGIApp
 
-from api.audit.refusals import MOST_KINDS
+from api.audit.refusals import MAX_KINDS
 from api.monitor.context import MonitorContext
 from flexiprice.access.api_keys import create_api_key, revoke_api_key
 from flexiprice.access.audit_log import AuditEvent
 from flexiprice.db.clock import database_now
 from flexiprice.domain.access import Scope
-from tests.support.audit_writer import RecordingAuditWriter
+from tests.support.audit_buffer import RecordingAuditBuffer
 from tests.support.monitor import A_PAGE_ELSEWHERE, FULL, client, open_monitor
 
 
@@ -22,16 +22,16 @@ class Watched:
 
     monitor: MonitorContext
     app: ASGIApp
-    writer: RecordingAuditWriter
+    writer: RecordingAuditBuffer
 
     def told(self) -> list[AuditEvent]:
-        self.monitor.refusals.end_period()
-        return self.writer.changes
+        self.monitor.refusals.flush()
+        return self.writer.events
 
 
 @pytest.fixture
 async def watched(database_url: str, redis_url: str) -> AsyncIterator[Watched]:
-    writer = RecordingAuditWriter()
+    writer = RecordingAuditBuffer()
     urls = {"database_url": database_url, "redis_url": redis_url}
     async for monitor, app in open_monitor(writer, api_key=FULL, **urls):
         yield Watched(monitor, app, writer)
@@ -59,9 +59,9 @@ async def test_wrong_keys_and_rate_limited_sign_ins_are_counted_in_the_audit(wat
 
 
 async def test_wrong_keys_from_many_addresses_do_not_fill_the_audit(watched: Watched) -> None:
-    for number in range(3 * MOST_KINDS):
+    for number in range(3 * MAX_KINDS):
         assert await sign_in(watched, "a-guess", f"203.0.{number // 100}.{number % 100}") == 401
-    assert len(watched.told()) == MOST_KINDS + 2
+    assert len(watched.told()) == MAX_KINDS + 2
 
 
 async def test_audit_tells_a_revoked_key_and_one_without_the_scope_from_a_guess(watched: Watched) -> None:
@@ -75,7 +75,7 @@ async def test_audit_tells_a_revoked_key_and_one_without_the_scope_from_a_guess(
 
     lost, labels = watched.told()
     assert (lost.actor, lost.details["fault"], lost.details["key"]) == ("nobody", "revoked", "lost")
-    assert (labels.actor, labels.details["reason"]) == ("printer", "the key has not the scope read")
+    assert (labels.actor, labels.details["reason"]) == ("printer", "the key lacks the scope read")
 
 
 async def test_a_page_of_another_site_is_refused_by_name_and_address(watched: Watched) -> None:

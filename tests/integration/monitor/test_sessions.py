@@ -13,12 +13,12 @@ from sqlalchemy import text
 from starlette.types import Message, Receive, Scope, Send
 
 from api.monitor import login
-from api.monitor.auth.known_sessions import CHECKED_EVERY_SECONDS
-from api.monitor.auth.revocation import FAREWELL_SECONDS
+from api.monitor.auth.known_sessions import REFRESH_SECONDS
+from api.monitor.auth.revocation import CLOSE_DELAY_SECONDS
 from api.monitor.auth.sessions import COOKIE
-from api.monitor.auth.user import Right, Viewer
+from api.monitor.auth.user import Right, User
 from api.monitor.context import MonitorContext
-from api.monitor.middleware import Guard
+from api.monitor.middleware import SecurityMiddleware
 from flexiprice.access.api_keys import create_api_key, revoke_api_key, rotate_api_key
 from flexiprice.access.monitor_sessions import (
     end_sessions,
@@ -48,10 +48,10 @@ def on(settings: Settings) -> Open:
     return opened
 
 
-async def seen(monitor: MonitorContext, session_id: str) -> Viewer | None:
+async def seen(monitor: MonitorContext, session_id: str) -> User | None:
     """The user of a session's id, after a monitor has refreshed its sessions."""
-    await monitor.access.sessions.refresh()
-    return await monitor.access.viewer_of(with_session(session_id))
+    await monitor.auth.sessions.refresh()
+    return await monitor.auth.user_of(with_session(session_id))
 
 
 async def made(monitor: MonitorContext, *scopes: KeyScope, name: str = "night-shift", **options: Any) -> str:
@@ -68,20 +68,20 @@ async def execute(monitor: MonitorContext, statement: str) -> Any:
 
 async def test_several_monitors_and_a_restarted_one_know_a_session(on: Open) -> None:
     async with on() as one, on() as another:
-        viewer, session_id = await logged_in(one, FULL)
-        assert await seen(another, session_id) == viewer
+        user, session_id = await logged_in(one, FULL)
+        assert await seen(another, session_id) == user
     async with on() as restarted:
-        assert await seen(restarted, session_id) == viewer
+        assert await seen(restarted, session_id) == user
 
 
 async def test_a_logout_holds_for_every_monitor_and_over_a_restart(on: Open) -> None:
     async with on() as one, on() as another:
-        viewer, session_id = await logged_in(one, FULL)
+        user, session_id = await logged_in(one, FULL)
         assert await seen(another, session_id) is not None
-        await one.access.log_out(viewer)
+        await one.auth.log_out(user)
         assert await seen(one, session_id) is None
         assert await seen(another, session_id) is None
-        assert another.access.rights_now(viewer) is None
+        assert another.auth.revalidate(user) is None
     async with on() as restarted:
         assert await seen(restarted, session_id) is None
 
@@ -100,8 +100,8 @@ async def test_another_key_in_the_environment_ends_the_sessions_of_the_one_befor
 async def test_a_session_has_the_rights_that_its_key_has_by_now_and_ends_with_it(on: Open) -> None:
     async with on() as monitor:
         key = await made(monitor, KeyScope.READ, KeyScope.ADMIN)
-        viewer, session_id = await logged_in(monitor, key)
-        assert viewer.rights == {Right.PRICE, Right.OPERATE}
+        user, session_id = await logged_in(monitor, key)
+        assert user.rights == {Right.PRICE, Right.OPERATE}
         await execute(monitor, "UPDATE api_keys SET scopes = ARRAY['read', 'prices']")
         now = await seen(monitor, session_id)
         assert now is not None
@@ -147,17 +147,17 @@ async def test_sessions_of_a_rotated_key_end_with_the_overlap(
 async def test_a_key_that_may_not_look_opens_no_session(on: Open) -> None:
     async with on() as monitor:
         key = await made(monitor, KeyScope.PRICES, KeyScope.LABELS)
-        assert await monitor.access.log_in(key, address="203.0.113.7") is None
+        assert await monitor.auth.log_in(key, address="203.0.113.7") is None
 
 
 async def test_a_session_ends_when_nobody_uses_it_and_after_a_week_however_much_it_is_used(on: Open) -> None:
     async with on() as monitor:
         _, session_id = await logged_in(monitor, FULL)
         await execute(monitor, "UPDATE monitor_sessions SET seen_at = now() - interval '11 hours'")
-        viewer = await seen(monitor, session_id)
-        assert viewer is not None
+        user = await seen(monitor, session_id)
+        assert user is not None
         # The use of a session is recorded.
-        await monitor.access.sessions.refresh()
+        await monitor.auth.sessions.refresh()
         (left,) = (await execute(monitor, "SELECT now() - seen_at FROM monitor_sessions")).scalars()
         assert left < timedelta(hours=1)
         await execute(monitor, "UPDATE monitor_sessions SET seen_at = now() - interval '13 hours'")
@@ -172,11 +172,11 @@ async def test_a_session_ends_when_nobody_uses_it_and_after_a_week_however_much_
 
 async def test_an_open_page_alone_is_no_use_of_a_session(on: Open) -> None:
     async with on() as monitor:
-        viewer, _ = await logged_in(monitor, FULL)
+        user, _ = await logged_in(monitor, FULL)
         await execute(monitor, "UPDATE monitor_sessions SET seen_at = now() - interval '13 hours'")
-        assert monitor.access.rights_now(viewer) is not None
-        await monitor.access.sessions.refresh()
-        assert monitor.access.rights_now(viewer) is None
+        assert monitor.auth.revalidate(user) is not None
+        await monitor.auth.sessions.refresh()
+        assert monitor.auth.revalidate(user) is None
 
 
 async def test_database_holds_no_session_id_no_key_and_nothing_to_check_guesses_against(
@@ -211,10 +211,10 @@ async def offered(monitor: MonitorContext, *, key: str = FULL, seconds: int = 60
 async def test_an_address_signs_in_once_and_leads_to_one_without_the_token(on: Open) -> None:
     async with on() as monitor:
         token = await offered(monitor)
-        app = WithMonitor(Guard(_login_app()), monitor)
+        app = WithMonitor(SecurityMiddleware(_login_app()), monitor)
         async with client(app) as browser, client(app) as another:
             # The token itself is no session.
-            assert await monitor.access.viewer_of(with_session(token)) is None
+            assert await monitor.auth.user_of(with_session(token)) is None
             answer = await browser.get("/login", params={"token": token})
             assert (answer.status_code, answer.headers["location"]) == (303, "/")
             assert answer.headers["cache-control"] == "no-store"
@@ -232,8 +232,8 @@ async def test_an_address_that_has_ended_or_is_of_another_key_signs_nobody_in(
 ) -> None:
     async with on() as monitor:
         token = await offered(monitor, key=key, seconds=seconds)
-        assert await monitor.access.sign_in(token) is None
-        assert await monitor.access.sign_in("another") is None
+        assert await monitor.auth.sign_in(token) is None
+        assert await monitor.auth.sign_in("another") is None
 
 
 def _login_app() -> Any:
@@ -255,8 +255,8 @@ async def chatter(scope: Scope, receive: Receive, send: Send) -> None:
 async def test_an_open_page_receives_nothing_more_once_its_session_is_over(on: Open, end: str) -> None:
     async with on() as monitor, on() as another:
         key = await made(monitor, KeyScope.READ)
-        viewer, session_id = await logged_in(monitor, key)
-        watching = asyncio.create_task(monitor.access.sessions.watch())
+        user, session_id = await logged_in(monitor, key)
+        watching = asyncio.create_task(monitor.auth.sessions.refresh_forever())
         sent: list[Message] = []
 
         async def receive() -> Message:
@@ -272,7 +272,7 @@ async def test_an_open_page_receives_nothing_more_once_its_session_is_over(on: O
             "client": ("127.0.0.1", 4711),
             "query_string": b"",
         }
-        page = asyncio.create_task(WithMonitor(Guard(chatter), monitor)(scope, receive, send))
+        page = asyncio.create_task(WithMonitor(SecurityMiddleware(chatter), monitor)(scope, receive, send))
 
         async def are_ten() -> bool:
             return len(sent) >= 10
@@ -286,10 +286,10 @@ async def test_an_open_page_receives_nothing_more_once_its_session_is_over(on: O
             async with another.resources.sessions.begin() as session:
                 await revoke_api_key(session, "night-shift", now=datetime.now(UTC))
         else:
-            await another.access.log_out(viewer)
+            await another.auth.log_out(user)
         await until(is_closed, 60)
         await page
         watching.cancel()
         assert sent[-1]["code"] == 1008
         # It is looked up, found over, and cut off: as long as the clocks of an idle machine go, that is all.
-        assert 2 * CHECKED_EVERY_SECONDS + FAREWELL_SECONDS < 5
+        assert 2 * REFRESH_SECONDS + CLOSE_DELAY_SECONDS < 5

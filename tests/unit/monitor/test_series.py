@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from api.monitor.state.recent import STEP, WINDOW, RecentActivity
-from api.monitor.state.series import OUTCOMES, ages, depths, run_times, spread, throughput
+from api.monitor.state.series import OUTCOMES, ages, depths, histogram_bars, run_times, throughput
 from api.monitor.state.snapshot import QueuePoint, ServerHealth, Snapshot
 from flexiprice.domain.run import RunStatus
 from flexiprice.runs.timeseries import TrendBucket
@@ -24,8 +24,8 @@ def test_throughput_is_drawn_per_second_by_status() -> None:
     bucket = TrendBucket(
         starts_at=THIS_STEP, by_status=by_status, p50=timedelta(seconds=0.25), p95=timedelta(seconds=2)
     )
-    history = RecentActivity(at=NOW, trend=(bucket,), ended={}, schedule_runs={}, failures=())
-    now = Snapshot(at=NOW, redis=ServerHealth(), database=ServerHealth(), history=history)
+    recent = RecentActivity(at=NOW, trend=(bucket,), ended={}, schedule_runs={}, failures=())
+    now = Snapshot(at=NOW, redis=ServerHealth(), database=ServerHealth(), recent=recent)
     drawn = throughput(now)
     assert (len(drawn.at), drawn.at[-1]) == (WINDOW // STEP, THIS_STEP)
     latest = {name: line[-1] for (name, _), line in zip(OUTCOMES, drawn.values, strict=True)}
@@ -37,7 +37,7 @@ def test_throughput_is_drawn_per_second_by_status() -> None:
 def test_a_queue_is_drawn_at_the_step_in_which_it_was_seen() -> None:
     seen = QueuePoint(
         at=NOW - 2 * STEP,
-        held={},
+        total={},
         waiting={Queue.DISCOUNTS: 7},
         oldest={Queue.DISCOUNTS: timedelta(seconds=90)},
     )
@@ -59,4 +59,4 @@ def test_a_histogram_shows_the_classes_that_hold_runs_and_their_neighbours(
     classes: tuple[int, ...], shown: tuple[list[str], list[int]]
 ) -> None:
     bounds = [timedelta(milliseconds=1), timedelta(milliseconds=2), timedelta(seconds=1)]
-    assert spread(bounds, classes) == shown
+    assert histogram_bars(bounds, classes) == shown

@@ -76,7 +76,7 @@ def test_the_usual_page_has_a_short_address_and_shows_what_is_live() -> None:
     assert query.url == "/tasks"
     assert query.live_statuses == set(LIVE)
     # Running tasks come from the live list, and would be listed twice.
-    assert set(query.recorded_states) == set(RunStatus) - {RunStatus.RUNNING}
+    assert set(query.recorded_statuses) == set(RunStatus) - {RunStatus.RUNNING}
     assert query.run_filter(_NOW).since == _NOW - timedelta(days=1)
 
 
@@ -84,16 +84,19 @@ def test_the_usual_page_has_a_short_address_and_shows_what_is_live() -> None:
 def test_another_order_or_time_shows_only_what_is_recorded(elsewhere: dict[str, object]) -> None:
     query = TaskQuery().changed(**elsewhere)
     assert not query.live_statuses
-    assert set(query.recorded_states) == set(RunStatus)
+    assert set(query.recorded_statuses) == set(RunStatus)
 
 
 def test_a_status_narrows_what_is_live_and_what_is_recorded() -> None:
     failed = TaskQuery(statuses=("failed",))
-    assert (failed.live_statuses, failed.recorded_states) == (frozenset(), (RunStatus.FAILED,))
+    assert (failed.live_statuses, failed.recorded_statuses) == (frozenset(), (RunStatus.FAILED,))
     queued = TaskQuery(statuses=("queued",))
-    assert (queued.live_statuses, queued.recorded_states) == ({JobStatus.QUEUED}, ())
+    assert (queued.live_statuses, queued.recorded_statuses) == ({JobStatus.QUEUED}, ())
     retrying = TaskQuery(statuses=("retrying",))
-    assert (retrying.live_statuses, retrying.recorded_states) == ({JobStatus.RETRYING}, (RunStatus.RETRYING,))
+    assert (retrying.live_statuses, retrying.recorded_statuses) == (
+        {JobStatus.RETRYING},
+        (RunStatus.RETRYING,),
+    )
 
 
 def test_one_looks_back_from_the_end_that_was_chosen() -> None:

@@ -1,4 +1,4 @@
-"""Triggers that keep `updated_at`, whoever writes a row."""
+"""Triggers that keep `updated_at` for every writer."""
 
 from alembic import op
 

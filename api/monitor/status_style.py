@@ -1,9 +1,9 @@
-"""The sign and the tone of every status."""
+"""Icons and colors of statuses."""
 
 from typing import Final
 
-# What any of our enums may say: sign and colour.
-_LOOKS: Final = {
+# Icon and tone by the value of a status enum or by a word of a badge.
+_STYLES: Final = {
     "succeeded": ("check_circle", "good"),
     "running": ("play_circle", "active"),
     "done": ("check_circle", "good"),
@@ -25,6 +25,9 @@ _LOOKS: Final = {
 }
 
 
-def look(state: str) -> tuple[str, str]:
-    """Sign and tone of a state by its value; the tone is `good`, `active`, `warning`, `bad` or `quiet`."""
-    return _LOOKS.get(state, ("help", "quiet"))
+def status_style(status: str) -> tuple[str, str]:
+    """Returns icon and tone of a status by its value; the tone names a CSS class.
+
+    Tones are `good`, `active`, `warning`, `bad` and `quiet`.
+    """
+    return _STYLES.get(status, ("help", "quiet"))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from api.monitor.status_looks import look
+from api.monitor.status_style import status_style
 from flexiprice.domain.run import RunStatus
 from flexiprice.queue.status import JobStatus
 from flexiprice.queue.worker.heartbeat import WorkerStatus
@@ -10,4 +10,4 @@ from flexiprice.queue.worker.heartbeat import WorkerStatus
 
 @pytest.mark.parametrize("state", [*RunStatus, *JobStatus, *WorkerStatus])
 def test_every_status_has_a_sign_of_its_own_beside_its_color(state: str) -> None:
-    assert look(state.value)[0] != look("a state that there is not")[0]
+    assert status_style(state.value)[0] != status_style("a state that there is not")[0]
