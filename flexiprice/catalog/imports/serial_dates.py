@@ -40,4 +40,4 @@ class SerialDates:
 def likely_serial(text: str) -> date | None:
     """Returns the date of a text that is probably a day number, of a year from 1954 on."""
     written = SerialDates().read(text) if _USUAL.fullmatch(text) else None
-    return written and written.day
+    return None if written is None else written.day
