@@ -151,6 +151,13 @@ async def fail(_: TaskContext, arguments: Failure) -> None:
             raise ValueError("secret at postgresql://user:hunter2@host/db")
         case "self-cancelled":
             raise asyncio.CancelledError
+        case "speechless":
+
+            class Speechless(Exception):
+                def __str__(self) -> str:
+                    raise RuntimeError("no text")
+
+            raise Speechless
         case _:
 
             class Unheard(Exception):

@@ -48,10 +48,18 @@ _FOREIGN: Final[Mapping[str, type[BaseException]]] = {
 }
 
 
+def text_of(value: object) -> str:
+    """Returns the text of an error of a task, or says that its `__str__` raises."""
+    try:
+        return str(value)
+    except Exception:  # noqa: BLE001 - the code of a task
+        return f"{type(value).__name__}, whose text cannot be read"
+
+
 def describe(error: BaseException) -> dict[str, object]:
     """Describes an exception: type, message, details, and the traceback as text."""
     # The text of a KeyError is its quoted key; a rebuilt one would quote it again.
-    message = str(error.args[0] if isinstance(error, KeyError) and error.args else error)
+    message = text_of(error.args[0] if isinstance(error, KeyError) and error.args else error)
     description: dict[str, object] = {
         "kind": type(error).__name__,
         "message": without_secrets(message)[:_MESSAGE_LIMIT],

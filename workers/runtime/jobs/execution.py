@@ -13,6 +13,7 @@ from flexiprice.db.engine import database_errors
 from flexiprice.domain.run import RunStatus
 from flexiprice.errors import FlexiPriceError, TransientError, WorkerFenced, code_of
 from flexiprice.queue.declarations import TaskArguments
+from flexiprice.queue.redis.exception_codec import text_of
 from flexiprice.queue.source import TRACE_FIELD
 from flexiprice.queue.worker.outcomes import AwaitsChildren, Failed, Outcome, Retrying, Succeeded
 from flexiprice.telemetry import get_logger
@@ -103,7 +104,7 @@ async def _run_once(
 def _failure_outcome(
     error: Exception, task: Task[TaskArguments], attempt: int, seconds: float
 ) -> Retrying | Failed | Interrupted:
-    facts = {"seconds": seconds, "code": code_of(error), "error": str(error)}
+    facts = {"seconds": seconds, "code": code_of(error), "error": text_of(error)}
     if isinstance(error, WorkerFenced):
         _LOGGER.warning("task_fenced", **facts)
         return Interrupted(RunStatus.LOST, error)

@@ -153,7 +153,13 @@ async def test_product_error_reaches_the_client_unchanged(queue: TaskQueue):
 
 
 @pytest.mark.parametrize(
-    ("kind", "named"), [("builtin", "ValueError"), ("unheard", "Unheard"), ("self-cancelled", "RuntimeError")]
+    ("kind", "named"),
+    [
+        ("builtin", "ValueError"),
+        ("unheard", "Unheard"),
+        ("self-cancelled", "RuntimeError"),
+        ("speechless", "Speechless"),
+    ],
 )
 @pytest.mark.usefixtures("worker")
 async def test_unexpected_error_reports_only_its_kind(queue: TaskQueue, kind: str, named: str):
