@@ -31,6 +31,7 @@ from api.routers import (
     queues,
     recompute,
     runs,
+    scans,
     schedules,
     start,
     stores,
@@ -156,7 +157,7 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
 
 def _admin() -> APIRouter:
     admin = APIRouter(prefix=ADMIN, dependencies=key_documentation)
-    for module in (recompute, discounts, policies, bulk_batches, batches, products, stores):
+    for module in (recompute, discounts, policies, bulk_batches, batches, scans, products, stores):
         admin.include_router(module.router)
     # Before the tasks, whose path `/tasks/{task_id}` would match theirs.
     for module in (runs, dead_letters, tasks, queues, schedules, workers):

@@ -35,6 +35,7 @@ TAGS: Final = [
     {"name": "discounts", "description": "Discounts in force, their history, and recomputes."},
     {"name": "policies", "description": "Versions of the pricing policy."},
     {"name": "batches", "description": "Batches of stock, each with an expiry date."},
+    {"name": "scans", "description": "Scans of barcodes, which find or make batches."},
     {"name": "products", "description": "Products and their base prices."},
     {"name": "stores", "description": "Stores and their time zones."},
     {

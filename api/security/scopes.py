@@ -30,6 +30,7 @@ _NEEDED: Final[Mapping[str, _Needed]] = {
     "stores": _PRICING,
     "products": _PRICING,
     "batches": _PRICING,
+    "scans": _PRICING,
     "discounts": _PRICING,
     "policies": _PRICING,
     "tasks": _OPERATING,

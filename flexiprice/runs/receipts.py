@@ -2,7 +2,8 @@
 
 A worker may die after the commit and before the acknowledgement. The job then runs again, finds the
 receipt, and returns its result. The idempotency key is the job's id with the instant of its enqueueing,
-because an id may be reused. The writer defines the content of a receipt.
+because an id may be reused. The writer defines the content of a receipt. The API keeps its answers to
+requests with an `Idempotency-Key` as receipts, too.
 """
 
 from dataclasses import dataclass

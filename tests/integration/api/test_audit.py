@@ -42,7 +42,7 @@ async def two_workers(client, settings: Settings) -> AsyncIterator[list[str]]:
 
 def tells_values(method: str, path: str) -> bool:
     """Whether it changes values; tasks, workers and bulk uploads tell outcomes and counts instead."""
-    kinds = ("/stores", "/products", "/batches", "/policies/", "/queues", "/schedules")
+    kinds = ("/stores", "/products", "/batches", "/scans", "/policies/", "/queues", "/schedules")
     is_bulk = (method, path) == ("put", "/batches")
     return path.startswith(kinds) and not is_bulk and not path.endswith(("/purge", "/run"))
 
@@ -88,6 +88,8 @@ async def test_every_endpoint_that_changes_anything_leaves_one_entry_of_its_name
     batch = await made("post", "/batches", json={"sku": "BREAD", "expiry_date": day(1), "quantity": 10})
     names = {"batch_id": batch["batch_id"]}
     await made("patch", "/batches/{batch_id}", names=names, json={"quantity": 9})
+    await made("patch", "/products/{sku}", names={"sku": "BREAD"}, json={"gtins": ["4006381333931"]})
+    await made("post", "/scans", json={"code": "4006381333931"})
     lines = f"sku,expiry_date,quantity\nBREAD,{day(2)},5\n"
     await made("put", "/batches", content=lines, headers={"Content-Type": "text/csv"})
     await made("delete", "/batches/{batch_id}", names=names)

@@ -43,7 +43,7 @@ async def test_a_change_gives_a_product_exactly_the_gtins_named_and_reprices_not
         (["4006381333932"], "gtins.0", "must end in its check digit 1, not in 2"),
         ([BREAD, "123"], "gtins.1", "must have 8, 12, 13 or 14 digits"),
         (["0000000000000"], "gtins.0", "must not be all zeros"),
-        ([4006381333931], "gtins.0", "string"),
+        ([4006381333931], "gtins.0", "must be text"),
         (BREAD, "gtins", "list"),
         (None, "gtins", "list"),
         ([BREAD] * 101, "gtins", "at most 100"),

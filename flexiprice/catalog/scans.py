@@ -1,0 +1,185 @@
+"""Records scans: each finds the batch that its code means, or makes it, and changes its stock."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Final
+
+from sqlalchemy import Row, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from flexiprice.catalog.batches import BatchRecord, change_batch, create_batch
+from flexiprice.catalog.gs1 import Scan, parse_scan
+from flexiprice.catalog.local_dates import local_dates
+from flexiprice.catalog.product_gtins import require_product
+from flexiprice.catalog.stores import require_store_id
+from flexiprice.db.tables import Batch
+from flexiprice.domain.catalog import MAX_QUANTITY
+from flexiprice.errors import Conflict, InvalidInput
+
+_LISTED: Final = 10
+# The end of a lot that may be a date, where the scanner sent no separator.
+_SWALLOWED_DATE: Final = re.compile(r"1[57][0-9]{2}[01][0-9][0-3][0-9]$")
+
+
+class ScanMode(StrEnum):
+    """The change of stock that a scan makes."""
+
+    ADD = "add"
+    """A delivery: the quantity is added."""
+    SET = "set"
+    """A count: the quantity is the stock."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedScan:
+    """A scan and its batch after the change; `quantity_before` is 0 if the batch was created."""
+
+    scan: Scan
+    batch: BatchRecord
+    created: bool
+    quantity_before: int
+
+
+async def record_scan(
+    session: AsyncSession,
+    code: str,
+    *,
+    store: str,
+    quantity: int | None,
+    mode: ScanMode,
+    now: datetime,
+) -> RecordedScan:
+    """Changes the stock of the batch that a code means; makes the batch if the code has a date.
+
+    Lot and date must be those of the batch; a code with a date and no lot means the batch without a lot. A
+    code with a lot only means the batch with that lot. A code with neither means the product's only batch
+    that is in stock and not expired.
+
+    Args:
+        session: in a transaction.
+        code: the text that the scanner sent, see `parse_scan`.
+        store: code of the store.
+        quantity: units; None adds the count in the code, or 1.
+        mode: whether they are added, or are the stock.
+        now: the instant of the scan.
+
+    Raises:
+        InvalidInput: the code cannot be read, or a count has no quantity.
+        NotFound: the store does not exist, or no product has the GTIN.
+        Conflict: no batch or several are meant, or the stock would exceed the maximum.
+    """
+    if mode is ScanMode.SET and quantity is None:
+        raise InvalidInput("a count needs a quantity", field="quantity")
+    scan = parse_scan(code, today=now.date())
+    units = (scan.count or 1) if quantity is None else quantity
+    store_id = await require_store_id(session, store)
+    product_id, sku = await require_product(session, scan.gtin)
+    search = _Search(store, store_id, sku, product_id, scan, now)
+    found = await search.find(session)
+    if found is None:
+        try:
+            batch = await search.create(session, units)
+        except Conflict:
+            # Another scan made it in between.
+            found = await search.find(session)
+        else:
+            return RecordedScan(scan, batch, created=True, quantity_before=0)
+    if found is None:
+        raise Conflict("the batch was deleted while it was scanned; scan again", field="code")
+    batch_id, before = found
+    after = before + units if mode is ScanMode.ADD else units
+    if after > MAX_QUANTITY:
+        raise Conflict(f"there are {before} in stock: {units} more exceed {MAX_QUANTITY}", field="quantity")
+    batch = await change_batch(session, batch_id, {"quantity": after}, now=now)
+    return RecordedScan(scan, batch, created=False, quantity_before=before)
+
+
+_Found = tuple[int, int, str, date]
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """A search for the batch that a scan means."""
+
+    store: str
+    store_id: int
+    sku: str
+    product_id: int
+    scan: Scan
+    now: datetime
+
+    async def find(self, session: AsyncSession) -> tuple[int, int] | None:
+        """Returns id and stock of the batch, locked; None if there is none and the code has a date.
+
+        Raises:
+            Conflict: several batches are meant, or none, and the code has no date for a new one.
+        """
+        stores = local_dates(self.now)
+        query = (
+            select(Batch.id, Batch.quantity, Batch.lot, Batch.expiry_date)
+            .join(stores, stores.c.store_id == Batch.store_id)
+            .where(Batch.store_id == self.store_id, Batch.product_id == self.product_id)
+            .order_by(Batch.expiry_date, Batch.lot)
+            .limit(_LISTED + 1)
+            .with_for_update(of=Batch, key_share=True)
+        )
+        lot, day = self.scan.lot, self.scan.expiry_date
+        if day is not None:
+            query = query.where(Batch.lot == (lot or ""), Batch.expiry_date == day)
+        elif lot is not None:
+            query = query.where(Batch.lot == lot)
+        else:
+            query = query.where(Batch.quantity > 0, Batch.expiry_date >= stores.c.day)
+        rows = (await session.execute(query)).all()
+        if len(rows) == 1:
+            batch_id, quantity, _, _ = rows[0]
+            return batch_id, quantity
+        if rows:
+            raise self._ambiguous(rows)
+        if day is None:
+            raise self._none()
+        return None
+
+    async def create(self, session: AsyncSession, quantity: int) -> BatchRecord:
+        """Makes the batch of the code's lot and date.
+
+        Raises:
+            Conflict: another transaction made it in between.
+        """
+        if self.scan.expiry_date is None:
+            raise self._none()
+        return await create_batch(
+            session,
+            store=self.store,
+            sku=self.sku,
+            lot=self.scan.lot or "",
+            expiry_date=self.scan.expiry_date,
+            quantity=quantity,
+            now=self.now,
+        )
+
+    def _none(self) -> Conflict:
+        needs = "a new one needs a date, of AI (17) or (15)"
+        if self.scan.lot is None:
+            reason = f"the code has no lot and no date, and {self.store!r} has no open batch of {self.sku!r}"
+            return Conflict(f"{reason}; {needs}", field="code")
+        hint = ""
+        if _SWALLOWED_DATE.search(self.scan.lot):
+            hint = "; if the date is at the end of the lot, let the scanner send the separator (FNC1) as GS"
+        reason = f"store {self.store!r} has no batch of {self.sku!r} with the lot {self.scan.lot!r}"
+        return Conflict(f"{reason}; {needs}{hint}", field="code")
+
+    def _ambiguous(self, rows: Sequence[Row[*_Found]]) -> Conflict:
+        listed = [
+            f"batch {batch_id} (lot {lot or 'none'}, expires {day}, {quantity} in stock)"
+            for batch_id, quantity, lot, day in rows[:_LISTED]
+        ]
+        more = " and more" if len(rows) > _LISTED else ""
+        return Conflict(
+            f"the code fits several batches of {self.sku!r} in {self.store!r}: {', '.join(listed)}{more}; "
+            "scan a code with lot and date, or change the batch by its id",
+            field="code",
+        )
