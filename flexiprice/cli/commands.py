@@ -44,6 +44,11 @@ COMMANDS: Final[Mapping[str, CommandEntry]] = MappingProxyType(
             "flexiprice.cli.catalog.import_file:import_file",
             "Import products and batches from another system's export.",
         ),
+        "scan": CommandEntry(
+            _STOCK_AND_PRICES,
+            "flexiprice.cli.catalog.scan:scan",
+            "Record scanned barcodes: find the batch of each, or make it, and change its stock.",
+        ),
         "recompute": CommandEntry(
             _STOCK_AND_PRICES,
             "flexiprice.cli.pricing.recompute:recompute",

@@ -18,6 +18,11 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
             "flexiprice import stock.csv --map sku=EAN --date-format %d.%m.%Y",
             "flexiprice import export.csv --encoding cp1252 --errors bad.csv",
         ),
+        "scan": (
+            "flexiprice scan '(01)04006381333931(17)261231(10)L-0815' --quantity 12",
+            "flexiprice scan --store berlin < scans.txt",
+            "flexiprice scan 4006381333931 --set --quantity 24",
+        ),
         "recompute": (
             "flexiprice recompute --wait",
             "flexiprice recompute --dry-run --on 2026-12-24 --store main",
