@@ -24,6 +24,10 @@ _FORMATS: Final[dict[str, FileFormat | None]] = {
     "application/jsonl": FileFormat.NDJSON,
     "application/json": FileFormat.JSON,
     "text/csv": FileFormat.CSV,
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": FileFormat.EXCEL,
+    "application/vnd.oasis.opendocument.spreadsheet": FileFormat.EXCEL,
+    # Windows gives this type to CSV files too.
+    "application/vnd.ms-excel": None,
     "application/gzip": None,
     "application/x-gzip": None,
     # The type that generated clients send; the file's content shows its format.
@@ -65,6 +69,10 @@ async def _layout(
         bool, Query(description="Whether amounts are written 1.234,50 instead of 1,234.50.")
     ] = False,
     store: Annotated[StoreCode, Query(description="Store of rows that name none.")] = MAIN_STORE,
+    sheet: Annotated[
+        str | None,
+        Query(max_length=100, description="Sheet of a workbook; by default the only one with any content."),
+    ] = None,
     delimiter: Annotated[
         str | None,
         Query(max_length=2, description="Delimiter of CSV; by default detected from the header."),
@@ -83,8 +91,8 @@ async def _layout(
     if media_type not in _FORMATS:
         raise HTTPException(
             415,
-            "send the file as `Content-Type: text/csv`, `application/x-ndjson`, `application/json` or "
-            "`application/octet-stream`",
+            "send the file as `Content-Type: text/csv`, `application/x-ndjson`, `application/json`, the type "
+            "of a workbook, or `application/octet-stream`",
         )
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise HTTPException(415, "send the file as it is, without a Content-Encoding")
@@ -98,7 +106,9 @@ async def _layout(
         encoding=encoding or _charset(parameters) or "utf-8",
         delimiter=delimiter,
         file_format=_FORMATS[media_type],
+        sheet=sheet,
         max_unpacked_bytes=resources.settings.max_unpacked_bytes,
+        workbook_memory_bytes=resources.settings.workbook_memory_bytes,
         spelling=Spelling.ADDRESS,
     )
 

@@ -76,7 +76,8 @@ async def put_batches(
 ) -> BatchImportOut | Response:
     """Imports a file of batches like `flexiprice import`, and returns the same report.
 
-    The file is CSV with a header, NDJSON, or a JSON document with one array of records. Each row is a batch:
+    The file is CSV with a header, NDJSON, a JSON document with one array of records, or a workbook (.xlsx,
+    .xls, .ods). Each row is a batch:
     `sku`, `expiry_date`, `quantity`, and optionally `store` and `lot`, which are part of a batch's key. Rows
     may also have `name`, `category`, `base_price` and optionally `unit_cost`: then their products are created
     or updated. Otherwise the products must exist. A product gains the GTINs of a column `gtin`. Batches and
@@ -86,8 +87,8 @@ async def put_batches(
     its column and the parameter that helps; good rows are kept, unless `atomic=true`. If several rows
     describe one batch, all but the first are bad.
 
-    The body may be sent as `text/csv`, `application/x-ndjson`, `application/json` or, for any of them,
-    `application/octet-stream`. It may be a gzip file, which is unpacked up to a limit.
+    The body may be sent as `text/csv`, `application/x-ndjson`, `application/json`, as a workbook by its type,
+    or as `application/octet-stream` for any of them. It may be a gzip file, which is unpacked up to a limit.
     """
     async with spooled(request) as file, transaction() as session:
         imported = await _import(session, file, layout, atomic=atomic, dry_run=dry_run)

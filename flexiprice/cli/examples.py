@@ -14,7 +14,7 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "demo": ("flexiprice demo",),
         "up": ("flexiprice up --sample", "flexiprice up --port 8080 --verbose"),
         "import": (
-            "flexiprice import stock.csv --dry-run",
+            "flexiprice import stock.xlsx --sheet Stock --dry-run",
             "flexiprice import stock.csv --map sku=EAN --date-format %d.%m.%Y",
             "flexiprice import export.csv --encoding cp1252 --errors bad.csv",
         ),

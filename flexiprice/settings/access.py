@@ -94,6 +94,13 @@ class AccessSettings(SettingsGroup):
         le=1_099_511_627_776,
         description="maximum size of a gzip file that is imported or uploaded, unpacked",
     )
+    workbook_memory_bytes: int = Field(
+        default=1_073_741_824,
+        ge=134_217_728,
+        le=1_099_511_627_776,
+        description="maximum memory for reading a workbook that is imported or uploaded; a million rows of "
+        "nine columns take about 900 MB",
+    )
     body_timeout: Duration = Field(
         default=timedelta(seconds=30),
         ge=timedelta(milliseconds=100),

@@ -80,16 +80,24 @@ def match_columns(names: Sequence[str], mapping: ColumnMap) -> ColumnMatch:
     return ColumnMatch(columns, unused)
 
 
-def fields_named(names: Sequence[str], mapping: ColumnMap) -> frozenset[ImportField]:
-    """Returns the fields that have a column by the mapping, by their own name or by one of other systems."""
-    normal = {_normal(name) for name in names}
+def names_columns(names: Sequence[str], mapping: ColumnMap) -> bool:
+    """Whether a row is likely a header: it names the SKU's column and another one.
+
+    A name counts that the mapping gives, or that is the field's own or one of other systems'.
+    """
     known = {
-        field: (field.value, *SAME_MEANING.get(field, ()), *OTHER_NAMES[field])
+        field: {field.value, *SAME_MEANING.get(field, ()), *OTHER_NAMES.get(field, ())}
         for field in ImportField
         if field not in mapping
     }
-    mapped = {field for field, column in mapping.items() if column and column in names}
-    return frozenset(mapped.union(field for field, found in known.items() if not normal.isdisjoint(found)))
+    found = {
+        name: {field for field, others in known.items() if _normal(name) in others}
+        | {field for field, column in mapping.items() if column == name}
+        for name in names
+        if name
+    }
+    named = [fields for fields in found.values() if fields]
+    return len(named) > 1 and any(ImportField.SKU in fields for fields in named)
 
 
 def find_lookalikes(match: ColumnMatch, mapping: ColumnMap) -> dict[ImportField, tuple[str, ...]]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from flexiprice.catalog.imports.columns import fields_named
+from flexiprice.catalog.imports.columns import names_columns
 from flexiprice.catalog.imports.dates import DEFAULT_DATE_FORMATS, Timestamps
 from flexiprice.catalog.imports.fields import ImportField
 from flexiprice.catalog.imports.records import FileFormat
@@ -27,7 +27,9 @@ class FileLayout:
         encoding: of its text.
         delimiter: between the cells of a CSV file.
         file_format: of the file.
+        sheet: the name of a workbook's sheet.
         max_unpacked_bytes: the maximum size of a compressed file, unpacked.
+        workbook_memory_bytes: the maximum of memory for reading a workbook.
         spelling: the notation of options in warnings and errors.
     """
 
@@ -40,7 +42,9 @@ class FileLayout:
     encoding: str = "utf-8"
     delimiter: str | None = None
     file_format: FileFormat | None = None
+    sheet: str | None = None
     max_unpacked_bytes: int = 1 << 30
+    workbook_memory_bytes: int = 1 << 30
     spelling: Spelling = Spelling.COMMAND
 
 
@@ -48,8 +52,7 @@ def source_options(layout: FileLayout) -> SourceOptions:
     """Returns the options for opening a file of this layout."""
 
     def is_header(names: Sequence[str]) -> bool:
-        fields = fields_named(names, layout.columns)
-        return ImportField.SKU in fields and len(fields) > 1
+        return names_columns(names, layout.columns)
 
     return SourceOptions(
         file_format=layout.file_format,
@@ -57,6 +60,8 @@ def source_options(layout: FileLayout) -> SourceOptions:
         delimiter=layout.delimiter,
         is_header=is_header,
         paths=frozenset(column for column in layout.columns.values() if "." in column),
+        sheet=layout.sheet,
         max_unpacked_bytes=layout.max_unpacked_bytes,
+        workbook_memory_bytes=layout.workbook_memory_bytes,
         spelling=layout.spelling,
     )

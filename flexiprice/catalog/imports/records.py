@@ -17,6 +17,7 @@ class FileFormat(StrEnum):
     CSV = "csv"
     NDJSON = "ndjson"
     JSON = "json"
+    EXCEL = "excel"
 
 
 _EMPTY: Mapping[str | None, str] = MappingProxyType({})
@@ -26,7 +27,7 @@ _EMPTY: Mapping[str | None, str] = MappingProxyType({})
 class Record:
     """The cells of one record by column name, or the `fault` that made it unreadable.
 
-    `line` is its first line, or its position in a JSON array. A cell is None for a
+    `line` is its first line, its row of a workbook, or its position in a JSON array. A cell is None for a
     JSON null. `unreadable` has the kind of each value that is neither text nor a number, by name.
     """
 

@@ -27,7 +27,8 @@ from flexiprice.catalog.imports.dates import DateReader
 from flexiprice.catalog.imports.fields import OPTIONAL, ColumnMap, ImportField
 from flexiprice.catalog.imports.records import Record
 from flexiprice.catalog.imports.spelling import Spelling
-from flexiprice.catalog.imports.spoiled import SpoiledText, meant_code, meant_text
+from flexiprice.catalog.imports.spoiled import SpoiledText, meant_by_date, meant_code, meant_text
+from flexiprice.catalog.imports.typed_cells import DateText
 from flexiprice.domain.category import category_key
 
 T = TypeVar("T")
@@ -238,7 +239,10 @@ class _Cells:
             return text
         cell = text.strip()
         try:
-            restored = meant_code(cell) if field in _CODES else meant_text(cell)
+            if isinstance(text, DateText):
+                restored = meant_by_date(text, is_lot=field is ImportField.LOT)
+            else:
+                restored = meant_code(cell) if field in _CODES else meant_text(cell)
         except SpoiledText as spoiled:
             raise SpoiledText(f"{shown(cell)} {spoiled}") from None
         if restored.warning is not None:

@@ -13,7 +13,12 @@ from flexiprice.catalog.imports.lines import MAX_LINE_LENGTH, decode_text, split
 from flexiprice.catalog.imports.records import FileFormat, IsHeader, RecordFile
 from flexiprice.catalog.imports.spelling import Spelling
 from flexiprice.catalog.imports.text_files import open_records
+from flexiprice.catalog.imports.workbooks import open_workbook
+from flexiprice.errors import InvalidInput
 
+# Zip archives, empty or not, and OLE files.
+_WORKBOOKS = (b"PK\x03\x04", b"PK\x05\x06", b"\xd0\xcf\x11\xe0")
+_LONGEST_SIGNATURE = 4
 _SPACE = " \t\n\r"
 
 
@@ -27,7 +32,9 @@ class SourceOptions:
         delimiter: between the cells of a CSV file.
         is_header: recognizes the header below title rows.
         paths: names of fields of nested JSON objects, see `record_of`.
+        sheet: the name of a workbook's sheet.
         max_unpacked_bytes: the maximum size of a compressed file, unpacked.
+        workbook_memory_bytes: the maximum of memory for reading a workbook.
         spelling: the notation of options in errors.
     """
 
@@ -36,7 +43,9 @@ class SourceOptions:
     delimiter: str | None = None
     is_header: IsHeader | None = None
     paths: Collection[str] = ()
+    sheet: str | None = None
     max_unpacked_bytes: int = 1 << 30
+    workbook_memory_bytes: int = 1 << 30
     spelling: Spelling = Spelling.COMMAND
 
 
@@ -51,9 +60,24 @@ def open_source(chunks: Iterable[bytes], options: SourceOptions) -> Generator[Re
     Raises:
         InvalidInput: the file as a whole, its header or the options cannot be used.
     """
-    start, chunks = _peek(chunks, len(GZIP_SIGNATURE))
+    start, chunks = _peek(chunks, _LONGEST_SIGNATURE)
     if start.startswith(GZIP_SIGNATURE):
-        chunks = unpack_gzip(chunks, max_bytes=options.max_unpacked_bytes)
+        unpacked = unpack_gzip(chunks, max_bytes=options.max_unpacked_bytes)
+        start, chunks = _peek(unpacked, _LONGEST_SIGNATURE)
+    if start.startswith(_WORKBOOKS):
+        with open_workbook(
+            chunks,
+            sheet=options.sheet,
+            is_header=options.is_header,
+            memory_bytes=options.workbook_memory_bytes,
+            spelling=options.spelling,
+        ) as file:
+            yield file
+        return
+    if options.file_format is FileFormat.EXCEL:
+        raise InvalidInput("the file is no workbook", field="format")
+    if options.sheet is not None:
+        raise InvalidInput("only a workbook has sheets, and the file is none", field="sheet")
     yield _open_text(chunks, options)
 
 

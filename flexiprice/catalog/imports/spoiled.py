@@ -62,3 +62,17 @@ def meant_code(cell: str) -> MeantText:
     if _TURNED_INTO_DATE.fullmatch(cell):
         return MeantText(cell, "looks like a date that a spreadsheet made of a code; it is kept as it stands")
     return MeantText(cell)
+
+
+def meant_by_date(cell: str, *, is_lot: bool) -> MeantText:
+    """Restores a code or name from a date cell of a workbook: only a lot may be named by a date.
+
+    Raises:
+        SpoiledText: the workbook took a code such as `2-Oct` for a date, so its letters are lost.
+    """
+    if is_lot:
+        return MeantText(cell, "is a date in the workbook; the lot is named by it")
+    raise SpoiledText(
+        "is a date in the workbook, where a code or a name is needed: format the column as text and enter it "
+        "again"
+    )

@@ -79,6 +79,10 @@ def import_file(
     file_format: Annotated[
         FileFormat | None, typer.Option("--format", help="[default: detected by the content]")
     ] = None,
+    sheet: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Sheet of a workbook. [default: the only one with any content]"),
+    ] = None,
     delimiter: Annotated[
         str | None,
         typer.Option(
@@ -118,7 +122,7 @@ def import_file(
     is given.
 
     Title rows above the header are skipped with a warning. Of a JSON document, the array of records in it is
-    read.
+    read, of a workbook the only sheet with any content, or `--sheet`.
 
     A cell that is interpreted, such as `="0012"` for the code 0012, causes a warning. Ignored columns are
     listed.
@@ -136,7 +140,9 @@ def import_file(
         encoding=encoding,
         delimiter=delimiter,
         file_format=file_format,
+        sheet=sheet,
         max_unpacked_bytes=settings.max_unpacked_bytes,
+        workbook_memory_bytes=settings.workbook_memory_bytes,
     )
 
     refuse_same_file(file, errors, warnings)

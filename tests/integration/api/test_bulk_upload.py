@@ -12,6 +12,7 @@ from flexiprice.catalog.imports.importer import import_catalogue
 from flexiprice.cli.json_words import in_api_words
 from tests.support.api_server import BOOTSTRAP_KEY, serve
 from tests.support.catalogue import ADMIN, create_batch, create_product, day
+from tests.support.workbooks import far_apart, xlsx
 
 NDJSON = {"Content-Type": "application/x-ndjson"}
 CSV = {"Content-Type": "text/csv; charset=utf-8"}
@@ -360,6 +361,34 @@ async def test_a_json_document_and_a_gzip_file_are_read_too_within_their_limits(
         )
     assert refused.status_code == 422
     assert "unpacks to more than 4,096 bytes" in refused.json()["detail"]
+
+
+XLSX = {"Content-Type": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
+
+
+async def test_a_workbook_is_read_by_its_type_or_its_content_within_its_limit(client, settings):
+    await create_product(client)
+    sheet = [["sku", "lot", "quantity", "expiry_date"], ["BREAD", "L1", 5, date.fromisoformat(day(1))]]
+    content = xlsx({"Stock": sheet, "Notes": [["counted by Ann"]]})
+    for headers in (XLSX, CSV, {"Content-Type": "application/octet-stream"}):
+        report = (await upload(client, content, headers, sheet="Stock"))["report"]
+        assert (report["imported"], report["bad"]) == (1, 0)
+    assert await stock(client) == {("main", "BREAD", "L1"): 5}
+    refusals = {
+        "the workbook has several sheets, 'Stock', 'Notes': sheet=Stock reads the first of them": (
+            content,
+            XLSX,
+        ),
+        "the file is no workbook": (b"sku,lot\n", XLSX),
+    }
+    for detail, (body, headers) in refusals.items():
+        refused = await client.put(f"{ADMIN}/batches", content=body, headers=headers)
+        assert (refused.status_code, refused.json()["detail"]) == (422, detail)
+    async with serve(settings.model_copy(update={"workbook_memory_bytes": 256 << 20})) as limited:
+        refused = await limited.put(f"{ADMIN}/batches", content=far_apart(), headers=XLSX)
+        assert refused.status_code == 422
+        assert "needs more than 268,435,456 bytes of memory" in refused.json()["detail"]
+        assert (await upload(limited, xlsx({"Stock": sheet}), XLSX))["report"]["imported"] == 1
 
 
 async def test_an_upload_that_stalls_is_ended_and_leaves_nothing(settings):

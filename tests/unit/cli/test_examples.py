@@ -13,7 +13,7 @@ from flexiprice.cli.examples import EXAMPLES
 from flexiprice.cli.main import app
 
 ROOT = typer.main.get_command(app)
-FILES = ("stock.csv", "export.csv", "next.yaml")
+FILES = ("stock.csv", "stock.xlsx", "export.csv", "next.yaml")
 
 
 def below(command: Any, path: str = "") -> Iterator[tuple[str, Any]]:

@@ -1,8 +1,8 @@
-"""Files as they come are imported whole: JSON documents, gzip, title rows, nested fields."""
+"""Files as they come are imported whole: JSON documents, gzip, title rows, workbooks, words of currencies."""
 
 import gzip
 import json
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 import pytest
@@ -15,6 +15,7 @@ from flexiprice.catalog.imports.report import ImportReport
 from flexiprice.db.tables import Product
 from flexiprice.errors import InvalidInput
 from tests.support.import_files import load, reasons, stock
+from tests.support.workbooks import Cell, Error, xlsx
 
 OATS = {
     "sku": "O-1",
@@ -122,3 +123,43 @@ async def test_a_price_in_another_currency_is_an_error_that_names_it(session: As
         assert f"{price!r} is a price in {name}, and this shop's prices are in EUR" in reason
     assert len(said) == len(named) + 1
     assert "at most 2 decimals" in said[-1]
+
+
+async def test_a_workbook_is_imported_as_its_cells_are_meant(session: AsyncSession) -> None:
+    header = ["SKU", "Name", "Category", "Base price", "Quantity", "Expiry date", "Lot"]
+    rows: list[list[Cell]] = [
+        ["Stock of the main shop"],
+        list(header),
+        [4006381333931, "Milk", "Dairy", 1.25, 12, date(2030, 1, 2), date(2029, 12, 24)],
+        ["0012", "Rye", "Bakery", "1,25", 4.0, "24.12.2030", 7],
+        [123456789012345678, "Oats", "Pantry", 2, 1, 47847, None],
+        [date(2030, 10, 2), "Peas", "Pantry", True, Error("#N/A"), datetime(2030, 1, 2, 7), None],  # noqa: DTZ001
+    ]
+    layout = FileLayout(decimal_comma=True, date_formats=("%d.%m.%Y",))
+    report = await load(session, xlsx({"Stock": rows}), layout)
+    assert await stock(session) == [
+        ("main", "0012", "7", date(2030, 12, 24), 4),
+        ("main", "4006381333931", "2029-12-24", date(2030, 1, 2), 12),
+    ]
+    assert set(await session.scalars(select(Product.base_price))) == {Decimal("1.25")}
+    assert [(warning.line, warning.column) for warning in report.warnings] == [(None, None), (3, "Lot")]
+    (_, large), (_, others) = reasons(report)
+    assert "SKU: '1.23456789012346e+17' is a number that Excel shortened" in large
+    assert "Expiry date: '47847' is not a date written as %d.%m.%Y; a spreadsheet's day number" in large
+    for reason in (
+        "SKU: '2030-10-02' is a date in the workbook, where a code or a name is needed",
+        "Base price: is true where a text or a number is needed",
+        "Quantity: is an error value, such as #N/A, where a text or a number is needed",
+        "Expiry date: '2030-01-02 07:00:00' has a time of day: --timestamps local",
+    ):
+        assert reason in others
+
+
+async def test_an_error_value_in_an_optional_column_is_not_taken_for_an_empty_cell(
+    session: AsyncSession,
+) -> None:
+    header = ["sku", "name", "category", "base_price", "quantity", "expiry_date", "store", "lot"]
+    row: list[Cell] = ["A", "Rice", "Pantry", 2, 1, date(2030, 1, 2), Error("#N/A"), Error("#REF!")]
+    report = await load(session, xlsx({"Stock": [list(header), row]}))
+    assert [problem.column for problem in report.bad_rows[0].problems] == ["store", "lot"]
+    assert await stock(session) == []
