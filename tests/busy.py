@@ -51,7 +51,7 @@ def busy_cores() -> Iterator[None]:
 
 
 def run_tests(files: Sequence[str], processes: int) -> tuple[int, str]:
-    """The exit code of pytest, and what it said."""
+    """The exit code of pytest, and its output."""
     pytest = [sys.executable, "-m", "pytest", "-q", "--dist", "loadgroup", "-n", str(processes)]
     ran = subprocess.run(
         [*pytest, "--show-capture=no", *files], stdout=subprocess.PIPE, text=True, check=False

@@ -33,7 +33,7 @@ for _name in [name for name in os.environ if name.startswith(PREFIX) and name no
 # Nor the width of a terminal, which pytest-xdist sets.
 os.environ.pop("COLUMNS", None)
 
-# Nor what it has programs in the background ignore, which those that a test starts would ignore too.
+# Nor must signals that it ignores for background programs, which programs of a test would inherit.
 for _signal, _handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
     if signal.getsignal(_signal) is signal.SIG_IGN:
         signal.signal(_signal, _handler)
@@ -50,7 +50,7 @@ structlog.configure(
 
 @pytest.fixture(autouse=True)
 def logging_as_before() -> Iterator[None]:
-    """Takes back what a program that ran in a test's own process changed about logs."""
+    """Restores the logging configuration that a program in the test's process changed."""
     root, configuration = logging.getLogger(), structlog.get_config()
     handlers, level = list(root.handlers), root.level
     yield

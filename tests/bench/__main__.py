@@ -63,7 +63,7 @@ async def measure(url: str, batches: int) -> tuple[list[Comparison], Growth, flo
 
 
 def show(compared: Sequence[Comparison], grown: Sequence[Growth], memory: dict[int, float]) -> bool:
-    """Prints what was found; returns whether every limit holds."""
+    """Prints the results; returns whether every limit holds."""
     table = Table(*_COLUMNS)
     for one in compared:
         table.add_row(

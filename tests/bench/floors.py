@@ -5,7 +5,7 @@
 
 ROWS_TO_WRITE = "rows_to_write"
 
-# One column of each table besides the keys: what only touches indexes is no scan of the tables.
+# One column of each table besides the keys, so that the floor scans tables and not only indexes.
 SCAN_AND_JOIN = """
     SELECT count(*), count(products.base_price), count(discounts.price)
     FROM batches

@@ -100,7 +100,7 @@ def _latencies(http: httpx.Client, requests: int, *, wait: int) -> list[float]:
 
 
 def _latency(http: httpx.Client, *, wait: int) -> float:
-    """Milliseconds to a result: told of it, or asking every few milliseconds where nothing tells."""
+    """Milliseconds to a result, by notification, or by polling every few milliseconds without one."""
     started = time.perf_counter()
     task_id = http.post(_TRIGGER).raise_for_status().json()["task_id"]
     while True:
@@ -175,7 +175,7 @@ def _process(urls: ServerUrls, *command: str) -> Generator[psutil.Process]:
 
 
 def main() -> None:
-    """Measures, and prints what was found beside what is asked for."""
+    """Measures, and prints the results beside the limits."""
     latency, idle = run()
     for name, values in (("ours", latency.ours), ("arq's default polling", latency.plain)):
         p99 = quantiles(values, n=100)[98]

@@ -27,7 +27,7 @@ async def stop(_: dict[str, Database]) -> None:
 
 
 async def recompute_all_discounts(ctx: dict[str, Database], *, days_threshold: int) -> RecomputeSummary:
-    """Does what our task does."""
+    """Recomputes as our task does."""
     async with ctx["database"].sessions.begin() as session:
         return await recompute.recompute_all_discounts(
             session, now=datetime.now(tz=UTC), days_threshold=days_threshold

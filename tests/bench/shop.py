@@ -116,7 +116,7 @@ class Shop:
             return await connection.scalar(text(query)) or 0
 
     async def settle(self) -> None:
-        """Leaves nothing for the server to do in the background of what is measured next."""
+        """Finishes the server's background work before the next measurement."""
         await self.outside_transaction("VACUUM (ANALYZE)")
         await self.outside_transaction("CHECKPOINT")
 

@@ -25,7 +25,7 @@ _DRAWN = """() => document.fonts.status === 'loaded'
 
 
 class Served(Protocol):
-    """Whatever shows the monitor."""
+    """A harness that serves the monitor."""
 
     @property
     def address(self) -> str:
@@ -45,7 +45,7 @@ async def chromium() -> AsyncIterator[Browser]:
 
 @dataclass
 class Visit:
-    """A window of the browser, and what was noted of it.
+    """A window of the browser, and the errors recorded in it.
 
     Attributes:
         page: Playwright's page.
@@ -107,12 +107,12 @@ class Visit:
 async def visiting(
     browser: Browser, harness: Served, *, key: str | None = FULL_KEY, **context: Any
 ) -> AsyncIterator[Visit]:
-    """A window of somebody who has logged in, and afterwards the certainty that nothing was amiss.
+    """A window of a user who has logged in; fails at its end where an error was recorded.
 
     Args:
         browser: where.
         harness: what is shown.
-        key: with which they have; None for somebody who has not.
+        key: to log in with; None stays logged out.
         **context: as Playwright has it, such as `viewport`.
     """
     async with await browser.new_context(timezone_id="Europe/Berlin", **context) as window:

@@ -36,7 +36,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in ours:
         item.add_marker("browser")
         item.add_marker(pytest.mark.xdist_group("browser"))
-        # One loop for all, because they share browser and stage.
+        # One loop for all, because they share browser and harness.
         item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
     left_out = [item for item in ours if not named and item.get_closest_marker("small") is None]
     if left_out:

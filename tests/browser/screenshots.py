@@ -59,7 +59,7 @@ async def picture(
     async with visiting(browser, harness, **options) as visit:
         visit.page.set_default_timeout(60_000)
         await visit.open(f"/{path}")
-        # Charts are drawn, and what comes every second has come.
+        # Charts are drawn, and the updates of each second have arrived.
         await visit.page.wait_for_timeout(3500)
         await visit.page.screenshot(path=IMAGES / f"monitor-{name}.png")
 

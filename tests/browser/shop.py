@@ -95,7 +95,7 @@ _TASKS = {
 
 
 def past_runs(now: datetime, chance: random.Random) -> Iterator[RunRecord]:
-    """Three days of schedules, and a quarter of an hour of what the tills asked for."""
+    """Three days of scheduled runs, and a quarter of an hour of runs by the API."""
     for task, (queue, every, seconds) in _TASKS.items():
         tick = now - (now - datetime(2000, 1, 1, tzinfo=UTC)) % every
         for _ in range(min(50, timedelta(days=9) // every)):
@@ -174,7 +174,7 @@ class Shop:
     Attributes:
         harness: the monitor and its workers.
         failed: the id of a task that failed.
-        running: the id of a task that runs until the stage ends.
+        running: the id of a task that runs until the harness ends.
     """
 
     harness: Harness
@@ -183,7 +183,7 @@ class Shop:
 
 
 async def open_shop(harness: Harness) -> Shop:
-    """Fills a stage: reduced stock in many stores, days of runs, dead letters, changes, what is paused."""
+    """Fills a harness: reduced stock, days of runs, dead letters, audit events, a paused queue."""
     resources, now = harness.resources, datetime.now(UTC)
     tasks = resources.tasks
     harness.start_worker(worker_queues="discounts")

@@ -76,7 +76,7 @@ async def test_logging_out_ends_the_session_in_every_window(visit: Visit, harnes
     await page.get_by_role("button", name="Who is logged in").click()
     await page.get_by_role("button", name="Log out").click()
     await expect(page.get_by_label("API key")).to_be_visible()
-    # Within a second, and without anybody touching it.
+    # Within a second, and without a click in it.
     await expect(other.page.get_by_label("API key")).to_be_visible()
     await other.page.goto(f"{harness.address}/queues")
     await expect(other.page).to_have_url(f"{harness.address}/login?next=%2Fqueues")

@@ -32,7 +32,7 @@ def by_till(action: str) -> AuditEvent:
 
 
 async def write_entries(harness: Harness, sku: str) -> None:
-    """A price is changed, a batch is deleted, and somebody guesses a key."""
+    """Records a price change, a deletion and a wrong key."""
     async with harness.resources.sessions.begin() as session:
         now = await database_now(session)
         await create_product(session, sku=sku, name="Omelette", category="Deli", base_price=Decimal("5.00"))
@@ -79,7 +79,7 @@ async def test_audit_entry_shows_actor_action_values_address_and_outcome(
             "refused",
         ):
             await expect(guess).to_contain_text(told)
-        # Whatever is written there, the page is as wide as the window, and no JSON stands in it.
+        # With any entry, the page is as wide as the window and shows no JSON.
         await visit.open("/audit")
         assert await visit.width() <= width
         await expect(page.locator("tbody")).not_to_contain_text('{"')

@@ -66,7 +66,7 @@ _LAST_LINES: Final = 8
 
 
 def main(names: list[str]) -> int:
-    """Plays those that are named, or all; returns the exit code."""
+    """Injects the named faults, or all; returns the exit code."""
     known = {fault.__name__: fault for fault in (*OF_WORKERS, *OF_SERVERS)}
     if unknown := set(names) - set(known):
         sys.exit(f"there is no fault {', '.join(sorted(unknown))}; there are {', '.join(known)}")
@@ -95,7 +95,7 @@ async def _play(name: str, servers: BreakableServers, console: Console) -> Outco
                     row = await by_name[name](harness)
                 else:
                     row = await {fault.__name__: fault for fault in OF_SERVERS}[name](harness, servers)
-            except Exception as error:  # noqa: BLE001 -- the other faults are still to be played
+            except Exception as error:  # noqa: BLE001 -- the other faults are still to be injected
                 row = Outcome(
                     jobs=0,
                     lost=0,

@@ -11,7 +11,7 @@ from tests.support.moved_clock import MovedClock
 _MINUTE = timedelta(minutes=1)
 _DAY_SECONDS = 86_400
 _HOUR_SECONDS = 3_600
-# Until a tick is late, and then some: a busy machine is not what this is about.
+# Longer than a tick may be late, with a margin for a busy machine.
 _TICK_SECONDS = 90
 
 

@@ -102,7 +102,7 @@ async def restore(harness: Harness, servers: BreakableServers) -> Outcome:
     await harness.start_workers(2)
     before = await harness.enqueue(20)
     await harness.until_ready(before)
-    # The dump is to have all of it: what is written after it would be gone, as with any restore.
+    # All effects must be in the dump; a restore loses later ones.
     await unrecorded_of(harness, before)
     dump = harness.folder / "dump"
     await _program("pg_dump", "--format=custom", f"--file={dump}", f"--dbname={servers.database_url}")

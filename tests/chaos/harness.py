@@ -66,12 +66,12 @@ class Worker:
         return sent_at
 
     def said(self, text: str) -> int:
-        """In how many lines of its log a text stands."""
+        """The number of lines of its log with a text."""
         return sum(text in line for line in self.log.read_text(errors="replace").splitlines())
 
 
 class Harness:
-    """A database and a Redis with nothing in them, and the means to play a fault there.
+    """An empty database and Redis, and the means to inject a fault there.
 
     Attributes:
         settings: name the database and the Redis.
@@ -94,7 +94,7 @@ class Harness:
 
         Args:
             count: how many.
-            stepped: they tick by the stage's clock.
+            stepped: they tick by the harness's clock.
             module: what arq's command reads.
             **overrides: settings, or other variables with our prefix.
         """
@@ -209,7 +209,7 @@ class Harness:
 
 @asynccontextmanager
 async def open_harness(database_url: str, redis_url: str, folder: Path) -> AsyncGenerator[Harness]:
-    """A stage on servers; their FlexiPrice tables are there, and everything of other faults is removed."""
+    """A harness on migrated servers, emptied of everything from other faults."""
     settings = load_settings(env_files=(), database_url=database_url, redis_url=redis_url)
     redis = create_redis(settings, client_name="flexiprice-faults")
     queue = TaskQueue(redis, settings)

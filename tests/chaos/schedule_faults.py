@@ -19,7 +19,7 @@ def _job_of(tick_at: datetime) -> str:
 
 
 def _long_ago() -> datetime:
-    # Ticks are due by the clock of Redis, which knows nothing of the stage's: all of them are past.
+    # Ticks are due by the clock of Redis, not by the harness's: all of them are past.
     return datetime.now(tz=UTC).replace(second=0, microsecond=0) - _MINUTE * (_TICKS + 60)
 
 
@@ -60,7 +60,7 @@ async def no_worker_at_a_tick(harness: Harness) -> Outcome:
     await until(lambda: _taken(harness, start + _MINUTE * 4), 20)
     await harness.until_ready([late])
     recovery = time.time() - lives_at
-    # Both have looked for what they missed by now; neither may add anything.
+    # Both have looked for missed ticks by now; neither may add a job.
     await asyncio.sleep(1)
     runs = (await harness.query("SELECT count(*) FROM fault_effects"))[0][0]
     trigger = (await harness.queue.status(late)).origin.trigger

@@ -9,7 +9,7 @@ _INSTANT = struct.Struct("d")
 
 
 class SteppedClock:
-    """Tells the instant that somebody wrote last."""
+    """Returns the instant that was written last."""
 
     def __init__(self, file: Path) -> None:
         self.file = file

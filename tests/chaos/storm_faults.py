@@ -54,7 +54,7 @@ async def _storm(
     harness: Harness, *, poisons: int, count: int = _JOBS, seconds: float = _STORM_SECONDS
 ) -> tuple[list[str], list[str], Counter[str], str]:
     """Enqueues jobs all the while; returns them and those that kill, which strikes fell, and how it ended."""
-    # Which strike, whom and how long jobs take is decided by the seed; when a worker has started is not.
+    # The seed decides strikes, victims and durations of jobs; the start of a worker takes its own time.
     chance = random.Random(SEED)
     strikes = Counter[str]()
     thaws: list[asyncio.Task[None]] = []

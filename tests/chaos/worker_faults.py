@@ -74,7 +74,7 @@ async def stop_without_grace(harness: Harness) -> Outcome:
     jobs = await harness.enqueue(10, before=3.0)
     await harness.until_started(jobs)
     stopped = await harness.running_on(jobs)
-    # The grace is the operator's; what counts is how soon they run elsewhere once it is over.
+    # Recovery counts from the end of the grace, which the operator chooses.
     over_at = stopped.signal(signal.SIGTERM) + 0.5
     code = await asyncio.to_thread(stopped.process.wait, 30)
     await harness.until_ready(jobs)
@@ -141,6 +141,6 @@ async def poison(harness: Harness) -> Outcome:
         failing={poisoned: "worker_lost"},
         losses=deaths,
         note=f"given up after {len(deaths)} deaths, {MAX_LONE_LOSSES} of them while nothing else ran",
-        # The first strikes what runs beside it, and perhaps a second.
+        # The first, and perhaps a second, also hits the jobs beside it.
         as_it_should=listed == [poisoned] and MAX_LONE_LOSSES <= len(deaths) <= MAX_LONE_LOSSES + 2,
     )

@@ -39,7 +39,7 @@ def programs(
 def keyless_programs(
     request: pytest.FixtureRequest, urls: ServerUrls, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Programs]:
-    """API and monitor for which nobody has made a key."""
+    """API and monitor without any key."""
     folder = tmp_path_factory.mktemp("keyless")
     with programs_under_a_path(urls, folder, request.param, key=None) as running:
         yield running

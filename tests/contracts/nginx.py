@@ -50,7 +50,7 @@ class Proxy:
 
     Attributes:
         address: where it listens.
-        tells: whether it hands on the host and the client's address.
+        tells: whether it sends the headers of host and client.
     """
 
     address: str
@@ -58,7 +58,7 @@ class Proxy:
 
 
 def documented_configuration(prefix: Prefix, *, tells: bool) -> str:
-    """The manual's configuration for one way with the prefix, without what nginx tells if it is not to."""
+    """The manual's configuration for one way with the prefix, with or without the headers."""
     whole, stripping = _BLOCK.findall(PAGE.read_text())
     passing = "".join(_LOCATION.findall(whole))
     assert passing in whole

@@ -36,7 +36,7 @@ class Programs:
     Attributes:
         api: its address.
         monitor: its address.
-        environment: what both were started with.
+        environment: of both.
     """
 
     api: str
@@ -54,7 +54,7 @@ def programs_under_a_path(
         f"{PREFIX}DATABASE_URL": urls.database_url,
         f"{PREFIX}REDIS_URL": urls.redis_url,
         f"{PREFIX}TRUSTED_PROXIES": "127.0.0.1",
-        # Wrong keys are part of what is sent, and must not end the rest of it.
+        # Tests send wrong keys, which must not lock out later requests.
         f"{PREFIX}FAILED_KEY_LIMIT": "1000",
         **({f"{PREFIX}URL_PREFIX": PATH} if told is Told.BY_SETTING else {}),
         **({f"{PREFIX}API_KEY": key} if key else {}),

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.contracts
 API = f"{PATH}/api/v1"
 ADMIN = f"{API}/admin"
 SOCKET = f"{PATH}/_nicegui_ws/socket.io/?EIO=4&transport=websocket"
-# Where a page says that something is, or that it leads somewhere.
+# Attributes of a page that hold addresses.
 ADDRESSES = re.compile(r"""(?:href|src|action)="([^"#]+)"|@import url\("([^"]+)"\)""")
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".png": "image/png"}
 # Each needs a folder of its own.
@@ -136,7 +136,7 @@ def test_a_page_is_ours_only_where_the_proxy_tells_whose_it_is(proxy: Proxy) -> 
 
 def test_without_any_key_nothing_opens_but_prices_and_health(proxy_of_keyless: Proxy) -> None:
     proxy = proxy_of_keyless
-    # The second claims what would be believed if anything were.
+    # The second claims to be a loopback client.
     for claimed in ({}, {"Host": "127.0.0.1", "X-Forwarded-For": "127.0.0.1", "X-Real-IP": "127.0.0.1"}):
         with client(proxy, headers=claimed) as stranger:
             assert stranger.get(f"{API}/health/live").status_code == 200

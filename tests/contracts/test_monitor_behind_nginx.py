@@ -63,7 +63,7 @@ async def test_every_page_is_in_touch_and_leads_nowhere_else(
         await expect(page).to_have_url(f"{place}/")
         for path in (*(section.path for section in SECTIONS), enqueued_task(proxy), "/prices?search=rye"):
             await visit.open(PATH + path)
-            # Style sheets that did not come are complaints; forms and links must wait for somebody.
+            # A missing style sheet is a recorded error; forms and links are followed below.
             led = await page.locator("a[href], form[action], img[src], link[href]").evaluate_all(LEADING)
             assert f"{PATH}/audit" in led
             assert [each for each in led if not each.startswith((f"{PATH}/", "#", "data:"))] == [], path

@@ -174,7 +174,7 @@ async def until_ready(client: httpx.AsyncClient) -> None:
 
 
 async def until_metrics_tell_of_workers(client: httpx.AsyncClient) -> None:
-    # On a busy machine a scrape goes without what did not answer in time.
+    # On a busy machine a scrape may lack the metrics of a slow server.
     async def told() -> bool:
         return "flexiprice_workers" in (await client.get("/metrics")).text
 

@@ -40,7 +40,7 @@ def fuzzed_api(urls: ServerUrls, folder: Path) -> Iterator[FuzzedApi]:
     )
     asyncio.run(load_sample(settings))
     environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-    # Wrong keys are part of what is sent, and must not end the rest of it.
+    # The fuzzer sends wrong keys, which must not lock out later requests.
     environment |= {f"{PREFIX}API_KEY": KEY, f"{PREFIX}FAILED_KEY_LIMIT": "100000"}
     with running_programs(
         settings,

@@ -201,7 +201,7 @@ def _scale_and_break(fleet: Fleet) -> None:
         eventually(lambda: _workers(fleet) == 4, "four workers live")
     with step("A worker that is killed is started again"):
         victim = fleet.containers("worker")[0]
-        # By the machine's own hand, as for want of memory: what Docker kills it holds for meant.
+        # By the kernel, as for want of memory: Docker takes its own kill for intended.
         program = fleet.engine.docker("top", victim["Id"], "-o", "pid,args")
         pids = re.findall(r"^\s*(\d+) .*arq workers\.settings", program, re.MULTILINE)
         require(pids, program)

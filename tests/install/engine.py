@@ -83,7 +83,7 @@ class Engine:
         self._log.close()
 
     def docker(self, *words: str | Path, check: bool = True) -> str:
-        """Runs a command of Docker's and returns what it says.
+        """Runs a command of Docker's and returns its output.
 
         Raises:
             Failed: it ended with another exit code than 0; where that does not matter, the answer is empty.

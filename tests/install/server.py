@@ -30,7 +30,7 @@ class Server:
         self._engine = engine
 
     def sh(self, script: str) -> str:
-        """Runs a script there, as root in a login shell would, and returns what it says."""
+        """Runs a script as root in a login shell, and returns its output."""
         return self._engine.docker("exec", CONTAINER, "bash", "-euo", "pipefail", "-c", script)
 
     def says(self, script: str) -> str | None:
@@ -48,7 +48,7 @@ class Server:
 
 
 def walk_through_server(engine: Engine, root: Path, document: Path, image: str) -> None:
-    """Follows a page of the manual on a new server, and tries on it what a server goes through.
+    """Follows a page of the manual on a new server, then crashes and reboots it.
 
     Raises:
         Failed: something was not as it has to be.
@@ -65,7 +65,7 @@ def walk_through_server(engine: Engine, root: Path, document: Path, image: str) 
                 *("run", "--detach", "--name", CONTAINER, *AS_A_MACHINE),
                 *(image, "sh", "-c", boot),
             )
-            # Degraded is what a container is to a unit that would load modules into the kernel.
+            # A container is degraded, because a unit cannot load modules into the kernel.
             state = "systemctl is-system-running --wait | grep -E 'running|degraded'"
             eventually(lambda: server.says(f"set +o pipefail; {state}"), "systemd is up")
         with step("Copy the last commit to /opt/flexiprice/source"):
@@ -85,7 +85,7 @@ def walk_through_server(engine: Engine, root: Path, document: Path, image: str) 
 
 
 def _follow(server: Server, blocks: list[str]) -> None:
-    # One shell after the other, but what one sets and where it goes is there in the next, as for a person.
+    # Each block has a shell of its own, which starts with the variables and the folder of the one before.
     kept = "trap 'declare -p password > /root/kept 2>/dev/null || true; pwd > /root/where' EXIT\n"
     resumed = '[ ! -e /root/where ] || cd "$(cat /root/where)"; [ ! -e /root/kept ] || . /root/kept\n'
     settings = "[ ! -e /etc/flexiprice/environment ] || { set -a; . /etc/flexiprice/environment; set +a; }\n"

@@ -29,12 +29,12 @@ def step(name: str) -> Generator[None]:
 
 
 def shown(text: str) -> None:
-    """Prints what a step has for an answer, below it."""
+    """Prints the output of a step below it."""
     _ANSWERS.extend(f"    {line}" for line in text.strip().splitlines())
 
 
 def untested(what: str) -> None:
-    """Prints what this walk-through cannot do."""
+    """Prints the steps that cannot run here."""
     _print(f"– not done here: {what}")
 
 

@@ -176,7 +176,7 @@ async def test_workers_continue_whatever_redis_holds_under_any_key(
             hit = []
             await queue.enqueue(SLEEP, job_id=JOB)
             for key in chance.sample(sorted(KEYS), chance.randint(1, 3)):
-                # A paused queue is a queue that somebody paused, for all that Redis tells.
+                # Any entry of a paused queue pauses it.
                 if key != keys.PAUSED_QUEUES:
                     kind = chance.choice(KINDS)
                     hit.append((key, kind, await corrupt(redis, key, kind, chance)))
@@ -235,7 +235,7 @@ async def test_invalid_worker_ids_are_removed_from_the_lists_of_workers_and_logg
         assert (await queue.wait(job.job_id, WAIT)).status is JobStatus.SUCCEEDED
 
     letters = await list_dead_letters(redis)
-    # Runs that no worker had are noted under an empty id, so that is a worker's only on the first list.
+    # Runs without a worker are recorded under an empty id, which is valid only on the first list.
     told = ["set aside in Redis: no worker is called so"] * (2 if worker_id else 1)
     assert [letter.message for letter in letters] == told
 

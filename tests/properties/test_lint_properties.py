@@ -45,7 +45,7 @@ policies = st.integers(0, 2**32).map(lambda seed: small_policy(Random(seed)))
 @settings(max_examples=120, deadline=None)
 def test_a_rule_is_called_dead_exactly_if_no_batch_of_any_category_gets_it(policy: PricingPolicy) -> None:
     # Beyond the grid nothing changes any more, so its edges stand for all that lies there. A scope is
-    # looked at alone: that another one never lets a batch through to it is no fault of the rule.
+    # judged alone: a scope that gets no batch is no fault of its rules.
     alone = {
         "unknown": policy,
         "bakery": parse_policy({"categories": {"bakery": policy.document()["categories"]["bakery"]}}),  # type: ignore[index]
@@ -74,5 +74,5 @@ def test_every_fall_of_a_discount_is_found_and_no_other(policy: PricingPolicy) -
                 if rates[1] < rates[0]:
                     falls.add(tuple(rule.name for rule in (before, after) if rule))
     found = {finding.rules for finding in lint_policy(policy) if finding.code == "falling_discount"}
-    # The default scope is linted for batches of unknown categories, so what it does to them is in both.
+    # The default scope is linted for batches of unknown categories, so both have its findings.
     assert found == falls

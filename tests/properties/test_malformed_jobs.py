@@ -78,7 +78,7 @@ def damaged(draw: st.DrawFn) -> bytes:
 
 
 def is_plain(value: Any) -> bool:
-    # Without recursion: what is nested almost too deeply is plain, too.
+    # Without recursion, because a value may be nested almost too deeply.
     left = [value]
     while left:
         part = left.pop()

@@ -40,7 +40,7 @@ async def test_sql_and_quote_agree_on_every_random_batch_of_every_random_policy(
             expected = quote(case.batch, policy, on=DAY, current=case.current)
             assert from_sql == expected, f"POLICY_SQL_SEED={SEED} round {round_}: {case}\n{policy.document()}"
             seen.update(outcome(expected))
-    # A sample that never comes to where the two could part would prove nothing.
+    # A sample without edge cases would prove nothing.
     assert all(seen[kind] >= 20 for kind in [*Limit, "none", "price", "no rule"]), seen
 
 

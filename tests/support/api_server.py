@@ -30,7 +30,7 @@ async def serve(
         client_options = {"headers": WITH_KEY} | client_options
     app = create_app(settings)
     async with app.router.lifespan_context(app):
-        # An exception that nobody handled must be seen as what a client would see.
+        # An unhandled exception must appear as a client would see it.
         transport = ASGITransport(app, client=(peer, 40000), raise_app_exceptions=False)
         options = {"base_url": "http://127.0.0.1:8000", "headers": {}} | client_options
         async with AsyncClient(transport=transport, **options) as client:

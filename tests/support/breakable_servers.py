@@ -16,7 +16,7 @@ from tests.support.redis_not_ready import UnreadyRedis
 
 
 class BreakableServers:
-    """Both servers; each is started again where it was, with what it held."""
+    """Both servers; each starts again at its address, with its data."""
 
     def __init__(self, folder: Path, database_url: str, redis_url: str, stack: ExitStack) -> None:
         self.database_url = database_url
@@ -53,7 +53,7 @@ class BreakableServers:
         valkey.wait_until_ready()
 
     def unready_redis(self) -> UnreadyRedis:
-        """Valkey, to be brought to refuse what it is asked."""
+        """Valkey's client, to make it refuse commands."""
         return UnreadyRedis(self.redis_url, self._folder / "valkey")
 
     def stop_postgres(self) -> None:

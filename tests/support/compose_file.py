@@ -13,7 +13,7 @@ _VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?::(?P<kind>[-?])(?P<rest>[^}]*))?\}"
 
 
 class Unset(Exception):
-    """A variable has no value that Compose would not start without; the message is what Compose says."""
+    """A required variable has no value; the message is Compose's."""
 
 
 def variables(kind: str = "") -> set[str]:

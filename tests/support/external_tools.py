@@ -16,7 +16,7 @@ NODE_TOOLS = ROOT / "tests" / "npm" / "node_modules"
 
 
 def python_environment(*more: Path) -> dict[str, str]:
-    """The environment in which Python finds the generator, its formatter, and what is in other folders."""
+    """The environment in which Python finds the generator and its formatter."""
     require(PYTHON_TOOLS / "openapi_python_client")
     path = os.pathsep.join(map(str, (*more, PYTHON_TOOLS)))
     return {

@@ -71,7 +71,7 @@ def client(app: ASGIApp, address: str = "127.0.0.1", **options: Any) -> httpx.As
 
 
 async def logged_in(monitor: MonitorContext, presented: str) -> tuple[User, str]:
-    """Somebody who has logged in, and the id of their session."""
+    """A user who has logged in, and the id of the session."""
     opened = await monitor.auth.log_in(presented, address="203.0.113.7")
     assert opened is not None
     return opened

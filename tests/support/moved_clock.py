@@ -34,7 +34,7 @@ class MovedClock:
             # As where a real clock is set: the monotonic clock keeps running.
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
             "DONT_FAKE_MONOTONIC": "1",
-            # Seconds for which a program remembers what the file says.
+            # Seconds for which a program caches the file.
             "FAKETIME_CACHE_DURATION": "1",
         }
         self.move(0)

@@ -27,7 +27,7 @@ def unready_server(folder: Path, **options: str) -> Generator["UnreadyRedis"]:
 
 
 class UnreadyRedis:
-    """A server that can be brought to refuse what it is asked, and back.
+    """A server that refuses commands on request, and stops refusing.
 
     Attributes:
         client: with every right on it.
@@ -65,7 +65,7 @@ class UnreadyRedis:
         # A folder where the snapshot should go.
         (self.folder / "dump.rdb").unlink(missing_ok=True)
         (self.folder / "dump.rdb").mkdir()
-        # It saves by itself once in an hour; the failed save here is what it refuses writes for.
+        # It saves by itself once in an hour; this failed save makes it refuse writes.
         self.client.config_set("save", "3600 1")
         assert wait_for(self._save_fails)
 

@@ -12,8 +12,8 @@ def worker_settings(settings: Settings, process: WorkerProcess, **differences: o
 
     Args:
         settings: those of the process.
-        process: what runs inside the worker.
-        **differences: what the class has otherwise, such as `poll_delay`.
+        process: that runs inside the worker.
+        **differences: other attributes of the class, such as `poll_delay`.
     """
 
     async def start(ctx: dict[Any, Any]) -> None:

@@ -81,13 +81,13 @@ async def running(
     try:
         yield process
     finally:
-        # Again and again, as a worker ends itself.
+        # Repeatedly, as a worker cancels its own tasks.
         await cancelled(main)
         worker.main_task = None
         await worker.close()
 
 
 async def end_of(worker: subprocess.Popen[str], seconds: float = 120) -> tuple[int, str]:
-    """The exit code of a worker, and what it said."""
+    """The exit code of a worker, and its output."""
     _, said = await asyncio.to_thread(worker.communicate, timeout=seconds)
     return worker.returncode, said

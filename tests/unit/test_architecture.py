@@ -40,7 +40,7 @@ def test_folders_of_unit_and_integration_tests_are_named_as_packages() -> None:
 
 
 def modules_of_tests() -> list[Path]:
-    """Modules of the tests, without what npm installed."""
+    """Modules of the tests, without npm's folder."""
     return [file for file in TESTS.rglob("*.py") if "node_modules" not in file.parts]
 
 

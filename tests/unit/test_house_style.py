@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / ".github" / "CONTRIBUTING.md"
 CLEAN = ("README.md", "ARCHITECTURE.md", "flexiprice", "workers", "api", "tests")
 _GENERATED = {FOLDER / path for path in GENERATED}
-# This module plants what it looks for.
+# This module holds banned phrases as test data.
 _PLANTED = Path(__file__)
 _EVENT = re.compile(r"[a-z0-9]+(?:_[a-z0-9]+)*")
 _CODE = re.compile(r"^```.*?^```|`[^`]+`", re.MULTILINE | re.DOTALL)

@@ -15,7 +15,7 @@ _NOUNS = (
 )
 _COUNTED_BY_HAND = re.compile(rf"\}} (?:[a-z]+ )?(?:{_NOUNS})\b")
 _CONSTANT = re.compile(r"\{_?[A-Z][A-Z_]+(?:\.[a-z]+)?\} ")
-# Above a bound that is above 1; a limit that nobody sets to 1; asked for 1 beforehand.
+# Values that are never 1: above a bound, a limit, or checked beforehand.
 _NEVER_ONE = {
     "{len(row.cells)} columns",
     "{stale.may_change} batches",

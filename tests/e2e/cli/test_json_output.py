@@ -102,7 +102,7 @@ OPERATING = {
     *("schedule list", "workers", "worker drain", "revoke", "retry", "runs", "stats", "purge"),
     *("dead-letters list", "dead-letters retry", "dead-letters dismiss"),
 }
-# Not in the API, or answered there with what was changed, of which these tell only whether it was.
+# Not in the API, or answered there with the changed object; these commands say only whether it changed.
 NOWHERE = {
     *("keys create", "keys list", "keys rotate", "keys revoke", "keys sign-in", "keys sessions"),
     *("keys end-sessions", "doctor", "migrate", "pause-queue", "resume-queue", "schedule pause"),
@@ -124,7 +124,7 @@ def test_every_command_with_json_is_compared() -> None:
 
 
 class Printed:
-    """Runs commands, and notes how what each prints differs from what the API says of the same thing."""
+    """Runs commands, and collects the differences of their JSON from the API's schemas."""
 
     def __init__(self, told: Callable[..., Any], differences: Callable[[object, str], set[str]]) -> None:
         self._told = told

@@ -116,7 +116,7 @@ def test_an_address_signs_in_and_sessions_are_shown_and_ended(
     assert sorted(one["key_name"] for one in told("keys", "sessions")) == ["bootstrap", "till"]
     assert "till" in command("keys", "sessions").stdout
     assert told("keys", "end-sessions", "till") == {"ended": 1}
-    # All of them, the address that nobody has opened included.
+    # All of them, with the sign-in address that was never opened.
     assert told("keys", "end-sessions") == {"ended": 2}
     ended = [(entry.action, entry.target, entry.details["ended"]) for entry in audit(settings)[-2:]]
     assert ended == [("end_sessions", "till", 1), ("end_sessions", "all", 2)]

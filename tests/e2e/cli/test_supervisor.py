@@ -65,7 +65,7 @@ def pid_in(said: str) -> int:
 
 
 def is_alive(process: psutil.Process) -> bool:
-    """It still runs; one that ended and that nobody has waited for does not."""
+    """Whether it runs; a zombie does not."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

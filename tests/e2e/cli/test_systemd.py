@@ -15,7 +15,7 @@ from flexiprice.cli.serve.systemd_units import UnitPlan, unit_files
 from flexiprice.errors import InvalidSettings
 from tests.support.commands import Run
 
-# In tenths, as systemd counts it from 0 to 100: what is left is the network, which is the programs' work.
+# In tenths, from 0 to 100; the rest is network access, which the programs need.
 MOST_EXPOSED = 13
 PROGRAM = str(Path(sys.executable).with_name("flexiprice"))
 

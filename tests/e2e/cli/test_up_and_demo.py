@@ -130,7 +130,7 @@ def test_up_serves_until_it_ends_and_keeps_its_data_however_it_ends(folder: Path
         assert (folder / ".flexiprice/password").read_text() not in said
         assert key_in(folder) not in said
         if ending == signal.SIGKILL:
-            # Elsewhere the next start ends what is left.
+            # On other systems the next start ends the remaining processes.
             assert sys.platform != "linux" or wait_for(lambda: not processes_in(folder))
         else:
             assert program.returncode == 0

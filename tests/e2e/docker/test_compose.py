@@ -74,7 +74,7 @@ class Containers:
         assert "@redis:6379/" in given["FLEXIPRICE_REDIS_URL"]
         ours = {"FLEXIPRICE_DATABASE_URL": database_url, "FLEXIPRICE_REDIS_URL": redis_url}
         given = {name: self._ported(value) for name, value in {**given, **ours}.items()}
-        # Of the machine's, only what a program needs to run at all: an image has no more.
+        # Only the machine's variables that a program needs to run at all, as in an image.
         return {"PATH": os.environ["PATH"], "HOME": str(self._folder), **given}
 
     def command(self, service: str) -> list[str]:
@@ -107,7 +107,7 @@ class Containers:
         return (self._folder / f"{service}.log").read_text()
 
     def check_health(self, service: str) -> "subprocess.CompletedProcess[str]":
-        """The image's own check; outside a container it has to be told what to look at."""
+        """The image's own check, with the program to check as an argument."""
         told = [service]
         if service != "worker":
             told += ["--port", SERVICES[service]["command"][-1]]

@@ -58,7 +58,7 @@ def test_every_block_that_can_run_does_so_in_reading_order(checkout: tuple[Path,
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     failed = []
     for block in RUN:
-        # curl ends well after an error's answer, too, unless it is told otherwise.
+        # curl also succeeds after an error response, unless an option says otherwise.
         script = block.text.replace("127.0.0.1:8000", f"127.0.0.1:{port}").replace("curl ", "curl -sSf ")
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", script],

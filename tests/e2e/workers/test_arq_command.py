@@ -105,7 +105,7 @@ async def test_watch_restarts_the_worker_with_the_changed_code_and_obeys_signals
     async def restarted() -> bool:
         return bool(await worker_ids() - first)
 
-    # Nothing tells when the watch has begun; a change too many would only restart the worker again.
+    # Nothing reports that the watch has begun; a second change would only restart the worker again.
     for attempt in range(6):
         (code / f"task_{attempt}.py").write_text("x = 1\n")
         with suppress(TimeoutError):

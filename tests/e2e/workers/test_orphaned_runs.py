@@ -29,7 +29,7 @@ def settings(database_url: str, redis_url: str) -> Settings:
 
 @asynccontextmanager
 async def history_locked(engine: AsyncEngine) -> AsyncIterator[None]:
-    """Nothing can be written into the history meanwhile, and whatever is tried waits."""
+    """Locks the history: writes wait while the context is open."""
     async with engine.begin() as connection:
         await connection.execute(text("LOCK TABLE task_runs IN ACCESS EXCLUSIVE MODE"))
         yield

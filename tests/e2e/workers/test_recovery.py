@@ -27,7 +27,7 @@ from tests.support.waiting import until
 from tests.support.workers import StartWorker, end_of, until_draining, until_live, until_running
 
 WAIT = timedelta(seconds=120)
-# For what takes several workers, one after the other.
+# For tests with several workers, one after the other.
 LATER = timedelta(seconds=300)
 
 
@@ -62,7 +62,7 @@ def pid_of(worker_id: str) -> int:
 
 @asynccontextmanager
 async def kept_running(start: StartWorker, count: int) -> AsyncIterator[list[subprocess.Popen[str]]]:
-    """Workers, each of which is followed by another when it dies; all that there ever were."""
+    """Workers that are replaced when they die; yields all that were started."""
     workers = [start() for _ in range(count)]
 
     async def follow() -> None:

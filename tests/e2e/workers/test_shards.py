@@ -49,7 +49,7 @@ async def test_shards_of_a_killed_worker_run_on_another_and_count_once(
 ):
     program = {"recompute_shards": str(SHARDS), "recompute_shards_from": "0"}
     program |= {"worker_queues": "discounts", "worker_concurrency": "2"}
-    # Two are held up, and what was running on a worker that died runs alone: so there is a third.
+    # Two workers are held up, and a suspect of the dead worker runs alone: so there is a third.
     workers = [start_worker("workers.settings", **program) for _ in range(3)]
     await until_live(queue, workers=3)
     async with held_up(engine, 1), held_up(engine, 3):

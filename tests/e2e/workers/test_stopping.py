@@ -68,7 +68,7 @@ async def test_job_that_outlasts_the_grace_is_released_and_runs_on_another_worke
 
     assert code == 0
     assert status.status is JobStatus.SUCCEEDED
-    # The first try was the worker's to lose, not the job's.
+    # The interrupted try does not count.
     assert (status.result, status.attempt) == (1, 1)
     assert other.poll() is None
 

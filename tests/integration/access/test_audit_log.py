@@ -13,7 +13,7 @@ from flexiprice.access.audit_log import AuditEvent, list_audit, record_audit
 from flexiprice.domain.audit import AuditSource, FieldChange
 from flexiprice.errors import InvalidInput
 
-# Long before anybody else writes into the database that these tests share with others.
+# Long before the entries of other tests in the shared database.
 _NOON = datetime(2001, 3, 1, 12, tzinfo=UTC)
 _EVENING = datetime(2001, 3, 1, 20, tzinfo=UTC)
 _MINUTE = timedelta(minutes=1)

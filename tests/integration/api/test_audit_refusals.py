@@ -57,7 +57,7 @@ async def key_with(client, name: str, scope: Scope = Scope.READ, **options) -> s
 
 
 async def unmade(client, number: int) -> list[dict]:
-    """So many entries of what was not made, the first entry first, as soon as they are written."""
+    """The given number of entries of refused changes, the first first, as soon as they are written."""
     found: list[dict] = []
 
     async def written() -> bool:

@@ -18,7 +18,7 @@ class Impatient(BoundedHttpProtocol):
 
 
 async def echo(scope, receive, send) -> None:
-    """An application of one web socket, which says what it hears."""
+    """An application of one web socket that echoes."""
     if scope["type"] != "websocket":
         return
     await receive()

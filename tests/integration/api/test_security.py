@@ -35,7 +35,7 @@ def guarded(shared_settings: Settings) -> Settings:
 async def without_any_key(
     settings: Settings, *, peer: str = "127.0.0.1", **client_options
 ) -> AsyncIterator[AsyncClient]:
-    """A client of an application of which nobody has set or made a key."""
+    """A client of an application without any key."""
     app = create_app(settings)
     async with app.router.lifespan_context(app):
         transport = ASGITransport(app, client=(peer, 40000), raise_app_exceptions=False)

@@ -51,7 +51,7 @@ async def test_no_spelling_of_a_path_evades_the_admin_guard(settings, path, root
     async with serve(prefixed(settings), headers={}) as served:
         transport = ASGITransport(served.app, root_path=root_path)
         async with AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
-            # A path that names no route is nobody's; none is served.
+            # A path without a route is not served.
             assert (await client.get(path)).status_code in {401, 404}
             assert (await client.get(f"{ADMIN}/stores")).status_code == 401
 

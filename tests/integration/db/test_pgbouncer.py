@@ -38,7 +38,7 @@ Sessions = async_sessionmaker[AsyncSession]
 
 @pytest.fixture
 def pooled(settings: Settings, tmp_path: Path) -> Iterator[Settings]:
-    """The test's own database, through a pooler with fewer sessions than anybody has connections."""
+    """The test's own database, through a pooler with fewer sessions than a client has connections."""
     with pgbouncer(settings.require_database_url(), tmp_path / "pooler", sessions=SESSIONS) as url:
         yield load_settings(
             env_files=(),
@@ -62,7 +62,7 @@ async def sessions_of(settings: Settings, name: str = "flexiprice-tests") -> Asy
 
 
 async def many_transactions(settings: Settings) -> set[int]:
-    """The server's sessions that many clients came to have in transactions of two statements."""
+    """The server's sessions that many clients used, in transactions of two statements."""
     found: set[int] = set()
 
     async def client(own: Sessions) -> None:

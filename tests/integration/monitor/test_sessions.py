@@ -291,5 +291,5 @@ async def test_an_open_page_receives_nothing_more_once_its_session_is_over(on: O
         await page
         watching.cancel()
         assert sent[-1]["code"] == 1008
-        # It is looked up, found over, and cut off: as long as the clocks of an idle machine go, that is all.
+        # The session is looked up, found expired, and cut off; on an idle machine that is all.
         assert 2 * REFRESH_SECONDS + CLOSE_DELAY_SECONDS < 5

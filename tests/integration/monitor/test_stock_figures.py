@@ -30,7 +30,7 @@ async def bread(session: AsyncSession) -> int:
     await a_batch(session, milk, quantity=3, expiry_date=DAY + 2 * _ONE)
     await a_batch(session, milk, quantity=0)
     await a_batch(session, milk, quantity=9, expiry_date=DAY + 6 * _ONE)
-    # Here the tenth is over, and the eleventh the last day of sale.
+    # Here it is the eleventh already, the last day of sale.
     await a_batch(session, bread, quantity=7, store="kiritimati")
     await a_batch(session, bread, quantity=5, expiry_date=DAY + _ONE, store="kiritimati")
     await a_batch(session, milk, quantity=4, expiry_date=DAY + 6 * _ONE, store="kiritimati")

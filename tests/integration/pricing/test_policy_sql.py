@@ -51,7 +51,7 @@ async def test_every_level_of_the_policy_sql_may_run_in_parallel_workers(connect
     quotes = select_quotes(CompiledPolicy.of(default_policy()), stored_candidates())
     made = CreateTableAs(quotes, "quotes", temporary=True)
     plan = list(await connection.scalars(text(f"EXPLAIN {made.compile(connection.sync_engine)}")))
-    # A single fence that PostgreSQL would not let a worker pass puts every one of them above the Gather.
+    # A single optimization barrier that is not parallel-safe puts all of them above the Gather.
     assert "Gather" in plan[0]
     assert any("Parallel Seq Scan" in line for line in plan)
 

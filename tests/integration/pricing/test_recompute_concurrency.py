@@ -104,7 +104,7 @@ async def test_simultaneous_recomputes_open_every_discount_once(sessions: Sessio
 
 async def test_recompute_that_fails_in_the_middle_leaves_nothing(sessions: Sessions) -> None:
     async with sessions.begin() as session:
-        # The ledger refuses what comes after the discounts have been written.
+        # The ledger refuses its rows after the discounts have been written.
         await session.execute(text("ALTER TABLE price_decisions ADD CHECK (quantity > 10)"))
     with pytest.raises(Exception, match="price_decisions"):
         await recompute(sessions)

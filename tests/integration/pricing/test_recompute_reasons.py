@@ -34,7 +34,7 @@ async def version(session: AsyncSession) -> int:
 
 
 async def recompute(session: AsyncSession, days_later: int = 0, *, threshold: int = 30) -> tuple[int, ...]:
-    """Runs it at noon; returns what it opened, changed and closed."""
+    """Recomputes at noon; returns the numbers opened, changed and closed."""
     now = NOON + days_later * ONE_DAY
     done = await recompute_all_discounts(session, now=now, days_threshold=threshold)
     return done.opened, done.changed, done.closed
@@ -73,7 +73,7 @@ async def test_a_discount_and_its_line_in_the_ledger_hold_all_that_was_decided_o
     }
     in_force, line = await row(session, Discount), await row(session, PriceDecision)
     del in_force["fingerprint"], line["id"]
-    # When the row was written, by the database's clock, and not the instant that it was priced for.
+    # The instant of the write by the database's clock, not the instant of the price.
     written_at = await session.scalar(select(func.now()))
     assert in_force == decided | {"opened_at": NOON, "changed_at": NOON, "updated_at": written_at}
     assert line == decided | {

@@ -79,7 +79,7 @@ def deletion(place: int = 0) -> Work:
 
 
 async def waits(sessions: Sessions, wanted: Work, *, held: Work) -> bool:
-    """Whether a piece of work waits while another is done and not over; in the end neither has been."""
+    """Whether work waits while another transaction is open; both are rolled back."""
     async with sessions() as holding, sessions() as wanting, sessions() as watching, asyncio.timeout(120):
         await held(holding)
         task = asyncio.ensure_future(wanted(wanting))

@@ -25,7 +25,7 @@ async def found(session: AsyncSession, **wanted: Any) -> set[UUID]:
 
 @pytest.fixture
 async def runs(session: AsyncSession) -> dict[str, RunRecord]:
-    """Four different runs, by what is special about them."""
+    """Four different runs by name."""
     made = {
         "plain": ended(started()),
         "running": started(worker_id="till-2-78-fedcba", started_at=NOON + 10 * SECOND),

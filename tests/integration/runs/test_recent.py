@@ -24,7 +24,7 @@ async def test_only_what_left_its_queue_for_good_since_then_is_counted(session: 
             ended(started(), RunStatus.FAILED),
             ended(started(queue="analytics"), RunStatus.REVOKED),
             ended(long, finished_at=NOON),
-            # These are still in their queue, were out of it before, or took longer than is looked for.
+            # These are still in their queue, left it before, or started before the window.
             ended(started(), RunStatus.RETRYING),
             ended(started(), RunStatus.LOST),
             started(),

@@ -33,7 +33,7 @@ async def test_a_task_that_fails_among_many_that_do_not_is_found_by_one_query(se
             *runs("recompute_shard", *[succeeded] * 500, failed, failed),
             *runs("recompute_batches", succeeded, failed, failed, failed, error_message="no such batch"),
             *runs("cleanup_expired_discounts", succeeded, failed, error_code="timeout"),
-            # Nobody asked for this one.
+            # A task without failures.
             *runs("count_stock", failed, failed, failed),
         ],
     )

@@ -72,7 +72,7 @@ async def test_histograms_tell_how_waits_and_durations_are_spread(session: Async
             run(waited=30 * SECOND, took=9000 * SECOND, status=RunStatus.FAILED),
             run(waited=30 * SECOND, took=30 * SECOND, status=RunStatus.LOST),
             started(enqueued_at=None),
-            # Called off before anybody had it.
+            # Revoked before it started.
             ended(started(attempt=0), RunStatus.FAILED, finished_at=NOON),
         ],
     )

@@ -231,7 +231,7 @@ async def test_doctor_warns_of_jobs_that_no_worker_routes(client: Client, settin
 
 
 async def queue_status_when_ended(queue: TaskQueue, job_id: str):
-    """The status of a job that nobody but its sender knows until a worker routes it."""
+    """The status of a job once a worker has routed it."""
 
     async def known() -> bool:
         return job_id in await queue.find_statuses([job_id])

@@ -32,7 +32,7 @@ WAIT = timedelta(seconds=120)
 
 
 class OwnRedis:
-    """A Redis that keeps what it holds, to be stopped and started."""
+    """A durable Redis that can be stopped and started."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -123,7 +123,7 @@ async def test_a_shard_that_runs_twice_counts_once(
             job = await queue.enqueue(RECOMPUTE_ALL_DISCOUNTS)
             await until_ended(redis, job.job_id, SHARDS - 1)
             first = min(await children_of(redis, job.job_id))
-            # As if nobody knew that it had run: in its second run it finds nothing to do.
+            # As if its first run were unknown: the second finds nothing to do.
             await redis.delete(keys.result_key(first))
             twice = await queue.enqueue(
                 RECOMPUTE_SHARD,
@@ -157,7 +157,7 @@ async def test_a_shard_that_fails_is_named_and_what_the_others_did_is_told(
         store = await session.scalar(
             select(Store.id).where(Store.id % BUCKET_COUNT == third, Store.code != "main")
         )
-        # A defect: the ledger refuses what this shard has to write.
+        # An injected defect: the ledger refuses this shard's rows.
         await session.execute(text(f"ALTER TABLE price_decisions ADD CHECK (store_id <> {store})"))
     async with running(settings, TASKS):
         job = await queue.enqueue(RECOMPUTE_ALL_DISCOUNTS)

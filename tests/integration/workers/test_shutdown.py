@@ -27,7 +27,7 @@ async def test_worker_stopped_while_it_registers_is_deregistered(
     async def join_and_wait(heartbeat: Heartbeat) -> None:
         await join(heartbeat)
         registered.set()
-        # As if the answer were still on its way.
+        # As if the reply were still on its way.
         await asyncio.Event().wait()
 
     monkeypatch.setattr(Heartbeat, "join", join_and_wait)

@@ -17,7 +17,7 @@ FILES = ("stock.csv", "stock.xlsx", "export.csv", "next.yaml")
 
 
 def below(command: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Every command and group below the first, by what is typed for it."""
+    """Every command and group below the first, by its words."""
     for name, child in getattr(command, "commands", {}).items():
         yield f"{path}{name}", child
         yield from below(child, f"{path}{name} ")

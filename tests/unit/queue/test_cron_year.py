@@ -25,7 +25,7 @@ CRONTABS = (
     *DAILY,
     "0 */6 * * *",
     "0 */2 * * *",
-    # The hours of the clock changes are what matters; whole days of quarters take long to go through.
+    # Only the hours of the clock changes matter; whole days of quarters would take long.
     "*/15 1-3 * * *",
     "15 1,2,3 * * *",
     "0 6-20 * * MON-FRI",

@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from tests.support.processes import read_until
 from workers.runtime.monitoring.loop_monitor import LoopMonitor
 
-# Well above what the scheduler of a busy machine takes to let a thread run again.
+# Well above the delay of a thread on a busy machine.
 THRESHOLD = timedelta(milliseconds=400)
 BLOCKED = "event_loop_blocked"
 
@@ -111,7 +111,7 @@ async def test_a_call_that_holds_the_interpreter_is_told_when_it_is_over(log: li
     watch.start()
 
     async def told() -> bool:
-        # One call from one beat to the next: between two calls the watch may look, and name who blocks.
+        # One call from one beat to the next: between two calls the monitor could see the blocking task.
         lags.clear()
         await until(lambda: lags)
         sum(range(numbers))

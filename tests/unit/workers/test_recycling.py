@@ -9,7 +9,7 @@ def test_worker_is_recycled_once_after_its_number_of_jobs() -> None:
     recycling.count()
     recycling.count()
     assert (told, recycling.due) == ([], False)
-    # Those that ran when it was told end as well, and are counted.
+    # Jobs that run at that moment still end, and are counted.
     for _ in range(3):
         recycling.count()
         assert (told, recycling.due) == (["due"], True)

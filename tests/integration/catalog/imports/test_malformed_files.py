@@ -15,7 +15,7 @@ JSON_GOOD = (
     b'{"sku": "GOOD-1", "name": "Rye", "category": "B", "base_price": 3.49, "quantity": 1, '
     b'"expiry_date": "2030-01-02"}\n'
 )
-# By what each of them attacks: numbers, dates, the database's text, spreadsheets, the reader itself.
+# Attacks on numbers, dates, the database's text, spreadsheets, and the reader itself.
 BUCKET_COUNT = [
     "9" * 400, "1e999999999", "NaN", "-1", "0x10", "1_0", "٣", "9223372036854775808", "2147483648",
     "0000-00-00", "9999-12-31", "2030-02-30", "infinity", "a\x00b", "\x00", "\ud800", "\u202e", "\u2028",

@@ -112,7 +112,7 @@ async def test_reporting_a_run_never_waits_for_postgresql(engine: AsyncEngine, o
     for run in runs:
         history.run_started(run)
         history.run_ended(run, DONE)
-    # Nobody has asked PostgreSQL yet, which is away; all is written when it is back.
+    # No connection was tried yet; all runs are written when PostgreSQL is back.
     assert attempts == 0
     outage.end()
     await history.write_now()
@@ -129,7 +129,7 @@ async def test_full_run_history_drops_its_oldest_records_and_counts_them(
     history.run_started(running)
     for run in ended:
         history.run_ended(run, DONE)
-    # The first to go was a start, whose end says the same; one end had to follow it.
+    # The first dropped record was a start, whose end repeats it; then one end was dropped.
     assert dropped(metrics) == 1
     history.run_ended(running, DONE)
     assert dropped(metrics) == 2

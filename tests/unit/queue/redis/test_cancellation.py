@@ -7,7 +7,7 @@ from flexiprice.queue.redis.cancellation import cancelled
 
 
 async def test_task_that_swallows_its_cancellation_is_cancelled_again():
-    """As a statement that is on its way when it is cancelled, which asyncpg may report as an error."""
+    """Stands in for a running statement whose cancellation asyncpg may report as an error."""
     begun = asyncio.Event()
 
     async def patient() -> None:

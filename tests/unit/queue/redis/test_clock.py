@@ -10,7 +10,7 @@ from workers.runtime.monitoring.clock_watch import ClockWatch, ClockZone
 
 
 def observed(clock: ServerClock, ahead: float, *, took: float = 0.002) -> None:
-    """Tells a clock that Redis is so many seconds ahead of this machine."""
+    """Sets a clock's Redis so many seconds ahead of this machine."""
     answered = time.monotonic()
     clock.observe(time.time() + ahead - took / 2, asked=answered - took, answered=answered)
 
