@@ -51,3 +51,15 @@ async def discounted_batch(client: AsyncClient) -> dict:
     await activate_policy(client)
     await recompute(client)
     return batch
+
+
+async def pages(client, path: str, **query) -> list[list[dict]]:
+    """Every page of a list."""
+    found, cursor = [], None
+    while True:
+        response = await client.get(path, params=query | ({"cursor": cursor} if cursor else {}))
+        assert response.status_code == 200, response.text
+        found.append(response.json()["items"])
+        cursor = response.json()["next_cursor"]
+        if cursor is None:
+            return found

@@ -3,12 +3,16 @@
 from datetime import timedelta
 
 from flexiprice.queue.admin.arguments import find_arguments
-from flexiprice.queue.admin.inspect import list_deferred, list_waiting
+from flexiprice.queue.admin.inspect import list_active, list_deferred, list_waiting
 from flexiprice.queue.client import TaskQueue
 from flexiprice.queue.declarations import RECOMPUTE_BATCHES, TaskArguments, TaskDeclaration
 from flexiprice.queue.status import JobStatus
 from flexiprice.settings import Queue, Settings
-from tests.support.toy_tasks import ADD, SLEEP, SLEEP_ELSEWHERE
+from tests.support.toy_tasks import (
+    ADD,
+    SLEEP,
+    SLEEP_ELSEWHERE,
+)
 from tests.support.workers import running, until_running
 
 WAIT = timedelta(seconds=120)
@@ -70,3 +74,20 @@ async def test_arguments_too_large_to_show_are_reported_by_their_size(queue: Tas
     [told] = (await find_arguments(queue, [job.job_id])).values()
     assert list(told) == ["…"]
     assert told["…"].endswith(" bytes")
+
+
+async def test_active_and_deferred_jobs_are_listed(queue: TaskQueue, settings: Settings):
+    async with running(settings.model_copy(update={"worker_grace": timedelta(0)})):
+        job = await queue.enqueue(SLEEP, arguments={"seconds": 60})
+        later = await queue.enqueue(SLEEP_ELSEWHERE, defer_by=timedelta(minutes=2))
+        soon = await queue.enqueue(SLEEP, defer_by=timedelta(minutes=1))
+        await until_running(queue, job.job_id)
+
+        active = await list_active(queue)
+        deferred = await list_deferred(queue)
+        (worker,) = await queue.live_workers()
+
+    assert [(status.job_id, status.worker_id) for status in active] == [(job.job_id, worker.worker_id)]
+    assert [status.job_id for status in deferred] == [soon.job_id, later.job_id]
+    assert deferred[0].due_at is not None
+    assert [status.job_id for status in await list_deferred(queue, limit=1)] == [soon.job_id]

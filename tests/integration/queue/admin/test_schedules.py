@@ -7,6 +7,7 @@ import pytest
 from arq.connections import ArqRedis
 from arq.utils import to_unix_ms
 
+from flexiprice.domain.run import RunTrigger
 from flexiprice.errors import InvalidInput, NotFound
 from flexiprice.queue.admin.metrics_snapshot import take_snapshot
 from flexiprice.queue.admin.schedules import list_schedules, pause_schedule, resume_schedule, run_schedule
@@ -15,9 +16,11 @@ from flexiprice.queue.declarations import RECOMPUTE_ALL_DISCOUNTS, SCHEDULES
 from flexiprice.queue.redis import keys
 from flexiprice.queue.schedule_state import ScheduleLine
 from flexiprice.queue.source import JobSource
+from flexiprice.queue.status import JobStatus
 from flexiprice.queue.worker.heartbeat import LiveWorker, PublishedSchedule, send_heartbeat
 from flexiprice.settings import Queue, Settings
 
+ME = JobSource(trigger=RunTrigger.CLI, actor="ada")
 HOURLY = SCHEDULES[0].name
 NIGHTLY = PublishedSchedule(
     name="count_stock", crontab="30 4 * * *", time_zone="UTC", task="count", queue=Queue.ANALYTICS
@@ -128,3 +131,78 @@ async def test_schedule_of_unknown_task_or_of_workers_that_never_tick_is_not_lis
     await send_heartbeat(redis, a_day_ahead, joining=True)
 
     assert len(await list_schedules(queue)) == len(SCHEDULES)
+
+
+async def test_a_paused_schedule_lets_its_ticks_pass_and_goes_on_with_the_next(
+    queue: TaskQueue, redis: ArqRedis
+):
+    start = datetime.now(tz=UTC).replace(microsecond=0)
+
+    async def tick(tick_at: datetime) -> bool:
+        job = await queue.enqueue_tick(
+            RECOMPUTE_ALL_DISCOUNTS, arguments={}, schedule=HOURLY, tick_at=tick_at
+        )
+        return job.created
+
+    assert await tick(start - timedelta(minutes=2))
+    assert await pause_schedule(queue, HOURLY, by="ada")
+    assert not await pause_schedule(queue, HOURLY, by="bob")
+    assert not await tick(start - timedelta(minutes=1))
+    (state, *_) = await list_schedules(queue)
+    assert await resume_schedule(queue, HOURLY)
+    assert not await resume_schedule(queue, HOURLY)
+    assert not await tick(start - timedelta(minutes=1))
+    # Enqueued a moment early, as ticks are.
+    assert await tick(datetime.now(tz=UTC).replace(microsecond=0) + timedelta(seconds=2))
+
+    assert (state.name, state.paused_by, state.crontab) == (HOURLY, "ada", "0 * * * *")
+    assert state.last_tick_at == start - timedelta(minutes=1)
+    assert await redis.zcard(keys.queue_key(Queue.DISCOUNTS)) == 2
+
+
+async def test_ticks_missed_while_a_schedule_was_paused_are_not_made_up_on_resume(queue: TaskQueue):
+    await pause_schedule(queue, HOURLY, by="ada")
+    await resume_schedule(queue, HOURLY)
+
+    missed = await queue.enqueue_tick(
+        RECOMPUTE_ALL_DISCOUNTS,
+        arguments={},
+        schedule=HOURLY,
+        tick_at=datetime.now(tz=UTC) - timedelta(minutes=1),
+        late=True,
+    )
+
+    assert not missed.created
+
+
+async def test_a_schedule_is_run_out_of_turn_even_while_it_is_paused(queue: TaskQueue):
+    await pause_schedule(queue, HOURLY, by="ada")
+
+    job = await run_schedule(queue, HOURLY, origin=ME)
+
+    status = await queue.status(job.job_id)
+    assert (status.task, status.status) == ("recompute_all_discounts", JobStatus.QUEUED)
+    assert (status.origin.trigger, status.origin.actor) == (RunTrigger.SCHEDULE_BY_HAND, "ada")
+
+
+async def test_an_unknown_schedule_is_not_found(queue: TaskQueue):
+    for call in (
+        pause_schedule(queue, "weekly", by="ada"),
+        resume_schedule(queue, "weekly"),
+        run_schedule(queue, "weekly", origin=ME),
+    ):
+        with pytest.raises(NotFound, match="there are recompute_all_discounts"):
+            await call
+
+
+async def test_schedules_say_when_they_tick_next(queue: TaskQueue):
+    now = datetime(2024, 5, 1, 12, 30, tzinfo=UTC)
+
+    states = await list_schedules(queue, now=now)
+
+    assert [state.next_tick_at for state in states] == [
+        datetime(2024, 5, 1, 13, tzinfo=UTC),
+        datetime(2024, 5, 2, 2, tzinfo=UTC),
+        datetime(2024, 5, 1, 18, tzinfo=UTC),
+    ]
+    assert {state.last_tick_at for state in states} == {None}

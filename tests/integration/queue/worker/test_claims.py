@@ -142,7 +142,7 @@ async def test_a_long_job_keeps_neither_the_suspect_nor_the_queue_waiting_for_go
     await suspect(queue, redis, "1 suspect")
     await enqueue(queue, "2")
     assert await worker.take() == []
-    # As when the time for it is over.
+    # As after its timeout.
     await redis.hset(keys.record_key("1 suspect"), "drain_until", "1")
 
     assert await worker.take() == ["2"]
@@ -197,7 +197,7 @@ async def test_job_lost_beside_others_is_a_suspect_for_a_moment_and_after_two_fo
     await worker.take()
     await worker.die()
     for job_id in ("1", "2"):
-        # As when that moment is over.
+        # As after that moment.
         await redis.hset(keys.record_key(job_id), "suspect", "1")
 
     assert await worker.take() == ["1", "2"]

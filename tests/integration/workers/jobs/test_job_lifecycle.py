@@ -1,7 +1,5 @@
 """The lifecycle of a job, from enqueueing to its result, with a running worker."""
 
-import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -11,13 +9,11 @@ from arq.jobs import Job
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from flexiprice.domain.run import RunStatus
-from flexiprice.errors import Conflict, InvalidInput, NotFound, RedisUnavailable, RemoteError
-from flexiprice.queue import client
+from flexiprice.errors import RemoteError
 from flexiprice.queue.admin.dead_letters import list_dead_letters
 from flexiprice.queue.admin.retry import RetryOutcome, retry_jobs
 from flexiprice.queue.client import TaskQueue
 from flexiprice.queue.redis import codec, keys
-from flexiprice.queue.redis.connection import create_redis
 from flexiprice.queue.source import JobSource
 from flexiprice.queue.status import JobError, JobStatus
 from flexiprice.runs.query import list_attempts
@@ -37,16 +33,8 @@ from tests.support.toy_tasks import (
 )
 from tests.support.waiting import until
 from tests.support.workers import running, until_live, until_running
-from workers.runtime.process import WorkerProcess
 
 WAIT = timedelta(seconds=120)
-
-
-@pytest.fixture
-async def worker(settings: Settings) -> AsyncIterator[WorkerProcess]:
-    """A worker of the toy tasks."""
-    async with running(settings) as process:
-        yield process
 
 
 @pytest.mark.usefixtures("worker")
@@ -255,162 +243,6 @@ async def test_a_running_job_can_be_aborted_as_arq_does_it(queue: TaskQueue, red
     assert status.error == JobError("revoked", "the job was revoked")
 
 
-async def test_a_job_that_is_not_started_in_time_expires(queue: TaskQueue, settings: Settings):
-    job = await queue.enqueue(SLEEP, expires=timedelta(milliseconds=20))
-    in_time = await queue.enqueue(SLEEP, expires=timedelta(hours=1))
-
-    async def expired() -> bool:
-        return (await queue.status(job.job_id)).ready
-
-    await until(expired)
-
-    before = await queue.status(job.job_id)
-    async with running(settings):
-        assert (await queue.wait(in_time.job_id, WAIT)).status is JobStatus.SUCCEEDED
-    after = await queue.status(job.job_id)
-
-    for status in (before, after):
-        assert (status.status, status.ready, status.task) == (JobStatus.FAILED, True, "sleep")
-        assert status.error == JobError("expired", "no worker started the job before it expired")
-        assert (status.attempt, status.started_at) == (0, None)
-    assert after.finished_at is not None
-
-
-@pytest.mark.usefixtures("worker")
-async def test_a_job_that_was_started_in_time_does_not_expire(queue: TaskQueue, redis: ArqRedis):
-    job = await queue.enqueue(HOLD, expires=timedelta(hours=1))
-    await until_running(queue, job.job_id)
-
-    assert await redis.ttl(keys.job_key(job.job_id)) == -1
-    await release(redis, job.job_id)
-    assert (await queue.wait(job.job_id, WAIT)).status is JobStatus.SUCCEEDED
-
-
-async def test_without_an_expiry_a_job_waits_for_ever(queue: TaskQueue, redis: ArqRedis):
-    job = await queue.enqueue(SLEEP)
-
-    assert await redis.ttl(keys.job_key(job.job_id)) == -1
-
-
-async def test_job_id_in_use_returns_the_job_that_uses_it(queue: TaskQueue, settings: Settings):
-    first = await queue.enqueue(SLEEP, job_id="mine")
-    waiting = await queue.enqueue(SLEEP, job_id="mine")
-    async with running(settings):
-        await queue.wait("mine", WAIT)
-        done = await queue.enqueue(SLEEP, job_id="mine")
-
-    assert [job.created for job in (first, waiting, done)] == [True, False, False]
-    assert {job.job_id for job in (first, waiting, done)} == {"mine"}
-    assert (await queue.status("mine")).attempt == 1
-
-
-async def test_job_id_is_enqueued_once_however_many_use_it_at_once(queue: TaskQueue, redis: ArqRedis):
-    jobs = await asyncio.gather(*(queue.enqueue(SLEEP, job_id="mine") for _ in range(20)))
-
-    assert sum(job.created for job in jobs) == 1
-    assert await redis.zcard(keys.queue_key(Queue.DISCOUNTS)) == 1
-
-
-async def test_job_id_cannot_be_reused_for_other_work(queue: TaskQueue):
-    await queue.enqueue(SLEEP, job_id="mine", arguments={"seconds": 1})
-
-    with pytest.raises(Conflict):
-        await queue.enqueue(SLEEP, job_id="mine", arguments={"seconds": 2})
-    with pytest.raises(Conflict):
-        await queue.enqueue(SLEEP_ELSEWHERE, job_id="mine", arguments={"seconds": 1})
-
-
-async def test_job_id_is_free_again_when_its_result_has_expired(
-    queue: TaskQueue, redis: ArqRedis, settings: Settings
-):
-    async with running(settings):
-        await queue.enqueue(ADD, job_id="mine", arguments={"left": 1})
-        await queue.wait("mine", WAIT)
-        # All that is kept of it is kept for a time, which is over now.
-        kept = [key async for key in redis.scan_iter("*mine*")]
-        assert kept
-        for key in kept:
-            assert 0 < await redis.ttl(key) <= settings.result_retention.total_seconds()
-        await redis.delete(*kept)
-
-        with pytest.raises(NotFound):
-            await queue.status("mine")
-        again = await queue.enqueue(ADD, job_id="mine", arguments={"left": 2})
-        assert again.created
-        assert (await queue.wait("mine", WAIT)).result == Decimal(3)
-
-
-async def test_a_job_is_not_called_off_by_what_called_off_an_earlier_one_of_its_id(
-    queue: TaskQueue, redis: ArqRedis, settings: Settings
-):
-    await redis.zadd(keys.ABORTED_JOBS, {"mine": 1})
-    await queue.enqueue(SLEEP, job_id="mine")
-
-    async with running(settings):
-        assert (await queue.wait("mine", WAIT)).status is JobStatus.SUCCEEDED
-
-
-@pytest.mark.parametrize(
-    ("options", "field"),
-    [
-        ({"arguments": {"seconds": "many"}}, "seconds"),
-        ({"job_id": ""}, "job_id"),
-        ({"job_id": "x" * 201}, "job_id"),
-        ({"job_id": "a\x00b"}, "job_id"),
-        ({"defer_by": timedelta(seconds=-1)}, "defer_by"),
-        ({"defer_by": timedelta(days=366)}, "defer_by"),
-        ({"expires": timedelta(0)}, "expires"),
-        ({"defer_by": timedelta(seconds=60), "expires": timedelta(seconds=30)}, "expires"),
-    ],
-)
-async def test_bad_options_are_refused_by_name(queue: TaskQueue, options: dict[str, object], field: str):
-    with pytest.raises(InvalidInput) as caught:
-        await queue.enqueue(SLEEP, **options)
-    assert caught.value.details["field"] == field
-
-
-@pytest.mark.parametrize("job_id", ["never-was", "", "x" * 5_000, "a\x00b", "*"])
-async def test_an_unknown_job_is_not_found(queue: TaskQueue, job_id: str):
-    with pytest.raises(NotFound):
-        await queue.status(job_id)
-    with pytest.raises(NotFound):
-        await queue.wait(job_id, timedelta(seconds=1))
-
-
-@pytest.mark.usefixtures("worker")
-async def test_waiting_client_is_notified_at_once(
-    queue: TaskQueue, redis: ArqRedis, monkeypatch: pytest.MonkeyPatch
-):
-    # Nobody looks by himself: what is not told takes longer than the test.
-    monkeypatch.setattr(client, "_POLL_SECONDS", 3600)
-    job = await queue.enqueue(HOLD)
-    waits = [asyncio.create_task(queue.wait(job.job_id, timedelta(hours=1))) for _ in range(20)]
-    await until_running(queue, job.job_id)
-    await release(redis, job.job_id)
-
-    async with asyncio.timeout(WAIT.total_seconds()):
-        statuses = await asyncio.gather(*waits)
-
-    assert {status.status for status in statuses} == {JobStatus.SUCCEEDED}
-
-
-@pytest.mark.usefixtures("worker")
-async def test_successive_waits_are_each_notified(queue: TaskQueue):
-    for number in range(20):
-        job = await queue.enqueue(ADD, arguments={"left": number})
-        assert (await queue.wait(job.job_id, WAIT)).result == Decimal(number + 1)
-
-
-async def test_waiting_ends_with_the_time_given(queue: TaskQueue):
-    job = await queue.enqueue(SLEEP)
-    started = asyncio.get_running_loop().time()
-
-    status = await queue.wait(job.job_id, timedelta(seconds=0.3))
-
-    assert status.status is JobStatus.QUEUED
-    assert asyncio.get_running_loop().time() - started > 0.25
-
-
 async def test_jobs_that_a_plain_arq_client_enqueues_run_too(
     queue: TaskQueue, redis: ArqRedis, settings: Settings
 ):
@@ -488,17 +320,3 @@ async def test_live_workers_report_queues_tasks_and_concurrency(queue: TaskQueue
     assert worker.tasks == ("sleep_elsewhere", "hold_elsewhere")
     assert worker.concurrency == settings.worker_concurrency
     assert await queue.live_workers() == ()
-
-
-async def test_a_redis_that_is_away_is_told_apart_from_a_job_that_is_unknown(settings: Settings):
-    nowhere = settings.model_copy(
-        update={"redis_url": type(settings.redis_url)("redis://127.0.0.1:1/0")}  # type: ignore[misc]
-    )
-    redis = create_redis(nowhere, client_name="flexiprice-tests")
-    queue = TaskQueue(redis, nowhere)
-
-    for call in (queue.enqueue(SLEEP), queue.status("x"), queue.wait("x", WAIT), queue.live_workers()):
-        with pytest.raises(RedisUnavailable):
-            await call
-    await queue.aclose()
-    await redis.aclose(close_connection_pool=True)
