@@ -11,6 +11,7 @@ import signal
 from collections.abc import AsyncIterator, Iterator
 from itertools import count
 
+import hypothesis
 import pytest
 import structlog
 from arq.connections import ArqRedis
@@ -37,6 +38,10 @@ os.environ.pop("COLUMNS", None)
 for _signal, _handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
     if signal.getsignal(_signal) is signal.SIG_IGN:
         signal.signal(_signal, _handler)
+
+# No test asserts how long something takes; a busy machine exceeds the default of 200 ms an example.
+hypothesis.settings.register_profile("flexiprice", deadline=None)
+hypothesis.settings.load_profile("flexiprice")
 
 # By default structlog shows every variable of every frame of a traceback, which blocks the event loop of a
 # worker under test for seconds.

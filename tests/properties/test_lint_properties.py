@@ -42,7 +42,7 @@ policies = st.integers(0, 2**32).map(lambda seed: small_policy(Random(seed)))
 
 
 @given(policies)
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_a_rule_is_called_dead_exactly_if_no_batch_of_any_category_gets_it(policy: PricingPolicy) -> None:
     # Beyond the grid nothing changes any more, so its edges stand for all that lies there. A scope is
     # judged alone: a scope that gets no batch is no fault of its rules.
@@ -62,7 +62,7 @@ def test_a_rule_is_called_dead_exactly_if_no_batch_of_any_category_gets_it(polic
 
 
 @given(policies)
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_every_fall_of_a_discount_is_found_and_no_other(policy: PricingPolicy) -> None:
     falls = set[tuple[str, ...]]()
     for key in KEYS:

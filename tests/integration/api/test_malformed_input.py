@@ -112,7 +112,6 @@ def requests(draw) -> dict:
 
 @settings(
     max_examples=250,
-    deadline=None,
     suppress_health_check=[
         HealthCheck.function_scoped_fixture,
         HealthCheck.too_slow,

@@ -146,7 +146,7 @@ _ANYTHING = st.recursive(
 )
 
 
-@settings(max_examples=30, suppress_health_check=list(HealthCheck), deadline=None)
+@settings(max_examples=30, suppress_health_check=list(HealthCheck))
 @given(st.dictionaries(st.text(max_size=600), _ANYTHING | st.text(min_size=600, max_size=700), max_size=60))
 def test_whatever_comes_is_kept_as_json_within_its_bound(arguments: dict[str, object]) -> None:
     kept = redact(arguments)
