@@ -26,7 +26,8 @@ READ_ONLY = {
     *("schedule list", "dead-letters list"),
     *("policy show", "policy list", "policy lint", "policy preview"),
 }
-COLUMNS = "sku,name,category,base_price,quantity,expiry_date"
+COLUMNS = "sku,name,category,base_price,quantity,expiry_date,gtin"
+GTIN = "4006381333931"
 # Actions whose changes have a value before and after.
 VALUES = (
     "policy activate",
@@ -84,11 +85,12 @@ def test_every_command_that_changes_anything_leaves_an_entry_of_who_did_what(
         return answer
 
     stock = tmp_path / "stock.csv"
-    stock.write_text(f"{COLUMNS}\nA,Milk,Dairy,2.00,5,{datetime.now(UTC).date()}\n")
+    stock.write_text(f"{COLUMNS}\nA,Milk,Dairy,2.00,5,{datetime.now(UTC).date()},{GTIN}\n")
     policy = tmp_path / "policy.yaml"
     policy.write_text(POLICY)
 
     made("import", str(stock), action="import_file", target=str(stock))
+    made("scan", GTIN, action="record_scan")
     made("stores create", "berlin", action="create_store", target="berlin")
     made("stores set-time-zone", "berlin", "Europe/Berlin", action="change_store", target="berlin")
     made("policy create", str(policy), action="create_policy", target="2")

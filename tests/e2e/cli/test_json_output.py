@@ -62,6 +62,7 @@ STARTED = STATUS_URL | {"+task", "+queue", "+created"}
 # figures for the operator of the machine.
 KNOWN = {
     "import": ("BatchImportOut", NO_ADDRESS),
+    "scan": ("ScanOut", {"+code", "-repricing.status_url"}),
     "stores list": ("StoreOut", {"+today", "+batches", "+discounts"}),
     "stores create": ("StoreOut", set()),
     "stores set-time-zone": ("ChangedStoreOut", NO_ADDRESS),
@@ -151,12 +152,14 @@ def test_stock_policies_and_prices_have_the_names_of_the_api(
 ) -> None:
     compare = printed.compare
     now = in_transaction(settings, database_now)
-    header = "sku,name,category,base_price,quantity,expiry_date"
-    (tmp_path / "stock.csv").write_text(f"{header}\nMILK,Milk,Dairy,2.00,5,{now.date()}\nBAD,,,,,\n")
+    header = "sku,name,category,base_price,quantity,expiry_date,gtin"
+    milk = f"MILK,Milk,Dairy,2.00,5,{now.date()},4006381333931"
+    (tmp_path / "stock.csv").write_text(f"{header}\n{milk}\nBAD,,,,,,\n")
     (tmp_path / "policy.yaml").write_text(POLICY)
     (tmp_path / "odd.yaml").write_text(f"{POLICY}max_discount: 0.4\n")
 
     compare("import", value=json.loads(command("import", "stock.csv", "--json").stdout))
+    compare("scan", value=json.loads(command("scan", "4006381333931", "--json").stdout)["scans"])
     compare("stores create", "berlin")
     compare("stores set-time-zone", "berlin", "Europe/Berlin")
     compare("stores list")
