@@ -209,6 +209,7 @@ async def test_pages_go_on_by_themselves_after_the_monitor_was_restarted(
     await pause_queue(harness.resources.tasks, Queue.ANALYTICS, now=datetime.now(UTC), by="somebody")
     await expect(page.locator("#analytics")).to_contain_text("Paused by somebody")
     await resume_queue(harness.resources.tasks, Queue.ANALYTICS)
+    await expect(page.locator("#analytics").get_by_text("Paused by")).not_to_be_visible()
     # The browser says of a server that is away that it is.
     visit.complaints[:] = [text for text in visit.complaints if "ERR_CONNECTION_REFUSED" not in text]
 
