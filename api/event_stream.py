@@ -10,7 +10,7 @@ from typing import Any, Final
 from api.schemas.operations import TaskDetailsOut
 from flexiprice.errors import FlexiPriceError
 from flexiprice.queue.client import TaskQueue
-from flexiprice.queue.redis.cancellation import cancelled
+from flexiprice.queue.redis.cancellation import cancel_and_wait
 from flexiprice.queue.status import JobInfo
 
 # Shorter than the idle timeout of common proxies.
@@ -79,7 +79,7 @@ async def status_events(
                     yield _event("status", TaskDetailsOut.of_job(update).model_dump_json())
     finally:
         # Not awaited: when the client disconnects, the server closes this generator without waiting.
-        cancellation = asyncio.create_task(cancelled(following))
+        cancellation = asyncio.create_task(cancel_and_wait(following))
         _CANCELLATIONS.add(cancellation)
         cancellation.add_done_callback(_CANCELLATIONS.discard)
 

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from flexiprice.metrics import Metrics
-from flexiprice.queue.redis.cancellation import cancelled
+from flexiprice.queue.redis.cancellation import cancel_and_wait
 
 _EVERY_SECONDS: Final = 0.25
 
@@ -18,7 +18,7 @@ async def measuring_loop_lag(metrics: Metrics) -> AsyncGenerator[None]:
     try:
         yield
     finally:
-        await cancelled(measuring)
+        await cancel_and_wait(measuring)
 
 
 async def _measure(metrics: Metrics) -> None:

@@ -54,7 +54,7 @@ from flexiprice.metrics import Metrics
 from flexiprice.resources import open_resources
 from flexiprice.settings import Settings, load_settings
 from flexiprice.telemetry import get_logger
-from flexiprice.tracing import is_wanted, tracing
+from flexiprice.tracing import is_enabled, tracing
 
 # First segments of all paths that this program serves.
 _FIRST_SEGMENTS: Final = frozenset({"api", "docs", "openapi.json", "metrics"})
@@ -147,7 +147,7 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
     app.add_middleware(LingeringClose)
     app.add_middleware(RequestContext)
     app.add_middleware(MeasuredRequests)
-    if is_wanted():
+    if is_enabled():
         app.add_middleware(TracedRequests)
     app.add_middleware(SecurityHeaders, private_prefix=ADMIN)
     if settings.trusted_proxies:

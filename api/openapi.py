@@ -13,7 +13,7 @@ from api.schemas.glossary import GLOSSARY
 from api.schemas.problem import Problem
 from api.security.scopes import needed_scope
 
-_MEANING: Final = {
+_DESCRIPTIONS: Final = {
     400: "The request has two different API keys.",
     401: "The API key is missing or wrong.",
     403: "The API key lacks the required scope.",
@@ -72,7 +72,7 @@ def problems(*statuses: int) -> Responses:
     schema = {"$ref": "#/components/schemas/Problem"}
     return {
         status: {
-            "description": f"{HTTPStatus(status).phrase}: {_MEANING[status]}",
+            "description": f"{HTTPStatus(status).phrase}: {_DESCRIPTIONS[status]}",
             "content": {MEDIA_TYPE: {"schema": schema}},
         }
         for status in sorted({*statuses, 422})

@@ -77,23 +77,23 @@ class ProblemResponse(Response):
             title=_TITLE_OF.get(status) or HTTPStatus(status).phrase,
             status=status,
             code=code,
-            detail=plain(detail),
+            detail=sanitized(detail),
             request_id=structlog.contextvars.get_contextvars().get("request_id"),
-            errors=[_plain_error(error) for error in errors[:_MAX_ERRORS]] or None,
+            errors=[_sanitized_error(error) for error in errors[:_MAX_ERRORS]] or None,
         )
         extra = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
         content = json.dumps(problem.model_dump(mode="json", exclude_none=True), ensure_ascii=False)
         super().__init__(content, status_code=status, headers={**extra, **(headers or {})})
 
 
-def plain(text: str) -> str:
+def sanitized(text: str) -> str:
     """Makes a text from outside safe for a response: valid UTF-8, and of bounded length."""
     return text.encode(errors="backslashreplace").decode()[:_MAX_TEXT]
 
 
-def _plain_error(error: FieldError) -> FieldError:
-    field = None if error.field is None else plain(error.field)
-    return FieldError(line=error.line, field=field, reason=plain(error.reason))
+def _sanitized_error(error: FieldError) -> FieldError:
+    field = None if error.field is None else sanitized(error.field)
+    return FieldError(line=error.line, field=field, reason=sanitized(error.reason))
 
 
 def install_problem_handlers(app: FastAPI) -> None:

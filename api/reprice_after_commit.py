@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 from fastapi import Depends, Request
 
-from api.audit.context import Origin
+from api.audit.context import Source
 from api.deps import OpenResources
 from api.schemas.tasks import RepricingOut, RepricingStatus
 from api.urls import status_url
@@ -35,11 +35,11 @@ NOT_NEEDED: Final = RepricingOut(status=RepricingStatus.NOT_NEEDED)
 class Repricer:
     """Enqueues the recompute that follows a change."""
 
-    def __init__(self, tasks: TaskQueue, *, days_threshold: int, request: Request, origin: JobSource) -> None:
+    def __init__(self, tasks: TaskQueue, *, days_threshold: int, request: Request, source: JobSource) -> None:
         self._tasks = tasks
         self._days_threshold = days_threshold
         self._request = request
-        self._origin = origin
+        self._source = source
 
     async def reprice(self, batch_ids: Sequence[int]) -> RepricingOut:
         """Enqueues the repricing of these batches; of all, if they are more than `MAX_NAMED_BATCHES`."""
@@ -58,7 +58,7 @@ class Repricer:
     ) -> RepricingOut:
         try:
             async with asyncio.timeout(_ENQUEUE_TIMEOUT_SECONDS):
-                job = await self._tasks.enqueue(task, arguments=arguments, origin=self._origin)
+                job = await self._tasks.enqueue(task, arguments=arguments, source=self._source)
         except (TransientError, TimeoutError) as error:
             _LOGGER.warning("repricing_postponed", task=task.name, reason=str(error))
             return RepricingOut(status=RepricingStatus.POSTPONED)
@@ -69,9 +69,9 @@ class Repricer:
         )
 
 
-async def _repricer(resources: OpenResources, request: Request, origin: Origin) -> Repricer:
+async def _repricer(resources: OpenResources, request: Request, source: Source) -> Repricer:
     return Repricer(
-        resources.tasks, days_threshold=resources.settings.days_threshold, request=request, origin=origin
+        resources.tasks, days_threshold=resources.settings.days_threshold, request=request, source=source
     )
 
 

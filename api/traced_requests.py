@@ -28,8 +28,10 @@ class TracedRequests:
             async def send_traced(message: Message) -> None:
                 if message["type"] == "http.response.start":
                     status = int(message["status"])
-                    traced.tell("http.response.status_code", status)
-                    traced.tell("flexiprice.request_id", Headers(raw=message["headers"])[REQUEST_ID_HEADER])
+                    traced.set_attribute("http.response.status_code", status)
+                    traced.set_attribute(
+                        "flexiprice.request_id", Headers(raw=message["headers"])[REQUEST_ID_HEADER]
+                    )
                     if status >= 500:
                         traced.fail(str(status))
                 await send(message)
@@ -42,4 +44,4 @@ class TracedRequests:
                 if isinstance(route, APIRoute):
                     operation = operation_id(route)
                     traced.name(f"{method} {operation}")
-                    traced.tell("flexiprice.operation", operation)
+                    traced.set_attribute("flexiprice.operation", operation)

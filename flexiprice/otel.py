@@ -81,7 +81,7 @@ class _OpenSpan:
         """Sets the span's name."""
         self._opened.update_name(name)
 
-    def tell(self, name: str, value: str | int) -> None:
+    def set_attribute(self, name: str, value: str | int) -> None:
         """Sets an attribute."""
         self._opened.set_attribute(name, value)
 

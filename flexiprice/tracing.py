@@ -45,7 +45,7 @@ class Span(Protocol):
         """Sets the name, if it was unknown at the start."""
         ...
 
-    def tell(self, name: str, value: str | int) -> None:
+    def set_attribute(self, name: str, value: str | int) -> None:
         """Sets an attribute."""
         ...
 
@@ -76,7 +76,7 @@ class _Untraced:
     def name(self, name: str) -> None:
         """Does nothing."""
 
-    def tell(self, name: str, value: str | int) -> None:
+    def set_attribute(self, name: str, value: str | int) -> None:
         """Does nothing."""
 
     def fail(self, code: str) -> None:
@@ -87,7 +87,7 @@ _UNTRACED: Final[AbstractContextManager[Span]] = nullcontext(_Untraced())
 _tracers: Final[list[Tracer]] = []
 
 
-def is_wanted(environment: Mapping[str, str] = os.environ) -> bool:
+def is_enabled(environment: Mapping[str, str] = os.environ) -> bool:
     """Whether OpenTelemetry's variables enable traces."""
     if environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         return False
@@ -124,7 +124,7 @@ async def tracing(program: str) -> AsyncGenerator[None]:
     Args:
         program: name of the service, unless `OTEL_SERVICE_NAME` is set.
     """
-    tracer = _make_tracer(program) if is_wanted() else None
+    tracer = _make_tracer(program) if is_enabled() else None
     if tracer is None:
         yield
         return

@@ -7,8 +7,8 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
+from flexiprice.access.audit_context import record_events
 from flexiprice.access.audit_log import AuditEvent
-from flexiprice.access.audited import record_events
 
 # Events that arrive within this time are written by one statement.
 _BATCH_SECONDS: Final = 0.05

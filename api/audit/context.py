@@ -7,8 +7,8 @@ import structlog
 from fastapi import Depends, Request
 
 from api.security.scopes import holder_in
+from flexiprice.access.audit_context import audited
 from flexiprice.access.audit_log import LONGEST_ADDRESS, LONGEST_TARGET, AuditEvent
-from flexiprice.access.audited import audited
 from flexiprice.domain.audit import ANONYMOUS, AuditSource
 from flexiprice.domain.run import RunTrigger
 from flexiprice.errors import FlexiPriceError
@@ -84,7 +84,7 @@ def actor_of(request: Request) -> str:
     return ANONYMOUS if holder is None else holder.name
 
 
-async def _origin(request: Request) -> JobSource:
+async def _source(request: Request) -> JobSource:
     request_id = structlog.contextvars.get_contextvars().get("request_id")
     return JobSource(trigger=RunTrigger.API, request_id=request_id, actor=actor_of(request))
 
@@ -117,6 +117,6 @@ async def _performer(request: Request) -> Performer:
     return Performer(request)
 
 
-Origin = Annotated[JobSource, Depends(_origin)]
+Source = Annotated[JobSource, Depends(_source)]
 # For changes that are made outside PostgreSQL.
 Perform = Annotated[Performer, Depends(_performer)]

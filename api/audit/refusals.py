@@ -15,7 +15,7 @@ from api.audit.buffer import AuditBuffer
 from api.security.rate_limit import counted_as
 from flexiprice.access.audit_log import LONGEST_ADDRESS, AuditEvent
 from flexiprice.domain.audit import ANONYMOUS, MANY, AuditOutcome
-from flexiprice.queue.redis.cancellation import cancelled
+from flexiprice.queue.redis.cancellation import cancel_and_wait
 
 _PERIOD_SECONDS: Final = 60.0
 MAX_KINDS: Final = 100
@@ -84,7 +84,7 @@ async def open_refusal_log(buffer: AuditBuffer) -> AsyncGenerator[RefusalLog]:
     try:
         yield refusals
     finally:
-        await cancelled(running)
+        await cancel_and_wait(running)
         refusals.flush()
 
 

@@ -47,6 +47,6 @@ def own_address(path: str) -> str:
     return address(ui.context.client.request, path)
 
 
-def current_origin() -> JobSource:
+def current_source() -> JobSource:
     """Returns the source of the jobs that the current user enqueues."""
     return JobSource(trigger=RunTrigger.MONITOR, actor=current_user().name)

@@ -33,7 +33,7 @@ from api.security.small_bodies import SmallBodies
 from api.serving import app_for_server
 from api.url_prefix import UrlPrefix
 from flexiprice.docs.pages import IMAGES
-from flexiprice.queue.redis.cancellation import cancelled
+from flexiprice.queue.redis.cancellation import cancel_and_wait
 from flexiprice.resources import open_resources
 from flexiprice.settings import Settings, load_settings
 from flexiprice.telemetry import get_logger
@@ -88,12 +88,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                     yield {"monitor": MonitorContext(resources, live, auth, refusals)}
             finally:
                 for task in background:
-                    await cancelled(task)
+                    await cancel_and_wait(task)
 
     app = FastAPI(title="FlexiPrice monitor", lifespan=lifespan, openapi_url=None)
     app.add_middleware(SecurityMiddleware)
     # Before authentication, which queries PostgreSQL: an endless body must not get that far.
-    app.add_middleware(SmallBodies, paths=frozenset({LOGIN, LOGOUT}), patience=settings.body_timeout)
+    app.add_middleware(SmallBodies, paths=frozenset({LOGIN, LOGOUT}), time_limit=settings.body_timeout)
     app.add_middleware(LingeringClose)
     # Outside the others, so that refusals get a request id and a log line too.
     app.add_middleware(RequestContext, quiet=_QUIET)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api.audit.context import Origin, Perform
+from api.audit.context import Perform, Source
 from api.deps import OpenResources
 from api.openapi import problems
 from api.route_class import ProblemRoute
@@ -27,12 +27,12 @@ async def get_dead_letters(
 
 
 @router.post("/retry", responses=problems(401, 503))
-async def retry_dead_letters(perform: Perform, origin: Origin, body: DeadLetterIds) -> list[RetriedTaskOut]:
+async def retry_dead_letters(perform: Perform, source: Source, body: DeadLetterIds) -> list[RetriedTaskOut]:
     """Retries dead letters: enqueues new tasks with the same arguments, and removes the dead letters.
 
     With `all`, up to a thousand are retried per request; those that cannot be retried are skipped.
     """
-    answers = await perform(operations.retry_dead_letters(body.wanted, origin=origin))
+    answers = await perform(operations.retry_dead_letters(body.wanted, source=source))
     return [RetriedTaskOut.of(answer) for answer in answers]
 
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
-from api.audit.context import Origin, Perform
+from api.audit.context import Perform, Source
 from api.deps import OpenResources
 from api.openapi import problems
 from api.route_class import ProblemRoute
@@ -26,10 +26,10 @@ async def get_queues(resources: OpenResources) -> list[QueueOut]:
 
 @router.post("/{queue}/pause", name="pause_queue", responses=problems(401, 503))
 async def pause_one_queue(
-    resources: OpenResources, perform: Perform, origin: Origin, queue: QueuePath
+    resources: OpenResources, perform: Perform, source: Source, queue: QueuePath
 ) -> QueueOut:
     """Pauses a queue: workers stop claiming its tasks; running tasks finish. Idempotent."""
-    await perform(operations.pause_queue(queue, by=origin.actor or ""))
+    await perform(operations.pause_queue(queue, by=source.actor or ""))
     return QueueOut.of_state(await get_queue(resources.tasks, queue))
 
 

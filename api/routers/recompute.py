@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Request, Response
 
 from api.audit.buffer import AuditBuffer
-from api.audit.context import Origin, add_audit_details, audit_event_for
+from api.audit.context import Source, add_audit_details, audit_event_for
 from api.deps import BulkTransaction, OpenResources, TaskPath
 from api.openapi import problems
 from api.route_class import ProblemRoute
@@ -61,7 +61,7 @@ async def trigger_recompute(
     transaction: BulkTransaction,
     request: Request,
     response: Response,
-    origin: Origin,
+    source: Source,
     days_threshold: DaysThreshold = None,
     async_task: Annotated[
         bool, Query(description="Whether a worker does it; false does it in the request, without Redis.")
@@ -81,7 +81,7 @@ async def trigger_recompute(
         RECOMPUTE_ALL_DISCOUNTS,
         arguments={"days_threshold": threshold},
         job_id=None if idempotency_key is None else _job_id_of(idempotency_key),
-        origin=origin,
+        source=source,
     )
     status = JobStatus.QUEUED
     event = audit_event_for(request, RECOMPUTE_ALL_DISCOUNTS.name)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
 
-from api.audit.context import Origin, Perform
+from api.audit.context import Perform, Source
 from api.deps import OpenResources
 from api.openapi import problems
 from api.route_class import ProblemRoute
@@ -31,10 +31,10 @@ async def get_schedules(resources: OpenResources) -> list[ScheduleOut]:
 
 @router.post("/{name}/pause", name="pause_schedule", responses=problems(401, 404, 503))
 async def pause_one_schedule(
-    resources: OpenResources, perform: Perform, origin: Origin, name: SchedulePath
+    resources: OpenResources, perform: Perform, source: Source, name: SchedulePath
 ) -> ScheduleOut:
     """Pauses a schedule on all workers: its ticks enqueue nothing until it is resumed."""
-    await perform(operations.pause_schedule(name, by=origin.actor or ""))
+    await perform(operations.pause_schedule(name, by=source.actor or ""))
     return await _shown(resources, name)
 
 
@@ -47,10 +47,10 @@ async def resume_one_schedule(resources: OpenResources, perform: Perform, name: 
 
 @router.post("/{name}/run", name="run_schedule", status_code=202, responses=problems(401, 404, 503))
 async def run_one_schedule(
-    perform: Perform, origin: Origin, request: Request, response: Response, name: SchedulePath
+    perform: Perform, source: Source, request: Request, response: Response, name: SchedulePath
 ) -> EnqueuedTaskOut:
     """Enqueues a schedule's task now, even if it is paused; its ticks do not change."""
-    job = await perform(operations.run_schedule(name, origin=origin))
+    job = await perform(operations.run_schedule(name, source=source))
     url = status_url(request, job.job_id)
     response.headers["Location"] = url
     return EnqueuedTaskOut(task_id=job.job_id, status=JobStatus.QUEUED, status_url=url)

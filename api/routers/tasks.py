@@ -6,7 +6,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from api.audit.context import Origin, Perform
+from api.audit.context import Perform, Source
 from api.deps import OpenResources, TaskPath
 from api.event_stream import EVENT_STREAM, status_events
 from api.openapi import Responses, problems
@@ -92,7 +92,7 @@ async def run_task(
     resources: OpenResources,
     request: Request,
     response: Response,
-    origin: Origin,
+    source: Source,
     perform: Perform,
     body: TaskCreate,
 ) -> EnqueuedTaskOut:
@@ -104,7 +104,7 @@ async def run_task(
             body.arguments,
             defer_by=_duration(body.defer_by),
             expires=_duration(body.expires),
-            origin=origin,
+            source=source,
         )
     )
     url = status_url(request, job.job_id)
@@ -123,9 +123,9 @@ async def revoke_tasks(perform: Perform, body: TaskIds) -> list[RevokedTaskOut]:
 
 
 @router.post("/retry", responses=problems(401, 503))
-async def retry_tasks(perform: Perform, origin: Origin, body: TaskIds) -> list[RetriedTaskOut]:
+async def retry_tasks(perform: Perform, source: Source, body: TaskIds) -> list[RetriedTaskOut]:
     """Enqueues anew, with the same arguments, tasks that have ended; each new one names its parent."""
-    answers = await perform(operations.retry_tasks(body.task_ids, origin=origin))
+    answers = await perform(operations.retry_tasks(body.task_ids, source=source))
     return [RetriedTaskOut.of(answer) for answer in answers]
 
 
@@ -142,7 +142,7 @@ async def purge_tasks(
 
 @router.get("/{task_id}", responses=problems(401, 404, 503))
 async def get_task(resources: OpenResources, task_id: TaskPath) -> TaskDetailsOut:
-    """Reads a task's status, progress, result and origin."""
+    """Reads a task's status, progress, result and source."""
     try:
         return TaskDetailsOut.of_job(await resources.tasks.status(task_id))
     except NotFound:
@@ -193,9 +193,9 @@ async def revoke_task(perform: Perform, response: Response, task_id: TaskPath) -
 
 
 @router.post("/{task_id}/retry", status_code=202, responses=problems(401, 404, 409, 503))
-async def retry_task(perform: Perform, origin: Origin, task_id: TaskPath) -> RetriedTaskOut:
+async def retry_task(perform: Perform, source: Source, task_id: TaskPath) -> RetriedTaskOut:
     """Retries an ended task: enqueues a new one with the same arguments, whose parent it is."""
-    answer = await perform(operations.retry_task(task_id, origin=origin))
+    answer = await perform(operations.retry_task(task_id, source=source))
     return RetriedTaskOut.of(answer)
 
 

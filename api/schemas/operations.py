@@ -112,7 +112,7 @@ class RetriedTaskOut(ResponseModel):
 
 
 class TaskDetailsOut(TaskStatusOut):
-    """A task's status, progress, result and origin."""
+    """A task's status, progress, result and source."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -162,10 +162,10 @@ class TaskDetailsOut(TaskStatusOut):
                 **status,
                 "due_at": job.due_at,
                 "worker_id": job.worker_id,
-                "trigger": job.origin.trigger,
-                "parent_task_id": job.origin.parent_job_id,
-                "request_id": job.origin.request_id,
-                "actor": job.origin.actor,
+                "trigger": job.source.trigger,
+                "parent_task_id": job.source.parent_job_id,
+                "request_id": job.source.request_id,
+                "actor": job.source.actor,
             }
         )
 

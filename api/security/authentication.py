@@ -18,9 +18,9 @@ from flexiprice.access.key_ring import (
     KeyHolder,
     KeyRing,
     RejectedKey,
-    looks_like_ours,
-    note_key_use,
+    has_key_format,
     read_key_ring,
+    record_key_use,
 )
 from flexiprice.db.engine import database_errors
 from flexiprice.domain.access import KeyFault, Scope
@@ -87,7 +87,7 @@ class KeyAuthenticator:
             TooManyWrongKeys: too many came from this address, so the key was not checked.
             DatabaseUnavailable: the key has the form of database keys, and the database is unavailable.
         """
-        has_database_form = looks_like_ours(presented)
+        has_database_form = has_key_format(presented)
         if not has_database_form:
             # No await from here to the count, so that no concurrent guess slips in between.
             self._failed_keys.require_below_limit(address)
@@ -104,7 +104,7 @@ class KeyAuthenticator:
         It is for the audit, never for the client.
         """
         # To look at a key of ours has read the ring; no other is in it.
-        if self._ring is None or not looks_like_ours(presented):
+        if self._ring is None or not has_key_format(presented):
             return self._of_environment(presented) or RejectedKey(KeyFault.UNKNOWN)
         return self._ring.explain(presented, now=self._now(self._ring))
 
@@ -166,7 +166,7 @@ class KeyAuthenticator:
         holder = ring.holder_of(presented, now=now)
         if holder is None or holder.key_id is None:
             return None
-        if ring.is_use_to_be_noted(holder.key_id, now=now) and holder.key_id not in self._recorded:
+        if ring.is_use_unrecorded(holder.key_id, now=now) and holder.key_id not in self._recorded:
             self._recorded.add(holder.key_id)
             await self._record_use(holder.key_id, now)
         return holder
@@ -175,7 +175,7 @@ class KeyAuthenticator:
         try:
             with database_errors():
                 async with self._sessions.begin() as session:
-                    await note_key_use(session, key_id, now=now)
+                    await record_key_use(session, key_id, now=now)
         except DatabaseUnavailable as error:
             # The key is valid; a missing record of its use must not reject it.
             _LOGGER.warning("key_use_not_recorded", key_id=key_id, reason=error.message)

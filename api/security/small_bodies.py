@@ -16,10 +16,10 @@ _CLOSE: Final = {"Connection": "close"}
 class SmallBodies:
     """Rejects bodies under some paths that exceed `MOST_BYTES` or the time limit."""
 
-    def __init__(self, app: ASGIApp, *, paths: frozenset[str], patience: timedelta) -> None:
+    def __init__(self, app: ASGIApp, *, paths: frozenset[str], time_limit: timedelta) -> None:
         self._app = app
         self._paths = paths
-        self._patience = patience
+        self._time_limit = time_limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handles one ASGI request."""
@@ -27,7 +27,7 @@ class SmallBodies:
             await self._app(scope, receive, send)
             return
         try:
-            async with asyncio.timeout(self._patience.total_seconds()):
+            async with asyncio.timeout(self._time_limit.total_seconds()):
                 body = await _read(receive)
         except TimeoutError:
             refusal = PlainTextResponse("The form came too slowly.", status_code=408, headers=_CLOSE)

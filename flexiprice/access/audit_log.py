@@ -98,7 +98,7 @@ _FIELDS: Final = (
 )
 
 
-async def record_audit(session: AsyncSession, changes: Sequence[AuditEvent]) -> None:
+async def record_audit(session: AsyncSession, events: Sequence[AuditEvent]) -> None:
     """Records changes by one statement, in the transaction that makes them where there is one.
 
     What the services of that transaction noted belongs to the last of them.
@@ -107,19 +107,19 @@ async def record_audit(session: AsyncSession, changes: Sequence[AuditEvent]) -> 
         InvalidInput: a text is empty or too long; `details["field"]` names it.
     """
     note = take_note(session)
-    if changes and note is not None:
-        last = changes[-1]
-        told = replace(
+    if events and note is not None:
+        last = events[-1]
+        merged = replace(
             last,
             target=note.target[:LONGEST_TARGET],
             changes={**note.changes, **last.changes},
             details={**note.details, **last.details},
         )
-        changes = [*changes[:-1], told]
-    for change in changes:
-        _check(change)
-    if changes:
-        await session.execute(insert(AuditEntry), [_row(change) for change in changes])
+        events = [*events[:-1], merged]
+    for event in events:
+        _check(event)
+    if events:
+        await session.execute(insert(AuditEntry), [_row(event) for event in events])
 
 
 async def list_audit(
@@ -180,25 +180,25 @@ def _recorded(row: RowMapping) -> AuditLogEntry:
     return AuditLogEntry(**fields)
 
 
-def _check(change: AuditEvent) -> None:
+def _check(event: AuditEvent) -> None:
     for name, longest in _LENGTHS.items():
-        text = getattr(change, name) or ""
+        text = getattr(event, name) or ""
         if len(text) > longest or (name in _NEVER_EMPTY and not text):
             shortest = 1 if name in _NEVER_EMPTY else 0
             raise InvalidInput(f"{name}: must have {shortest} to {longest} characters", field=name)
 
 
-def _row(change: AuditEvent) -> dict[str, Any]:
-    row: dict[str, Any] = {} if change.at is None else {"at": change.at}
+def _row(event: AuditEvent) -> dict[str, Any]:
+    row: dict[str, Any] = {} if event.at is None else {"at": event.at}
     texts = {
         # A caller may name anything as a target: no character may keep an entry from being written.
-        "actor": change.actor,
-        "action": change.action,
-        "target": change.target,
-        "address": change.address,
-        "details": dict(change.details),
-        "changes": {name: asdict(one) for name, one in change.changes.items()},
+        "actor": event.actor,
+        "action": event.action,
+        "target": event.target,
+        "address": event.address,
+        "details": dict(event.details),
+        "changes": {name: asdict(one) for name, one in event.changes.items()},
     }
-    return {**row, "source": change.source, "outcome": change.outcome} | {
+    return {**row, "source": event.source, "outcome": event.outcome} | {
         name: storable(text) for name, text in texts.items()
     }

@@ -17,7 +17,7 @@ from flexiprice.domain.access import KeyFault, Scope, scope_set
 
 _KEY: Final = re.compile(r"fp_(?P<id>[0-9a-f]{12})_(?P<secret>[0-9a-f]{48})", re.ASCII)
 # Nobody needs to know the second of a key's last use, and a write per request would cost more than it tells.
-_USE_IS_NOTED_EVERY: Final = timedelta(minutes=1)
+_USE_RECORDED_EVERY: Final = timedelta(minutes=1)
 # Later, a revoked key is unknown: the ring is read every few seconds and must not grow for ever.
 _REVOKED_IS_KNOWN_FOR: Final = timedelta(days=90)
 
@@ -129,13 +129,13 @@ class KeyRing:
             return RejectedKey(KeyFault.UNKNOWN)
         return stored.fault_of(secret_hash, now) or stored.holder
 
-    def is_use_to_be_noted(self, key_id: str, *, now: datetime) -> bool:
+    def is_use_unrecorded(self, key_id: str, *, now: datetime) -> bool:
         """Whether the last use that was noted of a key is a while ago."""
         noted_at = self._keys[key_id].last_used_at
-        return noted_at is None or now - noted_at >= _USE_IS_NOTED_EVERY
+        return noted_at is None or now - noted_at >= _USE_RECORDED_EVERY
 
 
-def looks_like_ours(presented: str) -> bool:
+def has_key_format(presented: str) -> bool:
     """Whether a key has the form of those that `create_api_key` makes, whose secret nobody can guess."""
     return _KEY.fullmatch(presented) is not None
 
@@ -174,9 +174,9 @@ async def read_key_ring(session: AsyncSession) -> KeyRing:
     )
 
 
-async def note_key_use(session: AsyncSession, key_id: str, *, now: datetime) -> None:
+async def record_key_use(session: AsyncSession, key_id: str, *, now: datetime) -> None:
     """Notes that a key was used, to the minute."""
-    stale = or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at <= now - _USE_IS_NOTED_EVERY)
+    stale = or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at <= now - _USE_RECORDED_EVERY)
     await session.execute(
         update(ApiKey).where(ApiKey.id == key_id, stale).values(last_used_at=now),
         execution_options={"synchronize_session": False},

@@ -22,7 +22,7 @@ from flexiprice.db.operations_tables import MonitorSession
 LONGEST: Final = timedelta(days=7)
 """After which a session ends, however much it is used."""
 # Nobody needs to know the second of the last use.
-_USE_IS_NOTED_EVERY: Final = timedelta(minutes=1)
+_USE_RECORDED_EVERY: Final = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +141,7 @@ async def record_session_use(session: AsyncSession, id_hashes: Collection[bytes]
     """Records the use of sessions, to the minute, which keeps them from expiring as idle."""
     await session.execute(
         update(MonitorSession)
-        .where(MonitorSession.id_hash.in_(id_hashes), MonitorSession.seen_at < now - _USE_IS_NOTED_EVERY)
+        .where(MonitorSession.id_hash.in_(id_hashes), MonitorSession.seen_at < now - _USE_RECORDED_EVERY)
         .values(seen_at=now),
         execution_options={"synchronize_session": False},
     )

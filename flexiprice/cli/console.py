@@ -1,4 +1,4 @@
-"""Output of commands: tables for people, JSON for programs, remarks on stderr."""
+"""Output of commands: tables for people, JSON for programs, messages on stderr."""
 
 import os
 import sys
@@ -32,7 +32,7 @@ def output() -> Console:
     return TerminalConsole(width=None if knows_width else _UNFOLDED, highlight=False)
 
 
-def remarks() -> Console:
+def stderr() -> Console:
     """Returns the console of stderr, for progress, hints and warnings."""
     return TerminalConsole(stderr=True, highlight=False, soft_wrap=True)
 
@@ -50,7 +50,7 @@ def new_table(*columns: str, title: str | None = None, numbers: Sequence[str] = 
     return table
 
 
-def plain(text: object) -> str:
+def escaped(text: object) -> str:
     """Escapes markup and control characters in text from a database or a file; None becomes empty."""
     return "" if text is None else escape(printable(str(text)))
 
@@ -60,7 +60,7 @@ def percent(rate: Decimal | None) -> str:
     return "" if rate is None else f"{(rate * 100).quantize(Decimal('0.1')):f}%".replace(".0%", "%")
 
 
-def instant(moment: datetime | None) -> str:
+def format_time(moment: datetime | None) -> str:
     """Formats an instant in this machine's time zone, to the second."""
     return "" if moment is None else f"{moment.astimezone():%Y-%m-%d %H:%M:%S %Z}"
 

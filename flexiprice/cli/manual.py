@@ -11,7 +11,7 @@ from rich.markdown import Markdown, MarkdownElement, TableElement
 from rich.padding import Padding
 from rich.table import Table
 
-from flexiprice.cli.console import plain
+from flexiprice.cli.console import escaped
 from flexiprice.cli.terminal import TerminalConsole, echo
 from flexiprice.docs.links import with_topics
 from flexiprice.docs.pages import Page, all_pages, find_page, section_title
@@ -38,10 +38,10 @@ def _contents() -> RenderableType:
     lines.add_column(no_wrap=True)
     lines.add_column()
     for section, pages in groupby(all_pages(), key=lambda page: page.section):
-        lines.add_row(f"[bold]{plain(section_title(section))}[/]")
+        lines.add_row(f"[bold]{escaped(section_title(section))}[/]")
         for page in pages:
             about = f"{page.title}. {page.summary}" if page.summary else page.title
-            lines.add_row(Padding(plain(page.path), (0, 0, 0, 2)), plain(about))
+            lines.add_row(Padding(escaped(page.path), (0, 0, 0, 2)), escaped(about))
     return Group(lines, "", "`flexiprice help TOPIC` shows a page.")
 
 

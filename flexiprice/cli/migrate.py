@@ -3,7 +3,7 @@
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.access.audit_log import record_audit
-from flexiprice.cli.access.audit import cli_change
+from flexiprice.cli.access.audit import cli_event
 from flexiprice.cli.broker import command_settings
 from flexiprice.cli.connections import in_transaction
 from flexiprice.cli.console import JsonOption, output, print_json
@@ -27,4 +27,4 @@ def migrate(*, as_json: JsonOption = False) -> None:
 
 
 async def _write_down(session: AsyncSession) -> None:
-    await record_audit(session, [cli_change("migrate", head_revision())])
+    await record_audit(session, [cli_event("migrate", head_revision())])

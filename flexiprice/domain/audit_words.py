@@ -131,7 +131,7 @@ def _counts(details: Mapping[str, object]) -> Iterator[Fact]:
     for outcome, number in Counter(map(str, outcomes.values())).items():
         yield Fact(_words(outcome), f"{number:,}")
     if new := _mapping(details.get("new_task_ids")):
-        yield Fact("enqueued anew", f"{sum(value is not None for value in new.values()):,} of {len(new):,}")
+        yield Fact("enqueued again", f"{sum(value is not None for value in new.values()):,} of {len(new):,}")
 
 
 def _is_count(name: str, value: object) -> bool:

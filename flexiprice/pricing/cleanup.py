@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.db.locks import Lock
 from flexiprice.db.partitions import drop_price_history_before, ensure_partitions
-from flexiprice.db.planner import begin_bulk
+from flexiprice.db.planner_settings import use_bulk_plans_and_lock
 from flexiprice.domain.prior_price import PRIOR_PRICE_WINDOW
 from flexiprice.pricing.price_retention import drop_base_prices_before
 from flexiprice.pricing.sql.closings import compile_closing_expired
@@ -52,7 +52,7 @@ async def cleanup_expired_discounts(
             that ended earlier one by one. Prices that a prior price needs are kept.
     """
     started = perf_counter()
-    await begin_bulk(session, Lock.DISCOUNTS)
+    await use_bulk_plans_and_lock(session, Lock.DISCOUNTS)
     created = await ensure_partitions(session, now=now)
     dialect = (await session.connection()).dialect
     counts = await write_in_one_statement(session, compile_closing_expired(dialect), {"now": now})

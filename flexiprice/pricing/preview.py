@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from flexiprice.catalog.batch_identity import BatchIdentity, identity_columns
 from flexiprice.catalog.category_spelling import category_spellings
 from flexiprice.catalog.stores import get_store
-from flexiprice.db.planner import use_bulk_plans
+from flexiprice.db.planner_settings import use_bulk_plans
 from flexiprice.db.tables import Batch, Product, Store
 from flexiprice.domain.category import category_key
 from flexiprice.domain.decision import CloseReason, DecisionKind

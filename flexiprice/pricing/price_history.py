@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from flexiprice.catalog.stores import get_store
 from flexiprice.db.locks import Lock
 from flexiprice.db.partitions import ensure_partitions
-from flexiprice.db.planner import begin_bulk, restore_plan_cache
+from flexiprice.db.planner_settings import restore_plan_cache, use_bulk_plans_and_lock
 from flexiprice.db.statements import create_temporary, drop_temporary
 from flexiprice.db.tables import PriceSnapshot, Product
 from flexiprice.domain.prior_price import (
@@ -24,9 +24,9 @@ from flexiprice.domain.prior_price import (
     lowest_over_time,
     lowest_price,
 )
+from flexiprice.pricing.current_lowest_prices import CURRENT_LOWEST_PRICES, compile_current_lowest_prices
 from flexiprice.pricing.current_prices import get_price
 from flexiprice.pricing.price_periods import read_price_periods
-from flexiprice.pricing.prices_in_force import PRICES_IN_FORCE, compile_prices_in_force
 
 SLOT: Final = timedelta(hours=6)
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
@@ -105,7 +105,7 @@ async def update_price_history(
         now: the instant of the prices; it decides which batches have expired in which store.
     """
     started = time.monotonic()
-    await begin_bulk(session, Lock.PRICE_HISTORY)
+    await use_bulk_plans_and_lock(session, Lock.PRICE_HISTORY)
     await ensure_partitions(session, now=slot_at)
     recorded = closed = 0
     newest = await session.scalar(select(func.max(PriceSnapshot.slot_at)))
@@ -117,7 +117,7 @@ async def update_price_history(
         await restore_plan_cache(session)
         recorded = await _write(session, in_force)
         closed = await _write(session, _returned(slot_at))
-        await drop_temporary(session, PRICES_IN_FORCE)
+        await drop_temporary(session, CURRENT_LOWEST_PRICES)
     return PriceHistorySummary(
         slot_at=slot_at,
         recorded=recorded,
@@ -135,8 +135,10 @@ async def _write(session: AsyncSession, rows: Select[*tuple[Any, ...]]) -> int:
 
 async def _in_force(session: AsyncSession, slot_at: datetime, now: datetime) -> Select[*tuple[Any, ...]]:
     dialect = (await session.connection()).dialect
-    await create_temporary(session, PRICES_IN_FORCE, compile_prices_in_force(dialect), {"now": now})
-    row = PRICES_IN_FORCE.c
+    await create_temporary(
+        session, CURRENT_LOWEST_PRICES, compile_current_lowest_prices(dialect), {"now": now}
+    )
+    row = CURRENT_LOWEST_PRICES.c
     return select(
         row.product_id, row.store_id, literal(slot_at, PriceSnapshot.slot_at.type), row.price, row.base_price
     )

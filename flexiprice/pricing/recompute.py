@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.db.locks import Lock, acquire_shared
 from flexiprice.db.partitions import ensure_partitions
-from flexiprice.db.planner import begin_bulk, use_bulk_plans
+from flexiprice.db.planner_settings import use_bulk_plans, use_bulk_plans_and_lock
 from flexiprice.domain.policy import MAX_DAYS_TO_EXPIRY
 from flexiprice.domain.shard import Shard
 from flexiprice.errors import InvalidInput, TooManyChanges
@@ -160,7 +160,7 @@ async def _recompute(
 ) -> RecomputeSummary:
     started = perf_counter()
     if shard is None:
-        await begin_bulk(session, Lock.DISCOUNTS)
+        await use_bulk_plans_and_lock(session, Lock.DISCOUNTS)
     else:
         await use_bulk_plans(session)
         await acquire_shard(session, shard)

@@ -14,15 +14,15 @@ from flexiprice.queue.declarations import TaskArguments, TaskDeclaration
 from flexiprice.queue.enqueue import (
     MAX_JOB_ID_LENGTH,
     MAX_PAYLOAD_BYTES,
-    Call,
     EnqueuedJob,
     Enqueuer,
+    TaskCall,
     can_be_job_id,
 )
 from flexiprice.queue.redis import keys
 from flexiprice.queue.redis.pubsub import PubSubListener
 from flexiprice.queue.snapshot import read_snapshots
-from flexiprice.queue.source import UNKNOWN_ORIGIN, JobSource
+from flexiprice.queue.source import UNKNOWN_SOURCE, JobSource
 from flexiprice.queue.status import JobInfo, JobStatus, read_status
 from flexiprice.queue.worker.heartbeat import LiveWorker, find_live_workers
 from flexiprice.settings import Settings
@@ -57,7 +57,7 @@ class TaskQueue:
         job_id: str | None = None,
         defer_by: timedelta | None = None,
         expires: timedelta | None = None,
-        origin: JobSource = UNKNOWN_ORIGIN,
+        source: JobSource = UNKNOWN_SOURCE,
     ) -> EnqueuedJob:
         """Enqueues a job in one round trip.
 
@@ -68,7 +68,7 @@ class TaskQueue:
                 job is returned and nothing is enqueued.
             defer_by: delay until the job is due.
             expires: a job that no worker has started within this time fails as `expired`.
-            origin: the source of the job, for the run history.
+            source: the source of the job, for the run history.
 
         Raises:
             InvalidInput: an argument or option is invalid; `details["field"]` names it.
@@ -78,11 +78,11 @@ class TaskQueue:
         """
         job_id = uuid4().hex if job_id is None else job_id
         parsed = task.parse(arguments).model_dump()
-        return await self._enqueuer.put(
-            Call(task.name, task.queue, parsed), job_id, defer_by=defer_by, expires=expires, origin=origin
+        return await self._enqueuer.enqueue(
+            TaskCall(task.name, task.queue, parsed), job_id, defer_by=defer_by, expires=expires, source=source
         )
 
-    async def enqueue_call(self, call: Call, *, origin: JobSource) -> EnqueuedJob:
+    async def enqueue_call(self, call: TaskCall, *, source: JobSource) -> EnqueuedJob:
         """Enqueues a call again, even if this program does not know its task.
 
         Raises:
@@ -90,7 +90,7 @@ class TaskQueue:
             QueueFull: its queue holds `queue_limit` jobs.
             RedisUnavailable: Redis does not answer.
         """
-        return await self._enqueuer.put(call, uuid4().hex, origin=origin)
+        return await self._enqueuer.enqueue(call, uuid4().hex, source=source)
 
     async def enqueue_tick(
         self,
@@ -116,12 +116,12 @@ class TaskQueue:
         Raises:
             RedisUnavailable: Redis does not answer.
         """
-        return await self._enqueuer.put(
-            Call(task.name, task.queue, task.parse(arguments).model_dump()),
+        return await self._enqueuer.enqueue(
+            TaskCall(task.name, task.queue, task.parse(arguments).model_dump()),
             f"{schedule}:{tick_at:%Y-%m-%dT%H:%M:%SZ}",
             schedule=schedule,
             due_at_ms=to_unix_ms(tick_at),
-            origin=JobSource(trigger=RunTrigger.LATE_SCHEDULE if late else RunTrigger.SCHEDULE),
+            source=JobSource(trigger=RunTrigger.LATE_SCHEDULE if late else RunTrigger.SCHEDULE),
         )
 
     async def status(self, job_id: str) -> JobInfo:
@@ -213,10 +213,10 @@ class TaskQueue:
 __all__ = [
     "MAX_JOB_ID_LENGTH",
     "MAX_PAYLOAD_BYTES",
-    "Call",
     "EnqueuedJob",
     "JobInfo",
     "JobStatus",
+    "TaskCall",
     "TaskQueue",
     "can_be_job_id",
 ]

@@ -13,7 +13,7 @@ from flexiprice.queue.arq import ArqRedis, serialize_job, timestamp_ms, to_ms
 from flexiprice.queue.redis import codec, keys
 from flexiprice.queue.redis.connection import redis_errors
 from flexiprice.queue.redis.scripts import ENQUEUE
-from flexiprice.queue.snapshot import text
+from flexiprice.queue.snapshot import decode_text
 from flexiprice.queue.source import TRACE_FIELD, JobSource
 from flexiprice.settings import Queue
 from flexiprice.tracing import Span, SpanKind, span
@@ -25,7 +25,7 @@ _MAX_DELAY: Final = timedelta(days=365)
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class TaskCall:
     """The call of a task, from which a job is made."""
 
     task: str
@@ -57,12 +57,12 @@ class Enqueuer:
         self._limit = queue_limit
         self._enqueue = redis.register_script(ENQUEUE)
 
-    async def put(
+    async def enqueue(
         self,
-        call: Call,
+        call: TaskCall,
         job_id: str,
         *,
-        origin: JobSource,
+        source: JobSource,
         defer_by: timedelta | None = None,
         expires: timedelta | None = None,
         schedule: str | None = None,
@@ -73,7 +73,7 @@ class Enqueuer:
         Args:
             call: the task and its arguments.
             job_id: the job's id; if it is in use, the existing job is returned.
-            origin: the source of the job.
+            source: the source of the job.
             defer_by: delay until the job is due.
             expires: time after which an unstarted job fails.
             schedule: name of the schedule, for a tick; the queue limit then does not apply.
@@ -116,7 +116,7 @@ class Enqueuer:
             fingerprint,
             keys.notify_channel(call.queue),
             self._limit if schedule is None else "",
-            *origin.fields(),
+            *source.fields(),
         ]
         with _traced(call, job_id) as traced:
             if traced.traceparent is not None:
@@ -125,14 +125,14 @@ class Enqueuer:
                 outcome, owner = cast("tuple[int, bytes]", await self._enqueue(job_keys, job_facts))
             if outcome < 0:
                 raise QueueFull(f"the queue {call.queue} is full ({self._limit:,} jobs); try again later")
-            if not outcome and owner and text(owner) != fingerprint:
+            if not outcome and owner and decode_text(owner) != fingerprint:
                 raise Conflict(
                     f"job {job_id} is in use for another task or with other arguments", job_id=job_id
                 )
         return EnqueuedJob(job_id=job_id, task=call.task, queue=call.queue, created=outcome > 0)
 
 
-def _traced(call: Call, job_id: str) -> AbstractContextManager[Span]:
+def _traced(call: TaskCall, job_id: str) -> AbstractContextManager[Span]:
     facts = {"messaging.destination.name": call.queue.value, "messaging.message.id": job_id}
     return span(SpanKind.PRODUCER, f"enqueue {call.task}", **facts)
 

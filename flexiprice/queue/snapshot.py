@@ -47,7 +47,7 @@ async def _read_batch(redis: ArqRedis, job_ids: Sequence[str]) -> dict[str, JobS
         for index, job_id in enumerate(job_ids):
             replies = all_replies[index * _REPLIES_PER_JOB : (index + 1) * _REPLIES_PER_JOB]
             if replies[1] and b"task" not in replies[4]:
-                replies[4] |= await _foreign_record(redis, job_id)
+                replies[4] |= await _arq_record(redis, job_id)
             snapshots[job_id] = _snapshot(replies, now_ms=seconds * 1000 + micros // 1000)
     return snapshots
 
@@ -57,15 +57,15 @@ def _snapshot(all_replies: Sequence[Any], *, now_ms: int) -> JobSnapshot:
     return JobSnapshot(
         result=result,
         waiting=bool(waiting),
-        owner=None if owner is None else text(owner),
+        owner=None if owner is None else decode_text(owner),
         tries=keys.whole_number(tries),
-        record={text(name): text(value) for name, value in record.items()},
+        record={decode_text(name): decode_text(value) for name, value in record.items()},
         due_at_ms={queue: score for queue, score in zip(_QUEUES, scores, strict=True) if score is not None},
         now_ms=now_ms,
     )
 
 
-async def _foreign_record(redis: ArqRedis, job_id: str) -> dict[bytes, str]:
+async def _arq_record(redis: ArqRedis, job_id: str) -> dict[bytes, str]:
     """Returns a substitute record for a job of a plain arq client."""
     encoded: bytes = await redis.get(keys.job_key(job_id)) or b""
     try:
@@ -75,6 +75,6 @@ async def _foreign_record(redis: ArqRedis, job_id: str) -> dict[bytes, str]:
     return {b"task": job.function, b"enqueued": str(to_unix_ms(job.enqueue_time))}
 
 
-def text(value: object) -> str:
+def decode_text(value: object) -> str:
     """Decodes a value from Redis."""
     return value.decode(errors="replace") if isinstance(value, bytes) else str(value)

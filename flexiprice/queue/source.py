@@ -45,4 +45,4 @@ class JobSource:
         )
 
 
-UNKNOWN_ORIGIN = JobSource()
+UNKNOWN_SOURCE = JobSource()

@@ -19,7 +19,7 @@ from flexiprice.queue.arq import DeserializationError, JobExecutionFailed, JobRe
 from flexiprice.queue.progress import Progress, read_progress
 from flexiprice.queue.redis import codec
 from flexiprice.queue.redis.keys import find_instant
-from flexiprice.queue.source import UNKNOWN_ORIGIN, JobSource
+from flexiprice.queue.source import UNKNOWN_SOURCE, JobSource
 from flexiprice.settings import Queue
 
 
@@ -59,7 +59,7 @@ class JobInfo:
         result: the task's return value, as plain mappings, lists and values.
         error: the error of a failed or revoked job.
         progress: the progress of the latest attempt, if reported.
-        origin: the source of the job.
+        source: the source of the job.
         worker_id: the worker that runs it.
         due_at: when it may start; None once it has.
         enqueued_at: when it was enqueued.
@@ -76,7 +76,7 @@ class JobInfo:
     result: object = None
     error: JobError | None = None
     progress: Progress | None = None
-    origin: JobSource = UNKNOWN_ORIGIN
+    source: JobSource = UNKNOWN_SOURCE
     worker_id: str | None = None
     due_at: datetime | None = None
     enqueued_at: datetime | None = None
@@ -136,7 +136,7 @@ def read_status(job_id: str, snapshot: JobSnapshot) -> JobInfo | None:
         ready=status in READY,
         error=error,
         progress=read_progress(snapshot.record),
-        origin=JobSource.of_record(snapshot.record),
+        source=JobSource.of_record(snapshot.record),
         worker_id=snapshot.owner,
         due_at=None if has_started else find_instant(due_at_ms),
         enqueued_at=find_instant(snapshot.record.get("enqueued")),
@@ -154,7 +154,7 @@ def _finished_info(job_id: str, snapshot: JobSnapshot, encoded: bytes) -> JobInf
         "queue": _queue(record.get("queue")),
         "ready": True,
         "progress": read_progress(record),
-        "origin": JobSource.of_record(record),
+        "source": JobSource.of_record(record),
         "enqueued_at": find_instant(record.get("enqueued")),
         "started_at": find_instant(record.get("started")),
     }

@@ -10,11 +10,11 @@ from flexiprice.domain.run import RunStatus
 
 # A job that ended before it started has attempt 0: it has neither a queue time nor a run time.
 _STARTED: Final = TaskRun.attempt > 0
-RAN: Final = case((_STARTED, TaskRun.finished_at - TaskRun.started_at))
+RUN_TIME: Final = case((_STARTED, TaskRun.finished_at - TaskRun.started_at))
 """Time from start to end; NULL for a run that has not ended or never started."""
-WAITED: Final = case((_STARTED, TaskRun.started_at - func.coalesce(TaskRun.due_at, TaskRun.enqueued_at)))
+QUEUE_TIME: Final = case((_STARTED, TaskRun.started_at - func.coalesce(TaskRun.due_at, TaskRun.enqueued_at)))
 """Time from when the job was due to its start; NULL if unknown, or if it never started."""
-TELLING: Final = (RunStatus.SUCCEEDED, RunStatus.FAILED)
+FINISHED_STATUSES: Final = (RunStatus.SUCCEEDED, RunStatus.FAILED)
 """Final statuses whose run time is representative of the task."""
 
 

@@ -65,7 +65,7 @@ async def fence_worker(
     worker_id: str,
     *,
     now: datetime | None = None,
-    patience: timedelta = timedelta(seconds=10),
+    time_limit: timedelta = timedelta(seconds=10),
 ) -> int:
     """Terminates a dead worker's database sessions and prevents all further commits by it.
 
@@ -76,7 +76,7 @@ async def fence_worker(
         sessions: session factory of the caller.
         worker_id: the worker to fence; registered or not.
         now: instant of the declaration; None for PostgreSQL's clock.
-        patience: time limit of the attempt.
+        time_limit: time limit of the attempt.
 
     Returns:
         The number of terminated sessions.
@@ -88,7 +88,7 @@ async def fence_worker(
     name = session_name(worker_id)
     ended, marked = 0, False
     try:
-        async with asyncio.timeout(patience.total_seconds()):
+        async with asyncio.timeout(time_limit.total_seconds()):
             while True:
                 found, left = await _end_sessions(sessions, name)
                 ended += found - left

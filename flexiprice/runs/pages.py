@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.db.operations_tables import TaskRun
 from flexiprice.domain.run import RunStatus
-from flexiprice.runs.durations import RAN, WAITED, not_negative
+from flexiprice.runs.durations import QUEUE_TIME, RUN_TIME, not_negative
 from flexiprice.runs.query import MAX_LISTED_RUNS, RUN_FIELDS, Run, RunFilter, run_conditions
 
 MAX_COUNTED_RUNS: Final = 100_000
@@ -200,7 +200,7 @@ def _behind(order: RunOrder, place: RunPlace, *, descending: bool) -> ColumnElem
 
 def _key(order: RunOrder) -> ColumnElement[Any]:
     if order is RunOrder.DURATION:
-        return not_negative(RAN)
+        return not_negative(RUN_TIME)
     if order is RunOrder.WAIT:
-        return not_negative(WAITED)
+        return not_negative(QUEUE_TIME)
     return TaskRun.task.expression

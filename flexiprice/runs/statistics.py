@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from flexiprice.db.operations_tables import TaskRun
 from flexiprice.domain.run import RunStatus
 from flexiprice.errors import InvalidInput
-from flexiprice.runs.durations import RAN, TELLING, WAITED, not_negative
+from flexiprice.runs.durations import FINISHED_STATUSES, QUEUE_TIME, RUN_TIME, not_negative
 
 _FRACTIONS: Final = (0.5, 0.95, 0.99)
 
@@ -84,8 +84,8 @@ async def get_run_statistics(
             TaskRun.task,
             func.count(),
             *(func.count().filter(TaskRun.status == status) for status in RunStatus),
-            _percentiles(WAITED),
-            _percentiles(RAN, TaskRun.status.in_(TELLING)),
+            _percentiles(QUEUE_TIME),
+            _percentiles(RUN_TIME, TaskRun.status.in_(FINISHED_STATUSES)),
         )
         .where(TaskRun.started_at >= since, TaskRun.started_at < until)
         .group_by(TaskRun.task)

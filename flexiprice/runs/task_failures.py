@@ -22,7 +22,7 @@ OF_ALL: Final = 5
 _LONGEST_ERROR: Final = 200
 # Other final statuses are not the task's fault: the run is retried, was revoked, or was released.
 FAILED: Final = (RunStatus.FAILED, RunStatus.LOST)
-_TELLING: Final = (RunStatus.SUCCEEDED, *FAILED)
+_FINISHED_STATUSES: Final = (RunStatus.SUCCEEDED, *FAILED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +93,7 @@ async def list_failing_tasks(
     query = select_latest_runs(
         wanted,
         (TaskRun.status, TaskRun.started_at, error.label("error")),
-        TaskRun.status.in_(_TELLING),
+        TaskRun.status.in_(_FINISHED_STATUSES),
         limit=LOOKED_AT,
     )
     found: dict[str, list[EndedRun]] = {}

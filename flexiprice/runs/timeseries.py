@@ -24,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from flexiprice.db.operations_tables import TaskRun
 from flexiprice.domain.run import RunStatus
 from flexiprice.errors import InvalidInput
-from flexiprice.runs.durations import RAN, TELLING, WAITED, not_negative
+from flexiprice.runs.durations import FINISHED_STATUSES, QUEUE_TIME, RUN_TIME, not_negative
 
 MAX_BUCKETS: Final = 1_000
 """Upper limit of the buckets of a trend."""
@@ -113,8 +113,8 @@ async def get_run_trend(
             *(func.count().filter(TaskRun.status == status) for status in RunStatus),
             type_coerce(
                 func.percentile_cont(literal([0.5, 0.95], ARRAY(Double)))
-                .within_group(not_negative(RAN))
-                .filter(TaskRun.status.in_(TELLING)),
+                .within_group(not_negative(RUN_TIME))
+                .filter(TaskRun.status.in_(FINISHED_STATUSES)),
                 ARRAY(Interval),
             ),
         )
@@ -143,24 +143,24 @@ async def get_run_histograms(
         InvalidInput: the window is empty.
     """
     _check_window(since, until)
-    waited = _class_of(WAITED)
-    took = _class_of(RAN)
-    telling = TaskRun.status.in_(TELLING)
+    waited = _class_of(QUEUE_TIME)
+    took = _class_of(RUN_TIME)
+    is_finished = TaskRun.status.in_(FINISHED_STATUSES)
     classes = (
-        select(waited.label("waited"), took.label("took"), telling.label("telling"))
+        select(waited.label("waited"), took.label("took"), is_finished.label("is_finished"))
         .where(*_within(since, until, task, queue))
         .subquery()
     )
     # One row per pair of classes that occurs: a few hundred at most, independent of the number of runs.
     query = select(
-        classes.c.waited, classes.c.took, func.count(), func.count().filter(classes.c.telling)
+        classes.c.waited, classes.c.took, func.count(), func.count().filter(classes.c.is_finished)
     ).group_by(classes.c.waited, classes.c.took)
     waits, durations = ([0] * (len(HISTOGRAM_BOUNDS) + 1) for _ in range(2))
-    for wait, duration, runs, telling_runs in await session.execute(query):
+    for wait, duration, runs, finished_runs in await session.execute(query):
         if wait is not None:
             waits[wait] += runs
         if duration is not None:
-            durations[duration] += telling_runs
+            durations[duration] += finished_runs
     return RunHistograms(bounds=HISTOGRAM_BOUNDS, waits=tuple(waits), durations=tuple(durations))
 
 

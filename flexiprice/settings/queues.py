@@ -37,7 +37,7 @@ class QueueSettings(SettingsGroup):
         le=timedelta(days=31),
         description="maximum age of a missed tick of a schedule that is still run late when a worker is back",
     )
-    unknown_task_patience: Duration = Field(
+    unknown_task_timeout: Duration = Field(
         default=timedelta(minutes=5),
         ge=timedelta(0),
         le=timedelta(days=7),

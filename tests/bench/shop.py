@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from flexiprice.db.engine import create_engine
 from flexiprice.db.partitions import ensure_partitions
-from flexiprice.db.planner import restore_plan_cache, use_bulk_plans
+from flexiprice.db.planner_settings import restore_plan_cache, use_bulk_plans
 from flexiprice.pricing.policy_files import parse_policy_text
 from flexiprice.pricing.policy_versions import activate_policy, create_policy
 from flexiprice.pricing.recompute import RecomputeSummary, recompute_all_discounts

@@ -71,7 +71,7 @@ async def test_a_task_that_failed_tells_why_and_can_be_tried_again(visit: Visit,
     await expect(page.locator(".facts")).to_contain_text(f"Parent{job.job_id}")
     await expect(page.locator(".run-head")).to_contain_text("failed")
     retried = await harness.resources.tasks.status(new_id)
-    assert (retried.task, retried.origin.trigger, retried.origin.actor) == (
+    assert (retried.task, retried.source.trigger, retried.source.actor) == (
         "fail",
         RunTrigger.RETRY,
         "bootstrap",
@@ -142,7 +142,7 @@ async def test_many_tasks_are_called_off_and_tried_again_at_once(visit: Visit, h
         [change, *_] = await list_audit(session, action="retry_tasks")
     new_ids = change.details["new_task_ids"]
     assert isinstance(new_ids, dict)
-    assert (await tasks.status(new_ids[failed.job_id])).origin.parent_job_id == failed.job_id
+    assert (await tasks.status(new_ids[failed.job_id])).source.parent_job_id == failed.job_id
 
 
 async def test_tasks_that_need_a_person_are_retried_and_dismissed(visit: Visit, harness: Harness) -> None:

@@ -63,7 +63,7 @@ async def no_worker_at_a_tick(harness: Harness) -> Outcome:
     # Both have looked for missed ticks by now; neither may add a job.
     await asyncio.sleep(1)
     runs = (await harness.query("SELECT count(*) FROM fault_effects"))[0][0]
-    trigger = (await harness.queue.status(late)).origin.trigger
+    trigger = (await harness.queue.status(late)).source.trigger
     return await outcome(
         harness,
         [_job_of(start + _MINUTE), late],

@@ -24,7 +24,7 @@ from flexiprice.settings import load_settings
 from tests.support.audit_buffer import RecordingAuditBuffer
 
 FULL, READ = "the-full-key-of-the-monitor", "a-key-with-which-to-look-only"
-NOWHERE = {"database_url": "postgresql://nobody@127.0.0.1:9/none", "redis_url": "redis://127.0.0.1:9/0"}
+UNREACHABLE = {"database_url": "postgresql://nobody@127.0.0.1:9/none", "redis_url": "redis://127.0.0.1:9/0"}
 A_PAGE_ELSEWHERE = {"origin": "https://elsewhere.example"}
 
 
@@ -43,7 +43,7 @@ async def open_monitor(
     writer: RecordingAuditBuffer | None = None, **settings: Any
 ) -> AsyncIterator[tuple[MonitorContext, ASGIApp]]:
     """The guard and the login before a page and a web socket; no server is there."""
-    loaded = load_settings(env_files=(), **{**NOWHERE, **settings})
+    loaded = load_settings(env_files=(), **{**UNREACHABLE, **settings})
     async with open_resources(loaded, program="flexiprice-tests") as resources:
         failed_keys = FailedKeyLimiter(resources.redis, limit=3)
         key_authenticator = KeyAuthenticator(environment_keys(loaded), resources.sessions, failed_keys)

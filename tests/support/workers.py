@@ -9,7 +9,7 @@ from arq.worker import Worker
 
 from flexiprice.queue.client import TaskQueue
 from flexiprice.queue.declarations import TaskArguments
-from flexiprice.queue.redis.cancellation import cancelled
+from flexiprice.queue.redis.cancellation import cancel_and_wait
 from flexiprice.queue.status import JobStatus
 from flexiprice.queue.worker.heartbeat import WorkerStatus
 from flexiprice.settings import Settings
@@ -82,7 +82,7 @@ async def running(
         yield process
     finally:
         # Repeatedly, as a worker cancels its own tasks.
-        await cancelled(main)
+        await cancel_and_wait(main)
         worker.main_task = None
         await worker.close()
 

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 import pytest
 
 from flexiprice import tracing
-from flexiprice.tracing import Span, SpanKind, is_wanted, readable_traceparent, span
+from flexiprice.tracing import Span, SpanKind, is_enabled, readable_traceparent, span
 
 PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"}
@@ -32,7 +32,7 @@ ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"}
 def test_spans_are_made_where_opentelemetry_s_variables_ask_for_them(
     environment: Mapping[str, str], wanted: bool
 ) -> None:
-    assert is_wanted(environment) is wanted
+    assert is_enabled(environment) is wanted
 
 
 @pytest.mark.parametrize(

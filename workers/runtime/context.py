@@ -20,7 +20,7 @@ from flexiprice.settings import Settings
 from flexiprice.snapshots import WorkersSnapshot
 from flexiprice.tracing import tracing
 from workers.runtime.database_gate import DatabaseGate
-from workers.runtime.monitoring.clock_watch import ClockWatch
+from workers.runtime.monitoring.clock_monitor import ClockMonitor
 from workers.runtime.monitoring.loop_monitor import LoopMonitor
 from workers.runtime.monitoring.metrics_server import serving_metrics
 from workers.runtime.recording.run_events import CompositeObserver, RunObserver
@@ -48,7 +48,7 @@ class WorkerContext:
             declared dead.
         metrics: the Prometheus metrics.
         clock: returns the time of Redis, by which jobs are due.
-        clock_watch: measures the drift of the machine's clock from it.
+        clock_monitor: measures the drift of the machine's clock from it.
         loop_monitor: measures the lag of the event loop.
         observer: receives every run.
         history: writes runs into the database.
@@ -63,7 +63,7 @@ class WorkerContext:
     sessions: async_sessionmaker[AsyncSession]
     metrics: Metrics
     clock: ServerClock
-    clock_watch: ClockWatch
+    clock_monitor: ClockMonitor
     loop_monitor: LoopMonitor
     observer: RunObserver
     history: RunHistory
@@ -75,7 +75,7 @@ async def open_worker_context(
     *,
     metrics: Metrics,
     clock: ServerClock,
-    clock_watch: ClockWatch,
+    clock_monitor: ClockMonitor,
     redis_retry: RedisRetry,
     observers: Sequence[RunObserver],
     running: Callable[[], Sequence[str]],
@@ -86,7 +86,7 @@ async def open_worker_context(
         settings: the program's settings.
         metrics: the Prometheus metrics, served if the settings name a port.
         clock: returns the time of Redis.
-        clock_watch: measures the drift of the machine's clock from it.
+        clock_monitor: measures the drift of the machine's clock from it.
         redis_retry: repeats calls while Redis is unavailable.
         observers: receive every run, in addition to the history.
         running: returns the names of the running jobs; called on any thread.
@@ -131,7 +131,7 @@ async def open_worker_context(
             sessions=database.sessions,
             metrics=metrics,
             clock=clock,
-            clock_watch=clock_watch,
+            clock_monitor=clock_monitor,
             loop_monitor=loop_monitor,
             observer=CompositeObserver([*observers, history]),
             history=history,

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from flexiprice.db.engine import database_errors
 from flexiprice.db.probe import limit_waits, require_tables, require_writable
 from flexiprice.errors import DatabaseBusy, DatabaseUnavailable, InvalidSettings
-from flexiprice.queue.redis.cancellation import cancelled
+from flexiprice.queue.redis.cancellation import cancel_and_wait
 from flexiprice.telemetry import get_logger
 
 _LOGGER = get_logger(__name__)
@@ -47,7 +47,7 @@ class DatabaseGate:
     async def aclose(self) -> None:
         """Stops probing."""
         if self._probing is not None:
-            await cancelled(self._probing)
+            await cancel_and_wait(self._probing)
 
     async def _probe_until_open(self) -> None:
         started, pause = asyncio.get_running_loop().time(), _INITIAL_BACKOFF_SECONDS

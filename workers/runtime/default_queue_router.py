@@ -46,7 +46,7 @@ class DefaultQueueRouter:
             try:
                 more = await self.route_due()
             except REDIS_UNAVAILABLE as error:
-                self._redis_retry.lost(error)
+                self._redis_retry.mark_down(error)
                 more = False
             if not more:
                 await asyncio.sleep(_POLL_SECONDS)
@@ -75,5 +75,5 @@ class DefaultQueueRouter:
         if job.task in self._queue_of:
             return self._queue_of[job.task]
         # A worker of a newer version may know the task, as in a deploy.
-        timeout_ms = self._settings.unknown_task_patience.total_seconds() * 1000
+        timeout_ms = self._settings.unknown_task_timeout.total_seconds() * 1000
         return self._reject_queue if now_ms - job.due_ms > timeout_ms else None

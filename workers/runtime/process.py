@@ -9,7 +9,7 @@ from flexiprice.domain.run import RunStatus
 from flexiprice.errors import FlexiPriceError, InvalidSettings
 from flexiprice.metrics import Metrics, PoolUse
 from flexiprice.queue.declarations import SCHEDULES, Schedule, TaskArguments
-from flexiprice.queue.redis.cancellation import cancelled
+from flexiprice.queue.redis.cancellation import cancel_and_wait
 from flexiprice.queue.redis.clock import ServerClock, synchronize
 from flexiprice.queue.redis.connection import create_redis_of
 from flexiprice.queue.redis.replies import RedisRefusal, sentence_of
@@ -19,7 +19,7 @@ from flexiprice.telemetry import get_logger
 from workers.runtime.arq_command import exit_at_once, restart
 from workers.runtime.context import PROGRAM, WorkerContext, open_worker_context
 from workers.runtime.jobs.task import Task
-from workers.runtime.monitoring.clock_watch import ClockWatch, ClockZone
+from workers.runtime.monitoring.clock_monitor import ClockMonitor, ClockZone
 from workers.runtime.monitoring.process_stats import CountingObserver, MetricsObserver, RecyclingObserver
 from workers.runtime.recording.run_events import RunObserver
 from workers.runtime.recycling import Recycling, warn_without_supervisor
@@ -66,7 +66,7 @@ class WorkerProcess:
         """
         self._settings = settings
         self._clock = ServerClock(on_set_back=self._on_clock_set_back)
-        self._clock_watch = ClockWatch(self._clock, on_mended=self._catch_up)
+        self._clock_monitor = ClockMonitor(self._clock, on_mended=self._catch_up)
         clock = clock or self._clock
         self.clock_zone = ClockZone(clock)
         self._queues = tuple(dict.fromkeys(settings.worker_queues))
@@ -84,7 +84,7 @@ class WorkerProcess:
         self.redis.settings = settings
         self.redis.redis_retry = self._redis_retry
         self.redis.scheduled = by_name(self.cron_jobs)
-        self.redis.clock_watch = self._clock_watch
+        self.redis.clock_monitor = self._clock_monitor
         self.metrics = Metrics()
         self.metrics.expect(names, _ENDINGS)
         self._counts = CountingObserver()
@@ -161,7 +161,7 @@ class WorkerProcess:
                 self._settings,
                 metrics=self.metrics,
                 clock=self._clock,
-                clock_watch=self._clock_watch,
+                clock_monitor=self._clock_monitor,
                 redis_retry=self._redis_retry,
                 observers=self._observers(),
                 running=self._names_of_running,
@@ -196,7 +196,7 @@ class WorkerProcess:
     async def _run_workers(self, context: WorkerContext) -> None:
         """Replaces the worker with one of a new id whenever its lease expires."""
         while self._worker is not None:
-            await self._worker.lost.wait()
+            await self._worker.fenced.wait()
             _LOGGER.warning("worker_lease_lost", worker=self._worker.worker_id)
             await self._worker.abandon()
             self._worker = None
@@ -212,7 +212,7 @@ class WorkerProcess:
     def _in_background(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.create_task(work, name=name)
         task.add_done_callback(self._on_background_failure)
-        self._closing.push_async_callback(cancelled, task)
+        self._closing.push_async_callback(cancel_and_wait, task)
 
     def _on_background_failure(self, task: asyncio.Task[None]) -> None:
         if task.cancelled() or (error := task.exception()) is None:
@@ -236,7 +236,7 @@ class WorkerProcess:
         finally:
             self._redis_retry.closed = True
             if self._main is not None:
-                await cancelled(self._main)
+                await cancel_and_wait(self._main)
             if self._watching and self._shutdown.requested:
                 # `arq --watch` waits for a file to change and not for its worker to end.
                 self._stopping = asyncio.create_task(self.stop({}), name="stop")

@@ -50,17 +50,17 @@ class RedisRetry:
             try:
                 result = await call()
             except REDIS_UNAVAILABLE as error:
-                self.lost(error)
+                self.mark_down(error)
                 if self.closed:
                     raise
                 writes = isinstance(_reply(error), RedisNotWritable)
             else:
-                self.found(wrote=writes)
+                self.mark_up(wrote=writes)
                 return result
             await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 -- jitter, not a secret
             pause = min(pause * 2, _MAX_BACKOFF_SECONDS)
 
-    def lost(self, error: BaseException) -> None:
+    def mark_down(self, error: BaseException) -> None:
         """Records a failed call; logs the first of an outage."""
         reply = _reply(error)
         if isinstance(reply, RedisNotWritable):
@@ -73,7 +73,7 @@ class RedisRetry:
         else:
             _LOGGER.warning("redis_not_ready", reason=sentence_of(reply))
 
-    def found(self, *, wrote: bool = False) -> None:
+    def mark_up(self, *, wrote: bool = False) -> None:
         """Records a successful call. After refused writes, only a successful write ends the outage."""
         if self._unavailable_since is None or (self._refuses_writes and not wrote):
             return
@@ -121,7 +121,7 @@ class StartupRetry(Retry):
             return await self._usual.call_with_retry(do, fail, **newer)
 
         def fail_and_log(error: Exception, *failures: int) -> object:
-            self._waits.lost(error)
+            self._waits.mark_down(error)
             return fail(error, *failures)
 
         try:

@@ -15,7 +15,7 @@ from flexiprice.settings import Settings
 from flexiprice.telemetry import get_logger
 from workers.runtime.arq_redis import RetryingArqRedis
 from workers.runtime.jobs.task import Task
-from workers.runtime.monitoring.clock_watch import ClockWatch
+from workers.runtime.monitoring.clock_monitor import ClockMonitor
 
 
 def arq_function(task: Task[TaskArguments], settings: Settings) -> Function:
@@ -131,7 +131,7 @@ class SchedulerRedis(RetryingArqRedis):
 
     settings: Settings
     scheduled: dict[str, ScheduledTask]
-    clock_watch: ClockWatch
+    clock_monitor: ClockMonitor
 
     async def enqueue_job(
         self,
@@ -144,7 +144,7 @@ class SchedulerRedis(RetryingArqRedis):
 
         Does nothing while this machine's clock differs too much from that of Redis.
         """
-        if self.clock_watch.refuses:
+        if self.clock_monitor.refuses:
             return None
         tick_at = datetime.fromtimestamp(int(str(_job_id).rpartition(":")[2]) / 1000, tz=UTC)
         job = await self._tick(self.scheduled[function], tick_at)
@@ -161,7 +161,7 @@ class SchedulerRedis(RetryingArqRedis):
 
         A schedule that has never ticked has missed nothing.
         """
-        if self.clock_watch.refuses:
+        if self.clock_monitor.refuses:
             return
         for scheduled in self.scheduled.values():
             key = keys.schedule_key(scheduled.schedule.name)

@@ -16,7 +16,7 @@ from flexiprice.db.work import Work
 from flexiprice.domain.run import RunStatus
 from flexiprice.metrics import PoolUse
 from flexiprice.queue.declarations import TaskArguments
-from flexiprice.queue.redis.cancellation import cancelled
+from flexiprice.queue.redis.cancellation import cancel_and_wait
 from flexiprice.queue.worker.heartbeat import (
     LEASE,
     HeartbeatReply,
@@ -83,7 +83,7 @@ class Worker:
             on_background_failure: called when a background task has ended.
         """
         self.worker_id = new_worker_id()
-        self.lost = asyncio.Event()
+        self.fenced = asyncio.Event()
         self._context = context
         self._tasks = tuple(tasks)
         self._queues = tuple(queues)
@@ -139,7 +139,7 @@ class Worker:
                 context=context,
                 resources=resources,
                 worker_id=self.worker_id,
-                on_fenced=self.lost.set,
+                on_fenced=self.fenced.set,
             )
             self._consumers.append(consumer)
             self._in_background(consumer.main(), f"consumer of {queue}")
@@ -206,13 +206,13 @@ class Worker:
         with suppress(*REDIS_UNAVAILABLE, RedisError):
             await deregister(self._context.redis, self.worker_id)
         # The row fences a worker that leaves jobs behind.
-        if not self.lost.is_set() and not self.running:
+        if not self.fenced.is_set() and not self.running:
             await delete_row(self._context.sessions, self.worker_id)
 
     def _in_background(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.create_task(work, name=name)
         task.add_done_callback(self._on_background_failure)
-        self._closing.push_async_callback(cancelled, task)
+        self._closing.push_async_callback(cancel_and_wait, task)
 
     def _describe(self) -> LiveWorker:
         running = [job for consumer in self._consumers for job in consumer.running]
@@ -242,6 +242,6 @@ class Worker:
         self._lost_workers.put(reply.lost_workers)
         self._outbox_workers.put(reply.outbox_workers)
         if reply.lost:
-            self.lost.set()
+            self.fenced.set()
         if reply.command is not None:
             self._on_command(reply.command)

@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.monitor.auth.sessions import SessionAuthenticator
 from api.monitor.auth.user import User
-from flexiprice.queue.redis.cancellation import cancelled
+from flexiprice.queue.redis.cancellation import cancel_and_wait
 
 # Time for the page to navigate to the login by itself before its connection is closed.
 CLOSE_DELAY_SECONDS: Final = 1.0
@@ -57,9 +57,9 @@ async def serve_until_revoked(
             await _close(scope, receive, send, is_answered=is_answered)
             await asyncio.wait({serving}, timeout=_CLOSING_SECONDS)
     finally:
-        await cancelled(revocation)
+        await cancel_and_wait(revocation)
         if not serving.done():
-            await cancelled(serving)
+            await cancel_and_wait(serving)
     if not serving.cancelled():
         serving.result()
 

@@ -8,8 +8,8 @@ from nicegui import ui
 
 from api.monitor.auth.user import DENIAL_REASONS, Right
 from api.monitor.context import current_monitor, current_user
+from flexiprice.access.audit_context import audited
 from flexiprice.access.audit_log import LONGEST_ADDRESS, LONGEST_TARGET, AuditEvent
-from flexiprice.access.audited import audited
 from flexiprice.domain.audit import AuditOutcome, AuditSource
 from flexiprice.errors import FlexiPriceError
 from flexiprice.queue.admin.operations import Operation

@@ -11,7 +11,7 @@ from api.monitor.components.badges import Badge
 from api.monitor.components.links import Link, job_path, small_button
 from api.monitor.components.table_frame import TableFrame, cell, number_cell, text_cell
 from api.monitor.components.text import Text
-from api.monitor.context import current_monitor, current_origin
+from api.monitor.context import current_monitor, current_source
 from api.monitor.format import amount, count, off, things
 from api.monitor.queries.prices import read_preview
 from flexiprice.errors import FlexiPriceError
@@ -66,7 +66,7 @@ class RecomputeCard(ui.element):
                 )
 
     async def _recompute(self) -> None:
-        operation = trigger_recompute(days_threshold=self._threshold(), origin=current_origin())
+        operation = trigger_recompute(days_threshold=self._threshold(), source=current_source())
         job = await perform(operation, lambda _: "The recompute is enqueued", right=Right.PRICE)
         if job is None:
             return

@@ -7,7 +7,7 @@ from nicegui import ui
 
 from api.monitor.components.actions import perform
 from api.monitor.components.confirmation import confirmed
-from api.monitor.context import current_origin
+from api.monitor.context import current_source
 from flexiprice.queue.admin import operations
 from flexiprice.queue.admin.retry import Retried
 from flexiprice.queue.admin.revoke import Revoked
@@ -22,7 +22,7 @@ async def retry_selected(job_ids: Sequence[str]) -> bool:
     effect = "Tasks that have ended are enqueued again with the same arguments."
     if not await confirmed(question, effect, verb="Retry", harmless=True):
         return False
-    return await perform(operations.retry_tasks(job_ids, origin=current_origin()), _summary) is not None
+    return await perform(operations.retry_tasks(job_ids, source=current_source()), _summary) is not None
 
 
 async def revoke_selected(job_ids: Sequence[str]) -> bool:

@@ -13,7 +13,7 @@ from api.monitor.components.links import Link, job_path, small_button
 from api.monitor.components.live_table import LiveTable
 from api.monitor.components.table_frame import MANY, cell, text_cell
 from api.monitor.components.text import Text
-from api.monitor.context import current_monitor, current_origin
+from api.monitor.context import current_monitor, current_source
 from api.monitor.format import things
 from api.monitor.layout import page
 from flexiprice.errors import FlexiPriceError
@@ -111,7 +111,7 @@ async def _ask_to_dismiss_all() -> None:
 
 
 async def _retry(job_ids: Sequence[str] | None) -> None:
-    await perform(operations.retry_dead_letters(job_ids, origin=current_origin()), _summary)
+    await perform(operations.retry_dead_letters(job_ids, source=current_source()), _summary)
 
 
 async def _dismiss(job_ids: Sequence[str] | None) -> None:

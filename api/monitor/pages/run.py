@@ -15,7 +15,7 @@ from api.monitor.components.instants import Instant
 from api.monitor.components.links import Link, add_style_sheet, job_path, small_button
 from api.monitor.components.table_frame import TableFrame, card_title
 from api.monitor.components.text import Text
-from api.monitor.context import current_monitor, current_origin
+from api.monitor.context import current_monitor, current_source
 from api.monitor.format import duration
 from api.monitor.layout import page
 from api.monitor.queries.task_rows import progress_made, progress_text
@@ -106,7 +106,7 @@ class _RunView:
             await self.refresh()
 
     async def _do_retry(self) -> None:
-        operation = operations.retry_task(self._job_id, origin=current_origin())
+        operation = operations.retry_task(self._job_id, source=current_source())
         answer = await perform(operation, lambda answer: answer.message)
         if answer is not None and answer.new_job_id:
             ui.navigate.to(job_path(answer.new_job_id))
@@ -153,9 +153,9 @@ def _facts(timeline: TaskTimeline) -> None:
     job, latest = timeline.job, timeline.latest
     worker = (job.worker_id if job else None) or (latest.worker_id if latest else None)
     queue = (job.queue.value if job and job.queue else None) or (latest.queue if latest else None)
-    parent = (job.origin.parent_job_id if job else None) or (latest.parent_job_id if latest else None)
-    request = (job.origin.request_id if job else None) or (latest.request_id if latest else None)
-    trigger = (job.origin.trigger if job else None) or (latest.trigger if latest else None)
+    parent = (job.source.parent_job_id if job else None) or (latest.parent_job_id if latest else None)
+    request = (job.source.request_id if job else None) or (latest.request_id if latest else None)
+    trigger = (job.source.trigger if job else None) or (latest.trigger if latest else None)
     attempt = (job.attempt if job else 0) or (latest.attempt if latest else 0)
     started = (job.started_at if job else None) or (latest.started_at if latest else None)
     finished = (job.finished_at if job else None) or (latest.finished_at if latest else None)
@@ -165,7 +165,7 @@ def _facts(timeline: TaskTimeline) -> None:
         _fact("Worker", worker, mono=True)
         _fact("Try", str(attempt) if attempt else None)
         _fact("Trigger", trigger.value.replace("_", " ") if trigger else None)
-        _fact("By", job.origin.actor if job else None)
+        _fact("By", job.source.actor if job else None)
         if parent:
             Text("dt", "Parent")
             with ui.element("dd"):

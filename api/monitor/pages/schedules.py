@@ -13,7 +13,7 @@ from api.monitor.components.empty_states import Failure, Placeholder
 from api.monitor.components.instants import Instant
 from api.monitor.components.links import Link, job_path, small_button
 from api.monitor.components.text import Text
-from api.monitor.context import current_origin, current_user
+from api.monitor.context import current_source, current_user
 from api.monitor.format import duration
 from api.monitor.layout import follow, page
 from api.monitor.state.health import late_since
@@ -137,7 +137,7 @@ class _ScheduleCard(ui.element):
             self._late.text, self._late_of.text = "–", ""
 
     async def _ask_to_run(self) -> None:
-        operation = operations.run_schedule(self._name, origin=current_origin())
+        operation = operations.run_schedule(self._name, source=current_source())
         consequence = "Its task is enqueued now, even if the schedule is paused. Its ticks do not change."
         if await confirmed(f"Run {self._name} now?", consequence, verb="Run now", harmless=True):
             await perform(operation, lambda _: f"{self._name} is enqueued")

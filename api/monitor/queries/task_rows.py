@@ -36,7 +36,7 @@ def row_of_job(job: JobInfo, arguments: Mapping[str, Any] | None = None) -> Row:
         "wait": "",
         "ran": "",
         "attempt": job.attempt or "",
-        "trigger": job.origin.trigger.value.replace("_", " ") if job.origin.trigger else "",
+        "trigger": job.source.trigger.value.replace("_", " ") if job.source.trigger else "",
         "arguments": _compact(arguments),
         "error": job.error.message if job.error else "",
         "progress": progress,

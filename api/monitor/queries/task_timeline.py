@@ -147,7 +147,7 @@ def timeline_events(timeline: TaskTimeline) -> Sequence[TimelineEvent]:
     events: list[TimelineEvent] = []
     job, first = timeline.job, timeline.attempts[0] if timeline.attempts else None
     if timeline.enqueued_at is not None:
-        events.append(TimelineEvent(timeline.enqueued_at, "queued", "Enqueued", _origin_of(timeline)))
+        events.append(TimelineEvent(timeline.enqueued_at, "queued", "Enqueued", _source_of(timeline)))
     due_at = first.due_at if first else job.due_at if job and not job.attempt else None
     if due_at and timeline.enqueued_at and due_at - timeline.enqueued_at > _CLOCK_TOLERANCE:
         events.append(TimelineEvent(due_at, "deferred", "Due"))
@@ -209,10 +209,10 @@ def _detail_of(run: RunDetails) -> str:
     return f"{took}: {run.error_message}" if run.error_message else took
 
 
-def _origin_of(timeline: TaskTimeline) -> str:
-    trigger = timeline.job.origin.trigger if timeline.job else None
+def _source_of(timeline: TaskTimeline) -> str:
+    trigger = timeline.job.source.trigger if timeline.job else None
     trigger = trigger or (timeline.latest.trigger if timeline.latest else None)
-    actor = timeline.job.origin.actor if timeline.job else None
+    actor = timeline.job.source.actor if timeline.job else None
     words = f"by {trigger.value.replace('_', ' ')}" if trigger else ""
     return f"{words} ({actor})" if words and actor else words
 

@@ -129,7 +129,7 @@ def _undeclared_alert(found: UndeclaredTask) -> Alert:
     title = f"No worker declares {found.task}: {counted(found.waiting, 'job', 'wait')} in {found.queue}"
     advice = (
         "Start or restart a worker of the version that has it. Its jobs fail after waiting for "
-        "FLEXIPRICE_UNKNOWN_TASK_PATIENCE."
+        "FLEXIPRICE_UNKNOWN_TASK_TIMEOUT."
     )
     return Alert(Severity.WARNING, title, found.since, advice, "/workers")
 

@@ -7,8 +7,8 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, TypeVar
 
+from flexiprice.access.audit_context import audited, record_refused
 from flexiprice.access.audit_log import LONGEST_ADDRESS, LONGEST_TARGET, AuditEvent
-from flexiprice.access.audited import audited, record_unmade
 from flexiprice.cli.access.operator import LONGEST_ACCOUNT, operator
 from flexiprice.cli.connections import with_database, with_resources
 from flexiprice.cli.terminal import printable
@@ -23,23 +23,23 @@ T = TypeVar("T")
 
 
 @contextmanager
-def refusals_written_down(settings: Settings, action: str, target: str = "") -> Generator[None]:
-    """Writes down, in a transaction of its own, that a change was refused or failed, and why.
+def recording_refusals(settings: Settings, action: str, target: str = "") -> Generator[None]:
+    """Records a refused or failed change with its reason, in a transaction of its own.
 
-    `perform` does so by itself. Where PostgreSQL is not configured or does not answer, there is nowhere to.
+    `perform` does so itself. Records nothing if PostgreSQL is not configured or does not answer.
     """
     try:
         yield
     except FlexiPriceError as error:
         if isinstance(error, InvalidSettings | DatabaseUnavailable) and not isinstance(error, DatabaseBusy):
             raise
-        record = partial(record_unmade, change=cli_change(action, target), error=error)
+        record = partial(record_refused, event=cli_event(action, target), error=error)
         with suppress(InvalidSettings):
             with_database(settings, lambda database: record(database.sessions))
         raise
 
 
-def cli_change(action: str, target: str = "", details: Mapping[str, object] | None = None) -> AuditEvent:
+def cli_event(action: str, target: str = "", details: Mapping[str, object] | None = None) -> AuditEvent:
     """Returns the audit event of a change by this command."""
     return AuditEvent(
         actor=operator(),
@@ -52,7 +52,7 @@ def cli_change(action: str, target: str = "", details: Mapping[str, object] | No
 
 
 def _behind_sudo() -> dict[str, str]:
-    # Anybody can set this variable, so it stands beside the account and never in its place.
+    # Users can set this variable, so it is recorded beside the account and not instead of it.
     name = printable(os.environ.get("SUDO_USER", ""))[:LONGEST_ACCOUNT]
     return {"sudo_user": name} if name else {}
 
@@ -66,8 +66,8 @@ def perform(settings: Settings, operation: Operation[T]) -> T:
     """
 
     async def use(resources: Resources) -> T:
-        change = cli_change(operation.action, operation.target)
-        async with audited(resources.sessions, change) as details:
+        event = cli_event(operation.action, operation.target)
+        async with audited(resources.sessions, event) as details:
             with redis_errors():
                 return await operation.perform(resources.tasks, details)
 

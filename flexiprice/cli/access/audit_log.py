@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from flexiprice.access.audit_log import MAX_LISTED_ENTRIES, AuditLogEntry, list_audit
 from flexiprice.cli.broker import command_settings
 from flexiprice.cli.connections import in_transaction
-from flexiprice.cli.console import JsonOption, instant, new_table, output, plain, print_json
+from flexiprice.cli.console import JsonOption, escaped, format_time, new_table, output, print_json
 from flexiprice.cli.durations import duration
 from flexiprice.db.clock import database_now
 from flexiprice.domain.audit import AuditOutcome
@@ -59,10 +59,10 @@ def audit(
     table = new_table("when", "who", "through", "from", "what")
     for entry in found:
         table.add_row(
-            instant(entry.at),
-            plain(entry.words.who),
+            format_time(entry.at),
+            escaped(entry.words.who),
             entry.source.value,
-            plain(entry.address),
-            plain(entry.sentence),
+            escaped(entry.address),
+            escaped(entry.sentence),
         )
     output().print(table if found else "Nothing was changed in that time.")

@@ -16,11 +16,11 @@ from flexiprice.access.api_keys import (
     rotate_api_key,
 )
 from flexiprice.access.audit_log import record_audit
-from flexiprice.cli.access.audit import cli_change, refusals_written_down
+from flexiprice.cli.access.audit import cli_event, recording_refusals
 from flexiprice.cli.access.sessions import end, sessions, sign_in
 from flexiprice.cli.broker import command_settings
 from flexiprice.cli.connections import in_transaction
-from flexiprice.cli.console import JsonOption, instant, new_table, output, plain, print_json, remarks
+from flexiprice.cli.console import JsonOption, escaped, format_time, new_table, output, print_json, stderr
 from flexiprice.cli.durations import duration
 from flexiprice.db.clock import database_now
 from flexiprice.domain.access import Scope
@@ -66,11 +66,11 @@ def create(
         issued = await create_api_key(
             session, name=name, scopes=scope, now=now, expires_at=_after(now, expires_in)
         )
-        await record_audit(session, [cli_change("create_api_key", name)])
+        await record_audit(session, [cli_event("create_api_key", name)])
         return issued
 
     settings = command_settings()
-    with refusals_written_down(settings, "create_api_key", name):
+    with recording_refusals(settings, "create_api_key", name):
         issued = in_transaction(settings, use)
     _show_issued(issued, as_json=as_json)
 
@@ -93,12 +93,12 @@ def list_all(
     table = new_table("name", "scopes", "begins with", "created", "last used", "expires", "")
     for key in found:
         table.add_row(
-            plain(key.name),
+            escaped(key.name),
             ", ".join(key.scopes),
             f"fp_{key.key_id}_",
-            instant(key.created_at),
-            instant(key.last_used_at) or "never",
-            instant(key.expires_at) or "never",
+            format_time(key.created_at),
+            format_time(key.last_used_at) or "never",
+            format_time(key.expires_at) or "never",
             _state(key, now),
         )
     output().print(table)
@@ -129,11 +129,11 @@ def rotate(
         issued = await rotate_api_key(
             session, name, now=now, overlap=overlap, expires_at=_after(now, expires_in)
         )
-        await record_audit(session, [cli_change("rotate_api_key", name)])
+        await record_audit(session, [cli_event("rotate_api_key", name)])
         return issued
 
     settings = command_settings()
-    with refusals_written_down(settings, "rotate_api_key", name):
+    with recording_refusals(settings, "rotate_api_key", name):
         issued = in_transaction(settings, use)
     _show_issued(issued, as_json=as_json)
 
@@ -144,17 +144,17 @@ def revoke(*, name: NameArgument, as_json: JsonOption = False) -> None:
 
     async def use(session: AsyncSession) -> RecordedKey:
         revoked = await revoke_api_key(session, name, now=await database_now(session))
-        await record_audit(session, [cli_change("revoke_api_key", name)])
+        await record_audit(session, [cli_event("revoke_api_key", name)])
         return revoked
 
     settings = command_settings()
-    with refusals_written_down(settings, "revoke_api_key", name):
+    with recording_refusals(settings, "revoke_api_key", name):
         revoked = in_transaction(settings, use)
     if as_json:
         print_json(revoked)
     else:
         output().print(
-            f"{plain(name)} is revoked; it opens nothing any more, in {_AT_MOST_SECONDS} seconds at most."
+            f"{escaped(name)} is revoked; it opens nothing any more, in {_AT_MOST_SECONDS} seconds at most."
         )
 
 
@@ -167,10 +167,10 @@ def _show_issued(issued: IssuedKey, *, as_json: bool) -> None:
     typer.echo(issued.key)
     old = ""
     if record.previous_until is not None:
-        old = f" The old one opens until {instant(record.previous_until)}."
-    end = "" if record.expires_at is None else f" It expires {instant(record.expires_at)}."
-    remarks().print(
-        f"The key {plain(record.name)} {_may(record.scopes)}.{end}{old} "
+        old = f" The old one opens until {format_time(record.previous_until)}."
+    end = "" if record.expires_at is None else f" It expires {format_time(record.expires_at)}."
+    stderr().print(
+        f"The key {escaped(record.name)} {_may(record.scopes)}.{end}{old} "
         "Keep it now: it cannot be shown again."
     )
 
@@ -181,11 +181,11 @@ def _may(scopes: Sequence[Scope]) -> str:
 
 def _state(key: RecordedKey, now: datetime) -> str:
     if key.revoked_at is not None:
-        return f"[red]revoked[/] {instant(key.revoked_at)}"
+        return f"[red]revoked[/] {format_time(key.revoked_at)}"
     if key.expires_at is not None and key.expires_at <= now:
         return "[red]expired[/]"
     if key.previous_until is not None and key.previous_until > now:
-        return f"[yellow]old secret opens[/] until {instant(key.previous_until)}"
+        return f"[yellow]old secret opens[/] until {format_time(key.previous_until)}"
     return ""
 
 

@@ -1,4 +1,4 @@
-"""Names the operator who types a command, in the audit log and as the origin of jobs."""
+"""Names the operator who types a command, in the audit log and as the source of jobs."""
 
 import os
 import pwd
@@ -10,7 +10,7 @@ from flexiprice.queue.source import JobSource
 LONGEST_ACCOUNT: Final = 200
 
 
-def cli_origin() -> JobSource:
+def cli_source() -> JobSource:
     """Returns the source of the jobs that a command enqueues."""
     return JobSource(trigger=RunTrigger.CLI, actor=operator())
 

@@ -10,10 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from flexiprice.access.api_keys import BOOTSTRAP
 from flexiprice.access.audit_log import record_audit
 from flexiprice.access.monitor_sessions import SessionUse, end_sessions, list_sessions, offer_sign_in
-from flexiprice.cli.access.audit import cli_change
+from flexiprice.cli.access.audit import cli_event
 from flexiprice.cli.broker import command_settings
 from flexiprice.cli.connections import in_transaction
-from flexiprice.cli.console import JsonOption, instant, new_table, output, plain, print_json, remarks
+from flexiprice.cli.console import JsonOption, escaped, format_time, new_table, output, print_json, stderr
 from flexiprice.db.clock import database_now
 from flexiprice.errors import InvalidSettings
 from flexiprice.settings import PREFIX, Settings
@@ -37,7 +37,7 @@ def sign_in_address(settings: Settings, monitor: str) -> str:
         now = await database_now(session)
         until = now + SIGN_IN_LIFE
         token = await offer_sign_in(session, key_name=BOOTSTRAP, key=key, now=now, until=until)
-        await record_audit(session, [cli_change("offer_sign_in", BOOTSTRAP, {"until": until.isoformat()})])
+        await record_audit(session, [cli_event("offer_sign_in", BOOTSTRAP, {"until": until.isoformat()})])
         return token
 
     prefix = settings.url_prefix
@@ -58,7 +58,7 @@ def sign_in(
         print_json({"address": address})
         return
     typer.echo(address)
-    remarks().print(f"It signs in once, within {SIGN_IN_LIFE.total_seconds() / 60:.0f} minutes.")
+    stderr().print(f"It signs in once, within {SIGN_IN_LIFE.total_seconds() / 60:.0f} minutes.")
 
 
 def sessions(*, as_json: JsonOption = False) -> None:
@@ -75,7 +75,7 @@ def sessions(*, as_json: JsonOption = False) -> None:
         return
     table = new_table("key", "signed in", "last used")
     for one in found:
-        table.add_row(plain(one.key_name), instant(one.created_at), instant(one.seen_at))
+        table.add_row(escaped(one.key_name), format_time(one.created_at), format_time(one.seen_at))
     output().print(table)
 
 
@@ -94,7 +94,7 @@ def end(
 
     async def use(session: AsyncSession) -> int:
         ended = await end_sessions(session, key_name=name)
-        await record_audit(session, [cli_change("end_sessions", name or "all", {"ended": ended})])
+        await record_audit(session, [cli_event("end_sessions", name or "all", {"ended": ended})])
         return ended
 
     ended = in_transaction(command_settings(), use)

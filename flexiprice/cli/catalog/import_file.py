@@ -19,12 +19,12 @@ from flexiprice.catalog.imports.importer import import_catalogue
 from flexiprice.catalog.imports.layout import FileLayout
 from flexiprice.catalog.imports.records import FileFormat
 from flexiprice.catalog.imports.report import ImportReport
-from flexiprice.cli.access.audit import cli_change, refusals_written_down
+from flexiprice.cli.access.audit import cli_event, recording_refusals
 from flexiprice.cli.broker import command_settings
 from flexiprice.cli.catalog.import_files import bad_rows_file, refuse_same_file, warnings_file
 from flexiprice.cli.catalog.import_report import show_import
 from flexiprice.cli.connections import with_database
-from flexiprice.cli.console import JsonOption, print_json, remarks
+from flexiprice.cli.console import JsonOption, print_json, stderr
 from flexiprice.cli.tasks.enqueue import reprice, repricing
 from flexiprice.db.tables import MAIN_STORE
 from flexiprice.db.work import Work
@@ -167,7 +167,7 @@ def import_file(
             return report
 
     # A dry run changes nothing, whatever comes of it.
-    with nullcontext() if dry_run else refusals_written_down(settings, "import_file", name):
+    with nullcontext() if dry_run else recording_refusals(settings, "import_file", name):
         report = with_database(settings, use, work=Work.RECOMPUTE)
     needed = bool(report.written) and not dry_run
     job = reprice(settings) if needed else None
@@ -181,10 +181,10 @@ def import_file(
 
 def _entry(name: str, report: ImportReport) -> AuditEvent | None:
     if report.written:
-        return cli_change("import_file", name, {**report.written, "bad_rows": report.bad})
+        return cli_event("import_file", name, {**report.written, "bad_rows": report.bad})
     if report.bad and not report.imported:
         reason = f"none of {counted(report.read, 'row')} is sound"
-        return replace(cli_change("import_file", name, {"reason": reason}), outcome=AuditOutcome.REFUSED)
+        return replace(cli_event("import_file", name, {"reason": reason}), outcome=AuditOutcome.REFUSED)
     return None
 
 
@@ -192,7 +192,7 @@ def _entry(name: str, report: ImportReport) -> AuditEvent | None:
 def _progress(file: BinaryIO) -> Generator[Iterator[bytes]]:
     status = os.fstat(file.fileno())
     total = status.st_size if stat.S_ISREG(status.st_mode) else None
-    console = remarks()
+    console = stderr()
     with Progress(
         TextColumn("Importing"),
         BarColumn(),

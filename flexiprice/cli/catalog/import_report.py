@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from flexiprice.catalog.imports.report import ImportReport
-from flexiprice.cli.console import new_table, output, plain
+from flexiprice.cli.console import escaped, new_table, output
 from flexiprice.plurals import counted
 from flexiprice.queue.client import EnqueuedJob
 
@@ -20,10 +20,10 @@ def show_import(
 ) -> None:
     """Prints the numbers of imported rows, the warnings and the first bad rows."""
     console = output()
-    mapped = ", ".join(f"{field} from {plain(column)}" for field, column in report.columns.items())
+    mapped = ", ".join(f"{field} from {escaped(column)}" for field, column in report.columns.items())
     console.print(f"Columns: {mapped}", style="dim")
     if report.unused_columns:
-        console.print(f"Ignored columns: {plain(', '.join(report.unused_columns))}", style="dim")
+        console.print(f"Ignored columns: {escaped(', '.join(report.unused_columns))}", style="dim")
     table = new_table("", "read", "imported", "bad", "new", "updated", "unchanged",
         numbers=("read", "imported", "bad", "new", "updated", "unchanged"),
     )  # fmt: skip
@@ -56,11 +56,11 @@ def _show_warnings(report: ImportReport, warnings: Path | None) -> None:
     console.print("Warnings:", style="yellow")
     for warning in report.warnings[:_SHOWN]:
         place = [f"line {warning.line}"] if warning.line is not None else []
-        place += [plain(warning.column)] if warning.column else []
+        place += [escaped(warning.column)] if warning.column else []
         # Not folded, so that an option in it can be copied.
-        console.print(f"  {', '.join(place)}: {plain(warning.message)}", soft_wrap=True)
+        console.print(f"  {', '.join(place)}: {escaped(warning.message)}", soft_wrap=True)
     if warnings is not None:
-        console.print(f"Written to {plain(warnings)}: {counted(report.warning_count, 'warning')}.")
+        console.print(f"Written to {escaped(warnings)}: {counted(report.warning_count, 'warning')}.")
     elif report.warning_count > _SHOWN:
         console.print(f"… and {report.warning_count - _SHOWN} more; --warnings FILE writes them all.")
 
@@ -70,9 +70,9 @@ def _show_bad_rows(report: ImportReport, errors: Path | None) -> None:
     table = new_table("line", "column", "why it was left out", numbers=("line",))
     for row in report.bad_rows[:_SHOWN]:
         for position, problem in enumerate(row.problems):
-            table.add_row("" if position else str(row.line), plain(problem.column), plain(problem.reason))
+            table.add_row("" if position else str(row.line), escaped(problem.column), escaped(problem.reason))
     console.print(table)
     if errors is not None:
-        console.print(f"Written to {plain(errors)}: {counted(report.bad, 'bad row')}.")
+        console.print(f"Written to {escaped(errors)}: {counted(report.bad, 'bad row')}.")
     elif report.bad > _SHOWN:
         console.print(f"… and {report.bad - _SHOWN} more; --errors FILE writes them all.")

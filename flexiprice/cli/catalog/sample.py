@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 from flexiprice.access.audit_log import record_audit
 from flexiprice.catalog.sample import SampleSummary, load_sample_catalog
-from flexiprice.cli.access.audit import cli_change
+from flexiprice.cli.access.audit import cli_event
 from flexiprice.db.clock import database_now
 from flexiprice.db.work import Work
 from flexiprice.resources import open_resources
@@ -19,5 +19,5 @@ async def load_sample(settings: Settings) -> SampleSummary:
     ):
         today = (await database_now(session)).date()
         loaded = await load_sample_catalog(session, today=today)
-        await record_audit(session, [cli_change("load_sample", "sample catalogue", asdict(loaded))])
+        await record_audit(session, [cli_event("load_sample", "sample catalogue", asdict(loaded))])
         return loaded

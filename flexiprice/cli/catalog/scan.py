@@ -10,7 +10,7 @@ from flexiprice.catalog.gs1 import Scan
 from flexiprice.catalog.scans import RecordedScan, ScanMode
 from flexiprice.cli.broker import command_settings
 from flexiprice.cli.catalog.scan_station import ScanOrder, ScanOutcome, scan_station
-from flexiprice.cli.console import JsonOption, output, plain, print_json, remarks
+from flexiprice.cli.console import JsonOption, escaped, output, print_json, stderr
 from flexiprice.cli.json_words import further_facts, record_in_api_words
 from flexiprice.cli.tasks.enqueue import repricing
 from flexiprice.db.tables import MAIN_STORE
@@ -79,7 +79,7 @@ def scan(
 
 def _typed() -> Iterator[str]:
     if sys.stdin.isatty():
-        remarks().print("Scan, or type a code and Enter; Ctrl-D ends.")
+        stderr().print("Scan, or type a code and Enter; Ctrl-D ends.")
     # Bytes: text would end a line at the separator GS.
     for line in sys.stdin.buffer:
         if code := line.decode(errors="replace").strip():
@@ -90,9 +90,9 @@ def _show(number: int, code: str, outcome: ScanOutcome) -> None:
     console = output()
     if outcome.recorded is None:
         reason = outcome.error.message if outcome.error else ""
-        console.print(f"[red]{number}. {plain(code)} refused: {plain(reason)}[/]", soft_wrap=True)
+        console.print(f"[red]{number}. {escaped(code)} refused: {escaped(reason)}[/]", soft_wrap=True)
     else:
-        console.print(f"{number}. {plain(_sentence(outcome.recorded))}", soft_wrap=True)
+        console.print(f"{number}. {escaped(_sentence(outcome.recorded))}", soft_wrap=True)
 
 
 def _sentence(recorded: RecordedScan) -> str:

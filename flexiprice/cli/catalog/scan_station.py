@@ -6,14 +6,14 @@ from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Final
 
+from flexiprice.access.audit_context import record_refused
 from flexiprice.access.audit_log import record_audit
-from flexiprice.access.audited import record_unmade
 from flexiprice.catalog.scans import RecordedScan, ScanMode, record_scan
 from flexiprice.catalog.stores import get_store
-from flexiprice.cli.access.audit import cli_change
-from flexiprice.cli.access.operator import cli_origin
+from flexiprice.cli.access.audit import cli_event
+from flexiprice.cli.access.operator import cli_source
 from flexiprice.cli.broker import PROGRAM
-from flexiprice.cli.console import plain, remarks
+from flexiprice.cli.console import escaped, stderr
 from flexiprice.cli.terminal import printable
 from flexiprice.db.clock import database_now
 from flexiprice.db.engine import database_errors
@@ -94,9 +94,9 @@ class ScanStation:
                     recorded = await record_scan(
                         session, code, store=order.store, quantity=order.quantity, mode=order.mode, now=now
                     )
-                    await record_audit(session, [cli_change(_ACTION)])
+                    await record_audit(session, [cli_event(_ACTION)])
         except (InvalidInput, NotFound, Conflict) as error:
-            await record_unmade(self._database.sessions, cli_change(_ACTION, printable(code)), error)
+            await record_refused(self._database.sessions, cli_event(_ACTION, printable(code)), error)
             return ScanOutcome(error=error)
         return ScanOutcome(recorded, await self._reprice(recorded.batch.batch_id))
 
@@ -106,13 +106,13 @@ class ScanStation:
         try:
             with redis_errors():
                 return await self._broker.tasks.enqueue(
-                    RECOMPUTE_BATCHES, arguments={"batch_ids": [batch_id]}, origin=cli_origin()
+                    RECOMPUTE_BATCHES, arguments={"batch_ids": [batch_id]}, source=cli_source()
                 )
         except RedisUnavailable as error:
             # The next scans do not wait for it again.
             self._broker = None
-            remarks().print(
-                f"[yellow]Not repriced yet:[/] {plain(error.message)}",
+            stderr().print(
+                f"[yellow]Not repriced yet:[/] {escaped(error.message)}",
                 "The next scheduled recompute applies these scans.",
             )
             return None

@@ -11,10 +11,10 @@ from flexiprice.access.audit_log import record_audit
 from flexiprice.catalog import stores
 from flexiprice.catalog.store_overview import StoreOverview, list_store_overviews
 from flexiprice.catalog.stores import StoreRecord
-from flexiprice.cli.access.audit import cli_change, refusals_written_down
+from flexiprice.cli.access.audit import cli_event, recording_refusals
 from flexiprice.cli.broker import command_settings
 from flexiprice.cli.connections import in_transaction
-from flexiprice.cli.console import JsonOption, new_table, output, plain, print_json
+from flexiprice.cli.console import JsonOption, escaped, new_table, output, print_json
 from flexiprice.cli.tasks.enqueue import reprice, repricing
 from flexiprice.db.clock import database_now
 from flexiprice.domain.catalog import StoreCode, TimeZoneName
@@ -45,8 +45,8 @@ def list_all(*, as_json: JsonOption = False) -> None:
     table = new_table("store", "time zone", "today", "batches", "discounts", numbers=("batches", "discounts"))
     for store in found:
         table.add_row(
-            plain(store.code),
-            plain(store.time_zone),
+            escaped(store.code),
+            escaped(store.time_zone),
             str(store.today),
             f"{store.batches:,}",
             f"{store.discounts:,}",
@@ -63,19 +63,19 @@ def create(
 ) -> None:
     """Add a store, so that stock can be imported for it."""
     settings = command_settings()
-    with refusals_written_down(settings, "create_store", code):
+    with recording_refusals(settings, "create_store", code):
         code, time_zone = _valid(_CODE, code, "code"), _valid(_TIME_ZONE, time_zone, "time_zone")
 
         async def use(session: AsyncSession) -> StoreRecord:
             created = await stores.create_store(session, code=code, time_zone=time_zone)
-            await record_audit(session, [cli_change("create_store", code)])
+            await record_audit(session, [cli_event("create_store", code)])
             return created
 
         created = in_transaction(settings, use)
     if as_json:
         print_json(created)
     else:
-        output().print(f"{plain(created.code)} is created; its dates are those of {plain(time_zone)}.")
+        output().print(f"{escaped(created.code)} is created; its dates are those of {escaped(time_zone)}.")
 
 
 @app.command("set-time-zone")
@@ -87,12 +87,12 @@ def set_time_zone(
 ) -> None:
     """Move a store to another time zone: its dates, and with them its prices, may change."""
     settings = command_settings()
-    with refusals_written_down(settings, "change_store", code):
+    with recording_refusals(settings, "change_store", code):
         time_zone = _valid(_TIME_ZONE, time_zone, "time_zone")
 
         async def use(session: AsyncSession) -> StoreRecord:
             changed = await stores.change_store(session, code, time_zone=time_zone)
-            await record_audit(session, [cli_change("change_store", code)])
+            await record_audit(session, [cli_event("change_store", code)])
             return changed
 
         changed = in_transaction(settings, use)
@@ -100,9 +100,9 @@ def set_time_zone(
     if as_json:
         print_json(asdict(changed) | {"repricing": repricing(job)})
         return
-    output().print(f"The dates of {plain(changed.code)} are those of {plain(changed.time_zone)} now.")
+    output().print(f"The dates of {escaped(changed.code)} are those of {escaped(changed.time_zone)} now.")
     if job is not None:
-        output().print(f"The workers reprice it now: flexiprice status {plain(job.job_id)}")
+        output().print(f"The workers reprice it now: flexiprice status {escaped(job.job_id)}")
 
 
 def _valid(adapter: TypeAdapter[str], value: str, field: str) -> str:

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from redis.asyncio import Redis
 
-from flexiprice.cli.console import instant
+from flexiprice.cli.console import format_time
 from flexiprice.cli.doctor.findings import Finding, Health
 from flexiprice.db.clock import database_clock
 from flexiprice.db.engine import database_errors
@@ -75,13 +75,13 @@ def check_schedules(states: Sequence[ScheduleState], workers: Sequence[LiveWorke
     }
     for state in states:
         source = "" if state.is_published else ", by the settings of this terminal"
-        detail = f"{state.name} ({state.lines[0]}{source}) is due {instant(state.next_tick_at)}"
+        detail = f"{state.name} ({state.lines[0]}{source}) is due {format_time(state.next_tick_at)}"
         untaken_since = state.untaken_since
         if state.queue not in ticked:
             advice = f"it runs by itself only while a worker consumes {state.queue.value}"
             yield Finding(Health.FAILED, "schedules", detail, advice)
         elif state.paused_at is not None:
-            detail = f"{state.name} is paused since {instant(state.paused_at)} "
+            detail = f"{state.name} is paused since {format_time(state.paused_at)} "
             detail += f"by {state.paused_by or 'an unknown user'}"
             advice = f"its ticks pass unused; when done: flexiprice schedule resume {state.name}"
             yield Finding(Health.WARNING, "schedules", detail, advice)
@@ -91,7 +91,7 @@ def check_schedules(states: Sequence[ScheduleState], workers: Sequence[LiveWorke
             yield Finding(Health.WARNING, "schedules", detail, advice)
         elif untaken_since is not None and state.read_at - untaken_since > _LATE_AFTER:
             detail = (
-                f"{state.name} ({state.lines[0]}) was due {instant(untaken_since)}, and no worker ticked it"
+                f"{state.name} ({state.lines[0]}) was due {format_time(untaken_since)}, and no worker took it"
             )
             advice = "look at the workers' logs; to run it now: flexiprice schedule run " + state.name
             yield Finding(Health.FAILED, "schedules", detail, advice)

@@ -5,7 +5,7 @@ import asyncio
 import typer
 
 from flexiprice.cli.broker import command_settings
-from flexiprice.cli.console import JsonOption, output, plain, print_json
+from flexiprice.cli.console import JsonOption, escaped, output, print_json
 from flexiprice.cli.doctor.checks import check_everything
 from flexiprice.cli.doctor.findings import Health
 
@@ -24,9 +24,9 @@ def doctor(*, as_json: JsonOption = False) -> None:
         console = output()
         for finding in findings:
             console.print(
-                f"{_SIGNS[finding.health]} {finding.subject:<10} {plain(finding.detail)}", soft_wrap=True
+                f"{_SIGNS[finding.health]} {finding.subject:<10} {escaped(finding.detail)}", soft_wrap=True
             )
             if finding.advice:
-                console.print(f"  {'':<10} → {plain(finding.advice)}", style="cyan", soft_wrap=True)
+                console.print(f"  {'':<10} → {escaped(finding.advice)}", style="cyan", soft_wrap=True)
     if any(finding.health is Health.FAILED for finding in findings):
         raise typer.Exit(1)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from flexiprice.cli.console import instant
+from flexiprice.cli.console import format_time
 from flexiprice.cli.doctor.findings import Finding, Health
 from flexiprice.plurals import counted
 from flexiprice.queue.admin.dead_letters import DeadLetterCounts
@@ -20,7 +20,7 @@ def check_workers(workers: Sequence[LiveWorker]) -> Iterator[Finding]:
         return
     for worker in workers:
         detail = f"{worker.host} pid {worker.pid} consumes {', '.join(worker.queues)} "
-        detail += f"since {instant(worker.started_at)}"
+        detail += f"since {format_time(worker.started_at)}"
         if worker.takes_jobs:
             yield Finding(Health.OK, "workers", detail)
         else:
@@ -43,7 +43,7 @@ def check_queues(queues: Sequence[QueueState]) -> Iterator[Finding]:
     """Finds paused queues."""
     for queue in queues:
         if queue.paused_at is not None:
-            detail = f"{queue.queue.value} is paused since {instant(queue.paused_at)} "
+            detail = f"{queue.queue.value} is paused since {format_time(queue.paused_at)} "
             detail += f"by {queue.paused_by or 'an unknown user'}; {counted(queue.waiting, 'job', 'wait')}"
             advice = f"when done: flexiprice resume-queue {queue.queue.value}"
             yield Finding(Health.WARNING, "queues", detail, advice)
@@ -55,7 +55,7 @@ def check_undeclared(found: Sequence[UndeclaredTask]) -> Iterator[Finding]:
         jobs = counted(task.waiting, "job", "wait")
         detail = f"no worker declares {task.task}: {jobs} in {task.queue.value}"
         if task.since is not None:
-            detail += f" since {instant(task.since)}"
+            detail += f" since {format_time(task.since)}"
         yield Finding(Health.WARNING, "tasks", detail, "start or restart a worker of the version that has it")
 
 

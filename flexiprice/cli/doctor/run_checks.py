@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from flexiprice.cli.console import instant
+from flexiprice.cli.console import format_time
 from flexiprice.cli.doctor.findings import Finding, Health
 from flexiprice.db.clock import database_now
 from flexiprice.db.engine import database_errors
@@ -46,7 +46,7 @@ def check_failing(failing: Sequence[FailingTask], *, now: datetime) -> Iterator[
         yield Finding(
             Health.FAILED if task.is_broken else Health.WARNING,
             "runs",
-            f"{task}, since {instant(task.since)}{error}",
+            f"{task}, since {format_time(task.since)}{error}",
             f"flexiprice runs --task {task.task} {statuses} --since {days}d",
         )
     if not failing:

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.cli.broker import command_settings
 from flexiprice.cli.connections import in_transaction
-from flexiprice.cli.console import JsonOption, instant, new_table, output, plain, print_json
+from flexiprice.cli.console import JsonOption, escaped, format_time, new_table, output, print_json
 from flexiprice.cli.json_words import record_in_api_words
 from flexiprice.cli.pricing.price_chart import draw_steps
 from flexiprice.db.clock import database_now
@@ -48,7 +48,7 @@ def history(
 
 def _show(found: PriceHistory, *, now: datetime, days: int, currency: str) -> None:
     console = output()
-    console.print(f"[bold]{plain(found.sku)}[/] in store {plain(found.store)}, prices in {currency}")
+    console.print(f"[bold]{escaped(found.sku)}[/] in store {escaped(found.store)}, prices in {currency}")
     if found.lowest_prices:
         prices = [(period.valid_from, period.price) for period in found.lowest_prices]
         console.print(draw_steps(prices, until=now, width=min(console.width, _WIDEST)), markup=False)
@@ -56,7 +56,7 @@ def _show(found: PriceHistory, *, now: datetime, days: int, currency: str) -> No
         for moment, price in prices:
             base_price = _base_price(found, moment)
             table.add_row(
-                instant(moment), f"{price:,.2f}", "" if base_price is None else f"{base_price:,.2f}"
+                format_time(moment), f"{price:,.2f}", "" if base_price is None else f"{base_price:,.2f}"
             )
         console.print(table)
     else:
@@ -64,7 +64,7 @@ def _show(found: PriceHistory, *, now: datetime, days: int, currency: str) -> No
     console.print(f"Lowest price of the last 30 days: [bold]{found.lowest_30_days:,.2f}[/]")
     if found.reduction is not None:
         console.print(
-            f"Reduced since {instant(found.reduction.began_at)}; prior price, the lowest of the 30 days "
+            f"Reduced since {format_time(found.reduction.began_at)}; prior price, the lowest of the 30 days "
             f"before: [bold]{found.reduction.prior_price:,.2f}[/]"
         )
 

@@ -7,10 +7,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.access.audit_log import record_audit
 from flexiprice.catalog.imports.cells import printable
-from flexiprice.cli.access.audit import cli_change, refusals_written_down
+from flexiprice.cli.access.audit import cli_event, recording_refusals
 from flexiprice.cli.broker import command_settings
 from flexiprice.cli.connections import in_transaction
-from flexiprice.cli.console import JsonOption, instant, new_table, output, plain, print_json
+from flexiprice.cli.console import JsonOption, escaped, format_time, new_table, output, print_json
 from flexiprice.cli.options import CategoryOption, DaysThresholdOption, LimitOption, OnOption, StoreOption
 from flexiprice.cli.pricing.policy_findings import PolicyFile, lint_file, read_sound_policy, show_findings
 from flexiprice.cli.pricing.policy_yaml import policy_yaml
@@ -62,7 +62,7 @@ def show(
     if as_json:
         print_json(_described(found) | {"policy": found.policy.document()})
         return
-    state = f"active since {instant(found.activated_at)}" if found.active else "not active"
+    state = f"active since {format_time(found.activated_at)}" if found.active else "not active"
     echo(f"# Version {found.version}, {state}")
     if found.comment:
         echo(f"# {' '.join(found.comment.split())}")
@@ -81,9 +81,9 @@ def list_versions(*, as_json: JsonOption = False) -> None:
         table.add_row(
             str(version.version),
             "[bold green]active[/]" if version.active else "",
-            instant(version.created_at),
-            instant(version.activated_at),
-            plain(version.comment),
+            format_time(version.created_at),
+            format_time(version.activated_at),
+            escaped(version.comment),
         )
     output().print(table)
 
@@ -142,10 +142,10 @@ def create(
 
     async def use(session: AsyncSession) -> PolicyVersion:
         created = await policies.create_policy(session, policy, comment=comment)
-        await record_audit(session, [cli_change("create_policy", str(created.version))])
+        await record_audit(session, [cli_event("create_policy", str(created.version))])
         return await _activate(session, created.version) if activate else created
 
-    with refusals_written_down(settings, "create_policy", printable(getattr(file, "name", ""))):
+    with recording_refusals(settings, "create_policy", printable(getattr(file, "name", ""))):
         policy = read_sound_policy(file)
         version = in_transaction(settings, use)
     _show_change(settings, version, as_json=as_json)
@@ -159,7 +159,7 @@ def activate_version(*, version: VersionArgument, as_json: JsonOption = False) -
     async def use(session: AsyncSession) -> PolicyVersion:
         return await _activate(session, version)
 
-    with refusals_written_down(settings, "activate_policy", str(version)):
+    with recording_refusals(settings, "activate_policy", str(version)):
         activated = in_transaction(settings, use)
     _show_change(settings, activated, as_json=as_json)
 
@@ -171,17 +171,17 @@ def rollback(*, as_json: JsonOption = False) -> None:
 
     async def use(session: AsyncSession) -> PolicyVersion:
         active = await policies.roll_back_policy(session, now=await database_now(session))
-        await record_audit(session, [cli_change("roll_back_policy", str(active.version))])
+        await record_audit(session, [cli_event("roll_back_policy", str(active.version))])
         return active
 
-    with refusals_written_down(settings, "roll_back_policy"):
+    with recording_refusals(settings, "roll_back_policy"):
         active = in_transaction(settings, use)
     _show_change(settings, active, as_json=as_json)
 
 
 async def _activate(session: AsyncSession, version: int) -> PolicyVersion:
     activated = await policies.activate_policy(session, version, now=await database_now(session))
-    await record_audit(session, [cli_change("activate_policy", str(version))])
+    await record_audit(session, [cli_event("activate_policy", str(version))])
     return activated
 
 

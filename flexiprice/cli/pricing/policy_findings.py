@@ -6,7 +6,7 @@ from typing import Annotated, BinaryIO
 import typer
 from rich.console import Console
 
-from flexiprice.cli.console import plain, remarks
+from flexiprice.cli.console import escaped, stderr
 from flexiprice.cli.policy_faults import advice_on
 from flexiprice.domain.policy import PolicyProblem, PricingPolicy
 from flexiprice.domain.policy_lint import PolicyFinding, Severity, lint_policy
@@ -48,7 +48,7 @@ def read_sound_policy(file: BinaryIO) -> PricingPolicy:
             ]
         )
     if findings:
-        show_findings(findings, remarks())
+        show_findings(findings, stderr())
     return policy
 
 
@@ -59,13 +59,13 @@ def show_findings(findings: Sequence[PolicyFinding], console: Console) -> None:
     for finding in sorted(findings, key=lambda finding: finding.severity is not Severity.ERROR):
         advice = advice_on(finding.code, finding.message.partition(": ")[0])
         message = f"{finding.message}; {advice}" if advice else finding.message
-        rules = f" [bold]{plain(', '.join(finding.rules))}[/]:" if finding.rules else ""
+        rules = f" [bold]{escaped(', '.join(finding.rules))}[/]:" if finding.rules else ""
         console.print(
-            f"[{_COLOURS[finding.severity]}]{finding.severity.value}[/]{rules} {plain(message)}",
+            f"[{_COLOURS[finding.severity]}]{finding.severity.value}[/]{rules} {escaped(message)}",
             soft_wrap=True,
         )
         if finding.example:
-            console.print(f"  for example {plain(finding.example)}", style="dim", soft_wrap=True)
+            console.print(f"  for example {escaped(finding.example)}", style="dim", soft_wrap=True)
 
 
 def _read(file: BinaryIO) -> str:

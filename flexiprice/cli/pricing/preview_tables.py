@@ -6,7 +6,7 @@ from rich.text import Text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.cli.connections import in_transaction
-from flexiprice.cli.console import new_table, output, plain, print_json
+from flexiprice.cli.console import escaped, new_table, output, print_json
 from flexiprice.cli.price_tables import PriceRow, amount, price_table, reasons
 from flexiprice.db.clock import database_now
 from flexiprice.db.work import Work
@@ -111,7 +111,7 @@ def _show_totals(preview: RecomputePreview, currency: str) -> None:
     )  # fmt: skip
     for total in preview.totals:
         table.add_row(
-            plain(total.category),
+            escaped(total.category),
             str(total.opened),
             str(total.changed),
             str(total.closed),

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from flexiprice.cli.access.operator import cli_origin
+from flexiprice.cli.access.operator import cli_source
 from flexiprice.cli.broker import command_settings
 from flexiprice.cli.console import JsonOption
 from flexiprice.cli.options import (
@@ -60,6 +60,6 @@ def recompute(
         )
         return
     threshold = settings.days_threshold if days_threshold is None else days_threshold
-    operation = trigger_recompute(days_threshold=threshold, origin=cli_origin())
+    operation = trigger_recompute(days_threshold=threshold, source=cli_source())
     wait_options = WaitOptions.of_options(wait=wait, timeout=timeout)
     run_job(settings, operation, wait_options=wait_options, as_json=as_json)

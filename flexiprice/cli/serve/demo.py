@@ -30,7 +30,7 @@ from flexiprice.settings import PREFIX, Settings, load_settings
 
 _LOOPBACK = "127.0.0.1"
 _STEEPEST = 12
-_PATIENCE = timedelta(minutes=2)
+_TIMEOUT = timedelta(minutes=2)
 _WAIT_SECONDS = 30
 
 
@@ -93,18 +93,18 @@ def _run(stack: ExitStack, console: Console) -> None:
 
 def _recompute(http: httpx.Client) -> Mapping[str, object]:
     task_id = _answer(http.post("/admin/discounts/trigger-recompute"))["task_id"]
-    deadline = time.monotonic() + _PATIENCE.total_seconds()
+    deadline = time.monotonic() + _TIMEOUT.total_seconds()
     while time.monotonic() < deadline:
         status = _answer(http.get(f"/admin/discounts/task-status/{task_id}", params={"wait": _WAIT_SECONDS}))
         if status["ready"]:
             return _result(str(status["status"]), status["result"], status["error"])
-    raise ServerFailed(f"the recompute was not done within {_PATIENCE}")
+    raise ServerFailed(f"the recompute was not done within {_TIMEOUT}")
 
 
 async def _record_price_history(settings: Settings) -> Mapping[str, object]:
     async with open_resources(settings, program="flexiprice-demo") as resources:
         job = await resources.tasks.enqueue(UPDATE_PRICE_HISTORY)
-        status = await resources.tasks.wait(job.job_id, timeout=_PATIENCE)
+        status = await resources.tasks.wait(job.job_id, timeout=_TIMEOUT)
     return _result(status.status, status.result, status.error)
 
 

@@ -19,7 +19,7 @@ from flexiprice.errors import FlexiPriceError, ServerFailed
 from flexiprice.queue.broker import open_job_broker
 from flexiprice.settings import load_settings
 
-_PATIENCE_SECONDS: Final = 5.0
+_TIMEOUT_SECONDS: Final = 5.0
 _LOOPBACKS: Final = ("127.0.0.1", "::1")
 _EVERY_ADDRESS: Final = ("0.0.0.0", "::", "")  # noqa: S104 -- nothing listens here
 _FIRST_PROCESS: Final = Path("/proc/1/cmdline")
@@ -118,7 +118,7 @@ def _answer(program: Program, host: str | None, port: int | None) -> str:
 
 def _status(host: str, port: int, path: str) -> int:
     # Not httpx, which takes longer to import than the whole check.
-    connection = HTTPConnection(host, port, timeout=_PATIENCE_SECONDS)
+    connection = HTTPConnection(host, port, timeout=_TIMEOUT_SECONDS)
     try:
         connection.request("GET", path)
         return connection.getresponse().status
@@ -130,7 +130,7 @@ async def _worker_here() -> str:
     host = socket.gethostname()
     try:
         async with (
-            asyncio.timeout(_PATIENCE_SECONDS),
+            asyncio.timeout(_TIMEOUT_SECONDS),
             open_job_broker(load_settings(), program="flexiprice-healthcheck") as broker,
         ):
             here = [worker for worker in await broker.tasks.live_workers() if worker.host == host]

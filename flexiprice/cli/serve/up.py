@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 
 from flexiprice.cli.access.local_key import with_local_key
-from flexiprice.cli.access.operator import cli_origin
+from flexiprice.cli.access.operator import cli_source
 from flexiprice.cli.access.sessions import sign_in_address
 from flexiprice.cli.broker import with_jobs
 from flexiprice.cli.catalog.sample import load_sample
@@ -150,7 +150,7 @@ def _readable_logs(settings: Settings) -> dict[str, str]:
 
 
 async def _recompute(broker: JobBroker) -> EnqueuedJob:
-    return await broker.tasks.enqueue(RECOMPUTE_ALL_DISCOUNTS, origin=cli_origin())
+    return await broker.tasks.enqueue(RECOMPUTE_ALL_DISCOUNTS, source=cli_source())
 
 
 def _show_where_everything_is(

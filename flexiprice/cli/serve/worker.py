@@ -6,7 +6,7 @@ import typer
 
 from flexiprice.cli.access.audit import perform
 from flexiprice.cli.broker import command_settings
-from flexiprice.cli.console import JsonOption, output, plain, print_json
+from flexiprice.cli.console import JsonOption, escaped, output, print_json
 from flexiprice.cli.serve.api import worker
 from flexiprice.queue.admin.operations import drain_or_stop_worker
 from flexiprice.queue.worker.heartbeat import WorkerCommand
@@ -34,6 +34,6 @@ def _command(worker_id: str, command: WorkerCommand, *, as_json: bool) -> None:
     if as_json:
         print_json({"worker_id": worker_id, "confirmed": confirmed, "message": message})
     else:
-        output().print(f"{plain(worker_id)} {message}.")
+        output().print(f"{escaped(worker_id)} {message}.")
     if not confirmed:
         raise typer.Exit(1)

@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 
 from flexiprice.cli.access.audit import perform
-from flexiprice.cli.access.operator import cli_origin, operator
+from flexiprice.cli.access.operator import cli_source, operator
 from flexiprice.cli.broker import command_settings, with_jobs
-from flexiprice.cli.console import JsonOption, output, plain, print_json
+from flexiprice.cli.console import JsonOption, escaped, output, print_json
 from flexiprice.plurals import counted
 from flexiprice.queue.admin import operations
 from flexiprice.queue.admin.queues import list_queues
@@ -32,7 +32,7 @@ def revoke(*, task_ids: JobIds, as_json: JsonOption = False) -> None:
         print_json(answers)
     else:
         for answer in answers:
-            output().print(f"{plain(answer.job_id)}: {plain(answer.message)}")
+            output().print(f"{escaped(answer.job_id)}: {escaped(answer.message)}")
     if any(answer.outcome not in _STOPPED for answer in answers):
         raise typer.Exit(1)
 
@@ -42,7 +42,7 @@ def retry(*, task_ids: JobIds, as_json: JsonOption = False) -> None:
 
     The exit code is 1 if any of them could not be retried.
     """
-    answers = perform(command_settings(), operations.retry_tasks(task_ids, origin=cli_origin()))
+    answers = perform(command_settings(), operations.retry_tasks(task_ids, source=cli_source()))
     show_retried(answers, as_json=as_json)
 
 
@@ -56,8 +56,8 @@ def show_retried(answers: Sequence[Retried], *, as_json: bool) -> None:
         print_json(answers)
     else:
         for answer in answers:
-            new = "" if answer.new_job_id is None else f" as {plain(answer.new_job_id)}"
-            output().print(f"{plain(answer.job_id)}: {plain(answer.message)}{new}")
+            new = "" if answer.new_job_id is None else f" as {escaped(answer.new_job_id)}"
+            output().print(f"{escaped(answer.job_id)}: {escaped(answer.message)}{new}")
     if any(answer.outcome is not RetryOutcome.ENQUEUED for answer in answers):
         raise typer.Exit(1)
 

@@ -5,9 +5,9 @@ from typing import Annotated
 import typer
 
 from flexiprice.cli.access.audit import perform
-from flexiprice.cli.access.operator import cli_origin
+from flexiprice.cli.access.operator import cli_source
 from flexiprice.cli.broker import command_settings, with_jobs
-from flexiprice.cli.console import JsonOption, instant, new_table, output, plain, print_json
+from flexiprice.cli.console import JsonOption, escaped, format_time, new_table, output, print_json
 from flexiprice.cli.tasks.control import show_retried
 from flexiprice.errors import InvalidInput
 from flexiprice.queue.admin import operations
@@ -37,13 +37,13 @@ def list_all(*, as_json: JsonOption = False) -> None:
     )
     for letter in found:
         table.add_row(
-            plain(letter.job_id),
-            plain(letter.task),
-            plain(letter.queue),
+            escaped(letter.job_id),
+            escaped(letter.task),
+            escaped(letter.queue),
             letter.reason,
-            instant(letter.died_at),
+            format_time(letter.died_at),
             str(letter.losses or ""),
-            plain(letter.message),
+            escaped(letter.message),
         )
     output().print(table)
     if len(found) == MAX_LISTED:
@@ -58,7 +58,7 @@ def retry_some(*, task_ids: JobIds = None, every: All = False, as_json: JsonOpti
     The exit code is 1 if any of them could not be retried.
     """
     wanted = _wanted(task_ids, every=every)
-    answers = perform(command_settings(), operations.retry_dead_letters(wanted, origin=cli_origin()))
+    answers = perform(command_settings(), operations.retry_dead_letters(wanted, source=cli_source()))
     show_retried(answers, as_json=as_json)
 
 

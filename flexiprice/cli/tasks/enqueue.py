@@ -1,9 +1,9 @@
 """Enqueues jobs for commands, and shows or awaits their results."""
 
 from flexiprice.cli.access.audit import perform
-from flexiprice.cli.access.operator import cli_origin
+from flexiprice.cli.access.operator import cli_source
 from flexiprice.cli.broker import with_jobs
-from flexiprice.cli.console import output, plain, print_json, remarks
+from flexiprice.cli.console import escaped, output, print_json, stderr
 from flexiprice.cli.json_words import record_in_api_words
 from flexiprice.cli.tasks.jobs import exit_where_not_succeeded, follow, is_served, show_status
 from flexiprice.cli.wait_options import WaitOptions
@@ -56,14 +56,14 @@ def reprice(settings: Settings) -> EnqueuedJob | None:
         return await broker.tasks.enqueue(
             RECOMPUTE_ALL_DISCOUNTS,
             arguments={"days_threshold": settings.days_threshold},
-            origin=cli_origin(),
+            source=cli_source(),
         )
 
     try:
         return with_jobs(settings, use)
     except RedisUnavailable as error:
-        remarks().print(
-            f"[yellow]Not repriced yet:[/] {plain(error.message)}",
+        stderr().print(
+            f"[yellow]Not repriced yet:[/] {escaped(error.message)}",
             "The next scheduled recompute applies the change.",
         )
         return None
@@ -85,4 +85,4 @@ async def _remark_on_absent_worker(tasks: TaskQueue, queue: Queue) -> None:
     if is_served(workers, queue):
         return
     absent = f"No worker takes from the queue {queue.value}" if workers else "No worker is running"
-    remarks().print(f"[yellow]{absent}:[/] the job waits until one does. Start one with `flexiprice worker`.")
+    stderr().print(f"[yellow]{absent}:[/] the job waits until one does. Start one with `flexiprice worker`.")

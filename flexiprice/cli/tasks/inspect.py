@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from flexiprice.cli.broker import command_settings, with_jobs
-from flexiprice.cli.console import JsonOption, instant, new_table, output, plain, print_json
+from flexiprice.cli.console import JsonOption, escaped, format_time, new_table, output, print_json
 from flexiprice.cli.durations import short
 from flexiprice.queue.admin.inspect import MAX_LISTED_JOBS, list_active, list_deferred, list_registered
 from flexiprice.queue.admin.queues import list_queues
@@ -39,13 +39,13 @@ def active(*, as_json: JsonOption = False) -> None:
     )
     for job in found:
         table.add_row(
-            plain(job.job_id),
-            plain(job.task),
+            escaped(job.job_id),
+            escaped(job.task),
             job.queue,
-            plain(job.worker_id),
+            escaped(job.worker_id),
             str(job.attempt),
             short(None if job.started_at is None else now - job.started_at),
-            plain(format_progress(job.progress)),
+            escaped(format_progress(job.progress)),
         )
     output().print(table if found else "No job runs.")
 
@@ -73,14 +73,16 @@ def scheduled(
     ticks = new_table("schedule", "next tick", "crontab", "")
     for schedule in schedules:
         paused = "" if schedule.paused_at is None else "[yellow]paused[/]"
-        ticks.add_row(plain(schedule.name), instant(schedule.next_tick_at), plain(schedule.crontab), paused)
+        ticks.add_row(
+            escaped(schedule.name), format_time(schedule.next_tick_at), escaped(schedule.crontab), paused
+        )
     output().print(ticks)
     if not deferred:
         output().print("No job is deferred.")
         return
     table = new_table("job", "task", "queue", "due", "status")
     for job in deferred:
-        table.add_row(plain(job.job_id), plain(job.task), job.queue, instant(job.due_at), job.status)
+        table.add_row(escaped(job.job_id), escaped(job.task), job.queue, format_time(job.due_at), job.status)
     output().print(table)
 
 
@@ -101,7 +103,7 @@ def registered(*, as_json: JsonOption = False) -> None:
         return
     table = new_table("task", "workers")
     for task, worker_ids in found.items():
-        table.add_row(plain(task), plain(", ".join(worker_ids)))
+        table.add_row(escaped(task), escaped(", ".join(worker_ids)))
     output().print(table if found else "No worker is alive.")
 
 
@@ -124,7 +126,7 @@ def show_workers(found: tuple[LiveWorker, ...]) -> None:
     table = new_table("worker", "status", "queues", *numbers, numbers=numbers)
     for worker in found:
         table.add_row(
-            plain(worker.worker_id),
+            escaped(worker.worker_id),
             worker.status.value,
             ", ".join(worker.queues),
             str(len(worker.running)),
@@ -148,7 +150,7 @@ def queues(*, as_json: JsonOption = False) -> None:
     numbers = ("waiting", "deferred", "running", "oldest")
     table = new_table("queue", *numbers, "", numbers=numbers)
     for queue in found:
-        paused = "" if queue.paused_at is None else f"[yellow]paused[/] by {plain(queue.paused_by)}"
+        paused = "" if queue.paused_at is None else f"[yellow]paused[/] by {escaped(queue.paused_by)}"
         counts = (queue.waiting, queue.deferred, queue.running)
         table.add_row(queue.queue, *map(str, counts), short(queue.oldest_waiting), paused)
     output().print(table)

@@ -8,11 +8,11 @@ from typing import Final, cast
 import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from flexiprice.cli.console import instant, output, plain, print_json, remarks
+from flexiprice.cli.console import escaped, format_time, output, print_json, stderr
 from flexiprice.cli.wait_options import WaitOptions
 from flexiprice.errors import NotFound, RedisUnavailable
 from flexiprice.queue.client import TaskQueue
-from flexiprice.queue.redis.cancellation import cancelled
+from flexiprice.queue.redis.cancellation import cancel_and_wait
 from flexiprice.queue.status import JobInfo, JobStatus
 from flexiprice.queue.worker.heartbeat import LiveWorker
 from flexiprice.settings import Queue
@@ -28,7 +28,7 @@ async def follow(tasks: TaskQueue, job_id: str, wait_options: WaitOptions) -> Jo
     Raises:
         NotFound: there is no such job.
     """
-    console = remarks()
+    console = stderr()
     with Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -51,10 +51,10 @@ async def follow(tasks: TaskQueue, job_id: str, wait_options: WaitOptions) -> Jo
                     progress = status.progress
                     bar.update(
                         shown,
-                        description=f"{plain(status.task)} is {status.status} …",
+                        description=f"{escaped(status.task)} is {status.status} …",
                         completed=0 if progress is None else progress.done,
                         total=None if progress is None else progress.total,
-                        message="" if progress is None else plain(progress.message),
+                        message="" if progress is None else escaped(progress.message),
                     )
     return status
 
@@ -69,21 +69,21 @@ def show_status(status: JobInfo, *, as_json: bool) -> None:
     )
     name = f"[{colour}]{status.status}[/]" if colour else status.status.value
     console = output()
-    console.print(f"{plain(status.task)} [bold]{name}[/]  {plain(status.job_id)}")
+    console.print(f"{escaped(status.task)} [bold]{name}[/]  {escaped(status.job_id)}")
     for label, moment in (
         ("enqueued", status.enqueued_at),
         ("started", status.started_at),
         ("finished", status.finished_at),
     ):
         if moment is not None:
-            console.print(f"  {label:<9} {instant(moment)}", style="dim")
+            console.print(f"  {label:<9} {format_time(moment)}", style="dim")
     if status.attempt > 1:
         console.print(f"  attempt   {status.attempt}", style="dim")
     if status.error is not None:
-        console.print(f"  {status.error.code}: {plain(status.error.message)}", style="red")
+        console.print(f"  {status.error.code}: {escaped(status.error.message)}", style="red")
     if isinstance(status.result, Mapping):
         for fact, value in cast("Mapping[str, object]", status.result).items():
-            shown = f"{value:.3f}" if isinstance(value, float) else plain(value)
+            shown = f"{value:.3f}" if isinstance(value, float) else escaped(value)
             console.print(f"  {fact.replace('_', ' ')}: {shown}")
 
 
@@ -109,7 +109,7 @@ async def _giving_up_without_worker(
                 waits = status.status in {JobStatus.QUEUED, JobStatus.RETRYING}
                 served = is_served(await tasks.live_workers(), status.queue)
                 polls_without_worker = 0 if served or not waits else polls_without_worker + 1
-            remarks().print("[yellow]Waiting ends:[/] no live worker consumes the job's queue.")
+            stderr().print("[yellow]Waiting ends:[/] no live worker consumes the job's queue.")
             timeout.reschedule(asyncio.get_running_loop().time())
 
         async def watch_while_redis_answers() -> None:
@@ -120,7 +120,7 @@ async def _giving_up_without_worker(
         try:
             yield
         finally:
-            await cancelled(watching)
+            await cancel_and_wait(watching)
 
 
 def is_served(workers: Iterable[LiveWorker], queue: Queue | None) -> bool:
@@ -135,9 +135,9 @@ def exit_where_not_succeeded(status: JobInfo) -> None:
         Exit: with code 1, the job failed, was revoked, or has not finished in time.
     """
     if not status.ready:
-        remarks().print(
+        stderr().print(
             f"[yellow]The job has not finished in time:[/] it is {status.status}, and continues. "
-            f"`flexiprice status {plain(status.job_id)} --wait` waits again."
+            f"`flexiprice status {escaped(status.job_id)} --wait` waits again."
         )
     if status.status is not JobStatus.SUCCEEDED:
         raise typer.Exit(1)

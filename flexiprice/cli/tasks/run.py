@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from flexiprice.cli.access.audit import refusals_written_down
-from flexiprice.cli.access.operator import cli_origin
+from flexiprice.cli.access.audit import recording_refusals
+from flexiprice.cli.access.operator import cli_source
 from flexiprice.cli.broker import command_settings
 from flexiprice.cli.console import JsonOption
 from flexiprice.cli.durations import duration
@@ -48,14 +48,14 @@ def run(
     With `--wait` the exit code is 1 if the job did not succeed.
     """
     settings = command_settings()
-    with refusals_written_down(settings, "run_task", task):
+    with recording_refusals(settings, "run_task", task):
         declared = get_task(task)
     operation = run_task(
         declared,
         dict(_argument(typed) for typed in arguments or ()),
         defer_by=defer_by,
         expires=expires,
-        origin=cli_origin(),
+        source=cli_source(),
     )
     wait_options = WaitOptions.of_options(wait=wait, timeout=timeout)
     run_job(settings, operation, wait_options=wait_options, as_json=as_json)

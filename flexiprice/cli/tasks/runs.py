@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.cli.broker import command_settings
 from flexiprice.cli.connections import in_transaction, with_resources
-from flexiprice.cli.console import JsonOption, instant, new_table, output, plain, print_json
+from flexiprice.cli.console import JsonOption, escaped, format_time, new_table, output, print_json
 from flexiprice.cli.durations import duration, short
 from flexiprice.cli.json_words import further_facts
 from flexiprice.cli.tasks.inspect import show_workers
@@ -59,14 +59,14 @@ def runs(
     for run in found:
         colour = _COLOURS.get(run.status)
         table.add_row(
-            instant(run.started_at),
-            plain(run.task),
+            format_time(run.started_at),
+            escaped(run.task),
             f"[{colour}]{run.status}[/]" if colour else run.status.value,
             "" if run.trigger is None else run.trigger.replace("_", " "),
             short(run.waited),
             short(run.ran),
-            plain(run.job_id),
-            plain(run.error_code),
+            escaped(run.job_id),
+            escaped(run.error_code),
         )
     output().print(table if found else "Nothing has run in that time.")
 
@@ -95,7 +95,7 @@ def stats(*, since: SinceOption = _DAY, as_json: JsonOption = False) -> None:
     table = new_table("task", *counts, *times, numbers=(*counts, *times))
     for of_task in figures:
         table.add_row(
-            plain(of_task.task),
+            escaped(of_task.task),
             str(of_task.runs),
             str(of_task.by_status[RunStatus.SUCCEEDED]),
             str(of_task.by_status[RunStatus.FAILED]),

@@ -5,9 +5,9 @@ from typing import Annotated
 import typer
 
 from flexiprice.cli.access.audit import perform
-from flexiprice.cli.access.operator import cli_origin, operator
+from flexiprice.cli.access.operator import cli_source, operator
 from flexiprice.cli.broker import command_settings, with_jobs
-from flexiprice.cli.console import JsonOption, instant, new_table, output, plain, print_json, remarks
+from flexiprice.cli.console import JsonOption, escaped, format_time, new_table, output, print_json, stderr
 from flexiprice.cli.json_words import record_in_api_words
 from flexiprice.queue.admin import operations
 from flexiprice.queue.admin.schedules import list_schedules
@@ -26,22 +26,22 @@ def list_all(*, as_json: JsonOption = False) -> None:
         return
     table = new_table("schedule", "crontab", "zone", "last tick", "next tick", "")
     for schedule in found:
-        paused = "" if schedule.paused_at is None else f"[yellow]paused[/] by {plain(schedule.paused_by)}"
+        paused = "" if schedule.paused_at is None else f"[yellow]paused[/] by {escaped(schedule.paused_by)}"
         table.add_row(
-            plain(schedule.name),
-            plain(schedule.crontab),
-            plain(schedule.time_zone),
-            instant(schedule.last_tick_at),
-            instant(schedule.next_tick_at),
+            escaped(schedule.name),
+            escaped(schedule.crontab),
+            escaped(schedule.time_zone),
+            format_time(schedule.last_tick_at),
+            format_time(schedule.next_tick_at),
             paused,
         )
     output().print(table)
     for schedule in found:
         if schedule.disagreement is not None:
-            remarks().print(f"Workers disagree on {plain(schedule.name)}: {plain(schedule.disagreement)}")
+            stderr().print(f"Workers disagree on {escaped(schedule.name)}: {escaped(schedule.disagreement)}")
     if not all(schedule.is_published for schedule in found):
         names = ", ".join(schedule.name for schedule in found if not schedule.is_published)
-        remarks().print(f"No live worker ticks {names}: the settings of this terminal are shown.")
+        stderr().print(f"No live worker ticks {names}: the settings of this terminal are shown.")
 
 
 @app.command()
@@ -61,12 +61,12 @@ def resume(*, name: ScheduleName, as_json: JsonOption = False) -> None:
 @app.command()
 def run(*, name: ScheduleName, as_json: JsonOption = False) -> None:
     """Enqueue now what a schedule runs, paused or not; its ticks stay as they are."""
-    job = perform(command_settings(), operations.run_schedule(name, origin=cli_origin()))
+    job = perform(command_settings(), operations.run_schedule(name, source=cli_source()))
     if as_json:
         print_json(record_in_api_words(job) | {"status": JobStatus.QUEUED})
     else:
         output().print(
-            f"{job.task} is enqueued. To see what comes of it: flexiprice status {plain(job.job_id)}"
+            f"{job.task} is enqueued. To see what comes of it: flexiprice status {escaped(job.job_id)}"
         )
 
 
@@ -74,4 +74,4 @@ def _show(name: str, changed: bool, state: str, *, as_json: bool) -> None:
     if as_json:
         print_json({"name": name, "changed": changed})
     else:
-        output().print(f"{plain(name)} is {state}{'.' if changed else ', as it was before.'}")
+        output().print(f"{escaped(name)} is {state}{'.' if changed else ', as it was before.'}")

@@ -10,7 +10,7 @@ from typing import cast
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from flexiprice.db.planner import restore_plan_cache
+from flexiprice.db.planner_settings import restore_plan_cache
 from flexiprice.db.statements import CompiledStatement, analyze, create_temporary, drop_temporary
 from flexiprice.pricing.sql import writes as change_writes
 from flexiprice.pricing.sql.change_set import PRICE_CHANGES, Counts, count_columns

@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from flexiprice.db.planner import RESTORE_PLAN_CACHE
+from flexiprice.db.planner_settings import RESTORE_PLAN_CACHE
 from flexiprice.db.statements import CompiledStatement, compile_statement, execute
 from flexiprice.db.tables import Discount, PriceDecision, table_of
 from flexiprice.domain.decision import DecisionKind

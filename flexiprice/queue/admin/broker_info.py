@@ -16,7 +16,7 @@ from flexiprice.queue.arq import ArqRedis
 from flexiprice.queue.redis import keys
 from flexiprice.queue.redis.connection import redis_errors
 from flexiprice.queue.redis.replies import RedisRefusal
-from flexiprice.queue.snapshot import text
+from flexiprice.queue.snapshot import decode_text
 
 _NEARLY_FULL: Final = 0.9
 _DATABASE: Final = re.compile(r"db\d+")
@@ -140,9 +140,9 @@ async def read_broker_version(redis: ArqRedis) -> str:
     with redis_errors():
         execute = cast("Callable[..., Awaitable[list[Any]]]", redis.execute_command)
         facts = await execute("HELLO")
-    fields = {str(text(name)): value for name, value in zip(facts[::2], facts[1::2], strict=False)}
+    fields = {str(decode_text(name)): value for name, value in zip(facts[::2], facts[1::2], strict=False)}
     product = "Valkey" if fields.get("server") == b"valkey" else "Redis"
-    return f"{product} {text(fields.get('version', b'?'))}"
+    return f"{product} {decode_text(fields.get('version', b'?'))}"
 
 
 async def probe_writes(redis: ArqRedis) -> None:

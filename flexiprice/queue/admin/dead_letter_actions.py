@@ -14,20 +14,20 @@ _DISMISS_ROUNDS: Final = 40
 
 
 async def retry_letters(
-    tasks: TaskQueue, job_ids: Sequence[str] | None, *, origin: JobSource
+    tasks: TaskQueue, job_ids: Sequence[str] | None, *, source: JobSource
 ) -> tuple[Retried, ...]:
     """Enqueues dead letters again, which removes them from the list.
 
     Args:
         tasks: the task queue.
         job_ids: the jobs; None for all retryable ones, up to 1,000 or until a queue is full.
-        origin: the source of the new jobs.
+        source: the source of the new jobs.
 
     Raises:
         RedisUnavailable: Redis does not answer; some may have been enqueued.
     """
     if job_ids is not None:
-        return await retry_jobs(tasks, job_ids, origin=origin)
+        return await retry_jobs(tasks, job_ids, source=source)
     answers: list[Retried] = []
     for _ in range(_RETRY_ROUNDS):
         tried = {answer.job_id for answer in answers}
@@ -35,7 +35,7 @@ async def retry_letters(
         ids = [letter.job_id for letter in letters if letter.retryable and letter.job_id not in tried]
         if not ids:
             break
-        answers += await retry_jobs(tasks, ids, origin=origin)
+        answers += await retry_jobs(tasks, ids, source=source)
         if len(letters) < MAX_LISTED or any(answer.outcome is RetryOutcome.REFUSED for answer in answers):
             break
     return tuple(answers)

@@ -56,41 +56,41 @@ def run_task(
     *,
     defer_by: timedelta | None = None,
     expires: timedelta | None = None,
-    origin: JobSource,
+    source: JobSource,
 ) -> Operation[EnqueuedJob]:
     """Enqueues a task. Performing it raises the errors of `TaskQueue.enqueue`."""
     return Operation(
         "run_task",
         task.name,
         lambda tasks: tasks.enqueue(
-            task, arguments=arguments, defer_by=defer_by, expires=expires, origin=origin
+            task, arguments=arguments, defer_by=defer_by, expires=expires, source=source
         ),
         _job_details,
     )
 
 
-def trigger_recompute(*, days_threshold: int, origin: JobSource) -> Operation[EnqueuedJob]:
+def trigger_recompute(*, days_threshold: int, source: JobSource) -> Operation[EnqueuedJob]:
     """Enqueues a recompute of all discounts. Performing it raises the errors of `TaskQueue.enqueue`."""
     arguments = {"days_threshold": days_threshold}
     return Operation(
         "trigger_recompute",
         RECOMPUTE_ALL_DISCOUNTS.name,
-        lambda tasks: tasks.enqueue(RECOMPUTE_ALL_DISCOUNTS, arguments=arguments, origin=origin),
+        lambda tasks: tasks.enqueue(RECOMPUTE_ALL_DISCOUNTS, arguments=arguments, source=source),
         lambda job: {**arguments, **_job_details(job)},
     )
 
 
-def retry_tasks(job_ids: Sequence[str], *, origin: JobSource) -> Operation[tuple[Retried, ...]]:
+def retry_tasks(job_ids: Sequence[str], *, source: JobSource) -> Operation[tuple[Retried, ...]]:
     """Retries finished jobs."""
     return Operation(
         "retry_tasks",
         _listed(job_ids),
-        lambda tasks: retry_jobs(tasks, job_ids, origin=origin),
+        lambda tasks: retry_jobs(tasks, job_ids, source=source),
         _retry_details,
     )
 
 
-def retry_task(job_id: str, *, origin: JobSource) -> Operation[Retried]:
+def retry_task(job_id: str, *, source: JobSource) -> Operation[Retried]:
     """Retries one finished job.
 
     Performing it raises NotFound for an unknown job, QueueFull for a full queue, and Conflict for a job that
@@ -98,7 +98,7 @@ def retry_task(job_id: str, *, origin: JobSource) -> Operation[Retried]:
     """
 
     async def make(tasks: TaskQueue) -> Retried:
-        (answer,) = await retry_jobs(tasks, [job_id], origin=origin)
+        (answer,) = await retry_jobs(tasks, [job_id], source=source)
         match answer.outcome:
             case RetryOutcome.UNKNOWN:
                 raise no_task(job_id)
@@ -153,12 +153,12 @@ def purge_queue(queue: Queue) -> Operation[int]:
     return Operation("purge_queue", queue.value, make, lambda purged: {"purged": purged})
 
 
-def retry_dead_letters(job_ids: Sequence[str] | None, *, origin: JobSource) -> Operation[tuple[Retried, ...]]:
+def retry_dead_letters(job_ids: Sequence[str] | None, *, source: JobSource) -> Operation[tuple[Retried, ...]]:
     """Retries dead letters; None for all."""
     return Operation(
         "retry_dead_letters",
         _listed_or_all(job_ids),
-        lambda tasks: dead_letter_actions.retry_letters(tasks, job_ids, origin=origin),
+        lambda tasks: dead_letter_actions.retry_letters(tasks, job_ids, source=source),
         _retry_details,
     )
 
@@ -199,12 +199,12 @@ def resume_schedule(name: str) -> Operation[bool]:
     return _switch("resume_schedule", name, lambda tasks: schedules.resume_schedule(tasks, name))
 
 
-def run_schedule(name: str, *, origin: JobSource) -> Operation[EnqueuedJob]:
+def run_schedule(name: str, *, source: JobSource) -> Operation[EnqueuedJob]:
     """Enqueues the task of a schedule now. Performing it raises the errors of `schedules.run_schedule`."""
     return Operation(
         "run_schedule",
         name,
-        lambda tasks: schedules.run_schedule(tasks, name, origin=origin),
+        lambda tasks: schedules.run_schedule(tasks, name, source=source),
         _job_details,
     )
 

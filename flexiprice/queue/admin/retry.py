@@ -9,7 +9,7 @@ from flexiprice.domain.run import RunTrigger
 from flexiprice.errors import QueueFull
 from flexiprice.queue.admin.dead_letters import find_body, remove_dead_letters
 from flexiprice.queue.arq import DeserializationError, JobDef, deserialize_job, deserialize_result
-from flexiprice.queue.client import Call, TaskQueue, can_be_job_id
+from flexiprice.queue.client import TaskCall, TaskQueue, can_be_job_id
 from flexiprice.queue.redis import codec, keys
 from flexiprice.queue.redis.connection import redis_errors
 from flexiprice.queue.source import JobSource
@@ -51,23 +51,23 @@ class Retried:
     message: str
 
 
-async def retry_jobs(tasks: TaskQueue, job_ids: Sequence[str], *, origin: JobSource) -> tuple[Retried, ...]:
+async def retry_jobs(tasks: TaskQueue, job_ids: Sequence[str], *, source: JobSource) -> tuple[Retried, ...]:
     """Enqueues finished jobs again with the same arguments, whatever their outcome was.
 
     Args:
         tasks: the task queue.
         job_ids: the jobs; duplicates are ignored.
-        origin: the source of the new jobs; trigger and parent are added.
+        source: the source of the new jobs; trigger and parent are added.
 
     Raises:
         RedisUnavailable: Redis does not answer.
     """
     wanted = list(dict.fromkeys(job_ids))
     statuses = await tasks.find_statuses([job_id for job_id in wanted if can_be_job_id(job_id)])
-    return tuple([await _retry(tasks, job_id, statuses.get(job_id), origin) for job_id in wanted])
+    return tuple([await _retry(tasks, job_id, statuses.get(job_id), source) for job_id in wanted])
 
 
-async def _retry(tasks: TaskQueue, job_id: str, status: JobInfo | None, origin: JobSource) -> Retried:
+async def _retry(tasks: TaskQueue, job_id: str, status: JobInfo | None, source: JobSource) -> Retried:
     def not_retried(outcome: RetryOutcome, message: str) -> Retried:
         return Retried(job_id=job_id, outcome=outcome, new_job_id=None, message=message)
 
@@ -80,9 +80,9 @@ async def _retry(tasks: TaskQueue, job_id: str, status: JobInfo | None, origin: 
         return not_retried(RetryOutcome.UNKNOWN, _UNKNOWN)
     if call is None:
         return not_retried(RetryOutcome.UNREADABLE, _UNREADABLE)
-    origin = replace(origin, trigger=RunTrigger.RETRY, parent_job_id=job_id)
+    source = replace(source, trigger=RunTrigger.RETRY, parent_job_id=job_id)
     try:
-        job = await tasks.enqueue_call(call, origin=origin)
+        job = await tasks.enqueue_call(call, source=source)
     except QueueFull as error:
         # Reported for this job only: others may have been enqueued already.
         return not_retried(RetryOutcome.REFUSED, error.message)
@@ -95,7 +95,7 @@ async def _retry(tasks: TaskQueue, job_id: str, status: JobInfo | None, origin: 
     )
 
 
-async def _call_of(tasks: TaskQueue, job_id: str, queue: Queue | None) -> Call | None:
+async def _call_of(tasks: TaskQueue, job_id: str, queue: Queue | None) -> TaskCall | None:
     """Returns the call of a finished job; that of an expired one comes from its record."""
     with redis_errors():
         async with tasks.redis.pipeline(transaction=True) as pipe:
@@ -114,7 +114,7 @@ async def _call_of(tasks: TaskQueue, job_id: str, queue: Queue | None) -> Call |
     return _call(job, queue)
 
 
-async def _dead_letter_call(tasks: TaskQueue, job_id: str) -> Call | None:
+async def _dead_letter_call(tasks: TaskQueue, job_id: str) -> TaskCall | None:
     """Returns the call of a dead letter whose result has expired."""
     with redis_errors():
         found = await find_body(tasks.redis, job_id)
@@ -127,8 +127,8 @@ async def _dead_letter_call(tasks: TaskQueue, job_id: str) -> Call | None:
         return None
 
 
-def _call(job: JobDef, queue: Queue | None) -> Call | None:
+def _call(job: JobDef, queue: Queue | None) -> TaskCall | None:
     # "<unknown>" marks a message that arq could not decode. Our tasks have no positional arguments.
     if queue is None or job.args or job.function.startswith("<"):
         return None
-    return Call(job.function, queue, dict(job.kwargs))
+    return TaskCall(job.function, queue, dict(job.kwargs))

@@ -15,7 +15,7 @@ from flexiprice.errors import JobRevoked, NotFound
 from flexiprice.queue.arq import to_ms, to_unix_ms
 from flexiprice.queue.client import TaskQueue, can_be_job_id
 from flexiprice.queue.redis import keys
-from flexiprice.queue.redis.cancellation import cancelled
+from flexiprice.queue.redis.cancellation import cancel_and_wait
 from flexiprice.queue.redis.clock import redis_now
 from flexiprice.queue.redis.connection import redis_errors
 from flexiprice.queue.redis.scripts import REVOKE
@@ -223,7 +223,7 @@ async def _wait_for_any(tasks: TaskQueue, job_ids: Sequence[str], limit: timedel
     try:
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        await asyncio.gather(*map(cancelled, waits))
+        await asyncio.gather(*map(cancel_and_wait, waits))
 
 
 async def _wait_for(tasks: TaskQueue, job_id: str, limit: timedelta) -> None:

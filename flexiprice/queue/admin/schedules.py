@@ -179,7 +179,7 @@ async def resume_schedule(tasks: TaskQueue, name: str) -> bool:
         return cast("int", await tasks.redis.register_script(RESUME_SCHEDULE)(keys=[key])) > 0
 
 
-async def run_schedule(tasks: TaskQueue, name: str, *, origin: JobSource) -> EnqueuedJob:
+async def run_schedule(tasks: TaskQueue, name: str, *, source: JobSource) -> EnqueuedJob:
     """Enqueues the task of a schedule now, even if it is paused. Its ticks are not affected.
 
     Raises:
@@ -195,5 +195,5 @@ async def run_schedule(tasks: TaskQueue, name: str, *, origin: JobSource) -> Enq
     return await tasks.enqueue(
         schedule.task,
         arguments=schedule.arguments(tasks.settings, None),
-        origin=replace(origin, trigger=RunTrigger.SCHEDULE_BY_HAND),
+        source=replace(source, trigger=RunTrigger.SCHEDULE_BY_HAND),
     )

@@ -16,7 +16,7 @@ _POLL_SECONDS: Final = 0.2
 
 
 async def command_worker(
-    tasks: TaskQueue, worker_id: str, command: WorkerCommand, *, patience: timedelta = _CONFIRMATION_TIMEOUT
+    tasks: TaskQueue, worker_id: str, command: WorkerCommand, *, time_limit: timedelta = _CONFIRMATION_TIMEOUT
 ) -> bool:
     """Commands a worker to drain or to stop, and waits for its confirmation.
 
@@ -28,12 +28,12 @@ async def command_worker(
         RedisUnavailable: Redis does not answer.
     """
     key = keys.worker_command_key(worker_id)
-    deadline = asyncio.get_running_loop().time() + patience.total_seconds()
+    deadline = asyncio.get_running_loop().time() + time_limit.total_seconds()
     if await _state(tasks, worker_id) is None:
         raise NotFound(f"no worker {worker_id!r} is alive", field="worker_id")
     with redis_errors():
         # The TTL exceeds the wait only slightly, so that the command cannot take effect much later.
-        await tasks.redis.set(key, command.value, px=patience * 2)
+        await tasks.redis.set(key, command.value, px=time_limit * 2)
     while await _state(tasks, worker_id) is WorkerStatus.RUNNING:
         if asyncio.get_running_loop().time() >= deadline:
             with redis_errors():

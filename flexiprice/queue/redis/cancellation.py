@@ -7,7 +7,7 @@ from typing import Any, Final
 _REPEAT_SECONDS: Final = 1.0
 
 
-async def cancelled(work: asyncio.Task[Any]) -> None:
+async def cancel_and_wait(work: asyncio.Task[Any]) -> None:
     """Cancels a task and waits until it has ended.
 
     Cancels repeatedly: a driver may turn a cancellation during a query into a connection error, which a retry

@@ -41,7 +41,7 @@ class _Kind(IntEnum):
     DECIMAL = 1
     DATE = 2
     TIMEDELTA = 3
-    FAULT = 4
+    EXCEPTION = 4
 
 
 def encode(value: object) -> bytes:
@@ -124,7 +124,7 @@ def _plain(value: object) -> object:  # noqa: C901, PLR0911, PLR0912 -- one case
     if isinstance(value, timedelta):
         return _Ext(int(_Kind.TIMEDELTA), str(value // timedelta(microseconds=1)).encode())
     if isinstance(value, BaseException):
-        return _Ext(int(_Kind.FAULT), msgspec.msgpack.encode(_plain(exception_codec.describe(value))))
+        return _Ext(int(_Kind.EXCEPTION), msgspec.msgpack.encode(_plain(exception_codec.describe(value))))
     if isinstance(value, BaseModel):
         return {name: _plain(getattr(value, name)) for name in type(value).model_fields}
     if is_dataclass(value) and not isinstance(value, type):
@@ -154,7 +154,7 @@ def _extension(code: int, payload: memoryview) -> object:
                 return date.fromisoformat(content.decode("ascii"))
             case _Kind.TIMEDELTA:
                 return timedelta(microseconds=int(content))
-            case _Kind.FAULT:
+            case _Kind.EXCEPTION:
                 return exception_codec.rebuild(_DECODER.decode(content))
             case _:
                 pass
@@ -175,7 +175,7 @@ def _decode_json(encoded: bytes) -> dict[str, Any]:
 def _json_extension(value: object) -> object:
     if not isinstance(value, _Ext):
         raise TypeError(f"a value of type {type(value).__name__}")
-    if value.code == _Kind.FAULT:
+    if value.code == _Kind.EXCEPTION:
         return _DECODER.decode(value.data)
     return _extension(value.code, memoryview(value.data))
 

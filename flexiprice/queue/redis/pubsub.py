@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 
 from flexiprice.queue.arq import ArqRedis
 from flexiprice.queue.redis import keys
-from flexiprice.queue.redis.cancellation import cancelled
+from flexiprice.queue.redis.cancellation import cancel_and_wait
 from flexiprice.queue.redis.connection import UNAVAILABLE
 from flexiprice.queue.redis.replies import sentence_of
 from flexiprice.telemetry import get_logger
@@ -64,7 +64,7 @@ class PubSubListener:
         """Stops listening."""
         reader, self._reader = self._reader, None
         if reader is not None:
-            await cancelled(reader)
+            await cancel_and_wait(reader)
 
     async def _unsubscribe(self, channel: str) -> None:
         del self._listeners[channel]

@@ -27,7 +27,7 @@ class RepairingRedis(ArqRedis):
         try:
             return await execute(*args, **options)
         except ResponseError as error:
-            if not await self.set_aside(error, args):
+            if not await self.quarantine(error, args):
                 raise
         return await execute(*args, **options)
 
@@ -35,7 +35,7 @@ class RepairingRedis(ArqRedis):
         """Returns a pipeline with the same behaviour."""
         return _RepairingPipeline(self, transaction, shard_hint)
 
-    async def set_aside(self, error: object, command: Sequence[object]) -> bool:
+    async def quarantine(self, error: object, command: Sequence[object]) -> bool:
         """Quarantines the key of a command that failed for the key's type. Returns whether to repeat it.
 
         Args:
@@ -65,7 +65,7 @@ class _RepairingPipeline(Pipeline):
         commands = [(args, dict(options)) for args, options in self.command_stack]
         replies = await super().execute(raise_on_error=False)
         for index, (args, options) in enumerate(commands):
-            if index < len(replies) and await self._owner.set_aside(replies[index], args):
+            if index < len(replies) and await self._owner.quarantine(replies[index], args):
                 replies[index] = await self._owner.execute_command(*args, **options)
         if raise_on_error:
             for reply in replies:

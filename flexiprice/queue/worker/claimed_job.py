@@ -9,7 +9,7 @@ from flexiprice.queue.arq import ArqRedis, to_unix_ms
 from flexiprice.queue.redis import keys
 from flexiprice.queue.redis.keys import whole_number
 from flexiprice.queue.redis.scripts import QUARANTINE_FIELD
-from flexiprice.queue.snapshot import text
+from flexiprice.queue.snapshot import decode_text
 from flexiprice.queue.worker.job_message import JobMessage, decode_message
 from flexiprice.settings import Queue
 
@@ -87,7 +87,7 @@ async def jobs_running_on(redis: ArqRedis, worker_id: str) -> list[ClaimedJob]:
             pipe.hgetall(keys.record_key(job_id))
             body, tries, due, encoded_record = await pipe.execute()
         starts = whole_number(tries, 1)
-        record = {text(name): text(value) for name, value in encoded_record.items()}
+        record = {decode_text(name): decode_text(value) for name, value in encoded_record.items()}
         jobs.append(
             ClaimedJob(
                 job_id=job_id,

@@ -12,7 +12,7 @@ from typing import Final, cast
 from flexiprice.queue.arq import ArqRedis, in_progress_key_prefix, job_key_prefix, retry_key_prefix, to_ms
 from flexiprice.queue.redis import keys
 from flexiprice.queue.redis.scripts import CLAIM, LOOKED_AT, RELEASE
-from flexiprice.queue.snapshot import text
+from flexiprice.queue.snapshot import decode_text
 from flexiprice.queue.worker.claimed_job import ClaimedJob
 from flexiprice.queue.worker.heartbeat import LEASE
 from flexiprice.queue.worker.job_message import decode_message
@@ -56,7 +56,7 @@ class JobClaims:
         self._redis = redis
         self._worker_id = worker_id
         self._kept_ms = to_ms(settings.result_retention) or 0
-        self._unknown_task_timeout_ms = to_ms(settings.unknown_task_patience) or 0
+        self._unknown_task_timeout_ms = to_ms(settings.unknown_task_timeout) or 0
         self._claim = redis.register_script(CLAIM)
         self._release = redis.register_script(RELEASE)
 
@@ -125,7 +125,10 @@ class JobClaims:
 
     def _job(self, reply: _JobReply, queue: Queue, now_ms: int) -> ClaimedJob:
         job_id, due, body, tries, fields = reply
-        record = {text(name): text(value) for name, value in zip(fields[::2], fields[1::2], strict=True)}
+        record = {
+            decode_text(name): decode_text(value)
+            for name, value in zip(fields[::2], fields[1::2], strict=True)
+        }
         return ClaimedJob(
             job_id=job_id.decode(),
             queue=queue,

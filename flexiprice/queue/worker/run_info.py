@@ -26,7 +26,7 @@ class RunInfo:
         attempt: number of the attempt, from 1; lost and requeued runs do not count. 0 if the job was
             rejected without running.
         arguments: the arguments by name, neither masked nor bounded.
-        origin: the source of the job.
+        source: the source of the job.
         enqueued_at: when the job was enqueued, by the clock of Redis.
         due_at: when the job was due.
         started_at: when the run started, by the clock of Redis.
@@ -39,7 +39,7 @@ class RunInfo:
     worker_id: str
     attempt: int
     arguments: Mapping[str, object]
-    origin: JobSource
+    source: JobSource
     enqueued_at: datetime
     due_at: datetime
     started_at: datetime
@@ -61,7 +61,7 @@ class RunInfo:
             worker_id=job.worker_id,
             attempt=message.attempt if started else 0,
             arguments=message.arguments,
-            origin=JobSource.of_record(job.record),
+            source=JobSource.of_record(job.record),
             enqueued_at=find_instant(job.record.get("enqueued")) or instant_of(message.enqueued_ms),
             due_at=instant_of(job.due_ms),
             started_at=instant_of(job.started_ms),

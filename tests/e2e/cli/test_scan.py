@@ -86,7 +86,7 @@ def test_each_scan_enqueues_the_repricing_of_its_batch(shop: Command, settings: 
         assert scan["repricing"]["status"] == "queued"
         task_id = scan["repricing"]["task_id"]
         job = on_queue(settings, lambda queue, task_id=task_id: queue.status(task_id))
-        assert (job.task, job.origin.trigger) == ("recompute_batches", RunTrigger.CLI)
+        assert (job.task, job.source.trigger) == ("recompute_batches", RunTrigger.CLI)
 
 
 def test_the_json_has_the_fields_of_the_api(shop: Command, settings: Settings) -> None:

@@ -16,7 +16,7 @@ async def test_log_lines_of_a_run_carry_the_request_id_that_caused_it(
 ) -> None:
     worker = start_worker(log_format="json")
     await until_live(queue)
-    job = await queue.enqueue(ADD, arguments={"left": 1}, origin=JobSource(request_id="req-9"))
+    job = await queue.enqueue(ADD, arguments={"left": 1}, source=JobSource(request_id="req-9"))
     await queue.wait(job.job_id, WAIT)
     worker.terminate()
     _, said = await end_of(worker)

@@ -17,7 +17,7 @@ from flexiprice.queue.admin.dead_letters import list_dead_letters
 from flexiprice.queue.admin.metrics_snapshot import take_snapshot
 from flexiprice.queue.client import TaskQueue
 from flexiprice.queue.redis import keys
-from flexiprice.queue.redis.cancellation import cancelled
+from flexiprice.queue.redis.cancellation import cancel_and_wait
 from flexiprice.queue.status import JobStatus
 from flexiprice.queue.worker.dead_letter_records import DeadLetterReason
 from flexiprice.queue.worker.losses import MAX_LONE_LOSSES
@@ -75,7 +75,7 @@ async def kept_running(start: StartWorker, count: int) -> AsyncIterator[list[sub
     try:
         yield workers
     finally:
-        await cancelled(following)
+        await cancel_and_wait(following)
 
 
 @pytest.fixture

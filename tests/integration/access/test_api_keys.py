@@ -12,7 +12,7 @@ from flexiprice.access.api_keys import (
     revoke_api_key,
     rotate_api_key,
 )
-from flexiprice.access.key_ring import KeyHolder, RejectedKey, note_key_use, read_key_ring
+from flexiprice.access.key_ring import KeyHolder, RejectedKey, read_key_ring, record_key_use
 from flexiprice.db.clock import database_now
 from flexiprice.domain.access import KeyFault, Scope, allows
 from flexiprice.errors import Conflict, InvalidInput, NotFound
@@ -97,8 +97,8 @@ async def test_the_last_use_is_noted_at_most_once_a_minute(session):
     for seconds in (0, 59, 60):
         now = NOW + timedelta(seconds=seconds)
         ring = await read_key_ring(session)
-        assert ring.is_use_to_be_noted(issued.record.key_id, now=now) == (seconds != 59)
-        await note_key_use(session, issued.record.key_id, now=now)
+        assert ring.is_use_unrecorded(issued.record.key_id, now=now) == (seconds != 59)
+        await record_key_use(session, issued.record.key_id, now=now)
         session.expire_all()
         noted.append((await list_api_keys(session))[0].last_used_at)
     assert noted == [NOW, NOW, NOW + timedelta(seconds=60)]

@@ -10,8 +10,8 @@ from sqlalchemy import text
 from api.audit.buffer import open_audit_buffer
 from api.audit.refusals import MAX_KINDS, RefusalLog
 from flexiprice.access.api_keys import create_api_key, revoke_api_key, rotate_api_key
+from flexiprice.access.audit_context import record_events
 from flexiprice.access.audit_log import AuditEvent, list_audit
-from flexiprice.access.audited import record_events
 from flexiprice.db.clock import database_now
 from flexiprice.domain.access import Scope
 from flexiprice.domain.audit import ANONYMOUS, AuditOutcome, AuditSource

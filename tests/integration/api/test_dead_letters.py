@@ -72,7 +72,7 @@ async def test_dismissed_dead_letters_are_gone_and_metrics_count_them_until_then
 
 async def test_scheduled_task_and_one_that_succeeds_at_last_are_no_dead_letters(client, settings):
     queue = resources_of(client).tasks
-    await fail(settings, queue, origin=JobSource(trigger=RunTrigger.SCHEDULE))
+    await fail(settings, queue, source=JobSource(trigger=RunTrigger.SCHEDULE))
     async with running(settings):
         for task, arguments in ((ADD, {"left": 1}), (FLAKY, {"until": 2})):
             job = await queue.enqueue(task, arguments=arguments)

@@ -11,8 +11,8 @@ from api.main import create_app
 from flexiprice.settings import load_settings
 from tests.support.catalogue import create_product, discounted_batch
 
-NOWHERE = load_settings(env_files=(), database_url="postgresql://nowhere/x", redis_url="redis://nowhere")
-DOCUMENT = create_app(NOWHERE).openapi()
+UNREACHABLE = load_settings(env_files=(), database_url="postgresql://nowhere/x", redis_url="redis://nowhere")
+DOCUMENT = create_app(UNREACHABLE).openapi()
 OPERATIONS = sorted((method, path) for path, item in DOCUMENT["paths"].items() for method in item)
 
 NASTY = [

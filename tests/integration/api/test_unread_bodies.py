@@ -69,7 +69,7 @@ async def form() -> AsyncIterator[int]:
     async def log_in(key: Annotated[str, Form()]) -> str:
         return f"read {key}"
 
-    app.add_middleware(SmallBodies, paths=frozenset({"/login"}), patience=timedelta(milliseconds=300))
+    app.add_middleware(SmallBodies, paths=frozenset({"/login"}), time_limit=timedelta(milliseconds=300))
     app.add_middleware(LingeringClose)
     async with listening(app, BoundedHttpProtocol) as port:
         yield port

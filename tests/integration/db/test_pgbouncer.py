@@ -203,7 +203,7 @@ async def test_worker_row_prevents_early_fencing_where_the_pooler_hides_session_
             async with lost() as hanging:
                 await _begin(hanging)
                 with pytest.raises(DatabaseUnavailable):
-                    await fence_worker(own, "one", now=NOON, patience=timedelta(seconds=0.6))
+                    await fence_worker(own, "one", now=NOON, time_limit=timedelta(seconds=0.6))
             await fence_worker(own, "one", now=NOON)
             with pytest.raises(WorkerFenced):
                 async with lost.begin() as session:

@@ -57,16 +57,16 @@ async def test_a_job_that_is_too_large_is_refused_in_plain_words(queue: TaskQueu
 
 
 async def test_job_keeps_the_source_that_enqueued_it(queue: TaskQueue, settings: Settings):
-    origin = JobSource(trigger=RunTrigger.API, request_id="r-1", actor="api key")
-    job = await queue.enqueue(ADD, arguments={"left": 1}, origin=origin)
+    source = JobSource(trigger=RunTrigger.API, request_id="r-1", actor="api key")
+    job = await queue.enqueue(ADD, arguments={"left": 1}, source=source)
     unsaid = await queue.enqueue(ADD, arguments={"left": 1})
 
     before = await queue.status(job.job_id)
     async with running(settings):
         after = await queue.wait(job.job_id, WAIT)
 
-    assert before.origin == after.origin == origin
-    assert (await queue.status(unsaid.job_id)).origin == JobSource(trigger=RunTrigger.PROGRAM)
+    assert before.source == after.source == source
+    assert (await queue.status(unsaid.job_id)).source == JobSource(trigger=RunTrigger.PROGRAM)
 
 
 async def test_a_job_that_is_not_started_in_time_expires(queue: TaskQueue, settings: Settings):

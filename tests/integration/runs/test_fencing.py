@@ -196,7 +196,7 @@ async def test_a_session_that_will_not_end_makes_the_fence_give_up_and_not_lie(s
     async with sessions.begin() as session:
         await begin_task(session, worker_id="one", job_id="job", enqueued_at=_NOON)
         with pytest.raises(DatabaseUnavailable):
-            await fence_worker(sessions, "one", now=_NOON, patience=_SECOND)
+            await fence_worker(sessions, "one", now=_NOON, time_limit=_SECOND)
     assert await lost_at(sessions, "one") is None
     await begin(sessions, "one")
 

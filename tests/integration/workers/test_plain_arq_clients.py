@@ -176,7 +176,7 @@ async def test_task_that_nobody_knows_is_refused_after_the_patience(
     job = await sender.enqueue_job("no_such_task")
     assert job is not None
 
-    async with running(settings.model_copy(update={"unknown_task_patience": timedelta(seconds=1)})):
+    async with running(settings.model_copy(update={"unknown_task_timeout": timedelta(seconds=1)})):
         status = await queue_status_when_ended(queue, job.job_id)
 
     assert status.error is not None

@@ -236,7 +236,7 @@ async def test_latest_of_the_missed_ticks_runs_once_and_is_logged_as_late(
         assert await live_again(settings, redis, now) == [five]
 
     status = await queue.status("recompute_all_discounts:2024-05-01T17:00:00Z")
-    assert status.origin.trigger is RunTrigger.LATE_SCHEDULE
+    assert status.source.trigger is RunTrigger.LATE_SCHEDULE
 
 
 async def test_a_missed_tick_that_is_older_than_the_setting_allows_does_not_run(
@@ -262,7 +262,7 @@ async def test_a_tick_that_was_taken_in_time_is_not_late(
 
     assert await enqueued(redis, Queue.DISCOUNTS) == [day + timedelta(hours=1)]
     status = await queue.status("recompute_all_discounts:2024-05-01T01:00:00Z")
-    assert status.origin.trigger is RunTrigger.SCHEDULE
+    assert status.source.trigger is RunTrigger.SCHEDULE
 
 
 async def test_ticks_that_come_due_while_a_schedule_is_paused_do_not_run_later(

@@ -129,7 +129,7 @@ async def test_a_shard_that_runs_twice_counts_once(
                 RECOMPUTE_SHARD,
                 arguments={"number": 1, "count": SHARDS},
                 job_id=first,
-                origin=JobSource(trigger=RunTrigger.TASK, parent_job_id=job.job_id),
+                source=JobSource(trigger=RunTrigger.TASK, parent_job_id=job.job_id),
             )
             assert twice.created
             assert did(await queue.wait(first, WAIT))["opened"] == 0
@@ -232,7 +232,7 @@ async def test_shards_that_a_killed_worker_left_unenqueued_are_enqueued_by_the_n
         RECOMPUTE_SHARD,
         arguments={"number": 1, "count": SHARDS},
         job_id=ids[0],
-        origin=JobSource(trigger=RunTrigger.TASK, parent_job_id=job.job_id),
+        source=JobSource(trigger=RunTrigger.TASK, parent_job_id=job.job_id),
     )
     await redis.delete(keys.in_progress_key(job.job_id))
     alone = settings.model_copy(update={"recompute_shards": 1})

@@ -35,9 +35,9 @@ def test_fields_of_records_are_renamed_and_keys_of_data_are_not():
 
 
 def test_a_task_a_worker_and_what_came_of_a_change_have_the_keys_of_the_api():
-    origin = JobSource(trigger=RunTrigger.CLI, parent_job_id="p", actor="night")
+    source = JobSource(trigger=RunTrigger.CLI, parent_job_id="p", actor="night")
     job = JobInfo(
-        job_id="a", task="t", queue=Queue.DISCOUNTS, status=JobStatus.QUEUED, ready=False, origin=origin
+        job_id="a", task="t", queue=Queue.DISCOUNTS, status=JobStatus.QUEUED, ready=False, source=source
     )
     running = RunningJob(job_id="a", task="t", queue=Queue.DISCOUNTS, attempt=1, started_at=NOW)
     worker = LiveWorker(
@@ -60,5 +60,5 @@ def test_a_task_a_worker_and_what_came_of_a_change_have_the_keys_of_the_api():
     ):
         shown = in_api_words(record)
         assert shown.keys() >= schema.model_fields.keys(), schema
-        assert not {"job_id", "state", "origin"} & shown.keys()
+        assert not {"job_id", "state", "source"} & shown.keys()
     assert {"task_id", "status"} <= RunOut.model_fields.keys()

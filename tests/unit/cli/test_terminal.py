@@ -8,7 +8,7 @@ import typer
 from typer.testing import CliRunner
 
 import flexiprice.cli.main
-from flexiprice.cli.console import new_table, plain, print_json
+from flexiprice.cli.console import escaped, new_table, print_json
 from flexiprice.cli.terminal import TerminalConsole, echo, printable
 from flexiprice.errors import NotFound
 
@@ -25,7 +25,7 @@ def test_control_characters_are_written_out_and_other_text_stays() -> None:
 @pytest.mark.parametrize("by_way_of_plain", [True, False])
 def test_table_writes_out_control_characters_and_keeps_its_own_colors(by_way_of_plain: bool) -> None:
     table = new_table("[red]name[/]")
-    table.add_row(plain(HOSTILE) if by_way_of_plain else HOSTILE)
+    table.add_row(escaped(HOSTILE) if by_way_of_plain else HOSTILE)
     written = io.StringIO()
     TerminalConsole(file=written, force_terminal=True, width=120, color_system="standard").print(table)
     text = written.getvalue()

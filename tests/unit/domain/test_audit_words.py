@@ -62,7 +62,7 @@ def words(action: str, target: str, **parts: object) -> AuditWords:
             "a, b",
             {},
             {"new_task_ids": {"a": "c", "b": None}},
-            "retry tasks a, b: enqueued anew 1 of 2",
+            "retry tasks a, b: enqueued again 1 of 2",
         ),
         (
             "revoke_api_key",

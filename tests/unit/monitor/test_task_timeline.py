@@ -77,9 +77,9 @@ def test_a_task_that_was_tried_again_is_told_from_its_enqueueing_to_its_end() ->
 
 
 def test_timeline_of_a_waiting_task_says_who_enqueued_it_and_when_it_is_due() -> None:
-    origin = JobSource(trigger=RunTrigger.SCHEDULE_BY_HAND, actor="ada")
+    source = JobSource(trigger=RunTrigger.SCHEDULE_BY_HAND, actor="ada")
     timeline = TaskTimeline(
-        job_id="one", job=a_job(JobStatus.DEFERRED, due_at=_NOON + 60 * _SECOND, origin=origin)
+        job_id="one", job=a_job(JobStatus.DEFERRED, due_at=_NOON + 60 * _SECOND, source=source)
     )
     assert told(timeline) == [(0, "Enqueued"), (60, "Due")]
     assert timeline_events(timeline)[0].detail == "by schedule by hand (ada)"

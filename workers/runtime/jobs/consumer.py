@@ -132,9 +132,9 @@ class Consumer:
             async with self._claim_lock:
                 next_due_ms = await self._claim_due()
         except REDIS_UNAVAILABLE as error:
-            self._redis_retry.lost(error)
+            self._redis_retry.mark_down(error)
             return _POLL_SECONDS
-        self._redis_retry.found()
+        self._redis_retry.mark_up()
         pause = _BUSY_POLL_SECONDS if self._in_flight else _POLL_SECONDS
         return pause if next_due_ms is None else min(pause, next_due_ms / 1000)
 

@@ -57,7 +57,7 @@ async def run_task(
     parent = record.get(TRACE_FIELD)
     with span(SpanKind.CONSUMER, f"run {task.declaration.name}", parent=parent, **facts) as traced:
         outcome = await _run_once(task, run, arguments, request_id=record.get("request"))
-        traced.tell("flexiprice.status", outcome.status.value)
+        traced.set_attribute("flexiprice.status", outcome.status.value)
         if outcome.error is not None:
             traced.fail(code_of(outcome.error))
     return outcome

@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 from flexiprice.queue.arq import ArqRedis
 from flexiprice.queue.progress import Progress, write_progress
 from flexiprice.queue.redis import keys
-from flexiprice.queue.redis.cancellation import cancelled
+from flexiprice.queue.redis.cancellation import cancel_and_wait
 from flexiprice.queue.redis.connection import UNAVAILABLE
 from flexiprice.queue.redis.scripts import REPORT_PROGRESS
 
@@ -41,7 +41,7 @@ class ProgressReporter:
         """Writes the latest progress, unless Redis is slow, and stops."""
         if self._writer is None:
             return
-        await cancelled(self._writer)
+        await cancel_and_wait(self._writer)
         with suppress(TimeoutError):
             async with asyncio.timeout(_WRITE_INTERVAL_SECONDS):
                 await self._write_once()

@@ -52,10 +52,10 @@ async def fan_out(
     open_ids = [child_id for child_id in ids if children.get(child_id) is None]
     # A worker of an earlier version may have finished a child without recording it with its parent.
     known = dict(await tasks.find_statuses(open_ids))
-    origin = JobSource(trigger=RunTrigger.TASK, parent_job_id=run.job_id)
+    source = JobSource(trigger=RunTrigger.TASK, parent_job_id=run.job_id)
     for child_id, child_arguments in zip(ids, arguments, strict=True):
         if child_id in open_ids and child_id not in known:
-            await tasks.enqueue(task, arguments=child_arguments, job_id=child_id, origin=origin)
+            await tasks.enqueue(task, arguments=child_arguments, job_id=child_id, source=source)
     results = {child_id: children.get(child_id) or known.get(child_id) for child_id in ids}
     statuses = [status for status in results.values() if status is not None and status.ready]
     if len(statuses) < len(ids):

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from flexiprice.domain.run import RunStatus
 from flexiprice.errors import DatabaseUnavailable
 from flexiprice.metrics import Metrics
-from flexiprice.queue.redis.cancellation import cancelled
+from flexiprice.queue.redis.cancellation import cancel_and_wait
 from flexiprice.queue.worker.run_info import RunInfo
 from flexiprice.queue.worker.run_outbox import RunOutbox
 from flexiprice.runs.recording import RunRecord
@@ -77,7 +77,7 @@ class RunHistory:
     async def aclose(self) -> None:
         """Stops, after writing the buffer if that succeeds soon."""
         if self._writing is not None:
-            await cancelled(self._writing)
+            await cancel_and_wait(self._writing)
         await self.write_now()
         if not self._records:
             return

@@ -78,7 +78,7 @@ class Heartbeat:
         self._describe = describe
         self._on_reply = on_reply
         self._clock = context.clock
-        self._clock_watch = context.clock_watch
+        self._clock_monitor = context.clock_monitor
         self._lease_guard = LeaseGuard()
 
     async def join(self) -> None:
@@ -94,10 +94,10 @@ class Heartbeat:
                 reply = await self._beat()
             except REDIS_UNAVAILABLE as error:
                 self._lease_guard.missed()
-                self._redis_retry.lost(error)
+                self._redis_retry.mark_down(error)
                 await asyncio.sleep(_RETRY_SECONDS)
                 continue
-            self._redis_retry.found(wrote=True)
+            self._redis_retry.mark_up(wrote=True)
             if reply.lost:
                 return
             await asyncio.sleep(max(0.0, started + _INTERVAL_SECONDS - loop.time()))
@@ -107,7 +107,7 @@ class Heartbeat:
         try:
             await self._beat()
         except REDIS_UNAVAILABLE as error:
-            self._redis_retry.lost(error)
+            self._redis_retry.mark_down(error)
         except RedisError as error:
             # `main` meets the same error and stops the worker.
             _LOGGER.warning("heartbeat_failed", reason=sentence_of(error))
@@ -121,7 +121,7 @@ class Heartbeat:
         )
         if reply.server_seconds is not None:
             self._clock.observe(reply.server_seconds, asked=sent_at, answered=time.monotonic())
-            self._clock_watch.look()
+            self._clock_monitor.check()
         self._lease_guard.answered(loop.time())
         self._on_reply(reply)
         return reply

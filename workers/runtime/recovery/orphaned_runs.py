@@ -24,7 +24,7 @@ from flexiprice.queue.arq import (
 from flexiprice.queue.redaction import redact_text
 from flexiprice.queue.redis import codec, keys
 from flexiprice.queue.redis.exception_codec import TRACEBACK_NOTE
-from flexiprice.queue.snapshot import text
+from flexiprice.queue.snapshot import decode_text
 from flexiprice.queue.source import JobSource
 from flexiprice.queue.worker.run_info import RunInfo
 from flexiprice.queue.worker.run_outbox import PendingRun, RunOutbox
@@ -175,7 +175,9 @@ def _job_data(result: bytes | None, body: bytes | None, record: Mapping[bytes, b
             arguments = stored.kwargs
         elif body is not None:
             arguments = deserialize_job(body, deserializer=codec.decode).kwargs
-    return _JobData(stored, arguments, {text(name): text(value) for name, value in record.items()})
+    return _JobData(
+        stored, arguments, {decode_text(name): decode_text(value) for name, value in record.items()}
+    )
 
 
 def _record(run: PendingRun, worker_id: str, job: _JobData) -> RunRecord | None:
@@ -196,7 +198,7 @@ def _record_of(run: PendingRun, worker_id: str, job: _JobData) -> RunRecord:
         worker_id=worker_id,
         attempt=run.attempt,
         arguments=job.arguments,
-        origin=JobSource.of_record(job.record),
+        source=JobSource.of_record(job.record),
         enqueued_at=keys.instant_of(run.enqueued_ms),
         due_at=keys.instant_of(run.due_ms),
         started_at=keys.instant_of(run.started_ms),

@@ -75,7 +75,7 @@ class Reaper:
         """Keeps the worker from committing. Returns False if PostgreSQL cannot confirm that now."""
         try:
             with database_errors():
-                ended = await fence_worker(self._sessions, worker_id, patience=_FENCE_TIMEOUT)
+                ended = await fence_worker(self._sessions, worker_id, time_limit=_FENCE_TIMEOUT)
         except (DatabaseUnavailable, DBAPIError, OSError) as error:
             if worker_id not in self._postponed:
                 self._postponed.add(worker_id)

@@ -117,7 +117,7 @@ async def test_a_schedule_that_only_workers_have_is_listed_with_them_paused_and_
     assert await resume_schedule(queue, "count_stock")
     # With which arguments it runs, only those workers know.
     with pytest.raises(InvalidInput, match="workers have the schedule 'count_stock', but this program"):
-        await run_schedule(queue, "count_stock", origin=JobSource())
+        await run_schedule(queue, "count_stock", source=JobSource())
     with pytest.raises(NotFound, match="update_price_history, count_stock"):
         await pause_schedule(queue, "weekly", by="ada")
 
@@ -178,18 +178,18 @@ async def test_ticks_missed_while_a_schedule_was_paused_are_not_made_up_on_resum
 async def test_a_schedule_is_run_out_of_turn_even_while_it_is_paused(queue: TaskQueue):
     await pause_schedule(queue, HOURLY, by="ada")
 
-    job = await run_schedule(queue, HOURLY, origin=ME)
+    job = await run_schedule(queue, HOURLY, source=ME)
 
     status = await queue.status(job.job_id)
     assert (status.task, status.status) == ("recompute_all_discounts", JobStatus.QUEUED)
-    assert (status.origin.trigger, status.origin.actor) == (RunTrigger.SCHEDULE_BY_HAND, "ada")
+    assert (status.source.trigger, status.source.actor) == (RunTrigger.SCHEDULE_BY_HAND, "ada")
 
 
 async def test_an_unknown_schedule_is_not_found(queue: TaskQueue):
     for call in (
         pause_schedule(queue, "weekly", by="ada"),
         resume_schedule(queue, "weekly"),
-        run_schedule(queue, "weekly", origin=ME),
+        run_schedule(queue, "weekly", source=ME),
     ):
         with pytest.raises(NotFound, match="there are recompute_all_discounts"):
             await call

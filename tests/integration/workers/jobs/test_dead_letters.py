@@ -20,7 +20,7 @@ WAIT = timedelta(seconds=120)
 async def test_a_job_of_an_unknown_task_is_left_for_a_worker_that_knows_it(
     settings: Settings, queue: TaskQueue, redis: ArqRedis
 ):
-    patient = settings.model_copy(update={"unknown_task_patience": timedelta(hours=1)})
+    patient = settings.model_copy(update={"unknown_task_timeout": timedelta(hours=1)})
     job = await queue.enqueue(SLEEP)
     await redis.hset(keys.record_key(job.job_id), "task", "of_tomorrow")
     async with running(patient):
@@ -41,7 +41,7 @@ async def test_a_job_of_an_unknown_task_is_left_for_a_worker_that_knows_it(
 async def test_job_of_an_unknown_task_fails_after_the_patience(
     settings: Settings, queue: TaskQueue, redis: ArqRedis
 ):
-    patient = settings.model_copy(update={"unknown_task_patience": timedelta(milliseconds=300)})
+    patient = settings.model_copy(update={"unknown_task_timeout": timedelta(milliseconds=300)})
     unknown = await redis.enqueue_job("of_tomorrow", _queue_name=keys.queue_key(SLEEP.queue))
     assert unknown is not None
     async with running(patient):

@@ -199,7 +199,7 @@ async def test_a_job_whose_arguments_leave_no_room_for_its_error_fails_and_is_no
     assert job is not None
 
     status = await queue.wait(job.job_id, WAIT)
-    (retried,) = await retry_jobs(queue, [job.job_id], origin=JobSource())
+    (retried,) = await retry_jobs(queue, [job.job_id], source=JobSource())
 
     assert status.status is JobStatus.FAILED
     assert status.error is not None

@@ -23,7 +23,7 @@ from workers.runtime.recording.run_events import RunFinished
 from workers.runtime.recording.run_history import RunHistory
 
 DONE = RunFinished(status=RunStatus.SUCCEEDED, finished_at=NOON + SECOND, result={"opened": 3})
-GONE = RunFinished(status=RunStatus.LOST, finished_at=NOON + 2 * SECOND, error=WorkerLost("gone"))
+DEAD_WORKER = RunFinished(status=RunStatus.LOST, finished_at=NOON + 2 * SECOND, error=WorkerLost("gone"))
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def a_run(**differences: object) -> RunInfo:
         worker_id="till-1:77:abcdef",
         attempt=1,
         arguments={"api_key": "hush"},
-        origin=JobSource(),
+        source=JobSource(),
         enqueued_at=NOON - SECOND,
         due_at=NOON - SECOND,
         started_at=NOON,
@@ -167,9 +167,9 @@ async def test_recorded_end_of_a_run_outlives_a_later_report_of_a_dead_worker(en
     history = RunHistory(async_sessionmaker(engine), Metrics())
     told, untold = a_run(), a_run()
     history.run_ended(told, DONE)
-    history.run_lost(told, GONE)
+    history.run_lost(told, DEAD_WORKER)
     history.run_started(untold)
-    history.run_lost(untold, GONE)
+    history.run_lost(untold, DEAD_WORKER)
     await history.aclose()
     runs = await recorded(engine)
     assert runs[told.job_id].status is RunStatus.SUCCEEDED

@@ -27,9 +27,9 @@ def settings(database_url: str, redis_url: str) -> Settings:
 async def test_run_is_recorded_at_its_start_and_completed_at_its_end(
     settings: Settings, queue: TaskQueue, redis: ArqRedis, engine: AsyncEngine
 ) -> None:
-    origin = JobSource(trigger=RunTrigger.API, request_id="req-7", parent_job_id="older", actor="a person")
+    source = JobSource(trigger=RunTrigger.API, request_id="req-7", parent_job_id="older", actor="a person")
     async with running(settings):
-        job = await queue.enqueue(HOLD, arguments={"mark": 5}, origin=origin)
+        job = await queue.enqueue(HOLD, arguments={"mark": 5}, source=source)
         (start,) = await until_recorded(engine, job.job_id, RunStatus.RUNNING)
         assert start.finished_at is None
         held_for = datetime.now(tz=UTC) - start.started_at

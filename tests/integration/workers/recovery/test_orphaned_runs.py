@@ -14,7 +14,7 @@ from flexiprice.domain.run import RunStatus
 from flexiprice.queue.admin.revoke import revoke_jobs
 from flexiprice.queue.client import TaskQueue
 from flexiprice.queue.redis import keys
-from flexiprice.queue.redis.cancellation import cancelled
+from flexiprice.queue.redis.cancellation import cancel_and_wait
 from flexiprice.queue.worker.heartbeat import deregister
 from flexiprice.queue.worker.run_outbox import PendingRun
 from flexiprice.runs.recording import record_runs
@@ -28,7 +28,7 @@ from tests.support.workers import running
 from workers.runtime.recovery.heartbeat import WorkerIdMailbox
 from workers.runtime.recovery.orphaned_runs import OrphanedRunRecorder
 
-GONE = "till-1:77:abcdef"
+DEAD_WORKER = "till-1:77:abcdef"
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ async def test_jobs_that_never_start_are_in_the_history_and_among_the_failures(
     await redis.set(keys.job_key("garbled"), b"rubbish")
     await redis.zadd(keys.queue_key(SLEEP.queue), {"garbled": 1})
 
-    async with running(settings.model_copy(update={"unknown_task_patience": timedelta(0)})):
+    async with running(settings.model_copy(update={"unknown_task_timeout": timedelta(0)})):
         (of_expired,) = await until_recorded(engine, expired.job_id, RunStatus.FAILED)
         (of_revoked,) = await until_recorded(engine, revoked.job_id, RunStatus.REVOKED)
         (of_unknown,) = await until_recorded(engine, unknown.job_id, RunStatus.FAILED)
@@ -97,28 +97,30 @@ async def test_orphaned_runs_are_recorded_when_postgresql_is_back(
         started_ms=now,
         finished_ms=now + 5,
     )
-    await redis.hset(keys.run_outbox_key(GONE), mapping={str(run.run_id): run.to_bytes(), "x": b"rubbish"})
-    await deregister(redis, GONE)
-    assert await redis.zrange(keys.RUN_OUTBOX_WORKERS, 0, -1) == [GONE.encode()]
+    await redis.hset(
+        keys.run_outbox_key(DEAD_WORKER), mapping={str(run.run_id): run.to_bytes(), "x": b"rubbish"}
+    )
+    await deregister(redis, DEAD_WORKER)
+    assert await redis.zrange(keys.RUN_OUTBOX_WORKERS, 0, -1) == [DEAD_WORKER.encode()]
     words = OrphanedRunRecorder(
         redis, outage.sessions, tidings, worker_id="another", clock=lambda: datetime.now(UTC)
     )
     with capture_logs() as logs:
         telling = asyncio.create_task(words.main())
-        tidings.put([GONE])
+        tidings.put([DEAD_WORKER])
 
         async def put_off() -> bool:
             return any(line["event"] == "orphaned_runs_postponed" for line in logs)
 
         await until(put_off)
-    assert await redis.hlen(keys.run_outbox_key(GONE)) == 2
+    assert await redis.hlen(keys.run_outbox_key(DEAD_WORKER)) == 2
     outage.end()
 
     async def told() -> bool:
-        tidings.put([GONE])
-        return not await redis.exists(keys.run_outbox_key(GONE), keys.RUN_OUTBOX_WORKERS)
+        tidings.put([DEAD_WORKER])
+        return not await redis.exists(keys.run_outbox_key(DEAD_WORKER), keys.RUN_OUTBOX_WORKERS)
 
     await until(told)
-    await cancelled(telling)
+    await cancel_and_wait(telling)
     (recorded,) = await attempts(engine, job_id)
-    assert (recorded.status, recorded.worker_id) == (RunStatus.SUCCEEDED, GONE)
+    assert (recorded.status, recorded.worker_id) == (RunStatus.SUCCEEDED, DEAD_WORKER)

@@ -27,14 +27,14 @@ RETRIED = [
 REVOKED = Revoked(job_id="a", outcome=RevokeOutcome.PREVENTED, message="", status=JobStatus.REVOKED)
 ALL: list[tuple[Operation[Any], str, Any, Mapping[str, object]]] = [
     (
-        operations.retry_tasks(["a", "b"], origin=SOURCE),
+        operations.retry_tasks(["a", "b"], source=SOURCE),
         "a, b",
         RETRIED,
         {"new_task_ids": {"a": "c", "b": None}},
     ),
-    (operations.retry_task("a", origin=SOURCE), "a", RETRIED[0], {"new_task_id": "c"}),
-    (operations.retry_dead_letters(["a"], origin=SOURCE), "a", RETRIED[:1], {"new_task_ids": {"a": "c"}}),
-    (operations.retry_dead_letters(None, origin=SOURCE), "all", [], {"new_task_ids": {}}),
+    (operations.retry_task("a", source=SOURCE), "a", RETRIED[0], {"new_task_id": "c"}),
+    (operations.retry_dead_letters(["a"], source=SOURCE), "a", RETRIED[:1], {"new_task_ids": {"a": "c"}}),
+    (operations.retry_dead_letters(None, source=SOURCE), "all", [], {"new_task_ids": {}}),
     (operations.revoke_tasks(["a"]), "a", [REVOKED], {"outcomes": {"a": "prevented"}}),
     (operations.revoke_task("a"), "a", REVOKED, {"outcome": "prevented"}),
     (
@@ -51,10 +51,10 @@ ALL: list[tuple[Operation[Any], str, Any, Mapping[str, object]]] = [
     (operations.resume_schedule("nightly"), "nightly", True, {"changed": True}),
     (operations.drain_or_stop_worker("w", WorkerCommand.DRAIN), "w", True, {"confirmed": True}),
     (operations.drain_or_stop_worker("w", WorkerCommand.STOP), "w", False, {"confirmed": False}),
-    (operations.run_task(CLEANUP, {}, origin=SOURCE), CLEANUP.name, JOB, {"task_id": "j"}),
-    (operations.run_schedule("nightly", origin=SOURCE), "nightly", JOB, {"task_id": "j"}),
+    (operations.run_task(CLEANUP, {}, source=SOURCE), CLEANUP.name, JOB, {"task_id": "j"}),
+    (operations.run_schedule("nightly", source=SOURCE), "nightly", JOB, {"task_id": "j"}),
     (
-        operations.trigger_recompute(days_threshold=7, origin=SOURCE),
+        operations.trigger_recompute(days_threshold=7, source=SOURCE),
         "recompute_all_discounts",
         JOB,
         {"days_threshold": 7, "task_id": "j"},

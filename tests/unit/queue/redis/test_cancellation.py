@@ -3,7 +3,7 @@
 import asyncio
 from contextlib import suppress
 
-from flexiprice.queue.redis.cancellation import cancelled
+from flexiprice.queue.redis.cancellation import cancel_and_wait
 
 
 async def test_task_that_swallows_its_cancellation_is_cancelled_again():
@@ -19,7 +19,7 @@ async def test_task_that_swallows_its_cancellation_is_cancelled_again():
     work = asyncio.create_task(patient())
     await begun.wait()
     async with asyncio.timeout(120):
-        await cancelled(work)
+        await cancel_and_wait(work)
 
     assert work.cancelled()
 
@@ -30,6 +30,6 @@ async def test_ended_task_is_not_cancelled():
 
     work = asyncio.create_task(quick())
     await work
-    await cancelled(work)
+    await cancel_and_wait(work)
 
     assert work.result() == 7

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from flexiprice.queue.redis.clock import ServerClock, drift_in_words
-from workers.runtime.monitoring.clock_watch import ClockWatch, ClockZone
+from workers.runtime.monitoring.clock_monitor import ClockMonitor, ClockZone
 
 
 def observed(clock: ServerClock, ahead: float, *, took: float = 0.002) -> None:
@@ -50,11 +50,11 @@ def test_clock_reports_once_that_redis_set_its_clock_back() -> None:
 def test_beyond_a_minute_nothing_is_scheduled_until_the_clock_is_mended() -> None:
     mended: list[str] = []
     clock = ServerClock()
-    watch = ClockWatch(clock, on_mended=lambda: mended.append("mended"))
+    watch = ClockMonitor(clock, on_mended=lambda: mended.append("mended"))
     refused = []
     for ahead in (0, 30, 86_400, 86_400, -86_400, 30, 0):
         observed(clock, ahead)
-        watch.look()
+        watch.check()
         refused.append(watch.refuses)
     assert refused == [False, False, True, True, True, False, False]
     assert mended == ["mended"]

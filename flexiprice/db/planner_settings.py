@@ -40,7 +40,7 @@ async def restore_plan_cache(session: AsyncSession) -> None:
     await session.execute(_RESTORE)
 
 
-async def begin_bulk(session: AsyncSession, lock: Lock) -> None:
+async def use_bulk_plans_and_lock(session: AsyncSession, lock: Lock) -> None:
     """Combines `use_bulk_plans` and `locks.acquire` in fewer round trips."""
     await use_bulk_plans(session)
     await acquire_checked(session, lock)

@@ -10,8 +10,8 @@ from flexiprice.db.tables import Batch, Discount, PriceSnapshot, Product
 from flexiprice.pricing.sql.selection import NOW
 from flexiprice.pricing.sql.values import number
 
-PRICES_IN_FORCE = Table(
-    "prices_in_force",
+CURRENT_LOWEST_PRICES = Table(
+    "current_lowest_prices",
     MetaData(),
     *(
         Column(name, getattr(PriceSnapshot, name).type)
@@ -22,8 +22,8 @@ PRICES_IN_FORCE = Table(
 
 
 @lru_cache
-def compile_prices_in_force(dialect: Dialect) -> CompiledStatement:
-    """Compiles the query of `PRICES_IN_FORCE` at `now`."""
+def compile_current_lowest_prices(dialect: Dialect) -> CompiledStatement:
+    """Compiles the query of `CURRENT_LOWEST_PRICES` at `now`."""
     stores = local_dates_at(NOW)
     prices = (
         select(Batch.product_id, Batch.store_id, func.min(Discount.price).label("price"), Product.base_price)

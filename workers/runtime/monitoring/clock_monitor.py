@@ -13,7 +13,7 @@ _MENDED: Final = DRIFT_WARNING / 2
 _ADVICE: Final = "set the clock that is wrong, as by NTP; `flexiprice doctor` compares all of them"
 
 
-class ClockWatch:
+class ClockMonitor:
     """Logs each change of the drift once.
 
     Attributes:
@@ -32,7 +32,7 @@ class ClockWatch:
         self._on_mended = on_mended
         self._warned = False
 
-    def look(self) -> None:
+    def check(self) -> None:
         """Checks the current drift."""
         drift = self._clock.drift
         facts = {"drift_seconds": drift.total_seconds(), "clock": f"{drift_in_words(drift)} that of Redis"}
