@@ -25,7 +25,7 @@ from flexiprice.queue.admin import operations
 from flexiprice.queue.progress import Progress
 from flexiprice.runs.query import Run
 
-# Together with polling intervals elsewhere, changes are visible within a second.
+# Half the second within which changes must be visible: a poll and a cached read may add up.
 _REFRESH_SECONDS = 0.5
 
 

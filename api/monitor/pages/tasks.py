@@ -22,7 +22,7 @@ from flexiprice.queue.status import JobStatus
 from flexiprice.runs.pages import RunOrder, RunPlace
 
 _COLUMNS_COOKIE: Final = "task_columns"
-# Together with polling intervals elsewhere, changes are visible within a second.
+# Half the second within which changes must be visible: a poll and a cached read may add up.
 _REFRESH_SECONDS: Final = 0.5
 _COUNTS_MAX_AGE: Final = 5.0
 # Past windows change only when long runs end.
