@@ -13,7 +13,8 @@ from flexiprice.catalog.imports.cells import CellRefused
 from flexiprice.catalog.imports.columns import match_columns
 from flexiprice.catalog.imports.dates import DEFAULT_DATE_FORMATS, DateReader
 from flexiprice.catalog.imports.lines import text_lines
-from flexiprice.catalog.imports.rows import BadRow, CatalogueRow, DataWarning, ImportStore, RowReader
+from flexiprice.catalog.imports.problems import BadRow, DataWarning
+from flexiprice.catalog.imports.rows import CatalogueRow, ImportStore, RowReader
 from flexiprice.catalog.imports.text_files import open_records
 from flexiprice.errors import InvalidInput
 

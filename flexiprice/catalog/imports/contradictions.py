@@ -6,7 +6,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.catalog.imports.fields import ImportField
-from flexiprice.catalog.imports.rows import BadRow, CellProblem, DataWarning
+from flexiprice.catalog.imports.problems import BadRow, CellProblem, DataWarning
 
 _FIELDS = (ImportField.BASE_PRICE, ImportField.UNIT_COST, ImportField.CATEGORY)
 _OTHERS_DIFFER = CellProblem(None, "is about a product that has two costs in other rows")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from flexiprice.catalog.imports.rows import BadRow, DataWarning
+from flexiprice.catalog.imports.problems import BadRow, DataWarning
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,16 +1,15 @@
 """Parses a record into a row (a product and a batch of it), or into its problems."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from difflib import get_close_matches
 from functools import lru_cache
-from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from flexiprice.catalog.imports.cells import (
-    LOST_LETTER,
     CellRefused,
     read_category,
     read_cost,
@@ -24,45 +23,12 @@ from flexiprice.catalog.imports.cells import (
 )
 from flexiprice.catalog.imports.columns import has_stock_only
 from flexiprice.catalog.imports.dates import DateReader
-from flexiprice.catalog.imports.fields import OPTIONAL, ColumnMap, ImportField
+from flexiprice.catalog.imports.fields import ColumnMap, ImportField
+from flexiprice.catalog.imports.problems import BadRow, CellProblem, DataWarning
+from flexiprice.catalog.imports.record_cells import RecordCells
 from flexiprice.catalog.imports.records import Record
 from flexiprice.catalog.imports.spelling import Spelling
-from flexiprice.catalog.imports.spoiled import SpoiledText, meant_by_date, meant_code, meant_text
-from flexiprice.catalog.imports.typed_cells import DateText
 from flexiprice.domain.category import category_key
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class CellProblem:
-    """A problem of a row, with the column of the file if it concerns one."""
-
-    column: str | None
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{self.column}: {self.reason}" if self.column else self.reason
-
-
-@dataclass(frozen=True, slots=True)
-class BadRow:
-    """A row that was left out, with its first line and all its problems."""
-
-    line: int
-    problems: tuple[CellProblem, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class DataWarning:
-    """A value that was read differently from its text, or not read. Its row is imported.
-
-    `line` is None for a warning about the file, `column` for one about a whole row.
-    """
-
-    line: int | None
-    column: str | None
-    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +63,7 @@ class CatalogueRow:
     gtins: str | None
 
 
-_CODES = frozenset({ImportField.SKU, ImportField.LOT, ImportField.STORE, ImportField.GTIN})
-_TEXTS = frozenset({ImportField.NAME, ImportField.CATEGORY})
+_NO_CODE = re.compile(r"[^a-z0-9_]+")
 
 
 class RowReader:
@@ -136,7 +101,7 @@ class RowReader:
         """Parses a record; returns the row, or its problems."""
         if record.fault is not None:
             return BadRow(record.line, (CellProblem(None, record.fault),))
-        cells = _Cells(record, columns, self._warn, self._spelling)
+        cells = RecordCells(record, columns, self._warn, self._spelling)
         sku = cells.read(ImportField.SKU, read_sku)
         name, base_price, unit_cost = None, None, None
         category: tuple[str, str] | None = None
@@ -187,7 +152,8 @@ class RowReader:
 
     def _store(self, cell: str) -> ImportStore:
         code = cell.strip().lower()
-        store = self._stores.get(code)
+        # Other systems write names: `Main Street` is the store `main-street`.
+        store = self._stores.get(code) or self._stores.get(_NO_CODE.sub("-", code).strip("-"))
         if store is None:
             near = get_close_matches(code[:64], self._stores, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
@@ -198,56 +164,3 @@ class RowReader:
 def _read_category(cell: str) -> tuple[str, str]:
     category = read_category(cell)
     return category, category_key(category)
-
-
-class _Cells:
-    """Reads the cells of one record, and collects their problems."""
-
-    def __init__(
-        self, record: Record, columns: ColumnMap, warn: Callable[[DataWarning], None], spelling: Spelling
-    ) -> None:
-        self._record = record
-        self._cells = record.cells
-        self._columns = columns
-        self._warn = warn
-        self._spelling = spelling
-        self.problems: list[CellProblem] = []
-
-    def read(self, field: ImportField, reader: Callable[[str], T], *, empty: str | None = None) -> T | None:
-        column = self._columns.get(field)
-        text = (self._cells.get(column) if column is not None else None) or ""
-        if not text.strip():
-            if column in self._record.unreadable:
-                reason = f"is {self._record.unreadable[column]} where a text or a number is needed"
-                self.problems.append(CellProblem(column, reason))
-                return None
-            if empty is None:
-                if field not in OPTIONAL:
-                    self.problems.append(CellProblem(column or field.value, "is empty, and it is required"))
-                return None
-            text = empty
-        try:
-            return reader(text if text.isalnum() else self._restore(field, column, text))
-        except (CellRefused, SpoiledText) as refusal:
-            reason = refusal.reason(self._spelling) if isinstance(refusal, CellRefused) else str(refusal)
-            self.problems.append(CellProblem(column or field.value, reason))
-            return None
-
-    def _restore(self, field: ImportField, column: str | None, text: str) -> str:
-        """Restores text that a spreadsheet has altered, with a warning."""
-        if field not in _CODES and field not in _TEXTS:
-            return text
-        cell = text.strip()
-        try:
-            if isinstance(text, DateText):
-                restored = meant_by_date(text, is_lot=field is ImportField.LOT)
-            else:
-                restored = meant_code(cell) if field in _CODES else meant_text(cell)
-        except SpoiledText as spoiled:
-            raise SpoiledText(f"{shown(cell)} {spoiled}") from None
-        if restored.warning is not None:
-            self._warn(DataWarning(self._record.line, column, f"{shown(cell)} {restored.warning}"))
-        elif field in _TEXTS and LOST_LETTER in cell:
-            lost = f"{shown(cell)} has U+FFFD: a letter was lost before this file was written"
-            self._warn(DataWarning(self._record.line, column, lost))
-        return restored.text

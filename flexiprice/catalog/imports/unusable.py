@@ -6,7 +6,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.catalog.imports.cells import shown
-from flexiprice.catalog.imports.rows import BadRow, CellProblem
+from flexiprice.catalog.imports.problems import BadRow, CellProblem
 
 
 async def remove_repeated(session: AsyncSession) -> AsyncIterator[BadRow]:

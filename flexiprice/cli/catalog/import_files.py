@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from flexiprice.catalog.imports.rows import BadRow, DataWarning
+from flexiprice.catalog.imports.problems import BadRow, DataWarning
 from flexiprice.cli.console import file_errors
 from flexiprice.errors import InvalidInput
 

@@ -10,7 +10,7 @@ from flexiprice.catalog.imports.columns import parse_column_map
 from flexiprice.catalog.imports.dates import Timestamps
 from flexiprice.catalog.imports.importer import MAX_WARNINGS_KEPT, import_catalogue
 from flexiprice.catalog.imports.layout import FileLayout
-from flexiprice.catalog.imports.rows import DataWarning
+from flexiprice.catalog.imports.problems import DataWarning
 from flexiprice.db.tables import Product, Store
 from tests.support.import_files import HEADER, load, load_rows, reasons, stock
 

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from flexiprice.catalog.imports.columns import parse_column_map
 from flexiprice.catalog.imports.importer import MAX_BAD_ROWS_KEPT, import_catalogue
 from flexiprice.catalog.imports.layout import FileLayout
-from flexiprice.catalog.imports.rows import BadRow
+from flexiprice.catalog.imports.problems import BadRow
 from flexiprice.db.tables import Batch, Product, Store
 from flexiprice.errors import InvalidInput
 from tests.support.import_files import HEADER, load, load_rows, reasons, stock
