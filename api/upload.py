@@ -9,13 +9,12 @@ from fastapi import Depends, Query, Request
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
-from api.deps import OpenResources
 from flexiprice.catalog.imports.columns import parse_column_map
-from flexiprice.catalog.imports.dates import DEFAULT_DATE_FORMATS, MAX_DATE_FORMATS, Timestamps
-from flexiprice.catalog.imports.layout import FileLayout
+from flexiprice.catalog.imports.dates import MAX_DATE_FORMATS, Timestamps
+from flexiprice.catalog.imports.file_options import FileOptions, ImportRequest
+from flexiprice.catalog.imports.known_exports import ExportName
 from flexiprice.catalog.imports.records import FileFormat
 from flexiprice.catalog.imports.spelling import Spelling
-from flexiprice.db.tables import MAIN_STORE
 from flexiprice.domain.catalog import StoreCode
 
 _FORMATS: Final[dict[str, FileFormat | None]] = {
@@ -37,10 +36,9 @@ _MOST_COLUMNS: Final = 20
 _IN_MEMORY: Final = 1 << 20
 
 
-async def _layout(
+async def _import_request(
     *,
     request: Request,
-    resources: OpenResources,
     column: Annotated[
         list[str],
         Query(
@@ -59,16 +57,28 @@ async def _layout(
         ),
     ] = [],  # noqa: B006 -- as above
     timestamps: Annotated[
-        Timestamps,
+        Timestamps | None,
         Query(
             description="Treatment of a date with a time of day: `local` takes the date in the store's time "
-            "zone at that instant, `written` takes the date as written, `refuse` rejects the row."
+            "zone at that instant, `written` takes the date as written, `refuse` rejects the row, as by "
+            "default."
         ),
-    ] = Timestamps.REFUSE,
+    ] = None,
     decimal_comma: Annotated[
-        bool, Query(description="Whether amounts are written 1.234,50 instead of 1,234.50.")
-    ] = False,
-    store: Annotated[StoreCode, Query(description="Store of rows that name none.")] = MAIN_STORE,
+        bool | None, Query(description="Whether amounts are written 1.234,50 instead of 1,234.50.")
+    ] = None,
+    store: Annotated[
+        StoreCode | None, Query(description="Store of rows that name none; `main` by default.")
+    ] = None,
+    format_name: Annotated[
+        str | None,
+        Query(
+            alias="format",
+            max_length=40,
+            description=f"A known export ({', '.join(ExportName)}), or a mapping that "
+            "`flexiprice import --save-map` has saved. The other parameters win over it.",
+        ),
+    ] = None,
     sheet: Annotated[
         str | None,
         Query(max_length=100, description="Sheet of a workbook; by default the only one with any content."),
@@ -85,7 +95,7 @@ async def _layout(
             "Excel's plain CSV is often cp1252.",
         ),
     ] = None,
-) -> FileLayout:
+) -> ImportRequest:
     media_type, _, parameters = request.headers.get("content-type", "").partition(";")
     media_type = media_type.strip().lower()
     if media_type not in _FORMATS:
@@ -96,25 +106,25 @@ async def _layout(
         )
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise HTTPException(415, "send the file as it is, without a Content-Encoding")
-    return FileLayout(
-        columns=parse_column_map(column),
-        date_formats=tuple(date_format) or DEFAULT_DATE_FORMATS,
-        timestamps=timestamps,
-        decimal_comma=decimal_comma,
-        currency=resources.settings.currency,
-        default_store=store,
-        encoding=encoding or _charset(parameters) or "utf-8",
-        delimiter=delimiter,
+    return ImportRequest(
+        options=FileOptions(
+            columns=parse_column_map(column),
+            date_formats=tuple(date_format) or None,
+            timestamps=timestamps,
+            decimal_comma=decimal_comma,
+            encoding=encoding or _charset(parameters) or None,
+            delimiter=delimiter,
+            sheet=sheet,
+            store=store,
+        ),
+        format_name=format_name,
         file_format=_FORMATS[media_type],
-        sheet=sheet,
-        max_unpacked_bytes=resources.settings.max_unpacked_bytes,
-        workbook_memory_bytes=resources.settings.workbook_memory_bytes,
         spelling=Spelling.ADDRESS,
     )
 
 
-# Layout of the uploaded file, by the same options as `flexiprice import`.
-Layout = Annotated[FileLayout, Depends(_layout)]
+# The wishes about the uploaded file, by the same options as `flexiprice import`.
+UploadRequest = Annotated[ImportRequest, Depends(_import_request)]
 
 
 def _charset(parameters: str) -> str:

@@ -7,17 +7,19 @@ from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.audit.context import add_audit_details, skip_audit
-from api.deps import BulkTransaction
+from api.deps import BulkTransaction, OpenResources
 from api.openapi import problems
 from api.problems import ProblemResponse
 from api.reprice_after_commit import MAX_NAMED_BATCHES, NOT_NEEDED, Reprice
 from api.route_class import ProblemRoute
 from api.schemas.imports import BatchImportOut, ImportReportOut
 from api.schemas.problem import FieldError
-from api.upload import Layout, spooled
+from api.upload import UploadRequest, spooled
+from flexiprice.catalog.imports.file_options import layout_of
 from flexiprice.catalog.imports.importer import Imported, import_catalogue
 from flexiprice.catalog.imports.layout import FileLayout
 from flexiprice.catalog.imports.report import ImportReport
+from flexiprice.catalog.imports.saved_mappings import resolve_options
 from flexiprice.plurals import counted
 
 _MAX_LISTED: Final = 100
@@ -70,27 +72,29 @@ async def put_batches(
     transaction: BulkTransaction,
     reprice: Reprice,
     request: Request,
-    layout: Layout,
+    upload: UploadRequest,
+    resources: OpenResources,
     atomic: Annotated[bool, Query(description="Whether one bad row rejects the whole file.")] = False,
     dry_run: Annotated[bool, Query(description="Whether to only check the file and write nothing.")] = False,
 ) -> BatchImportOut | Response:
     """Imports a file of batches like `flexiprice import`, and returns the same report.
 
     The file is CSV with a header, NDJSON, a JSON document with one array of records, or a workbook (.xlsx,
-    .xls, .ods). Each row is a batch:
-    `sku`, `expiry_date`, `quantity`, and optionally `store` and `lot`, which are part of a batch's key. Rows
-    may also have `name`, `category`, `base_price` and optionally `unit_cost`: then their products are created
-    or updated. Otherwise the products must exist. A product gains the GTINs of a column `gtin`. Batches and
-    products that the file does not mention stay.
+    .xls, .ods). Each row is a batch: `sku`, `expiry_date`, `quantity`, and optionally `store` and `lot`,
+    which are part of a batch's key. Rows may also have `name`, `category`, `base_price` and optionally
+    `unit_cost`: then their products are created or updated. Otherwise the products must exist. A product
+    gains the GTINs of a column `gtin`. Batches and products that the file does not mention stay.
 
-    Columns with these names are recognised, others are mapped by `map`. A bad row is reported with its line,
-    its column and the parameter that helps; good rows are kept, unless `atomic=true`. If several rows
-    describe one batch, all but the first are bad.
+    Columns with these names are recognised, others are mapped by `map`, or by `format` for a known export or
+    a saved mapping. A bad row is reported with its line, its column and the parameter that helps; good rows
+    are kept, unless `atomic=true`. If several rows describe one batch, all but the first are bad.
 
     The body may be sent as `text/csv`, `application/x-ndjson`, `application/json`, as a workbook by its type,
     or as `application/octet-stream` for any of them. It may be a gzip file, which is unpacked up to a limit.
     """
     async with spooled(request) as file, transaction() as session:
+        options, upload = await resolve_options(session, upload)
+        layout = layout_of(options, upload, resources.settings)
         imported = await _import(session, file, layout, atomic=atomic, dry_run=dry_run)
         report = imported.report
         written = not dry_run and not (atomic and report.bad) and bool(report.written)

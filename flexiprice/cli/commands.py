@@ -49,6 +49,11 @@ COMMANDS: Final[Mapping[str, CommandEntry]] = MappingProxyType(
             "flexiprice.cli.catalog.scan:scan",
             "Record scanned barcodes: find the batch of each, or make it, and change its stock.",
         ),
+        "import-maps": CommandEntry(
+            _STOCK_AND_PRICES,
+            "flexiprice.cli.catalog.import_maps:app",
+            "List and delete the mappings that imports saved.",
+        ),
         "recompute": CommandEntry(
             _STOCK_AND_PRICES,
             "flexiprice.cli.pricing.recompute:recompute",

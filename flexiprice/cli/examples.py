@@ -15,9 +15,12 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "up": ("flexiprice up --sample", "flexiprice up --port 8080 --verbose"),
         "import": (
             "flexiprice import stock.xlsx --sheet Stock --dry-run",
-            "flexiprice import stock.csv --map sku=EAN --date-format %d.%m.%Y",
-            "flexiprice import export.csv --encoding cp1252 --errors bad.csv",
+            "flexiprice import stock.csv --map sku=EAN --decimal-comma --save-map night",
+            "flexiprice import export.csv --format odoo --errors bad.csv",
         ),
+        "import-maps": ("flexiprice import-maps list",),
+        "import-maps list": ("flexiprice import-maps list",),
+        "import-maps delete": ("flexiprice import-maps delete night",),
         "scan": (
             "flexiprice scan '(01)04006381333931(17)261231(10)L-0815' --quantity 12",
             "flexiprice scan --store berlin < scans.txt",

@@ -13,15 +13,16 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from flexiprice.db.base_price_tables import BasePrice
 from flexiprice.db.gtin_tables import ProductGtin
+from flexiprice.db.import_tables import ImportMapping
 from flexiprice.db.tables import Base, Instant
 from flexiprice.domain.access import Scope
 from flexiprice.domain.audit import AuditSource
 from flexiprice.domain.run import RunStatus, RunTrigger
 
 # A table belongs to the metadata once its module is imported.
-_OF_OTHER_MODULES = (BasePrice, ProductGtin)
+_OF_OTHER_MODULES = (BasePrice, ProductGtin, ImportMapping)
 METADATA = Base.metadata
-"""All tables of the database, including those of `tables`, `base_price_tables` and `gtin_tables`."""
+"""All tables of the database, including those of the modules above."""
 
 
 _SCOPES = ", ".join(f"'{scope}'::varchar" for scope in Scope)

@@ -1,6 +1,6 @@
 """Matches columns to fields over a whole file, and collects the unused columns."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
 from flexiprice.catalog.imports.columns import (
@@ -11,9 +11,10 @@ from flexiprice.catalog.imports.columns import (
     match_header,
     plain_name,
 )
+from flexiprice.catalog.imports.export_columns import ColumnSource
 from flexiprice.catalog.imports.fields import ColumnMap, ImportField
+from flexiprice.catalog.imports.problems import DataWarning
 from flexiprice.catalog.imports.records import Record, RecordFile
-from flexiprice.catalog.imports.rows import DataWarning
 from flexiprice.catalog.imports.spelling import Spelling
 from flexiprice.errors import InvalidInput
 
@@ -32,7 +33,7 @@ class ColumnMatcher:
     def __init__(
         self,
         file: RecordFile,
-        mapping: ColumnMap,
+        source: ColumnSource,
         warn: Callable[[DataWarning], None],
         spelling: Spelling = Spelling.COMMAND,
     ) -> None:
@@ -40,23 +41,24 @@ class ColumnMatcher:
 
         Args:
             file: the file.
-            mapping: the columns that the user gave, by field.
+            source: the columns that the user gave, and those of a known export.
             warn: receives warnings about unused columns that look like a missing field.
             spelling: the notation of options in warnings and errors.
 
         Raises:
             InvalidInput: the header has no column for a required field.
         """
-        self._mapping = mapping
+        self._source = source
         self._warn = warn
         self._spelling = spelling
         self._unused: dict[str, None] = {}
         self._warned: set[ImportField] = set()
         self._shapes: dict[tuple[str, ...], ColumnMatch] = {}
         self.seen: dict[ImportField, str] = {}
-        self._header = self._match_first(file.header) if file.header is not None else None
-        if self._header is not None:
-            self._record_match(self._header)
+        self._header: ColumnMatch | None = None
+        if file.header is not None:
+            self._header = self._match_first(file.header)
+            self._record_match(self._header, file.header)
 
     @property
     def unused(self) -> tuple[str, ...]:
@@ -65,6 +67,9 @@ class ColumnMatcher:
 
     def columns_of(self, record: Record) -> ColumnMap:
         """Returns the column of each field in a record."""
+        return self._source.read_instead(record, self._matched(record))
+
+    def _matched(self, record: Record) -> ColumnMap:
         if self._header is not None:
             return self._header.columns
         if record.fault is not None:
@@ -73,16 +78,20 @@ class ColumnMatcher:
         match = self._shapes.get(names)
         if match is None:
             # The first object decides whether the file is usable; a later one without a field is a bad row.
-            match = match_columns(names, self._mapping) if self.seen else self._match_first(names)
+            is_first = not self.seen
+            match = (
+                self._match_first(names) if is_first else match_columns(names, self._source.mapping_of(names))
+            )
             if len(self._shapes) < _SHAPES_REMEMBERED:
                 self._shapes[names] = match
-                self._record_match(match)
+                self._record_match(match, names)
             self._keep_unused(match)
         return match.columns
 
     def _match_first(self, names: tuple[str, ...]) -> ColumnMatch:
         try:
-            return match_header(names, self._mapping)
+            self._source.check(names)
+            match = match_header(names, self._source.mapping_of(names))
         except InvalidInput as error:
             suggestions = cast("Mapping[str, str]", error.details.get("suggestions") or {})
             if not suggestions:
@@ -90,11 +99,14 @@ class ColumnMatcher:
             options = [map_option(ImportField(field), column) for field, column in suggestions.items()]
             message = f"{error.message}\nTry: {self._spelling.write_all(*options)}"
             raise InvalidInput(message, **error.details) from None
+        if left_out := self._source.left_out(names):
+            self._warn(_stock_alone(left_out))
+        return match
 
-    def _record_match(self, match: ColumnMatch) -> None:
+    def _record_match(self, match: ColumnMatch, names: Sequence[str]) -> None:
         self.seen = {**match.columns, **self.seen}
         self._keep_unused(match)
-        for field, columns in find_lookalikes(match, self._mapping).items():
+        for field, columns in find_lookalikes(match, self._source.mapping_of(names)).items():
             if field not in self._warned:
                 self._warned.add(field)
                 options = " or ".join(
@@ -104,6 +116,18 @@ class ColumnMatcher:
                 self._warn(DataWarning(None, plain_name(columns[0]), message))
 
     def _keep_unused(self, match: ColumnMatch) -> None:
+        instead = self._source.instead
         for name in match.unused:
+            if name.casefold() in instead:
+                continue
             if len(self._unused) < MAX_UNUSED_KEPT:
                 self._unused.setdefault(name)
+
+
+def _stock_alone(left_out: Sequence[ImportField]) -> DataWarning:
+    listed = " and ".join(field.value for field in left_out)
+    message = (
+        f"{listed} is not read: name, category and base_price belong together, so the file is read as stock "
+        "levels alone, and its products must exist"
+    )
+    return DataWarning(None, None, message)

@@ -19,10 +19,11 @@ from flexiprice.catalog.imports.contradictions import find_renamed, remove_contr
 from flexiprice.catalog.imports.dates import DateReader
 from flexiprice.catalog.imports.fields import ImportField
 from flexiprice.catalog.imports.gtins import merge_gtins, remove_taken
-from flexiprice.catalog.imports.layout import FileLayout, source_options
+from flexiprice.catalog.imports.layout import FileLayout, column_source, source_options
+from flexiprice.catalog.imports.problems import BadRow, DataWarning
 from flexiprice.catalog.imports.records import Record, RecordFile
 from flexiprice.catalog.imports.report import ImportReport
-from flexiprice.catalog.imports.rows import BadRow, CatalogueRow, DataWarning, ImportStore, RowReader
+from flexiprice.catalog.imports.rows import CatalogueRow, ImportStore, RowReader
 from flexiprice.catalog.imports.sources import open_source
 from flexiprice.catalog.imports.staging import (
     analyze_staging,
@@ -101,7 +102,8 @@ async def _import(
     dates = DateReader(layout.date_formats, layout.timestamps)
     if file.above_header:
         tally.warn(_skipped_rows(file.above_header))
-    matcher = ColumnMatcher(file, layout.columns, tally.warn, layout.spelling)
+    source = column_source(layout)
+    matcher = ColumnMatcher(file, source, tally.warn, layout.spelling)
     reader = RowReader(
         stores=await _stores(session, layout.default_store),
         default_store=layout.default_store,
@@ -112,7 +114,7 @@ async def _import(
         spelling=layout.spelling,
     )
     await create_staging(session)
-    await _stage(session, _rows(file.records, matcher, reader), tally)
+    await _stage(session, _rows(source.carry_down(file.records), matcher, reader), tally)
     await analyze_staging(session)
     async for contradictory in remove_contradictory(session, matcher.seen):
         tally.reject_staged(contradictory)

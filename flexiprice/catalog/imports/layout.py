@@ -1,11 +1,13 @@
 """The layout of a file: where its fields are and how its cells are written."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from flexiprice.catalog.imports.columns import names_columns
 from flexiprice.catalog.imports.dates import DEFAULT_DATE_FORMATS, Timestamps
+from flexiprice.catalog.imports.export_columns import ColumnSource
 from flexiprice.catalog.imports.fields import ImportField
+from flexiprice.catalog.imports.known_exports import KnownExport
 from flexiprice.catalog.imports.records import FileFormat
 from flexiprice.catalog.imports.sources import SourceOptions
 from flexiprice.catalog.imports.spelling import Spelling
@@ -19,6 +21,7 @@ class FileLayout:
     Attributes:
         columns: column of the file by field; an empty name means that no column holds the field. A name
             with points, such as `product.name`, is a field of a nested JSON object.
+        export: the known export whose columns complete these.
         date_formats: `strptime` formats of its dates.
         timestamps: the treatment of dates with a time of day.
         decimal_comma: whether amounts are written as `1.234,50`.
@@ -34,6 +37,7 @@ class FileLayout:
     """
 
     columns: Mapping[ImportField, str] = field(default_factory=dict[ImportField, str])
+    export: KnownExport | None = None
     date_formats: tuple[str, ...] = DEFAULT_DATE_FORMATS
     timestamps: Timestamps = Timestamps.REFUSE
     decimal_comma: bool = False
@@ -48,18 +52,20 @@ class FileLayout:
     spelling: Spelling = Spelling.COMMAND
 
 
+def column_source(layout: FileLayout) -> ColumnSource:
+    """Returns the mapping of a layout's columns."""
+    return ColumnSource(layout.columns, layout.export)
+
+
 def source_options(layout: FileLayout) -> SourceOptions:
     """Returns the options for opening a file of this layout."""
-
-    def is_header(names: Sequence[str]) -> bool:
-        return names_columns(names, layout.columns)
-
+    columns = column_source(layout)
     return SourceOptions(
         file_format=layout.file_format,
         encoding=layout.encoding,
         delimiter=layout.delimiter,
-        is_header=is_header,
-        paths=frozenset(column for column in layout.columns.values() if "." in column),
+        is_header=lambda names: names_columns(names, columns.mapping_of(names)),
+        paths=columns.paths,
         sheet=layout.sheet,
         max_unpacked_bytes=layout.max_unpacked_bytes,
         workbook_memory_bytes=layout.workbook_memory_bytes,

@@ -15,20 +15,22 @@ from flexiprice.access.audit_log import AuditEvent, record_audit
 from flexiprice.catalog.imports.cells import printable
 from flexiprice.catalog.imports.columns import parse_column_map
 from flexiprice.catalog.imports.dates import DEFAULT_DATE_FORMATS, Timestamps
+from flexiprice.catalog.imports.file_options import FileOptions, ImportRequest, layout_of
 from flexiprice.catalog.imports.importer import import_catalogue
-from flexiprice.catalog.imports.layout import FileLayout
+from flexiprice.catalog.imports.known_exports import ExportName
 from flexiprice.catalog.imports.records import FileFormat
 from flexiprice.catalog.imports.report import ImportReport
+from flexiprice.catalog.imports.saved_mappings import check_mapping_name, resolve_options, save_mapping
 from flexiprice.cli.access.audit import cli_event, recording_refusals
 from flexiprice.cli.broker import command_settings
 from flexiprice.cli.catalog.import_files import bad_rows_file, refuse_same_file, warnings_file
 from flexiprice.cli.catalog.import_report import show_import
 from flexiprice.cli.connections import with_database
-from flexiprice.cli.console import JsonOption, print_json, stderr
+from flexiprice.cli.console import JsonOption, output, print_json, stderr
 from flexiprice.cli.tasks.enqueue import reprice, repricing
-from flexiprice.db.tables import MAIN_STORE
 from flexiprice.db.work import Work
 from flexiprice.domain.audit import AuditOutcome
+from flexiprice.errors import InvalidInput
 from flexiprice.plurals import counted
 from flexiprice.resources import Database
 
@@ -65,19 +67,39 @@ def import_file(
         ),
     ] = None,
     timestamps: Annotated[
-        Timestamps,
+        Timestamps | None,
         typer.Option(
             help="Reading of a date with a time of day: `local` is the date in the store's time zone at that "
             "instant, `written` the date as written; `refuse` rejects the row. Midnight is always the date "
-            "as written."
+            "as written. [default: refuse]"
         ),
-    ] = Timestamps.REFUSE,
+    ] = None,
     decimal_comma: Annotated[
         bool, typer.Option("--decimal-comma", help="Amounts are written 1.234,50 rather than 1,234.50.")
     ] = False,
-    store: Annotated[str, typer.Option(metavar="CODE", help="Store of rows without a store.")] = MAIN_STORE,
-    file_format: Annotated[
-        FileFormat | None, typer.Option("--format", help="[default: detected by the content]")
+    decimal_point: Annotated[
+        bool, typer.Option("--decimal-point", help="Amounts are written 1,234.50, whatever a mapping says.")
+    ] = False,
+    store: Annotated[
+        str | None, typer.Option(metavar="CODE", help="Store of rows without a store. [default: main]")
+    ] = None,
+    format_name: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="NAME",
+            help=f"A known export ({', '.join(ExportName)}), a mapping that was saved by `--save-map`, or a "
+            f"file format ({', '.join(FileFormat)}). `--map` and the other options win over it. "
+            "[default: fields by their names, the file format by the content]",
+        ),
+    ] = None,
+    save_map: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Save columns, formats, encoding, delimiter, sheet and store under a name, for `--format` "
+            "next time; a mapping of that name is replaced. Nothing is saved if no row is imported.",
+        ),
     ] = None,
     sheet: Annotated[
         str | None,
@@ -85,13 +107,12 @@ def import_file(
     ] = None,
     delimiter: Annotated[
         str | None,
-        typer.Option(
-            help="Delimiter of a CSV file. [default: that of a first line sep=; or detected in the header]"
-        ),
+        typer.Option(help="Delimiter of a CSV file. [default: of a line sep=; or detected in the header]"),
     ] = None,
     encoding: Annotated[
-        str, typer.Option(help="Encoding of the file; Excel's plain CSV is often cp1252.")
-    ] = "utf-8",
+        str | None,
+        typer.Option(help="Encoding of the file; Excel's plain CSV is often cp1252. [default: utf-8]"),
+    ] = None,
     errors: Annotated[
         Path | None, typer.Option(dir_okay=False, writable=True, help="Write every bad row to this CSV file.")
     ] = None,
@@ -121,6 +142,8 @@ def import_file(
     it in the same format gives the same text; leading zeros may be missing where a format with separators
     is given.
 
+    `--format` knows the columns of the exports of other systems; `--save-map` keeps your own.
+
     Title rows above the header are skipped with a warning. Of a JSON document, the array of records in it is
     read, of a workbook the only sheet with any content, or `--sheet`.
 
@@ -130,26 +153,28 @@ def import_file(
     Exit codes: 0 all rows imported, 3 some rows were bad and the others imported, 1 nothing imported.
     """
     settings = command_settings()
-    layout = FileLayout(
-        columns=parse_column_map(column or ()),
-        date_formats=tuple(date_format or DEFAULT_DATE_FORMATS),
-        timestamps=timestamps,
-        decimal_comma=decimal_comma,
-        currency=settings.currency,
-        default_store=store,
-        encoding=encoding,
-        delimiter=delimiter,
-        file_format=file_format,
-        sheet=sheet,
-        max_unpacked_bytes=settings.max_unpacked_bytes,
-        workbook_memory_bytes=settings.workbook_memory_bytes,
+    request = ImportRequest(
+        options=FileOptions(
+            columns=parse_column_map(column or ()),
+            date_formats=tuple(date_format) if date_format else None,
+            timestamps=timestamps,
+            decimal_comma=_sign(comma=decimal_comma, point=decimal_point),
+            encoding=encoding,
+            delimiter=delimiter,
+            sheet=sheet,
+            store=store,
+        ),
+        format_name=format_name,
     )
-
+    if save_map is not None:
+        check_mapping_name(save_map)
     refuse_same_file(file, errors, warnings)
     name = printable(getattr(file, "name", ""))
 
     async def use(database: Database) -> ImportReport:
         async with database.sessions() as session, session.begin() as transaction:
+            options, resolved = await resolve_options(session, request)
+            layout = layout_of(options, resolved, settings)
             # Within the transaction: if writing a report file fails, nothing is imported.
             with ExitStack() as stack:
                 on_bad_row = stack.enter_context(bad_rows_file(errors)) if errors else None
@@ -162,8 +187,11 @@ def import_file(
                 ).report
             if dry_run:
                 await transaction.rollback()
-            elif (entry := _entry(name, report)) is not None:
-                await record_audit(session, [entry])
+            else:
+                await record_audit(session, _entries(name, report))
+                if save_map is not None and report.imported:
+                    await save_mapping(session, save_map, options)
+                    await record_audit(session, [cli_event("save_import_mapping", save_map)])
             return report
 
     # A dry run changes nothing, whatever comes of it.
@@ -171,21 +199,31 @@ def import_file(
         report = with_database(settings, use, work=Work.RECOMPUTE)
     needed = bool(report.written) and not dry_run
     job = reprice(settings) if needed else None
+    saved = save_map if report.imported and not dry_run else None
     if as_json:
-        print_json({"report": report, "dry_run": dry_run, "repricing": repricing(job, needed=needed)})
+        repriced = repricing(job, needed=needed)
+        print_json({"report": report, "dry_run": dry_run, "saved_map": saved, "repricing": repriced})
     else:
         show_import(report, dry_run=dry_run, errors=errors, warnings=warnings, job=job)
+        if saved is not None:
+            output().print(f"Saved for next time: flexiprice import FILE --format {saved}")
     if report.bad:
         raise typer.Exit(SOME_ROWS_BAD if report.imported else 1)
 
 
-def _entry(name: str, report: ImportReport) -> AuditEvent | None:
+def _sign(*, comma: bool, point: bool) -> bool | None:
+    if comma and point:
+        raise InvalidInput("--decimal-comma and --decimal-point contradict each other")
+    return comma if comma or point else None
+
+
+def _entries(name: str, report: ImportReport) -> list[AuditEvent]:
     if report.written:
-        return cli_event("import_file", name, {**report.written, "bad_rows": report.bad})
+        return [cli_event("import_file", name, {**report.written, "bad_rows": report.bad})]
     if report.bad and not report.imported:
         reason = f"none of {counted(report.read, 'row')} is sound"
-        return replace(cli_event("import_file", name, {"reason": reason}), outcome=AuditOutcome.REFUSED)
-    return None
+        return [replace(cli_event("import_file", name, {"reason": reason}), outcome=AuditOutcome.REFUSED)]
+    return []
 
 
 @contextmanager

@@ -1,11 +1,13 @@
 """`flexiprice import`: suggestions, reports, dry runs and warnings."""
 
 import json
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from tests.support.commands import Run
+from tests.support.workbooks import xlsx
 
 FILE = """\
 Product_ID,Product_Name,Catagory,Stock_Quantity,Unit_Price,Expiration_Date
@@ -182,3 +184,89 @@ def test_timestamps_are_dates_where_that_is_said(run: Run) -> None:
     assert refused.returncode == 1
     assert "--timestamps local" in refused.stdout
     assert run("import", "-", "--timestamps", "local", typed=typed).returncode == 0
+
+
+def test_a_mapping_is_saved_by_an_import_and_used_for_the_next_one(run: Run) -> None:
+    typed = "Artikel;Name;Category;Preis;Quantity;MHD;Regal\nA;Reis;Vorrat;1,50;5;24.12.2030;R1\n"
+    options = [
+        *(
+            "--map",
+            "sku=Artikel",
+            "--map",
+            "base_price=Preis",
+            "--map",
+            "expiry_date=MHD",
+            "--map",
+            "lot=Regal",
+        ),
+        *("--date-format", "%d.%m.%Y", "--decimal-comma"),
+    ]
+    tried = run("import", "-", *options, "--save-map", "nacht", "--dry-run", typed=typed)
+    assert (tried.returncode, "Saved" in tried.stdout) == (0, False)
+    unknown = run("import", "-", "--format", "nacht", typed=typed)
+    assert unknown.returncode == 1
+    assert "there is no format or saved mapping 'nacht'; it is one of csv, ndjson, json, excel, odoo" in (
+        unknown.stderr.replace("\n", " ")
+    )
+    first = run("import", "-", *options, "--save-map", "nacht", typed=typed)
+    assert first.returncode == 0, first.stderr
+    assert "Saved for next time: flexiprice import FILE --format nacht" in first.stdout
+    both = run("import", "-", "--format", "nacht", "--decimal-comma", "--decimal-point", typed=typed)
+    assert both.stderr == "--decimal-comma and --decimal-point contradict each other\n"
+    with_point = run("import", "-", "--format", "nacht", "--decimal-point", typed=typed)
+    assert "'1,50' is not a price with a decimal point" in with_point.stdout
+    second = run("import", "-", "--format", "nacht", "--map", "lot=", "--json", typed=typed)
+    told = json.loads(second.stdout)
+    assert (told["saved_map"], told["report"]["imported"]) == (None, 1)
+    assert told["report"]["columns"].keys() == {
+        "sku",
+        "name",
+        "category",
+        "base_price",
+        "quantity",
+        "expiry_date",
+    }
+    (saved,) = json.loads(run("import-maps", "list", "--json").stdout)
+    assert saved.pop("saved_at")
+    assert saved == {
+        "name": "nacht",
+        "columns": {"sku": "Artikel", "base_price": "Preis", "expiry_date": "MHD", "lot": "Regal"},
+        "date_formats": ["%d.%m.%Y"],
+        "decimal_comma": True,
+    }
+    listed = run("import-maps", "list").stdout
+    assert "sku from Artikel" in listed
+    assert "decimal comma" in listed
+    assert run("import-maps", "delete", "nacht").stdout == "nacht is deleted.\n"
+    again = run("import-maps", "delete", "nacht")
+    assert (again.returncode, again.stderr) == (1, "there is no mapping 'nacht'\n")
+    assert "No mapping is saved" in run("import-maps", "list").stdout
+    audited = json.loads(run("audit", "--json").stdout)
+    assert [(entry["action"], entry["target"]) for entry in audited[:2]] == [
+        ("delete_import_mapping", "nacht"),
+        ("delete_import_mapping", "nacht"),
+    ]
+    created = next(entry for entry in audited if entry["action"] == "save_import_mapping")
+    assert created["changes"]["columns"]["new"] == "sku=Artikel, base_price=Preis, expiry_date=MHD, lot=Regal"
+
+
+@pytest.mark.parametrize("name", ["odoo", "csv", "Nacht", "a b", "", "x" * 41])
+def test_a_mapping_has_a_name_of_its_own(run: Run, name: str) -> None:
+    refused = run("import", "-", "--save-map", name, typed=f"{PLAIN}\nA,Rice,Pantry,1.50,5,2030-12-24\n")
+    assert refused.returncode == 1
+    assert "is a built-in format" in refused.stderr or "must begin with a lower-case letter" in refused.stderr
+    assert refused.stdout == ""
+
+
+def test_a_workbook_and_a_known_export_are_read_by_one_command(run: Run, tmp_path: Path) -> None:
+    rows = [
+        ["Product/Internal Reference", "Product/Name", "Product/Product Category", "Product/Sales Price"],
+        ["R1", "Rice", "Pantry", 2.5],
+    ]
+    rows[0] += ["Lot/Serial Number", "On Hand Quantity", "Expiration Date"]
+    rows[1] += ["L1", 12, date(2030, 1, 2)]
+    (tmp_path / "export.xlsx").write_bytes(xlsx({"Lots": rows, "Notes": [["counted"]]}))
+    unclear = run("import", "export.xlsx", "--format", "odoo")
+    assert "--sheet Lots reads the first of them" in unclear.stderr.replace("\n", " ")
+    read = run("import", "export.xlsx", "--format", "odoo", "--sheet", "Lots", "--json")
+    assert (read.returncode, json.loads(read.stdout)["report"]["imported"]) == (0, 1)

@@ -61,7 +61,7 @@ STARTED = STATUS_URL | {"+task", "+queue", "+created"}
 # Fields that commands have more (+) or less (-) than the API: they name no address of the API, and show
 # figures for the operator of the machine.
 KNOWN = {
-    "import": ("BatchImportOut", NO_ADDRESS),
+    "import": ("BatchImportOut", NO_ADDRESS | {"+saved_map"}),
     "scan": ("ScanOut", {"+code", "-repricing.status_url"}),
     "stores list": ("StoreOut", {"+today", "+batches", "+discounts"}),
     "stores create": ("StoreOut", set()),
@@ -107,7 +107,7 @@ OPERATING = {
 NOWHERE = {
     *("keys create", "keys list", "keys rotate", "keys revoke", "keys sign-in", "keys sessions"),
     *("keys end-sessions", "doctor", "migrate", "pause-queue", "resume-queue", "schedule pause"),
-    *("schedule resume", "worker stop"),
+    *("schedule resume", "worker stop", "import-maps list", "import-maps delete"),
 }
 
 

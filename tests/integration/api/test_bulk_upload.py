@@ -8,7 +8,10 @@ from datetime import date, timedelta
 import pytest
 from pydantic_core import to_jsonable_python
 
+from flexiprice.catalog.imports.columns import parse_column_map
+from flexiprice.catalog.imports.file_options import FileOptions
 from flexiprice.catalog.imports.importer import import_catalogue
+from flexiprice.catalog.imports.saved_mappings import save_mapping
 from flexiprice.cli.json_words import in_api_words
 from tests.support.api_server import BOOTSTRAP_KEY, serve
 from tests.support.catalogue import ADMIN, create_batch, create_product, day
@@ -389,6 +392,25 @@ async def test_a_workbook_is_read_by_its_type_or_its_content_within_its_limit(cl
         assert refused.status_code == 422
         assert "needs more than 268,435,456 bytes of memory" in refused.json()["detail"]
         assert (await upload(limited, xlsx({"Stock": sheet}), XLSX))["report"]["imported"] == 1
+
+
+async def test_the_format_is_a_known_export_or_a_saved_mapping_and_parameters_win(client):
+    await create_product(client)
+    stock_alone = f"Item,Batch,Balance Qty,Expires On\nBREAD,B1,4,{day(1)}\n"
+    assert (await upload(client, stock_alone, CSV, format="erpnext"))["report"]["imported"] == 1
+    options = FileOptions(
+        columns=parse_column_map(["sku=Code", "quantity=Menge"]), date_formats=("%d.%m.%Y",)
+    )
+    async with client.app.state.resources.sessions() as session, session.begin():
+        await save_mapping(session, "night", options)
+    soon = f"{date.fromisoformat(day(2)):%d.%m.%Y}"
+    content = f"Code;Menge;Neu;expiry_date;lot\nBREAD;5;7;{soon};x\n"
+    assert (await upload(client, content, CSV, format="night"))["report"]["imported"] == 1
+    await upload(client, content, CSV, format="night", map="quantity=Neu")
+    assert await stock(client) == {("main", "BREAD", "B1"): 4, ("main", "BREAD", "x"): 7}
+    refused = await client.put(f"{ADMIN}/batches?format=nigth", content=content, headers=CSV)
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "format")
+    assert refused.json()["detail"] == "there is no format or saved mapping 'nigth'; did you mean night?"
 
 
 async def test_an_upload_that_stalls_is_ended_and_leaves_nothing(settings):
