@@ -5,6 +5,7 @@ import signal
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from flexiprice.domain.run import RunStatus
@@ -38,7 +39,10 @@ async def test_recycled_workers_share_the_jobs_one_after_another(
                 runs = await list_runs(session)
             return [run.status for run in runs] == [RunStatus.SUCCEEDED] * 4
 
-        await until(recorded)
+        try:
+            await until(recorded)
+        except TimeoutError:
+            pytest.fail(f"the history has these runs: {runs}")
 
         async def another_lives() -> bool:
             return {worker.worker_id for worker in await queue.live_workers()} - used != set()
