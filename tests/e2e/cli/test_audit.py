@@ -23,7 +23,7 @@ POLICY = "rules:\n  - {name: half, days_to_expiry: {max: 3}, discount: 0.5}\n"
 READ_ONLY = {
     *("prices", "history", "doctor", "healthcheck", "systemd", "status", "active", "scheduled", "registered"),
     *("workers", "stats", "runs", "queues", "audit", "keys list", "keys sessions", "stores list", "help"),
-    *("schedule list", "dead-letters list"),
+    *("schedule list", "dead-letters list", "import-maps list"),
     *("policy show", "policy list", "policy lint", "policy preview"),
 }
 COLUMNS = "sku,name,category,base_price,quantity,expiry_date,gtin"
@@ -41,6 +41,7 @@ VALUES = (
     "keys revoke",
     "stores create",
     "stores set-time-zone",
+    "import-maps delete",
 )
 # Seen to be written down where they are tested: `worker drain` with operations, `migrate` below.
 ELSEWHERE = {"worker drain", "migrate"}
@@ -90,6 +91,9 @@ def test_every_command_that_changes_anything_leaves_an_entry_of_who_did_what(
     policy.write_text(POLICY)
 
     made("import", str(stock), action="import_file", target=str(stock))
+    saving = ("--map", "lot=", "--save-map", "night")
+    made("import", str(stock), *saving, action="save_import_mapping", target="night")
+    made("import-maps delete", "night", action="delete_import_mapping", target="night")
     made("scan", GTIN, action="record_scan")
     made("stores create", "berlin", action="create_store", target="berlin")
     made("stores set-time-zone", "berlin", "Europe/Berlin", action="change_store", target="berlin")
