@@ -1,22 +1,28 @@
 """An import of any bytes either refuses the file or classifies every record."""
 
+import gzip
+import json
 import string
 import unicodedata
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from flexiprice.catalog.imports.cells import CellRefused
 from flexiprice.catalog.imports.columns import match_columns
 from flexiprice.catalog.imports.dates import DEFAULT_DATE_FORMATS, DateReader
+from flexiprice.catalog.imports.layout import FileLayout, source_options
 from flexiprice.catalog.imports.lines import text_lines
 from flexiprice.catalog.imports.problems import BadRow, DataWarning
+from flexiprice.catalog.imports.records import Record
 from flexiprice.catalog.imports.rows import CatalogueRow, ImportStore, RowReader
+from flexiprice.catalog.imports.sources import open_source
 from flexiprice.catalog.imports.text_files import open_records
 from flexiprice.errors import InvalidInput
+from tests.support.workbooks import ods, xlsx
 
 HEADER = "sku,name,category,base_price,unit_cost,quantity,expiry_date,lot,store\n"
 WARNINGS: list[DataWarning] = []
@@ -87,6 +93,57 @@ def test_every_record_is_a_sound_row_or_a_bad_one_with_its_line_and_reasons(
             assert row.base_price > 0
             for text in (row.sku, row.lot, row.name, row.category):
                 assert all(unicodedata.category(letter) != "Cf" for letter in text)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4) | st.just("sku"), inner),
+    max_leaves=12,
+)
+documents = st.builds(
+    lambda value, indent, cut, rubbish: json.dumps(value, indent=indent).encode()[:cut] + rubbish,
+    json_values
+    | st.lists(st.dictionaries(st.sampled_from(["sku", "name", "tags"]), json_values), max_size=4),
+    st.sampled_from([None, 1]),
+    st.sampled_from([None, None, -1, 9]),
+    st.sampled_from([b"", b"", b"\n", b"]", b"\n{}", b"\xff"]),
+)
+packed = st.builds(
+    lambda content, cut: gzip.compress(content)[:cut], files | documents, st.sampled_from([None, None, -3])
+)
+
+
+def opened(content: bytes, size: int) -> list[object]:
+    """The records of a file of any format, or the reason for which it is refused."""
+    chunks = [content[start : start + size] for start in range(0, len(content), size)]
+    try:
+        with open_source(chunks, source_options(FileLayout())) as file:
+            return [file.header, *file.records]
+    except InvalidInput as error:
+        return [error.message]
+
+
+@given(files | documents | packed, st.integers(1, 64))
+def test_a_file_of_any_format_is_read_or_refused_whatever_the_size_of_its_pieces(
+    content: bytes, size: int
+) -> None:
+    # Workbooks are read by a program of its own, see the next test.
+    assume(not content.startswith(b"PK"))
+    found = opened(content, size)
+    assert found == opened(content, len(content) or 1)
+    lines = [record.line for record in found[1:] if isinstance(record, Record)]
+    assert len(lines) == len(found) - 1
+    assert lines == sorted(set(lines))
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.binary(max_size=60), st.integers(0, 3000), st.sampled_from(["xlsx", "ods"]))
+def test_a_damaged_workbook_is_read_or_refused(rubbish: bytes, place: int, kind: str) -> None:
+    rows = [["sku", "name", "quantity"], ["A1", "Rice", 3]]
+    content = (xlsx if kind == "xlsx" else ods)({"Stock": rows})
+    damaged = content[:place] + rubbish + content[place + len(rubbish) :]
+    found = opened(damaged, len(damaged))
+    assert all(isinstance(record, Record) for record in found[1:])
 
 
 @given(files, st.integers(1, 64))

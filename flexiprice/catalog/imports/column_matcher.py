@@ -11,11 +11,11 @@ from flexiprice.catalog.imports.columns import (
     match_header,
     plain_name,
 )
-from flexiprice.catalog.imports.export_columns import ColumnSource
+from flexiprice.catalog.imports.export_columns import ColumnSource, likely_export
 from flexiprice.catalog.imports.fields import ColumnMap, ImportField
 from flexiprice.catalog.imports.problems import DataWarning
 from flexiprice.catalog.imports.records import Record, RecordFile
-from flexiprice.catalog.imports.spelling import Spelling
+from flexiprice.catalog.imports.spelling import Option, Spelling
 from flexiprice.errors import InvalidInput
 
 MAX_UNUSED_KEPT = 1000
@@ -98,6 +98,8 @@ class ColumnMatcher:
                 raise
             options = [map_option(ImportField(field), column) for field, column in suggestions.items()]
             message = f"{error.message}\nTry: {self._spelling.write_all(*options)}"
+            if self._source.export is None and (export := likely_export(names)) is not None:
+                message += f"\nOr: {self._spelling.write(Option('format', export))}"
             raise InvalidInput(message, **error.details) from None
         if left_out := self._source.left_out(names):
             self._warn(_stock_alone(left_out))

@@ -7,11 +7,12 @@ from fnmatch import fnmatchcase
 from flexiprice.catalog.imports.cells import shown
 from flexiprice.catalog.imports.columns import match_columns
 from flexiprice.catalog.imports.fields import DESCRIBING, ColumnMap, ImportField
-from flexiprice.catalog.imports.known_exports import KnownExport
+from flexiprice.catalog.imports.known_exports import KNOWN_EXPORTS, ExportName, KnownExport
 from flexiprice.catalog.imports.records import Record
 from flexiprice.errors import InvalidInput
 
 _ALL_OR_NONE = {ImportField.NAME, ImportField.CATEGORY, ImportField.BASE_PRICE}
+_IDENTIFYING = (ImportField.SKU, ImportField.QUANTITY, ImportField.EXPIRY_DATE)
 _NOT_DESCRIBED = dict.fromkeys(DESCRIBING, "")
 
 
@@ -50,8 +51,10 @@ class ColumnSource:
         Raises:
             InvalidInput: one has; the message lists them.
         """
-        for field in self.export.columns if self.export is not None else ():
-            several = [] if field in self.given else self._matching(field, names)
+        if self.export is None:
+            return
+        for field in self.export.columns:
+            several = [] if field in self.given else columns_like(self.export, field, names)
             if len(several) > 1:
                 listed = ", ".join(map(shown, several[:10]))
                 raise InvalidInput(
@@ -116,19 +119,31 @@ class ColumnSource:
         return not match_columns(names, mapping).columns.keys() >= _ALL_OR_NONE
 
     def _completed(self, names: Sequence[str]) -> dict[ImportField, str]:
-        fields = self.export.columns if self.export is not None else ()
-        found = {field: self._matching(field, names) for field in fields if field not in self.given}
+        if self.export is None:
+            return dict(self.given)
+        found = {field: columns_like(self.export, field, names) for field in self.export.columns}
         return {**{field: columns[0] for field, columns in found.items() if columns}, **self.given}
 
-    def _matching(self, field: ImportField, names: Sequence[str]) -> list[str]:
-        """Returns the columns of a field: one, or all that match the same pattern."""
-        plain = {name: _plain(name) for name in names if name}
-        for pattern in self.export.columns[field] if self.export is not None else ():
-            wanted = _plain(pattern)
-            found = [name for name, each in plain.items() if each == wanted or fnmatchcase(each, wanted)]
-            if found:
-                return found
-        return []
+
+def likely_export(names: Sequence[str]) -> ExportName | None:
+    """Returns the only known export that has columns of these names for SKU, quantity and expiry date."""
+    fitting = [
+        name
+        for name, export in KNOWN_EXPORTS.items()
+        if all(columns_like(export, field, names) for field in _IDENTIFYING)
+    ]
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def columns_like(export: KnownExport, field: ImportField, names: Sequence[str]) -> list[str]:
+    """Returns the columns that an export has for a field: one, or all that match the same pattern."""
+    plain = {name: _plain(name) for name in names if name}
+    for pattern in export.columns.get(field, ()):
+        wanted = _plain(pattern)
+        found = [name for name, each in plain.items() if each == wanted or fnmatchcase(each, wanted)]
+        if found:
+            return found
+    return []
 
 
 def _plain(name: str) -> str:

@@ -208,6 +208,18 @@ async def test_openboxes_quantities_are_the_counted_ones_and_its_own_where_none_
     assert [line for line, _ in reasons(await load(session, content, counted))] == [3, 4]
 
 
+async def test_the_export_that_has_all_columns_of_a_file_is_suggested(session: AsyncSession) -> None:
+    headers = {
+        "Product code,Lot number,Expiration date,OB QOH,Physical QOH": "\nOr: --format openboxes",
+        "Item,Batch,Expires On,Balance Qty": "\nOr: --format erpnext",
+        "Article,Expires On,Balance Qty": "",
+    }
+    for header, suggested in headers.items():
+        with pytest.raises(InvalidInput) as refusal:
+            await load(session, f"{header}\n")
+        assert refusal.value.message.partition("Try: ")[2].partition("\n")[2] == suggested.strip()
+
+
 async def test_a_mapping_wins_over_the_export_and_title_rows_are_found_by_its_names(
     session: AsyncSession,
 ) -> None:
