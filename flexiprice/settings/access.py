@@ -95,11 +95,11 @@ class AccessSettings(SettingsGroup):
         description="maximum size of a gzip file that is imported or uploaded, unpacked",
     )
     workbook_memory_bytes: int = Field(
-        default=1_073_741_824,
+        default=2_147_483_648,
         ge=134_217_728,
         le=1_099_511_627_776,
-        description="maximum memory for reading a workbook that is imported or uploaded; a million rows of "
-        "nine columns take about 900 MB",
+        description="maximum address space for reading a workbook that is imported or uploaded; a million "
+        "rows of nine columns need 1.5 GiB, of which 760 MB are used",
     )
     body_timeout: Duration = Field(
         default=timedelta(seconds=30),

@@ -32,7 +32,7 @@ class FileLayout:
         file_format: of the file.
         sheet: the name of a workbook's sheet.
         max_unpacked_bytes: the maximum size of a compressed file, unpacked.
-        workbook_memory_bytes: the maximum of memory for reading a workbook.
+        workbook_memory_bytes: the maximum of address space for reading a workbook.
         spelling: the notation of options in warnings and errors.
     """
 
@@ -48,7 +48,7 @@ class FileLayout:
     file_format: FileFormat | None = None
     sheet: str | None = None
     max_unpacked_bytes: int = 1 << 30
-    workbook_memory_bytes: int = 1 << 30
+    workbook_memory_bytes: int = 1 << 31
     spelling: Spelling = Spelling.COMMAND
 
 

@@ -34,7 +34,7 @@ class SourceOptions:
         paths: names of fields of nested JSON objects, see `record_of`.
         sheet: the name of a workbook's sheet.
         max_unpacked_bytes: the maximum size of a compressed file, unpacked.
-        workbook_memory_bytes: the maximum of memory for reading a workbook.
+        workbook_memory_bytes: the maximum of address space for reading a workbook.
         spelling: the notation of options in errors.
     """
 
@@ -45,7 +45,7 @@ class SourceOptions:
     paths: Collection[str] = ()
     sheet: str | None = None
     max_unpacked_bytes: int = 1 << 30
-    workbook_memory_bytes: int = 1 << 30
+    workbook_memory_bytes: int = 1 << 31
     spelling: Spelling = Spelling.COMMAND
 
 

@@ -136,7 +136,7 @@ def test_a_sheet_that_exhausts_its_memory_is_refused_and_nothing_else_suffers() 
     content = far_apart()
     assert len(content) < 3000
     with pytest.raises(
-        InvalidInput, match=r"needs more than 1,073,741,824 bytes .* FLEXIPRICE_WORKBOOK_MEMORY_BYTES"
+        InvalidInput, match=r"needs more than 2,147,483,648 bytes .* FLEXIPRICE_WORKBOOK_MEMORY_BYTES"
     ):
         opened(content)
     assert opened(xlsx({"Stock": [HEADER, ROW]})).header == tuple(HEADER)
