@@ -15,13 +15,13 @@ from flexiprice.catalog.imports.cells import CellRefused
 from flexiprice.catalog.imports.columns import match_columns
 from flexiprice.catalog.imports.dates import DEFAULT_DATE_FORMATS, DateReader
 from flexiprice.catalog.imports.layout import FileLayout, source_options
-from flexiprice.catalog.imports.lines import text_lines
 from flexiprice.catalog.imports.problems import BadRow, DataWarning
 from flexiprice.catalog.imports.records import Record
 from flexiprice.catalog.imports.rows import CatalogueRow, ImportStore, RowReader
 from flexiprice.catalog.imports.sources import open_source
 from flexiprice.catalog.imports.text_files import open_records
 from flexiprice.errors import InvalidInput
+from tests.support.import_files import lines_of
 from tests.support.workbooks import ods, xlsx
 
 HEADER = "sku,name,category,base_price,unit_cost,quantity,expiry_date,lot,store\n"
@@ -72,7 +72,7 @@ def test_every_record_is_a_sound_row_or_a_bad_one_with_its_line_and_reasons(
 ) -> None:
     chunks = [content[start : start + size] for start in range(0, len(content), size)]
     try:
-        records = list(open_records(text_lines(chunks)).records)
+        records = list(open_records(lines_of(chunks)).records)
     except InvalidInput:
         return
     last_line = 0
@@ -150,7 +150,7 @@ def test_a_damaged_workbook_is_read_or_refused(rubbish: bytes, place: int, kind:
 def test_import_reads_the_same_whatever_the_size_of_its_pieces(content: bytes, size: int) -> None:
     def lines(pieces: list[bytes]) -> list[object]:
         try:
-            return list(text_lines(pieces))
+            return list(lines_of(pieces))
         except InvalidInput as error:
             return [error.message]
 

@@ -1,6 +1,6 @@
 """Imports a file, and reads the stock that it left."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
 
 from sqlalchemy import select
@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.catalog.imports.importer import import_catalogue
 from flexiprice.catalog.imports.layout import FileLayout
+from flexiprice.catalog.imports.lines import Line, decode_text, split_lines
 from flexiprice.catalog.imports.report import ImportReport
 from flexiprice.db.tables import Batch, Product, Store
 
@@ -40,3 +41,8 @@ async def stock(session: AsyncSession) -> list[tuple[str, str, str, date, int]]:
         .order_by(Store.code, Product.sku, Batch.lot, Batch.expiry_date)
     )
     return [tuple(row) for row in await session.execute(query)]
+
+
+def lines_of(chunks: Iterable[bytes], *, encoding: str = "utf-8") -> Iterator[Line]:
+    """The lines of a text file."""
+    return split_lines(decode_text(chunks, encoding=encoding))

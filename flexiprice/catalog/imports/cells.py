@@ -11,7 +11,7 @@ from typing import TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from flexiprice.catalog.imports.currencies import currencies_of
-from flexiprice.catalog.imports.local_words import local_words, normal_sign
+from flexiprice.catalog.imports.local_words import DIRECTION_MARKS, local_words, normal_sign
 from flexiprice.catalog.imports.spelling import Option, Spelling
 from flexiprice.catalog.imports.typed_cells import NumberText
 from flexiprice.catalog.imports.written_numbers import LONGEST_NUMBER, read_number
@@ -53,8 +53,6 @@ _AMOUNT = re.compile(
     rf"(?P<before>{_CURRENCY})?\s*(?P<number>[.,]?[0-9](?:.*[0-9])?)\s*(?P<after>{_CURRENCY})?"
 )
 _PLAIN_AMOUNT = re.compile(r"[0-9]{1,10}(?:\.[0-9]{1,2})?")
-# Arabic and Hebrew texts have invisible marks around an amount.
-_DIRECTION_MARKS = dict.fromkeys(map(ord, "\u200e\u200f\u061c"))
 
 
 class CellRefused(ValueError):
@@ -163,7 +161,7 @@ def _read_amount(cell: str, *, decimal_comma: bool, currency: str) -> Decimal:
     if not decimal_comma and _PLAIN_AMOUNT.fullmatch(text):
         return Decimal(text)
     match = (
-        _AMOUNT.fullmatch(text.translate(_DIRECTION_MARKS).strip()) if len(text) <= LONGEST_NUMBER else None
+        _AMOUNT.fullmatch(text.translate(DIRECTION_MARKS).strip()) if len(text) <= LONGEST_NUMBER else None
     )
     if match is None or (match["before"] and match["after"]):
         raise CellRefused(f"{shown(text)} is not a price")

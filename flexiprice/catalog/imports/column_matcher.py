@@ -23,7 +23,7 @@ _SHAPES_REMEMBERED = 256
 
 
 class ColumnMatcher:
-    """Matches a CSV header once, or each NDJSON object by its names.
+    """Matches a header once, or each JSON object by its names.
 
     Attributes:
         seen: the first column that each field was read from.
@@ -37,7 +37,7 @@ class ColumnMatcher:
         warn: Callable[[DataWarning], None],
         spelling: Spelling = Spelling.COMMAND,
     ) -> None:
-        """Matches the header of a CSV file.
+        """Matches the header, if the file has one.
 
         Args:
             file: the file.

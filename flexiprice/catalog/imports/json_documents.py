@@ -12,7 +12,7 @@ from flexiprice.errors import InvalidInput
 MAX_VALUE_LENGTH = 1 << 20
 _MAX_DEPTH = 20
 _LONGEST_LITERAL = len("-Infinity")
-_SPACE = " \t\n\r"
+JSON_SPACE = " \t\n\r"
 
 
 def json_records(pieces: Iterator[str], paths: Collection[str] = ()) -> Iterator[Record]:
@@ -75,12 +75,7 @@ class _Document:
         if depth > _MAX_DEPTH:
             raise self._fault(f"objects are nested more than {_MAX_DEPTH} deep")
         self._take("{")
-        is_first = True
-        while self._next() != "}":
-            if not is_first:
-                self._take(",")
-                self._next()
-            is_first = False
+        for _ in self._until("}"):
             name = self._value()
             if type(name) is not str:
                 raise self._fault("a name in quotes is missing")
@@ -94,7 +89,6 @@ class _Document:
                     yield from self._inside_object(place, depth + 1)
                 case _:
                     self._value()
-        self._take("}")
 
     def _elements(self, place: str) -> Iterator[object]:
         """Yields the elements of an array of records; those of any other array are skipped."""
@@ -105,23 +99,28 @@ class _Document:
                 names = " and ".join(shown(name) for name in (self._array, place))
                 raise InvalidInput(f"the JSON object has several arrays of records, {names}: keep one")
             self._array = place
-        is_first = True
-        while self._next() != "]":
-            if not is_first:
-                self._take(",")
-                self._next()
-            is_first = False
+        for _ in self._until("]"):
             value = self._value()
             if of_records:
                 self._read += 1
                 yield value
-        self._take("]")
+
+    def _until(self, closing: str) -> Iterator[None]:
+        """Yields before each member of an object or array, at its beginning; takes commas and the end."""
+        is_first = True
+        while self._next() != closing:
+            if not is_first:
+                self._take(",")
+                self._next()
+            is_first = False
+            yield
+        self._take(closing)
 
     def _next(self) -> str:
         """Skips space and returns the next character, or nothing at the end of the document."""
         while True:
             while self._at < len(self._text):
-                if self._text[self._at] not in _SPACE:
+                if self._text[self._at] not in JSON_SPACE:
                     return self._text[self._at]
                 self._at += 1
             if not self._fetch():

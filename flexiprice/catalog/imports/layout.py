@@ -9,7 +9,7 @@ from flexiprice.catalog.imports.export_columns import ColumnSource
 from flexiprice.catalog.imports.fields import ImportField
 from flexiprice.catalog.imports.known_exports import KnownExport
 from flexiprice.catalog.imports.records import FileFormat
-from flexiprice.catalog.imports.sources import SourceOptions
+from flexiprice.catalog.imports.sources import MAX_UNPACKED_BYTES, WORKBOOK_MEMORY_BYTES, SourceOptions
 from flexiprice.catalog.imports.spelling import Spelling
 from flexiprice.db.tables import MAIN_STORE
 
@@ -47,8 +47,8 @@ class FileLayout:
     delimiter: str | None = None
     file_format: FileFormat | None = None
     sheet: str | None = None
-    max_unpacked_bytes: int = 1 << 30
-    workbook_memory_bytes: int = 1 << 31
+    max_unpacked_bytes: int = MAX_UNPACKED_BYTES
+    workbook_memory_bytes: int = WORKBOOK_MEMORY_BYTES
     spelling: Spelling = Spelling.COMMAND
 
 

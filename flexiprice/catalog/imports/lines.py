@@ -30,17 +30,6 @@ class Line:
     too_long: bool = False
 
 
-def text_lines(
-    chunks: Iterable[bytes], *, encoding: str = "utf-8", spelling: Spelling = Spelling.COMMAND
-) -> Iterator[Line]:
-    r"""Splits a file into lines that end in `\n`, `\r\n` or `\r`.
-
-    Raises:
-        InvalidInput: as of `decode_text`.
-    """
-    return split_lines(decode_text(chunks, encoding=encoding, spelling=spelling))
-
-
 def decode_text(
     chunks: Iterable[bytes], *, encoding: str = "utf-8", spelling: Spelling = Spelling.COMMAND
 ) -> Iterator[str]:
@@ -58,13 +47,19 @@ def decode_text(
         InvalidInput: the file is not text, or the encoding is unknown.
     """
     decoder = io.IncrementalNewlineDecoder(_decoder(encoding), translate=True)
-    incoming = iter(chunks)
-    first = b""
-    while len(first) < _LONGEST_SIGNATURE and (chunk := next(incoming, None)) is not None:
-        first += chunk
-    _refuse_binary(first, encoding, spelling)
-    for piece in chain([first], incoming, [None]):
+    start, chunks = peek(chunks)
+    _refuse_binary(start, encoding, spelling)
+    for piece in chain(chunks, [None]):
         yield _decode(decoder, piece, encoding)
+
+
+def peek(chunks: Iterable[bytes]) -> tuple[bytes, Iterator[bytes]]:
+    """Returns the first bytes of a file, enough to tell its format, and all its chunks."""
+    incoming = iter(chunks)
+    start = b""
+    while len(start) < _LONGEST_SIGNATURE and (chunk := next(incoming, None)) is not None:
+        start += chunk
+    return start, chain([start], incoming)
 
 
 def split_lines(pieces: Iterable[str]) -> Iterator[Line]:

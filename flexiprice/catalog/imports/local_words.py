@@ -3,6 +3,9 @@
 from collections.abc import Iterator
 from functools import lru_cache
 
+# Arabic and Hebrew texts have invisible marks around an amount.
+DIRECTION_MARKS = dict.fromkeys(map(ord, "\u200e\u200f\u061c"))
+
 
 @lru_cache(maxsize=8)
 def local_words(currency: str) -> frozenset[str]:
@@ -37,7 +40,4 @@ def _words(currency: str) -> Iterator[str]:
 
 def normal_sign(sign: str) -> str:
     """Returns a sign or word for comparison: without direction marks and a final point, in lower case."""
-    return sign.translate(_MARKS).strip().rstrip(".").casefold()
-
-
-_MARKS = dict.fromkeys(map(ord, "\u200e\u200f\u061c"))
+    return sign.translate(DIRECTION_MARKS).strip().rstrip(".").casefold()

@@ -7,19 +7,25 @@ from itertools import chain
 from typing import cast
 
 from flexiprice.catalog.imports.gzip_files import GZIP_SIGNATURE, unpack_gzip
-from flexiprice.catalog.imports.json_documents import has_records_inside, is_cut_off, json_records
+from flexiprice.catalog.imports.json_documents import (
+    JSON_SPACE,
+    has_records_inside,
+    is_cut_off,
+    json_records,
+)
 from flexiprice.catalog.imports.json_records import DECODER
-from flexiprice.catalog.imports.lines import MAX_LINE_LENGTH, decode_text, split_lines
+from flexiprice.catalog.imports.lines import MAX_LINE_LENGTH, decode_text, peek, split_lines
 from flexiprice.catalog.imports.records import FileFormat, IsHeader, RecordFile
 from flexiprice.catalog.imports.spelling import Spelling
 from flexiprice.catalog.imports.text_files import open_records
 from flexiprice.catalog.imports.workbooks import open_workbook
 from flexiprice.errors import InvalidInput
 
+# Limits where no settings are given.
+MAX_UNPACKED_BYTES = 1 << 30
+WORKBOOK_MEMORY_BYTES = 1 << 31
 # Zip archives, empty or not, and OLE files.
 _WORKBOOKS = (b"PK\x03\x04", b"PK\x05\x06", b"\xd0\xcf\x11\xe0")
-_LONGEST_SIGNATURE = 4
-_SPACE = " \t\n\r"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +50,8 @@ class SourceOptions:
     is_header: IsHeader | None = None
     paths: Collection[str] = ()
     sheet: str | None = None
-    max_unpacked_bytes: int = 1 << 30
-    workbook_memory_bytes: int = 1 << 31
+    max_unpacked_bytes: int = MAX_UNPACKED_BYTES
+    workbook_memory_bytes: int = WORKBOOK_MEMORY_BYTES
     spelling: Spelling = Spelling.COMMAND
 
 
@@ -60,10 +66,10 @@ def open_source(chunks: Iterable[bytes], options: SourceOptions) -> Generator[Re
     Raises:
         InvalidInput: the file as a whole, its header or the options cannot be used.
     """
-    start, chunks = _peek(chunks, _LONGEST_SIGNATURE)
+    start, chunks = peek(chunks)
     if start.startswith(GZIP_SIGNATURE):
         unpacked = unpack_gzip(chunks, max_bytes=options.max_unpacked_bytes)
-        start, chunks = _peek(unpacked, _LONGEST_SIGNATURE)
+        start, chunks = peek(unpacked)
     if start.startswith(_WORKBOOKS):
         with open_workbook(
             chunks,
@@ -106,12 +112,12 @@ def _text_format(pieces: Iterator[str], options: SourceOptions) -> tuple[FileFor
             is_whole = True
             break
         head += piece
-        if head.lstrip(_SPACE)[:1] not in ("", "{", "["):
+        if head.lstrip(JSON_SPACE)[:1] not in ("", "{", "["):
             break
     pieces = chain([head], pieces)
-    begins = head.lstrip(_SPACE)
+    begins = head.lstrip(JSON_SPACE)
     if begins.startswith("["):
-        is_json = begins[1:].lstrip(_SPACE)[:1] in ("{", "]", "")
+        is_json = begins[1:].lstrip(JSON_SPACE)[:1] in ("{", "]", "")
         return (FileFormat.JSON if is_json else None), pieces
     is_json = begins.startswith("{") and _is_one_object(begins, options, is_whole=is_whole)
     return (FileFormat.JSON if is_json else None), pieces
@@ -124,16 +130,8 @@ def _is_one_object(text: str, options: SourceOptions, *, is_whole: bool) -> bool
     except (ValueError, RecursionError) as error:
         # The object has more lines than one, or is longer than a line may be.
         return is_cut_off(error, text)
-    if not is_whole or text[end:].strip(_SPACE):
+    if not is_whole or text[end:].strip(JSON_SPACE):
         return False
     names = [str(name) for name in cast(dict[str, object], value)]
     is_record = options.is_header is not None and options.is_header(names)
     return has_records_inside(value) and not is_record
-
-
-def _peek(chunks: Iterable[bytes], size: int) -> tuple[bytes, Iterator[bytes]]:
-    incoming = iter(chunks)
-    start = b""
-    while len(start) < size and (chunk := next(incoming, None)) is not None:
-        start += chunk
-    return start, chain([start], incoming)

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from flexiprice.catalog.imports.lines import MAX_LINE_LENGTH, text_lines
+from flexiprice.catalog.imports.lines import MAX_LINE_LENGTH
 from flexiprice.catalog.imports.records import FileFormat, Record
 from flexiprice.catalog.imports.text_files import open_records
 from flexiprice.errors import InvalidInput
+from tests.support.import_files import lines_of
 
 
 def pieces(content: bytes, size: int = 7) -> Iterator[bytes]:
@@ -16,7 +17,7 @@ def pieces(content: bytes, size: int = 7) -> Iterator[bytes]:
 
 
 def records(content: bytes, *, encoding: str = "utf-8", delimiter: str | None = None) -> list[Record]:
-    lines = text_lines(pieces(content), encoding=encoding)
+    lines = lines_of(pieces(content), encoding=encoding)
     return list(open_records(lines, delimiter=delimiter).records)
 
 
@@ -26,7 +27,7 @@ def cells(content: bytes, *, encoding: str = "utf-8") -> list[dict[str, str | No
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
 def test_lines_end_in_any_of_the_usual_ways(end: bytes) -> None:
-    lines = text_lines(pieces(end.join([b"one", b"", b"three"]), size=4))
+    lines = lines_of(pieces(end.join([b"one", b"", b"three"]), size=4))
     assert [(line.number, line.text) for line in lines] == [(1, "one"), (2, ""), (3, "three")]
 
 
@@ -117,7 +118,7 @@ def test_empty_rows_are_no_rows() -> None:
 
 def test_an_endless_line_is_cut_and_named() -> None:
     content = b"sku,name\nA1," + b"x" * (3 * MAX_LINE_LENGTH) + b"\nA2,Oats\n"
-    bad, good = open_records(text_lines(pieces(content, size=1000))).records
+    bad, good = open_records(lines_of(pieces(content, size=1000))).records
     assert "longer than" in str(bad.fault)
     assert good.cells["sku"] == "A2"
 
@@ -154,7 +155,7 @@ def test_a_number_in_json_never_becomes_a_float() -> None:
     ],
 )
 def test_a_line_that_is_no_json_object_is_named_and_the_next_one_read(line: bytes) -> None:
-    lines = text_lines([line + b'\n{"sku": "A2"}\n'])
+    lines = lines_of([line + b'\n{"sku": "A2"}\n'])
     bad, good = open_records(lines, file_format=FileFormat.NDJSON).records
     assert bad.line == 1
     assert bad.fault is not None
@@ -162,7 +163,7 @@ def test_a_line_that_is_no_json_object_is_named_and_the_next_one_read(line: byte
 
 
 def test_nested_json_is_no_cell_and_costs_no_row() -> None:
-    lines = text_lines(
+    lines = lines_of(
         [b'{"sku": 40063, "tags": ["bio"], "organic": true, "by": {"a": 1, "a": 2}, "lot": null}\n']
     )
     [record] = open_records(lines).records
