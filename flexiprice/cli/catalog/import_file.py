@@ -43,7 +43,9 @@ def import_file(
     file: Annotated[
         typer.FileBinaryRead,
         typer.Argument(
-            metavar="FILE", help="CSV, NDJSON or JSON, perhaps gzipped; `-` reads standard input."
+            metavar="FILE",
+            help="CSV, NDJSON, JSON or a workbook (.xlsx, .xls, .ods), perhaps gzipped; `-` reads standard "
+            "input.",
         ),
     ],
     column: Annotated[
