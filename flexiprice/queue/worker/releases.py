@@ -39,10 +39,10 @@ _CHILDREN_CHECK_DELAY: Final = timedelta(seconds=30)
 class ReleaseMode(StrEnum):
     """The mode of the release script."""
 
-    FINISH = "end"
-    RETRY = "again"
-    REQUEUE = "back"
-    SUSPEND = "wait"
+    FINISH = "finish"
+    RETRY = "retry"
+    REQUEUE = "requeue"
+    SUSPEND = "suspend"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

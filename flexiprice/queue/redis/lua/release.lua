@@ -13,7 +13,7 @@
 -- ARGV[1] worker: id of the worker
 -- ARGV[2] id: id of the job
 -- ARGV[3] started: start (ms) of the run
--- ARGV[4] mode: 'end', 'again', 'back' or 'wait'; see `ReleaseMode`
+-- ARGV[4] mode: 'finish', 'retry', 'requeue' or 'suspend'; see `ReleaseMode`
 -- ARGV[5] loss: kind of the worker's loss if the reaper calls: 'alone', 'beside' or 'exonerated'; else ''
 -- ARGV[6] outcome: the result to store; '' for none
 -- ARGV[7] kept: how long (ms) result and record are stored
@@ -57,7 +57,7 @@ end
 if loss ~= '' then
   record_loss(record, worker, loss)
 end
-if mode == 'end' then
+if mode == 'finish' then
   if outcome ~= '' then
     redis.call('SET', result, outcome, 'PX', kept)
   end
@@ -78,7 +78,7 @@ if mode == 'end' then
   end
   return 1
 end
-if mode == 'again' then
+if mode == 'retry' then
   call('ZADD', queue, 'XX', now_ms() + tonumber(pause), id)
 else
   -- The worker stopped, or the children have not finished, so this attempt does not count.
@@ -89,7 +89,7 @@ else
   if redis.call('EXISTS', children_prefix .. id) == 0 then
     call('HDEL', record, 'started', 'progress')
   end
-  if mode == 'wait' and #open_children(id) > 0 then
+  if mode == 'suspend' and #open_children(id) > 0 then
     call('ZADD', queue, 'XX', now_ms() + tonumber(pause), id)
     call('ZADD', awaiting_children, string.format('%.0f', now_ms()), id)
   end
