@@ -12,6 +12,7 @@ from flexiprice.db.tables import Batch, Store
 from flexiprice.domain.shard import BUCKET_COUNT, Shard
 from flexiprice.queue.client import JobInfo
 from flexiprice.queue.redis import keys
+from flexiprice.settings import Settings, load_settings
 from tests.support.builders import a_product, an_active_policy
 from tests.support.waiting import until
 
@@ -65,3 +66,14 @@ def did(status: JobInfo) -> dict[str, int]:
 
 
 EVERYTHING = {"considered": BUCKET_COUNT, "opened": BUCKET_COUNT, "changed": 0, "closed": 0, "unchanged": 0}
+
+
+def settings_with_shards(database_url: str, redis_url: str) -> Settings:
+    """Settings by which every recompute is done in shards."""
+    return load_settings(
+        env_files=(),
+        database_url=database_url,
+        redis_url=redis_url,
+        recompute_shards=SHARDS,
+        recompute_shards_from=0,
+    )

@@ -11,7 +11,7 @@ from flexiprice.domain.shard import BUCKET_COUNT
 from flexiprice.queue.client import TaskQueue
 from flexiprice.queue.declarations import RECOMPUTE_ALL_DISCOUNTS
 from flexiprice.queue.redis import keys
-from flexiprice.settings import Settings, load_settings
+from flexiprice.settings import Settings
 from tests.support.shards import (
     EVERYTHING,
     SHARDS,
@@ -19,6 +19,7 @@ from tests.support.shards import (
     did,
     held_up,
     number_of,
+    settings_with_shards,
     stock_every_bucket,
     until_ended,
 )
@@ -30,13 +31,7 @@ WAIT = timedelta(seconds=120)
 
 @pytest.fixture
 def settings(database_url: str, redis_url: str) -> Settings:
-    return load_settings(
-        env_files=(),
-        database_url=database_url,
-        redis_url=redis_url,
-        recompute_shards=SHARDS,
-        recompute_shards_from=0,
-    )
+    return settings_with_shards(database_url, redis_url)
 
 
 @pytest.fixture(autouse=True)

@@ -22,7 +22,7 @@ from flexiprice.queue.redis import codec, keys
 from flexiprice.queue.source import JobSource
 from flexiprice.queue.status import JobStatus
 from flexiprice.queue.subjobs import child_ids, register_children
-from flexiprice.settings import Queue, Settings, load_settings
+from flexiprice.settings import Queue, Settings
 from tests.support.shards import (
     EVERYTHING,
     SHARDS,
@@ -30,6 +30,7 @@ from tests.support.shards import (
     did,
     held_up,
     number_of,
+    settings_with_shards,
     stock_every_bucket,
     until_ended,
 )
@@ -44,13 +45,7 @@ TASKS = tasks_in(tasks)
 
 @pytest.fixture
 def settings(database_url: str, redis_url: str) -> Settings:
-    return load_settings(
-        env_files=(),
-        database_url=database_url,
-        redis_url=redis_url,
-        recompute_shards=SHARDS,
-        recompute_shards_from=0,
-    )
+    return settings_with_shards(database_url, redis_url)
 
 
 @pytest.fixture(autouse=True)
