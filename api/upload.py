@@ -10,10 +10,10 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
 from flexiprice.catalog.imports.columns import parse_column_map
-from flexiprice.catalog.imports.dates import MAX_DATE_FORMATS, Timestamps
 from flexiprice.catalog.imports.file_options import FileOptions, ImportRequest
+from flexiprice.catalog.imports.files.records import FileFormat
 from flexiprice.catalog.imports.known_exports import ExportName
-from flexiprice.catalog.imports.records import FileFormat
+from flexiprice.catalog.imports.notation.dates import MAX_DATE_FORMATS, Timestamps
 from flexiprice.catalog.imports.spelling import Spelling
 from flexiprice.domain.catalog import StoreCode
 

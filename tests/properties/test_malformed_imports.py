@@ -11,15 +11,15 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from flexiprice.catalog.imports.cells import CellRefused
 from flexiprice.catalog.imports.columns import match_columns
-from flexiprice.catalog.imports.dates import DEFAULT_DATE_FORMATS, DateReader
+from flexiprice.catalog.imports.files.records import Record
+from flexiprice.catalog.imports.files.sources import open_source
+from flexiprice.catalog.imports.files.text_files import open_records
 from flexiprice.catalog.imports.layout import FileLayout, source_options
+from flexiprice.catalog.imports.notation.cells import CellRefused
+from flexiprice.catalog.imports.notation.dates import DEFAULT_DATE_FORMATS, DateReader
 from flexiprice.catalog.imports.problems import BadRow, DataWarning
-from flexiprice.catalog.imports.records import Record
 from flexiprice.catalog.imports.rows import CatalogueRow, ImportStore, RowReader
-from flexiprice.catalog.imports.sources import open_source
-from flexiprice.catalog.imports.text_files import open_records
 from flexiprice.errors import InvalidInput
 from tests.support.import_files import lines_of
 from tests.support.workbooks import ods, xlsx

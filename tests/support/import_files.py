@@ -6,9 +6,9 @@ from datetime import date
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from flexiprice.catalog.imports.files.lines import Line, decode_text, split_lines
 from flexiprice.catalog.imports.importer import import_catalogue
 from flexiprice.catalog.imports.layout import FileLayout
-from flexiprice.catalog.imports.lines import Line, decode_text, split_lines
 from flexiprice.catalog.imports.report import ImportReport
 from flexiprice.db.tables import Batch, Product, Store
 

@@ -13,8 +13,8 @@ from flexiprice.catalog.imports.columns import (
 )
 from flexiprice.catalog.imports.export_columns import ColumnSource, likely_export
 from flexiprice.catalog.imports.fields import ColumnMap, ImportField
+from flexiprice.catalog.imports.files.records import Record, RecordFile
 from flexiprice.catalog.imports.problems import DataWarning
-from flexiprice.catalog.imports.records import Record, RecordFile
 from flexiprice.catalog.imports.spelling import Option, Spelling
 from flexiprice.errors import InvalidInput
 

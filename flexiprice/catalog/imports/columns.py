@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from flexiprice.catalog.imports.cells import shown
 from flexiprice.catalog.imports.fields import (
     DESCRIBING,
     OPTIONAL,
@@ -15,6 +14,7 @@ from flexiprice.catalog.imports.fields import (
     ColumnMap,
     ImportField,
 )
+from flexiprice.catalog.imports.notation.cells import shown
 from flexiprice.catalog.imports.spelling import Option
 from flexiprice.errors import InvalidInput
 

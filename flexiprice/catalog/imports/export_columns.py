@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
-from flexiprice.catalog.imports.cells import shown
 from flexiprice.catalog.imports.columns import match_columns
 from flexiprice.catalog.imports.fields import DESCRIBING, ColumnMap, ImportField
+from flexiprice.catalog.imports.files.records import Record
 from flexiprice.catalog.imports.known_exports import KNOWN_EXPORTS, ExportName, KnownExport
-from flexiprice.catalog.imports.records import Record
+from flexiprice.catalog.imports.notation.cells import shown
 from flexiprice.errors import InvalidInput
 
 _ALL_OR_NONE = {ImportField.NAME, ImportField.CATEGORY, ImportField.BASE_PRICE}

@@ -5,11 +5,11 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
-from flexiprice.catalog.imports.dates import DEFAULT_DATE_FORMATS, Timestamps
 from flexiprice.catalog.imports.fields import ImportField
+from flexiprice.catalog.imports.files.records import FileFormat
 from flexiprice.catalog.imports.known_exports import KNOWN_EXPORTS, ExportName
 from flexiprice.catalog.imports.layout import FileLayout
-from flexiprice.catalog.imports.records import FileFormat
+from flexiprice.catalog.imports.notation.dates import DEFAULT_DATE_FORMATS, Timestamps
 from flexiprice.catalog.imports.spelling import Spelling
 from flexiprice.db.tables import MAIN_STORE
 from flexiprice.settings import Settings

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from flexiprice.catalog.imports.cells import shown
+from flexiprice.catalog.imports.notation.cells import shown
 from flexiprice.catalog.imports.problems import BadRow, CellProblem
 
 

@@ -12,19 +12,19 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.catalog.constraints import fk_violation_as, unique_violation_as
-from flexiprice.catalog.imports.cells import shown
 from flexiprice.catalog.imports.column_matcher import ColumnMatcher
 from flexiprice.catalog.imports.columns import plain_name
 from flexiprice.catalog.imports.contradictions import find_renamed, remove_contradictory
-from flexiprice.catalog.imports.dates import DateReader
 from flexiprice.catalog.imports.fields import ImportField
+from flexiprice.catalog.imports.files.records import Record, RecordFile
+from flexiprice.catalog.imports.files.sources import open_source
 from flexiprice.catalog.imports.gtins import merge_gtins, remove_taken
 from flexiprice.catalog.imports.layout import FileLayout, column_source, source_options
+from flexiprice.catalog.imports.notation.cells import shown
+from flexiprice.catalog.imports.notation.dates import DateReader
 from flexiprice.catalog.imports.problems import BadRow, DataWarning
-from flexiprice.catalog.imports.records import Record, RecordFile
 from flexiprice.catalog.imports.report import ImportReport
 from flexiprice.catalog.imports.rows import CatalogueRow, ImportStore, RowReader
-from flexiprice.catalog.imports.sources import open_source
 from flexiprice.catalog.imports.staging import (
     analyze_staging,
     create_staging,

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from flexiprice.catalog.imports.columns import names_columns
-from flexiprice.catalog.imports.dates import DEFAULT_DATE_FORMATS, Timestamps
 from flexiprice.catalog.imports.export_columns import ColumnSource
 from flexiprice.catalog.imports.fields import ImportField
+from flexiprice.catalog.imports.files.records import FileFormat
+from flexiprice.catalog.imports.files.sources import MAX_UNPACKED_BYTES, WORKBOOK_MEMORY_BYTES, SourceOptions
 from flexiprice.catalog.imports.known_exports import KnownExport
-from flexiprice.catalog.imports.records import FileFormat
-from flexiprice.catalog.imports.sources import MAX_UNPACKED_BYTES, WORKBOOK_MEMORY_BYTES, SourceOptions
+from flexiprice.catalog.imports.notation.dates import DEFAULT_DATE_FORMATS, Timestamps
 from flexiprice.catalog.imports.spelling import Spelling
 from flexiprice.db.tables import MAIN_STORE
 

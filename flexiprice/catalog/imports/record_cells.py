@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from flexiprice.catalog.imports.cells import LOST_LETTER, CellRefused, shown
 from flexiprice.catalog.imports.fields import OPTIONAL, ColumnMap, ImportField
+from flexiprice.catalog.imports.files.records import Record
+from flexiprice.catalog.imports.notation.cells import LOST_LETTER, CellRefused, shown
+from flexiprice.catalog.imports.notation.spoiled import SpoiledText, meant_by_date, meant_code, meant_text
+from flexiprice.catalog.imports.notation.typed_cells import DateText
 from flexiprice.catalog.imports.problems import CellProblem, DataWarning
-from flexiprice.catalog.imports.records import Record
 from flexiprice.catalog.imports.spelling import Spelling
-from flexiprice.catalog.imports.spoiled import SpoiledText, meant_by_date, meant_code, meant_text
-from flexiprice.catalog.imports.typed_cells import DateText
 
 T = TypeVar("T")
 

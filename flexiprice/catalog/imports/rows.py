@@ -9,7 +9,10 @@ from difflib import get_close_matches
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from flexiprice.catalog.imports.cells import (
+from flexiprice.catalog.imports.columns import has_stock_only
+from flexiprice.catalog.imports.fields import ColumnMap, ImportField
+from flexiprice.catalog.imports.files.records import Record
+from flexiprice.catalog.imports.notation.cells import (
     CellRefused,
     read_category,
     read_cost,
@@ -21,12 +24,9 @@ from flexiprice.catalog.imports.cells import (
     read_sku,
     shown,
 )
-from flexiprice.catalog.imports.columns import has_stock_only
-from flexiprice.catalog.imports.dates import DateReader
-from flexiprice.catalog.imports.fields import ColumnMap, ImportField
+from flexiprice.catalog.imports.notation.dates import DateReader
 from flexiprice.catalog.imports.problems import BadRow, CellProblem, DataWarning
 from flexiprice.catalog.imports.record_cells import RecordCells
-from flexiprice.catalog.imports.records import Record
 from flexiprice.catalog.imports.spelling import Spelling
 from flexiprice.domain.category import category_key
 

@@ -10,10 +10,10 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from flexiprice.catalog.imports.cells import shown
 from flexiprice.catalog.imports.file_options import FileOptions, ImportRequest
+from flexiprice.catalog.imports.files.records import FileFormat
 from flexiprice.catalog.imports.known_exports import ExportName
-from flexiprice.catalog.imports.records import FileFormat
+from flexiprice.catalog.imports.notation.cells import shown
 from flexiprice.db.audit_notes import note_change
 from flexiprice.db.import_tables import ImportMapping
 from flexiprice.domain.audit import changes_between

@@ -12,13 +12,13 @@ import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from flexiprice.access.audit_log import AuditEvent, record_audit
-from flexiprice.catalog.imports.cells import printable
 from flexiprice.catalog.imports.columns import parse_column_map
-from flexiprice.catalog.imports.dates import DEFAULT_DATE_FORMATS, Timestamps
 from flexiprice.catalog.imports.file_options import FileOptions, ImportRequest, layout_of
+from flexiprice.catalog.imports.files.records import FileFormat
 from flexiprice.catalog.imports.importer import import_catalogue
 from flexiprice.catalog.imports.known_exports import ExportName
-from flexiprice.catalog.imports.records import FileFormat
+from flexiprice.catalog.imports.notation.cells import printable
+from flexiprice.catalog.imports.notation.dates import DEFAULT_DATE_FORMATS, Timestamps
 from flexiprice.catalog.imports.report import ImportReport
 from flexiprice.catalog.imports.saved_mappings import check_mapping_name, resolve_options, save_mapping
 from flexiprice.cli.access.audit import cli_event, recording_refusals

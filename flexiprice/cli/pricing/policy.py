@@ -6,7 +6,7 @@ import typer
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.access.audit_log import record_audit
-from flexiprice.catalog.imports.cells import printable
+from flexiprice.catalog.imports.notation.cells import printable
 from flexiprice.cli.access.audit import cli_event, recording_refusals
 from flexiprice.cli.broker import command_settings
 from flexiprice.cli.connections import in_transaction

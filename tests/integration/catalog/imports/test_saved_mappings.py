@@ -5,10 +5,10 @@ from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.catalog.imports.columns import parse_column_map
-from flexiprice.catalog.imports.dates import Timestamps
 from flexiprice.catalog.imports.file_options import FileOptions, ImportRequest, layout_of
+from flexiprice.catalog.imports.files.records import FileFormat
 from flexiprice.catalog.imports.known_exports import KNOWN_EXPORTS, ExportName
-from flexiprice.catalog.imports.records import FileFormat
+from flexiprice.catalog.imports.notation.dates import Timestamps
 from flexiprice.catalog.imports.saved_mappings import (
     delete_mapping,
     list_mappings,

@@ -5,10 +5,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from flexiprice.catalog.imports.cells import CellRefused
-from flexiprice.catalog.imports.dates import DateReader, Timestamps
-from flexiprice.catalog.imports.serial_dates import SerialDates
-from flexiprice.catalog.imports.typed_cells import DateText
+from flexiprice.catalog.imports.notation.cells import CellRefused
+from flexiprice.catalog.imports.notation.dates import DateReader, Timestamps
+from flexiprice.catalog.imports.notation.serial_dates import SerialDates
+from flexiprice.catalog.imports.notation.typed_cells import DateText
 
 
 @pytest.mark.parametrize(

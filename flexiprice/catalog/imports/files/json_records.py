@@ -4,9 +4,9 @@ import json
 from collections.abc import Collection, Iterable, Iterator
 from typing import Final, cast
 
-from flexiprice.catalog.imports.lines import MAX_LINE_LENGTH, Line
-from flexiprice.catalog.imports.records import Record
-from flexiprice.catalog.imports.typed_cells import NumberText
+from flexiprice.catalog.imports.files.lines import MAX_LINE_LENGTH, Line
+from flexiprice.catalog.imports.files.records import Record
+from flexiprice.catalog.imports.notation.typed_cells import NumberText
 
 
 def ndjson_records(lines: Iterable[Line], paths: Collection[str] = ()) -> Iterator[Record]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from flexiprice.catalog.imports.records import MAX_COLUMNS, Record
+from flexiprice.catalog.imports.files.records import MAX_COLUMNS, Record
 from flexiprice.errors import InvalidInput
 from flexiprice.plurals import counted
 

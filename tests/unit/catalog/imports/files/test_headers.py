@@ -3,9 +3,9 @@
 import pytest
 
 from flexiprice.catalog.imports.columns import parse_column_map
+from flexiprice.catalog.imports.files.records import RecordFile
+from flexiprice.catalog.imports.files.sources import open_source
 from flexiprice.catalog.imports.layout import FileLayout, source_options
-from flexiprice.catalog.imports.records import RecordFile
-from flexiprice.catalog.imports.sources import open_source
 from flexiprice.errors import InvalidInput
 
 ROW = "A1,Rice,Pantry,1.10,30,2030-01-01"

@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import cast
 
-from flexiprice.catalog.imports.gzip_files import GZIP_SIGNATURE, unpack_gzip
-from flexiprice.catalog.imports.json_documents import (
+from flexiprice.catalog.imports.files.gzip_files import GZIP_SIGNATURE, unpack_gzip
+from flexiprice.catalog.imports.files.json_documents import (
     JSON_SPACE,
     has_records_inside,
     is_cut_off,
     json_records,
 )
-from flexiprice.catalog.imports.json_records import DECODER
-from flexiprice.catalog.imports.lines import MAX_LINE_LENGTH, decode_text, peek, split_lines
-from flexiprice.catalog.imports.records import FileFormat, IsHeader, RecordFile
+from flexiprice.catalog.imports.files.json_records import DECODER
+from flexiprice.catalog.imports.files.lines import MAX_LINE_LENGTH, decode_text, peek, split_lines
+from flexiprice.catalog.imports.files.records import FileFormat, IsHeader, RecordFile
+from flexiprice.catalog.imports.files.text_files import open_records
+from flexiprice.catalog.imports.files.workbooks import open_workbook
 from flexiprice.catalog.imports.spelling import Spelling
-from flexiprice.catalog.imports.text_files import open_records
-from flexiprice.catalog.imports.workbooks import open_workbook
 from flexiprice.errors import InvalidInput
 
 # Limits where no settings are given.

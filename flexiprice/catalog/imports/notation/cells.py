@@ -10,11 +10,11 @@ from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from flexiprice.catalog.imports.currencies import currencies_of
-from flexiprice.catalog.imports.local_words import DIRECTION_MARKS, local_words, normal_sign
+from flexiprice.catalog.imports.notation.currencies import currencies_of
+from flexiprice.catalog.imports.notation.local_words import DIRECTION_MARKS, local_words, normal_sign
+from flexiprice.catalog.imports.notation.typed_cells import NumberText
+from flexiprice.catalog.imports.notation.written_numbers import LONGEST_NUMBER, read_number
 from flexiprice.catalog.imports.spelling import Option, Spelling
-from flexiprice.catalog.imports.typed_cells import NumberText
-from flexiprice.catalog.imports.written_numbers import LONGEST_NUMBER, read_number
 from flexiprice.domain.catalog import (
     MAX_QUANTITY,
     BasePrice,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flexiprice.catalog.imports.cells import shown
+from flexiprice.catalog.imports.notation.cells import shown
 from flexiprice.catalog.imports.spelling import Option, Spelling
 from flexiprice.errors import FlexiPriceError, InvalidInput, MissingExtra
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from flexiprice.catalog.imports.files.records import FileFormat, RecordFile
+from flexiprice.catalog.imports.files.sources import open_source
 from flexiprice.catalog.imports.layout import FileLayout, source_options
-from flexiprice.catalog.imports.records import FileFormat, RecordFile
-from flexiprice.catalog.imports.sources import open_source
-from flexiprice.catalog.imports.typed_cells import DateText, NumberText
+from flexiprice.catalog.imports.notation.typed_cells import DateText, NumberText
 from flexiprice.errors import InvalidInput
 from tests.support.workbooks import Cell, Error, archive, far_apart, ods, xlsx
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 
-from flexiprice.catalog.imports.cells import shown
+from flexiprice.catalog.imports.notation.cells import shown
 from flexiprice.catalog.imports.spelling import Option, Spelling
 from flexiprice.errors import InvalidInput
 

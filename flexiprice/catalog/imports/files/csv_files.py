@@ -6,9 +6,9 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from itertools import chain, dropwhile
 
-from flexiprice.catalog.imports.lines import MAX_LINE_LENGTH, Line
-from flexiprice.catalog.imports.records import IsHeader, RecordFile
-from flexiprice.catalog.imports.tables import (
+from flexiprice.catalog.imports.files.lines import MAX_LINE_LENGTH, Line
+from flexiprice.catalog.imports.files.records import IsHeader, RecordFile
+from flexiprice.catalog.imports.files.tables import (
     MAX_ROWS_ABOVE_HEADER,
     Row,
     header_of,

@@ -3,10 +3,10 @@
 from collections.abc import Collection, Iterator
 from itertools import chain
 
-from flexiprice.catalog.imports.csv_files import open_csv
-from flexiprice.catalog.imports.json_records import ndjson_records
-from flexiprice.catalog.imports.lines import Line
-from flexiprice.catalog.imports.records import FileFormat, IsHeader, RecordFile
+from flexiprice.catalog.imports.files.csv_files import open_csv
+from flexiprice.catalog.imports.files.json_records import ndjson_records
+from flexiprice.catalog.imports.files.lines import Line
+from flexiprice.catalog.imports.files.records import FileFormat, IsHeader, RecordFile
 from flexiprice.errors import InvalidInput
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from typing import Protocol
 
-from flexiprice.catalog.imports.cells import shown
+from flexiprice.catalog.imports.notation.cells import shown
 from flexiprice.errors import InvalidInput
 
 _DIRECTIVE = re.compile(r"%.")

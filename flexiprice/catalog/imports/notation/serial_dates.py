@@ -4,7 +4,7 @@ import re
 from datetime import date, datetime, time, timedelta
 from fractions import Fraction
 
-from flexiprice.catalog.imports.date_formats import WrittenDate
+from flexiprice.catalog.imports.notation.date_formats import WrittenDate
 
 EXCEL = "excel"
 """The name of this notation among date formats."""

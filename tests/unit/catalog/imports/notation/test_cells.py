@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from flexiprice.catalog.imports.cells import (
+from flexiprice.catalog.imports.notation.cells import (
     CellRefused,
     read_cost,
     read_name,
@@ -13,7 +13,7 @@ from flexiprice.catalog.imports.cells import (
     read_sku,
     shown,
 )
-from flexiprice.catalog.imports.typed_cells import NumberText
+from flexiprice.catalog.imports.notation.typed_cells import NumberText
 
 
 @pytest.mark.parametrize(

@@ -11,18 +11,18 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import IO, cast
 
-from flexiprice.catalog.imports.json_records import DECODER
-from flexiprice.catalog.imports.records import IsHeader, RecordFile
-from flexiprice.catalog.imports.spelling import Spelling
-from flexiprice.catalog.imports.tables import (
+from flexiprice.catalog.imports.files.json_records import DECODER
+from flexiprice.catalog.imports.files.records import IsHeader, RecordFile
+from flexiprice.catalog.imports.files.tables import (
     MAX_ROWS_ABOVE_HEADER,
     Row,
     header_of,
     records_below,
     rows_above,
 )
-from flexiprice.catalog.imports.typed_cells import DateText, NumberText
-from flexiprice.catalog.imports.workbook_problems import WorkbookProblems
+from flexiprice.catalog.imports.files.workbook_problems import WorkbookProblems
+from flexiprice.catalog.imports.notation.typed_cells import DateText, NumberText
+from flexiprice.catalog.imports.spelling import Spelling
 from flexiprice.errors import InvalidInput
 
 _PROGRAM = Path(__file__).with_name("workbook_program.py")

@@ -5,8 +5,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from flexiprice.catalog.imports.cells import CellRefused
-from flexiprice.catalog.imports.dates import DateReader, Timestamps
+from flexiprice.catalog.imports.notation.cells import CellRefused
+from flexiprice.catalog.imports.notation.dates import DateReader, Timestamps
 from flexiprice.errors import InvalidInput
 
 LAST_OF_MARCH = date(2031, 3, 31)

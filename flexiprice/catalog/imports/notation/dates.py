@@ -8,12 +8,12 @@ from functools import lru_cache
 
 from pydantic import TypeAdapter, ValidationError
 
-from flexiprice.catalog.imports.cells import CellRefused, shown
-from flexiprice.catalog.imports.date_formats import DateFormat, WrittenDate, read_written_date
-from flexiprice.catalog.imports.serial_dates import EXCEL, SerialDates, likely_serial
+from flexiprice.catalog.imports.notation.cells import CellRefused, shown
+from flexiprice.catalog.imports.notation.date_formats import DateFormat, WrittenDate, read_written_date
+from flexiprice.catalog.imports.notation.serial_dates import EXCEL, SerialDates, likely_serial
+from flexiprice.catalog.imports.notation.typed_cells import DateText
+from flexiprice.catalog.imports.notation.written_numbers import LONGEST_NUMBER
 from flexiprice.catalog.imports.spelling import Option
-from flexiprice.catalog.imports.typed_cells import DateText
-from flexiprice.catalog.imports.written_numbers import LONGEST_NUMBER
 from flexiprice.domain.catalog import CalendarDate
 from flexiprice.domain.validation_reasons import reason_of
 from flexiprice.errors import InvalidInput

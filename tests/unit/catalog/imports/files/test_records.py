@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from flexiprice.catalog.imports.lines import MAX_LINE_LENGTH
-from flexiprice.catalog.imports.records import FileFormat, Record
-from flexiprice.catalog.imports.text_files import open_records
+from flexiprice.catalog.imports.files.lines import MAX_LINE_LENGTH
+from flexiprice.catalog.imports.files.records import FileFormat, Record
+from flexiprice.catalog.imports.files.text_files import open_records
 from flexiprice.errors import InvalidInput
 from tests.support.import_files import lines_of
 

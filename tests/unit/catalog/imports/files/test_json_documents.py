@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from flexiprice.catalog.imports.json_documents import MAX_VALUE_LENGTH, json_records
-from flexiprice.catalog.imports.records import FileFormat, Record
-from flexiprice.catalog.imports.sources import SourceOptions, open_source
-from flexiprice.catalog.imports.typed_cells import NumberText
+from flexiprice.catalog.imports.files.json_documents import MAX_VALUE_LENGTH, json_records
+from flexiprice.catalog.imports.files.records import FileFormat, Record
+from flexiprice.catalog.imports.files.sources import SourceOptions, open_source
+from flexiprice.catalog.imports.notation.typed_cells import NumberText
 from flexiprice.errors import InvalidInput
 
 PRETTY = """[

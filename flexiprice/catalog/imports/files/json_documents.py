@@ -4,9 +4,9 @@ from collections.abc import Collection, Iterator
 from json import JSONDecodeError
 from typing import cast
 
-from flexiprice.catalog.imports.cells import shown
-from flexiprice.catalog.imports.json_records import DECODER, record_of
-from flexiprice.catalog.imports.records import Record
+from flexiprice.catalog.imports.files.json_records import DECODER, record_of
+from flexiprice.catalog.imports.files.records import Record
+from flexiprice.catalog.imports.notation.cells import shown
 from flexiprice.errors import InvalidInput
 
 MAX_VALUE_LENGTH = 1 << 20

@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from flexiprice.catalog.imports.cells import shown
+from flexiprice.catalog.imports.notation.cells import shown
 
 _SHORTENED = re.compile(r"[+-]?[0-9](?:[.,][0-9]+)?[eE]\+[0-9]{2,3}|[0-9][.,][0-9]+[eE][0-9]{1,3}")
 _ERRORS = frozenset({"#N/A", "#NAME?", "#REF!", "#VALUE!", "#DIV/0!", "#NUM!", "#NULL!", "#SPILL!", "#CALC!"})

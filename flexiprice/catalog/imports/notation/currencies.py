@@ -6,7 +6,7 @@ They name the currency of an amount that is not in the shop's. Words of other cu
 
 from collections.abc import Mapping
 
-from flexiprice.catalog.imports.local_words import normal_sign
+from flexiprice.catalog.imports.notation.local_words import normal_sign
 
 # The symbols are CLDR's, wide and narrow; the words are the nouns of CLDR's plural names, and the
 # abbreviations of price lists, without accents too. They are compared without regard to case and a final

@@ -5,8 +5,8 @@ import zlib
 
 import pytest
 
-from flexiprice.catalog.imports.gzip_files import unpack_gzip
-from flexiprice.catalog.imports.sources import SourceOptions, open_source
+from flexiprice.catalog.imports.files.gzip_files import unpack_gzip
+from flexiprice.catalog.imports.files.sources import SourceOptions, open_source
 from flexiprice.errors import InvalidInput
 
 TEXT = b"sku,name\n" + b"".join(b"A%d,Rice\n" % number for number in range(50_000))
