@@ -99,7 +99,7 @@ class AccessSettings(SettingsGroup):
         ge=134_217_728,
         le=1_099_511_627_776,
         description="maximum address space for reading a workbook that is imported or uploaded; a million "
-        "rows of nine columns need 1.5 GiB, of which 760 MB are used",
+        "rows of nine columns need 1.25 GiB",
     )
     body_timeout: Duration = Field(
         default=timedelta(seconds=30),

@@ -45,8 +45,7 @@ def open_workbook(
         chunks: the file's bytes, in chunks of any size.
         sheet: the name of the sheet; by default that of the only visible one with any content.
         is_header: recognizes the header below title rows.
-        memory_bytes: the maximum of address space for reading it; a row of nine columns takes about 760
-            bytes, and twice as much while the sheet grows.
+        memory_bytes: the maximum of address space for reading it.
         spelling: the notation of options in errors.
 
     Raises:
