@@ -31,7 +31,6 @@ _SLOWEST_LATENCY = 0.1
 # Few rounds where one takes seconds, more where noise weighs more.
 _ROUNDS = {10_000: 15, 100_000: 9, 1_000_000: 5}
 
-# `against` reads the table by these names.
 _COLUMNS = (
     "what", "batches", "floor ms", "min to max", "ours ms", "min to max", "batches/s", "ratio", "limit", "",
     "seen",

@@ -1,4 +1,4 @@
-"""The table of `make bench`: its columns, its limits, and the reading of it by `tests.bench.against`."""
+"""The table of `make bench`: columns and limits; and the one of `tests.bench.against`."""
 
 from io import StringIO
 
@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from tests.bench import __main__ as bench
-from tests.bench.against import read_table
+from tests.bench.against import show
 from tests.bench.comparison import Comparison
 from tests.bench.limits import FIRST_RUN
 
@@ -37,19 +37,18 @@ def test_the_median_of_the_rounds_is_compared_with_the_limit(monkeypatch: pytest
     assert not holds
 
 
-def test_another_run_reads_our_milliseconds_of_one_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = (comparison("first run"), comparison("3% changed"), comparison("first run", 100_000))
-    table, _ = printed(monkeypatch, *rows, comparison("nothing changed, against the ORM"))
-    assert read_table(table, 10_000) == {"first run": 4.0, "3% changed": 4.0}
-    assert read_table(table, 1_000) == {}
-
-
-def test_a_table_without_the_ranges_is_read_too() -> None:
-    table = """
-    ┃ what      ┃ batches ┃ floor ms ┃ ours ms ┃ batches/s ┃
-    │ first run │ 10,000  │ 297.8    │ 1,365.4 │ 27,368    │
-    """
-    assert read_table(table, 10_000) == {"first run": 1365.4}
+def test_two_checkouts_are_compared_by_their_medians() -> None:
+    out = StringIO()
+    Console(file=out, width=180).print(show(10_000, {"cleanup": ([3.0, 4.0, 50.0], [2.0, 2.0, 2.5])}))
+    row = next(line for line in out.getvalue().splitlines() if "cleanup" in line)
+    cells = [cell.strip() for cell in row.split("│")]
+    assert cells[2:7] == [
+        "10,000",
+        "2.0",
+        "4.0",
+        "2.000",
+        "1.50 to 20.00",
+    ]
 
 
 def test_a_small_shop_has_a_limit_of_its_own() -> None:
