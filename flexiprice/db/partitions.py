@@ -1,6 +1,7 @@
 """Creates the monthly partitions of ledger and price history ahead, and drops old ones."""
 
 import re
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, func, select, text
@@ -25,40 +26,59 @@ def is_partition(table: str) -> bool:
     return _PARTITION.fullmatch(table) is not None
 
 
-async def ensure_partitions(session: AsyncSession, *, now: datetime) -> int:
+async def find_partitions(session: AsyncSession) -> AbstractSet[str]:
+    """Returns the names of the monthly partitions of ledger and price history."""
+    connection = await session.connection()
+    return await connection.run_sync(_present)
+
+
+async def ensure_partitions(
+    session: AsyncSession, *, now: datetime, present: AbstractSet[str] | None = None
+) -> int:
     """Creates missing partitions of this month and the months ahead; returns the number created.
 
     Months are in UTC. Safe to call concurrently. Costs one query if none is missing.
+
+    Args:
+        session: a transaction; the caller commits it.
+        now: an instant of this month.
+        present: the result of `find_partitions`, which saves that query.
     """
     connection = await session.connection()
-    return await connection.run_sync(ensure_partitions_on, now=now)
+    return await connection.run_sync(ensure_partitions_on, now=now, present=present)
 
 
 async def count_missing_partitions(session: AsyncSession, *, now: datetime) -> int:
     """Returns the number of partitions that `ensure_partitions` would create."""
-    connection = await session.connection()
-    return await connection.run_sync(lambda sync_connection: len(_missing(sync_connection, now)))
+    return len(_missing(await find_partitions(session), now))
 
 
-def ensure_partitions_on(connection: Connection, *, now: datetime) -> int:
+def ensure_partitions_on(
+    connection: Connection, *, now: datetime, present: AbstractSet[str] | None = None
+) -> int:
     """Like `ensure_partitions`, on a synchronous connection."""
-    if not _missing(connection, now):
+    if not _missing(_present(connection) if present is None else present, now):
         return 0
     acquire_sync(connection, Lock.PARTITIONS)
     # Another transaction may have created them during the wait.
-    missing = _missing(connection, now)
+    missing = _missing(_present(connection), now)
     for parent, first in missing:
         _create(connection, parent, first)
     return len(missing)
 
 
-async def drop_price_history_before(session: AsyncSession, *, instant: datetime) -> int:
+async def drop_price_history_before(
+    session: AsyncSession, *, instant: datetime, present: AbstractSet[str]
+) -> int:
     """Drops partitions of the price history that end at or before an instant; returns the number dropped.
 
     A partition that another session locks stays until the next call. The ledger is kept for good.
+
+    Args:
+        session: a transaction; the caller commits it.
+        instant: the end of the retention period.
+        present: the result of `find_partitions`.
     """
-    connection = await session.connection()
-    present = await connection.run_sync(_present)
     old = [
         name
         for name in sorted(present)
@@ -84,8 +104,7 @@ def _present(connection: Connection) -> set[str]:
     return set(connection.execute(_PRESENT).scalars())
 
 
-def _missing(connection: Connection, now: datetime) -> list[tuple[str, datetime]]:
-    present = _present(connection)
+def _missing(present: AbstractSet[str], now: datetime) -> list[tuple[str, datetime]]:
     month, months = _month_of(now), list[datetime]()
     for _ in range(MONTHS_AHEAD + 1):
         months.append(month)

@@ -7,7 +7,7 @@ from time import perf_counter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.db.locks import Lock
-from flexiprice.db.partitions import drop_price_history_before, ensure_partitions
+from flexiprice.db.partitions import drop_price_history_before, ensure_partitions, find_partitions
 from flexiprice.db.planner_settings import use_bulk_plans_and_lock
 from flexiprice.domain.prior_price import PRIOR_PRICE_WINDOW
 from flexiprice.pricing.price_retention import drop_base_prices_before
@@ -53,11 +53,12 @@ async def cleanup_expired_discounts(
     """
     started = perf_counter()
     await use_bulk_plans_and_lock(session, Lock.DISCOUNTS)
-    created = await ensure_partitions(session, now=now)
+    partitions = await find_partitions(session)
+    created = await ensure_partitions(session, now=now, present=partitions)
     dialect = (await session.connection()).dialect
     counts = await write_in_one_statement(session, compile_closing_expired(dialect), {"now": now})
     oldest = now - max(timedelta(days=history_retention_days), PRIOR_PRICE_WINDOW)
-    dropped = await drop_price_history_before(session, instant=oldest)
+    dropped = await drop_price_history_before(session, instant=oldest, present=partitions)
     base_prices_dropped = await drop_base_prices_before(session, instant=oldest)
     return CleanupSummary(
         closed=counts.closed,

@@ -5,13 +5,15 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from flexiprice.db.statements import CompiledStatement, execute
 from flexiprice.domain.prior_price import PRIOR_PRICE_WINDOW
 
-_HAS_OLD = text(
+_HAS_OLD = CompiledStatement(
     """
-    SELECT EXISTS (SELECT FROM base_prices WHERE valid_from <= CAST(:instant AS timestamptz))
-        OR EXISTS (SELECT FROM deleted_batches WHERE deleted_at <= CAST(:instant AS timestamptz))
-    """
+    SELECT EXISTS (SELECT FROM base_prices WHERE valid_from <= CAST($1 AS timestamptz))
+        OR EXISTS (SELECT FROM deleted_batches WHERE deleted_at <= CAST($1 AS timestamptz))
+    """,
+    ("instant",),
 )
 # The last row of a deleted product has no price.
 _DELETE = text(
@@ -47,7 +49,7 @@ async def drop_base_prices_before(session: AsyncSession, *, instant: datetime) -
     needs them.
     """
     # On most nights nothing is that old; this check avoids reading the discounts.
-    if not (await session.execute(_HAS_OLD, {"instant": instant})).scalar_one():
+    if not (await execute(session, _HAS_OLD, {"instant": instant})).scalar_one():
         return 0
     deleted = await session.execute(_DELETE, {"instant": instant, "window": PRIOR_PRICE_WINDOW})
     return int(deleted.scalar_one())
