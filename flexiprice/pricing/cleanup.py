@@ -11,7 +11,7 @@ from flexiprice.db.partitions import drop_price_history_before, ensure_partition
 from flexiprice.db.planner_settings import use_bulk_plans_and_lock
 from flexiprice.domain.prior_price import PRIOR_PRICE_WINDOW
 from flexiprice.pricing.price_retention import drop_base_prices_before
-from flexiprice.pricing.sql.closings import compile_closing_expired
+from flexiprice.pricing.sql.closures import compile_closing_expired
 from flexiprice.pricing.sql.writes import write_in_one_statement
 
 

@@ -8,7 +8,7 @@ from flexiprice.catalog.local_dates import local_dates_at
 from flexiprice.db.statements import CompiledStatement, compile_statement
 from flexiprice.db.tables import Batch, Discount, PriceSnapshot, Product
 from flexiprice.pricing.sql.selection import NOW
-from flexiprice.pricing.sql.values import number
+from flexiprice.pricing.sql.values import int_literal
 
 CURRENT_LOWEST_PRICES = Table(
     "current_lowest_prices",
@@ -31,7 +31,7 @@ def compile_current_lowest_prices(dialect: Dialect) -> CompiledStatement:
         .join(Product, Product.id == Batch.product_id)
         .join(stores, stores.c.store_id == Batch.store_id)
         .where(
-            Batch.quantity > number(0),
+            Batch.quantity > int_literal(0),
             Batch.expiry_date >= stores.c.day,
             # A base price below an open discount overrides it.
             Discount.price < Product.base_price,

@@ -18,7 +18,7 @@ from flexiprice.pricing.sql.buckets import acquire_shard, share_buckets
 from flexiprice.pricing.sql.candidates import find_stale
 from flexiprice.pricing.sql.change_set import Counts
 from flexiprice.pricing.sql.changes import compile_changes, compile_writing_changes
-from flexiprice.pricing.sql.closings import compile_closing_deleted
+from flexiprice.pricing.sql.closures import compile_closing_deleted
 from flexiprice.pricing.sql.compiled_policy import CompiledPolicy
 from flexiprice.pricing.sql.selection import BatchSelection
 from flexiprice.pricing.sql.staged_writes import apply_staged, drop_staging, stage

@@ -13,7 +13,7 @@ from flexiprice.queue.redis.cancellation import cancel_and_wait
 from flexiprice.queue.redis.clock import ServerClock, synchronize
 from flexiprice.queue.redis.connection import create_redis_of
 from flexiprice.queue.redis.replies import RedisRefusal, sentence_of
-from flexiprice.queue.worker.recycling import announce_recycling, has_supervisor
+from flexiprice.queue.worker.supervisor_protocol import announce_recycling, has_supervisor
 from flexiprice.settings import Settings
 from flexiprice.telemetry import get_logger
 from workers.runtime.arq_command import exit_at_once, restart

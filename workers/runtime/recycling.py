@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from flexiprice.queue.worker.recycling import has_supervisor
+from flexiprice.queue.worker.supervisor_protocol import has_supervisor
 from flexiprice.settings import Settings
 from flexiprice.telemetry import get_logger
 

@@ -17,7 +17,7 @@ from types import FrameType
 from typing import Final
 
 from flexiprice.embedded.parent_death import run_with_parent_death_signal
-from flexiprice.queue.worker.recycling import PIPE_VARIABLE, RECYCLED
+from flexiprice.queue.worker.supervisor_protocol import PIPE_VARIABLE, RECYCLED
 
 # Not the logger of `telemetry`, which would import half of FlexiPrice into the supervisor.
 _LOGGER = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from flexiprice.db.locks import Lock, acquire_shared_checked
 from flexiprice.db.tables import Batch, table_of
 from flexiprice.domain.shard import BUCKET_COUNT, Shard
 from flexiprice.pricing.sql.selection import EXCLUDED_BUCKETS
-from flexiprice.pricing.sql.values import number
+from flexiprice.pricing.sql.values import int_literal
 
 # Differs from the namespace in `db.locks`: here the second key is a bucket.
 _NAMESPACE: Final = 1_179_406_417
@@ -28,7 +28,9 @@ def not_in_excluded_buckets() -> ColumnElement[bool]:
     The condition is negative, because for a positive one the planner expects few batches and looks up each.
     """
     batch = table_of(Batch).c
-    bucket = func.mod(batch.store_id + batch.id.op(">>")(number(_BITS_OF_A_RUN)), number(BUCKET_COUNT))
+    bucket = func.mod(
+        batch.store_id + batch.id.op(">>")(int_literal(_BITS_OF_A_RUN)), int_literal(BUCKET_COUNT)
+    )
     return bucket != EXCLUDED_BUCKETS.all_()
 
 

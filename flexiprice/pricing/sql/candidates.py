@@ -31,7 +31,7 @@ from flexiprice.db.statements import (
 from flexiprice.db.tables import Batch, Discount, Product, table_of
 from flexiprice.pricing.sql.buckets import not_in_excluded_buckets
 from flexiprice.pricing.sql.compiled_policy import CompiledPolicy
-from flexiprice.pricing.sql.fingerprint import batch_fingerprint, opening_rate, product_fingerprint
+from flexiprice.pricing.sql.fingerprint import batch_fingerprint, min_opening_rate, product_fingerprint
 from flexiprice.pricing.sql.policy import Columns, product_terms
 from flexiprice.pricing.sql.rules import matched_rule
 from flexiprice.pricing.sql.selection import (
@@ -45,7 +45,7 @@ from flexiprice.pricing.sql.selection import (
     BatchSelection,
     SelectionFilter,
 )
-from flexiprice.pricing.sql.values import RATE_PARTS, number
+from flexiprice.pricing.sql.values import RATE_PARTS, int_literal
 
 # Above this number, or this fraction of the candidates, stale batches are not listed by id: the list would be
 # large, and looking up so many single batches costs more than another pass.
@@ -92,7 +92,7 @@ def _statement(
     terms = priced_products(policy, filters).c
     # Only the needed columns: each batch looks up a row, and a smaller table is faster.
     products = optimization_barrier(
-        select(terms.product_id, terms.fingerprint, terms.scope, terms.opening_rate)
+        select(terms.product_id, terms.fingerprint, terms.scope, terms.min_opening_rate)
     )
     candidates = join_candidates(products, filters)
     ids = func.array_agg(table_of(Batch).c.id, type_=ARRAY(BigInteger)).filter(candidates.is_stale(policy))
@@ -102,10 +102,10 @@ def _statement(
         .where(candidates.is_candidate)
         .subquery()
     )
-    may_change = func.coalesce(func.cardinality(stale.c.ids), number(0))
+    may_change = func.coalesce(func.cardinality(stale.c.ids), int_literal(0))
     is_few = and_(
-        may_change <= number(_MAX_LISTED_BATCHES),
-        may_change * number(_MAX_LISTED_FRACTION_DIVISOR) <= stale.c.considered,
+        may_change <= int_literal(_MAX_LISTED_BATCHES),
+        may_change * int_literal(_MAX_LISTED_FRACTION_DIVISOR) <= stale.c.considered,
     )
     listed = case((is_few, func.coalesce(stale.c.ids, literal_column("'{}'", ARRAY(BigInteger)))))
     return compile_statement(select(stale.c.considered, may_change, listed), dialect)
@@ -130,14 +130,20 @@ class Candidates:
     def is_stale(self, policy: CompiledPolicy) -> ColumnElement[bool]:
         """Whether a candidate's fingerprint differs, so that quoting may change its discount.
 
-        `products` must have the columns `scope`, `fingerprint` and `opening_rate`.
+        `products` must have the columns `scope`, `fingerprint` and `min_opening_rate`.
         """
         products, batch, open_ = self.products, table_of(Batch).c, table_of(Discount).c
         matched = matched_rule(policy, products.scope, self.days_to_expiry, batch.quantity)
         fingerprint = batch_fingerprint(products.fingerprint, matched=matched, expiry_date=batch.expiry_date)
         return case(
-            (open_.batch_id.is_(None), func.mod(matched, number(RATE_PARTS)) >= products.opening_rate),
-            (or_(batch.quantity == number(0), self.days_to_expiry < number(0)), open_.batch_id.is_not(None)),
+            (
+                open_.batch_id.is_(None),
+                func.mod(matched, int_literal(RATE_PARTS)) >= products.min_opening_rate,
+            ),
+            (
+                or_(batch.quantity == int_literal(0), self.days_to_expiry < int_literal(0)),
+                open_.batch_id.is_not(None),
+            ),
             else_=open_.fingerprint != fingerprint,
         )
 
@@ -145,7 +151,7 @@ class Candidates:
 def priced_products(policy: CompiledPolicy, filters: Collection[SelectionFilter]) -> Subquery:
     """Selects the products of the selected batches, or more, with the terms that their quotes share.
 
-    These are the columns of `policy.product_terms`, `fingerprint` and `opening_rate`.
+    These are the columns of `policy.product_terms`, `fingerprint` and `min_opening_rate`.
     """
     product, batch = table_of(Product).c, table_of(Batch).c
     query = select(
@@ -162,7 +168,7 @@ def priced_products(policy: CompiledPolicy, filters: Collection[SelectionFilter]
         select(
             *terms.c,
             product_fingerprint(policy, terms.c).label("fingerprint"),
-            opening_rate(policy, terms.c).label("opening_rate"),
+            min_opening_rate(policy, terms.c).label("min_opening_rate"),
         )
     )
 
@@ -177,7 +183,7 @@ def join_candidates(products: FromClause, filters: Collection[SelectionFilter]) 
     batch, open_ = table_of(Batch), table_of(Discount)
     stores = fixed_date(ON) if SelectionFilter.ON in filters else local_dates_at(NOW)
     may_open = and_(
-        batch.c.quantity > number(0),
+        batch.c.quantity > int_literal(0),
         batch.c.expiry_date >= stores.c.day,
         batch.c.expiry_date <= stores.c.day + DAYS_THRESHOLD,
     )

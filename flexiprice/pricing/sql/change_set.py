@@ -8,7 +8,7 @@ from sqlalchemy.orm import QueryableAttribute
 
 from flexiprice.db.tables import Discount, PriceDecision
 from flexiprice.domain.decision import CloseReason, DecisionKind
-from flexiprice.pricing.sql.values import constant
+from flexiprice.pricing.sql.values import enum_literal
 
 LEDGER_COLUMNS = (
     "batch_id", "store_id", "product_id", "kind", "close_reason", "price", "previous_price", "base_price",
@@ -62,7 +62,7 @@ def count_columns(changes: FromClause) -> list[ColumnElement[int]]:
     kind = changes.c.kind
     kinds = (DecisionKind.OPENED, DecisionKind.CHANGED, DecisionKind.CLOSED)
     return [
-        *(func.count().filter(kind == constant(member)) for member in kinds),
-        func.count().filter(changes.c.close_reason == constant(CloseReason.EXPIRED)),
+        *(func.count().filter(kind == enum_literal(member)) for member in kinds),
+        func.count().filter(changes.c.close_reason == enum_literal(CloseReason.EXPIRED)),
         func.count().filter(kind.is_(None)),
     ]

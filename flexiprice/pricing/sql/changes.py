@@ -18,7 +18,7 @@ from flexiprice.pricing.sql.compiled_policy import CompiledPolicy
 from flexiprice.pricing.sql.fingerprint import batch_fingerprint
 from flexiprice.pricing.sql.policy import Columns, CurrentColumns, batch_terms, quote_terms
 from flexiprice.pricing.sql.selection import SelectionFilter
-from flexiprice.pricing.sql.values import constant, no_reason, number, price_of, rate_of
+from flexiprice.pricing.sql.values import enum_literal, int_literal, no_reason, price_of, rate_of
 from flexiprice.pricing.sql.writes import compile_writing
 
 
@@ -110,15 +110,15 @@ def _changes(
     policy: CompiledPolicy, quoted: Columns, differs: ColumnElement[bool]
 ) -> Select[*tuple[Any, ...]]:
     kind = case(
-        (quoted.price_cents.is_(None), constant(DecisionKind.CLOSED)),
-        (quoted.current_cents.is_(None), constant(DecisionKind.OPENED)),
-        (differs, constant(DecisionKind.CHANGED)),
+        (quoted.price_cents.is_(None), enum_literal(DecisionKind.CLOSED)),
+        (quoted.current_cents.is_(None), enum_literal(DecisionKind.OPENED)),
+        (differs, enum_literal(DecisionKind.CHANGED)),
     )
     reason = case(
         (quoted.price_cents.is_not(None), no_reason()),
-        (quoted.days_to_expiry < number(0), constant(CloseReason.EXPIRED)),
-        (quoted.quantity == number(0), constant(CloseReason.SOLD_OUT)),
-        else_=constant(CloseReason.NO_DISCOUNT),
+        (quoted.days_to_expiry < int_literal(0), enum_literal(CloseReason.EXPIRED)),
+        (quoted.quantity == int_literal(0), enum_literal(CloseReason.SOLD_OUT)),
+        else_=enum_literal(CloseReason.NO_DISCOUNT),
     )
     return select(
         *typed_columns(
@@ -134,8 +134,8 @@ def _changes(
             rate=rate_of(quoted.price_cents, quoted.base_cents),
             # The collation is part of a column's type, and it is "C" only if the policy has rules.
             rule=collate(quoted.rule, "default"),
-            limits=func.coalesce(quoted.limits, number(0)),
-            policy_version=number(policy.version or 0),
+            limits=func.coalesce(quoted.limits, int_literal(0)),
+            policy_version=int_literal(policy.version or 0),
             expiry_date=quoted.expiry_date,
             days_to_expiry=quoted.days_to_expiry,
             quantity=quoted.quantity,

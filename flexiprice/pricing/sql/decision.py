@@ -8,7 +8,7 @@ from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from flexiprice.domain.quote import Limit
 from flexiprice.pricing.sql.compiled_policy import CompiledPolicy
 from flexiprice.pricing.sql.rules import uncapped_rate
-from flexiprice.pricing.sql.values import RATE_PARTS, number, quotient
+from flexiprice.pricing.sql.values import RATE_PARTS, int_literal, quotient
 
 Columns = ReadOnlyColumnCollection[str, Any]
 
@@ -22,7 +22,9 @@ def new_price(policy: CompiledPolicy, columns: Columns) -> ColumnElement[int]:
     """The price of the matched rule in cents, at least the floor; NULL without a rule."""
     exact = _exact_price(columns.base_cents, _rate(columns))
     # Without a rule, GREATEST would ignore the NULL and return the floor.
-    return case((columns.matched > number(0), func.greatest(_discounted(policy, exact), columns.floor_cents)))
+    return case(
+        (columns.matched > int_literal(0), func.greatest(_discounted(policy, exact), columns.floor_cents))
+    )
 
 
 def decide(policy: CompiledPolicy, columns: Columns) -> ColumnElement[int | None]:
@@ -32,8 +34,8 @@ def decide(policy: CompiledPolicy, columns: Columns) -> ColumnElement[int | None
         columns.current_cents >= columns.floor_cents,
         columns.current_cents < columns.base_cents,
     )
-    no_rule = case((holdable, number(Limit.HELD.bit))) if policy.price_only_down else null()
-    min_change = number(policy.min_change)
+    no_rule = case((holdable, int_literal(Limit.HELD.bit))) if policy.price_only_down else null()
+    min_change = int_literal(policy.min_change)
     reasons = limit_if(func.abs(columns.new_cents - columns.current_cents) < min_change, Limit.MIN_CHANGE)
     if policy.price_only_down:
         reasons += limit_if(columns.new_cents > columns.current_cents, Limit.HELD)
@@ -43,13 +45,13 @@ def decide(policy: CompiledPolicy, columns: Columns) -> ColumnElement[int | None
         (columns.matched.is_(None), no_rule),
         (
             columns.current_cents == columns.new_cents,
-            case((columns.new_cents < columns.base_cents, number(USE_NEW_PRICE))),
+            case((columns.new_cents < columns.base_cents, int_literal(USE_NEW_PRICE))),
         ),
-        (columns.matched == number(NOT_FOR_SALE), null()),
+        (columns.matched == int_literal(NOT_FOR_SALE), null()),
         (columns.new_cents >= columns.base_cents, null()),
-        (columns.current_cents.is_(None), case((opens, number(USE_NEW_PRICE)))),
-        (and_(holdable, reasons != number(0)), reasons),
-        else_=number(USE_NEW_PRICE),
+        (columns.current_cents.is_(None), case((opens, int_literal(USE_NEW_PRICE)))),
+        (and_(holdable, reasons != int_literal(0)), reasons),
+        else_=int_literal(USE_NEW_PRICE),
     )
 
 
@@ -57,15 +59,16 @@ def own_limits(policy: CompiledPolicy, columns: Columns) -> ColumnElement[int]:
     """The mask of limits on the new price."""
     exact = _exact_price(columns.base_cents, _rate(columns))
     # Equivalent to: the rounded price is below the floor. The floor is a multiple of the step.
-    below_floor = columns.floor_cents * number(RATE_PARTS) > exact + number(policy.step_parts // 2)
-    mask = case((below_floor, columns.floor_limits), else_=number(0)) + limit_if(
-        columns.new_cents * number(RATE_PARTS) != func.greatest(exact, columns.exact_floor), Limit.ROUNDING
+    below_floor = columns.floor_cents * int_literal(RATE_PARTS) > exact + int_literal(policy.step_parts // 2)
+    mask = case((below_floor, columns.floor_limits), else_=int_literal(0)) + limit_if(
+        columns.new_cents * int_literal(RATE_PARTS) != func.greatest(exact, columns.exact_floor),
+        Limit.ROUNDING,
     )
     if not any(rule.is_capped for rule in policy.rules):
         return mask
     uncapped = _discounted(policy, _exact_price(columns.base_cents, uncapped_rate(policy, columns.matched)))
     is_capped = and_(
-        _rate(columns) == number(policy.max_rate),
+        _rate(columns) == int_literal(policy.max_rate),
         func.greatest(uncapped, columns.floor_cents) != columns.new_cents,
         uncapped.is_not(None),
     )
@@ -74,18 +77,18 @@ def own_limits(policy: CompiledPolicy, columns: Columns) -> ColumnElement[int]:
 
 def limit_if(condition: ColumnElement[bool], limit: Limit) -> ColumnElement[int]:
     """The limit's bit if the condition holds, else 0."""
-    return case((condition, number(limit.bit)), else_=number(0))
+    return case((condition, int_literal(limit.bit)), else_=int_literal(0))
 
 
 def _exact_price(base_cents: ColumnElement[int], rate: ColumnElement[Any]) -> ColumnElement[int]:
     """The unrounded price in ten-thousandths of a cent."""
-    return base_cents * (number(RATE_PARTS) - rate)
+    return base_cents * (int_literal(RATE_PARTS) - rate)
 
 
 def _discounted(policy: CompiledPolicy, exact: ColumnElement[int]) -> ColumnElement[int]:
-    rounded = quotient(exact + number(policy.step_parts // 2), number(policy.step_parts))
-    return rounded * number(policy.step)
+    rounded = quotient(exact + int_literal(policy.step_parts // 2), int_literal(policy.step_parts))
+    return rounded * int_literal(policy.step)
 
 
 def _rate(columns: Columns) -> ColumnElement[int]:
-    return func.mod(columns.matched, number(RATE_PARTS))
+    return func.mod(columns.matched, int_literal(RATE_PARTS))

@@ -12,10 +12,10 @@ from sqlalchemy import BigInteger, ColumnElement, Date, Integer, Numeric, case, 
 
 from flexiprice.pricing.sql.compiled_policy import CompiledPolicy
 from flexiprice.pricing.sql.policy import Columns
-from flexiprice.pricing.sql.values import RATE_PARTS, number, quotient
+from flexiprice.pricing.sql.values import RATE_PARTS, int_literal, quotient
 
 
-def opening_rate(policy: CompiledPolicy, products: Columns) -> ColumnElement[int]:
+def min_opening_rate(policy: CompiledPolicy, products: Columns) -> ColumnElement[int]:
     """The smallest rate, in ten-thousandths, that opens a discount.
 
     The rounded price and the floor must be below the base price by at least `min_change`, and at least one
@@ -26,15 +26,15 @@ def opening_rate(policy: CompiledPolicy, products: Columns) -> ColumnElement[int
         products: the columns of `policy.product_terms`.
     """
     base = products.base_cents
-    highest = base - number(max(policy.min_change, 1))
+    highest = base - int_literal(max(policy.min_change, 1))
     # The price rounds to at most `highest` if and only if base × (1 - rate) is below this.
-    steps = quotient(highest, number(policy.step)) + number(1)
-    bound = steps * number(policy.step_parts) - number(policy.step_parts // 2)
-    largest_remaining_rate = quotient(bound - number(1), base)
+    steps = quotient(highest, int_literal(policy.step)) + int_literal(1)
+    bound = steps * int_literal(policy.step_parts) - int_literal(policy.step_parts // 2)
+    largest_remaining_rate = quotient(bound - int_literal(1), base)
     return cast(
         case(
-            (products.floor_cents <= highest, number(RATE_PARTS) - largest_remaining_rate),
-            else_=number(RATE_PARTS),
+            (products.floor_cents <= highest, int_literal(RATE_PARTS) - largest_remaining_rate),
+            else_=int_literal(RATE_PARTS),
         ),
         Integer,
     )
@@ -52,11 +52,11 @@ def product_fingerprint(policy: CompiledPolicy, products: Columns) -> ColumnElem
         policy: the policy; without a version, its fingerprints differ from all stored ones.
         products: the columns of `policy.product_terms`, and `unit_cost`.
     """
-    seed = number(_ALGORITHM_VERSION << 32 | (policy.version or 0))
+    seed = int_literal(_ALGORITHM_VERSION << 32 | (policy.version or 0))
     unit_cost = func.coalesce(products.unit_cost, literal_column("-1", Numeric))
     combined: ColumnElement[int] = func.hash_numeric_extended(unit_cost, seed, type_=BigInteger)
     for part in (
-        products.scope * number(64) + products.floor_limits,
+        products.scope * int_literal(64) + products.floor_limits,
         products.base_cents,
         products.floor_cents,
         products.exact_floor,
@@ -76,9 +76,10 @@ def batch_fingerprint(
         expiry_date: of the batch.
     """
     days = expiry_date - literal_column("date '1970-01-01'", Date)
-    rule = func.coalesce(matched, number(_NO_RULE)).cast(BigInteger)
+    rule = func.coalesce(matched, int_literal(_NO_RULE)).cast(BigInteger)
     return _hashed(
-        rule.op("<<", return_type=BigInteger())(number(32)).op("|", return_type=BigInteger())(days), product
+        rule.op("<<", return_type=BigInteger())(int_literal(32)).op("|", return_type=BigInteger())(days),
+        product,
     )
 
 

@@ -43,7 +43,7 @@ from flexiprice.pricing.sql.rules import floor_fraction_of, matched_rule, rule_n
 from flexiprice.pricing.sql.values import (
     RATE_PARTS,
     cents_of,
-    number,
+    int_literal,
     price_of,
     quotient,
     rate_of,
@@ -127,7 +127,7 @@ def product_terms(policy: CompiledPolicy, products: FromClause) -> Subquery:
             whole.scope,
             whole.base_cents,
             (whole.base_cents * whole.floor_fraction).label("exact_fraction"),
-            (whole.cost_cents * number(policy.cost_factor or RATE_PARTS)).label("exact_cost"),
+            (whole.cost_cents * int_literal(policy.cost_factor or RATE_PARTS)).label("exact_cost"),
         )
     ).c
     rounded = optimization_barrier(
@@ -137,7 +137,7 @@ def product_terms(policy: CompiledPolicy, products: FromClause) -> Subquery:
             exact.base_cents,
             # GREATEST ignores NULL, the cost floor of a product without a cost.
             func.greatest(exact.exact_fraction, exact.exact_cost).label("exact_floor"),
-            func.greatest(_rounded_up(exact.exact_fraction, policy), number(policy.step)).label(
+            func.greatest(_rounded_up(exact.exact_fraction, policy), int_literal(policy.step)).label(
                 "fraction_floor"
             ),
             _rounded_up(exact.exact_cost, policy).label("cost_floor"),
@@ -184,13 +184,13 @@ def batch_terms(
         open discount; not true without one), and `base_cents`, `floor_cents`, `exact_floor` and
         `floor_limits` of the product.
     """
-    for_sale = and_(days_to_expiry >= number(0), quantity > number(0))
+    for_sale = and_(days_to_expiry >= int_literal(0), quantity > int_literal(0))
     matched = case(
         (for_sale, matched_rule(policy, products.scope, days_to_expiry, quantity)),
-        else_=number(NOT_FOR_SALE),
+        else_=int_literal(NOT_FOR_SALE),
     )
     unchanged = and_(
-        current.policy_version == (null() if policy.version is None else number(policy.version)),
+        current.policy_version == (null() if policy.version is None else int_literal(policy.version)),
         current.expiry_date == expiry_date,
         current.base_price == products.base_price,
         current.unit_cost.is_not_distinct_from(products.unit_cost),
@@ -220,7 +220,7 @@ def quote_terms(policy: CompiledPolicy, batches: FromClause) -> Subquery:
     own = [column.key for column in batches.c]
     priced = optimization_barrier(select(*batches.c, new_price(policy, batches.c).label("new_cents"))).c
     decided = optimization_barrier(select(*priced, decide(policy, priced).label("decision"))).c
-    takes_new = decided.decision == number(USE_NEW_PRICE)
+    takes_new = decided.decision == int_literal(USE_NEW_PRICE)
     return optimization_barrier(
         select(
             *(decided[key] for key in own),
@@ -236,5 +236,5 @@ def quote_terms(policy: CompiledPolicy, batches: FromClause) -> Subquery:
 
 
 def _rounded_up(exact: ColumnElement[int], policy: CompiledPolicy) -> ColumnElement[int]:
-    rounded = quotient(exact + number(policy.step_parts - 1), number(policy.step_parts))
-    return rounded * number(policy.step)
+    rounded = quotient(exact + int_literal(policy.step_parts - 1), int_literal(policy.step_parts))
+    return rounded * int_literal(policy.step)

@@ -20,7 +20,7 @@ from sqlalchemy import (
 from flexiprice.domain.ranges import Range
 from flexiprice.pricing.sql.compiled_policy import NO_SCOPE, CompiledPolicy
 from flexiprice.pricing.sql.rule_search import RuleSearch, RuleTest, Search, Split
-from flexiprice.pricing.sql.values import number
+from flexiprice.pricing.sql.values import int_literal
 
 
 def text_literal(text: str) -> ColumnElement[str]:
@@ -30,13 +30,13 @@ def text_literal(text: str) -> ColumnElement[str]:
 
 def scope_of(policy: CompiledPolicy, category_key: ColumnElement[str]) -> ColumnElement[int]:
     """The number of the category's scope; `NO_SCOPE` if the category has no rules of its own."""
-    return func.coalesce(_choose_by_text(category_key, policy.scopes), number(NO_SCOPE))
+    return func.coalesce(_choose_by_text(category_key, policy.scopes), int_literal(NO_SCOPE))
 
 
 def floor_fraction_of(policy: CompiledPolicy, category_key: ColumnElement[str]) -> ColumnElement[int]:
     """The floor of a category, in ten-thousandths of the base price."""
     own = _choose_by_text(category_key, policy.floor_fractions)
-    return func.coalesce(own, number(policy.floor_fraction))
+    return func.coalesce(own, int_literal(policy.floor_fraction))
 
 
 def matched_rule(
@@ -60,7 +60,7 @@ def rule_name(policy: CompiledPolicy, matched: ColumnElement[int | None]) -> Col
 
 def uncapped_rate(policy: CompiledPolicy, matched: ColumnElement[int | None]) -> ColumnElement[int | None]:
     """The rule's own rate, in ten-thousandths, if `max_discount` caps it; else NULL."""
-    capped = [(rule.code, number(rule.own_rate)) for rule in policy.rules if rule.is_capped]
+    capped = [(rule.code, int_literal(rule.own_rate)) for rule in policy.rules if rule.is_capped]
     return _choose_by_number(matched, capped)
 
 
@@ -71,11 +71,11 @@ def _first_match(
 
     def render(search: Search) -> ColumnElement[int | None]:
         if isinstance(search, Split):
-            is_before = days_to_expiry < number(search.day)
+            is_before = days_to_expiry < int_literal(search.day)
             return case((is_before, render(search.before)), else_=render(search.after))
         if not search:
             return cast(null(), Integer)
-        return case(*((matches(test), number(test.code)) for test in search))
+        return case(*((matches(test), int_literal(test.code)) for test in search))
 
     def matches(test: RuleTest) -> ColumnElement[bool]:
         days, units = _within(days_to_expiry, test.days_to_expiry), _within(quantity, test.quantity)
@@ -83,24 +83,24 @@ def _first_match(
 
     if found.last_day is None:
         return render(found.search)
-    return case((days_to_expiry <= number(found.last_day), render(found.search)))
+    return case((days_to_expiry <= int_literal(found.last_day), render(found.search)))
 
 
 def _within(column: ColumnElement[int], bounds: Range) -> Iterator[ColumnElement[bool]]:
     if bounds.min is not None:
-        yield column >= number(bounds.min)
+        yield column >= int_literal(bounds.min)
     if bounds.max is not None:
-        yield column <= number(bounds.max)
+        yield column <= int_literal(bounds.max)
 
 
 def _choose_by_text(selector: ColumnElement[str], branches: Sequence[tuple[str, int]]) -> ColumnElement[Any]:
-    return _choose(selector, [(text_literal(key), number(value)) for key, value in branches])
+    return _choose(selector, [(text_literal(key), int_literal(value)) for key, value in branches])
 
 
 def _choose_by_number(
     selector: ColumnElement[Any], branches: Sequence[tuple[int, ColumnElement[Any]]]
 ) -> ColumnElement[Any]:
-    return _choose(selector, [(number(key), value) for key, value in branches])
+    return _choose(selector, [(int_literal(key), value) for key, value in branches])
 
 
 def _choose(

@@ -41,7 +41,7 @@ def limits_of(mask: InstrumentedAttribute[int]) -> ColumnElement[tuple[Limit, ..
     return type_coerce(mask, LimitMask())
 
 
-def constant(member: DecisionKind | CloseReason) -> ColumnElement[Any]:
+def enum_literal(member: DecisionKind | CloseReason) -> ColumnElement[Any]:
     """An enum literal of the database's type."""
     column = PriceDecision.kind if isinstance(member, DecisionKind) else PriceDecision.close_reason
     return cast(bindparam(None, member.value, String, literal_execute=True), column.type)
@@ -56,7 +56,7 @@ RATE_PARTS = 10_000
 """The denominator of rates and fractions: they are counted in ten-thousandths."""
 
 
-def number(whole: int) -> ColumnElement[int]:
+def int_literal(whole: int) -> ColumnElement[int]:
     """An integer literal, which needs no parameter."""
     return literal_column(str(int(whole)), Integer)
 
@@ -78,6 +78,6 @@ def price_of(price_cents: ColumnElement[int]) -> ColumnElement[Decimal]:
 
 def rate_of(price_cents: ColumnElement[int], base_cents: ColumnElement[int]) -> ColumnElement[Decimal]:
     """The effective rate, 1 - price / base price half-up to 4 decimals, as NUMERIC(5, 4)."""
-    doubled = (base_cents - price_cents) * number(2 * RATE_PARTS) + base_cents
-    parts = quotient(doubled, base_cents * number(2))
+    doubled = (base_cents - price_cents) * int_literal(2 * RATE_PARTS) + base_cents
+    parts = quotient(doubled, base_cents * int_literal(2))
     return cast(cast(parts, Numeric) * literal_column("0.0001", Numeric), Numeric(5, 4))

@@ -24,7 +24,7 @@ from flexiprice.db.tables import Discount, PriceDecision, table_of
 from flexiprice.domain.decision import DecisionKind
 from flexiprice.pricing.sql.change_set import LEDGER_COLUMNS, Counts, count_columns
 from flexiprice.pricing.sql.selection import NOW
-from flexiprice.pricing.sql.values import constant
+from flexiprice.pricing.sql.values import enum_literal
 
 
 def compile_writing(changes: Select[*tuple[Any, ...]], dialect: Dialect) -> CompiledStatement:
@@ -67,7 +67,7 @@ def close(changes: FromClause) -> Delete:
     """Deletes the discounts that close."""
     discounts, new = table_of(Discount), changes.c
     return delete(discounts).where(
-        discounts.c.batch_id == new.batch_id, new.kind == constant(DecisionKind.CLOSED)
+        discounts.c.batch_id == new.batch_id, new.kind == enum_literal(DecisionKind.CLOSED)
     )
 
 
@@ -75,7 +75,7 @@ def change(changes: FromClause) -> Update:
     """Updates the discounts that change."""
     discounts, new = table_of(Discount), changes.c
     changing = update(discounts).where(
-        discounts.c.batch_id == new.batch_id, new.kind == constant(DecisionKind.CHANGED)
+        discounts.c.batch_id == new.batch_id, new.kind == enum_literal(DecisionKind.CHANGED)
     )
     # The trigger would set the same `updated_at`, at the cost of a call per row.
     changed_now = {"changed_at": NOW, "updated_at": func.now()}
@@ -95,7 +95,7 @@ def open_(changes: FromClause) -> Insert:
     opening = select(new.batch_id, *(new[name] for name in _DECIDED), NOW, NOW)
     return insert(table_of(Discount)).from_select(
         ["batch_id", *_DECIDED, "opened_at", "changed_at"],
-        opening.where(new.kind == constant(DecisionKind.OPENED)),
+        opening.where(new.kind == enum_literal(DecisionKind.OPENED)),
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from flexiprice.queue.worker.recycling import announce_recycling
+from flexiprice.queue.worker.supervisor_protocol import announce_recycling
 from tests.support.processes import read_until, start, wait_for
 
 SUPERVISOR = (
@@ -20,7 +20,7 @@ SUPERVISOR = (
 # a signal that comes during another `print` may not enter again.
 LISTENER = """
 import os, signal, sys, time
-from flexiprice.queue.worker.recycling import announce_recycling
+from flexiprice.queue.worker.supervisor_protocol import announce_recycling
 count = 0
 def say(number, _):
     global count
@@ -78,7 +78,7 @@ def test_supervisor_restarts_a_worker_that_was_recycled_until_it_ends_otherwise(
     program = """
 import sys
 from pathlib import Path
-from flexiprice.queue.worker.recycling import announce_recycling
+from flexiprice.queue.worker.supervisor_protocol import announce_recycling
 lives = Path("lives")
 with lives.open("a") as file:
     file.write("x")
@@ -99,7 +99,10 @@ sys.exit(7)
         ("raise SystemExit(3)", 3),
         ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", 128 + signal.SIGKILL),
         # One that crashed after it had said that it was about to end.
-        ("import flexiprice.queue.worker.recycling as s; s.announce_recycling(); raise SystemExit(4)", 4),
+        (
+            "import flexiprice.queue.worker.supervisor_protocol as pipe; pipe.announce_recycling(); exit(4)",
+            4,
+        ),
     ],
     ids=["ends", "fails", "is killed", "fails while it is recycled"],
 )
@@ -149,7 +152,7 @@ def test_supervisor_keeps_a_stop_that_comes_during_a_replacement(
 ) -> None:
     program = """
 import os, signal
-from flexiprice.queue.worker.recycling import announce_recycling
+from flexiprice.queue.worker.supervisor_protocol import announce_recycling
 with open("lives", "a") as lives:
     lives.write("x")
 announce_recycling()

@@ -35,22 +35,22 @@ class InFlightJob:
 
     job: ClaimedJob
     # The reason for which it was cancelled.
-    ending: RunStatus | None = None
+    cancel_reason: RunStatus | None = None
     work: asyncio.Task[None] | None = None
     # Only the task body may be cancelled, not the release.
     running_body: bool = False
 
     def cancel(self, reason: RunStatus) -> None:
         """Cancels the job. The first reason is kept."""
-        if self.ending is not None:
+        if self.cancel_reason is not None:
             return
-        self.ending = reason
+        self.cancel_reason = reason
         if self.running_body and self.work is not None:
             self.work.cancel()
 
     def outcome_of_cancellation(self) -> Revoked | Requeued | Interrupted:
         """Returns the outcome of a cancelled attempt."""
-        match self.ending:
+        match self.cancel_reason:
             case RunStatus.REVOKED:
                 return Revoked()
             case RunStatus.LOST:
@@ -105,7 +105,7 @@ class JobRunner:
             await self._reject(job, Failed(message.error, DeadLetterReason.CORRUPT))
         elif (task := self._tasks.get(message.task)) is None:
             await self._requeue_or_reject(job)
-        elif in_flight.ending is RunStatus.REVOKED:
+        elif in_flight.cancel_reason is RunStatus.REVOKED:
             await self._reject(job, Revoked())
         else:
             await self._attempt(in_flight, task)
@@ -157,7 +157,7 @@ class JobRunner:
             names, given = ", ".join(task.declaration.arguments.model_fields) or "none", len(message.unnamed)
             text = f"{message.task}: {given} positional arguments; send each by name, of: {names}"
             outcome = Failed(InvalidInput(text))
-        elif in_flight.ending is None:
+        elif in_flight.cancel_reason is None:
             outcome = await self._run_body(in_flight, task)
         if isinstance(outcome, Failed):
             return Failed(outcome.error, failed_for_good(in_flight.job))

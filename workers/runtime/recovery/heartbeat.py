@@ -39,13 +39,13 @@ class LeaseGuard:
         self._healthy_since: float | None = None
         self._last = 0.0
 
-    def answered(self, now: float) -> None:
+    def record_success(self, now: float) -> None:
         """Records a reply at a time of the loop's clock."""
         if self._healthy_since is None or now - self._last > _LATE_SECONDS:
             self._healthy_since = now
         self._last = now
 
-    def missed(self) -> None:
+    def record_failure(self) -> None:
         """Records a failed heartbeat."""
         self._healthy_since = None
 
@@ -93,7 +93,7 @@ class Heartbeat:
             try:
                 reply = await self._beat()
             except REDIS_UNAVAILABLE as error:
-                self._lease_guard.missed()
+                self._lease_guard.record_failure()
                 self._redis_retry.mark_down(error)
                 await asyncio.sleep(_RETRY_SECONDS)
                 continue
@@ -122,7 +122,7 @@ class Heartbeat:
         if reply.server_seconds is not None:
             self._clock.observe(reply.server_seconds, asked=sent_at, answered=time.monotonic())
             self._clock_monitor.check()
-        self._lease_guard.answered(loop.time())
+        self._lease_guard.record_success(loop.time())
         self._on_reply(reply)
         return reply
 
@@ -140,7 +140,7 @@ class WorkerIdMailbox:
         if worker_ids:
             self._filled.set()
 
-    async def next(self) -> Sequence[str]:
+    async def get(self) -> Sequence[str]:
         """Waits for ids and returns them."""
         await self._filled.wait()
         self._filled.clear()

@@ -90,7 +90,7 @@ class OrphanedRunRecorder:
                 if not orphans_adopted:
                     await self._adopt_orphans()
                     orphans_adopted = True
-                for worker_id in await self._outbox_workers.next():
+                for worker_id in await self._outbox_workers.get():
                     await self._record_runs_of(worker_id)
             except (DatabaseUnavailable, DBAPIError, OSError, TimeoutError) as error:
                 # Unrecorded workers stay on the list, which the next heartbeat brings again.

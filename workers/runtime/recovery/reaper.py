@@ -54,7 +54,7 @@ class Reaper:
     async def main(self) -> None:
         """Reaps until it is cancelled."""
         while True:
-            for worker_id in await self._lost.next():
+            for worker_id in await self._lost.get():
                 try:
                     await self._reap(worker_id)
                 except REDIS_UNAVAILABLE as error:

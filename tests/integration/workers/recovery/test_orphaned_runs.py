@@ -83,7 +83,7 @@ async def test_jobs_that_never_start_are_in_the_history_and_among_the_failures(
 async def test_orphaned_runs_are_recorded_when_postgresql_is_back(
     redis: ArqRedis, engine: AsyncEngine
 ) -> None:
-    outage, tidings, job_id = Outage(engine), WorkerIdMailbox(), uuid4().hex
+    outage, mailbox, job_id = Outage(engine), WorkerIdMailbox(), uuid4().hex
     now = timestamp_ms()
     run = PendingRun(
         run_id=uuid4(),
@@ -103,11 +103,11 @@ async def test_orphaned_runs_are_recorded_when_postgresql_is_back(
     await deregister(redis, DEAD_WORKER)
     assert await redis.zrange(keys.RUN_OUTBOX_WORKERS, 0, -1) == [DEAD_WORKER.encode()]
     words = OrphanedRunRecorder(
-        redis, outage.sessions, tidings, worker_id="another", clock=lambda: datetime.now(UTC)
+        redis, outage.sessions, mailbox, worker_id="another", clock=lambda: datetime.now(UTC)
     )
     with capture_logs() as logs:
         telling = asyncio.create_task(words.main())
-        tidings.put([DEAD_WORKER])
+        mailbox.put([DEAD_WORKER])
 
         async def put_off() -> bool:
             return any(line["event"] == "orphaned_runs_postponed" for line in logs)
@@ -117,7 +117,7 @@ async def test_orphaned_runs_are_recorded_when_postgresql_is_back(
     outage.end()
 
     async def told() -> bool:
-        tidings.put([DEAD_WORKER])
+        mailbox.put([DEAD_WORKER])
         return not await redis.exists(keys.run_outbox_key(DEAD_WORKER), keys.RUN_OUTBOX_WORKERS)
 
     await until(told)

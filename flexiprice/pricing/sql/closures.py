@@ -11,7 +11,7 @@ from flexiprice.db.tables import Batch, Discount, Product
 from flexiprice.domain.decision import CloseReason, DecisionKind
 from flexiprice.pricing.sql.change_set import typed_columns
 from flexiprice.pricing.sql.selection import BATCH_IDS, NOW
-from flexiprice.pricing.sql.values import constant, number
+from flexiprice.pricing.sql.values import enum_literal, int_literal
 from flexiprice.pricing.sql.writes import compile_writing
 
 
@@ -20,28 +20,28 @@ def compile_closing_expired(dialect: Dialect) -> CompiledStatement:
     """Compiles the statement that closes the discounts of batches that are expired or sold out at `now`."""
     stores = local_dates_at(NOW)
     days_to_expiry = Batch.expiry_date - stores.c.day
-    is_expired = days_to_expiry < number(0)
-    reason = case((is_expired, constant(CloseReason.EXPIRED)), else_=constant(CloseReason.SOLD_OUT))
-    closings = _closings(days_to_expiry, reason).join(stores, stores.c.store_id == Batch.store_id)
-    return compile_writing(closings.where(or_(is_expired, Batch.quantity == number(0))), dialect)
+    is_expired = days_to_expiry < int_literal(0)
+    reason = case((is_expired, enum_literal(CloseReason.EXPIRED)), else_=enum_literal(CloseReason.SOLD_OUT))
+    closures = _closures(days_to_expiry, reason).join(stores, stores.c.store_id == Batch.store_id)
+    return compile_writing(closures.where(or_(is_expired, Batch.quantity == int_literal(0))), dialect)
 
 
 @lru_cache
 def compile_closing_deleted(dialect: Dialect) -> CompiledStatement:
     """Compiles the statement that closes the discounts of `batch_ids` as deleted at `now`."""
     stores = local_dates_at(NOW)
-    closings = _closings(Batch.expiry_date - stores.c.day, constant(CloseReason.DELETED))
-    chosen = closings.join(stores, stores.c.store_id == Batch.store_id).where(Batch.id == BATCH_IDS.any_())
+    closures = _closures(Batch.expiry_date - stores.c.day, enum_literal(CloseReason.DELETED))
+    chosen = closures.join(stores, stores.c.store_id == Batch.store_id).where(Batch.id == BATCH_IDS.any_())
     return compile_writing(chosen, dialect)
 
 
-def _closings(days_to_expiry: ColumnElement[Any], reason: ColumnElement[Any]) -> Select[*tuple[Any, ...]]:
+def _closures(days_to_expiry: ColumnElement[Any], reason: ColumnElement[Any]) -> Select[*tuple[Any, ...]]:
     # Columns of batch and product are current; price and policy version are those of the discount.
     columns = typed_columns(
         batch_id=Discount.batch_id,
         store_id=Batch.store_id,
         product_id=Batch.product_id,
-        kind=constant(DecisionKind.CLOSED),
+        kind=enum_literal(DecisionKind.CLOSED),
         close_reason=reason,
         price=null(),
         previous_price=Discount.price,
@@ -49,7 +49,7 @@ def _closings(days_to_expiry: ColumnElement[Any], reason: ColumnElement[Any]) ->
         unit_cost=Product.unit_cost,
         rate=null(),
         rule=null(),
-        limits=number(0),
+        limits=int_literal(0),
         policy_version=Discount.policy_version,
         expiry_date=Batch.expiry_date,
         days_to_expiry=days_to_expiry,
