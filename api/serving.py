@@ -5,9 +5,9 @@ from collections.abc import Callable
 from fastapi import FastAPI
 
 from flexiprice.errors import InvalidSettings
+from flexiprice.log_config import configure_logging
 from flexiprice.resources import require_usable_redis
 from flexiprice.settings import Settings, load_settings
-from flexiprice.telemetry import configure_logging
 
 
 def app_for_server(program: str, create: Callable[[Settings], FastAPI]) -> FastAPI:

@@ -1,19 +1,17 @@
-"""Structured logging: one line per event, JSON outside a terminal, secrets redacted."""
+"""Loggers, and the redaction of secrets in every text that is shown.
+
+structlog is imported when the first line is logged: its import is a good part of a short command's start.
+"""
 
 import logging
-import logging.config
 import re
-import sys
-from collections.abc import MutableMapping, Sequence
-from functools import lru_cache
-from typing import Any, Final, cast
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING, Final, cast
 
-import structlog
-from structlog.typing import Processor
+if TYPE_CHECKING:
+    from structlog.stdlib import BoundLogger
 
-from flexiprice.settings import LogFormat, Settings
-
-_SECRET_NAMES: Final = re.compile(r"passw|secret|api[_-]?key|authorization|token$|_url$|^dsn$", re.IGNORECASE)
 # User and password of a URL, between "://" and "@"; the password may contain unencoded characters.
 _USER_INFO: Final = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)[^\s'\"]*@", re.IGNORECASE)
 _SECRET_OPTION: Final = re.compile(
@@ -21,118 +19,63 @@ _SECRET_OPTION: Final = re.compile(
 )
 # API keys of FlexiPrice have a recognisable form. Their id is not secret.
 _API_KEY: Final = re.compile(r"\b(?P<id>fp_[0-9a-f]{12}_)[0-9a-f]{48}", re.ASCII)
-_HIDDEN: Final = "***"
-
-# Library loggers whose INFO lines repeat FlexiPrice's own.
-_QUIET: Final = ("alembic", "arq", "asyncio", "httpx", "sqlalchemy.engine", "uvicorn.access")
-# Library loggers that have handlers of their own.
-_WITH_HANDLERS: Final = ("uvicorn", "uvicorn.error")
+HIDDEN: Final = "***"
+"""Stands where a secret stood."""
 
 
-def configure_logging(settings: Settings) -> None:
-    """Configures structlog and the standard library's logging to write in one format."""
-    logging.config.dictConfig(logging_config(settings))
-    structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *_shared_processors(),
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=True,
-    )
-
-
-def logging_config(settings: Settings) -> dict[str, Any]:
-    """Returns the configuration of the standard library's logging for `logging.config.dictConfig`.
-
-    It is self-contained, for programs that configure logging themselves.
-    """
-    level = settings.log_level
-    at_least_warning = max(level, "WARNING", key=_severity)
-    levels = dict.fromkeys(_QUIET, at_least_warning) | dict.fromkeys(_WITH_HANDLERS, level)
-    return {
-        "version": 1,
-        "disable_existing_loggers": False,
-        "formatters": {
-            "events": {
-                "()": structlog.stdlib.ProcessorFormatter,
-                "foreign_pre_chain": _shared_processors(),
-                "processors": [
-                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                    *_renderers(settings.log_format),
-                ],
-            }
-        },
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "events"}},
-        "root": {"level": level, "handlers": ["stderr"]},
-        "loggers": {
-            name: {"level": minimum, "handlers": [], "propagate": True} for name, minimum in levels.items()
-        },
-    }
-
-
-def get_logger(name: str) -> structlog.stdlib.BoundLogger:
+def get_logger(name: str) -> "BoundLogger":
     """Returns a logger; its lines include values bound to the running task by `bind_contextvars`."""
-    logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
-    return logger
+    return cast("BoundLogger", _LazyLogger(name))
+
+
+class _LazyLogger:
+    """structlog's logger of a name, created when it is first used."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    @cached_property
+    def _logger(self) -> "BoundLogger":
+        import structlog  # noqa: PLC0415 - see above
+
+        for handler in logging.getLogger().handlers:
+            if isinstance(handler, _ConfiguringHandler):
+                handler.configure()
+        logger: BoundLogger = structlog.stdlib.get_logger(self._name)
+        return logger
+
+    def __getattr__(self, attribute: str) -> object:
+        return getattr(self._logger, attribute)
+
+
+def configure_logging_when_used(configure: Callable[[], None]) -> None:
+    """Configures logging when the first warning is logged, by us or by a library.
+
+    Args:
+        configure: called once; it must replace the handlers of the root logger.
+    """
+    logging.getLogger().handlers[:] = [_ConfiguringHandler(configure)]
+
+
+class _ConfiguringHandler(logging.Handler):
+    """Configures logging, and passes the record on to the handlers that are there then."""
+
+    def __init__(self, configure: Callable[[], None]) -> None:
+        super().__init__(logging.WARNING)
+        self.configure = configure
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.configure()
+        logger = logging.getLogger(record.name)
+        if logger.isEnabledFor(record.levelno):
+            logger.handle(record)
 
 
 def without_secrets(text: str) -> str:
     """Redacts user and password of every URL, and the secret of every API key, in a text."""
     if "fp_" in text:
-        text = _API_KEY.sub(rf"\g<id>{_HIDDEN}", text)
+        text = _API_KEY.sub(rf"\g<id>{HIDDEN}", text)
     # Shortcut: most texts contain neither, and every log line has several.
     if "://" not in text and not any(name in text.casefold() for name in ("password=", "token=")):
         return text
-    return _SECRET_OPTION.sub(rf"\g<name>{_HIDDEN}", _USER_INFO.sub(rf"\g<scheme>{_HIDDEN}@", text))
-
-
-def _severity(level: str) -> int:
-    return logging.getLevelNamesMapping()[level]
-
-
-def _shared_processors() -> list[Processor]:
-    return [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
-        _hide_secrets,
-    ]
-
-
-def _renderers(log_format: LogFormat) -> list[Processor]:
-    on_terminal = sys.stderr.isatty()
-    if log_format is LogFormat.CONSOLE or (log_format is LogFormat.AUTO and on_terminal):
-        return [structlog.dev.ConsoleRenderer(colors=on_terminal)]
-    return [structlog.processors.EventRenamer("message"), structlog.processors.JSONRenderer(default=str)]
-
-
-def _hide_secrets(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    for name, value in event.items():
-        event[name] = _shown(name, value)
-    return event
-
-
-def _shown(name: str, value: object) -> object:
-    match value:
-        case None | bool() | int() | float():
-            return value
-        case _ if _is_secret(name):
-            return _HIDDEN
-        case str():
-            return without_secrets(value)
-        case dict():
-            return {key: _shown(str(key), part) for key, part in cast("dict[object, object]", value).items()}
-        case list() | tuple():
-            return [_shown(name, part) for part in cast("Sequence[object]", value)]
-        case _:
-            return value
-
-
-@lru_cache(maxsize=1024)
-def _is_secret(name: str) -> bool:
-    return _SECRET_NAMES.search(name) is not None
+    return _SECRET_OPTION.sub(rf"\g<name>{HIDDEN}", _USER_INFO.sub(rf"\g<scheme>{HIDDEN}@", text))

@@ -8,8 +8,8 @@ import sys
 from typing import Any, Final
 
 from flexiprice.errors import InvalidSettings
+from flexiprice.log_config import configure_logging, logging_config
 from flexiprice.settings import Settings, load_settings
-from flexiprice.telemetry import configure_logging, logging_config
 from workers import tasks
 from workers.runtime.arq_command import HEALTH_CHECK_SECONDS, is_watching, redis_settings
 from workers.runtime.jobs.task import tasks_in

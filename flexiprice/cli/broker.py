@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 from flexiprice.queue.broker import JobBroker, open_job_broker
 from flexiprice.queue.redis.connection import redis_errors
 from flexiprice.settings import Settings, load_settings
-from flexiprice.telemetry import configure_logging
+from flexiprice.telemetry import configure_logging_when_used
 
 PROGRAM: Final = "flexiprice-cli"
 """The name that the connections of commands carry on the servers."""
@@ -22,7 +22,17 @@ def command_settings() -> Settings:
     """Reads the settings and sets up logging, at WARNING unless the settings name a level."""
     settings = load_settings()
     is_configured = "log_level" in settings.model_fields_set
-    configure_logging(settings if is_configured else settings.model_copy(update={"log_level": "WARNING"}))
+    chosen = settings if is_configured else settings.model_copy(update={"log_level": "WARNING"})
+
+    def configure() -> None:
+        from flexiprice.log_config import configure_logging  # noqa: PLC0415 - most commands log nothing
+
+        configure_logging(chosen)
+
+    if is_configured:
+        configure()
+    else:
+        configure_logging_when_used(configure)
     return settings
 
 

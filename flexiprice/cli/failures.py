@@ -1,6 +1,6 @@
 """Reports the error that ended a command, and chooses the exit code.
 
-`main` imports this module only after a failure: the settings and the policy's model take long to import.
+`main` imports this module only after a failure, because the settings take long to import.
 """
 
 import os
@@ -8,7 +8,6 @@ from typing import Final
 
 import typer
 
-from flexiprice.cli.policy_faults import fault_lines
 from flexiprice.cli.terminal import echo
 from flexiprice.errors import FlexiPriceError, InvalidPolicy, InvalidSettings
 from flexiprice.settings import PREFIX
@@ -24,6 +23,9 @@ def report(error: Exception) -> int | None:
     Writes nothing and returns None where the error is unexpected and the log level is DEBUG.
     """
     if isinstance(error, InvalidPolicy):
+        # Only here, because the policy's model takes long to import.
+        from flexiprice.cli.policy_faults import fault_lines  # noqa: PLC0415
+
         lines = [*fault_lines(error)]
     elif isinstance(error, FlexiPriceError):
         lines = [error.message]

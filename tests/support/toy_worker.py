@@ -1,7 +1,7 @@
 """A worker of the toy tasks for arq's command: `arq tests.support.toy_worker.WorkerSettings`."""
 
+from flexiprice.log_config import configure_logging
 from flexiprice.settings import load_settings
-from flexiprice.telemetry import configure_logging
 from tests.support import toy_tasks
 from workers.runtime.jobs.task import tasks_in
 from workers.runtime.process import WorkerProcess

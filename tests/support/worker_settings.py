@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from flexiprice.log_config import configure_logging
 from flexiprice.settings import Settings
-from flexiprice.telemetry import configure_logging
 from workers.runtime.process import WorkerProcess
 
 

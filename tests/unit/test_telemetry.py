@@ -4,8 +4,9 @@ import logging
 import pytest
 import structlog
 
+from flexiprice.log_config import configure_logging
 from flexiprice.settings import load_settings
-from flexiprice.telemetry import configure_logging, get_logger, without_secrets
+from flexiprice.telemetry import configure_logging_when_used, get_logger, without_secrets
 
 
 @pytest.fixture(autouse=True)
@@ -103,3 +104,33 @@ def test_the_token_of_an_address_that_signs_in_is_hidden() -> None:
     for text in ("GET /login?token=abc-DEF_1 HTTP", "http://localhost:5555/login?next=/&token=abc-DEF_1"):
         assert "abc-DEF_1" not in without_secrets(text)
         assert "token=***" in without_secrets(text)
+
+
+def test_logging_that_is_configured_when_used_writes_the_first_line_like_all_others(
+    capsys: pytest.CaptureFixture[str],
+):
+    configured: list[str] = []
+
+    def configure() -> None:
+        configured.append("now")
+        configure_logging(load_settings(env_files=(), log_format="json"))
+
+    configure_logging_when_used(configure)
+    assert not configured
+    logging.getLogger("somewhere").warning("said first")
+    logging.getLogger("somewhere").warning("said second")
+
+    assert [(line["message"], line["logger"]) for line in lines(capsys)] == [
+        ("said first", "somewhere"),
+        ("said second", "somewhere"),
+    ]
+    assert configured == ["now"]
+
+
+def test_our_own_first_line_configures_logging_too(capsys: pytest.CaptureFixture[str]):
+    configure_logging_when_used(
+        lambda: configure_logging(load_settings(env_files=(), log_format="json", log_level="warning"))
+    )
+    get_logger("flexiprice.first").info("too quiet")
+    get_logger("flexiprice.first").warning("heard", batches=1)
+    assert [(line["message"], line["batches"]) for line in lines(capsys)] == [("heard", 1)]

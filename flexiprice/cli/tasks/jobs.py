@@ -6,7 +6,6 @@ from contextlib import aclosing, asynccontextmanager, suppress
 from typing import Final, cast
 
 import typer
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from flexiprice.cli.console import escaped, format_time, output, print_json, stderr
 from flexiprice.cli.wait_options import WaitOptions
@@ -28,13 +27,16 @@ async def follow(tasks: TaskQueue, job_id: str, wait_options: WaitOptions) -> Jo
     Raises:
         NotFound: there is no such job.
     """
+    # Only here, because `status` without `--wait` should start at once.
+    from rich import progress as rich_progress  # noqa: PLC0415
+
     console = stderr()
-    with Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.fields[message]}"),
-        TimeElapsedColumn(),
+    with rich_progress.Progress(
+        rich_progress.SpinnerColumn(),
+        rich_progress.TextColumn("{task.description}"),
+        rich_progress.BarColumn(),
+        rich_progress.TextColumn("{task.fields[message]}"),
+        rich_progress.TimeElapsedColumn(),
         console=console,
         transient=True,
         disable=not console.is_terminal,
