@@ -41,7 +41,8 @@ class OwnRedis:
     def start(self) -> None:
         self._server = EmbeddedValkey(self._folder, password="test", durable=True)
         self._server.wait_until_ready()
-        self.url = self._server.url
+        # Everything connects anew here, and a busy machine may stall for longer than the usual two seconds.
+        self.url = f"{self._server.url}?socket_connect_timeout=60"
 
     def stop(self) -> None:
         self._server.process.stop()
