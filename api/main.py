@@ -23,6 +23,7 @@ from api.routers import (
     bulk_batches,
     dead_letters,
     discounts,
+    events,
     health,
     metrics,
     policies,
@@ -157,7 +158,7 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
 
 def _admin() -> APIRouter:
     admin = APIRouter(prefix=ADMIN, dependencies=key_documentation)
-    for module in (recompute, discounts, policies, bulk_batches, batches, scans, products, stores):
+    for module in (recompute, discounts, policies, bulk_batches, batches, scans, events, products, stores):
         admin.include_router(module.router)
     # Before the tasks, whose path `/tasks/{task_id}` would match theirs.
     for module in (runs, dead_letters, tasks, queues, schedules, workers):

@@ -36,6 +36,7 @@ TAGS: Final = [
     {"name": "policies", "description": "Versions of the pricing policy."},
     {"name": "batches", "description": "Batches of stock, each with an expiry date."},
     {"name": "scans", "description": "Scans of barcodes, which find or make batches."},
+    {"name": "events", "description": "Sales, waste, counts and deliveries, which move stock."},
     {"name": "products", "description": "Products and their base prices."},
     {"name": "stores", "description": "Stores and their time zones."},
     {

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from flexiprice.db.clock import database_now
 from flexiprice.domain.shard import Shard
 from flexiprice.errors import TooManyChanges
+from flexiprice.events.retention import purge_events
 from flexiprice.pricing import cleanup, price_history, recompute
 from flexiprice.queue.declarations import (
     CLEANUP_EXPIRED_DISCOUNTS,
@@ -86,6 +87,12 @@ async def cleanup_expired_discounts(run: TaskContext, _: NoArguments) -> object:
             session,
             now=await database_now(session),
             run_history_retention_days=run.resources.settings.run_history_retention_days,
+        )
+    async with run.resources.sessions.begin() as session:
+        await purge_events(
+            session,
+            now=await database_now(session),
+            retention_days=run.resources.settings.event_retention_days,
         )
     run.report_progress(1, 2, "closing finished discounts")
     return await _commit_once(

@@ -31,6 +31,7 @@ _NEEDED: Final[Mapping[str, _Needed]] = {
     "products": _PRICING,
     "batches": _PRICING,
     "scans": _PRICING,
+    "events": _Needed(Scope.READ, Scope.EVENTS),
     "discounts": _PRICING,
     "policies": _PRICING,
     "tasks": _OPERATING,

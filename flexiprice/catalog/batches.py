@@ -11,11 +11,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from flexiprice.catalog.batch_identity import BatchIdentity, select_batches
 from flexiprice.catalog.constraints import unique_violation_as
 from flexiprice.catalog.local_dates import local_dates
+from flexiprice.catalog.stock import note_movement, state_stock
 from flexiprice.catalog.stores import require_store_id
 from flexiprice.db.audit_notes import note_change
 from flexiprice.db.tables import Batch, Product
 from flexiprice.domain.audit import changes_between
 from flexiprice.domain.catalog import MAX_QUANTITY
+from flexiprice.domain.stock_event import THOUSANDTHS
 from flexiprice.errors import Conflict, NotFound
 
 
@@ -154,6 +156,9 @@ async def change_batch(
     if "quantity_delta" in changes:
         del values["quantity_delta"]
         values["quantity"] = _added(in_stock, changes["quantity_delta"])
+        await note_movement(session, batch_id, changes["quantity_delta"] * THOUSANDTHS, at=now)
+    elif "quantity" in changes:
+        await state_stock(session, batch_id, at=now)
     if values:
         with unique_violation_as("another batch of this product and store has that lot and expiry date"):
             await session.execute(

@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from flexiprice.catalog.batches import BatchRecord, change_batch, create_batch
+from flexiprice.catalog.batches import BatchChanges, BatchRecord, change_batch, create_batch
 from flexiprice.catalog.gs1 import Scan, parse_scan
 from flexiprice.catalog.local_dates import local_dates
 from flexiprice.catalog.product_gtins import require_product
@@ -93,7 +93,8 @@ async def record_scan(
     after = before + units if mode is ScanMode.ADD else units
     if after > MAX_QUANTITY:
         raise Conflict(f"there are {before} in stock: {units} more exceed {MAX_QUANTITY}", field="quantity")
-    batch = await change_batch(session, batch_id, {"quantity": after}, now=now)
+    changes: BatchChanges = {"quantity_delta": units} if mode is ScanMode.ADD else {"quantity": units}
+    batch = await change_batch(session, batch_id, changes, now=now)
     return RecordedScan(scan, batch, created=False, quantity_before=before)
 
 

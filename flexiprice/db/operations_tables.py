@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
 from sqlalchemy.orm import Mapped, mapped_column
 
 from flexiprice.db.base_price_tables import BasePrice
+from flexiprice.db.event_tables import StockEvent
 from flexiprice.db.gtin_tables import ProductGtin
 from flexiprice.db.import_tables import ImportMapping
 from flexiprice.db.tables import Base, Instant
@@ -20,7 +21,7 @@ from flexiprice.domain.audit import AuditSource
 from flexiprice.domain.run import RunStatus, RunTrigger
 
 # A table belongs to the metadata once its module is imported.
-_OF_OTHER_MODULES = (BasePrice, ProductGtin, ImportMapping)
+_OF_OTHER_MODULES = (BasePrice, ProductGtin, ImportMapping, StockEvent)
 METADATA = Base.metadata
 """All tables of the database, including those of the modules above."""
 

@@ -1,19 +1,22 @@
-"""Creates the monthly partitions of ledger and price history ahead, and drops old ones."""
+"""Creates the monthly partitions of ledger, price history and events ahead, and drops old ones."""
 
 import re
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from flexiprice.db.event_tables import StockEvent, StockMovement
 from flexiprice.db.locks import Lock, acquire_sync
 from flexiprice.db.sqlstate import LOCK_NOT_AVAILABLE
 from flexiprice.db.tables import PriceDecision, PriceSnapshot
 from flexiprice.errors import DatabaseBusy
 
 MONTHS_AHEAD = 2
-_PARTITIONED = (PriceDecision.__tablename__, PriceSnapshot.__tablename__)
+_EVENTS = (StockEvent.__tablename__, StockMovement.__tablename__)
+_PARTITIONED = (PriceDecision.__tablename__, PriceSnapshot.__tablename__, *_EVENTS)
 _PRESENT = text(
     "SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid "
     "WHERE inhparent = ANY (CAST(CAST(:parents AS text[]) AS regclass[]))"
@@ -27,7 +30,7 @@ def is_partition(table: str) -> bool:
 
 
 async def find_partitions(session: AsyncSession) -> AbstractSet[str]:
-    """Returns the names of the monthly partitions of ledger and price history."""
+    """Returns the names of all monthly partitions."""
     connection = await session.connection()
     return await connection.run_sync(_present)
 
@@ -53,15 +56,34 @@ async def count_missing_partitions(session: AsyncSession, *, now: datetime) -> i
     return len(_missing(await find_partitions(session), now))
 
 
+async def ensure_event_partitions(session: AsyncSession, instants: Iterable[datetime]) -> int:
+    """Creates missing partitions of events for the months of instants; returns the number created.
+
+    A file of past sales needs months that no cleanup has created. Safe to call concurrently.
+    """
+    months = {month_of(instant) for instant in instants}
+    needed = [(parent, month) for parent in _EVENTS for month in sorted(months)]
+    connection = await session.connection()
+    return await connection.run_sync(_ensure, needed)
+
+
 def ensure_partitions_on(
     connection: Connection, *, now: datetime, present: AbstractSet[str] | None = None
 ) -> int:
     """Like `ensure_partitions`, on a synchronous connection."""
     if not _missing(_present(connection) if present is None else present, now):
         return 0
+    return _ensure(connection, _missing(set(), now))
+
+
+def _ensure(connection: Connection, needed: Iterable[tuple[str, datetime]]) -> int:
+    present = _present(connection)
+    if all(_name(parent, first) in present for parent, first in needed):
+        return 0
     acquire_sync(connection, Lock.PARTITIONS)
     # Another transaction may have created them during the wait.
-    missing = _missing(_present(connection), now)
+    present = _present(connection)
+    missing = [(parent, first) for parent, first in needed if _name(parent, first) not in present]
     for parent, first in missing:
         _create(connection, parent, first)
     return len(missing)
@@ -79,10 +101,21 @@ async def drop_price_history_before(
         instant: the end of the retention period.
         present: the result of `find_partitions`.
     """
+    return await _drop_before(session, (PriceSnapshot.__tablename__,), instant, present)
+
+
+async def drop_events_before(session: AsyncSession, *, instant: datetime, present: AbstractSet[str]) -> int:
+    """Like `drop_price_history_before`, for events and the movements of stock."""
+    return await _drop_before(session, _EVENTS, instant, present)
+
+
+async def _drop_before(
+    session: AsyncSession, parents: Iterable[str], instant: datetime, present: AbstractSet[str]
+) -> int:
     old = [
         name
         for name in sorted(present)
-        if name.startswith(PriceSnapshot.__tablename__) and _following(_first_of(name)) <= instant
+        if name.startswith(tuple(parents)) and _following(_first_of(name)) <= instant
     ]
     return sum([await _drop(session, name) for name in old])
 
@@ -105,7 +138,7 @@ def _present(connection: Connection) -> set[str]:
 
 
 def _missing(present: AbstractSet[str], now: datetime) -> list[tuple[str, datetime]]:
-    month, months = _month_of(now), list[datetime]()
+    month, months = month_of(now), list[datetime]()
     for _ in range(MONTHS_AHEAD + 1):
         months.append(month)
         month = _following(month)
@@ -138,7 +171,8 @@ def _first_of(partition: str) -> datetime:
     return datetime(int(found[2]), int(found[3]), 1, tzinfo=UTC)
 
 
-def _month_of(instant: datetime) -> datetime:
+def month_of(instant: datetime) -> datetime:
+    """Returns the first instant of the month of an instant, in UTC."""
     return instant.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
 

@@ -31,6 +31,12 @@ class PriceSettings(SettingsGroup):
         le=36500,
         description="days that the history of prices and base prices is kept; the ledger is kept for ever",
     )
+    event_retention_days: int = Field(
+        default=730,
+        ge=31,
+        le=36500,
+        description="days that sales, waste, counts and deliveries are kept; older ones are refused",
+    )
     run_history_retention_days: int = Field(
         default=30, ge=1, le=3650, description="days that the run history is kept in the database"
     )

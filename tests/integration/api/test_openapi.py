@@ -61,7 +61,7 @@ OPERATION_IDS = """
     purge_queue
     purge_tasks
     put_batches
-    record_scan
+    receive_events record_scan
     resume_queue
     resume_schedule
     retry_dead_letters

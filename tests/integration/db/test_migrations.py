@@ -68,6 +68,21 @@ async def test_simultaneous_migrations_all_succeed_and_migrate_once(empty_databa
     assert await fetch(empty_database_url, "SELECT code FROM stores") == ["main"]
 
 
+async def test_batches_of_before_events_have_their_stock_stated_by_their_last_change(
+    empty_database_url: str,
+) -> None:
+    await asyncio.to_thread(alembic, empty_database_url, "upgrade", "0003")
+    await execute(
+        empty_database_url,
+        "INSERT INTO products (sku, name, category, category_key, base_price) VALUES ('A', 'A', 'A', 'a', 1)",
+        "INSERT INTO batches (store_id, product_id, quantity, expiry_date) SELECT 1, id, 5, '2030-01-01' "
+        "FROM products",
+    )
+    await asyncio.to_thread(alembic, empty_database_url, "upgrade", "head")
+    same = "SELECT stated_at = updated_at FROM batch_statements JOIN batches ON id = batch_id"
+    assert await fetch(empty_database_url, same) == ["True"]
+
+
 async def test_a_failed_migration_leaves_nothing_behind(empty_database_url: str) -> None:
     await execute(empty_database_url, "CREATE TABLE discounts (in_the_way int)")
     with pytest.raises(Exception, match="discounts"):
@@ -111,7 +126,7 @@ async def test_simultaneous_partition_creation_creates_each_once(empty_database_
         await engine.dispose()
         return made
 
-    assert sorted(await asyncio.gather(make(), make(), make())) == [0, 0, 6]
+    assert sorted(await asyncio.gather(make(), make(), make())) == [0, 0, 12]
 
 
 async def test_partitions_follow_each_other_without_a_gap(session: AsyncSession) -> None:

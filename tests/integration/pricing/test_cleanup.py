@@ -69,7 +69,7 @@ async def test_a_second_cleanup_closes_nothing(session: AsyncSession) -> None:
 
 async def test_partitions_are_made_ahead_over_the_end_of_a_year(session: AsyncSession) -> None:
     summary = await clean_up(session, datetime(2031, 12, 31, 23, tzinfo=UTC))
-    assert summary.partitions_created == 6, "of the ledger and the history: December, January, February"
+    assert summary.partitions_created == 12, "of ledger, history, events, movements: December to February"
     names = await session.scalars(
         text("SELECT relname FROM pg_class WHERE relname ~ '^price_history_203._..$' ORDER BY 1")
     )
