@@ -194,6 +194,7 @@ async def test_a_queue_that_nobody_serves_is_told_with_what_to_do(visit: Visit, 
     await expect(page).to_have_title("✖ Overview · FlexiPrice")
     await expect(page.locator(".findings")).to_contain_text("flexiprice worker")
     harness.start_worker()
+    await harness.until_workers(1)
     await expect(page.get_by_role("status")).not_to_contain_text("No worker", timeout=60_000)
 
 

@@ -49,10 +49,14 @@ class Outcome:
     as_it_should: bool = True
 
     @property
+    def is_safe(self) -> bool:
+        """Whether nothing was lost, doubled or left unrecorded, however long it took."""
+        return self.as_it_should and not (self.lost or self.doubled or self.unrecorded)
+
+    @property
     def holds(self) -> bool:
-        """Whether the row is as it must be."""
-        in_time = self.recovery is None or self.recovery <= RECOVERS_WITHIN
-        return self.as_it_should and in_time and not (self.lost or self.doubled or self.unrecorded)
+        """Whether the row is as it must be on a machine with nothing else to do."""
+        return self.is_safe and (self.recovery is None or self.recovery <= RECOVERS_WITHIN)
 
     def also(self, note: str, *, as_it_should: bool) -> "Outcome":
         """The same, with something more to know."""

@@ -14,7 +14,7 @@ from flexiprice.embedded.child_process import free_port
 from flexiprice.pricing.price_history import slot_of
 from tests.support.api_server import BOOTSTRAP_KEY, WITH_KEY
 from tests.support.builders import a_batch, a_product, an_active_policy
-from tests.support.commands import Run
+from tests.support.commands import PATIENTLY, Run
 from tests.support.moved_clock import moved_clock
 from tests.support.processes import flexiprice, start, wait_for
 
@@ -69,15 +69,15 @@ def api(wrong_clock: dict[str, str], tmp_path: Path) -> Iterator[httpx.Client]:
 
 
 def test_wrong_clock_of_a_worker_decides_no_price(milk: int, worker: None, run: Run) -> None:
-    recomputed = json.loads(run("recompute", "--wait", "--json").stdout)
+    recomputed = json.loads(run("recompute", *PATIENTLY, "--json").stdout)
     assert recomputed["result"]["opened"] == 1
-    cleaned = json.loads(run("cleanup", "--wait", "--json").stdout)
+    cleaned = json.loads(run("cleanup", *PATIENTLY, "--json").stdout)
     assert cleaned["result"]["closed"] == 0
     before = datetime.now(UTC)
     snapshots = json.loads(run("history", "MILK", "--json").stdout)["snapshots"]
     assert snapshots == []
     ran = json.loads(run("schedule", "run", "update_price_history", "--json").stdout)
-    told = json.loads(run("status", ran["task_id"], "--wait", "--json").stdout)
+    told = json.loads(run("status", ran["task_id"], *PATIENTLY, "--json").stdout)
     assert told["result"]["recorded"] == 1
     assert slot_of(before) <= datetime.fromisoformat(told["result"]["slot_at"]) <= slot_of(datetime.now(UTC))
 

@@ -13,6 +13,8 @@ from flexiprice.settings import Settings
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 Command = Callable[..., Result]
+# With a timeout, a command waits for a worker that is starting.
+PATIENTLY = ("--wait", "--timeout", "2m")
 
 
 def on_queue(settings: Settings, use: Callable[[TaskQueue], Coroutine[Any, Any, Any]]) -> Any:

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from flexiprice.db.tables import Discount, Policy
 from flexiprice.pricing.price_history import slot_of, update_price_history
 from flexiprice.pricing.recompute import recompute_all_discounts
-from tests.support.commands import Run
+from tests.support.commands import PATIENTLY, Run
 from tests.support.processes import flexiprice, start, wait_for
 
 HALF_ON_THE_LAST_DAYS = "rules:\n  - {name: half, days_to_expiry: {max: 5}, discount: 0.5}\n"
@@ -55,10 +55,10 @@ def test_a_shop_is_set_up_priced_and_checked_from_the_command_line(
     policy.write_text(HALF_ON_THE_LAST_DAYS)
     created = json.loads(stocked("policy", "create", str(policy), "--activate", "--json").stdout)
     assert (created["version"], created["active"]) == (2, True)
-    followed = stocked("status", created["repricing"]["task_id"], "--wait", "--json")
+    followed = stocked("status", created["repricing"]["task_id"], *PATIENTLY, "--json")
     assert json.loads(followed.stdout)["status"] == "succeeded"
 
-    recomputed = stocked("recompute", "--days-threshold", "10", "--wait")
+    recomputed = stocked("recompute", "--days-threshold", "10", *PATIENTLY)
     assert recomputed.returncode == 0, recomputed.stderr
     assert "unchanged: 1" in recomputed.stdout
 
@@ -69,7 +69,7 @@ def test_a_shop_is_set_up_priced_and_checked_from_the_command_line(
         ("MILK", "1.00", "0.5000", "half")
     ]
 
-    cleaned = json.loads(stocked("cleanup", "--wait", "--json").stdout)
+    cleaned = json.loads(stocked("cleanup", *PATIENTLY, "--json").stdout)
     assert (cleaned["status"], cleaned["result"]["closed"]) == ("succeeded", 0)
 
     doctor = stocked("doctor", FLEXIPRICE_DATABSE_URL="postgresql://typo")

@@ -13,7 +13,7 @@ from typing import Any
 import asyncpg
 
 from flexiprice.embedded.binaries import postgres_programs
-from tests.support.commands import Run
+from tests.support.commands import PATIENTLY, Run
 from tests.support.processes import flexiprice, start
 from tests.support.readme import page, shell_blocks
 from tests.support.servers import flush
@@ -86,7 +86,7 @@ def test_a_restored_backup_has_every_row_and_prices_on_with_an_empty_redis(
     assert run("keys", "create", "till").returncode == 0
     # A second base price, so that there is a history to lose.
     assert run("import", "-", typed=stock().replace(",41.00,", ",42.00,")).returncode == 0
-    worked(run, environment, tmp_path, "recompute", "--wait")
+    worked(run, environment, tmp_path, "recompute", *PATIENTLY)
     before = contents(environment["FLEXIPRICE_DATABASE_URL"])
     assert {table for table, rows in before.items() if not rows} == set()
     assert len(before["base_prices"]) > len(before["products"])
@@ -97,5 +97,5 @@ def test_a_restored_backup_has_every_row_and_prices_on_with_an_empty_redis(
     typed(RESTORE, restored, tmp_path)
 
     assert contents(empty_database_url) == before
-    again = worked(run, restored, tmp_path, "recompute", "--wait")["result"]
+    again = worked(run, restored, tmp_path, "recompute", *PATIENTLY)["result"]
     assert (again["considered"], again["unchanged"]) == (40, 40)
