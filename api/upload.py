@@ -6,6 +6,7 @@ from tempfile import SpooledTemporaryFile
 from typing import Annotated, BinaryIO, Final, cast
 
 from fastapi import Depends, Query, Request
+from pydantic import AwareDatetime
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
@@ -87,6 +88,13 @@ async def _import_request(
         str | None,
         Query(max_length=2, description="Delimiter of CSV; by default detected from the header."),
     ] = None,
+    as_of: Annotated[
+        AwareDatetime | None,
+        Query(
+            description="Instant at which the stock holds, for rows without `as_of`; by default the time of "
+            "receipt. Events after it move the stock, earlier ones do not."
+        ),
+    ] = None,
     encoding: Annotated[
         str | None,
         Query(
@@ -119,6 +127,7 @@ async def _import_request(
         ),
         format_name=format_name,
         file_format=_FORMATS[media_type],
+        as_of=as_of,
         spelling=Spelling.ADDRESS,
     )
 

@@ -20,10 +20,10 @@ from flexiprice.catalog.imports.files.sources import SourceOptions
 from flexiprice.catalog.imports.spelling import Spelling
 from flexiprice.db.tables import MAIN_STORE
 from flexiprice.domain.catalog import StoreCode
+from flexiprice.events.event_row import EventDefaults, EventRow
 from flexiprice.events.reading import event_reader, read_file
 from flexiprice.events.recording import record_events
 from flexiprice.events.report import ChunkResult
-from flexiprice.events.rows import EventDefaults, EventRow
 from flexiprice.plurals import counted
 
 _CHUNK: Final = 1 << 16

@@ -25,6 +25,7 @@ class Lock(IntEnum):
     PRICE_HISTORY = 4
     PARTITIONS = 5
     IMPORTS = 6
+    STOCK = 7
 
 
 async def acquire(session: AsyncSession, lock: Lock) -> None:

@@ -125,8 +125,10 @@ def _check_header(
                 f"did you mean {shown(near[0])}?" if near else f"it has {', '.join(map(shown, header[:20]))}"
             )
             raise InvalidInput(f"the file has no column {shown(column)} for {field}; {hint}", field="map")
-    required = {EventField.KIND, EventField.SOURCE, EventField.LINE_ID, EventField.OCCURRED_AT}
-    required |= {EventField.QUANTITY}
+    required = {
+        *(EventField.KIND, EventField.SOURCE, EventField.LINE_ID, EventField.OCCURRED_AT),
+        EventField.QUANTITY,
+    }
     missing = sorted(field.value for field in (required - known) - columns.keys())
     if EventField.SKU not in columns and EventField.GTIN not in columns:
         missing.append("sku or gtin")

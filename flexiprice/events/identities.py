@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, DateTime, Integer, LargeBinary, String, bindp
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from flexiprice.events.rows import EventIdentityKey, EventRow
+from flexiprice.events.event_row import EventIdentityKey, EventRow
 
 _DELETED_AT_ONCE: Final = 10_000
 

@@ -17,12 +17,12 @@ from flexiprice.catalog.imports.problems import BadRow
 from flexiprice.catalog.imports.rows import ImportStore
 from flexiprice.db.clock import database_now
 from flexiprice.db.tables import Store
-from flexiprice.domain.stock_event import CLOCK_TOLERANCE
 from flexiprice.errors import InvalidInput
 from flexiprice.events.columns import EventColumnMatcher, EventColumns, EventField
+from flexiprice.events.event_row import EventDefaults, EventRow
 from flexiprice.events.recording import ROWS_PER_CHUNK
 from flexiprice.events.report import ChunkResult, EventReport, EventTally
-from flexiprice.events.rows import EventDefaults, EventReader, EventRow, limits_of
+from flexiprice.events.rows import EventReader
 
 RecordChunk = Callable[[list[EventRow]], Awaitable[ChunkResult]]
 """Records a chunk in a transaction of its own, or of its caller."""
@@ -38,8 +38,8 @@ async def event_reader(session: AsyncSession, defaults: EventDefaults, *, retent
     stores = {code: ImportStore(store_id, ZoneInfo(zone)) for code, store_id, zone in rows}
     if defaults.store not in stores:
         raise InvalidInput(f"there is no store {defaults.store!r}", field="store")
-    oldest, newest = limits_of(await database_now(session), retention_days, CLOCK_TOLERANCE)
-    return EventReader(defaults, stores=stores, oldest=oldest, newest=newest)
+    now = await database_now(session)
+    return EventReader(defaults, stores=stores, received_at=now, retention_days=retention_days)
 
 
 async def read_file(

@@ -11,11 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from flexiprice.catalog.imports.notation.cells import shown
 from flexiprice.catalog.imports.problems import BadRow, CellProblem
 from flexiprice.catalog.stock import StockLevel, lock_levels, movements_after, write_levels
+from flexiprice.db.locks import Lock, acquire_shared
 from flexiprice.db.partitions import ensure_event_partitions
 from flexiprice.domain.stock_event import THOUSANDTHS, EventKind
+from flexiprice.events.event_row import EventIdentityKey, EventRow, of_product
 from flexiprice.events.identities import KnownEvent, claim, find_known, keep_set_aside
 from flexiprice.events.report import ChunkResult
-from flexiprice.events.rows import EventIdentityKey, EventRow, of_product
 from flexiprice.events.shelf import PriceSteps, Shelf
 from flexiprice.events.statements import (
     create_batches,
@@ -103,6 +104,8 @@ async def _without_known(
 async def _record_new(session: AsyncSession, rows: Sequence[EventRow], result: ChunkResult) -> list[EventRow]:
     """Records events of unknown identities; returns those that another transaction recorded meanwhile."""
     await ensure_event_partitions(session, {row.occurred_at for row in rows})
+    # Not while an import states stock: it writes batches in another order.
+    await acquire_shared(session, Lock.STOCK)
     await create_batches(session, [row for row in rows if _makes_batch(row)])
     shelf = Shelf(await _lock(session, rows))
     sound: list[tuple[EventRow, int | None]] = []

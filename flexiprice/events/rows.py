@@ -1,9 +1,7 @@
 """Reads a record into an event, or into its problems."""
 
-import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from typing import Final, TypeVar
@@ -18,99 +16,20 @@ from flexiprice.catalog.imports.notation.cells import (
     shown,
 )
 from flexiprice.catalog.imports.notation.dates import DateReader
+from flexiprice.catalog.imports.notation.instants import read_instant
 from flexiprice.catalog.imports.notation.spoiled import SpoiledText, meant_code
 from flexiprice.catalog.imports.problems import BadRow, CellProblem
 from flexiprice.catalog.imports.rows import ImportStore
 from flexiprice.catalog.imports.spelling import Option, Spelling
-from flexiprice.domain.stock_event import EventKind
-from flexiprice.events.cells import read_code, read_instant, read_thousandths
+from flexiprice.domain.stock_event import CLOCK_TOLERANCE, EventKind
+from flexiprice.errors import InvalidInput
+from flexiprice.events.cells import read_code, read_thousandths
 from flexiprice.events.columns import EventColumns, EventField
+from flexiprice.events.event_row import EventDefaults, EventIdentityKey, EventRow
 
 T = TypeVar("T")
 MAX_SOURCE: Final = 64
 MAX_LINE_ID: Final = 128
-
-
-@dataclass(frozen=True, slots=True)
-class EventIdentityKey:
-    """The identity of an event: its store, its source and the source's id of the line."""
-
-    store_id: int
-    source: str
-    line_id: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventRow:
-    """An event as its source states it.
-
-    Attributes:
-        line: line of the file.
-        store: code of the store.
-        day: the store's local date when it occurred.
-        quantity: in thousandths of a unit.
-        lot: None if the event states no lot.
-        product_id: of its product; 0 until it is found.
-        digest: hash of its content; empty until the product is found.
-    """
-
-    line: int
-    kind: EventKind
-    key: EventIdentityKey
-    store: str
-    occurred_at: datetime
-    day: date
-    sku: str | None
-    gtin: str | None
-    quantity: int
-    unit_price: Decimal | None
-    lot: str | None
-    expiry_date: date | None
-    product_id: int = 0
-    digest: bytes = b""
-
-    @property
-    def names_batch(self) -> bool:
-        """Whether it states the lot or the expiry date of its batch."""
-        return self.lot is not None or self.expiry_date is not None
-
-    def content(self) -> dict[str, str | None]:
-        """Returns what it states beside its identity, as text."""
-        return {
-            "kind": self.kind.value,
-            "occurred_at": self.occurred_at.astimezone(UTC).isoformat(),
-            "sku": self.sku,
-            "gtin": self.gtin,
-            "quantity": f"{Decimal(self.quantity) / 1000:f}",
-            "unit_price": None if self.unit_price is None else str(self.unit_price),
-            "lot": self.lot,
-            "expiry_date": None if self.expiry_date is None else self.expiry_date.isoformat(),
-        }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventDefaults:
-    """The values that the events of a file have in common.
-
-    Attributes:
-        kind: of events without one; None if each states it.
-        source: of events without one; None if each states it.
-        store: code of the store of events without one.
-        decimal_comma: whether numbers are written as `1,5`.
-        local_times: whether a time without an offset is local to the store; otherwise it is refused.
-        currency: the installation's, ISO 4217.
-        date_formats: formats of expiry dates.
-        spelling: the notation of options in messages.
-    """
-
-    store: str
-    currency: str
-    kind: EventKind | None = None
-    source: str | None = None
-    decimal_comma: bool = False
-    local_times: bool = False
-    date_formats: tuple[str, ...] | None = None
-    spelling: Spelling = Spelling.COMMAND
 
 
 class EventReader:
@@ -121,18 +40,26 @@ class EventReader:
         defaults: EventDefaults,
         *,
         stores: Mapping[str, ImportStore],
-        oldest: datetime,
-        newest: datetime,
+        received_at: datetime,
+        retention_days: int,
     ) -> None:
-        """Takes what the events have in common, the stores by code, and the limits of `occurred_at`."""
+        """Takes what the events have in common, the stores by code, the present instant, and the retention.
+
+        Raises:
+            InvalidInput: the instant of events without one is in the future, or past the retention.
+        """
         self._defaults = defaults
         self._stores = stores
         self._codes = {store.store_id: code for code, store in stores.items()}
-        self._oldest = oldest
-        self._newest = newest
+        self._received_at = received_at
+        self._oldest = received_at - timedelta(days=retention_days)
+        self._newest = received_at + CLOCK_TOLERANCE
+        given = defaults.occurred_at
+        if given is not None and not self._oldest <= given <= self._newest:
+            raise InvalidInput(f"{given.isoformat()} is in the future, or past the retention", field="as_of")
         # The endpoint has no such option.
         self._local_times_hint = (
-            (", or ", Option("local_times"), " reads it in the store's time zone")
+            (", or ", Option("timestamps", "local"), " reads it in the store's time zone")
             if defaults.spelling is Spelling.COMMAND
             else ()
         )
@@ -154,8 +81,13 @@ class EventReader:
         line_id = cells.read(EventField.LINE_ID, _read_line_id)
         store = cells.read(EventField.STORE, self._store, default=self._stores.get(self._defaults.store))
         occurred_at = None
+        holds_at_receipt = kind is EventKind.COUNT and self._defaults.occurred_at is None
         if store is not None:
-            occurred_at = cells.read(EventField.OCCURRED_AT, lambda cell: self._instant(cell, store))
+            occurred_at = cells.read(
+                EventField.OCCURRED_AT,
+                lambda cell: self._instant(cell, store),
+                default=self._received_at if holds_at_receipt else self._defaults.occurred_at,
+            )
         sku = cells.read(EventField.SKU, self._sku, optional=True)
         gtin = cells.read(EventField.GTIN, self._gtin, optional=sku is not None or cells.has_problem)
         quantity = cells.read(EventField.QUANTITY, self._number)
@@ -180,6 +112,7 @@ class EventReader:
             key=EventIdentityKey(store.store_id, source, line_id),
             store=self._codes[store.store_id],
             occurred_at=occurred_at,
+            at_receipt=holds_at_receipt and occurred_at is self._received_at,
             day=occurred_at.astimezone(store.zone).date(),
             sku=sku,
             gtin=gtin,
@@ -280,24 +213,6 @@ def _rule_of(
     if kind is EventKind.DELIVERY and not names_batch:
         return EventField.EXPIRY_DATE, "is empty: a delivery names its batch by expiry_date, or by its lot"
     return None
-
-
-def of_product(row: EventRow, product_id: int) -> EventRow:
-    """Returns the event with its product and its digest; SKU and GTIN of one product are the same content."""
-    content = {**row.content(), "sku": str(product_id), "gtin": None}
-    digest = hashlib.blake2b(repr(sorted(content.items())).encode(), digest_size=16).digest()
-    return replace(row, product_id=product_id, digest=digest)
-
-
-def draw_of(key: EventIdentityKey) -> int:
-    """Returns a number below 2^32 that is always the same for an identity."""
-    named = f"{key.store_id}\0{key.source}\0{key.line_id}"
-    return int.from_bytes(hashlib.blake2b(named.encode(), digest_size=4).digest())
-
-
-def limits_of(now: datetime, retention_days: int, tolerance: timedelta) -> tuple[datetime, datetime]:
-    """Returns the oldest and the newest instant at which a recorded event may have occurred."""
-    return now - timedelta(days=retention_days), now + tolerance
 
 
 def _read_kind(cell: str) -> EventKind:

@@ -19,7 +19,7 @@ from flexiprice.domain.stock_event import (
     allocate_waste,
     moves_stock,
 )
-from flexiprice.events.rows import EventRow, draw_of
+from flexiprice.events.event_row import EventRow, draw_of
 
 _LISTED: Final = 5
 PriceSteps = Mapping[int, tuple[Sequence[datetime], Sequence[Decimal | None]]]

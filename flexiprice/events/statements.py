@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.catalog.stock import STATED_BY_EVENTS_ONLY
-from flexiprice.events.rows import EventRow
+from flexiprice.events.event_row import EventRow
 from flexiprice.events.shelf import Movement
 
 

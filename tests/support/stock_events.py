@@ -9,9 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.db.tables import Batch, Store
 from flexiprice.domain.stock_event import THOUSANDTHS, EventKind
+from flexiprice.events.event_row import EventIdentityKey, EventRow
 from flexiprice.events.recording import record_events
 from flexiprice.events.report import ChunkResult
-from flexiprice.events.rows import EventIdentityKey, EventRow
 from tests.support.builders import DAY, NOON
 
 

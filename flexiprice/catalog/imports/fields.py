@@ -17,9 +17,12 @@ class ImportField(StrEnum):
     QUANTITY = "quantity"
     EXPIRY_DATE = "expiry_date"
     GTIN = "gtin"
+    AS_OF = "as_of"
 
 
-OPTIONAL = frozenset({ImportField.UNIT_COST, ImportField.STORE, ImportField.LOT, ImportField.GTIN})
+OPTIONAL = frozenset(
+    {ImportField.UNIT_COST, ImportField.STORE, ImportField.LOT, ImportField.GTIN, ImportField.AS_OF}
+)
 REQUIRED = tuple(field for field in ImportField if field not in OPTIONAL)
 # The fields that describe a product. A file with none of them has stock levels only.
 DESCRIBING = (ImportField.NAME, ImportField.CATEGORY, ImportField.BASE_PRICE, ImportField.UNIT_COST)
@@ -58,6 +61,7 @@ OTHER_NAMES: Mapping[ImportField, tuple[str, ...]] = {
         *("expiration_date", "expires", "expires_on", "expiry", "exp_date", "best_before"),
         *("best_before_date", "use_by", "use_by_date", "sell_by_date", "bbd", "mhd"),
     ),
+    ImportField.AS_OF: ("stock_as_of", "as_of_date", "snapshot_at", "counted_at", "exported_at"),
     ImportField.GTIN: ("gtin_8", "gtin_12", "ean_8", "ean_code", "upc_a", "upc_code", "bar_code"),
 }
 

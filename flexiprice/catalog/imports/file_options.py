@@ -1,6 +1,7 @@
 """The options of an import that describe its file, as a user gives and as a mapping saves them."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict
@@ -57,12 +58,14 @@ class ImportRequest:
         options: the given options, which win over those of `format_name`.
         format_name: a file format, a known export or a saved mapping.
         file_format: the file format, if it is known otherwise.
+        as_of: the instant at which stock of rows without one holds; None is the time of receipt.
         spelling: the notation of options in warnings and errors.
     """
 
     options: FileOptions
     format_name: str | None = None
     file_format: FileFormat | None = None
+    as_of: datetime | None = None
     spelling: Spelling = Spelling.COMMAND
 
 
@@ -80,6 +83,7 @@ def layout_of(options: FileOptions, request: ImportRequest, settings: Settings) 
         delimiter=options.delimiter,
         sheet=options.sheet,
         file_format=request.file_format,
+        as_of=request.as_of,
         max_unpacked_bytes=settings.max_unpacked_bytes,
         workbook_memory_bytes=settings.workbook_memory_bytes,
         spelling=request.spelling,

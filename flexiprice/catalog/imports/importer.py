@@ -21,7 +21,7 @@ from flexiprice.catalog.imports.files.sources import open_source
 from flexiprice.catalog.imports.gtins import merge_gtins, remove_taken
 from flexiprice.catalog.imports.layout import FileLayout, column_source, source_options
 from flexiprice.catalog.imports.notation.cells import shown
-from flexiprice.catalog.imports.notation.dates import DateReader
+from flexiprice.catalog.imports.notation.dates import DateReader, Timestamps
 from flexiprice.catalog.imports.problems import BadRow, DataWarning
 from flexiprice.catalog.imports.report import ImportReport
 from flexiprice.catalog.imports.rows import CatalogueRow, ImportStore, RowReader
@@ -33,7 +33,9 @@ from flexiprice.catalog.imports.staging import (
     stage_rows,
 )
 from flexiprice.catalog.imports.unusable import remove_repeated, remove_unknown
+from flexiprice.db.clock import database_now
 from flexiprice.db.tables import Store
+from flexiprice.domain.stock_event import CLOCK_TOLERANCE
 from flexiprice.errors import InvalidInput
 
 MAX_BAD_ROWS_KEPT = 1000
@@ -68,6 +70,9 @@ async def import_catalogue(
     file without unit costs keeps the stored ones. The products of a file with stock
     levels only must exist. The import does not price batches.
 
+    Stock holds at its instant: earlier events do not move it, later ones do. A batch whose stock was stated
+    at a later instant keeps that.
+
     Args:
         session: in a transaction; roll it back for a dry run.
         chunks: the file's bytes, in chunks of any size.
@@ -99,6 +104,10 @@ async def _import(
     most_named: int,
     started: float,
 ) -> Imported:
+    now = await database_now(session)
+    as_of = layout.as_of or now
+    if as_of > now + CLOCK_TOLERANCE:
+        raise InvalidInput(f"{as_of.isoformat()} is in the future", field="as_of")
     dates = DateReader(layout.date_formats, layout.timestamps)
     if file.above_header:
         tally.warn(_skipped_rows(file.above_header))
@@ -112,6 +121,8 @@ async def _import(
         currency=layout.currency,
         warn=tally.warn,
         spelling=layout.spelling,
+        local_times=layout.timestamps is Timestamps.LOCAL,
+        newest=now + CLOCK_TOLERANCE,
     )
     await create_staging(session)
     await _stage(session, _rows(source.carry_down(file.records), matcher, reader), tally)
@@ -132,7 +143,9 @@ async def _import(
     async for unknown in remove_unknown(session, matcher.seen.get(ImportField.SKU)):
         tally.reject_staged(unknown)
     with fk_violation_as("a product was deleted while the file was imported; send it again"):
-        batches, changed = await merge_batches(session, most_named=most_named)
+        batches, changed, outdated = await merge_batches(session, as_of=as_of, most_named=most_named)
+    if outdated:
+        tally.warn(_outdated(outdated))
     with unique_violation_as("a GTIN of the file was given to another product meanwhile; send it again"):
         gtins_new = await merge_gtins(session) if has_gtins else 0
     report = ImportReport(
@@ -190,6 +203,11 @@ class _Tally:
             self.warnings.append(warning)
         if self._on_warning is not None:
             self._on_warning(warning)
+
+
+def _outdated(rows: int) -> DataWarning:
+    has = "row has an earlier stock" if rows == 1 else "rows have an earlier stock"
+    return DataWarning(None, None, f"{rows} {has} than is known: a later one was stated, and stays")
 
 
 def _skipped_rows(rows: Sequence[tuple[int, str]]) -> DataWarning:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from flexiprice.catalog.imports.columns import names_columns
 from flexiprice.catalog.imports.export_columns import ColumnSource
@@ -27,6 +28,7 @@ class FileLayout:
         decimal_comma: whether amounts are written as `1.234,50`.
         currency: the installation's, ISO 4217; amounts in another currency are refused.
         default_store: code of the store for rows without one.
+        as_of: the instant at which stock of rows without one holds; None is the time of receipt.
         encoding: of its text.
         delimiter: between the cells of a CSV file.
         file_format: of the file.
@@ -43,6 +45,7 @@ class FileLayout:
     decimal_comma: bool = False
     currency: str = "EUR"
     default_store: str = MAIN_STORE
+    as_of: datetime | None = None
     encoding: str = "utf-8"
     delimiter: str | None = None
     file_format: FileFormat | None = None

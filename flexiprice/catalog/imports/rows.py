@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from difflib import get_close_matches
 from functools import lru_cache
@@ -25,9 +25,10 @@ from flexiprice.catalog.imports.notation.cells import (
     shown,
 )
 from flexiprice.catalog.imports.notation.dates import DateReader
+from flexiprice.catalog.imports.notation.instants import read_instant
 from flexiprice.catalog.imports.problems import BadRow, CellProblem, DataWarning
 from flexiprice.catalog.imports.record_cells import RecordCells
-from flexiprice.catalog.imports.spelling import Spelling
+from flexiprice.catalog.imports.spelling import Option, Spelling
 from flexiprice.domain.category import category_key
 
 
@@ -45,7 +46,7 @@ class CatalogueRow:
 
     The product's description is None in a row of stock levels only. `unit_cost_given` is False if the file
     has no costs; then the stored cost stays. `gtins` have 14 digits each, with spaces between them; None if
-    the row has none.
+    the row has none. `as_of` is the instant at which the quantity holds; None if the row states none.
     """
 
     line: int
@@ -61,8 +62,10 @@ class CatalogueRow:
     quantity: int
     expiry_date: date
     gtins: str | None
+    as_of: datetime | None = None
 
 
+_LOCAL_TIMES = (", or ", Option("timestamps", "local"), " reads it in the store's time zone")
 _NO_CODE = re.compile(r"[^a-z0-9_]+")
 
 
@@ -79,11 +82,16 @@ class RowReader:
         currency: str,
         warn: Callable[[DataWarning], None],
         spelling: Spelling = Spelling.COMMAND,
+        local_times: bool = False,
+        newest: datetime | None = None,
     ) -> None:
         """Takes the stores by code, the default store's code and the receiver of warnings.
 
-        `currency` is the installation's; amounts in another currency are refused.
+        `currency` is the installation's; amounts in another currency are refused. `local_times` says whether
+        an instant without an offset is local to the store; later instants than `newest` are refused.
         """
+        self._local_times = local_times
+        self._newest = newest
         self._stores = stores
         self._default_store = default_store
         self._dates = dates
@@ -116,6 +124,7 @@ class RowReader:
         zone = store.zone if store is not None else self._stores[self._default_store].zone
         expiry_date = cells.read(ImportField.EXPIRY_DATE, lambda cell: self._dates.read(cell, zone))
         gtins = cells.read(ImportField.GTIN, self._gtins)
+        as_of = cells.read(ImportField.AS_OF, lambda cell: self._instant(cell, zone))
         if (
             cells.problems
             or sku is None
@@ -139,6 +148,7 @@ class RowReader:
             quantity=quantity,
             expiry_date=expiry_date,
             gtins=" ".join(gtins) if gtins else None,
+            as_of=as_of,
         )
 
     def _read_price(self, cell: str) -> Decimal:
@@ -149,6 +159,12 @@ class RowReader:
 
     def _quantity(self, cell: str) -> int:
         return read_quantity(cell, decimal_comma=self._decimal_comma, currency=self._currency)
+
+    def _instant(self, cell: str, zone: ZoneInfo) -> datetime:
+        instant = read_instant(cell, zone, local_times=self._local_times, hint=_LOCAL_TIMES)
+        if self._newest is not None and instant > self._newest:
+            raise CellRefused(f"{shown(cell.strip())} is in the future")
+        return instant
 
     def _store(self, cell: str) -> ImportStore:
         code = cell.strip().lower()

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import (
     BigInteger,
     BindParameter,
     Boolean,
     Date,
+    DateTime,
     Integer,
     Numeric,
     String,
@@ -19,6 +21,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.catalog.imports.rows import CatalogueRow
+from flexiprice.catalog.imports.stated_stock import prepare_stock, state_imported_stock
 from flexiprice.db.locks import Lock, acquire
 
 
@@ -59,16 +62,28 @@ async def merge_products(session: AsyncSession) -> MergeCounts:
     return counts
 
 
-async def merge_batches(session: AsyncSession, *, most_named: int) -> tuple[MergeCounts, tuple[int, ...]]:
+async def merge_batches(
+    session: AsyncSession, *, as_of: datetime, most_named: int
+) -> tuple[MergeCounts, tuple[int, ...], int]:
     """Inserts new batches and updates those that differ; their products must exist.
 
+    Args:
+        session: in which rows are staged.
+        as_of: the instant at which stock of rows without one holds.
+        most_named: the maximum number of written batches to return.
+
     Returns:
-        The counts, and the ids of written batches, at most `most_named`.
+        The counts, the ids of written batches, and the number of rows whose stock was stated later already.
     """
+    # From here on, no event moves a batch until the transaction ends.
+    await acquire(session, Lock.STOCK)
+    outdated = await prepare_stock(session, as_of=as_of)
     counts, changed = await _merge(
         session, _COUNT_BATCHES, _UPDATE_BATCHES, _INSERT_BATCHES, most_named=most_named
     )
-    return counts, changed[:most_named]
+    await state_imported_stock(session)
+    unchanged = MergeCounts(counts.new, counts.updated, counts.unchanged + outdated)
+    return unchanged, changed[:most_named], outdated
 
 
 async def _merge(
@@ -94,6 +109,7 @@ _ARRAYS: tuple[BindParameter[object], ...] = (
     bindparam("quantity", type_=ARRAY(Integer)),
     bindparam("expiry_date", type_=ARRAY(Date)),
     bindparam("gtins", type_=ARRAY(String)),
+    bindparam("as_of", type_=ARRAY(DateTime(timezone=True))),
 )
 
 _COLUMNS = tuple(array.key for array in _ARRAYS)
@@ -103,7 +119,8 @@ _CREATE = text(
     CREATE TEMPORARY TABLE import_rows (
         line bigint, sku text, name text, category text, category_key text,
         base_price numeric(12, 2), unit_cost numeric(12, 2), unit_cost_given boolean,
-        store_id integer, lot text, quantity integer, expiry_date date, gtins text
+        store_id integer, lot text, quantity integer, expiry_date date, gtins text,
+        as_of timestamptz, oversold bigint
     ) ON COMMIT DROP
     """
 )
@@ -113,7 +130,7 @@ _STAGE = text(
     INSERT INTO pg_temp.import_rows
     SELECT * FROM unnest(
         :line, :sku, :name, :category, :category_key, :base_price,
-        :unit_cost, :unit_cost_given, :store_id, :lot, :quantity, :expiry_date, :gtins
+        :unit_cost, :unit_cost_given, :store_id, :lot, :quantity, :expiry_date, :gtins, :as_of
     )
     """
 ).bindparams(*_ARRAYS)

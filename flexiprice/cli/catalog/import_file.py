@@ -1,40 +1,26 @@
 """`flexiprice import`: imports products and batches from another system's file."""
 
-import os
-import stat
-from collections.abc import Generator, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from flexiprice.access.audit_log import AuditEvent, record_audit
 from flexiprice.catalog.imports.columns import parse_column_map
-from flexiprice.catalog.imports.file_options import FileOptions, ImportRequest, layout_of
+from flexiprice.catalog.imports.file_options import FileOptions, ImportRequest
 from flexiprice.catalog.imports.files.records import FileFormat
-from flexiprice.catalog.imports.importer import import_catalogue
 from flexiprice.catalog.imports.known_exports import ExportName
 from flexiprice.catalog.imports.notation.cells import printable
 from flexiprice.catalog.imports.notation.dates import DEFAULT_DATE_FORMATS, Timestamps
-from flexiprice.catalog.imports.report import ImportReport
-from flexiprice.catalog.imports.saved_mappings import check_mapping_name, resolve_options, save_mapping
-from flexiprice.cli.access.audit import cli_event, recording_refusals
 from flexiprice.cli.broker import command_settings
-from flexiprice.cli.catalog.import_files import bad_rows_file, refuse_same_file, warnings_file
-from flexiprice.cli.catalog.import_report import show_import
-from flexiprice.cli.connections import with_database
-from flexiprice.cli.console import JsonOption, output, print_json, stderr
-from flexiprice.cli.tasks.enqueue import reprice, repricing
-from flexiprice.db.work import Work
-from flexiprice.domain.audit import AuditOutcome
+from flexiprice.cli.catalog.import_events import ImportKind, import_events
+from flexiprice.cli.catalog.import_files import ImportOutputs, refuse_same_file
+from flexiprice.cli.catalog.import_progress import reading
+from flexiprice.cli.catalog.import_stock import import_stock
+from flexiprice.cli.console import JsonOption
 from flexiprice.errors import InvalidInput
-from flexiprice.plurals import counted
-from flexiprice.resources import Database
+from flexiprice.events.columns import parse_event_map
 
-SOME_ROWS_BAD = 3
 _CHUNK = 1 << 16
 
 
@@ -48,6 +34,28 @@ def import_file(
             "input.",
         ),
     ],
+    kind: Annotated[
+        ImportKind,
+        typer.Option(
+            help="Rows of the file: `stock` is products and their batches, the others are events with the "
+            "fields of POST /admin/events."
+        ),
+    ] = ImportKind.STOCK,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="System that numbered the lines of events, such as `till-1`; or a column."
+        ),
+    ] = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option(
+            metavar="INSTANT",
+            help="Instant at which the stock holds, such as 2026-03-31T06:00:00+02:00, for rows without a "
+            "column `as_of` (of events: `occurred_at`). Events after it move the stock, earlier ones do not. "
+            "[default: the time of receipt]",
+        ),
+    ] = None,
     column: Annotated[
         list[str] | None,
         typer.Option(
@@ -149,6 +157,10 @@ def import_file(
     Title rows above the header are skipped with a warning. Of a JSON document, the array of records in it is
     read, of a workbook the only sheet with any content, or `--sheet`.
 
+    With `--kind`, each row is an event: `line_id`, `occurred_at`, `sku` or `gtin`, `quantity`, perhaps
+    `store`, `source`, `unit_price` (of sales), `lot` and `expiry_date`. Importing again ignores what is
+    recorded; a row with the identity of a recorded event and other content is set aside.
+
     A cell that is interpreted, such as `="0012"` for the code 0012, causes a warning. Ignored columns are
     listed.
 
@@ -157,7 +169,7 @@ def import_file(
     settings = command_settings()
     request = ImportRequest(
         options=FileOptions(
-            columns=parse_column_map(column or ()),
+            columns=parse_column_map(column or ()) if kind is ImportKind.STOCK else {},
             date_formats=tuple(date_format) if date_format else None,
             timestamps=timestamps,
             decimal_comma=_sign(comma=decimal_comma, point=decimal_point),
@@ -167,86 +179,47 @@ def import_file(
             store=store,
         ),
         format_name=format_name,
+        as_of=_instant(as_of),
     )
-    if save_map is not None:
-        check_mapping_name(save_map)
+    outputs = ImportOutputs(
+        name=printable(getattr(file, "name", "")),
+        errors=errors,
+        warnings=warnings,
+        dry_run=dry_run,
+        as_json=as_json,
+    )
     refuse_same_file(file, errors, warnings)
-    name = printable(getattr(file, "name", ""))
+    if kind is ImportKind.STOCK:
+        if source is not None:
+            raise InvalidInput("--source is for events: give --kind sales, waste, counts or deliveries")
+        import_stock(settings, reading(file), request, outputs, save_map=save_map)
+        return
+    if save_map is not None or warnings is not None:
+        raise InvalidInput("--save-map and --warnings are for imports of stock")
+    import_events(
+        settings,
+        reading(file),
+        request,
+        outputs,
+        kind=kind,
+        columns=parse_event_map(column or ()),
+        source=source,
+    )
 
-    async def use(database: Database) -> ImportReport:
-        async with database.sessions() as session, session.begin() as transaction:
-            options, resolved = await resolve_options(session, request)
-            layout = layout_of(options, resolved, settings)
-            # Within the transaction: if writing a report file fails, nothing is imported.
-            with ExitStack() as stack:
-                on_bad_row = stack.enter_context(bad_rows_file(errors)) if errors else None
-                on_warning = stack.enter_context(warnings_file(warnings)) if warnings else None
-                chunks = stack.enter_context(_progress(file))
-                report = (
-                    await import_catalogue(
-                        session, chunks, layout, on_bad_row=on_bad_row, on_warning=on_warning
-                    )
-                ).report
-            if dry_run:
-                await transaction.rollback()
-            else:
-                await record_audit(session, _entries(name, report))
-                if save_map is not None and report.imported:
-                    await save_mapping(session, save_map, options)
-                    await record_audit(session, [cli_event("save_import_mapping", save_map)])
-            return report
 
-    # A dry run changes nothing, whatever comes of it.
-    with nullcontext() if dry_run else recording_refusals(settings, "import_file", name):
-        report = with_database(settings, use, work=Work.RECOMPUTE)
-    needed = bool(report.written) and not dry_run
-    job = reprice(settings) if needed else None
-    saved = save_map if report.imported and not dry_run else None
-    if as_json:
-        repriced = repricing(job, needed=needed)
-        print_json({"report": report, "dry_run": dry_run, "saved_map": saved, "repricing": repriced})
-    else:
-        show_import(report, dry_run=dry_run, errors=errors, warnings=warnings, job=job)
-        if saved is not None:
-            output().print(f"Saved for next time: flexiprice import FILE --format {saved}")
-    if report.bad:
-        raise typer.Exit(SOME_ROWS_BAD if report.imported else 1)
+def _instant(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        instant = None
+    if instant is None or instant.tzinfo is None:
+        raise InvalidInput(f"--as-of {text!r} must be an instant such as 2026-03-31T06:00:00+02:00")
+    return instant
 
 
 def _sign(*, comma: bool, point: bool) -> bool | None:
     if comma and point:
         raise InvalidInput("--decimal-comma and --decimal-point contradict each other")
     return comma if comma or point else None
-
-
-def _entries(name: str, report: ImportReport) -> list[AuditEvent]:
-    if report.written:
-        return [cli_event("import_file", name, {**report.written, "bad_rows": report.bad})]
-    if report.bad and not report.imported:
-        reason = f"none of {counted(report.read, 'row')} is sound"
-        return [replace(cli_event("import_file", name, {"reason": reason}), outcome=AuditOutcome.REFUSED)]
-    return []
-
-
-@contextmanager
-def _progress(file: BinaryIO) -> Generator[Iterator[bytes]]:
-    status = os.fstat(file.fileno())
-    total = status.st_size if stat.S_ISREG(status.st_mode) else None
-    console = stderr()
-    with Progress(
-        TextColumn("Importing"),
-        BarColumn(),
-        DownloadColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    ) as progress:
-        task = progress.add_task("", total=total)
-
-        def chunks() -> Iterator[bytes]:
-            while chunk := file.read(_CHUNK):
-                progress.advance(task, len(chunk))
-                yield chunk
-
-        yield chunks()

@@ -1,17 +1,39 @@
-"""Writes the files of bad rows and of warnings for `flexiprice import`."""
+"""The results of `flexiprice import` as files: bad rows and warnings."""
 
 import csv
 import os
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from flexiprice.catalog.imports.problems import BadRow, DataWarning
 from flexiprice.cli.console import file_errors
 from flexiprice.errors import InvalidInput
 
+SOME_ROWS_BAD: Final = 3
+"""The exit code where some rows were left out."""
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportOutputs:
+    """The wishes of a user about the results of an import.
+
+    Attributes:
+        name: of the file, for the audit.
+        errors: the file for bad rows.
+        warnings: the file for warnings.
+        dry_run: whether nothing is written to the database.
+        as_json: whether the report is printed as JSON.
+    """
+
+    name: str
+    errors: Path | None
+    warnings: Path | None
+    dry_run: bool
+    as_json: bool
 
 
 def refuse_same_file(file: BinaryIO, *others: Path | None) -> None:

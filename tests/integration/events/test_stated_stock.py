@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from flexiprice.db.event_tables import StockMovement
 from flexiprice.db.partitions import ensure_partitions
 from flexiprice.domain.stock_event import AllocationGround, EventKind
-from flexiprice.events.rows import EventRow
+from flexiprice.events.event_row import EventRow
 from tests.support.builders import DAY, NOON, a_batch, a_product
 from tests.support.stock_events import a_count, a_delivery, an_event, record, record_one_by_one, stock
 

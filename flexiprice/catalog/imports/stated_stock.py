@@ -1,0 +1,80 @@
+"""States the stock of staged rows: it holds at an instant, and later movements are added to it."""
+
+from datetime import datetime
+
+from sqlalchemy import DateTime, bindparam, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from flexiprice.domain.stock_event import THOUSANDTHS
+
+
+async def prepare_stock(session: AsyncSession, *, as_of: datetime) -> int:
+    """Adds to staged quantities what was moved after their instant; removes rows of outdated stock.
+
+    Args:
+        session: in which rows are staged, and which has locked the stock.
+        as_of: the instant of rows without one.
+
+    Returns:
+        The number of rows that were removed, because the stock of their batch was stated later.
+    """
+    await session.execute(_COMPLETE, {"as_of": as_of})
+    outdated = (await session.execute(_REMOVE_OUTDATED)).scalars().all()
+    await session.execute(_ADD_MOVEMENTS)
+    return len(outdated)
+
+
+async def state_imported_stock(session: AsyncSession) -> None:
+    """Notes the instants at which the stock of the staged rows holds; their batches must exist."""
+    await session.execute(_STATE)
+
+
+_COMPLETE = text("UPDATE pg_temp.import_rows SET as_of = :as_of WHERE as_of IS NULL").bindparams(
+    bindparam("as_of", type_=DateTime(timezone=True))
+)
+
+_BATCH_OF_ROW = """
+    products.sku = staged.sku
+    AND batches.store_id = staged.store_id
+    AND batches.product_id = products.id
+    AND batches.lot = staged.lot
+    AND batches.expiry_date = staged.expiry_date
+"""
+
+_REMOVE_OUTDATED = text(
+    f"""
+    DELETE FROM pg_temp.import_rows AS staged
+    USING products, batches
+    LEFT JOIN batch_statements AS stated ON stated.batch_id = batches.id
+    WHERE {_BATCH_OF_ROW} AND coalesce(stated.stated_at, batches.created_at) > staged.as_of
+    RETURNING staged.line
+    """  # noqa: S608 -- a constant
+)
+
+_ADD_MOVEMENTS = text(
+    f"""
+    UPDATE pg_temp.import_rows AS changed
+    SET quantity = greatest(balance, 0) / {THOUSANDTHS}, oversold = greatest(-balance, 0)
+    FROM (
+        SELECT staged.line, staged.quantity * bigint '{THOUSANDTHS}' + sum(moved.quantity)::bigint AS balance
+        FROM pg_temp.import_rows AS staged
+        JOIN products USING (sku)
+        JOIN batches ON {_BATCH_OF_ROW}
+        JOIN stock_movements AS moved ON moved.batch_id = batches.id AND moved.occurred_at > staged.as_of
+        GROUP BY staged.line, staged.quantity
+    ) AS later
+    WHERE changed.line = later.line
+    """  # noqa: S608 -- constants
+)
+
+_STATE = text(
+    f"""
+    INSERT INTO batch_statements AS known (batch_id, stated_at, oversold)
+    SELECT batches.id, staged.as_of, coalesce(staged.oversold, 0)
+    FROM pg_temp.import_rows AS staged
+    JOIN products USING (sku)
+    JOIN batches ON {_BATCH_OF_ROW}
+    ORDER BY batches.id
+    ON CONFLICT (batch_id) DO UPDATE SET stated_at = EXCLUDED.stated_at, oversold = EXCLUDED.oversold
+    """  # noqa: S608 -- a constant
+)
