@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from tempfile import SpooledTemporaryFile
 from typing import Annotated, BinaryIO, Final, cast
 
@@ -11,6 +12,7 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
 from flexiprice.catalog.imports.columns import parse_column_map
+from flexiprice.catalog.imports.complete_stock import MAX_SOLD_OUT_PERCENT, CompleteStock
 from flexiprice.catalog.imports.file_options import FileOptions, ImportRequest
 from flexiprice.catalog.imports.files.records import FileFormat
 from flexiprice.catalog.imports.known_exports import ExportName
@@ -131,6 +133,40 @@ async def _import_request(
         spelling=Spelling.ADDRESS,
     )
 
+
+@dataclass(frozen=True, slots=True)
+class Completeness:
+    """Whether an uploaded file is the whole stock, and whether its sender is sure of it."""
+
+    complete: bool
+    yes: bool
+
+    def of_store(self, store: str | None) -> CompleteStock | None:
+        """Returns the wish for the store of the upload; None if the file is not complete."""
+        return CompleteStock(store=store, is_confirmed=self.yes) if self.complete else None
+
+
+async def _completeness(
+    *,
+    complete: Annotated[
+        bool,
+        Query(
+            description="Whether the file is the whole stock of the stores that it names, or of `store` "
+            "alone: batches that it leaves out are sold out. One bad row rejects the whole file."
+        ),
+    ] = False,
+    yes: Annotated[
+        bool,
+        Query(
+            description=f"Whether a complete file may leave out more than {MAX_SOLD_OUT_PERCENT} % of the "
+            "batches in stock."
+        ),
+    ] = False,
+) -> Completeness:
+    return Completeness(complete, yes)
+
+
+CompletenessQuery = Annotated[Completeness, Depends(_completeness)]
 
 # The wishes about the uploaded file, by the same options as `flexiprice import`.
 UploadRequest = Annotated[ImportRequest, Depends(_import_request)]

@@ -14,7 +14,8 @@ from api.reprice_after_commit import MAX_NAMED_BATCHES, NOT_NEEDED, Reprice
 from api.route_class import ProblemRoute
 from api.schemas.imports import BatchImportOut, ImportReportOut
 from api.schemas.problem import FieldError
-from api.upload import UploadRequest, spooled
+from api.upload import CompletenessQuery, UploadRequest, spooled
+from flexiprice.catalog.imports.complete_stock import CompleteStock
 from flexiprice.catalog.imports.file_options import layout_of
 from flexiprice.catalog.imports.importer import Imported, import_catalogue
 from flexiprice.catalog.imports.layout import FileLayout
@@ -73,6 +74,7 @@ async def put_batches(
     reprice: Reprice,
     request: Request,
     upload: UploadRequest,
+    completeness: CompletenessQuery,
     resources: OpenResources,
     atomic: Annotated[bool, Query(description="Whether one bad row rejects the whole file.")] = False,
     dry_run: Annotated[bool, Query(description="Whether to only check the file and write nothing.")] = False,
@@ -83,7 +85,8 @@ async def put_batches(
     .xls, .ods). Each row is a batch: `sku`, `expiry_date`, `quantity`, and optionally `store` and `lot`,
     which are part of a batch's key. Rows may also have `name`, `category`, `base_price` and optionally
     `unit_cost`: then their products are created or updated. Otherwise the products must exist. A product
-    gains the GTINs of a column `gtin`. Batches and products that the file does not mention stay.
+    gains the GTINs of a column `gtin`. Batches and products that the file does not mention stay; with
+    `complete=true` those batches are sold out.
 
     Columns with these names are recognised, others are mapped by `map`, or by `format` for a known export or
     a saved mapping. A bad row is reported with its line, its column and the parameter that helps; good rows
@@ -95,7 +98,9 @@ async def put_batches(
     async with spooled(request) as file, transaction() as session:
         options, upload = await resolve_options(session, upload)
         layout = layout_of(options, upload, resources.settings)
-        imported = await _import(session, file, layout, atomic=atomic, dry_run=dry_run)
+        stock = completeness.of_store(options.store)
+        atomic = atomic or stock is not None
+        imported = await _import(session, file, layout, atomic=atomic, dry_run=dry_run, complete=stock)
         report = imported.report
         written = not dry_run and not (atomic and report.bad) and bool(report.written)
         if written:
@@ -117,7 +122,7 @@ async def put_batches(
 
 
 def _target(report: ImportReport) -> str:
-    batches = report.batches_new + report.batches_updated
+    batches = report.batches_new + report.batches_updated + report.batches_sold_out
     if not batches and not report.products_updated:
         return counted(report.gtins_new, "GTIN")
     if not batches:
@@ -126,10 +131,18 @@ def _target(report: ImportReport) -> str:
 
 
 async def _import(
-    session: AsyncSession, file: BinaryIO, layout: FileLayout, *, atomic: bool, dry_run: bool
+    session: AsyncSession,
+    file: BinaryIO,
+    layout: FileLayout,
+    *,
+    atomic: bool,
+    dry_run: bool,
+    complete: CompleteStock | None,
 ) -> Imported:
     async with session.begin_nested() as step:
-        imported = await import_catalogue(session, _chunks(file), layout, most_named=MAX_NAMED_BATCHES + 1)
+        imported = await import_catalogue(
+            session, _chunks(file), layout, most_named=MAX_NAMED_BATCHES + 1, complete=complete
+        )
         if dry_run or (atomic and imported.report.bad):
             await step.rollback()
     return imported

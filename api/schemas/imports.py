@@ -48,6 +48,9 @@ class ImportReportOut(ResponseModel):
     batches_new: int = Field(description="Batches that did not exist.")
     batches_updated: int = Field(description="Batches whose quantity differed.")
     batches_unchanged: int = Field(description="Batches whose quantity did not differ.")
+    batches_sold_out: int = Field(
+        description="Batches that a complete file left out; their quantity is 0 now."
+    )
     gtins_new: int = Field(description="GTINs that products gained.")
     warnings: list[ImportWarningOut] = Field(description="The first 1,000 warnings.")
     warning_count: int = Field(description="Number of all warnings.")
@@ -80,6 +83,7 @@ class BatchImportOut(ResponseModel):
                         "batches_new": 80,
                         "batches_updated": 1100,
                         "batches_unchanged": 19,
+                        "batches_sold_out": 0,
                         "gtins_new": 0,
                         "warnings": [],
                         "warning_count": 0,

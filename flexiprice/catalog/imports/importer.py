@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import islice
@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from flexiprice.catalog.constraints import fk_violation_as, unique_violation_as
 from flexiprice.catalog.imports.column_matcher import ColumnMatcher
 from flexiprice.catalog.imports.columns import plain_name
+from flexiprice.catalog.imports.complete_stock import CompleteStock, find_left_out_stores, mark_sold_out
 from flexiprice.catalog.imports.contradictions import find_renamed, remove_contradictory
 from flexiprice.catalog.imports.fields import ImportField
 from flexiprice.catalog.imports.files.records import Record, RecordFile
@@ -60,6 +61,7 @@ async def import_catalogue(
     on_bad_row: Callable[[BadRow], None] | None = None,
     on_warning: Callable[[DataWarning], None] | None = None,
     most_named: int = 0,
+    complete: CompleteStock | None = None,
 ) -> Imported:
     """Imports the products and batches of a file; bad rows are left out and reported.
 
@@ -68,7 +70,8 @@ async def import_catalogue(
     all of them are bad; of several names the last is kept, with a warning. Of several rows for one batch, all
     but the first are bad. Products gain the GTINs of their rows; a row with another product's GTIN is bad. A
     file without unit costs keeps the stored ones. The products of a file with stock
-    levels only must exist. The import does not price batches.
+    levels only must exist. A complete file with a bad row marks no batch as sold out; roll the transaction
+    back then, because the file is one statement. The import does not price batches.
 
     Stock holds at its instant: earlier events do not move it, later ones do. A batch whose stock was stated
     at a later instant keeps that.
@@ -80,9 +83,12 @@ async def import_catalogue(
         on_bad_row: receives every bad row; the report has only the first `MAX_BAD_ROWS_KEPT`.
         on_warning: receives every warning; the report has only the first `MAX_WARNINGS_KEPT`.
         most_named: the maximum number of written batches to return.
+        complete: if the file is the whole stock of its stores, so that batches that it leaves out are sold
+            out.
 
     Raises:
-        InvalidInput: the file as a whole, its header or its layout cannot be used.
+        InvalidInput: the file as a whole, its header or its layout cannot be used; or a complete file
+            leaves out too much of the stock.
         Conflict: a product was deleted concurrently.
     """
     started = time.perf_counter()
@@ -91,7 +97,13 @@ async def import_catalogue(
         # In a thread, because a workbook takes seconds to open.
         file = await asyncio.to_thread(stack.enter_context, open_source(chunks, source_options(layout)))
         return await _import(
-            session, file, layout, _Tally(on_bad_row, on_warning), most_named=most_named, started=started
+            session,
+            file,
+            layout,
+            _Tally(on_bad_row, on_warning),
+            most_named=most_named,
+            complete=complete,
+            started=started,
         )
 
 
@@ -102,6 +114,7 @@ async def _import(
     tally: "_Tally",
     *,
     most_named: int,
+    complete: CompleteStock | None,
     started: float,
 ) -> Imported:
     now = await database_now(session)
@@ -127,14 +140,8 @@ async def _import(
     await create_staging(session)
     await _stage(session, _rows(source.carry_down(file.records), matcher, reader), tally)
     await analyze_staging(session)
-    async for contradictory in remove_contradictory(session, matcher.seen):
-        tally.reject_staged(contradictory)
-    async for repeated in remove_repeated(session):
-        tally.reject_staged(repeated)
-    has_gtins = ImportField.GTIN in matcher.seen
-    if has_gtins:
-        async for taken in remove_taken(session, matcher.seen[ImportField.GTIN]):
-            tally.reject_staged(taken)
+    async for unusable in _remove_unusable(session, matcher):
+        tally.reject_staged(unusable)
     renamed = 0
     async for warning in find_renamed(session, matcher.seen):
         tally.warn(warning)
@@ -146,8 +153,16 @@ async def _import(
         batches, changed, outdated = await merge_batches(session, as_of=as_of, most_named=most_named)
     if outdated:
         tally.warn(_outdated(outdated))
+    sold_out = 0
+    if complete is not None and not tally.bad:
+        sold_out, absent = await mark_sold_out(
+            session, complete, as_of=as_of, most_named=most_named, spelling=layout.spelling
+        )
+        changed = (*changed, *absent)[:most_named]
+        async for warning in find_left_out_stores(session, complete):
+            tally.warn(warning)
     with unique_violation_as("a GTIN of the file was given to another product meanwhile; send it again"):
-        gtins_new = await merge_gtins(session) if has_gtins else 0
+        gtins_new = await merge_gtins(session) if ImportField.GTIN in matcher.seen else 0
     report = ImportReport(
         read=tally.staged + tally.bad,
         imported=tally.staged,
@@ -160,6 +175,7 @@ async def _import(
         batches_new=batches.new,
         batches_updated=batches.updated,
         batches_unchanged=batches.unchanged,
+        batches_sold_out=sold_out,
         gtins_new=gtins_new,
         warnings=tuple(tally.warnings),
         warning_count=tally.warning_count,
@@ -168,6 +184,16 @@ async def _import(
         duration_seconds=round(time.perf_counter() - started, 3),
     )
     return Imported(report, changed)
+
+
+async def _remove_unusable(session: AsyncSession, matcher: ColumnMatcher) -> AsyncIterator[BadRow]:
+    async for contradictory in remove_contradictory(session, matcher.seen):
+        yield contradictory
+    async for repeated in remove_repeated(session):
+        yield repeated
+    if ImportField.GTIN in matcher.seen:
+        async for taken in remove_taken(session, matcher.seen[ImportField.GTIN]):
+            yield taken
 
 
 class _Tally:

@@ -1,7 +1,8 @@
 """The report of an import."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 from flexiprice.catalog.imports.problems import BadRow, DataWarning
 
@@ -11,12 +12,13 @@ class ImportReport:
     """The result of an import, by rows of the file and by table.
 
     Attributes:
-        read: records in the file without empty ones: `imported` + `bad`.
+        read: records in the file without empty ones: `imported` + `bad`, unless the file was rejected.
         imported: rows that were imported; each is one batch.
         bad: rows that were left out.
         bad_rows: the first of them, by line.
         products_contradictory: products with several names in the file, of which the last is kept. If a
             product has two prices, costs or categories, all its rows are bad.
+        batches_sold_out: batches that a complete file left out, and that are sold out now.
         gtins_new: GTINs that products gained; an import takes none away.
         warnings: the first warnings: values that were read differently from their text, and unread columns.
         warning_count: the total number of warnings.
@@ -35,12 +37,26 @@ class ImportReport:
     batches_new: int
     batches_updated: int
     batches_unchanged: int
+    batches_sold_out: int
     gtins_new: int
     warnings: tuple[DataWarning, ...]
     warning_count: int
     columns: Mapping[str, str]
     unused_columns: tuple[str, ...]
     duration_seconds: float
+
+    def of_rejected_file(self) -> Self:
+        """Returns the report of the file if its bad rows reject it as a whole: nothing is written."""
+        return replace(
+            self,
+            imported=0,
+            products_new=0,
+            products_updated=0,
+            batches_new=0,
+            batches_updated=0,
+            batches_sold_out=0,
+            gtins_new=0,
+        )
 
     @property
     def written(self) -> Mapping[str, int]:
@@ -51,6 +67,8 @@ class ImportReport:
             "batches_new": self.batches_new,
             "batches_updated": self.batches_updated,
         }
+        if self.batches_sold_out:
+            counts["batches_sold_out"] = self.batches_sold_out
         if self.gtins_new:
             counts["gtins_new"] = self.gtins_new
         return counts if any(counts.values()) else {}

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from flexiprice.catalog.imports.columns import parse_column_map
+from flexiprice.catalog.imports.complete_stock import MAX_SOLD_OUT_PERCENT, CompleteStock
 from flexiprice.catalog.imports.file_options import FileOptions, ImportRequest
 from flexiprice.catalog.imports.files.records import FileFormat
 from flexiprice.catalog.imports.known_exports import ExportName
@@ -129,6 +130,22 @@ def import_file(
     warnings: Annotated[
         Path | None, typer.Option(dir_okay=False, writable=True, help="Write every warning to this CSV file.")
     ] = None,
+    complete: Annotated[
+        bool,
+        typer.Option(
+            "--complete",
+            help="The file is the whole stock of the stores that it names, or of `--store` alone: batches "
+            "that it leaves out are sold out. One bad row and nothing is imported.",
+        ),
+    ] = False,
+    yes: Annotated[
+        bool,
+        typer.Option(
+            "--yes",
+            help=f"Accept a complete file that leaves out more than {MAX_SOLD_OUT_PERCENT} % of the batches "
+            "in stock.",
+        ),
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Read and check everything, write nothing to the database.")
     ] = False,
@@ -142,7 +159,8 @@ def import_file(
     currency and thousands separators; a price in another currency makes its row bad.
 
     Every valid row is imported; each bad row is reported with its line, column and reason. Store, SKU, lot
-    and expiry date identify a batch: importing again updates it, and batches that are not in the file stay.
+    and expiry date identify a batch: importing again updates it, and batches that are not in the file stay;
+    with `--complete` they are sold out.
     Of several rows about one batch the first is imported and the others are bad. Rows that give one product
     two prices, costs or categories are all bad. A file without `unit_cost` leaves known costs unchanged. A
     file without name, category and price updates stock alone, and its products must exist.
@@ -192,10 +210,11 @@ def import_file(
     if kind is ImportKind.STOCK:
         if source is not None:
             raise InvalidInput("--source is for events: give --kind sales, waste, counts or deliveries")
-        import_stock(settings, reading(file), request, outputs, save_map=save_map)
+        stock = CompleteStock(is_confirmed=yes) if complete else None
+        import_stock(settings, reading(file), request, outputs, save_map=save_map, complete=stock)
         return
-    if save_map is not None or warnings is not None:
-        raise InvalidInput("--save-map and --warnings are for imports of stock")
+    if save_map is not None or warnings is not None or complete:
+        raise InvalidInput("--save-map, --warnings and --complete are for imports of stock")
     import_events(
         settings,
         reading(file),

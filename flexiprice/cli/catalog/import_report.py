@@ -17,8 +17,12 @@ def show_import(
     errors: Path | None,
     warnings: Path | None,
     job: EnqueuedJob | None,
+    complete: bool = False,
 ) -> None:
-    """Prints the numbers of imported rows, the warnings and the first bad rows."""
+    """Prints the numbers of imported rows, the warnings and the first bad rows.
+
+    A complete file with a bad row is imported not at all, which is said too.
+    """
     console = output()
     mapped = ", ".join(f"{field} from {escaped(column)}" for field, column in report.columns.items())
     console.print(f"Columns: {mapped}", style="dim")
@@ -38,6 +42,8 @@ def show_import(
         *("", "", ""),
         *map(str, (report.batches_new, report.batches_updated, report.batches_unchanged)),
     )
+    if report.batches_sold_out:
+        table.add_row("sold out", *("", "", ""), "", str(report.batches_sold_out), "")
     if report.gtins_new:
         table.add_row("GTINs", *("", "", ""), str(report.gtins_new), "", "")
     console.print(table)
@@ -45,7 +51,11 @@ def show_import(
         _show_bad_rows(report, errors)
     if report.warning_count:
         _show_warnings(report, warnings)
-    if dry_run:
+    if complete and report.bad:
+        console.print(
+            "Nothing was imported: a complete file is imported as a whole or not at all.", style="red"
+        )
+    elif dry_run:
         console.print("A rehearsal: nothing was written.")
     elif job is not None:
         console.print(f"The workers reprice it now: flexiprice status {job.job_id}")

@@ -270,3 +270,29 @@ def test_a_workbook_and_a_known_export_are_read_by_one_command(run: Run, tmp_pat
     assert "--sheet Lots reads the first of them" in unclear.stderr.replace("\n", " ")
     read = run("import", "export.xlsx", "--format", "odoo", "--sheet", "Lots", "--json")
     assert (read.returncode, json.loads(read.stdout)["report"]["imported"]) == (0, 1)
+
+
+def test_complete_file_with_a_bad_row_is_not_imported_and_says_so(run: Run, tmp_path: Path) -> None:
+    rows = "sku,name,category,base_price,quantity,expiry_date\nA,Rice,Pantry,2.00,5,2090-01-01\n"
+    stock = tmp_path / "stock.csv"
+    stock.write_text(rows)
+    assert run("import", str(stock)).returncode == 0
+    stock.write_text(rows + "B,Rye,Bakery,free,5,2090-01-01\n")
+    refused = run("import", "--complete", str(stock))
+    assert refused.returncode == 1
+    assert "Nothing was imported: a complete file is imported as a whole or not at all." in refused.stdout
+    assert "flexiprice status" not in refused.stdout
+
+
+def test_complete_file_that_leaves_out_much_needs_a_confirmation(run: Run, tmp_path: Path) -> None:
+    header = "sku,name,category,base_price,quantity,expiry_date\n"
+    rice, rye = "A,Rice,Pantry,2.00,5,2090-01-01\n", "B,Rye,Bakery,3.00,5,2090-01-01\n"
+    stock = tmp_path / "stock.csv"
+    stock.write_text(header + rice + rye)
+    assert run("import", str(stock)).returncode == 0
+    stock.write_text(header + rice)
+    refused = run("import", "--complete", str(stock))
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "lacks 1 of the 2 batches in stock" in refused.stderr
+    done = json.loads(run("import", "--complete", str(stock), "--yes", "--json").stdout)
+    assert (done["report"]["batches_sold_out"], done["repricing"]["status"]) == (1, "queued")
