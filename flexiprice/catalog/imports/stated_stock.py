@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import DateTime, bindparam, text
+from sqlalchemy import BigInteger, DateTime, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.domain.stock_event import THOUSANDTHS
@@ -18,6 +18,7 @@ async def prepare_stock(session: AsyncSession, *, as_of: datetime) -> int:
     Returns:
         The number of rows that were removed, because the stock of their batch was stated later.
     """
+    await session.execute(_AVOID_NESTED_LOOPS, {"few": _FEW_ROWS})
     await session.execute(_COMPLETE, {"as_of": as_of})
     outdated = (await session.execute(_REMOVE_OUTDATED)).scalars().all()
     await session.execute(_ADD_MOVEMENTS)
@@ -27,11 +28,21 @@ async def prepare_stock(session: AsyncSession, *, as_of: datetime) -> int:
 async def state_imported_stock(session: AsyncSession) -> None:
     """Notes the instants at which the stock of the staged rows holds; their batches must exist."""
     await session.execute(_STATE)
+    await session.execute(_ALLOW_NESTED_LOOPS)
 
 
 _COMPLETE = text("UPDATE pg_temp.import_rows SET as_of = :as_of WHERE as_of IS NULL").bindparams(
     bindparam("as_of", type_=DateTime(timezone=True))
 )
+
+_FEW_ROWS = 1000
+
+# Statistics do not know the rows of this transaction and of one just before: a nested loop over them would
+# be quadratic. A few rows are found by their indexes.
+_AVOID_NESTED_LOOPS = text(
+    "SELECT set_config('enable_nestloop', 'off', true) FROM pg_temp.import_rows HAVING count(*) > :few"
+).bindparams(bindparam("few", type_=BigInteger))
+_ALLOW_NESTED_LOOPS = text("SELECT set_config('enable_nestloop', 'on', true)")
 
 _BATCH_OF_ROW = """
     products.sku = staged.sku
@@ -61,6 +72,8 @@ _ADD_MOVEMENTS = text(
         JOIN products USING (sku)
         JOIN batches ON {_BATCH_OF_ROW}
         JOIN stock_movements AS moved ON moved.batch_id = batches.id AND moved.occurred_at > staged.as_of
+        -- Leaves older partitions out.
+        WHERE moved.occurred_at > (SELECT min(as_of) FROM pg_temp.import_rows)
         GROUP BY staged.line, staged.quantity
     ) AS later
     WHERE changed.line = later.line
