@@ -4,6 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
+from flexiprice.domain.quantity import Unit
 from flexiprice.plurals import counted
 
 _MINUTE: Final = 60
@@ -15,6 +16,12 @@ _UNITS: Final = ("B", "kB", "MB", "GB", "TB")
 def count(number: int) -> str:
     """Formats a number in groups of three digits."""
     return f"{number:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
+def stock(quantity: Decimal, unit: Unit) -> str:
+    """Formats a quantity in groups of three digits, with its unit unless that is `each`."""
+    number = f"{quantity:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+    return number if unit is Unit.EACH else f"{number} {unit}"
 
 
 def things(number: int, noun: str, verb: str = "") -> str:

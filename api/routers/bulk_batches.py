@@ -84,9 +84,9 @@ async def put_batches(
     The file is CSV with a header, NDJSON, a JSON document with one array of records, or a workbook (.xlsx,
     .xls, .ods). Each row is a batch: `sku`, `expiry_date`, `quantity`, and optionally `store` and `lot`,
     which are part of a batch's key. Rows may also have `name`, `category`, `base_price` and optionally
-    `unit_cost`: then their products are created or updated. Otherwise the products must exist. A product
-    gains the GTINs of a column `gtin`. Batches and products that the file does not mention stay; with
-    `complete=true` those batches are sold out.
+    `unit_cost` and `unit`: then their products are created or updated. Otherwise the products must exist. A
+    product gains the GTINs of a column `gtin`. Batches and products that the file does not mention stay; with
+    `complete=true` those batches are sold out. Negative stock is kept as 0, with a warning.
 
     Columns with these names are recognised, others are mapped by `map`, or by `format` for a known export or
     a saved mapping. A bad row is reported with its line, its column and the parameter that helps; good rows

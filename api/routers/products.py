@@ -63,6 +63,7 @@ async def create_product(
             category=body.category,
             base_price=body.base_price,
             unit_cost=body.unit_cost,
+            unit=body.unit,
             gtins=body.gtins,
         )
     response.headers["Location"] = address(request, f"{ADMIN}/products/{quote(product.sku, safe='')}")

@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from api.schemas.tasks import RepricingOut
-from api.schemas.values import LEFT_OUT, WHOLE, Amount, RequestModel, ResponseModel
+from api.schemas.values import LEFT_OUT, Amount, QuantityOut, RequestModel, ResponseModel
 from flexiprice.db.tables import MAIN_STORE
 from flexiprice.domain.catalog import (
     BasePrice,
@@ -16,13 +16,12 @@ from flexiprice.domain.catalog import (
     Gtin,
     Lot,
     ProductName,
-    Quantity,
-    QuantityDelta,
     Sku,
     StoreCode,
     TimeZoneName,
     UnitCost,
 )
+from flexiprice.domain.quantity import Quantity, QuantityDelta, Unit
 
 MAX_GTINS: Final = 100
 
@@ -86,6 +85,7 @@ class ProductCreate(RequestModel):
     category: CategoryName
     base_price: BasePrice
     unit_cost: UnitCost | None = None
+    unit: Unit = Unit.EACH
     gtins: Gtins = Field(default_factory=list[str])
 
 
@@ -99,6 +99,7 @@ class ProductUpdate(RequestModel):
     category: CategoryName = LEFT_OUT
     base_price: BasePrice = LEFT_OUT
     unit_cost: UnitCost | None = LEFT_OUT
+    unit: Unit = LEFT_OUT
     gtins: Gtins = LEFT_OUT
 
 
@@ -110,6 +111,7 @@ class ProductOut(ResponseModel):
     category: str = Field(examples=["Bakery"])
     base_price: Amount
     unit_cost: Amount | None
+    unit: Unit
     gtins: list[str] = Field(description="GTINs, of 14 digits each.", examples=[["04006381333931"]])
     created_at: datetime
     updated_at: datetime
@@ -132,7 +134,7 @@ class BatchCreate(RequestModel):
                     "sku": "BREAD-RYE-1",
                     "lot": "L-0815",
                     "expiry_date": "2025-04-02",
-                    "quantity": 24,
+                    "quantity": "24",
                 }
             ]
         }
@@ -142,7 +144,7 @@ class BatchCreate(RequestModel):
     sku: Sku
     lot: Lot = ""
     expiry_date: CalendarDate
-    quantity: Annotated[Quantity, WHOLE]
+    quantity: Quantity
 
 
 class BatchUpdate(RequestModel):
@@ -161,10 +163,8 @@ class BatchUpdate(RequestModel):
 
     lot: Lot = LEFT_OUT
     expiry_date: CalendarDate = LEFT_OUT
-    quantity: Annotated[Quantity, WHOLE] = LEFT_OUT
-    quantity_delta: Annotated[QuantityDelta, WHOLE, Field(description="Units to add to the stock.")] = (
-        LEFT_OUT
-    )
+    quantity: Quantity = LEFT_OUT
+    quantity_delta: QuantityDelta = LEFT_OUT
 
     @model_validator(mode="after")
     def _counts_once(self) -> Self:
@@ -184,7 +184,8 @@ class BatchIdentityOut(ResponseModel):
     lot: str = Field(examples=["L-0815"])
     expiry_date: date
     days_to_expiry: int = Field(examples=[2])
-    quantity: int = Field(examples=[24])
+    quantity: QuantityOut
+    unit: Unit
 
 
 class BatchOut(BatchIdentityOut):

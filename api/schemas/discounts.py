@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 
 from api.schemas.catalogue import BatchIdentityOut
-from api.schemas.values import Amount, Rate, RequestModel, ResponseModel
+from api.schemas.values import Amount, QuantityOut, Rate, RequestModel, ResponseModel
 from flexiprice.domain.catalog import CalendarDate, CategoryName, StoreCode
 from flexiprice.domain.decision import CloseReason, DecisionKind
 from flexiprice.domain.quote import Limit
@@ -34,7 +34,8 @@ class DiscountOut(BatchIdentityOut):
                     "lot": "L-0815",
                     "expiry_date": "2025-04-02",
                     "days_to_expiry": 1,
-                    "quantity": 24,
+                    "quantity": "24",
+                    "unit": "each",
                     "price": "2.09",
                     "base_price": "3.49",
                     "rate": "0.4011",
@@ -81,7 +82,8 @@ class DecisionOut(ResponseModel):
                     "policy_version": 3,
                     "expiry_date": "2025-04-02",
                     "days_to_expiry": 1,
-                    "quantity": 24,
+                    "quantity": "24",
+                    "unit": "each",
                 }
             ]
         }
@@ -103,7 +105,7 @@ class DecisionOut(ResponseModel):
     policy_version: int
     expiry_date: date
     days_to_expiry: int = Field(description="Days to expiry at the time of the decision.")
-    quantity: int = Field(description="Units in stock at the time of the decision.")
+    quantity: QuantityOut = Field(description="Stock at the time of the decision, in the product's unit.")
 
 
 class RecomputeSummaryOut(ResponseModel):

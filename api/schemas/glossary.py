@@ -35,7 +35,7 @@ GLOSSARY: Final[Mapping[str, str]] = MappingProxyType(
         "previous_price": "Previous price; null if there was no discount.",
         "price": "Price of a unit.",
         "product": "Name of the product.",
-        "quantity": "Units in stock.",
+        "quantity": "Stock in the product's unit.",
         "rate": "Discount as a fraction of the base price; null if there is none.",
         "repricing": "Repricing that follows the change.",
         "sku": "The product's code (stock keeping unit).",
@@ -48,6 +48,7 @@ GLOSSARY: Final[Mapping[str, str]] = MappingProxyType(
         "time_zone": "IANA name of the time zone.",
         "totals": "Total changes per category.",
         "unchanged": "Batches whose discount or price did not change.",
+        "unit": "Unit of the product, in which its stock and prices count; quantities in `each` are whole.",
         "unit_cost": "Purchase cost of a unit; null if unknown.",
         "valid_from": "Start of the period in which it is in force.",
         # Tasks, runs, queues, schedules and workers.

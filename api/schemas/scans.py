@@ -8,11 +8,12 @@ from pydantic import ConfigDict, Field, PlainSerializer, StringConstraints, With
 
 from api.schemas.catalogue import BatchOut
 from api.schemas.tasks import RepricingOut
-from api.schemas.values import WHOLE, RequestModel, ResponseModel
+from api.schemas.values import QuantityOut, RequestModel, ResponseModel
 from flexiprice.catalog.gs1 import MAX_SCAN_LENGTH
 from flexiprice.catalog.scans import RecordedScan, ScanMode
 from flexiprice.db.tables import MAIN_STORE
-from flexiprice.domain.catalog import Quantity, StoreCode
+from flexiprice.domain.catalog import StoreCode
+from flexiprice.domain.quantity import Quantity
 
 
 def _plain(number: Decimal) -> str:
@@ -27,7 +28,7 @@ Measured = Annotated[
 
 
 class ScanCreate(RequestModel):
-    """A scanned code, and the units that were delivered or counted."""
+    """A scanned code, and the quantity that was delivered or counted."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -50,12 +51,14 @@ class ScanCreate(RequestModel):
     ]
     quantity: Annotated[
         Quantity | None,
-        WHOLE,
-        Field(description="Units. By default the count in the code, or 1; required by `set`."),
+        Field(
+            description="Quantity in the product's unit. By default the count in the code, or 1, and for a "
+            "product in `kg` the weight in the code; required by `set`."
+        ),
     ] = None
     mode: ScanMode = Field(
         default=ScanMode.ADD,
-        description="`add` adds the units, as a delivery; `set` sets the stock, as a count.",
+        description="`add` adds the quantity, as a delivery; `set` sets the stock, as a count.",
     )
 
 
@@ -82,7 +85,7 @@ class RecordedScanOut(ResponseModel):
 
     batch: BatchOut = Field(description="The batch after the change.")
     created: bool = Field(description="Whether the scan made the batch.")
-    quantity_before: int = Field(description="Units in stock before; 0 if the scan made the batch.")
+    quantity_before: QuantityOut = Field(description="Stock before; 0 if the scan made the batch.")
     scan: ScanElementsOut = Field(description="Data of the code.")
 
     @classmethod

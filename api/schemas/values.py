@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, Any, Final, Self, cast
+from typing import Annotated, Any, Self, cast
 
 from pydantic import (
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     PlainSerializer,
@@ -15,7 +14,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from flexiprice.domain.catalog import MAX_QUANTITY
+from flexiprice.domain.quantity import format_quantity
 
 
 def _two_decimals(amount: Decimal) -> str:
@@ -45,14 +44,18 @@ Rate = Annotated[
 ]
 
 
-def _whole(value: object) -> object:
-    if isinstance(value, Decimal) and abs(value) <= MAX_QUANTITY and value == value.to_integral_value():
-        return int(value)
-    return value
-
-
-# JSON has one kind of number, so a client may write the integer 3 as 3.0.
-WHOLE: Final = BeforeValidator(_whole)
+QuantityOut = Annotated[
+    Decimal,
+    PlainSerializer(format_quantity, return_type=str),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": r"^[0-9]+(\.[0-9]{1,3})?$",
+            "examples": ["24"],
+            "description": "Stock in the product's unit.",
+        }
+    ),
+]
 
 
 class ResponseModel(BaseModel):

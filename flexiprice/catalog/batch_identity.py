@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, SQLColumnExpression, Subquery, select
 
 from flexiprice.db.tables import Batch, Product
 from flexiprice.domain.category import category_key
+from flexiprice.domain.quantity import Unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,8 @@ class BatchIdentity:
         lot: distinguishes batches with the same expiry date; may be empty.
         expiry_date: the last day of sale.
         days_to_expiry: from the store's local date: 0 on the last day of sale, negative when expired.
-        quantity: units in stock.
+        quantity: stock in the unit.
+        unit: of the product.
     """
 
     batch_id: int
@@ -34,7 +37,8 @@ class BatchIdentity:
     lot: str
     expiry_date: date
     days_to_expiry: int
-    quantity: int
+    quantity: Decimal
+    unit: Unit
 
 
 def identity_columns(
@@ -42,7 +46,7 @@ def identity_columns(
     store: SQLColumnExpression[str],
     days_to_expiry: SQLColumnExpression[int],
     expiry_date: SQLColumnExpression[date] = Batch.expiry_date,
-    quantity: SQLColumnExpression[int] = Batch.quantity,
+    quantity: SQLColumnExpression[Decimal] = Batch.quantity,
 ) -> tuple[SQLColumnExpression[Any], ...]:
     """Returns the columns of `BatchIdentity` in its order.
 
@@ -50,10 +54,10 @@ def identity_columns(
         store: code of the store.
         days_to_expiry: days to expiry.
         expiry_date: the last day of sale, if a table other than `Batch` has it.
-        quantity: units in stock, if a table other than `Batch` has them.
+        quantity: stock, if a table other than `Batch` has it.
     """
     named = (Product.sku, Product.name, Product.category)
-    return (Batch.id, store, *named, Batch.lot, expiry_date, days_to_expiry, quantity)
+    return (Batch.id, store, *named, Batch.lot, expiry_date, days_to_expiry, quantity, Product.unit)
 
 
 def days_to_expiry(stores: Subquery) -> ColumnElement[int]:

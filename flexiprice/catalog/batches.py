@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any, TypedDict
 
 from sqlalchemy import Select, func, select, update
@@ -16,8 +17,13 @@ from flexiprice.catalog.stores import require_store_id
 from flexiprice.db.audit_notes import note_change
 from flexiprice.db.tables import Batch, Product
 from flexiprice.domain.audit import changes_between
-from flexiprice.domain.catalog import MAX_QUANTITY
-from flexiprice.domain.stock_event import THOUSANDTHS
+from flexiprice.domain.quantity import (
+    MAX_QUANTITY,
+    Unit,
+    format_quantity,
+    require_countable,
+    to_thousandths,
+)
 from flexiprice.errors import Conflict, NotFound
 
 
@@ -33,15 +39,15 @@ class BatchRecord(BatchIdentity):
 
 
 class BatchChanges(TypedDict, total=False):
-    """The fields to change; omitted fields stay.
+    """The fields to change; omitted fields stay. Quantities are in the product's unit.
 
     `quantity_delta` is added to the current stock, so concurrent changes are not lost.
     """
 
     lot: str
     expiry_date: date
-    quantity: int
-    quantity_delta: int
+    quantity: Decimal
+    quantity_delta: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +59,7 @@ class BatchFilter:
         sku: of the product.
         category: of the product, in any spelling.
         expiring_within: maximum days from today to the expiry date; excludes expired batches.
-        in_stock: whether at least one unit is in stock.
+        in_stock: whether any stock is left.
         changed_since: only batches that changed at this instant or later, or whose product did.
     """
 
@@ -76,20 +82,23 @@ async def create_batch(
     sku: str,
     lot: str,
     expiry_date: date,
-    quantity: int,
+    quantity: Decimal,
     now: datetime,
 ) -> BatchRecord:
-    """Adds a batch.
+    """Adds a batch; the quantity is in the product's unit.
 
     Raises:
+        InvalidInput: the quantity is a fraction of a product in `each`.
         NotFound: the store or the product does not exist.
         Conflict: the store already has a batch of that product, lot and expiry date.
     """
     store_id = await require_store_id(session, store)
-    locked = select(Product.id).where(Product.sku == sku).with_for_update(read=True, key_share=True)
-    product_id = await session.scalar(locked)
-    if product_id is None:
+    locked = select(Product.id, Product.unit).where(Product.sku == sku)
+    product = (await session.execute(locked.with_for_update(read=True, key_share=True))).one_or_none()
+    if product is None:
         raise NotFound(f"there is no product with SKU {sku!r}", field="sku")
+    product_id, unit = product
+    require_countable(quantity, unit, field="quantity")
     batch_id = await session.scalar(
         insert(Batch)
         .values(store_id=store_id, product_id=product_id, lot=lot, expiry_date=expiry_date, quantity=quantity)
@@ -143,21 +152,25 @@ async def change_batch(
 
     Raises:
         NotFound: the batch does not exist.
+        InvalidInput: the stock would be a fraction of a product in `each`.
         Conflict: the stock would fall below zero or exceed the maximum, or another batch has that lot and
             expiry date.
     """
-    in_stock = await session.scalar(
-        select(Batch.quantity).where(Batch.id == batch_id).with_for_update(key_share=True)
-    )
+    locked = select(Batch.quantity).where(Batch.id == batch_id).with_for_update(key_share=True)
+    in_stock = await session.scalar(locked)
     if in_stock is None:
         raise no_batch(batch_id)
+    unit = await _lock_unit(session, batch_id)
     known = await get_batch(session, batch_id, now=now)
     values: dict[str, object] = {**changes}
     if "quantity_delta" in changes:
         del values["quantity_delta"]
-        values["quantity"] = _added(in_stock, changes["quantity_delta"])
-        await note_movement(session, batch_id, changes["quantity_delta"] * THOUSANDTHS, at=now)
+        delta = changes["quantity_delta"]
+        require_countable(delta, unit, field="quantity_delta")
+        values["quantity"] = _added(in_stock, delta, unit)
+        await note_movement(session, batch_id, to_thousandths(delta), at=now)
     elif "quantity" in changes:
+        require_countable(changes["quantity"], unit, field="quantity")
         await state_stock(session, batch_id, at=now)
     if values:
         with unique_violation_as("another batch of this product and store has that lot and expiry date"):
@@ -197,12 +210,20 @@ def _batches(chosen: BatchFilter, now: datetime) -> Select[*tuple[Any, ...]]:
     return query
 
 
-def _added(in_stock: int, delta: int) -> int:
+async def _lock_unit(session: AsyncSession, batch_id: int) -> Unit:
+    """Returns the unit of a batch's product; it cannot change until the transaction ends."""
+    product = select(Batch.product_id).where(Batch.id == batch_id).scalar_subquery()
+    locked = select(Product.unit).where(Product.id == product).with_for_update(read=True, key_share=True)
+    return (await session.execute(locked)).scalar_one()
+
+
+def _added(in_stock: Decimal, delta: Decimal, unit: Unit) -> Decimal:
     quantity = in_stock + delta
     if not 0 <= quantity <= MAX_QUANTITY:
         reason = "go below zero" if quantity < 0 else f"go above {MAX_QUANTITY}"
         raise Conflict(
-            f"there are {in_stock} in stock: a change by {delta} would {reason}", field="quantity_delta"
+            f"there are {format_quantity(in_stock, unit)} in stock: a change by {delta} would {reason}",
+            field="quantity_delta",
         )
     return quantity
 

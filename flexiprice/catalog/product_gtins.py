@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.db.gtin_tables import ProductGtin
 from flexiprice.db.tables import Product
+from flexiprice.domain.quantity import Unit
 from flexiprice.errors import Conflict, NotFound
 
 
@@ -49,15 +50,15 @@ async def set_gtins(session: AsyncSession, product_id: int, gtins: Iterable[str]
         raise gtin_taken(*row)
 
 
-async def require_product(session: AsyncSession, gtin: str) -> tuple[int, str]:
-    """Returns id and SKU of the product that has a GTIN, and locks it against deletion.
+async def require_product(session: AsyncSession, gtin: str) -> tuple[int, str, Unit]:
+    """Returns id, SKU and unit of the product that has a GTIN, and locks it against deletion.
 
     Raises:
         NotFound: no product has it.
     """
     row = (
         await session.execute(
-            select(Product.id, Product.sku)
+            select(Product.id, Product.sku, Product.unit)
             .join(ProductGtin, ProductGtin.product_id == Product.id)
             .where(ProductGtin.gtin == gtin)
             .with_for_update(of=Product, read=True, key_share=True)
@@ -69,7 +70,7 @@ async def require_product(session: AsyncSession, gtin: str) -> tuple[int, str]:
             "/api/v1/admin/products/SKU), or import a file with the columns sku and gtin",
             field="code",
         )
-    return row[0], row[1]
+    return row[0], row[1], row[2]
 
 
 def gtin_taken(gtin: str, sku: str) -> Conflict:

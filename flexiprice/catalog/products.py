@@ -13,20 +13,24 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.catalog.constraints import fk_violation_as, unique_violation_as
 from flexiprice.catalog.product_gtins import gtins_of_product, set_gtins
+from flexiprice.catalog.stock import state_stock_of_product
 from flexiprice.db.audit_notes import note_change
 from flexiprice.db.gtin_tables import ProductGtin
+from flexiprice.db.locks import Lock, acquire_shared
 from flexiprice.db.tables import Batch, Discount, Product
 from flexiprice.domain.audit import changes_between
 from flexiprice.domain.category import category_key
 from flexiprice.domain.gtin import gtin_14
+from flexiprice.domain.quantity import Unit
 from flexiprice.errors import Conflict, NotFound
+from flexiprice.plurals import counted
 
 
 @dataclass(frozen=True, slots=True)
 class ProductRecord:
     """A product; amounts in the installation's currency, `unit_cost` None where it is not known.
 
-    `gtins` have 14 digits each, in order.
+    Amounts are those of one `unit`. `gtins` have 14 digits each, in order.
     """
 
     sku: str
@@ -34,6 +38,7 @@ class ProductRecord:
     category: str
     base_price: Decimal
     unit_cost: Decimal | None
+    unit: Unit
     gtins: tuple[str, ...]
     created_at: datetime
     updated_at: datetime
@@ -47,6 +52,7 @@ class ProductChanges(TypedDict, total=False):
     category: str
     base_price: Decimal
     unit_cost: Decimal | None
+    unit: Unit
     gtins: Sequence[str]
 
 
@@ -64,13 +70,14 @@ _COLUMNS = (
     Product.category,
     Product.base_price,
     Product.unit_cost,
+    Product.unit,
     gtins_of_product(),
     Product.created_at,
     Product.updated_at,
 )
 
 
-_AUDITED = ("name", "category", "base_price", "unit_cost", "gtins")
+_AUDITED = ("name", "category", "base_price", "unit_cost", "unit", "gtins")
 
 
 async def create_product(
@@ -81,6 +88,7 @@ async def create_product(
     category: str,
     base_price: Decimal,
     unit_cost: Decimal | None = None,
+    unit: Unit = Unit.EACH,
     gtins: Sequence[str] = (),
 ) -> ProductRecord:
     """Adds a product.
@@ -97,6 +105,7 @@ async def create_product(
             category_key=category_key(category),
             base_price=base_price,
             unit_cost=unit_cost,
+            unit=unit,
         )
         .on_conflict_do_nothing(index_elements=[Product.sku])
         .returning(Product.id)
@@ -163,13 +172,22 @@ async def change_product(session: AsyncSession, sku: str, changes: ProductChange
 
     Raises:
         NotFound: there is no such product.
-        Conflict: another product has the new SKU or one of the GTINs.
+        Conflict: another product has the new SKU or one of the GTINs, or the unit changes and a batch has
+            stock.
     """
-    inputs = (Product.id, Product.category_key, Product.base_price, Product.unit_cost)
-    locked = select(*inputs).where(Product.sku == sku).with_for_update(key_share=True)
+    inputs = (Product.id, Product.category_key, Product.base_price, Product.unit_cost, Product.unit)
+    if "unit" in changes:
+        # An import may be counting stock in the old unit.
+        await acquire_shared(session, Lock.IMPORTS)
+    # A new unit also waits for those who are storing a batch, who lock the product's key.
+    locked = select(*inputs).where(Product.sku == sku).with_for_update(key_share="unit" not in changes)
     before = (await session.execute(locked)).one_or_none()
     if before is None:
         raise _no_product(sku)
+    if changes.get("unit", before.unit) != before.unit:
+        await _require_no_stock(session, before.id, before.unit)
+        # Earlier events counted in the old unit.
+        await state_stock_of_product(session, before.id)
     if not changes:
         product = await get_product(session, sku)
         note_change(session, sku)
@@ -219,12 +237,22 @@ async def find_priced_batches(session: AsyncSession, sku: str, *, limit: int) ->
     return tuple(await session.scalars(query))
 
 
-_Columns = tuple[str, str, str, Decimal, Decimal | None, Sequence[str], datetime, datetime]
+_Columns = tuple[str, str, str, Decimal, Decimal | None, Unit, Sequence[str], datetime, datetime]
 
 
 def _record(row: Row[*_Columns]) -> ProductRecord:
-    sku, name, category, base_price, unit_cost, gtins, created_at, updated_at = row
-    return ProductRecord(sku, name, category, base_price, unit_cost, tuple(gtins), created_at, updated_at)
+    sku, name, category, base_price, unit_cost, unit, gtins, *instants = row
+    return ProductRecord(sku, name, category, base_price, unit_cost, unit, tuple(gtins), *instants)
+
+
+async def _require_no_stock(session: AsyncSession, product_id: int, unit: Unit) -> None:
+    stocked = select(func.count()).where(Batch.product_id == product_id, Batch.quantity > 0)
+    if batches := await session.scalar(stocked):
+        raise Conflict(
+            f"the product has {counted(batches, 'batch')} with stock counted in {unit}: set them to 0, "
+            "change the unit, then store the stock in the new one",
+            field="unit",
+        )
 
 
 def _has_gtin(text: str) -> tuple[ColumnElement[bool], ...]:

@@ -8,16 +8,18 @@ from importlib.resources import files
 
 import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter
-from sqlalchemy import BindParameter, Date, Integer, Numeric, String, bindparam, text
+from sqlalchemy import BindParameter, Date, Numeric, String, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from flexiprice.db.tables import MAIN_STORE
+from flexiprice.db.quantity_type import QuantityType
+from flexiprice.db.tables import MAIN_STORE, Product
 from flexiprice.domain.category import category_key
+from flexiprice.domain.quantity import Quantity, Unit
 
 
 class SampleProduct(BaseModel):
-    """A product of the sample; `batches` maps days to expiry to quantities."""
+    """A product of the sample; `batches` maps days to expiry to quantities in `unit`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -26,7 +28,8 @@ class SampleProduct(BaseModel):
     price: Decimal
     cost: Decimal
     keeps_days: int
-    batches: dict[int, int]
+    unit: Unit = Unit.EACH
+    batches: dict[int, Quantity]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +69,7 @@ async def load_sample_catalog(session: AsyncSession, *, today: date) -> SampleSu
             "keys": [category_key(category) for category, _ in products],
             "prices": [product.price for _, product in products],
             "costs": [product.cost for _, product in products],
+            "units": [product.unit for _, product in products],
         },
     )
     batches = [
@@ -87,18 +91,19 @@ async def load_sample_catalog(session: AsyncSession, *, today: date) -> SampleSu
     return SampleSummary(products=len(products), categories=len(categories), batches=len(batches))
 
 
-def _arrays(**types: type[String | Date | Integer | Numeric[Decimal]]) -> list[BindParameter[object]]:
+def _arrays(**types: type[String | Date | Numeric[Decimal] | QuantityType]) -> list[BindParameter[object]]:
     return [bindparam(name, type_=ARRAY(kind)) for name, kind in types.items()]
 
 
 _INSERT_PRODUCTS = text(
     """
-    INSERT INTO products (sku, name, category, category_key, base_price, unit_cost)
-    SELECT * FROM unnest(:skus, :names, :categories, :keys, :prices, :costs)
+    INSERT INTO products (sku, name, category, category_key, base_price, unit_cost, unit)
+    SELECT * FROM unnest(:skus, :names, :categories, :keys, :prices, :costs, :units)
     ON CONFLICT (sku) DO NOTHING
     """
 ).bindparams(
-    *_arrays(skus=String, names=String, categories=String, keys=String, prices=Numeric, costs=Numeric)
+    *_arrays(skus=String, names=String, categories=String, keys=String, prices=Numeric, costs=Numeric),
+    bindparam("units", type_=ARRAY(Product.unit.type)),
 )
 
 _PUT_BATCHES = text(
@@ -128,4 +133,4 @@ _PUT_BATCHES = text(
             AND batches.lot = wanted.lot
     )
     """
-).bindparams(*_arrays(skus=String, lots=String, dates=Date, quantities=Integer))
+).bindparams(*_arrays(skus=String, lots=String, dates=Date, quantities=QuantityType))

@@ -4,9 +4,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
+from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -16,10 +18,17 @@ from flexiprice.catalog.local_dates import local_dates
 from flexiprice.catalog.product_gtins import require_product
 from flexiprice.catalog.stores import require_store_id
 from flexiprice.db.tables import Batch
-from flexiprice.domain.catalog import MAX_QUANTITY
+from flexiprice.domain.quantity import (
+    MAX_QUANTITY,
+    Quantity,
+    Unit,
+    format_quantity,
+    require_countable,
+)
 from flexiprice.errors import Conflict, InvalidInput
 
 _LISTED: Final = 10
+_QUANTITY: Final = TypeAdapter[Decimal](Quantity)
 # The end of a lot that may be a date, where the scanner sent no separator.
 _SWALLOWED_DATE: Final = re.compile(r"1[57][0-9]{2}[01][0-9][0-3][0-9]$")
 
@@ -40,7 +49,7 @@ class RecordedScan:
     scan: Scan
     batch: BatchRecord
     created: bool
-    quantity_before: int
+    quantity_before: Decimal
 
 
 async def record_scan(
@@ -48,7 +57,7 @@ async def record_scan(
     code: str,
     *,
     store: str,
-    quantity: int | None,
+    quantity: Decimal | None,
     mode: ScanMode,
     now: datetime,
 ) -> RecordedScan:
@@ -62,43 +71,65 @@ async def record_scan(
         session: in a transaction.
         code: the text that the scanner sent, see `parse_scan`.
         store: code of the store.
-        quantity: units; None adds the count in the code, or 1.
-        mode: whether they are added, or are the stock.
+        quantity: in the product's unit; None adds the count in the code, or 1, of a product in `each`, and
+            the weight in the code of a product in `kg`.
+        mode: whether it is added, or is the stock.
         now: the instant of the scan.
 
     Raises:
-        InvalidInput: the code cannot be read, or a count has no quantity.
+        InvalidInput: the code cannot be read, the quantity is missing, or it is a fraction of a product in
+            `each`.
         NotFound: the store does not exist, or no product has the GTIN.
         Conflict: no batch or several are meant, or the stock would exceed the maximum.
     """
     if mode is ScanMode.SET and quantity is None:
         raise InvalidInput("a count needs a quantity", field="quantity")
     scan = parse_scan(code, today=now.date())
-    units = (scan.count or 1) if quantity is None else quantity
     store_id = await require_store_id(session, store)
-    product_id, sku = await require_product(session, scan.gtin)
+    product_id, sku, unit = await require_product(session, scan.gtin)
+    given = _quantity_in(scan, sku, unit) if quantity is None else quantity
+    require_countable(given, unit, field="quantity")
     search = _Search(store, store_id, sku, product_id, scan, now)
     found = await search.find(session)
     if found is None:
         try:
-            batch = await search.create(session, units)
+            batch = await search.create(session, given)
         except Conflict:
             # Another scan made it in between.
             found = await search.find(session)
         else:
-            return RecordedScan(scan, batch, created=True, quantity_before=0)
+            return RecordedScan(scan, batch, created=True, quantity_before=Decimal(0))
     if found is None:
         raise Conflict("the batch was deleted while it was scanned; scan again", field="code")
     batch_id, before = found
-    after = before + units if mode is ScanMode.ADD else units
+    after = before + given if mode is ScanMode.ADD else given
     if after > MAX_QUANTITY:
-        raise Conflict(f"there are {before} in stock: {units} more exceed {MAX_QUANTITY}", field="quantity")
-    changes: BatchChanges = {"quantity_delta": units} if mode is ScanMode.ADD else {"quantity": units}
+        raise Conflict(
+            f"there are {format_quantity(before, unit)} in stock: {given} more exceed {MAX_QUANTITY}",
+            field="quantity",
+        )
+    changes: BatchChanges = {"quantity_delta": given} if mode is ScanMode.ADD else {"quantity": given}
     batch = await change_batch(session, batch_id, changes, now=now)
     return RecordedScan(scan, batch, created=False, quantity_before=before)
 
 
-_Found = tuple[int, int, str, date]
+def _quantity_in(scan: Scan, sku: str, unit: Unit) -> Decimal:
+    """Returns the quantity that a code has, in the unit of its product."""
+    if unit is Unit.EACH:
+        return Decimal(scan.count or 1)
+    if unit is Unit.KG and scan.weight is not None:
+        try:
+            return _QUANTITY.validate_python(scan.weight)
+        except ValidationError:
+            reason = f"the code's weight of {scan.weight} kg has more than 3 decimals"
+            raise InvalidInput(f"{reason}: give the quantity", field="quantity") from None
+    raise InvalidInput(
+        f"{sku!r} is counted in {unit}, and the code has no such quantity: give the quantity",
+        field="quantity",
+    )
+
+
+_Found = tuple[int, Decimal, str, date]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +143,7 @@ class _Search:
     scan: Scan
     now: datetime
 
-    async def find(self, session: AsyncSession) -> tuple[int, int] | None:
+    async def find(self, session: AsyncSession) -> tuple[int, Decimal] | None:
         """Returns id and stock of the batch, locked; None if there is none and the code has a date.
 
         Raises:
@@ -144,7 +175,7 @@ class _Search:
             raise self._none()
         return None
 
-    async def create(self, session: AsyncSession, quantity: int) -> BatchRecord:
+    async def create(self, session: AsyncSession, quantity: Decimal) -> BatchRecord:
         """Makes the batch of the code's lot and date.
 
         Raises:

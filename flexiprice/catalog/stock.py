@@ -14,7 +14,6 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.db.partitions import ensure_event_partitions
-from flexiprice.domain.stock_event import THOUSANDTHS
 
 STATED_BY_EVENTS_ONLY: Final = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 """The statement of a batch that a delivery made: every event moves it, whenever it occurred."""
@@ -48,8 +47,13 @@ async def state_stock(session: AsyncSession, batch_id: int, *, at: datetime) -> 
     await session.execute(_STATE, {"batch_id": batch_id, "at": at})
 
 
+async def state_stock_of_product(session: AsyncSession, product_id: int) -> None:
+    """Notes that the present quantities of a product's batches hold from now on, in a new unit."""
+    await session.execute(_STATE_PRODUCT, {"product_id": product_id})
+
+
 async def note_movement(session: AsyncSession, batch_id: int, quantity: int, *, at: datetime) -> None:
-    """Notes that a person added units to a batch, or took them; the caller has changed the quantity.
+    """Notes that a person added stock to a batch, or took it; the caller has changed the quantity.
 
     Args:
         session: in the transaction of the change.
@@ -77,7 +81,7 @@ async def write_levels(session: AsyncSession, levels: Sequence[StockLevel]) -> t
         return ()
     values = {
         "ids": [level.batch_id for level in levels],
-        "quantities": [max(level.balance, 0) // THOUSANDTHS for level in levels],
+        "quantities": [max(level.balance, 0) for level in levels],
         "oversold": [max(-level.balance, 0) for level in levels],
         "instants": [level.stated_at for level in levels],
     }
@@ -96,6 +100,15 @@ _STATE: Final = text(
     SET stated_at = greatest(known.stated_at, EXCLUDED.stated_at), oversold = 0
     """
 ).bindparams(bindparam("at", type_=DateTime(timezone=True)))
+
+_STATE_PRODUCT: Final = text(
+    """
+    INSERT INTO batch_statements AS known (batch_id, stated_at)
+    SELECT id, now() FROM batches WHERE product_id = :product_id
+    ON CONFLICT (batch_id) DO UPDATE
+    SET stated_at = greatest(known.stated_at, EXCLUDED.stated_at), oversold = 0
+    """
+)
 
 _NOTE_MOVEMENT: Final = text(
     "INSERT INTO stock_movements (batch_id, occurred_at, quantity) VALUES (:batch_id, :at, :quantity)"
@@ -167,7 +180,7 @@ async def lock_levels(
     # A statement of its own: it sees what another transaction wrote while the locks were awaited.
     rows = await session.execute(_READ, {"ids": list(ids)})
     return tuple(
-        StockLevel(batch_id, store_id, product_id, lot, day, quantity * THOUSANDTHS - oversold, stated_at)
+        StockLevel(batch_id, store_id, product_id, lot, day, quantity - oversold, stated_at)
         for batch_id, store_id, product_id, lot, day, quantity, oversold, stated_at in rows
     )
 

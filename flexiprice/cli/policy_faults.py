@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from typing import Final
 
 from flexiprice.domain.policy import CategoryScope, PolicyProblem, PricingPolicy, PricingRule
+from flexiprice.domain.quantity import Unit
 from flexiprice.domain.ranges import Range
 from flexiprice.errors import InvalidPolicy
 from flexiprice.plurals import counted
@@ -24,6 +25,7 @@ _BY_KEY: Final[Mapping[str, str]] = {
     "discount": "write a fraction below 1, such as 0.25 for 25%",
     "days_to_expiry": _A_RANGE,
     "quantity": _A_RANGE,
+    "unit": f"write one of {', '.join(Unit)}",
     "min": _WHOLE,
     "max": _WHOLE,
 }
@@ -32,6 +34,7 @@ _BY_CODE: Final[Mapping[str, str]] = {
     "dead_rule": "remove it, or give it a larger discount or wider conditions",
 }
 _OF_A_RANGE: Final = re.compile(r"rules\[[0-9]+\]\.(?:days_to_expiry|quantity)\.[^.]*$")
+_OF_A_QUANTITY: Final = re.compile(r"\.quantity\.(?:min|max)$")
 _OF_A_RULE: Final = re.compile(r"rules\[[0-9]+\]\.[^.]*$")
 
 
@@ -50,6 +53,8 @@ def advice_on(code: str, path: str) -> str:
         return _other_key(path)
     if code in _BY_CODE:
         return _BY_CODE[code]
+    if _OF_A_QUANTITY.search(path):
+        return "write a number with at most three decimals, such as 3 or 12.5"
     return _BY_KEY.get(path.rpartition(".")[2].partition("[")[0], "")
 
 

@@ -10,6 +10,7 @@ from rich.text import Text
 from flexiprice.catalog.batch_identity import BatchIdentity
 from flexiprice.cli.console import percent
 from flexiprice.cli.fitted_table import FittedColumn, fitted_table
+from flexiprice.domain.quantity import format_quantity
 from flexiprice.domain.quote import Limit
 
 
@@ -68,7 +69,7 @@ def _cells(row: PriceRow) -> tuple[str | Text, ...]:
         batch.lot,
         str(batch.expiry_date),
         str(batch.days_to_expiry),
-        str(batch.quantity),
+        format_quantity(batch.quantity, batch.unit),
         amount(row.was),
         amount(row.now),
         percent(row.rate),

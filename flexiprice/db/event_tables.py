@@ -1,7 +1,7 @@
 """The tables of events: sales, waste, counts and deliveries, and the changes of stock that they made.
 
 Like the ledger, they refer to stores, products and batches without foreign keys, because they outlive them.
-Quantities are thousandths of a unit.
+Quantities are thousandths of the product's unit.
 """
 
 from typing import Any, Final

@@ -1,8 +1,9 @@
 """The tables of catalogue and prices. Constraints enforce the rules for every writer.
 
-Money is `NUMERIC(12, 2)` in the installation's currency, instants are `timestamptz`, and dates are local
-dates of the store. Triggers set `updated_at`, for every writer, to the start of the transaction that last
-changed the row. It has no index, so that updates stay HOT.
+Money is `NUMERIC(12, 2)` in the installation's currency, quantities are thousandths of the product's unit in
+`BIGINT`, instants are `timestamptz`, and dates are local dates of the store. Triggers set `updated_at`, for
+every writer, to the start of the transaction that last changed the row. It has no index, so that updates stay
+HOT.
 """
 
 from datetime import date, datetime
@@ -31,9 +32,12 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from flexiprice.db.quantity_type import QuantityType
 from flexiprice.domain.decision import CloseReason, DecisionKind
+from flexiprice.domain.quantity import Unit
 
 Money = Annotated[Decimal, mapped_column(Numeric(12, 2))]
+Stock = Annotated[Decimal, mapped_column(QuantityType)]
 Rate = Annotated[Decimal, mapped_column(Numeric(5, 4))]
 Instant = Annotated[datetime, mapped_column(TIMESTAMP(timezone=True))]
 
@@ -59,7 +63,7 @@ def table_of(entity: type[Base]) -> Table:
     return cast("Table", entity.__table__)
 
 
-def _enum(kind: type[DecisionKind] | type[CloseReason], name: str) -> Enum:
+def _enum(kind: type[StrEnum], name: str) -> Enum:
     return Enum(kind, name=name, values_callable=_values)
 
 
@@ -89,7 +93,10 @@ class Store(Base):
 
 
 class Product(Base):
-    """A product. Categories are compared by `category_key`, see `domain.category`."""
+    """A product. Categories are compared by `category_key`, see `domain.category`.
+
+    Prices and costs are those of one `unit`.
+    """
 
     __tablename__ = "products"
     __table_args__ = (
@@ -109,6 +116,7 @@ class Product(Base):
     category_key: Mapped[str]
     base_price: Mapped[Money]
     unit_cost: Mapped[Money | None]
+    unit: Mapped[Unit] = mapped_column(_enum(Unit, "product_unit"), server_default=text("'each'"))
     created_at: Mapped[Instant] = mapped_column(server_default=func.now())
     updated_at: Mapped[Instant] = mapped_column(server_default=func.now())
 
@@ -134,7 +142,7 @@ class Batch(Base):
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     store_id: Mapped[int] = mapped_column(ForeignKey("stores.id"))
     product_id: Mapped[int] = mapped_column(ForeignKey("products.id"))
-    quantity: Mapped[int] = mapped_column(Integer)
+    quantity: Mapped[Stock]
     expiry_date: Mapped[date]
     lot: Mapped[str] = mapped_column(String, server_default=text("''"))
     created_at: Mapped[Instant] = mapped_column(server_default=func.now())
@@ -192,7 +200,7 @@ class Discount(Base):
     policy_version: Mapped[int] = mapped_column(Integer)
     expiry_date: Mapped[date]
     days_to_expiry: Mapped[int] = mapped_column(Integer)
-    quantity: Mapped[int] = mapped_column(Integer)
+    quantity: Mapped[Stock]
     opened_at: Mapped[Instant]
     changed_at: Mapped[Instant]
     updated_at: Mapped[Instant] = mapped_column(server_default=func.now())
@@ -231,7 +239,7 @@ class PriceDecision(Base):
     policy_version: Mapped[int] = mapped_column(Integer)
     expiry_date: Mapped[date]
     days_to_expiry: Mapped[int] = mapped_column(Integer)
-    quantity: Mapped[int] = mapped_column(Integer)
+    quantity: Mapped[Stock]
 
 
 class PriceSnapshot(Base):

@@ -16,7 +16,6 @@ from pydantic import (
     Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
-    Strict,
     StringConstraints,
     WithJsonSchema,
 )
@@ -37,7 +36,6 @@ from flexiprice.domain.gtin import gtin_14
 from flexiprice.domain.money import CENT, MAX_PRICE, MIN_PRICE
 from flexiprice.domain.validation_reasons import TextPattern
 
-MAX_QUANTITY = 2_147_483_647
 MAX_BATCH_ID = 9_223_372_036_854_775_807
 _EARLIEST = date(1970, 1, 1)
 # Well below `date.max`: no day can be added to that, and the database driver reads it as infinity.
@@ -177,8 +175,6 @@ Lot = Annotated[
     _Line(64, least=0, is_code=True),
     Field(description="Distinguishes batches with the same expiry date; may be empty."),
 ]
-Quantity = Annotated[int, Strict(), Field(ge=0, le=MAX_QUANTITY, description="Units in stock.")]
-QuantityDelta = Annotated[int, Strict(), Field(ge=-MAX_QUANTITY, le=MAX_QUANTITY)]
 
 
 def _amount_schema(least: Decimal, description: str) -> WithJsonSchema:

@@ -43,7 +43,7 @@ class DiscountCurve:
 
 
 def discount_curves(
-    policy: PricingPolicy, *, base_price: Decimal, quantity: int, days: int
+    policy: PricingPolicy, *, base_price: Decimal, quantity: Decimal, days: int
 ) -> tuple[DiscountCurve, ...]:
     """Returns the default scope's curve, then one per category scope, by its key.
 
@@ -52,7 +52,7 @@ def discount_curves(
     Args:
         policy: the rules.
         base_price: of the example product.
-        quantity: of the example batch, from 1.
+        quantity: of the example batch, in pieces, from 1.
         days: the days before the expiry date on which the curves begin.
     """
     keys: Sequence[str | None] = [None, *sorted(policy.categories)]
@@ -64,7 +64,7 @@ def discount_curves(
     )
 
 
-def _point(policy: PricingPolicy, key: str, base_price: Decimal, quantity: int, day: int) -> CurvePoint:
+def _point(policy: PricingPolicy, key: str, base_price: Decimal, quantity: Decimal, day: int) -> CurvePoint:
     batch = PricedBatch(key, base_price, None, quantity, _TODAY + timedelta(days=day))
     quoted = quote(batch, policy, on=_TODAY)
     return (

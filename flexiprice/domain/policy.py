@@ -14,6 +14,8 @@ from pydantic import (
     StrictBool,
     StringConstraints,
     ValidationError,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
@@ -21,11 +23,11 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from flexiprice.domain.category import category_key
 from flexiprice.domain.characters import refuse_hidden_in_name
 from flexiprice.domain.money import CENT, MAX_PRICE
-from flexiprice.domain.ranges import Range, StrictModel, at_most
+from flexiprice.domain.quantity import Unit, to_thousandths
+from flexiprice.domain.ranges import QuantityRange, Range, StrictModel, at_most
 from flexiprice.errors import InvalidPolicy, Problem
 
 MAX_DAYS_TO_EXPIRY = 365
-MAX_QUANTITY = 2_147_483_647
 MAX_RULES_PER_SCOPE = 100
 MAX_CATEGORIES = 500
 MAX_RULES = 2_000
@@ -67,18 +69,35 @@ class PricingRule(StrictModel):
     Attributes:
         name: explains a price to people; unique within the policy.
         days_to_expiry: days left to the expiry date, 0 on the last day of sale.
-        quantity: units in stock.
+        quantity: stock, in the product's unit.
+        unit: matches products in this unit only; None matches all.
         discount: fraction of the base price; 0 is an explicit "no discount".
     """
 
     name: Name
     days_to_expiry: Annotated[Range, at_most(MAX_DAYS_TO_EXPIRY)] = Range()
-    quantity: Annotated[Range, at_most(MAX_QUANTITY)] = Range()
+    quantity: QuantityRange = QuantityRange()
+    unit: Unit | None = None
     discount: DiscountRate
 
-    def matches(self, days_to_expiry: int, quantity: int) -> bool:
-        """Whether the rule matches a batch with these days to expiry and units in stock."""
-        return days_to_expiry in self.days_to_expiry and quantity in self.quantity
+    @field_validator("unit")
+    @classmethod
+    def _counts_whole_pieces(cls, unit: Unit | None, info: ValidationInfo) -> Unit | None:
+        quantity = info.data.get("quantity", QuantityRange())
+        ends = [to_thousandths(end) for end in (quantity.min, quantity.max) if end is not None]
+        if unit is Unit.EACH and any(end % unit.step for end in ends):
+            raise PydanticCustomError(
+                "fraction_of_each", "each counts whole pieces, and the quantity has a fraction"
+            )
+        return unit
+
+    def counts(self, unit: Unit) -> bool:
+        """Whether the rule applies to products in this unit."""
+        return self.unit in (None, unit)
+
+    def matches(self, days_to_expiry: int, quantity: Decimal, unit: Unit) -> bool:
+        """Whether the rule matches a batch with these days to expiry and this stock in the unit."""
+        return self.counts(unit) and days_to_expiry in self.days_to_expiry and quantity in self.quantity
 
 
 Rules = Annotated[tuple[PricingRule, ...], Field(max_length=MAX_RULES_PER_SCOPE)]

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from flexiprice.domain.money import CENT
 from flexiprice.domain.policy import PricingPolicy, PricingRule, by_discount
+from flexiprice.domain.quantity import Unit
 from flexiprice.domain.rule_coverage import Point, RuleMatcher, covers, find_point, overlap
 
 
@@ -23,8 +24,9 @@ class PolicyFinding:
 
     Attributes:
         severity: `error` for a certain mistake.
-        code: the kind of finding: `dead_rule`, `falling_discount`, `floor_overrides`, `capped_rule` or
-            `rounding_discount`; for an invalid policy `unknown_key`, `duplicate_name` or `invalid`.
+        code: the kind of finding: `dead_rule`, `falling_discount`, `floor_overrides`, `capped_rule`,
+            `rounding_discount` or `mixed_units`; for an invalid policy `unknown_key`, `duplicate_name` or
+            `invalid`.
         message: one sentence for a person.
         rules: the names of the rules concerned.
         example: a batch that shows the finding.
@@ -45,6 +47,7 @@ def lint_policy(policy: PricingPolicy) -> list[PolicyFinding]:
         *_floor_overrides(policy),
         *_capped_rules(policy),
         *_rounding_discounts(policy),
+        *_mixed_units(policy),
     ]
 
 
@@ -59,7 +62,10 @@ def _dead_rules(policy: PricingPolicy) -> Iterator[PolicyFinding]:
         ordered = by_discount(rules)
         for index, rule in enumerate(ordered):
             stronger = ordered[:index]
-            if find_point(rule, outside=stronger) is not None:
+            alive = find_point(rule, outside=stronger)
+            # Between whole numbers, rules written for pieces leave gaps that weighed stock falls into.
+            is_gap = alive is not None and alive.unit is not Unit.EACH
+            if alive is not None and not (is_gap and all(each.unit is None for each in (rule, *stronger))):
                 continue
             matching = find_point(rule, outside=())
             if matching is None:
@@ -70,29 +76,33 @@ def _dead_rules(policy: PricingPolicy) -> Iterator[PolicyFinding]:
             alone = [other for other in stronger if covers(other, rule)]
             winners = alone[:1] or [other for other in stronger if overlap(other, rule)]
             names = ", ".join(repr(other.name) for other in winners)
+            message = f"can never decide: wherever it matches, so does {names}, with no smaller discount"
+            if alive is not None:
+                message = f"can never decide for whole numbers, where {names} matches too: only for {alive}"
             yield PolicyFinding(
-                Severity.ERROR,
+                Severity.WARNING if alive is not None else Severity.ERROR,
                 "dead_rule",
-                f"can never decide: wherever it matches, so does {names}, with no smaller discount",
+                message,
                 (rule.name, *(other.name for other in winners)),
                 f"{matching} gets {next(other for other in winners if matching.meets(other)).name!r}",
             )
 
 
 def _falling_discounts(policy: PricingPolicy) -> Iterator[PolicyFinding]:
-    default = RuleMatcher(policy.rules)
-    for key, rules in _scopes(policy):
-        decider = default if key is None else RuleMatcher(rules, fallback=default)
-        seen: set[tuple[str, str | None]] = set()
-        for point in decider.boundaries():
-            before, after = decider.decide(point), decider.decide(point.a_day_later)
-            if before is None or _rate(before, policy) <= _rate(after, policy):
-                continue
-            pair = (before.name, after.name if after else None)
-            # A fall between two default rules is reported in the default scope only.
-            if pair not in seen and not decider.own.isdisjoint(pair):
-                seen.add(pair)
-                yield _fall(policy, key, point, before, after)
+    seen: set[tuple[str | None, str, str | None]] = set()
+    for unit in _units(policy):
+        default = RuleMatcher(policy.rules, unit)
+        for key, rules in _scopes(policy):
+            decider = default if key is None else RuleMatcher(rules, unit, fallback=default)
+            for point in decider.boundaries():
+                before, after = decider.decide(point), decider.decide(point.a_day_later)
+                if before is None or _rate(before, policy) <= _rate(after, policy):
+                    continue
+                pair = (before.name, after.name if after else None)
+                # A fall between two default rules is reported in the default scope only.
+                if (key, *pair) not in seen and not decider.own.isdisjoint(pair):
+                    seen.add((key, *pair))
+                    yield _fall(policy, key, point, before, after)
 
 
 def _fall(
@@ -156,6 +166,31 @@ def _rounding_discounts(policy: PricingPolicy) -> Iterator[PolicyFinding]:
                 (rule.name,),
                 f"{_first(rule)} with a base price of {10 * step + CENT} costs {10 * step}",
             )
+
+
+def _mixed_units(policy: PricingPolicy) -> Iterator[PolicyFinding]:
+    for _, rules in _scopes(policy):
+        named = [unit for unit in Unit if any(rule.unit is unit for rule in rules)]
+        if not named:
+            continue
+        weighed = next((unit for unit in named if unit is not Unit.EACH), Unit.KG)
+        for rule in rules:
+            end = rule.quantity.min or rule.quantity.max
+            if rule.unit is None and end is not None:
+                yield PolicyFinding(
+                    Severity.WARNING,
+                    "mixed_units",
+                    f"counts {end} of any unit, but other rules of its scope name {', '.join(named)}: "
+                    "name one here too",
+                    (rule.name,),
+                    f"{end} pieces count as {end} {weighed} do",
+                )
+
+
+def _units(policy: PricingPolicy) -> list[Unit]:
+    """The units in which the rules may differ: pieces, and those that a rule names."""
+    named = {rule.unit for _, rule in policy.rules_with_paths()}
+    return [unit for unit in Unit if unit is Unit.EACH or unit in named]
 
 
 def _rate(rule: PricingRule | None, policy: PricingPolicy) -> Decimal:

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from flexiprice.domain.money import EXACT, effective_rate, round_half_up, round_up
 from flexiprice.domain.policy import PricingPolicy, PricingRule, by_discount
+from flexiprice.domain.quantity import Unit
 
 
 class Limit(StrEnum):
@@ -60,15 +61,17 @@ class PricedBatch:
         category_key: the product's category, see `domain.category`.
         base_price: from 0.01 to 9,999,999,999.99, whole cents.
         unit_cost: from 0, whole cents; None if unknown.
-        quantity: units in stock, not negative.
+        quantity: stock in the product's unit, not negative.
         expiry_date: the last day of sale.
+        unit: of the product.
     """
 
     category_key: str
     base_price: Decimal
     unit_cost: Decimal | None
-    quantity: int
+    quantity: Decimal
     expiry_date: date
+    unit: Unit = Unit.EACH
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +145,7 @@ def quote(
     with localcontext(EXACT):
         floors = _floors(batch, policy)
         holdable = current if current and _may_be_held(current, batch, policy, floors.binding) else None
-        rule = deciding_rule(policy, batch.category_key, days_to_expiry, batch.quantity)
+        rule = deciding_rule(policy, batch.category_key, days_to_expiry, batch.quantity, batch.unit)
         if rule is None:
             return _hold(holdable, batch, None, [Limit.HELD]) if holdable and policy.price_only_down else None
 
@@ -164,13 +167,13 @@ def quote(
 
 
 def deciding_rule(
-    policy: PricingPolicy, category_key: str, days_to_expiry: int, quantity: int
+    policy: PricingPolicy, category_key: str, days_to_expiry: int, quantity: Decimal, unit: Unit
 ) -> PricingRule | None:
     """Returns the deciding rule of a batch: from the category's scope first, then from the default one."""
     category = policy.categories.get(category_key)
     for rules in (category.rules if category else (), policy.rules):
         for rule in by_discount(rules):
-            if rule.matches(days_to_expiry, quantity):
+            if rule.matches(days_to_expiry, quantity, unit):
                 return rule
     return None
 

@@ -1,9 +1,13 @@
-"""Integer ranges of a policy."""
+"""Ranges of days and of quantities in a policy."""
 
+from decimal import Decimal
+from functools import cached_property
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, model_validator
 from pydantic_core import PydanticCustomError
+
+from flexiprice.domain.quantity import Quantity, to_thousandths
 
 
 class StrictModel(BaseModel):
@@ -51,5 +55,31 @@ def at_most(bound: int) -> AfterValidator:
     return AfterValidator(check)
 
 
+class QuantityRange(StrictModel):
+    """Quantities from `min` to `max`, both inclusive; an omitted end is open."""
+
+    min: Quantity | None = None
+    max: Quantity | None = None
+
+    @model_validator(mode="after")
+    def _is_in_order(self) -> Self:
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise PydanticCustomError(
+                "empty_range",
+                "min {min} is above max {max}",
+                {"min": str(self.min), "max": str(self.max)},
+            )
+        return self
+
+    def __contains__(self, quantity: Decimal) -> bool:
+        return (self.min is None or self.min <= quantity) and (self.max is None or quantity <= self.max)
+
+    @cached_property
+    def thousandths(self) -> Range:
+        """The same range in thousandths."""
+        low, high = (None if end is None else to_thousandths(end) for end in (self.min, self.max))
+        return Range(min=low, max=high)
+
+
 IN_STOCK = Range(min=1)
-"""The quantities that can be sold; rules do not apply to others."""
+"""The quantities that can be sold, in thousandths; rules do not apply to others."""

@@ -1,30 +1,39 @@
 """Rule coverage: the batches, by days to expiry and stock, that a rule decides and no stronger one."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 
-from flexiprice.domain.policy import MAX_QUANTITY, PricingPolicy, PricingRule, by_discount
+from flexiprice.domain.policy import PricingPolicy, PricingRule, by_discount
+from flexiprice.domain.quantity import MAX_QUANTITY, THOUSANDTHS, Unit, format_quantity, from_thousandths
 from flexiprice.domain.ranges import Range
 
 # Days beyond any date that a batch can have.
 _NEVER = 10_000_000
+_MAX_THOUSANDTHS = MAX_QUANTITY * THOUSANDTHS
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """The batches with these days to expiry and units in stock."""
+    """The batches with these days to expiry and this stock, in thousandths of the unit."""
 
     days_to_expiry: int
-    quantity: int
+    thousandths: int
+    unit: Unit
 
     def meets(self, rule: PricingRule) -> bool:
         """Whether the rule matches these batches."""
-        return rule.matches(self.days_to_expiry, self.quantity)
+        return rule.matches(self.days_to_expiry, self.quantity, self.unit)
+
+    @property
+    def quantity(self) -> Decimal:
+        """The stock in the unit."""
+        return from_thousandths(self.thousandths)
 
     @property
     def a_day_later(self) -> "Point":
         """The same batches tomorrow, unsold."""
-        return Point(self.days_to_expiry - 1, self.quantity)
+        return replace(self, days_to_expiry=self.days_to_expiry - 1)
 
     @property
     def days(self) -> str:
@@ -32,34 +41,55 @@ class Point:
         return "1 day left" if self.days_to_expiry == 1 else f"{self.days_to_expiry} days left"
 
     def __str__(self) -> str:
-        return f"a batch with {self.days} and {self.quantity} in stock"
+        return f"a batch with {self.days} and {format_quantity(self.quantity, self.unit)} in stock"
 
 
 def find_point(rule: PricingRule, *, outside: Sequence[PricingRule]) -> Point | None:
-    """Returns the nearest and smallest batch that the rule matches and none of `outside` does, or None."""
+    """Returns the nearest and smallest batch that the rule matches and none of `outside` does, or None.
+
+    A rule without a unit counts in all units; the batch is then in the first unit that has one.
+    """
+    points = (_find_point(rule, unit, [other for other in outside if other.counts(unit)]) for unit in Unit)
+    return next((point for point in points if point is not None), None)
+
+
+def _find_point(rule: PricingRule, unit: Unit, outside: Sequence[PricingRule]) -> Point | None:
+    if not rule.counts(unit):
+        return None
     others = sorted(outside, key=lambda other: other.quantity.min or 0)
+    quantities = rule.quantity.thousandths
     # The smallest uncovered day is the rule's first, or the day after another rule's last.
     for day in sorted({_first_day(rule), *(_day_after(other) for other in others)}):
         if day not in rule.days_to_expiry:
             continue
-        quantity = max(rule.quantity.min or 0, 1)
+        quantity = _first_quantity(rule, unit)
         for other in others:
-            if day in other.days_to_expiry and quantity in other.quantity:
-                quantity = _quantity_after(other)
-        if quantity in rule.quantity and quantity <= MAX_QUANTITY:
-            return Point(day, quantity)
+            if day in other.days_to_expiry and quantity in other.quantity.thousandths:
+                quantity = _quantity_after(other, unit)
+        if quantity in quantities and quantity <= _MAX_THOUSANDTHS:
+            return Point(day, quantity, unit)
     return None
 
 
 def covers(wide: PricingRule, narrow: PricingRule) -> bool:
     """Whether `wide` matches every batch that `narrow` matches."""
-    needed = narrow.quantity if narrow.quantity.min else Range(min=1, max=narrow.quantity.max)
-    return wide.days_to_expiry.covers(narrow.days_to_expiry) and wide.quantity.covers(needed)
+    needed = narrow.quantity.thousandths
+    if not needed.min:
+        needed = Range(min=(narrow.unit or Unit.KG).step, max=needed.max)
+    return (
+        wide.unit in (None, narrow.unit)
+        and wide.days_to_expiry.covers(narrow.days_to_expiry)
+        and wide.quantity.thousandths.covers(needed)
+    )
 
 
 def overlap(one: PricingRule, other: PricingRule) -> bool:
     """Whether any batch matches both rules."""
-    return one.days_to_expiry.overlaps(other.days_to_expiry) and one.quantity.overlaps(other.quantity)
+    return (
+        (one.unit is None or other.counts(one.unit))
+        and one.days_to_expiry.overlaps(other.days_to_expiry)
+        and one.quantity.thousandths.overlaps(other.quantity.thousandths)
+    )
 
 
 def horizon_of(policy: PricingPolicy, *, at_most: int) -> int:
@@ -75,17 +105,20 @@ def horizon_of(policy: PricingPolicy, *, at_most: int) -> int:
 
 
 class RuleMatcher:
-    """Finds the deciding rule at a point: one of the scope's own, else one of the fallback's."""
+    """Finds the deciding rule of stock in one unit: of the scope's own, else of the fallback's."""
 
-    def __init__(self, rules: Sequence[PricingRule], fallback: "RuleMatcher | None" = None) -> None:
+    def __init__(
+        self, rules: Sequence[PricingRule], unit: Unit, fallback: "RuleMatcher | None" = None
+    ) -> None:
         self.own = frozenset(rule.name for rule in rules)
-        self._rules = by_discount(rules)
+        self._unit = unit
+        self._rules = by_discount(rule for rule in rules if rule.counts(unit))
         self._fallback = fallback
         self._by_quantity: dict[int, list[tuple[int, int, PricingRule]]] = {}
 
     def decide(self, point: Point) -> PricingRule | None:
         """Returns the deciding rule of a batch at the point."""
-        for first, last, rule in self._matching_quantity(point.quantity):
+        for first, last, rule in self._matching_quantity(point.thousandths):
             if first <= point.days_to_expiry <= last:
                 return rule
         return self._fallback.decide(point) if self._fallback else None
@@ -95,20 +128,22 @@ class RuleMatcher:
         days = {_first_day(rule) for rule in self._rules} | {_day_after(rule) for rule in self._rules}
         for quantity in sorted(self.quantities()):
             for day in sorted(days - {0}):
-                yield Point(day, quantity)
+                yield Point(day, quantity, self._unit)
 
     def quantities(self) -> set[int]:
-        """Returns one quantity of every range within which no rule, own or fallback, begins or ends."""
-        found = self._fallback.quantities() if self._fallback else {1}
+        """Returns one quantity, in thousandths, of every range in which no rule begins or ends."""
+        found = self._fallback.quantities() if self._fallback else {self._unit.step}
         for rule in self._rules:
-            found |= {max(rule.quantity.min or 0, 1), _quantity_after(rule)}
-        return {quantity for quantity in found if quantity <= MAX_QUANTITY}
+            found |= {_first_quantity(rule, self._unit), _quantity_after(rule, self._unit)}
+        return {quantity for quantity in found if quantity <= _MAX_THOUSANDTHS}
 
     def _matching_quantity(self, quantity: int) -> list[tuple[int, int, PricingRule]]:
         # A policy may have hundreds of rules and range ends, so cache by quantity.
         if quantity not in self._by_quantity:
             self._by_quantity[quantity] = [
-                (_first_day(rule), _last_day(rule), rule) for rule in self._rules if quantity in rule.quantity
+                (_first_day(rule), _last_day(rule), rule)
+                for rule in self._rules
+                if quantity in rule.quantity.thousandths
             ]
         return self._by_quantity[quantity]
 
@@ -128,5 +163,11 @@ def _day_after(rule: PricingRule) -> int:
     return _first_day(rule) if last is None else last + 1
 
 
-def _quantity_after(rule: PricingRule) -> int:
-    return (MAX_QUANTITY if rule.quantity.max is None else rule.quantity.max) + 1
+def _first_quantity(rule: PricingRule, unit: Unit) -> int:
+    steps_below = -(-(rule.quantity.thousandths.min or 0) // unit.step)
+    return max(steps_below, 1) * unit.step
+
+
+def _quantity_after(rule: PricingRule, unit: Unit) -> int:
+    last = rule.quantity.thousandths.max
+    return ((_MAX_THOUSANDTHS if last is None else last) // unit.step + 1) * unit.step

@@ -1,8 +1,8 @@
 """Events of stock: sales, waste, counts and deliveries; how a sale is allocated to batches.
 
-Quantities are whole thousandths of a unit. A sale lowers the batch that it names. Without a lot, a reduced
-price names the batch. Otherwise customers are assumed: a share of them takes the batch that expires first
-(FEFO), the others the one that expires last.
+Quantities are whole thousandths of the product's unit. A sale lowers the batch that it names. Without a lot,
+a reduced price names the batch. Otherwise customers are assumed: a share of them takes the batch that expires
+first (FEFO), the others the one that expires last.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,8 +13,8 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import Final
 
-THOUSANDTHS: Final = 1000
-"""Thousandths in a unit."""
+from flexiprice.domain.quantity import THOUSANDTHS
+
 FEFO_SHARE: Final = Fraction(1, 2)
 """Share of customers who take the batch that expires first."""
 CLOCK_TOLERANCE: Final = timedelta(minutes=5)

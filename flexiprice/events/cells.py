@@ -9,10 +9,10 @@ from flexiprice.catalog.imports.notation.cells import CellRefused, shown
 from flexiprice.catalog.imports.notation.typed_cells import NumberText
 from flexiprice.catalog.imports.notation.written_numbers import read_number
 from flexiprice.domain.catalog import Sku
-from flexiprice.domain.stock_event import THOUSANDTHS
+from flexiprice.domain.quantity import MAX_QUANTITY, THOUSANDTHS
 from flexiprice.domain.validation_reasons import reason_of
 
-_MAX_THOUSANDTHS: Final = 2_147_483_647 * THOUSANDTHS
+_MAX_THOUSANDTHS: Final = MAX_QUANTITY * THOUSANDTHS
 # A code of the same letters as a SKU, but longer.
 _CODE: Final = TypeAdapter[str](Sku)
 _CODE_PART: Final = 64

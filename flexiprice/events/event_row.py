@@ -6,7 +6,8 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from flexiprice.catalog.imports.spelling import Spelling
-from flexiprice.domain.stock_event import THOUSANDTHS, EventKind
+from flexiprice.domain.quantity import format_quantity, from_thousandths
+from flexiprice.domain.stock_event import EventKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class EventRow:
         line: line of the file.
         store: code of the store.
         day: the store's local date when it occurred.
-        quantity: in thousandths of a unit.
+        quantity: in thousandths of the product's unit.
         lot: None if the event states no lot.
         at_receipt: whether it states no instant, so that it holds at the time of receipt.
         product_id: of its product; 0 until it is found.
@@ -61,7 +62,7 @@ class EventRow:
             "occurred_at": self.occurred_at.astimezone(UTC).isoformat(),
             "sku": self.sku,
             "gtin": self.gtin,
-            "quantity": f"{Decimal(self.quantity) / THOUSANDTHS:f}",
+            "quantity": format_quantity(from_thousandths(self.quantity)),
             "unit_price": None if self.unit_price is None else str(self.unit_price),
             "lot": self.lot,
             "expiry_date": None if self.expiry_date is None else self.expiry_date.isoformat(),

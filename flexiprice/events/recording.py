@@ -13,7 +13,8 @@ from flexiprice.catalog.imports.problems import BadRow, CellProblem
 from flexiprice.catalog.stock import StockLevel, lock_levels, movements_after, write_levels
 from flexiprice.db.locks import Lock, acquire_shared
 from flexiprice.db.partitions import ensure_event_partitions
-from flexiprice.domain.stock_event import THOUSANDTHS, EventKind
+from flexiprice.domain.quantity import fraction_refusal, from_thousandths
+from flexiprice.domain.stock_event import EventKind
 from flexiprice.events.event_row import EventIdentityKey, EventRow, of_product
 from flexiprice.events.identities import KnownEvent, claim, find_known, keep_set_aside
 from flexiprice.events.report import ChunkResult
@@ -61,7 +62,7 @@ async def record_events(session: AsyncSession, rows: Sequence[EventRow]) -> Chun
 async def _with_products(
     session: AsyncSession, rows: Sequence[EventRow], result: ChunkResult
 ) -> list[EventRow]:
-    by_sku, by_gtin = await find_products(session, rows)
+    by_sku, by_gtin, units = await find_products(session, rows)
     found: list[EventRow] = []
     for row in rows:
         product_id = by_sku.get(row.sku or "") if row.sku is not None else by_gtin.get(row.gtin or "")
@@ -72,8 +73,8 @@ async def _with_products(
             )
         elif row.sku is not None and row.gtin is not None and by_gtin.get(row.gtin) not in {None, product_id}:
             result.bad.append(_bad(row, f"SKU {shown(row.sku)} and GTIN {shown(row.gtin)} are two products"))
-        elif row.quantity % THOUSANDTHS:
-            result.bad.append(_bad(row, "quantity: a product that is sold in pieces needs a whole number"))
+        elif row.quantity % units[product_id].step:
+            result.bad.append(_bad(row, f"quantity: {fraction_refusal(from_thousandths(row.quantity))}"))
         else:
             found.append(of_product(row, product_id))
     return found

@@ -10,19 +10,21 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.catalog.stock import STATED_BY_EVENTS_ONLY
+from flexiprice.domain.quantity import Unit
 from flexiprice.events.event_row import EventRow
 from flexiprice.events.shelf import Movement
 
 
 async def find_products(
     session: AsyncSession, rows: Sequence[EventRow]
-) -> tuple[Mapping[str, int], Mapping[str, int]]:
-    """Returns the ids of the products of events, by SKU and by GTIN."""
+) -> tuple[Mapping[str, int], Mapping[str, int], Mapping[int, Unit]]:
+    """Returns the ids of the products of events, by SKU and by GTIN, and their units by id."""
     skus = sorted({row.sku for row in rows if row.sku is not None})
     gtins = sorted({row.gtin for row in rows if row.gtin is not None})
     by_sku = (await session.execute(_BY_SKU, {"codes": skus})).all() if skus else ()
     by_gtin = (await session.execute(_BY_GTIN, {"codes": gtins})).all() if gtins else ()
-    return {row[0]: row[1] for row in by_sku}, {row[0]: row[1] for row in by_gtin}
+    units = {product_id: Unit(unit) for _, product_id, unit in (*by_sku, *by_gtin)}
+    return {row[0]: row[1] for row in by_sku}, {row[0]: row[1] for row in by_gtin}, units
 
 
 async def find_price_steps(
@@ -91,10 +93,15 @@ _PRODUCTS: Final = bindparam("products", type_=ARRAY(Integer))
 _BATCHES: Final = bindparam("batches", type_=ARRAY(BigInteger))
 _QUANTITIES: Final = bindparam("quantities", type_=ARRAY(BigInteger))
 
-_BY_SKU: Final = text("SELECT sku, id FROM products WHERE sku = ANY (:codes)").bindparams(_CODES)
-_BY_GTIN: Final = text("SELECT gtin, product_id FROM product_gtins WHERE gtin = ANY (:codes)").bindparams(
-    _CODES
-)
+_BY_SKU: Final = text("SELECT sku, id, unit FROM products WHERE sku = ANY (:codes)").bindparams(_CODES)
+_BY_GTIN: Final = text(
+    """
+    SELECT gtin, product_id, unit
+    FROM product_gtins
+    JOIN products ON products.id = product_id
+    WHERE gtin = ANY (:codes)
+    """
+).bindparams(_CODES)
 _PRICE_STEPS: Final = text(
     """
     SELECT batch_id, decided_at, price

@@ -68,7 +68,7 @@ class RecordedDecision:
     policy_version: int
     expiry_date: date
     days_to_expiry: int
-    quantity: int
+    quantity: Decimal
     limits: tuple[Limit, ...]
 
 

@@ -33,7 +33,7 @@ from flexiprice.pricing.sql.change_set import PRICE_CHANGES
 from flexiprice.pricing.sql.compiled_policy import CompiledPolicy
 from flexiprice.pricing.sql.selection import BatchSelection
 from flexiprice.pricing.sql.staged_writes import drop_staging
-from flexiprice.pricing.sql.values import LimitMask
+from flexiprice.pricing.sql.values import LimitMask, total_worth, worth
 
 _NEW = PRICE_CHANGES.c
 _PRICE_BEFORE: ColumnElement[Any] = func.coalesce(_NEW.previous_price, _NEW.base_price)
@@ -53,8 +53,8 @@ async def total_changes(session: AsyncSession) -> Sequence[Row[*tuple[Any, ...]]
             number_of[DecisionKind.OPENED],
             number_of[DecisionKind.CHANGED],
             number_of[DecisionKind.CLOSED],
-            func.sum(_PRICE_BEFORE * _NEW.quantity),
-            func.sum(_PRICE_AFTER * _NEW.quantity),
+            total_worth(worth(_PRICE_BEFORE, _NEW.quantity)),
+            total_worth(worth(_PRICE_AFTER, _NEW.quantity)),
         )
         .join(Product, Product.id == _NEW.product_id)
         .join(named, named.c.category_key == Product.category_key)

@@ -13,6 +13,7 @@ from flexiprice.catalog.stores import get_store
 from flexiprice.db.tables import Batch, PriceDecision, Product, Store
 from flexiprice.domain.decision import CloseReason, DecisionKind
 from flexiprice.domain.prior_price import PricePeriod
+from flexiprice.domain.quantity import Unit
 from flexiprice.domain.quote import Limit
 from flexiprice.pricing.price_periods import read_base_prices
 from flexiprice.pricing.sql.values import limits_of
@@ -57,7 +58,7 @@ class PriceStep:
     limits: tuple[Limit, ...]
     policy_version: int
     days_to_expiry: int
-    quantity: int
+    quantity: Decimal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +70,7 @@ class ProductSteps:
         product: name of the product.
         category: of the product.
         store: the store's code.
+        unit: of the product; prices are those of one unit.
         base_price: the current base price.
         base_prices: base prices since the requested instant, the oldest first, as far as known.
         steps: the latest first.
@@ -79,6 +81,7 @@ class ProductSteps:
     product: str
     category: str
     store: str
+    unit: Unit
     base_price: Decimal
     base_prices: tuple[PricePeriod, ...]
     steps: tuple[PriceStep, ...]
@@ -137,6 +140,7 @@ async def get_price_steps(session: AsyncSession, *, sku: str, store: str, since:
         product=product.name,
         category=product.category,
         store=shop.code,
+        unit=product.unit,
         base_price=product.base_price,
         base_prices=await read_base_prices(session, product_id=product_id or 0, since=since),
         steps=steps[:MAX_STEPS],

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.catalog.local_dates import local_dates
 from flexiprice.db.tables import Batch, Discount, Product
+from flexiprice.pricing.sql.values import total_worth, worth
 
 _ZERO = Decimal(0)
 # Local dates differ from the UTC date by at most this.
@@ -24,7 +25,7 @@ class StockFigures:
         store: code of the store; None for all stores together.
         at_risk: value of the stock that expires within the horizon, at base prices.
         discounts: number of discounted batches.
-        reduced_by: total discount over all their units.
+        reduced_by: total discount on their stock.
         last_day: value of the stock on its last day of sale (local date), at the prices in force.
     """
 
@@ -48,8 +49,8 @@ async def list_stock_figures(
         horizon: maximum days to expiry of stock at risk; 0 for the last day of sale only.
     """
     stores = local_dates(now)
-    base_value = Product.base_price * Batch.quantity
-    taken_off = (Product.base_price - Discount.price) * Batch.quantity
+    base_value = worth(Product.base_price, Batch.quantity)
+    taken_off = worth(Product.base_price - Discount.price, Batch.quantity)
     is_last_day = Batch.expiry_date == stores.c.day
     expiring = (
         select(
@@ -88,14 +89,14 @@ async def list_stock_figures(
         .group_by(stores.c.code)
     )
     both = union_all(expiring, reduced).subquery().c
-    at_risk = func.sum(both.at_risk)
+    at_risk = total_worth(both.at_risk)
     query = (
         select(
             both.store,
             at_risk.label("at_risk"),
             cast(func.sum(both.discounts), BigInteger).label("discounts"),
-            func.sum(both.reduced_by).label("reduced_by"),
-            func.sum(both.last_day).label("last_day"),
+            total_worth(both.reduced_by).label("reduced_by"),
+            total_worth(both.last_day).label("last_day"),
         )
         .group_by(both.store)
         .order_by(at_risk.desc(), both.store)

@@ -1,4 +1,4 @@
-"""Discounted and expiring stock over all batches: numbers, units and value."""
+"""Discounted and expiring stock over all batches: numbers, pieces and value."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,17 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, func, literal, select, tuple_
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    SQLColumnExpression,
+    and_,
+    cast,
+    func,
+    literal,
+    select,
+    tuple_,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.catalog.category_spelling import category_spellings
@@ -14,7 +24,9 @@ from flexiprice.catalog.local_dates import local_dates
 from flexiprice.catalog.stores import get_store
 from flexiprice.db.tables import Batch, Discount, Product
 from flexiprice.domain.category import category_key
+from flexiprice.domain.quantity import THOUSANDTHS, Unit
 from flexiprice.errors import InvalidInput
+from flexiprice.pricing.sql.values import total_worth, worth
 
 MAX_HORIZON: Final = 60
 """The maximum horizon in days to expiry."""
@@ -28,15 +40,15 @@ class ReducedStock:
         store: code of the store.
         category: the category's display name.
         discounts: number of discounted batches.
-        units: their units in stock.
-        value_at_base: value of these units at base prices.
-        value_now: value of these units at the prices in force.
+        pieces: their stock of products in `each`; quantities in other units have no common sum.
+        value_at_base: value of their stock at base prices.
+        value_now: value of their stock at the prices in force.
     """
 
     store: str
     category: str
     discounts: int
-    units: int
+    pieces: int
     value_at_base: Decimal
     value_now: Decimal
 
@@ -51,9 +63,9 @@ class ExpiringStock:
         days_to_expiry: 0 on the last day of sale.
         batches: number of batches in stock.
         discounts: number of these with a discount.
-        units: units in stock.
-        value_at_base: value of these units at base prices.
-        value_now: value of these units at the prices in force (the base price without a discount).
+        pieces: stock of products in `each`.
+        value_at_base: value of the stock at base prices.
+        value_now: value of the stock at the prices in force (the base price without a discount).
     """
 
     store: str | None
@@ -61,7 +73,7 @@ class ExpiringStock:
     days_to_expiry: int
     batches: int
     discounts: int
-    units: int
+    pieces: int
     value_at_base: Decimal
     value_now: Decimal
 
@@ -73,14 +85,14 @@ class ValueAtRisk:
     Attributes:
         days: maximum days to expiry.
         batches: number of batches.
-        units: units in stock.
-        value_at_base: value of these units at base prices.
-        value_now: value of these units at the prices in force.
+        pieces: stock of products in `each`.
+        value_at_base: value of the stock at base prices.
+        value_now: value of the stock at the prices in force.
     """
 
     days: int
     batches: int
-    units: int
+    pieces: int
     value_at_base: Decimal
     value_now: Decimal
 
@@ -88,14 +100,14 @@ class ValueAtRisk:
 async def list_reduced_stock(session: AsyncSession, *, now: datetime) -> tuple[ReducedStock, ...]:
     """Lists discounted stock by store and category, without expired and sold out batches, in one query."""
     stores, named = local_dates(now), category_spellings()
-    value_now = func.sum(Discount.price * Batch.quantity)
+    value_now = total_worth(worth(Discount.price, Batch.quantity))
     query = (
         select(
             stores.c.code,
             func.min(named.c.category),
             func.count(),
-            func.sum(Batch.quantity),
-            func.sum(Product.base_price * Batch.quantity),
+            _pieces(Batch.quantity, Product.unit),
+            total_worth(worth(Product.base_price, Batch.quantity)),
             value_now,
         )
         .select_from(Discount)
@@ -162,6 +174,7 @@ async def list_expiring_stock(
             named.c.category,
             days,
             Batch.quantity,
+            Product.unit,
             Product.base_price,
             Discount.price,
         )
@@ -182,9 +195,9 @@ async def list_expiring_stock(
             stock.days,
             func.count(),
             func.count(stock.price),
-            func.sum(stock.quantity),
-            func.sum(stock.base_price * stock.quantity),
-            func.sum(func.coalesce(stock.price, stock.base_price) * stock.quantity),
+            _pieces(stock.quantity, stock.unit),
+            total_worth(worth(stock.base_price, stock.quantity)),
+            total_worth(worth(func.coalesce(stock.price, stock.base_price), stock.quantity)),
             by_store,
             by_category,
         )
@@ -206,11 +219,16 @@ def value_at_risk(
     return tuple(_at_risk(limit, [each for each in totals if each.days_to_expiry <= limit]) for limit in days)
 
 
+def _pieces(quantity: SQLColumnExpression[Any], unit: SQLColumnExpression[Any]) -> ColumnElement[int]:
+    counted = func.sum(cast(quantity, BigInteger)).filter(unit == Unit.EACH)
+    return cast(func.coalesce(counted, 0) / THOUSANDTHS, BigInteger)
+
+
 def _at_risk(days: int, stock: list[ExpiringStock]) -> ValueAtRisk:
     return ValueAtRisk(
         days=days,
         batches=sum(each.batches for each in stock),
-        units=sum(each.units for each in stock),
+        pieces=sum(each.pieces for each in stock),
         value_at_base=sum((each.value_at_base for each in stock), Decimal(0)),
         value_now=sum((each.value_now for each in stock), Decimal(0)),
     )

@@ -31,7 +31,7 @@ UPDATE_DISCOUNTS = f"""
     UPDATE discounts SET
         fingerprint = 1234567890123456789, price = 9.99, base_price = 12.34, unit_cost = 5.67, rate = 0.1905,
         rule = 'two weeks left', limits = 8, policy_version = 2, expiry_date = CAST(:today AS date),
-        days_to_expiry = 9, quantity = 60, changed_at = CAST(:now AS timestamptz)
+        days_to_expiry = 9, quantity = 60000, changed_at = CAST(:now AS timestamptz)
     FROM {ROWS_TO_WRITE} AS rows WHERE rows.batch_id = discounts.batch_id
 """
 

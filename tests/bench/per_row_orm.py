@@ -45,7 +45,12 @@ def _update(
         discount.policy_version,
     )
     priced = PricedBatch(
-        product.category_key, product.base_price, product.unit_cost, batch.quantity, batch.expiry_date
+        product.category_key,
+        product.base_price,
+        product.unit_cost,
+        batch.quantity,
+        batch.expiry_date,
+        product.unit,
     )
     on = now.astimezone(ZoneInfo(store.time_zone)).date()
     quoted = quote(priced, policy, on=on, current=current)

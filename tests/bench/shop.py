@@ -61,7 +61,8 @@ _FILL = (
     """,
     """
     INSERT INTO batches (store_id, product_id, lot, quantity, expiry_date)
-    SELECT store.id, product.id, 'L' || n, CASE WHEN n % 50 = 0 THEN 0 ELSE 1 + (n::bigint * 7919 % 120) END,
+    SELECT store.id, product.id, 'L' || n,
+           1000 * CASE WHEN n % 50 = 0 THEN 0 ELSE 1 + (n::bigint * 7919 % 120) END,
            CAST(:today AS date) + (n::bigint * 104729 % 39)::int
     FROM generate_series(1, CAST(:batches AS int)) AS n
     JOIN (SELECT id, row_number() OVER (ORDER BY id) AS place FROM stores) AS store

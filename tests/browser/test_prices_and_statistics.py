@@ -154,7 +154,7 @@ async def test_a_recompute_is_previewed_started_followed_and_seen(
     page = await visit.open("/prices")
     await stock.get_by_role("link", name="Units").click()
     await expect(stock.get_by_role("row").nth(1)).to_contain_text(re.compile(r"Bakery\s*12"))
-    await expect(page.locator(".price-figures")).to_contain_text("12 units expire today or tomorrow")
+    await expect(page.locator(".price-figures")).to_contain_text("1 batch expires today or tomorrow")
 
     page = await visit.open("/prices")
     product = page.locator("#product")

@@ -23,7 +23,7 @@ _FILL = (
     "INSERT INTO products (sku, name, category, category_key, base_price) VALUES ('P', 'p', 'C', 'c', 9)",
     (
         "INSERT INTO batches (store_id, product_id, lot, quantity, expiry_date) "
-        "SELECT stores.id, products.id, 'L' || n, 10, current_date FROM products, stores, "
+        "SELECT stores.id, products.id, 'L' || n, 10000, current_date FROM products, stores, "
         f"generate_series(1, {_BATCHES // _STORES}) AS n WHERE stores.code LIKE 'shard-%'"
     ),
 )

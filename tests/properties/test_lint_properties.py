@@ -1,16 +1,26 @@
 """The linter's shortcuts find exactly what looking at every single batch finds."""
 
+from decimal import Decimal
 from random import Random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flexiprice.domain.policy import PricingPolicy, parse_policy
-from flexiprice.domain.policy_lint import lint_policy
+from flexiprice.domain.policy_lint import Severity, lint_policy
+from flexiprice.domain.quantity import Unit
 from flexiprice.domain.quote import deciding_rule
 
 DAYS = range(8)
-QUANTITIES = range(1, 9)
+MOST = 8
+# The ends of all ranges are whole numbers, so a half stands for all fractions next to it.
+STOCK = {
+    Unit.EACH: [Decimal(number) for number in range(1, MOST + 1)],
+    Unit.KG: [Decimal(number) / 2 for number in range(1, 2 * MOST + 1)],
+    # A unit that no rule names.
+    Unit.L: [Decimal(number) / 2 for number in range(1, 2 * MOST + 1)],
+}
+BATCHES = [(day, quantity, unit) for day in DAYS for unit, stock in STOCK.items() for quantity in stock]
 KEYS = ("bakery", "unknown")
 
 
@@ -27,7 +37,8 @@ def small_policy(random: Random) -> PricingPolicy:
             {
                 "name": f"rule {next(names)}",
                 "days_to_expiry": some_range(DAYS[-2]),
-                "quantity": some_range(QUANTITIES[-2]),
+                "quantity": some_range(MOST - 1),
+                **random.choice(({}, {}, {}, {"unit": "each"}, {"unit": "kg"})),
                 "discount": f"0.{random.randint(1, 5)}",
             }
             for _ in range(random.randint(0, 6))
@@ -53,11 +64,14 @@ def test_a_rule_is_called_dead_exactly_if_no_batch_of_any_category_gets_it(polic
     deciding = {
         rule.name
         for key, scope in alone.items()
-        for day in DAYS
-        for quantity in QUANTITIES
-        if (rule := deciding_rule(scope, key, day, quantity)) is not None
+        for batch in BATCHES
+        if (rule := deciding_rule(scope, key, *batch)) is not None
     }
-    dead = {finding.rules[0] for finding in lint_policy(policy) if finding.code == "dead_rule"}
+    dead = {
+        finding.rules[0]
+        for finding in lint_policy(policy)
+        if finding.code == "dead_rule" and finding.severity is Severity.ERROR
+    }
     assert dead == {rule.name for _, rule in policy.rules_with_paths()} - deciding
 
 
@@ -65,14 +79,16 @@ def test_a_rule_is_called_dead_exactly_if_no_batch_of_any_category_gets_it(polic
 @settings(max_examples=120)
 def test_every_fall_of_a_discount_is_found_and_no_other(policy: PricingPolicy) -> None:
     falls = set[tuple[str, ...]]()
+    named = {Unit.EACH, *(rule.unit for _, rule in policy.rules_with_paths())}
     for key in KEYS:
-        for day in DAYS[1:]:
-            for quantity in QUANTITIES:
-                before = deciding_rule(policy, key, day, quantity)
-                after = deciding_rule(policy, key, day - 1, quantity)
-                rates = [min(rule.discount, policy.max_discount) if rule else 0 for rule in (before, after)]
-                if rates[1] < rates[0]:
-                    falls.add(tuple(rule.name for rule in (before, after) if rule))
+        for day, quantity, unit in BATCHES:
+            if day == 0 or unit not in named:
+                continue
+            before = deciding_rule(policy, key, day, quantity, unit)
+            after = deciding_rule(policy, key, day - 1, quantity, unit)
+            rates = [min(rule.discount, policy.max_discount) if rule else 0 for rule in (before, after)]
+            if rates[1] < rates[0]:
+                falls.add(tuple(rule.name for rule in (before, after) if rule))
     found = {finding.rules for finding in lint_policy(policy) if finding.code == "falling_discount"}
     # The default scope is linted for batches of unknown categories, so both have its findings.
     assert found == falls

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from flexiprice.domain.quote import Limit, Quote, quote
-from tests.support.candidate_rows import Case, quoted_by_sql
+from tests.support.candidate_rows import Case, create_unit_type, quoted_by_sql
 from tests.support.random_pricing import DAY, random_batch, random_current, random_policy
 
 # Another run, another sample. To see a failure again: POLICY_SQL_SEED=… pytest …
@@ -22,6 +22,7 @@ BATCHES_PER_POLICY = 200
 async def connection(postgres_url: str) -> AsyncIterator[AsyncConnection]:
     engine = create_async_engine(postgres_url.replace("postgresql://", "postgresql+asyncpg://"))
     async with engine.connect() as connection:
+        await create_unit_type(connection)
         yield connection
     await engine.dispose()
 

@@ -34,7 +34,7 @@ class Case:
 
     def rule(self) -> PricingRule | None:
         days = (self.batch.expiry_date - DAY).days
-        return deciding_rule(self.policy, self.batch.category_key, days, self.batch.quantity)
+        return deciding_rule(self.policy, self.batch.category_key, days, self.batch.quantity, self.batch.unit)
 
     def exact_floors(self) -> list[Decimal]:
         own = self.policy.categories.get(self.batch.category_key)
@@ -149,7 +149,7 @@ def test_days_and_stock_change_nothing_while_the_same_rule_decides(stored: Price
     for case, quoted in stored:
         in_force = case.with_in_force(quoted)
         for days, quantity in ((1, 1), (-1, 7), (0, 60), (2, 1000)):
-            later = replace(in_force.batch, quantity=quantity)
+            later = replace(in_force.batch, quantity=Decimal(quantity))
             day = DAY + timedelta(days=days)
             again = quote(later, case.policy, on=day, current=in_force.current)
             if again is not None and again.rule == quoted.rule:
@@ -163,7 +163,7 @@ def test_a_price_that_only_goes_down_never_rises_while_the_batch_has_a_discount(
         if case.policy.price_only_down:
             in_force = case.with_in_force(quoted)
             for days, quantity in ((1, 1), (1, 60), (3, 10)):
-                later = replace(in_force.batch, quantity=quantity)
+                later = replace(in_force.batch, quantity=Decimal(quantity))
                 day = DAY + timedelta(days=days)
                 again = quote(later, case.policy, on=day, current=in_force.current)
                 assert again is None or again.price <= quoted.price, told(case)

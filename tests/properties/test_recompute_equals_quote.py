@@ -137,6 +137,7 @@ async def _open_shop(session: AsyncSession, random: Random, policy: PricingPolic
             "category_key": category,
             "base_price": batch.base_price,
             "unit_cost": batch.unit_cost,
+            "unit": batch.unit,
         }
         product_id = await session.scalar(insert(Product).values(product).returning(Product.id))
         row = {
@@ -159,7 +160,7 @@ async def _trade(
         of_batch = update(Product).where(
             Product.id == select(Batch.product_id).where(Batch.id == batch_id).scalar_subquery()
         )
-        match random.randrange(6):
+        match random.randrange(7):
             case 0:
                 await session.execute(of_batch.values(base_price=random_price(random)))
             case 1:
@@ -168,6 +169,8 @@ async def _trade(
                 key = random.choice([*policy.categories, *CATEGORIES])
                 await session.execute(of_batch.values(category=key, category_key=key))
             case 3:
+                await session.execute(of_batch.values(unit=fresh.unit))
+            case 4:
                 moved = day + (fresh.expiry_date - DAY)
                 await session.execute(update(Batch).where(Batch.id == batch_id).values(expiry_date=moved))
             case _:
@@ -183,6 +186,7 @@ async def _stock(session: AsyncSession) -> dict[int, Stock]:
         Product.unit_cost,
         Batch.quantity,
         Batch.expiry_date,
+        Product.unit,
         Discount.price,
         Discount.base_price,
         Discount.unit_cost,
@@ -194,8 +198,8 @@ async def _stock(session: AsyncSession) -> dict[int, Stock]:
     )
     rows = await session.execute(query.join(Product, Product.id == Batch.product_id).outerjoin(Discount))
     found: dict[int, Stock] = {}
-    for batch_id, key, base, cost, quantity, expiry, price, *decided, rate, rule, limits in rows:
-        batch = PricedBatch(key, base, cost, quantity, expiry)
+    for batch_id, key, base, cost, quantity, expiry, unit, price, *decided, rate, rule, limits in rows:
+        batch = PricedBatch(key, base, cost, quantity, expiry, unit)
         if price is None:
             found[batch_id] = Stock(batch, None, None)
             continue

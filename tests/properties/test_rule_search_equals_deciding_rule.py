@@ -4,6 +4,7 @@ import os
 from random import Random, SystemRandom
 
 from flexiprice.domain.policy import PricingPolicy, parse_policy
+from flexiprice.domain.quantity import to_thousandths
 from flexiprice.domain.quote import PricedBatch, deciding_rule
 from flexiprice.pricing.sql.compiled_policy import NO_SCOPE, CompiledPolicy
 from flexiprice.pricing.sql.rule_search import RuleSearch, RuleTest, Search, Split
@@ -27,7 +28,7 @@ def test_rule_search_finds_the_deciding_rule_and_capped_rate_of_every_random_bat
             days = (batch.expiry_date - DAY).days
             if days < 0 or batch.quantity == 0:
                 continue
-            expected = deciding_rule(policy, batch.category_key, days, batch.quantity)
+            expected = deciding_rule(policy, batch.category_key, days, batch.quantity, batch.unit)
             code = _search(compiled, batch, days)
             seen = f"RULE_SEARCH_SEED={SEED} round {round_}: {batch}\n{policy.document()}"
             assert (None if code is None else codes[code].name) == (expected and expected.name), seen
@@ -66,21 +67,22 @@ def _one_rule_a_day(days: int) -> PricingPolicy:
 
 def _search(policy: CompiledPolicy, batch: PricedBatch, days: int) -> int | None:
     scope = dict(policy.scopes).get(batch.category_key, NO_SCOPE)
-    own = _first(policy.searches[scope], days, batch.quantity)
-    return _first(policy.searches[NO_SCOPE], days, batch.quantity) if own is None else own
+    own = _first(policy.searches[scope], days, batch)
+    return _first(policy.searches[NO_SCOPE], days, batch) if own is None else own
 
 
-def _first(found: RuleSearch, days: int, quantity: int) -> int | None:
+def _first(found: RuleSearch, days: int, batch: PricedBatch) -> int | None:
     if found.last_day is not None and days > found.last_day:
         return None
     search = found.search
     while isinstance(search, Split):
         search = search.before if days < search.day else search.after
-    return next((test.code for test in search if _matches(test, days, quantity)), None)
+    return next((test.code for test in search if _matches(test, days, batch)), None)
 
 
-def _matches(test: RuleTest, days: int, quantity: int) -> bool:
-    return days in test.days_to_expiry and quantity in test.quantity
+def _matches(test: RuleTest, days: int, batch: PricedBatch) -> bool:
+    stock_matches = to_thousandths(batch.quantity) in test.quantity
+    return test.unit in (None, batch.unit) and days in test.days_to_expiry and stock_matches
 
 
 def _longest(search: Search) -> int:

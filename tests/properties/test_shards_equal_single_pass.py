@@ -115,6 +115,7 @@ async def _open_shop(session: AsyncSession, random: Random) -> None:
             "category_key": batch.category_key or "none",
             "base_price": batch.base_price,
             "unit_cost": batch.unit_cost,
+            "unit": batch.unit,
         }
         for place, batch in enumerate(batches)
     ]

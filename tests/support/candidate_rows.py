@@ -3,9 +3,12 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from sqlalchemy import (
+    BigInteger,
     Date,
+    Enum,
     FromClause,
     Integer,
     Numeric,
@@ -19,7 +22,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from flexiprice.db.tables import Product
 from flexiprice.domain.policy import PricingPolicy
+from flexiprice.domain.quantity import to_thousandths
 from flexiprice.domain.quote import CurrentDiscount, PricedBatch, Quote, limits_from_mask
 from flexiprice.pricing.sql.compiled_policy import CompiledPolicy
 from flexiprice.pricing.sql.policy import select_quotes
@@ -30,7 +35,8 @@ COLUMNS = (
     column("category_key", Text),
     column("base_price", Numeric(12, 2)),
     column("unit_cost", Numeric(12, 2)),
-    column("quantity", Integer),
+    column("quantity", BigInteger),
+    column("unit", Product.unit.type),
     column("expiry_date", Date),
     column("day", Date),
     column("current_price", Numeric(12, 2)),
@@ -52,6 +58,7 @@ class Case:
         names = ("price", "base_price", "unit_cost", "expiry_date", "policy_version")
         held = {f"current_{name}": getattr(self.current, name, None) for name in names}
         own = {name: getattr(self.batch, name) for name in PricedBatch.__slots__}
+        own["quantity"] = to_thousandths(self.batch.quantity)
         return {"place": place, "day": DAY, **own, **held}
 
 
@@ -63,6 +70,11 @@ def candidates(cases: Sequence[Case]) -> FromClause:
         .table_valued(*COLUMNS, name="candidates")
         .render_derived(with_types=True)
     )
+
+
+async def create_unit_type(connection: AsyncConnection) -> None:
+    """Creates the type of `unit` in a database without FlexiPrice's tables."""
+    await connection.run_sync(lambda sync: cast("Enum", Product.unit.type).create(sync))
 
 
 async def quoted_by_sql(

@@ -7,7 +7,8 @@ from decimal import Decimal
 from random import Random
 
 from flexiprice.domain.money import CENT, MAX_PRICE, MIN_PRICE
-from flexiprice.domain.policy import MAX_QUANTITY, PricingPolicy, parse_policy
+from flexiprice.domain.policy import PricingPolicy, parse_policy
+from flexiprice.domain.quantity import MAX_QUANTITY, Unit
 from flexiprice.domain.quote import CurrentDiscount, PricedBatch, quote
 
 DAY = date(2024, 2, 28)
@@ -61,16 +62,23 @@ def random_policy(random: Random) -> PricingPolicy:
     """A policy over every part of the document; three in four are stored ones, with version 7."""
     numbers = iter(range(1_000_000))
 
-    def range_up_to(bounds: Sequence[int]) -> dict[str, int]:
+    def range_up_to(bounds: Sequence[Decimal | int]) -> dict[str, Decimal | int]:
         low, high = sorted(random.choice(bounds) for _ in range(2))
         return {key: value for key, value in (("min", low), ("max", high)) if random.random() < 0.6}
+
+    def random_stock_bounds() -> dict[str, object]:
+        unit = random.choice((None, None, None, *Unit))
+        bounds = [0, 1, 2, 10, 50, 1000, MAX_QUANTITY]
+        if unit is not Unit.EACH:
+            bounds += [Decimal("0.001"), Decimal("1.5"), Decimal("49.999")]
+        return {"quantity": range_up_to(bounds)} | ({} if unit is None else {"unit": unit})
 
     def rules(least: int, most: int) -> list[dict[str, object]]:
         return [
             {
                 "name": f"{random.choice(NAMES)} {next(numbers)}",
                 "days_to_expiry": range_up_to((0, 0, 1, 2, 3, 5, 10, 30, 365)),
-                "quantity": range_up_to((0, 1, 2, 10, 50, 1000, MAX_QUANTITY)),
+                **random_stock_bounds(),
                 "discount": random.choice((rate(random), Decimal("0.4"))),
             }
             for _ in range(random.randint(least, most))
@@ -141,15 +149,18 @@ def random_batch(random: Random, policy: PricingPolicy) -> PricedBatch:
     ]
     amounts = [end for rule in rules for end in (rule.quantity.min, rule.quantity.max) if end is not None]
     days = random.choice([*edges, 0, 1, 2, 30]) + random.choice((-1, 0, 0, 0, 0, 1))
-    quantity = random.choice([*amounts, 1, 7, 60]) + random.choice((-1, 0, 0, 0, 0, 1))
+    unit = random.choice((Unit.EACH, Unit.EACH, *Unit))
+    step = Decimal(unit.step).scaleb(-3)
+    quantity = random.choice([*amounts, 1, 7, 60]) + random.choice((-1, -step, 0, 0, 0, 0, step, 1))
     return PricedBatch(
         category_key=random.choice(
             [*policy.categories, random.choice(CATEGORIES), random.choice(UNKNOWN_CATEGORIES)]
         ),
         base_price=base_price,
         unit_cost=random_cost(random, base_price),
-        quantity=min(max(quantity, 0), MAX_QUANTITY),
+        quantity=Decimal(min(max(quantity - quantity % step, 0), MAX_QUANTITY)),
         expiry_date=DAY + timedelta(days=days),
+        unit=unit,
     )
 
 

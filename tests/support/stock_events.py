@@ -8,7 +8,8 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.db.tables import Batch, Store
-from flexiprice.domain.stock_event import THOUSANDTHS, EventKind
+from flexiprice.domain.quantity import THOUSANDTHS
+from flexiprice.domain.stock_event import EventKind
 from flexiprice.events.event_row import EventIdentityKey, EventRow
 from flexiprice.events.recording import record_events
 from flexiprice.events.report import ChunkResult

@@ -88,7 +88,7 @@ class Headline(ui.element):
         self._discounts.show(
             count(total.discounts),
             name=f"batches discounted now, by {self._money(total.reduced_by)}",
-            about="Batches with an open discount, and the discount on all of their units.",
+            about="Batches with an open discount, and the discount on all of their stock.",
         )
         self._last_day.show(self._money(total.last_day), about="By each store's own date, at current prices.")
         several = len(read.stores) > 1

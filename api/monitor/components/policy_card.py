@@ -29,7 +29,7 @@ class PolicyCard(ui.element):
 
         Args:
             category: key of the curve's category.
-            quantity: quantity of the example batch.
+            quantity: of the example batch, in pieces.
             others: other query parameters of the page, which the form keeps.
         """
         super().__init__("section")
@@ -46,7 +46,7 @@ class PolicyCard(ui.element):
         """Shows a policy."""
         self._name.text = f"Discounts of policy {active.version}"
         fallback, *own = discount_curves(
-            active.policy, base_price=_EXAMPLE_PRICE, quantity=self._quantity, days=_CURVE_DAYS
+            active.policy, base_price=_EXAMPLE_PRICE, quantity=Decimal(self._quantity), days=_CURVE_DAYS
         )
         wanted = [curve for curve in own if curve.category_key == self._category]
         chosen = (wanted or own or [fallback])[0]

@@ -14,9 +14,10 @@ from api.monitor.components.plots import Curve, Plot, time_axis
 from api.monitor.components.table_frame import TableFrame, cell, number_cell, text_cell
 from api.monitor.components.text import Text
 from api.monitor.context import current_monitor
-from api.monitor.format import amount, count, off
+from api.monitor.format import amount, count, off, stock
 from api.monitor.queries.prices import STEPS_SHOWN, find_products, read_product
 from flexiprice.domain.decision import DecisionKind
+from flexiprice.domain.quantity import Unit
 from flexiprice.errors import FlexiPriceError, NotFound
 from flexiprice.pricing.price_history import PriceHistory
 from flexiprice.pricing.price_timeline import PriceStep, ProductSteps
@@ -125,7 +126,7 @@ def _show(found: ProductSteps, history: PriceHistory, now: datetime) -> None:
     plot.show([*_batches(found.steps, since, now), _base(found, since, now)], x_axis=time_axis(since, now))
     with TableFrame("Price changes").classes("spaced").table(_COLUMNS):
         for step in found.steps[:_MAX_STEPS]:
-            _row(step)
+            _row(step, found.unit)
     if len(found.steps) > _MAX_STEPS:
         Text(
             "p",
@@ -134,7 +135,7 @@ def _show(found: ProductSteps, history: PriceHistory, now: datetime) -> None:
         )
 
 
-def _row(step: PriceStep) -> None:
+def _row(step: PriceStep, unit: Unit) -> None:
     with ui.element("tr"):
         with cell("When"):
             Instant(step.decided_at)
@@ -145,7 +146,7 @@ def _row(step: PriceStep) -> None:
         number_cell("Off").text = off(step.rate) if step.rate else "–"
         text_cell("Why").text = reason(step)
         number_cell("Days left").text = str(step.days_to_expiry)
-        number_cell("Stock").text = count(step.quantity)
+        number_cell("Stock").text = stock(step.quantity, unit)
         number_cell("Policy").text = f"v{step.policy_version}"
 
 

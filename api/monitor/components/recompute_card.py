@@ -12,7 +12,7 @@ from api.monitor.components.links import Link, job_path, small_button
 from api.monitor.components.table_frame import TableFrame, cell, number_cell, text_cell
 from api.monitor.components.text import Text
 from api.monitor.context import current_monitor, current_source
-from api.monitor.format import amount, count, off, things
+from api.monitor.format import amount, count, off, stock, things
 from api.monitor.queries.prices import read_preview
 from flexiprice.errors import FlexiPriceError
 from flexiprice.pricing.preview import CategoryTotals, PreviewChange, RecomputePreview
@@ -168,7 +168,7 @@ def _change_row(change: PreviewChange) -> None:
         text_cell("Store").text = change.store
         text_cell("Expires", "nowrap").text = change.expiry_date.isoformat()
         number_cell("Days").text = str(change.days_to_expiry)
-        number_cell("Stock").text = count(change.quantity)
+        number_cell("Stock").text = stock(change.quantity, change.unit)
         text_cell("What").text = change.kind.value
         number_cell("From").text = amount(change.previous_price or change.base_price)
         number_cell("To").text = amount(change.price or change.base_price)

@@ -31,8 +31,8 @@ _REFRESH_SECONDS: Final = 5.0
 _MAX_AGE: Final = 15.0
 _MOST_ROWS: Final = 25
 _BY: Final = {"category": "By category", "store": "By store"}
-_MEASURES: Final = {"value": "Value", "units": "Units"}
-_REDUCED: Final = ("Store", "Category", "Discounts>", "Units>", "At base price>", "Now>", "Given away>")
+_MEASURES: Final = {"value": "Value", "pieces": "Pieces"}
+_REDUCED: Final = ("Store", "Category", "Discounts>", "Pieces>", "At base price>", "Now>", "Given away>")
 
 
 @page("/prices", "Prices")
@@ -135,7 +135,7 @@ class _PricesView:
                 days = "today or tomorrow" if risk.days == 1 else f"within {risk.days} days"
                 _figure(
                     f"{amount(risk.value_now)} {self._currency}",
-                    f"at risk: {things(risk.units, 'unit', 'expire')} {days}",
+                    f"at risk: {things(risk.batches, 'batch', 'expire')} {days}",
                 )
 
     def _show_heat(self, stock: Sequence[ExpiringStock]) -> None:
@@ -155,18 +155,18 @@ class _PricesView:
                     icon="inventory_2",
                 )
                 return
-            by_units = self._measure == "units"
+            by_pieces = self._measure == "pieces"
             shown = ordered[:_MOST_ROWS]
             HeatMap(
                 "Stock by days to expiry",
                 _BY[self._by].removeprefix("By ").capitalize(),
                 ["today", *(str(day) for day in range(1, HORIZON + 1))],
                 {
-                    name: [self._cell(of_group.get(day), by_units=by_units) for day in range(HORIZON + 1)]
+                    name: [self._cell(of_group.get(day), by_pieces=by_pieces) for day in range(HORIZON + 1)]
                     for name, of_group in shown
                 },
                 hottest=max(
-                    float(each.units if by_units else each.value_now)
+                    float(each.pieces if by_pieces else each.value_now)
                     for _, of_group in shown
                     for each in of_group.values()
                 ),
@@ -178,16 +178,16 @@ class _PricesView:
                     classes="quiet",
                 )
 
-    def _cell(self, stock: ExpiringStock | None, *, by_units: bool) -> tuple[float, str, str]:
+    def _cell(self, stock: ExpiringStock | None, *, by_pieces: bool) -> tuple[float, str, str]:
         if stock is None:
             return 0.0, "", ""
         hint = (
             f"{things(stock.batches, 'batch')}, {count(stock.discounts)} reduced; "
-            f"{things(stock.units, 'unit')} worth {amount(stock.value_now)} {self._currency}, "
+            f"{things(stock.pieces, 'piece')}, all worth {amount(stock.value_now)} {self._currency}, "
             f"{amount(stock.value_at_base)} at base prices"
         )
-        if by_units:
-            return float(stock.units), brief(Decimal(stock.units)), hint
+        if by_pieces:
+            return float(stock.pieces), brief(Decimal(stock.pieces)), hint
         return float(stock.value_now), brief(stock.value_now), hint
 
     def _show_reduced(self, reduced: Sequence[ReducedStock]) -> None:
@@ -219,7 +219,7 @@ def _reduced_row(each: ReducedStock) -> None:
         text_cell("Store").text = each.store
         text_cell("Category").text = each.category
         number_cell("Discounts").text = count(each.discounts)
-        number_cell("Units").text = count(each.units)
+        number_cell("Pieces").text = count(each.pieces)
         number_cell("At base price").text = amount(each.value_at_base)
         number_cell("Now").text = amount(each.value_now)
         given = 1 - float(each.value_now / each.value_at_base) if each.value_at_base else 0.0

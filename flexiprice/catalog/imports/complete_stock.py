@@ -10,7 +10,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.catalog.imports.problems import DataWarning
 from flexiprice.catalog.imports.spelling import Option, Spelling
-from flexiprice.domain.stock_event import THOUSANDTHS
 from flexiprice.errors import InvalidInput
 from flexiprice.plurals import counted
 
@@ -123,7 +122,7 @@ _COUNT_ABSENT = text(
 )
 
 _MARK_SOLD_OUT = text(
-    f"""
+    """
     WITH balances AS (
         SELECT absent.id, absent.as_of, coalesce(sum(moved.quantity), 0)::bigint AS balance
         FROM pg_temp.import_absent AS absent
@@ -138,13 +137,13 @@ _MARK_SOLD_OUT = text(
     ),
     written AS (
         UPDATE batches
-        SET quantity = greatest(balance, 0) / {THOUSANDTHS}, updated_at = now()
+        SET quantity = greatest(balance, 0), updated_at = now()
         FROM balances
-        WHERE batches.id = balances.id AND batches.quantity <> greatest(balance, 0) / {THOUSANDTHS}
+        WHERE batches.id = balances.id AND batches.quantity <> greatest(balance, 0)
         RETURNING batches.id
     )
     SELECT count(*), (array_agg(id))[1:CAST(:most AS integer)] FROM written
-    """  # noqa: S608 -- constants
+    """
 )
 
 _LEFT_OUT_STORES = text(

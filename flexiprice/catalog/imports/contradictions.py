@@ -8,14 +8,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from flexiprice.catalog.imports.fields import ImportField
 from flexiprice.catalog.imports.problems import BadRow, CellProblem, DataWarning
 
-_FIELDS = (ImportField.BASE_PRICE, ImportField.UNIT_COST, ImportField.CATEGORY)
-_OTHERS_DIFFER = CellProblem(None, "is about a product that has two costs in other rows")
+_FIELDS = (ImportField.BASE_PRICE, ImportField.UNIT_COST, ImportField.CATEGORY, ImportField.UNIT)
+_OTHERS_DIFFER = CellProblem(None, "is about a product that has two costs or units in other rows")
 
 
 async def remove_contradictory(
     session: AsyncSession, columns: Mapping[ImportField, str]
 ) -> AsyncIterator[BadRow]:
-    """Removes all rows of products that have two prices, costs or categories, and yields them.
+    """Removes all rows of products that have two prices, costs, categories or units, and yields them.
 
     Which row is right cannot be known, and customers would pay a wrong price. `columns` are the file's
     columns by field.
@@ -65,6 +65,7 @@ _COLLECT_DISPUTED = text(
             (min(coalesce(unit_cost, -1)) FILTER (WHERE unit_cost_given)
                 <> max(coalesce(unit_cost, -1)) FILTER (WHERE unit_cost_given)) IS TRUE AS unit_cost,
             min(category_key COLLATE "C") <> max(category_key COLLATE "C") AS category,
+            min(unit) <> max(unit) AS unit,
             min(name COLLATE "C") <> max(name COLLATE "C") AS name,
             bool_or(unit_cost_given) <> bool_and(unit_cost_given) AS cost_partly_given,
             max(unit_cost) AS cost
@@ -72,7 +73,7 @@ _COLLECT_DISPUTED = text(
         WHERE name IS NOT NULL
         GROUP BY sku
     ) AS products
-    WHERE base_price OR unit_cost OR category OR name OR cost_partly_given
+    WHERE base_price OR unit_cost OR category OR unit OR name OR cost_partly_given
     """
 )
 
@@ -92,7 +93,9 @@ _REMOVE_CONTRADICTORY = text(
     """
     WITH candidates AS (
         SELECT staged.line, staged.sku, staged.base_price, staged.category, staged.category_key,
-            staged.unit_cost, staged.unit_cost_given,
+            staged.unit_cost, staged.unit_cost_given, staged.unit,
+            first_value(staged.line) OVER by_unit AS first_unit_line,
+            first_value(staged.unit) OVER by_unit AS first_unit,
             first_value(staged.line) OVER by_cost AS first_cost_line,
             first_value(staged.line) OVER of_product AS first_line,
             first_value(staged.base_price) OVER of_product AS first_price,
@@ -100,9 +103,12 @@ _REMOVE_CONTRADICTORY = text(
             first_value(staged.category_key) OVER of_product AS first_key
         FROM pg_temp.import_rows AS staged
         JOIN pg_temp.import_disputed AS disputed USING (sku)
-        WHERE staged.name IS NOT NULL AND (disputed.base_price OR disputed.unit_cost OR disputed.category)
+        WHERE staged.name IS NOT NULL AND (
+            disputed.base_price OR disputed.unit_cost OR disputed.category OR disputed.unit
+        )
         WINDOW of_product AS (PARTITION BY sku ORDER BY staged.line),
-            by_cost AS (PARTITION BY sku ORDER BY staged.unit_cost_given DESC, staged.line)
+            by_cost AS (PARTITION BY sku ORDER BY staged.unit_cost_given DESC, staged.line),
+            by_unit AS (PARTITION BY sku ORDER BY staged.unit IS NULL, staged.line)
     ),
     others AS (
         SELECT candidates.*,
@@ -116,18 +122,23 @@ _REMOVE_CONTRADICTORY = text(
             END AS cost_line,
             CASE WHEN category_key <> first_key THEN first_line
                 ELSE min(line) FILTER (WHERE category_key <> first_key) OVER (PARTITION BY sku)
-            END AS category_line
+            END AS category_line,
+            CASE WHEN unit <> first_unit THEN first_unit_line
+                WHEN unit IS NOT NULL THEN min(line) FILTER (WHERE unit <> first_unit) OVER (PARTITION BY sku)
+            END AS unit_line
         FROM candidates
     ),
     compared AS (
         SELECT others.line,
             others.base_price, others.price_line, by_price.base_price AS other_price,
             others.unit_cost, others.cost_line, by_cost.unit_cost AS other_cost,
-            others.category, others.category_line, by_category.category AS other_category
+            others.category, others.category_line, by_category.category AS other_category,
+            others.unit::text, others.unit_line, by_unit.unit::text AS other_unit
         FROM others
         LEFT JOIN pg_temp.import_rows AS by_price ON by_price.line = others.price_line
         LEFT JOIN pg_temp.import_rows AS by_cost ON by_cost.line = others.cost_line
         LEFT JOIN pg_temp.import_rows AS by_category ON by_category.line = others.category_line
+        LEFT JOIN pg_temp.import_rows AS by_unit ON by_unit.line = others.unit_line
     ),
     removed AS (
         DELETE FROM pg_temp.import_rows AS staged USING others WHERE staged.line = others.line

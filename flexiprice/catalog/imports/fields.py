@@ -18,10 +18,18 @@ class ImportField(StrEnum):
     EXPIRY_DATE = "expiry_date"
     GTIN = "gtin"
     AS_OF = "as_of"
+    UNIT = "unit"
 
 
 OPTIONAL = frozenset(
-    {ImportField.UNIT_COST, ImportField.STORE, ImportField.LOT, ImportField.GTIN, ImportField.AS_OF}
+    {
+        ImportField.UNIT_COST,
+        ImportField.STORE,
+        ImportField.LOT,
+        ImportField.GTIN,
+        ImportField.AS_OF,
+        ImportField.UNIT,
+    }
 )
 REQUIRED = tuple(field for field in ImportField if field not in OPTIONAL)
 # The fields that describe a product. A file with none of them has stock levels only.
@@ -33,6 +41,7 @@ SAME_MEANING: Mapping[ImportField, tuple[str, ...]] = {
     ImportField.STORE: ("store_code", "shop_code", "branch_code", "outlet_code"),
     ImportField.LOT: ("lot_number", "lot_no", "lot_nr", "lot_code", "batch_number", "batch_no", "batch_code"),
     ImportField.UNIT_COST: ("cost_price", "unit_cost_price", "cost_per_unit"),
+    ImportField.UNIT: ("unit_of_measure", "units_of_measure", "uom", "stock_uom", "default_unit_of_measure"),
     ImportField.GTIN: (
         *("gtins", "gtin13", "gtin_13", "gtin14", "gtin_14", "ean", "eans", "ean13", "ean_13"),
         *("barcode", "barcodes", "upc"),
@@ -62,6 +71,7 @@ OTHER_NAMES: Mapping[ImportField, tuple[str, ...]] = {
         *("best_before_date", "use_by", "use_by_date", "sell_by_date", "bbd", "mhd"),
     ),
     ImportField.AS_OF: ("stock_as_of", "as_of_date", "snapshot_at", "counted_at", "exported_at"),
+    ImportField.UNIT: ("unit_name", "base_unit", "sales_unit", "measure", "uom_id", "mengeneinheit"),
     ImportField.GTIN: ("gtin_8", "gtin_12", "ean_8", "ean_code", "upc_a", "upc_code", "bar_code"),
 }
 

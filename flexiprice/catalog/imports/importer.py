@@ -33,6 +33,7 @@ from flexiprice.catalog.imports.staging import (
     merge_products,
     stage_rows,
 )
+from flexiprice.catalog.imports.units import remove_unfitting
 from flexiprice.catalog.imports.unusable import remove_repeated, remove_unknown
 from flexiprice.db.clock import database_now
 from flexiprice.db.tables import Store
@@ -66,12 +67,14 @@ async def import_catalogue(
     """Imports the products and batches of a file; bad rows are left out and reported.
 
     A product is identified by its SKU, a batch by store, SKU, lot and expiry date. Existing rows are updated;
-    rows that the file does not mention stay. If rows give one product different prices, costs or categories,
-    all of them are bad; of several names the last is kept, with a warning. Of several rows for one batch, all
-    but the first are bad. Products gain the GTINs of their rows; a row with another product's GTIN is bad. A
-    file without unit costs keeps the stored ones. The products of a file with stock
-    levels only must exist. A complete file with a bad row marks no batch as sold out; roll the transaction
-    back then, because the file is one statement. The import does not price batches.
+    rows that the file does not mention stay. If rows give one product different prices, costs, categories or
+    units, all of them are bad; of several names the last is kept, with a warning. Of several rows for one
+    batch, all but the first are bad. Products gain the GTINs of their rows; a row with another product's GTIN
+    is bad. A file without unit costs keeps the stored ones. A product without a unit keeps the stored one, at
+    first `each`; a product with stock keeps its unit. Negative stock is kept as 0, with a warning. The
+    products of a file with stock levels only must exist. A complete file with a bad row marks no batch as
+    sold out; roll the transaction back then, because the file is one statement. The import does not price
+    batches.
 
     Stock holds at its instant: earlier events do not move it, later ones do. A batch whose stock was stated
     at a later instant keeps that.
@@ -140,15 +143,13 @@ async def _import(
     await create_staging(session)
     await _stage(session, _rows(source.carry_down(file.records), matcher, reader), tally)
     await analyze_staging(session)
-    async for unusable in _remove_unusable(session, matcher):
-        tally.reject_staged(unusable)
+    await tally.reject_all(_remove_unusable(session, matcher, layout))
     renamed = 0
     async for warning in find_renamed(session, matcher.seen):
         tally.warn(warning)
         renamed += 1
-    products = await merge_products(session)
-    async for unknown in remove_unknown(session, matcher.seen.get(ImportField.SKU)):
-        tally.reject_staged(unknown)
+    products = await merge_products(session, now=now)
+    await tally.reject_all(remove_unknown(session, matcher.seen.get(ImportField.SKU)))
     with fk_violation_as("a product was deleted while the file was imported; send it again"):
         batches, changed, outdated = await merge_batches(session, as_of=as_of, most_named=most_named)
     if outdated:
@@ -186,7 +187,9 @@ async def _import(
     return Imported(report, changed)
 
 
-async def _remove_unusable(session: AsyncSession, matcher: ColumnMatcher) -> AsyncIterator[BadRow]:
+async def _remove_unusable(
+    session: AsyncSession, matcher: ColumnMatcher, layout: FileLayout
+) -> AsyncIterator[BadRow]:
     async for contradictory in remove_contradictory(session, matcher.seen):
         yield contradictory
     async for repeated in remove_repeated(session):
@@ -194,6 +197,10 @@ async def _remove_unusable(session: AsyncSession, matcher: ColumnMatcher) -> Asy
     if ImportField.GTIN in matcher.seen:
         async for taken in remove_taken(session, matcher.seen[ImportField.GTIN]):
             yield taken
+    async for unfitting in remove_unfitting(
+        session, matcher.seen, decimal_comma=layout.decimal_comma, spelling=layout.spelling
+    ):
+        yield unfitting
 
 
 class _Tally:
@@ -219,9 +226,10 @@ class _Tally:
         if self._on_bad_row is not None:
             self._on_bad_row(row)
 
-    def reject_staged(self, row: BadRow) -> None:
-        self.staged -= 1
-        self.reject(row)
+    async def reject_all(self, staged: AsyncIterator[BadRow]) -> None:
+        async for row in staged:
+            self.staged -= 1
+            self.reject(row)
 
     def warn(self, warning: DataWarning) -> None:
         self.warning_count += 1

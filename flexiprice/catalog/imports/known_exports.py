@@ -79,6 +79,10 @@ _ODOO = KnownExport(
             *("Expiration Date", "Lot/Serial Number/Expiration Date"),
             *("expiration_date", "lot_id/expiration_date"),
         ),
+        ImportField.UNIT: (
+            *("Product/Unit of Measure", "Unit of Measure", "Product/Unit", "Unit"),
+            *("product_id/uom_id", "product_uom_id", "uom_id"),
+        ),
     }
 )
 
@@ -96,6 +100,7 @@ _ERPNEXT = KnownExport(
             *("balance_qty", "batch_qty", "actual_qty", "qty"),
         ),
         ImportField.EXPIRY_DATE: ("Expires On", "Expiry Date", "expiry_date"),
+        ImportField.UNIT: ("Default Unit of Measure", "Stock UOM", "UOM", "stock_uom"),
     }
 )
 

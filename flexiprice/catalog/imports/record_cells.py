@@ -62,6 +62,12 @@ class RecordCells:
             self.problems.append(CellProblem(column or field.value, reason))
             return None
 
+    def warn(self, field: ImportField, message: str) -> None:
+        """Warns about the cell of a field."""
+        column = self._columns.get(field)
+        cell = shown((self._cells.get(column or "") or "").strip())
+        self._warn(DataWarning(self._record.line, column, f"{cell} {message}"))
+
     def _restore(self, field: ImportField, column: str | None, text: str) -> str:
         """Restores text that a spreadsheet has altered, with a warning."""
         if field not in _CODES and field not in _TEXTS:

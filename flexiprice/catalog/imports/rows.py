@@ -20,16 +20,18 @@ from flexiprice.catalog.imports.notation.cells import (
     read_lot,
     read_name,
     read_price,
-    read_quantity,
     read_sku,
     shown,
 )
 from flexiprice.catalog.imports.notation.dates import DateReader
 from flexiprice.catalog.imports.notation.instants import read_instant
+from flexiprice.catalog.imports.notation.quantities import QuantityCell, read_quantity
+from flexiprice.catalog.imports.notation.unit_words import read_unit
 from flexiprice.catalog.imports.problems import BadRow, CellProblem, DataWarning
 from flexiprice.catalog.imports.record_cells import RecordCells
 from flexiprice.catalog.imports.spelling import Option, Spelling
 from flexiprice.domain.category import category_key
+from flexiprice.domain.quantity import Unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +47,10 @@ class CatalogueRow:
     """A good row: a product, and a batch of it.
 
     The product's description is None in a row of stock levels only. `unit_cost_given` is False if the file
-    has no costs; then the stored cost stays. `gtins` have 14 digits each, with spaces between them; None if
-    the row has none. `as_of` is the instant at which the quantity holds; None if the row states none.
+    has no costs; then the stored cost stays. `unit` is None if the row has none; then the stored unit stays.
+    `quantity_cell` is the text of a quantity that not every unit allows, else None. `gtins` have 14 digits
+    each, with spaces between them; None if the row has none. `as_of` is the instant at which the quantity
+    holds; None if the row states none.
     """
 
     line: int
@@ -59,7 +63,9 @@ class CatalogueRow:
     unit_cost_given: bool
     store_id: int
     lot: str
-    quantity: int
+    quantity: Decimal
+    quantity_cell: str | None
+    unit: Unit | None
     expiry_date: date
     gtins: str | None
     as_of: datetime | None = None
@@ -104,6 +110,8 @@ class RowReader:
         self._cost = lru_cache(maxsize=4096, typed=True)(self._read_cost)
         self._category = lru_cache(maxsize=1024)(_read_category)
         self._gtins = lru_cache(maxsize=4096)(read_gtins)
+        self._quantity = lru_cache(maxsize=4096, typed=True)(self._read_quantity)
+        self._unit = lru_cache(maxsize=64)(read_unit)
 
     def read(self, record: Record, columns: ColumnMap) -> CatalogueRow | BadRow:
         """Parses a record; returns the row, or its problems."""
@@ -121,6 +129,7 @@ class RowReader:
         store = cells.read(ImportField.STORE, self._store, empty=self._default_store)
         lot = cells.read(ImportField.LOT, read_lot, empty="")
         quantity = cells.read(ImportField.QUANTITY, self._quantity)
+        unit = cells.read(ImportField.UNIT, self._unit)
         zone = store.zone if store is not None else self._stores[self._default_store].zone
         expiry_date = cells.read(ImportField.EXPIRY_DATE, lambda cell: self._dates.read(cell, zone))
         gtins = cells.read(ImportField.GTIN, self._gtins)
@@ -134,6 +143,8 @@ class RowReader:
             or expiry_date is None
         ):
             return BadRow(record.line, tuple(cells.problems))
+        if quantity.is_negative:
+            cells.warn(ImportField.QUANTITY, "is negative; the stock is kept as 0")
         return CatalogueRow(
             line=record.line,
             sku=sku,
@@ -145,7 +156,9 @@ class RowReader:
             unit_cost_given=columns.get(ImportField.UNIT_COST) in record.cells,
             store_id=store.store_id,
             lot=lot,
-            quantity=quantity,
+            quantity=quantity.quantity,
+            quantity_cell=quantity.needs_unit,
+            unit=unit,
             expiry_date=expiry_date,
             gtins=" ".join(gtins) if gtins else None,
             as_of=as_of,
@@ -157,7 +170,7 @@ class RowReader:
     def _read_cost(self, cell: str) -> Decimal:
         return read_cost(cell, decimal_comma=self._decimal_comma, currency=self._currency)
 
-    def _quantity(self, cell: str) -> int:
+    def _read_quantity(self, cell: str) -> QuantityCell:
         return read_quantity(cell, decimal_comma=self._decimal_comma, currency=self._currency)
 
     def _instant(self, cell: str, zone: ZoneInfo) -> datetime:

@@ -23,6 +23,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from flexiprice.catalog.imports.rows import CatalogueRow
 from flexiprice.catalog.imports.stated_stock import prepare_stock, state_imported_stock
 from flexiprice.db.locks import Lock, acquire
+from flexiprice.db.quantity_type import QuantityType
+from flexiprice.db.tables import Product
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +56,16 @@ async def analyze_staging(session: AsyncSession) -> None:
     await session.execute(text("ANALYZE pg_temp.import_rows"))
 
 
-async def merge_products(session: AsyncSession) -> MergeCounts:
-    """Inserts new products and updates those that differ."""
+async def merge_products(session: AsyncSession, *, now: datetime) -> MergeCounts:
+    """Inserts new products and updates those that differ.
+
+    Args:
+        session: in which rows are staged.
+        now: the instant from which the stock of products with a new unit counts in it.
+    """
     await session.execute(_DESCRIBE_PRODUCTS)
     await session.execute(text("ANALYZE pg_temp.import_products"))
+    await session.execute(_STATE_NEW_UNITS, {"now": now})
     counts, _ = await _merge(session, _COUNT_PRODUCTS, _UPDATE_PRODUCTS, _INSERT_PRODUCTS)
     return counts
 
@@ -106,7 +114,9 @@ _ARRAYS: tuple[BindParameter[object], ...] = (
     bindparam("unit_cost_given", type_=ARRAY(Boolean)),
     bindparam("store_id", type_=ARRAY(Integer)),
     bindparam("lot", type_=ARRAY(String)),
-    bindparam("quantity", type_=ARRAY(Integer)),
+    bindparam("quantity", type_=ARRAY(QuantityType)),
+    bindparam("quantity_cell", type_=ARRAY(String)),
+    bindparam("unit", type_=ARRAY(Product.unit.type)),
     bindparam("expiry_date", type_=ARRAY(Date)),
     bindparam("gtins", type_=ARRAY(String)),
     bindparam("as_of", type_=ARRAY(DateTime(timezone=True))),
@@ -119,8 +129,8 @@ _CREATE = text(
     CREATE TEMPORARY TABLE import_rows (
         line bigint, sku text, name text, category text, category_key text,
         base_price numeric(12, 2), unit_cost numeric(12, 2), unit_cost_given boolean,
-        store_id integer, lot text, quantity integer, expiry_date date, gtins text,
-        as_of timestamptz, oversold bigint
+        store_id integer, lot text, quantity bigint, quantity_cell text, unit product_unit,
+        expiry_date date, gtins text, as_of timestamptz, oversold bigint
     ) ON COMMIT DROP
     """
 )
@@ -130,7 +140,8 @@ _STAGE = text(
     INSERT INTO pg_temp.import_rows
     SELECT * FROM unnest(
         :line, :sku, :name, :category, :category_key, :base_price,
-        :unit_cost, :unit_cost_given, :store_id, :lot, :quantity, :expiry_date, :gtins, :as_of
+        :unit_cost, :unit_cost_given, :store_id, :lot, :quantity, :quantity_cell, :unit,
+        :expiry_date, :gtins, :as_of
     )
     """
 ).bindparams(*_ARRAYS)
@@ -139,12 +150,27 @@ _STAGE = text(
 _DESCRIBE_PRODUCTS = text(
     """
     CREATE TEMPORARY TABLE import_products ON COMMIT DROP AS
-    SELECT DISTINCT ON (sku) sku, name, category, category_key, base_price, unit_cost, unit_cost_given
+    SELECT DISTINCT ON (sku) sku, name, category, category_key, base_price, unit_cost, unit_cost_given,
+        max(unit) OVER (PARTITION BY sku) AS unit
     FROM pg_temp.import_rows
     WHERE name IS NOT NULL
     ORDER BY sku, line DESC
     """
 )
+
+# Earlier events counted in the old unit, of which no stock is left.
+_STATE_NEW_UNITS = text(
+    """
+    INSERT INTO batch_statements AS known (batch_id, stated_at)
+    SELECT batches.id, :now
+    FROM pg_temp.import_products AS described
+    JOIN products USING (sku)
+    JOIN batches ON batches.product_id = products.id
+    WHERE products.unit <> described.unit
+    ON CONFLICT (batch_id) DO UPDATE
+    SET stated_at = greatest(known.stated_at, EXCLUDED.stated_at), oversold = 0
+    """
+).bindparams(bindparam("now", type_=DateTime(timezone=True)))
 
 _COUNT_PRODUCTS = text("SELECT count(*) FROM pg_temp.import_products")
 
@@ -159,6 +185,7 @@ _UPDATE_PRODUCTS = text(
             category_key = described.category_key,
             base_price = described.base_price,
             unit_cost = CASE WHEN unit_cost_given THEN described.unit_cost ELSE products.unit_cost END,
+            unit = coalesce(described.unit, products.unit),
             updated_at = now()
         FROM pg_temp.import_products AS described
         WHERE products.sku = described.sku
@@ -166,6 +193,7 @@ _UPDATE_PRODUCTS = text(
                 (products.name, products.category, products.category_key, products.base_price)
                     IS DISTINCT FROM
                     (described.name, described.category, described.category_key, described.base_price)
+                OR products.unit <> described.unit
                 OR (unit_cost_given AND products.unit_cost IS DISTINCT FROM described.unit_cost)
             )
         RETURNING products.id
@@ -177,8 +205,8 @@ _UPDATE_PRODUCTS = text(
 _INSERT_PRODUCTS = text(
     """
     WITH written AS (
-        INSERT INTO products (sku, name, category, category_key, base_price, unit_cost)
-        SELECT sku, name, category, category_key, base_price, unit_cost
+        INSERT INTO products (sku, name, category, category_key, base_price, unit_cost, unit)
+        SELECT sku, name, category, category_key, base_price, unit_cost, coalesce(unit, 'each')
         FROM pg_temp.import_products AS described
         WHERE NOT EXISTS (SELECT FROM products WHERE products.sku = described.sku)
         ORDER BY sku

@@ -5,8 +5,6 @@ from datetime import datetime
 from sqlalchemy import BigInteger, DateTime, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from flexiprice.domain.stock_event import THOUSANDTHS
-
 
 async def prepare_stock(session: AsyncSession, *, as_of: datetime) -> int:
     """Adds to staged quantities what was moved after their instant; removes rows of outdated stock.
@@ -65,9 +63,9 @@ _REMOVE_OUTDATED = text(
 _ADD_MOVEMENTS = text(
     f"""
     UPDATE pg_temp.import_rows AS changed
-    SET quantity = greatest(balance, 0) / {THOUSANDTHS}, oversold = greatest(-balance, 0)
+    SET quantity = greatest(balance, 0), oversold = greatest(-balance, 0)
     FROM (
-        SELECT staged.line, staged.quantity * bigint '{THOUSANDTHS}' + sum(moved.quantity)::bigint AS balance
+        SELECT staged.line, staged.quantity + sum(moved.quantity)::bigint AS balance
         FROM pg_temp.import_rows AS staged
         JOIN products USING (sku)
         JOIN batches ON {_BATCH_OF_ROW}
@@ -77,7 +75,7 @@ _ADD_MOVEMENTS = text(
         GROUP BY staged.line, staged.quantity
     ) AS later
     WHERE changed.line = later.line
-    """  # noqa: S608 -- constants
+    """  # noqa: S608 -- a constant
 )
 
 _STATE = text(

@@ -153,8 +153,8 @@ def import_file(
 ) -> None:
     """Import products and batches from another system's export.
 
-    Each row is a product (`sku`, `name`, `category`, `base_price`, perhaps `unit_cost`) and a batch of it
-    (`quantity`, `expiry_date`, perhaps `lot` and `store`). Columns with these names are found
+    Each row is a product (`sku`, `name`, `category`, `base_price`, perhaps `unit_cost` and `unit`) and a
+    batch of it (`quantity`, `expiry_date`, perhaps `lot` and `store`). Columns with these names are found
     automatically, in any case and spacing; map the others. Prices may have the sign or name of the shop's
     currency and thousands separators; a price in another currency makes its row bad.
 
@@ -162,8 +162,11 @@ def import_file(
     and expiry date identify a batch: importing again updates it, and batches that are not in the file stay;
     with `--complete` they are sold out.
     Of several rows about one batch the first is imported and the others are bad. Rows that give one product
-    two prices, costs or categories are all bad. A file without `unit_cost` leaves known costs unchanged. A
-    file without name, category and price updates stock alone, and its products must exist.
+    two prices, costs, categories or units are all bad. A file without `unit_cost` leaves known costs
+    unchanged. A file without name, category and price updates stock alone, and its products must exist.
+
+    Quantities count in the product's unit, `each` by default: a fraction of a product in `each` makes its row
+    bad. Negative stock is kept as 0, with a warning.
 
     Day and month are never guessed: without `--date-format` only dates that begin with the year are read,
     and a date about which two given formats disagree makes its row bad. A date is read only where writing

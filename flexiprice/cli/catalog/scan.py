@@ -2,9 +2,11 @@
 
 import sys
 from collections.abc import Iterator
-from typing import Annotated
+from decimal import Decimal
+from typing import Annotated, Final
 
 import typer
+from pydantic import TypeAdapter, ValidationError
 
 from flexiprice.catalog.gs1 import Scan
 from flexiprice.catalog.scans import RecordedScan, ScanMode
@@ -14,11 +16,20 @@ from flexiprice.cli.console import JsonOption, escaped, output, print_json, stde
 from flexiprice.cli.json_words import further_facts, record_in_api_words
 from flexiprice.cli.tasks.enqueue import repricing
 from flexiprice.db.tables import MAIN_STORE
-from flexiprice.domain.catalog import MAX_QUANTITY
+from flexiprice.domain.quantity import Quantity, format_quantity
+from flexiprice.domain.validation_reasons import reason_of
 from flexiprice.errors import InvalidInput
 from flexiprice.plurals import counted
 
 SOME_SCANS_BAD = 3
+_QUANTITY: Final = TypeAdapter[Decimal](Quantity)
+
+
+def _quantity(text: str) -> Decimal:
+    try:
+        return _QUANTITY.validate_python(text)
+    except ValidationError as error:
+        raise typer.BadParameter(reason_of(error.errors(include_url=False)[0])) from None
 
 
 def scan(
@@ -36,11 +47,12 @@ def scan(
         ),
     ] = False,
     quantity: Annotated[
-        int | None,
+        Decimal | None,
         typer.Option(
-            min=0,
-            max=MAX_QUANTITY,
-            help="Units of each scan. [default: the count in the code, or 1; `--set` needs it]",
+            parser=_quantity,
+            metavar="NUMBER",
+            help="Quantity of each scan, in the product's unit. [default: the count or weight in the code, "
+            "or 1; `--set` needs it]",
         ),
     ] = None,
     as_json: JsonOption = False,
@@ -98,11 +110,8 @@ def _show(number: int, code: str, outcome: ScanOutcome) -> None:
 def _sentence(recorded: RecordedScan) -> str:
     batch = recorded.batch
     lot = f", lot {batch.lot}" if batch.lot else ""
-    stock = (
-        f"new batch, {batch.quantity} in stock"
-        if recorded.created
-        else f"{recorded.quantity_before} → {batch.quantity} in stock"
-    )
+    before = "new batch," if recorded.created else f"{format_quantity(recorded.quantity_before)} →"
+    stock = f"{before} {format_quantity(batch.quantity, batch.unit)} in stock"
     weight = f", {recorded.scan.weight:f} kg" if recorded.scan.weight is not None else ""
     return f"{batch.sku} {batch.product} in {batch.store}{lot}, expires {batch.expiry_date}: {stock}{weight}"
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Generator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Final
 
 from flexiprice.access.audit_context import record_refused
@@ -30,10 +31,10 @@ _ACTION: Final = "record_scan"
 
 @dataclass(frozen=True, slots=True)
 class ScanOrder:
-    """The change that each scan makes; `quantity` None adds the count in the code, or 1."""
+    """The change that each scan makes; `quantity` None adds the one in the code."""
 
     store: str
-    quantity: int | None
+    quantity: Decimal | None
     mode: ScanMode
 
 

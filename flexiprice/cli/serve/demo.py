@@ -19,6 +19,7 @@ from flexiprice.cli.price_tables import PriceRow, price_table, reasons
 from flexiprice.cli.serve.process_group import ended_by_signals, running_programs
 from flexiprice.cli.terminal import TerminalConsole
 from flexiprice.db.migrate import upgrade
+from flexiprice.domain.quantity import Unit
 from flexiprice.embedded.child_process import free_port
 from flexiprice.embedded.servers import embedded_servers, scratch_folder
 from flexiprice.errors import ServerFailed
@@ -150,7 +151,8 @@ def _show_steepest(console: Console, http: httpx.Client, currency: str) -> None:
                 lot=discount["lot"],
                 expiry_date=date.fromisoformat(discount["expiry_date"]),
                 days_to_expiry=discount["days_to_expiry"],
-                quantity=discount["quantity"],
+                quantity=Decimal(discount["quantity"]),
+                unit=Unit(discount["unit"]),
             ),
             was=Decimal(discount["base_price"]),
             now=Decimal(discount["price"]),

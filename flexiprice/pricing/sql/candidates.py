@@ -92,7 +92,7 @@ def _statement(
     terms = priced_products(policy, filters).c
     # Only the needed columns: each batch looks up a row, and a smaller table is faster.
     products = optimization_barrier(
-        select(terms.product_id, terms.fingerprint, terms.scope, terms.min_opening_rate)
+        select(terms.product_id, terms.unit, terms.fingerprint, terms.scope, terms.min_opening_rate)
     )
     candidates = join_candidates(products, filters)
     ids = func.array_agg(table_of(Batch).c.id, type_=ARRAY(BigInteger)).filter(candidates.is_stale(policy))
@@ -130,10 +130,10 @@ class Candidates:
     def is_stale(self, policy: CompiledPolicy) -> ColumnElement[bool]:
         """Whether a candidate's fingerprint differs, so that quoting may change its discount.
 
-        `products` must have the columns `scope`, `fingerprint` and `min_opening_rate`.
+        `products` must have the columns `scope`, `unit`, `fingerprint` and `min_opening_rate`.
         """
         products, batch, open_ = self.products, table_of(Batch).c, table_of(Discount).c
-        matched = matched_rule(policy, products.scope, self.days_to_expiry, batch.quantity)
+        matched = matched_rule(policy, products.scope, self.days_to_expiry, batch.quantity, products.unit)
         fingerprint = batch_fingerprint(products.fingerprint, matched=matched, expiry_date=batch.expiry_date)
         return case(
             (
@@ -155,7 +155,11 @@ def priced_products(policy: CompiledPolicy, filters: Collection[SelectionFilter]
     """
     product, batch = table_of(Product).c, table_of(Batch).c
     query = select(
-        product.id.label("product_id"), product.category_key, product.base_price, product.unit_cost
+        product.id.label("product_id"),
+        product.category_key,
+        product.base_price,
+        product.unit_cost,
+        product.unit,
     )
     if SelectionFilter.CATEGORY_KEY in filters:
         query = query.where(product.category_key == CATEGORY_KEY)

@@ -86,7 +86,8 @@ def _coded(number: int, rule: PricingRule, policy: PricingPolicy) -> CodedRule:
         name=rule.name,
         own_rate=_parts(rule.discount),
         days_to_expiry=rule.days_to_expiry,
-        quantity=rule.quantity,
+        quantity=rule.quantity.thousandths,
+        unit=rule.unit,
     )
 
 

@@ -68,9 +68,10 @@ def select_quotes(policy: CompiledPolicy, candidates: FromClause) -> Select[tupl
 
     Args:
         policy: the policy; without a version it holds no open price.
-        candidates: has the columns `category_key`, `base_price`, `unit_cost`, `quantity`, `expiry_date`,
-            `day` (the local date), and of the open discount (all NULL without one) `current_price`,
-            `current_base_price`, `current_unit_cost`, `current_expiry_date` and `current_policy_version`.
+        candidates: has the columns `category_key`, `base_price`, `unit_cost`, `unit`, `quantity`,
+            `expiry_date`, `day` (the local date), and of the open discount (all NULL without one)
+            `current_price`, `current_base_price`, `current_unit_cost`, `current_expiry_date` and
+            `current_policy_version`.
 
     Returns:
         All columns of `candidates`, then `price`, `rate`, `rule` and `limits` (a mask), all NULL without a
@@ -102,7 +103,7 @@ def product_terms(policy: CompiledPolicy, products: FromClause) -> Subquery:
 
     Args:
         policy: the policy.
-        products: has the columns `category_key`, `base_price` and `unit_cost`.
+        products: has the columns `category_key`, `base_price` and `unit_cost`, and `unit` for `batch_terms`.
 
     Returns:
         All columns of `products`, then `scope`, `base_cents`, `floor_cents` (rounded up to the step),
@@ -173,7 +174,7 @@ def batch_terms(
     Args:
         policy: the policy.
         products: the columns of `product_terms`.
-        quantity: units in stock of the batch.
+        quantity: of the batch, in thousandths.
         days_to_expiry: from the local date; it is evaluated several times, so it must be cheap.
         expiry_date: of the batch.
         current: the columns of the open discount.
@@ -186,7 +187,7 @@ def batch_terms(
     """
     for_sale = and_(days_to_expiry >= int_literal(0), quantity > int_literal(0))
     matched = case(
-        (for_sale, matched_rule(policy, products.scope, days_to_expiry, quantity)),
+        (for_sale, matched_rule(policy, products.scope, days_to_expiry, quantity, products.unit)),
         else_=int_literal(NOT_FOR_SALE),
     )
     unchanged = and_(

@@ -1,11 +1,12 @@
 """The order in which SQL tests the rules of a scope: a few comparisons find the deciding one.
 
-A binary search over the days to expiry, whose leaves test quantities and remaining days in order.
+A binary search over the days to expiry, whose leaves test units, quantities and remaining days in order.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from flexiprice.domain.quantity import Unit
 from flexiprice.domain.ranges import IN_STOCK, Range
 from flexiprice.pricing.sql.values import RATE_PARTS
 
@@ -19,7 +20,8 @@ class CodedRule:
         name: explains a price to people.
         own_rate: its rate before `max_discount`, in ten-thousandths.
         days_to_expiry: the days that it matches.
-        quantity: the units in stock that it matches.
+        quantity: the stock that it matches, in thousandths.
+        unit: matches products in this unit only; None matches all.
     """
 
     code: int
@@ -27,6 +29,7 @@ class CodedRule:
     own_rate: int
     days_to_expiry: Range
     quantity: Range
+    unit: Unit | None
 
     @property
     def is_capped(self) -> bool:
@@ -41,6 +44,7 @@ class RuleTest:
     code: int
     days_to_expiry: Range
     quantity: Range
+    unit: Unit | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,12 @@ def _search(within: Range, rules: Sequence[CodedRule]) -> Search:
     day = _best_split(within, candidates)
     if day is None:
         return tuple(
-            RuleTest(rule.code, _unknown(rule.days_to_expiry, within), _unknown(rule.quantity, IN_STOCK))
+            RuleTest(
+                rule.code,
+                _unknown(rule.days_to_expiry, within),
+                _unknown(rule.quantity, IN_STOCK),
+                rule.unit,
+            )
             for rule in candidates
         )
     before, after = _halves(within, day)
@@ -100,7 +109,8 @@ def _candidates(within: Range, rules: Sequence[CodedRule]) -> list[CodedRule]:
     for rule in rules:
         if rule.days_to_expiry.overlaps(within):
             found.append(rule)
-            if rule.days_to_expiry.covers(within) and rule.quantity.covers(IN_STOCK):
+            matches_all = rule.unit is None and rule.quantity.covers(IN_STOCK)
+            if matches_all and rule.days_to_expiry.covers(within):
                 break
     return found
 

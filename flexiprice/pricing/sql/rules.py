@@ -20,7 +20,7 @@ from sqlalchemy import (
 from flexiprice.domain.ranges import Range
 from flexiprice.pricing.sql.compiled_policy import NO_SCOPE, CompiledPolicy
 from flexiprice.pricing.sql.rule_search import RuleSearch, RuleTest, Search, Split
-from flexiprice.pricing.sql.values import int_literal
+from flexiprice.pricing.sql.values import enum_literal, int_literal
 
 
 def text_literal(text: str) -> ColumnElement[str]:
@@ -43,13 +43,14 @@ def matched_rule(
     policy: CompiledPolicy,
     scope: ColumnElement[int],
     days_to_expiry: ColumnElement[int],
-    quantity: ColumnElement[int],
+    quantity: ColumnElement[Any],
+    unit: ColumnElement[Any],
 ) -> ColumnElement[int | None]:
     """The code of the deciding rule: its number × 10,000 + its rate after `max_discount`; NULL without one.
 
     One integer has both, so that the rules are searched once.
     """
-    default, *own = (_first_match(search, days_to_expiry, quantity) for search in policy.searches)
+    default, *own = (_first_match(search, days_to_expiry, quantity, unit) for search in policy.searches)
     return func.coalesce(_choose_by_number(scope, list(enumerate(own, start=NO_SCOPE + 1))), default)
 
 
@@ -65,7 +66,10 @@ def uncapped_rate(policy: CompiledPolicy, matched: ColumnElement[int | None]) ->
 
 
 def _first_match(
-    found: RuleSearch, days_to_expiry: ColumnElement[int], quantity: ColumnElement[int]
+    found: RuleSearch,
+    days_to_expiry: ColumnElement[int],
+    quantity: ColumnElement[Any],
+    unit: ColumnElement[Any],
 ) -> ColumnElement[int | None]:
     """The code of the first rule that matches, or NULL."""
 
@@ -78,8 +82,9 @@ def _first_match(
         return case(*((matches(test), int_literal(test.code)) for test in search))
 
     def matches(test: RuleTest) -> ColumnElement[bool]:
-        days, units = _within(days_to_expiry, test.days_to_expiry), _within(quantity, test.quantity)
-        return and_(true(), *days, *units)
+        days, stock = _within(days_to_expiry, test.days_to_expiry), _within(quantity, test.quantity)
+        units = [] if test.unit is None else [unit == enum_literal(test.unit)]
+        return and_(true(), *units, *days, *stock)
 
     if found.last_day is None:
         return render(found.search)

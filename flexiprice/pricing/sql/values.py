@@ -1,6 +1,8 @@
 """SQL literals, and prices as whole cents: exact like NUMERIC, at a fraction of its cost."""
 
+from collections.abc import Mapping
 from decimal import Decimal
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
@@ -10,18 +12,21 @@ from sqlalchemy import (
     Integer,
     Numeric,
     SmallInteger,
+    SQLColumnExpression,
     String,
     TypeDecorator,
     bindparam,
     cast,
+    func,
     literal_column,
     null,
     type_coerce,
 )
 from sqlalchemy.orm import InstrumentedAttribute
 
-from flexiprice.db.tables import PriceDecision
+from flexiprice.db.tables import PriceDecision, Product
 from flexiprice.domain.decision import CloseReason, DecisionKind
+from flexiprice.domain.quantity import Unit
 from flexiprice.domain.quote import Limit, limits_from_mask
 
 
@@ -41,15 +46,32 @@ def limits_of(mask: InstrumentedAttribute[int]) -> ColumnElement[tuple[Limit, ..
     return type_coerce(mask, LimitMask())
 
 
-def enum_literal(member: DecisionKind | CloseReason) -> ColumnElement[Any]:
+_ENUM_COLUMNS: Mapping[type[StrEnum], InstrumentedAttribute[Any]] = {
+    DecisionKind: PriceDecision.kind,
+    CloseReason: PriceDecision.close_reason,
+    Unit: Product.unit,
+}
+
+
+def enum_literal(member: DecisionKind | CloseReason | Unit) -> ColumnElement[Any]:
     """An enum literal of the database's type."""
-    column = PriceDecision.kind if isinstance(member, DecisionKind) else PriceDecision.close_reason
+    column = _ENUM_COLUMNS[type(member)]
     return cast(bindparam(None, member.value, String, literal_execute=True), column.type)
 
 
 def no_reason() -> ColumnElement[Any]:
     """The NULL close reason."""
     return cast(null(), PriceDecision.close_reason.type)
+
+
+def worth(price: SQLColumnExpression[Any], quantity: SQLColumnExpression[Any]) -> ColumnElement[Decimal]:
+    """The value of a quantity at a price of a unit: exact, with five decimals."""
+    return cast(price, Numeric) * cast(quantity, BigInteger) * literal_column("0.001", Numeric)
+
+
+def total_worth(values: ColumnElement[Decimal]) -> ColumnElement[Decimal]:
+    """The sum of values of `worth`, rounded half-up to cents once."""
+    return cast(func.sum(values), Numeric(None, 2))
 
 
 RATE_PARTS = 10_000

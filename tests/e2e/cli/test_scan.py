@@ -122,7 +122,7 @@ def test_the_audit_tells_recorded_and_refused_scans(shop: Command, told: Callabl
     shop("scan", DATED, f"]C1{UNKNOWN}\x1d")
     refused, recorded, _ = told("audit", "--json")
     assert (recorded["action"], recorded["target"]) == ("record_scan", "RYE in main, expires 2030-12-31")
-    assert recorded["changes"] == {"quantity": {"old": 5, "new": 6}}
+    assert recorded["changes"] == {"quantity": {"old": "5", "new": "6"}}
     assert (refused["action"], refused["outcome"]) == ("record_scan", "refused")
     assert refused["target"] == f"]C1{UNKNOWN}\\u001d"
     assert "names no product" in refused["details"]["reason"]

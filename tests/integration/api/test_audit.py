@@ -166,11 +166,11 @@ async def test_an_entry_names_what_was_changed_from_which_value_to_which(client)
     assert price["sentence"] == "price of OMN-1: 5.00 → 4.00"
     assert stock["changes"] == {
         "expiry_date": {"old": day(3), "new": day(4)},
-        "quantity": {"old": 10, "new": 7},
+        "quantity": {"old": "10", "new": "7"},
     }
     assert deleted["target"] == f"OMN-1 in main, expires {day(4)}, lot L-7"
     assert deleted["details"]["batch_id"] == batch["batch_id"]
-    assert deleted["changes"]["quantity"] == {"old": 7, "new": None}
+    assert deleted["changes"]["quantity"] == {"old": "7", "new": None}
 
 
 async def test_simultaneous_price_changes_form_one_unbroken_audit_chain(client):

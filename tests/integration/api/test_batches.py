@@ -20,13 +20,13 @@ from tests.support.catalogue import (
 async def test_a_batch_is_created_read_and_changed_and_is_priced_at_once(client):
     await create_product(client)
     batch = await create_batch(client, days=2, lot="L1", quantity=5)
-    assert (batch["store"], batch["days_to_expiry"], batch["quantity"]) == ("main", 2, 5)
+    assert (batch["store"], batch["days_to_expiry"], batch["quantity"]) == ("main", 2, "5")
     assert batch["repricing"]["status"] == "queued"
     place = f"{ADMIN}/batches/{batch['batch_id']}"
     assert (await client.get(batch["repricing"]["status_url"])).json()["task"] == "recompute_batches"
 
     changed = (await client.patch(place, json={"expiry_date": day(4), "quantity": 7})).json()
-    assert (changed["days_to_expiry"], changed["quantity"], changed["lot"]) == (4, 7, "L1")
+    assert (changed["days_to_expiry"], changed["quantity"], changed["lot"]) == (4, "7", "L1")
     assert changed["repricing"]["task_id"] != batch["repricing"]["task_id"]
     relabelled = (await client.patch(place, json={"lot": "L2"})).json()
     assert relabelled["repricing"]["status"] == "not_needed"
@@ -65,7 +65,7 @@ async def test_sales_at_the_same_moment_are_all_counted_and_never_below_zero(cli
     place = f"{ADMIN}/batches/{batch['batch_id']}"
     sales = await asyncio.gather(*(client.patch(place, json={"quantity_delta": -3}) for _ in range(5)))
     assert sorted(sale.status_code for sale in sales) == [200, 200, 200, 409, 409]
-    assert (await client.get(place)).json()["quantity"] == 1
+    assert (await client.get(place)).json()["quantity"] == "1"
     refused = next(sale.json() for sale in sales if sale.status_code == 409)
     assert refused["errors"][0]["field"] == "quantity_delta"
     assert "1 in stock" in refused["detail"]
@@ -115,8 +115,8 @@ async def test_a_batch_needs_a_store_and_a_product_that_exist(client):
     [
         ("quantity", -1),
         ("quantity", 2_147_483_648),
-        ("quantity", "5"),
-        ("quantity", 1.5),
+        ("quantity", "five"),
+        ("quantity", "1.0005"),
         ("quantity", True),
         ("expiry_date", "2025-02-30"),
         ("expiry_date", "20250301"),

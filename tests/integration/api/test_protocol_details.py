@@ -42,11 +42,10 @@ async def test_number_is_no_instant(reader):
 
 async def test_a_whole_number_may_be_written_with_a_point(client):
     await create_product(client)
-    for quantity, status in (("24.0", 201), ("24.5", 422), ("1e400", 422), ('"24"', 422)):
+    for quantity, status in (("24.0", 201), ("24.5", 422), ("1e400", 422)):
         body = (
             f'{{"sku": "BREAD", "lot": "{quantity[:2]}", "expiry_date": "{day(1)}", "quantity": {quantity}}}'
         )
-        body = body.replace('""24""', '"x"')
         headers = {"Content-Type": "application/json"}
         response = await client.post(f"{ADMIN}/batches", content=body, headers=headers)
         assert response.status_code == status, quantity

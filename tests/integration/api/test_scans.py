@@ -22,7 +22,7 @@ async def scan(client, code: str, *, status: int = 200, headers: dict | None = N
     return response.json()
 
 
-async def batches(client) -> list[tuple[str, str, str, int]]:
+async def batches(client) -> list[tuple[str, str, str, str]]:
     found = (await client.get(f"{ADMIN}/batches")).json()["items"]
     return [(each["store"], each["lot"], each["expiry_date"], each["quantity"]) for each in found]
 
@@ -37,7 +37,7 @@ async def shop(client):
 async def test_a_scan_makes_the_batch_of_its_lot_and_date_and_the_next_adds_to_it(shop):
     code = f"]C101{GTIN}17{digits(5)}10L-0815{FNC1}3103001250"
     first = await scan(shop, code, quantity=12)
-    assert (first["created"], first["quantity_before"], first["batch"]["quantity"]) == (True, 0, 12)
+    assert (first["created"], first["quantity_before"], first["batch"]["quantity"]) == (True, "0", "12")
     assert first["repricing"]["status"] == "queued"
     assert first["scan"] == {
         "gtin": GTIN,
@@ -53,9 +53,9 @@ async def test_a_scan_makes_the_batch_of_its_lot_and_date_and_the_next_adds_to_i
     }
     link = f"https://id.gs1.org/01/{BREAD}/10/L-0815?17={digits(5)}"
     second = await scan(shop, link, quantity=3)
-    assert (second["created"], second["quantity_before"], second["batch"]["quantity"]) == (False, 12, 15)
+    assert (second["created"], second["quantity_before"], second["batch"]["quantity"]) == (False, "12", "15")
     assert second["batch"]["batch_id"] == first["batch"]["batch_id"]
-    assert await batches(shop) == [("main", "L-0815", day(5), 15)]
+    assert await batches(shop) == [("main", "L-0815", day(5), "15")]
 
 
 async def test_a_scan_reprices_its_batch(shop):
@@ -68,15 +68,15 @@ async def test_a_count_sets_the_stock(shop):
     code = f"01{GTIN}17{digits(5)}"
     await scan(shop, code, quantity=12)
     counted = await scan(shop, code, quantity=7, mode="set")
-    assert (counted["quantity_before"], counted["batch"]["quantity"]) == (12, 7)
+    assert (counted["quantity_before"], counted["batch"]["quantity"]) == ("12", "7")
     refused = await scan(shop, code, mode="set", status=422)
     assert refused["errors"] == [{"field": "quantity", "reason": "a count needs a quantity"}]
 
 
 async def test_without_a_quantity_it_is_the_count_of_the_code_or_one(shop):
-    assert (await scan(shop, f"02{GTIN}3724{FNC1}17{digits(5)}"))["batch"]["quantity"] == 24
-    assert (await scan(shop, f"01{GTIN}17{digits(5)}"))["batch"]["quantity"] == 25
-    assert (await scan(shop, f"01{GTIN}17{digits(5)}", quantity=0))["batch"]["quantity"] == 25
+    assert (await scan(shop, f"02{GTIN}3724{FNC1}17{digits(5)}"))["batch"]["quantity"] == "24"
+    assert (await scan(shop, f"01{GTIN}17{digits(5)}"))["batch"]["quantity"] == "25"
+    assert (await scan(shop, f"01{GTIN}17{digits(5)}", quantity=0))["batch"]["quantity"] == "25"
 
 
 async def test_use_by_decides_before_best_before_and_a_date_without_lot_names_its_batch(shop):
@@ -85,9 +85,9 @@ async def test_use_by_decides_before_best_before_and_a_date_without_lot_names_it
     await scan(shop, f"01{GTIN}15{digits(9)}10A")
     await scan(shop, f"01{GTIN}15{digits(9)}")
     assert await batches(shop) == [
-        ("main", "", day(5), 1),
-        ("main", "", day(9), 2),
-        ("main", "A", day(9), 1),
+        ("main", "", day(5), "1"),
+        ("main", "", day(9), "2"),
+        ("main", "A", day(9), "1"),
     ]
 
 
@@ -95,7 +95,7 @@ async def test_a_lot_alone_means_its_batch_and_no_other(shop):
     await create_batch(shop, lot="A", days=5, quantity=0)
     await create_batch(shop, lot="B", days=5)
     await create_batch(shop, lot="B", days=6)
-    assert (await scan(shop, f"01{GTIN}10A"))["batch"]["quantity"] == 1
+    assert (await scan(shop, f"01{GTIN}10A"))["batch"]["quantity"] == "1"
     two = await scan(shop, f"01{GTIN}10B", status=409)
     assert f"(lot B, expires {day(5)}, 10 in stock), batch" in two["detail"]
     assert f"(lot B, expires {day(6)}, 10 in stock); scan a code with lot and date" in two["detail"]
@@ -115,7 +115,7 @@ async def test_a_gtin_alone_means_the_only_open_batch_of_its_product(shop):
     await create_batch(shop, lot="sold out", days=5, quantity=0)
     open_batch = await create_batch(shop, lot="open", days=0, quantity=4)
     found = await scan(shop, BREAD, quantity=2)
-    assert (found["created"], found["batch"]["lot"], found["batch"]["quantity"]) == (False, "open", 6)
+    assert (found["created"], found["batch"]["lot"], found["batch"]["quantity"]) == (False, "open", "6")
     other = await create_batch(shop, days=8)
     refused = await scan(shop, BREAD, status=409)
     for text in (
@@ -124,14 +124,14 @@ async def test_a_gtin_alone_means_the_only_open_batch_of_its_product(shop):
     ):
         assert text in refused["detail"]
     assert refused["errors"][0]["field"] == "code"
-    assert sorted(quantity for *_, quantity in await batches(shop)) == [0, 6, 10, 10]
+    assert sorted(quantity for *_, quantity in await batches(shop)) == ["0", "10", "10", "6"]
 
 
 async def test_a_scan_belongs_to_its_store(shop):
     await shop.post(f"{ADMIN}/stores", json={"code": "north"})
     await scan(shop, f"01{GTIN}17{digits(5)}", store="north", quantity=2)
     await scan(shop, f"01{GTIN}17{digits(5)}", quantity=3)
-    assert await batches(shop) == [("north", "", day(5), 2), ("main", "", day(5), 3)]
+    assert await batches(shop) == [("north", "", day(5), "2"), ("main", "", day(5), "3")]
     refused = await scan(shop, f"01{GTIN}17{digits(5)}", store="moon", status=404)
     assert refused["detail"] == "there is no store 'moon'"
 
@@ -153,7 +153,7 @@ async def test_an_unknown_gtin_says_how_a_product_gets_it(shop):
         ({"code": f"01{GTIN}0534"}, "code", "begins with no application identifier"),
         ({"code": ""}, "code", "at least 1"),
         ({"code": "1" * 2001}, "code", "at most 2000"),
-        ({"code": BREAD, "quantity": -1}, "quantity", "must be at least 0"),
+        ({"code": BREAD, "quantity": -1}, "quantity", "must be from 0 to 2147483647"),
         ({"code": BREAD, "mode": "take"}, "mode", "'add' or 'set'"),
         ({"code": BREAD, "lot": "A"}, "lot", "unknown field"),
         ({}, "code", "required"),
@@ -178,7 +178,7 @@ async def test_scans_at_once_make_one_batch_and_are_all_counted(shop):
     code = f"01{GTIN}17{digits(5)}10A"
     answers = await asyncio.gather(*(scan(shop, code, quantity=2) for _ in range(8)))
     assert sorted(answer["created"] for answer in answers) == [False] * 7 + [True]
-    assert await batches(shop) == [("main", "A", day(5), 16)]
+    assert await batches(shop) == [("main", "A", day(5), "16")]
 
 
 async def test_a_repeated_scan_with_its_key_is_counted_once_and_answered_as_the_first(shop):
@@ -191,16 +191,16 @@ async def test_a_repeated_scan_with_its_key_is_counted_once_and_answered_as_the_
     assert other["errors"] == [
         {"field": "Idempotency-Key", "reason": "the key was sent with another request: choose a new one"}
     ]
-    assert await batches(shop) == [("main", "", day(5), 12)]
+    assert await batches(shop) == [("main", "", day(5), "12")]
     await scan(shop, code, quantity=12, headers={"Idempotency-Key": "pallet-8"})
-    assert await batches(shop) == [("main", "", day(5), 24)]
+    assert await batches(shop) == [("main", "", day(5), "24")]
 
 
 async def test_a_key_of_a_scan_that_was_refused_is_free(shop):
     key = {"Idempotency-Key": "pallet-7"}
     await scan(shop, BREAD, headers=key, status=409)
     await create_batch(shop)
-    assert (await scan(shop, BREAD, headers=key))["batch"]["quantity"] == 11
+    assert (await scan(shop, BREAD, headers=key))["batch"]["quantity"] == "11"
 
 
 async def test_a_scan_sent_twice_at_once_is_counted_once(shop):
@@ -209,7 +209,7 @@ async def test_a_scan_sent_twice_at_once_is_counted_once(shop):
     answers = await asyncio.gather(*(shop.post(f"{ADMIN}/scans", json=body, headers=key) for _ in range(4)))
     assert {answer.status_code for answer in answers} <= {200, 409}
     assert 200 in {answer.status_code for answer in answers}
-    assert await batches(shop) == [("main", "", day(5), 12)]
+    assert await batches(shop) == [("main", "", day(5), "12")]
 
 
 async def test_the_audit_tells_the_batch_and_its_stock_before_and_after_once(shop):
@@ -219,5 +219,5 @@ async def test_the_audit_tells_the_batch_and_its_stock_before_and_after_once(sho
     added, created, _ = (await shop.get(f"{ADMIN}/audit")).json()["items"]
     target = f"BREAD in main, expires {day(5)}, lot A"
     assert (created["action"], created["target"]) == ("record_scan", target)
-    assert created["changes"] == {"quantity": {"old": None, "new": 12}}
+    assert created["changes"] == {"quantity": {"old": None, "new": "12"}}
     assert added["sentence"] == f"record scan {target}: quantity 12 → 15"

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from flexiprice.db.engine import create_engine
 from flexiprice.db.migrate import head_revision, is_current, upgrade
 from flexiprice.db.partitions import ensure_partitions
+from flexiprice.domain.quantity import MAX_QUANTITY, to_thousandths
 from flexiprice.errors import Conflict, DatabaseUnavailable
 from flexiprice.settings import load_settings
 from tests.support.paths import ROOT
@@ -23,6 +24,19 @@ _LEFT = """
     SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relname !~ '^alembic_version'
     UNION SELECT typname FROM pg_type WHERE typnamespace = 'public'::regnamespace AND typtype = 'e'
     UNION SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+"""
+
+_STOCK = """
+    INSERT INTO products (sku, name, category, category_key, base_price) VALUES ('A', 'A', 'A', 'a', 4);
+    INSERT INTO batches (store_id, product_id, quantity, expiry_date) VALUES (1, 1, 7, '2030-01-01');
+    INSERT INTO discounts (batch_id, fingerprint, price, base_price, rate, limits, policy_version,
+        expiry_date, days_to_expiry, quantity, opened_at, changed_at)
+    VALUES (1, 1, 2, 4, 0.5, 0, 1, '2030-01-01', 1, 7, now(), now());
+    CREATE TABLE price_decisions_2020_01 PARTITION OF price_decisions
+        FOR VALUES FROM ('2020-01-01 00:00:00+00') TO ('2020-02-01 00:00:00+00');
+    INSERT INTO price_decisions (batch_id, decided_at, kind, store_id, product_id, price, base_price, rate,
+        limits, policy_version, expiry_date, days_to_expiry, quantity)
+    VALUES (1, '2020-01-15', 'opened', 1, 1, 2, 4, 0.5, 0, 1, '2030-01-01', 1, 7);
 """
 
 
@@ -57,6 +71,33 @@ def test_plain_alembic_commands_upgrade_downgrade_and_check(empty_database_url: 
     assert asyncio.run(fetch(empty_database_url, _LEFT)) == []
     alembic(empty_database_url, "upgrade", "head")
     assert "No new upgrade operations" in alembic(empty_database_url, "check")
+
+
+async def test_units_keep_the_stock_of_a_database_with_data(empty_database_url: str) -> None:
+    await asyncio.to_thread(alembic, empty_database_url, "upgrade", "0004")
+    await execute(empty_database_url, _STOCK)
+    before = await fetch(empty_database_url, "SELECT updated_at FROM batches")
+    await asyncio.to_thread(upgrade, empty_database_url)
+    for table in ("batches", "discounts", "price_decisions"):
+        assert await fetch(empty_database_url, f"SELECT quantity FROM {table}") == ["7000"]
+    assert await fetch(empty_database_url, "SELECT unit FROM products") == ["each"]
+    assert await fetch(empty_database_url, "SELECT updated_at FROM batches") == before
+    largest = f"UPDATE batches SET quantity = {to_thousandths(MAX_QUANTITY)}"
+    await execute(empty_database_url, largest)
+    await execute(empty_database_url, "UPDATE discounts SET price = 1.50, updated_at = '2020-01-01'")
+    assert await fetch(empty_database_url, "SELECT updated_at > '2021-01-01' FROM discounts") == ["True"]
+    await asyncio.to_thread(alembic, empty_database_url, "downgrade", "0004")
+    assert await fetch(empty_database_url, "SELECT quantity FROM batches") == [str(MAX_QUANTITY)]
+
+
+async def test_a_fraction_is_not_lost_by_a_downgrade(empty_database_url: str) -> None:
+    await asyncio.to_thread(alembic, empty_database_url, "upgrade", "0004")
+    await execute(empty_database_url, _STOCK)
+    await asyncio.to_thread(upgrade, empty_database_url)
+    await execute(empty_database_url, "UPDATE batches SET quantity = 12350")
+    with pytest.raises(AssertionError, match="batches has fractions in quantity"):
+        await asyncio.to_thread(alembic, empty_database_url, "downgrade", "0004")
+    assert await fetch(empty_database_url, "SELECT quantity FROM batches") == ["12350"]
 
 
 async def test_simultaneous_migrations_all_succeed_and_migrate_once(empty_database_url: str) -> None:

@@ -101,7 +101,8 @@ async def test_a_bad_event_is_named_and_the_others_are_recorded(shop: AsyncSessi
         2: "there is no product with the SKU 'NONE': import it, then send this again",
         3: "store 'main' has no batch of 'RYE' with lot 'L-1': import the batch or record its delivery, then "
         "send this again",
-        4: "quantity: a product that is sold in pieces needs a whole number",
+        4: "quantity: 0.5 is a fraction, and the product is counted in each: write a whole number, or change "
+        "the product's unit, to kg for example",
     }
     assert await count(shop, EventIdentity) == 1, "a corrected event may use the line id again"
 

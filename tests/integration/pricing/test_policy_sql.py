@@ -13,7 +13,7 @@ from flexiprice.domain.quote import PricedBatch, quote
 from flexiprice.pricing.policy_files import default_policy
 from flexiprice.pricing.sql.compiled_policy import CompiledPolicy
 from flexiprice.pricing.sql.policy import select_quotes
-from tests.support.candidate_rows import COLUMNS, Case, quoted_by_sql
+from tests.support.candidate_rows import COLUMNS, Case, create_unit_type, quoted_by_sql
 from tests.support.random_pricing import DAY
 
 AWKWARD = ("it's", '"quoted"', r"back\slash", ":colon :x", "100%", "%(x)s %s %%", "$1", "'; DROP --", "漢字")
@@ -23,6 +23,7 @@ AWKWARD = ("it's", '"quoted"', r"back\slash", ":colon :x", "100%", "%(x)s %s %%"
 async def connection(empty_database_url: str) -> AsyncIterator[AsyncConnection]:
     engine = create_async_engine(empty_database_url.replace("postgresql://", "postgresql+asyncpg://"))
     async with engine.connect() as connection:
+        await create_unit_type(connection)
         yield connection
     await engine.dispose()
 
@@ -31,7 +32,9 @@ async def make_candidates(connection: AsyncConnection, rows: int) -> None:
     await connection.execute(
         text(
             "CREATE TABLE candidates AS SELECT i AS place, 'bakery' AS category_key,"
-            " 5.00::numeric(12, 2) AS base_price, NULL::numeric(12, 2) AS unit_cost, i % 90 AS quantity,"
+            " 5.00::numeric(12, 2) AS base_price, NULL::numeric(12, 2) AS unit_cost,"
+            " i % 90 * 1000::bigint AS quantity,"
+            " 'each'::product_unit AS unit,"
             f" date '{DAY}' + i % 5 AS expiry_date, date '{DAY}' AS day,"
             " NULL::numeric(12, 2) AS current_price, NULL::numeric(12, 2) AS current_base_price,"
             " NULL::numeric(12, 2) AS current_unit_cost, NULL::date AS current_expiry_date,"
@@ -116,4 +119,4 @@ def largest_policy() -> PricingPolicy:
 
 
 def batch(key: str, *, days: int = 0, quantity: int = 10) -> PricedBatch:
-    return PricedBatch(key, Decimal("5.00"), None, quantity, DAY + timedelta(days=days))
+    return PricedBatch(key, Decimal("5.00"), None, Decimal(quantity), DAY + timedelta(days=days))

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from flexiprice.db.tables import Discount, PriceDecision
 from flexiprice.domain.decision import CloseReason, DecisionKind
 from flexiprice.domain.policy import parse_policy
+from flexiprice.domain.quantity import Unit
 from flexiprice.domain.quote import Limit
 from flexiprice.errors import InvalidInput, NotFound
 from flexiprice.pricing.preview import CategoryTotals, PreviewChange, preview_recompute
@@ -69,7 +70,8 @@ async def test_preview_has_all_facts_of_a_change(session: AsyncSession) -> None:
         lot=change.lot,
         expiry_date=DAY + 2 * ONE_DAY,
         days_to_expiry=2,
-        quantity=10,
+        quantity=Decimal(10),
+        unit=Unit.EACH,
         kind=DecisionKind.OPENED,
         close_reason=None,
         price=Decimal("2.99"),

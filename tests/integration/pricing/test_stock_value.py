@@ -69,10 +69,10 @@ async def test_stock_is_summed_up_by_days_to_expiry_for_all_and_by_store_and_by_
         ExpiringStock(None, None, 1, 1, 0, 3, Decimal("12.00"), Decimal("12.00")),
         ExpiringStock(None, None, 2, 1, 0, 7, Decimal("14.00"), Decimal("14.00")),
     ]
-    by_store = {(each.store, each.days_to_expiry): each.units for each in stock if each.store}
+    by_store = {(each.store, each.days_to_expiry): each.pieces for each in stock if each.store}
     assert by_store == {("main", 0): 15, ("main", 1): 3, ("east", 0): 1, ("east", 2): 7}
     by_category = {
-        (each.category.casefold(), each.days_to_expiry): each.units for each in stock if each.category
+        (each.category.casefold(), each.days_to_expiry): each.pieces for each in stock if each.category
     }
     assert by_category == {("bakery", 0): 15, ("bakery", 1): 3, ("dairy", 0): 1, ("dairy", 2): 7}
 
@@ -89,7 +89,7 @@ async def test_value_at_risk_is_what_expires_within_so_many_days(shop: AsyncSess
 
 async def test_stock_can_be_narrowed_to_a_store_and_a_category(shop: AsyncSession) -> None:
     east = await list_expiring_stock(shop, now=NOON, store="east", category="DAIRY")
-    assert {each.units for each in east if each.days_to_expiry == 2} == {7}
+    assert {each.pieces for each in east if each.days_to_expiry == 2} == {7}
     assert {each.store for each in east} == {None, "east"}
     with pytest.raises(NotFound):
         await list_expiring_stock(shop, now=NOON, store="nowhere")
@@ -102,7 +102,7 @@ async def test_stock_value_counts_expiring_batches_by_each_stores_date(session: 
     await a_batch(session, quantity=4, store="kiritimati", expiry_date=DAY + _ONE)
     # At noon in Greenwich it is the next day there.
     [of_all, *_] = await list_expiring_stock(session, now=NOON)
-    assert (of_all.days_to_expiry, of_all.units) == (0, 4)
+    assert (of_all.days_to_expiry, of_all.pieces) == (0, 4)
 
 
 async def test_a_category_has_one_name_in_every_row_query_and_store(session: AsyncSession) -> None:

@@ -25,7 +25,10 @@ TOLD = [
     "  rules[0].discount: should be less than 1; write a fraction below 1, such as 0.25 for 25%",
     "  rules[1].days_to_expiry.most: unknown key; remove it; known here are min, max",
     "  rules[2].name: is required; write a text of 1 to 100 characters",
-    "  rules[2].colour: unknown key; remove it; known here are name, days_to_expiry, quantity, discount",
+    (
+        "  rules[2].colour: unknown key; remove it; known here are name, days_to_expiry, quantity, unit, "
+        "discount"
+    ),
     "  categories.bakery.rules[0].quantity: should be a mapping; write a range, such as {min: 0, max: 3}",
     "  categories.bakery.price: unknown key; remove it; known here are floor_fraction, rules",
 ]

@@ -12,6 +12,7 @@ from rich.text import Text
 from flexiprice.catalog.batch_identity import BatchIdentity
 from flexiprice.cli.price_tables import PriceRow, price_table, reasons
 from flexiprice.cli.terminal import TerminalConsole
+from flexiprice.domain.quantity import Unit
 
 BREAD = PriceRow(
     batch=BatchIdentity(
@@ -23,7 +24,8 @@ BREAD = PriceRow(
         lot="DEMO-1",
         expiry_date=date(2026, 11, 23),
         days_to_expiry=0,
-        quantity=120,
+        quantity=Decimal(120),
+        unit=Unit.EACH,
     ),
     was=Decimal("12.50"),
     now=Decimal("6.25"),

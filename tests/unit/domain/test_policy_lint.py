@@ -156,3 +156,56 @@ class TestRulesThatAnotherPartOfThePolicyOverrides:
         finding = only(lint(rule("none", "0"), rounding_step="0.10"))
         assert (finding.code, finding.severity) == ("rounding_discount", Severity.WARNING)
         assert lint(rule("none", "0")) == []
+
+
+class TestUnits:
+    def test_a_quantity_without_a_unit_beside_rules_with_one_is_a_warning(self) -> None:
+        finding = only(
+            lint(
+                rule("weighed", "0.4", {"max": 2}, {"min": "5.5"}) | {"unit": "kg"},
+                rule("much", "0.3", {"max": 2}, {"min": 50}),
+            )
+        )
+        assert (finding.severity, finding.code, finding.rules) == (
+            Severity.WARNING,
+            "mixed_units",
+            ("much",),
+        )
+        assert finding.message == (
+            "counts 50 of any unit, but other rules of its scope name kg: name one here too"
+        )
+        assert finding.example == "50 pieces count as 50 kg do"
+
+    def test_a_rule_without_a_quantity_may_serve_all_units(self) -> None:
+        assert lint(rule("weighed", "0.3", None, {"min": 5}) | {"unit": "kg"}, rule("any", "0.2")) == []
+
+    def test_scopes_do_not_mix_each_others_units(self) -> None:
+        weighed = rule("weighed", "0.3", None, {"min": 5}) | {"unit": "kg"}
+        pieces = rule("pieces", "0.3", None, {"min": 50})
+        assert lint(pieces, categories={"cheese": {"rules": [weighed]}}) == []
+
+    def test_rules_of_different_units_do_not_kill_each_other(self) -> None:
+        assert lint(rule("weighed", "0.3") | {"unit": "kg"}, rule("pieces", "0.2") | {"unit": "each"}) == []
+
+    def test_a_rule_inside_a_larger_discount_of_its_unit_is_dead(self) -> None:
+        finding = only(lint(rule("all", "0.3"), rule("weighed", "0.2") | {"unit": "kg"}))
+        assert (finding.code, finding.rules) == ("dead_rule", ("weighed", "all"))
+        assert finding.example == "a batch with 0 days left and 0.001 kg in stock gets 'all'"
+
+    def test_a_rule_that_decides_only_between_whole_numbers_is_a_warning(self) -> None:
+        finding = only(
+            lint(
+                rule("few", "0.3", None, {"max": 10}),
+                rule("many", "0.4", None, {"min": 11}),
+                rule("any", "0.2"),
+            )
+        )
+        assert (finding.severity, finding.code, finding.rules) == (
+            Severity.WARNING,
+            "dead_rule",
+            ("any", "many", "few"),
+        )
+        assert finding.message == (
+            "can never decide for whole numbers, where 'many', 'few' matches too: only for a batch with 0 "
+            "days left and 10.001 kg in stock"
+        )

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from flexiprice.domain.policy import PricingPolicy, parse_policy
+from flexiprice.domain.quantity import Unit
 from flexiprice.domain.quote import CurrentDiscount, Limit, PricedBatch, Quote, quote
 
 D = Decimal
@@ -18,6 +19,7 @@ OVERSTOCK = {
     "quantity": {"min": 50},
     "discount": "0.4",
 }
+MUCH = {"name": "much", "quantity": {"min": "5.5"}, "discount": "0.3"}
 BAKERY = {"name": "bakery last day", "days_to_expiry": {"max": 0}, "discount": "0.7"}
 
 
@@ -27,7 +29,7 @@ def policy(*rules: object, version: int = 1, **changes: object) -> PricingPolicy
 
 def batch(base_price: str = "10.00", *, days: int = 0, quantity: int = 10, **changes: object) -> PricedBatch:
     expiry_date = TODAY + timedelta(days=days)
-    plain = PricedBatch("dairy", D(base_price), None, quantity, expiry_date)
+    plain = PricedBatch("dairy", D(base_price), None, D(quantity), expiry_date)
     return replace(plain, **changes)  # type: ignore[arg-type]
 
 
@@ -101,6 +103,24 @@ class TestWhichRuleDecides:
         none = {"name": "none", "discount": "0"}
         rules = policy(LAST_DAY, categories={"bakery": {"rules": [none]}})
         assert price(batch(category_key="bakery"), rules) is None
+
+
+class TestUnits:
+    def test_a_rules_quantity_counts_in_the_products_unit(self) -> None:
+        for unit in Unit:
+            assert price(batch(quantity=6, unit=unit), policy(MUCH)) == "7.00"
+        assert price(batch(unit=Unit.KG, quantity=D("5.499")), policy(MUCH)) is None
+        assert price(batch(unit=Unit.KG, quantity=D("5.5")), policy(MUCH)) == "7.00"
+
+    def test_a_rule_with_a_unit_matches_products_in_it_alone(self) -> None:
+        rules = policy(MUCH | {"unit": "kg"})
+        assert price(batch(quantity=6, unit=Unit.KG), rules) == "7.00"
+        assert price(batch(quantity=6), rules) is None
+
+    def test_a_rule_of_another_unit_leaves_the_decision_to_the_default_scope(self) -> None:
+        rules = policy(LAST_DAY, categories={"dairy": {"rules": [MUCH | {"unit": "kg"}]}})
+        assert price(batch(quantity=6, unit=Unit.KG), rules) == "7.00"
+        assert price(batch(quantity=6), rules) == "5.00"
 
 
 class TestHowThePriceComesAbout:

@@ -16,7 +16,6 @@ from flexiprice.catalog.imports.notation.typed_cells import NumberText
 from flexiprice.catalog.imports.notation.written_numbers import LONGEST_NUMBER, read_number
 from flexiprice.catalog.imports.spelling import Option, Spelling
 from flexiprice.domain.catalog import (
-    MAX_QUANTITY,
     BasePrice,
     CategoryName,
     Gtin,
@@ -131,30 +130,6 @@ def read_cost(cell: str, *, decimal_comma: bool, currency: str) -> Decimal:
     return _checked(_UNIT_COST, cell, _read_amount(cell, decimal_comma=decimal_comma, currency=currency))
 
 
-def read_quantity(cell: str, *, decimal_comma: bool, currency: str = "") -> int:
-    """Reads a whole number of units, zero or more, such as `1,200` or `120.000`.
-
-    Args:
-        cell: the text.
-        decimal_comma: see `read_price`.
-        currency: the installation's, for the grouping of thousands.
-
-    Raises:
-        CellRefused: it is not a whole number, or exceeds the maximum.
-    """
-    text = cell.strip()
-    decimal_comma = decimal_comma and not isinstance(cell, NumberText)
-    number = read_number(text, decimal_comma=decimal_comma, currency=currency)
-    if number is None or number != number.to_integral_value():
-        other = read_number(text, decimal_comma=not decimal_comma, currency=currency)
-        is_whole = other is not None and other == other.to_integral_value()
-        hint = _other_style(other, decimal_comma=decimal_comma) if is_whole else ()
-        raise CellRefused(f"{shown(text)} is not a whole number, zero or more", *hint)
-    if number > MAX_QUANTITY:
-        raise CellRefused(f"{shown(text)} is more than {MAX_QUANTITY}")
-    return int(number)
-
-
 def _read_amount(cell: str, *, decimal_comma: bool, currency: str) -> Decimal:
     text = cell.strip()
     decimal_comma = decimal_comma and not isinstance(cell, NumberText)
@@ -171,7 +146,7 @@ def _read_amount(cell: str, *, decimal_comma: bool, currency: str) -> Decimal:
     if amount is None:
         style = "a decimal comma" if decimal_comma else "a decimal point"
         other = read_number(match["number"], decimal_comma=not decimal_comma, currency=currency)
-        hint = _other_style(other, decimal_comma=decimal_comma)
+        hint = other_style(other, decimal_comma=decimal_comma)
         raise CellRefused(f"{shown(text)} is not a price with {style}", *hint)
     return amount
 
@@ -189,7 +164,8 @@ def _check_currency(text: str, sign: str, currency: str) -> None:
     raise CellRefused(f"{shown(text)} is not a price")
 
 
-def _other_style(number: Decimal | None, *, decimal_comma: bool) -> tuple[str | Option, ...]:
+def other_style(number: Decimal | None, *, decimal_comma: bool) -> tuple[str | Option, ...]:
+    """Returns the hint that the other notation reads a number; nothing if that is None."""
     if number is None:
         return ()
     option = Option("decimal_comma")

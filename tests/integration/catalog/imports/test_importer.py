@@ -54,7 +54,7 @@ async def test_a_file_full_of_quirks_is_imported_and_its_bad_rows_are_named(sess
                 "Product_Name: 'Br\ufffdton' is not text in the file's encoding; "
                 "--encoding cp1252 reads it as 'Bréton'; "
                 "Unit_Price: 'free' is not a price; "
-                "Stock_Quantity: 'many' is not a whole number, zero or more; "
+                "Stock_Quantity: 'many' is not a quantity; "
                 "Expiration_Date: '31/12/2024' is not a date written as %m/%d/%Y or %m-%d-%Y"
             ),
         ),

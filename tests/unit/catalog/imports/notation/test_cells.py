@@ -9,7 +9,6 @@ from flexiprice.catalog.imports.notation.cells import (
     read_cost,
     read_name,
     read_price,
-    read_quantity,
     read_sku,
     shown,
 )
@@ -128,14 +127,6 @@ def test_a_cost_may_be_nothing() -> None:
     assert read_cost("$0.00", decimal_comma=False, currency="USD") == Decimal(0)
 
 
-@pytest.mark.parametrize(
-    ("cell", "quantity"), [("22", 22), (" 0 ", 0), ("1,200", 1200), ("22.0", 22), ("120.000", 120)]
-)
-def test_a_quantity_is_a_whole_number(cell: str, quantity: int) -> None:
-    assert read_quantity(cell, decimal_comma=False) == quantity
-    assert read_quantity("120,000", decimal_comma=True) == 120
-
-
 @pytest.mark.parametrize("cell", ["1,2,345", "123,45,678", "1,23,45", "12,34,5678", "1,234,56,789"])
 def test_a_number_that_no_country_groups_so_is_refused_in_every_currency(cell: str) -> None:
     for currency in ("INR", "EUR"):
@@ -168,15 +159,8 @@ def test_a_word_that_currencies_share_is_the_shops_where_it_is_one_of_them() -> 
         assert read_price("$4.50", decimal_comma=False, currency=currency) == Decimal("4.50")
 
 
-def test_a_quantity_is_grouped_as_the_shops_country_groups() -> None:
-    assert read_quantity("1,20,000", decimal_comma=False, currency="INR") == 120_000
-    with pytest.raises(CellRefused):
-        read_quantity("1,20,000", decimal_comma=False, currency="EUR")
-
-
 def test_a_number_of_a_workbook_or_of_json_has_a_decimal_point_in_every_file() -> None:
     assert read_price(NumberText("1.25"), decimal_comma=True, currency="EUR") == Decimal("1.25")
-    assert read_quantity(NumberText("120.000"), decimal_comma=True) == 120
     with pytest.raises(CellRefused, match="at most 2 decimals"):
         read_price(NumberText("1.234"), decimal_comma=True, currency="EUR")
 
@@ -192,20 +176,6 @@ def test_a_number_of_a_workbook_or_of_json_has_a_decimal_point_in_every_file() -
 def test_an_amount_in_the_other_style_names_the_option(cell: str, decimal_comma: bool, hint: str) -> None:
     with pytest.raises(CellRefused, match=hint):
         read_price(cell, decimal_comma=decimal_comma, currency="EUR")
-
-
-def test_a_quantity_with_thousands_in_the_other_style_names_the_option() -> None:
-    with pytest.raises(CellRefused, match="--decimal-comma reads it as 1200"):
-        read_quantity("1.200", decimal_comma=False)
-    with pytest.raises(CellRefused) as refusal:
-        read_quantity("0.75", decimal_comma=False)
-    assert "--decimal-comma" not in str(refusal.value)
-
-
-@pytest.mark.parametrize("cell", ["-1", "2.5", "many", "2147483648", "9" * 5000, "1_000", "\u0662"])
-def test_invalid_quantity_is_refused(cell: str) -> None:
-    with pytest.raises(CellRefused):
-        read_quantity(cell, decimal_comma=False)
 
 
 def test_names_are_tidied_and_formulas_stay_text() -> None:
