@@ -152,7 +152,7 @@ async def test_a_recompute_is_previewed_started_followed_and_seen(
     await expect(page.locator(".run-head")).to_contain_text("succeeded")
 
     page = await visit.open("/prices")
-    await stock.get_by_role("link", name="Units").click()
+    await stock.get_by_role("link", name="Pieces").click()
     await expect(stock.get_by_role("row").nth(1)).to_contain_text(re.compile(r"Bakery\s*12"))
     await expect(page.locator(".price-figures")).to_contain_text("1 batch expires today or tomorrow")
 
