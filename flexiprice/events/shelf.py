@@ -20,6 +20,7 @@ from flexiprice.domain.stock_event import (
     moves_stock,
 )
 from flexiprice.events.event_row import EventRow, draw_of
+from flexiprice.plurals import counted
 
 _LISTED: Final = 5
 PriceSteps = Mapping[int, tuple[Sequence[datetime], Sequence[Decimal | None]]]
@@ -144,8 +145,8 @@ def _not_one(row: EventRow, found: Sequence[StockLevel]) -> str:
     listed = ", ".join(_shown(level.lot, level.expiry_date) for level in found[:_LISTED])
     more = ", …" if len(found) > _LISTED else ""
     return (
-        f"store {row.store!r} has {len(found)} batches of {product}{wanted} ({listed}{more}): name lot and "
-        "expiry date"
+        f"store {row.store!r} has {counted(len(found), 'batch')} of {product}{wanted} ({listed}{more}): "
+        "name lot and expiry date"
     )
 
 

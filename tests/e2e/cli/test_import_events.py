@@ -40,7 +40,7 @@ def units_in_stock(settings: Settings) -> int:
     async def fetch() -> int:
         connection = await asyncpg.connect(settings.require_database_url())
         try:
-            return int(await connection.fetchval("SELECT sum(quantity) FROM batches"))
+            return int(await connection.fetchval("SELECT sum(quantity) / 1000 FROM batches"))
         finally:
             await connection.close()
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 
 from flexiprice.queue.status import JobStatus
 from flexiprice.resources import Resources
@@ -58,6 +59,9 @@ def require_facts(entry: dict, method: str, path: str) -> None:
         assert all(one["old"] != one["new"] for one in entry["changes"].values())
 
 
+SOLD = {"kind": "sale", "source": "till-1", "line_id": "1", "sku": "BREAD", "quantity": "1"}
+
+
 async def test_every_endpoint_that_changes_anything_leaves_one_entry_of_its_name(client, settings: Settings):
     walked: set[tuple[str, str]] = set()
 
@@ -90,6 +94,7 @@ async def test_every_endpoint_that_changes_anything_leaves_one_entry_of_its_name
     await made("patch", "/batches/{batch_id}", names=names, json={"quantity": 9})
     await made("patch", "/products/{sku}", names={"sku": "BREAD"}, json={"gtins": ["4006381333931"]})
     await made("post", "/scans", json={"code": "4006381333931"})
+    await made("post", "/events", json=SOLD | {"occurred_at": datetime.now(UTC).isoformat()})
     lines = f"sku,expiry_date,quantity\nBREAD,{day(2)},5\n"
     await made("put", "/batches", content=lines, headers={"Content-Type": "text/csv"})
     await made("delete", "/batches/{batch_id}", names=names)
