@@ -112,7 +112,7 @@ async def test_a_worker_that_waits_for_redis_still_stops_and_its_job_runs_on_ano
         worker.send_signal(signal.SIGTERM)
         code, said = await end_of(worker, seconds=40)
 
-    assert (code, said.count("Traceback")) == (0, 0)
+    assert (code, said.count("Traceback")) == (0, 0), said
     assert "worker_stopped" in said
     start_worker()
     assert (await queue.wait(job.job_id, WAIT)).status is JobStatus.SUCCEEDED
