@@ -49,6 +49,12 @@ class ProblemRoute(APIRoute):
         return handle_checked
 
 
+class UploadRoute(ProblemRoute):
+    """A route whose bodies are buffered in a file instead of memory, so they may be long."""
+
+    takes_uploads = True
+
+
 class _CheckedRequest(Request):
     """A request whose body is bounded in size and time, and whose JSON numbers are decimals, not floats."""
 

@@ -1,6 +1,6 @@
 """Uploads: parameters that describe a file's layout, and buffering of its body."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Container, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from tempfile import SpooledTemporaryFile
@@ -37,6 +37,7 @@ _FORMATS: Final[dict[str, FileFormat | None]] = {
 }
 _MOST_COLUMNS: Final = 20
 _IN_MEMORY: Final = 1 << 20
+_CHUNK: Final = 1 << 16
 
 
 async def _import_request(
@@ -106,16 +107,13 @@ async def _import_request(
         ),
     ] = None,
 ) -> ImportRequest:
-    media_type, _, parameters = request.headers.get("content-type", "").partition(";")
-    media_type = media_type.strip().lower()
-    if media_type not in _FORMATS:
-        raise HTTPException(
-            415,
-            "send the file as `Content-Type: text/csv`, `application/x-ndjson`, `application/json`, the type "
-            "of a workbook, or `application/octet-stream`",
-        )
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise HTTPException(415, "send the file as it is, without a Content-Encoding")
+    media_type, parameters = require_media_type(
+        request,
+        _FORMATS,
+        unknown="send the file as `Content-Type: text/csv`, `application/x-ndjson`, `application/json`, "
+        "the type of a workbook, or `application/octet-stream`",
+        encoded="send the file as it is, without a Content-Encoding",
+    )
     return ImportRequest(
         options=FileOptions(
             columns=parse_column_map(column),
@@ -170,6 +168,35 @@ CompletenessQuery = Annotated[Completeness, Depends(_completeness)]
 
 # The wishes about the uploaded file, by the same options as `flexiprice import`.
 UploadRequest = Annotated[ImportRequest, Depends(_import_request)]
+
+
+def require_media_type(
+    request: Request, known: Container[str], *, unknown: str, encoded: str
+) -> tuple[str, str]:
+    """Returns the media type of a body, and the parameters of its Content-Type.
+
+    Args:
+        request: the request.
+        known: the media types that the endpoint takes.
+        unknown: the error for another one.
+        encoded: the error for a body with a Content-Encoding.
+
+    Raises:
+        HTTPException: 415, with one of these errors.
+    """
+    media_type, _, parameters = request.headers.get("content-type", "").partition(";")
+    media_type = media_type.strip().lower()
+    if media_type not in known:
+        raise HTTPException(415, unknown)
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise HTTPException(415, encoded)
+    return media_type, parameters
+
+
+def chunks_of(file: BinaryIO) -> Iterator[bytes]:
+    """Yields the bytes of a buffered body in chunks."""
+    while chunk := file.read(_CHUNK):
+        yield chunk
 
 
 def _charset(parameters: str) -> str:

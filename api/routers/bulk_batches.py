@@ -1,6 +1,5 @@
 """`PUT /admin/batches`: imports a file of batches like `flexiprice import`."""
 
-from collections.abc import Iterator
 from typing import Annotated, BinaryIO, Final
 
 from fastapi import APIRouter, Query, Request, Response
@@ -11,10 +10,10 @@ from api.deps import BulkTransaction, OpenResources
 from api.openapi import problems
 from api.problems import ProblemResponse
 from api.reprice_after_commit import MAX_NAMED_BATCHES, NOT_NEEDED, Reprice
-from api.route_class import ProblemRoute
+from api.route_class import UploadRoute
 from api.schemas.imports import BatchImportOut, ImportReportOut
 from api.schemas.problem import FieldError
-from api.upload import CompletenessQuery, UploadRequest, spooled
+from api.upload import CompletenessQuery, UploadRequest, chunks_of, spooled
 from flexiprice.catalog.imports.complete_stock import CompleteStock
 from flexiprice.catalog.imports.file_options import layout_of
 from flexiprice.catalog.imports.importer import Imported, import_catalogue
@@ -24,7 +23,6 @@ from flexiprice.catalog.imports.saved_mappings import resolve_options
 from flexiprice.plurals import counted
 
 _MAX_LISTED: Final = 100
-_CHUNK: Final = 1 << 16
 _REQUEST_BODY: Final = {
     "required": True,
     "content": {
@@ -54,13 +52,7 @@ _REQUEST_BODY: Final = {
 }
 
 
-class _BulkRoute(ProblemRoute):
-    """A route whose bodies are buffered in a file instead of memory, so they may be long."""
-
-    takes_uploads = True
-
-
-router = APIRouter(prefix="/batches", tags=["batches"], route_class=_BulkRoute)
+router = APIRouter(prefix="/batches", tags=["batches"], route_class=UploadRoute)
 
 
 @router.put(
@@ -141,16 +133,11 @@ async def _import(
 ) -> Imported:
     async with session.begin_nested() as step:
         imported = await import_catalogue(
-            session, _chunks(file), layout, most_named=MAX_NAMED_BATCHES + 1, complete=complete
+            session, chunks_of(file), layout, most_named=MAX_NAMED_BATCHES + 1, complete=complete
         )
         if dry_run or (atomic and imported.report.bad):
             await step.rollback()
     return imported
-
-
-def _chunks(file: BinaryIO) -> Iterator[bytes]:
-    while chunk := file.read(_CHUNK):
-        yield chunk
 
 
 def _errors_of(report: ImportReport) -> list[FieldError]:

@@ -4,17 +4,16 @@ from collections.abc import Iterator
 from typing import Annotated, BinaryIO, Final
 
 from fastapi import APIRouter, Query, Request, Response
-from starlette.exceptions import HTTPException
 
 from api.audit.context import add_audit_details, skip_audit
 from api.deps import OpenResources, Transaction
 from api.openapi import problems
 from api.problems import ProblemResponse
 from api.reprice_after_commit import Reprice
-from api.route_class import ProblemRoute
+from api.route_class import UploadRoute
 from api.schemas.events import EventReportOut, EventsOut
 from api.schemas.problem import FieldError
-from api.upload import spooled
+from api.upload import chunks_of, require_media_type, spooled
 from flexiprice.catalog.imports.files.records import FileFormat
 from flexiprice.catalog.imports.files.sources import SourceOptions
 from flexiprice.catalog.imports.spelling import Spelling
@@ -26,7 +25,6 @@ from flexiprice.events.recording import record_events
 from flexiprice.events.report import ChunkResult
 from flexiprice.plurals import counted
 
-_CHUNK: Final = 1 << 16
 _ONE: Final = "application/json"
 _MEDIA_TYPES: Final = frozenset(
     {_ONE, "application/x-ndjson", "application/ndjson", "application/jsonl", "application/octet-stream"}
@@ -57,13 +55,7 @@ _REQUEST_BODY: Final = {
 }
 
 
-class _EventRoute(ProblemRoute):
-    """A route whose bodies are buffered in a file instead of memory, so they may be long."""
-
-    takes_uploads = True
-
-
-router = APIRouter(prefix="/events", tags=["events"], route_class=_EventRoute)
+router = APIRouter(prefix="/events", tags=["events"], route_class=UploadRoute)
 
 
 @router.post(
@@ -95,7 +87,14 @@ async def receive_events(
     is given. A count states the stock at its instant: an event that occurred before does not move it, one
     after does, whichever arrives first. Enqueues the repricing of batches whose quantity changed.
     """
-    is_one = _media_type(request) == _ONE
+    media_type, _ = require_media_type(
+        request,
+        _MEDIA_TYPES,
+        unknown="send one event as `Content-Type: application/json`, or events, one a line, as "
+        "`application/x-ndjson`",
+        encoded="send the events as they are, without a Content-Encoding",
+    )
+    is_one = media_type == _ONE
     defaults = EventDefaults(store=store, currency=resources.settings.currency, spelling=Spelling.ADDRESS)
     retention_days = resources.settings.event_retention_days
 
@@ -119,7 +118,7 @@ async def receive_events(
             max_unpacked_bytes=resources.settings.max_unpacked_bytes,
             spelling=Spelling.ADDRESS,
         )
-        chunks = _one_line(file) if is_one else _chunks(file)
+        chunks = _one_line(file) if is_one else chunks_of(file)
         report, moved = await read_file(chunks, reader, record, options=options, columns={})
     if is_one and report.bad:
         errors = [
@@ -135,25 +134,7 @@ async def receive_events(
     return EventsOut(report=EventReportOut.of(report), repricing=repricing)
 
 
-def _media_type(request: Request) -> str:
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type not in _MEDIA_TYPES:
-        raise HTTPException(
-            415,
-            "send one event as `Content-Type: application/json`, or events, one a line, as "
-            "`application/x-ndjson`",
-        )
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise HTTPException(415, "send the events as they are, without a Content-Encoding")
-    return media_type
-
-
-def _chunks(file: BinaryIO) -> Iterator[bytes]:
-    while chunk := file.read(_CHUNK):
-        yield chunk
-
-
 def _one_line(file: BinaryIO) -> Iterator[bytes]:
     # An object may be written over several lines; a line break cannot stand inside a text of JSON.
-    for chunk in _chunks(file):
+    for chunk in chunks_of(file):
         yield chunk.replace(b"\r", b" ").replace(b"\n", b" ")
