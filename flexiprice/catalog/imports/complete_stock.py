@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.catalog.imports.problems import DataWarning
 from flexiprice.catalog.imports.spelling import Option, Spelling
+from flexiprice.catalog.imports.stated_stock import BATCH_OF_ROW
 from flexiprice.errors import InvalidInput
 from flexiprice.plurals import counted
 
@@ -67,7 +68,7 @@ async def mark_sold_out(
             absent=absent,
             in_stock=in_stock,
         )
-    count, ids = (await session.execute(_MARK_SOLD_OUT, {"most": most_named})).one()
+    count, ids = (await session.execute(_MARK_SOLD_OUT, {"as_of": as_of, "most": most_named})).one()
     return count, tuple(ids or ())
 
 
@@ -79,6 +80,8 @@ async def find_left_out_stores(session: AsyncSession, complete: CompleteStock) -
         message = f"the file does not name the store {code}: its {counted(batches, 'batch')} in stock stay"
         yield DataWarning(None, None, message)
 
+
+_AS_OF = bindparam("as_of", type_=DateTime(timezone=True))
 
 _COLLECT_STORES = text(
     """
@@ -93,23 +96,17 @@ _COLLECT_STORES = text(
 )
 
 _COLLECT_ABSENT = text(
-    """
+    f"""
     CREATE TEMPORARY TABLE import_absent ON COMMIT DROP AS
-    SELECT batches.id, batches.expiry_date >= today AS in_stock, CAST(:as_of AS timestamptz) AS as_of
+    SELECT batches.id, batches.expiry_date >= today AS in_stock
     FROM batches
     JOIN pg_temp.import_complete_stores USING (store_id)
     LEFT JOIN batch_statements AS stated ON stated.batch_id = batches.id
     WHERE quantity > 0 AND coalesce(stated.stated_at, batches.created_at) <= :as_of AND NOT EXISTS (
-        SELECT
-        FROM pg_temp.import_rows AS staged
-        JOIN products USING (sku)
-        WHERE staged.store_id = batches.store_id
-            AND products.id = batches.product_id
-            AND staged.lot = batches.lot
-            AND staged.expiry_date = batches.expiry_date
+        SELECT FROM pg_temp.import_rows AS staged JOIN products USING (sku) WHERE {BATCH_OF_ROW}
     )
-    """
-).bindparams(bindparam("as_of", type_=DateTime(timezone=True)))
+    """  # noqa: S608 -- a constant
+).bindparams(_AS_OF)
 
 # Expired batches are no stock: a shop may never have counted them out.
 _COUNT_ABSENT = text(
@@ -124,15 +121,14 @@ _COUNT_ABSENT = text(
 _MARK_SOLD_OUT = text(
     """
     WITH balances AS (
-        SELECT absent.id, absent.as_of, coalesce(sum(moved.quantity), 0)::bigint AS balance
+        SELECT absent.id, coalesce(sum(moved.quantity), 0)::bigint AS balance
         FROM pg_temp.import_absent AS absent
-        LEFT JOIN stock_movements AS moved
-            ON moved.batch_id = absent.id AND moved.occurred_at > absent.as_of
-        GROUP BY absent.id, absent.as_of
+        LEFT JOIN stock_movements AS moved ON moved.batch_id = absent.id AND moved.occurred_at > :as_of
+        GROUP BY absent.id
     ),
     stated AS (
         INSERT INTO batch_statements AS known (batch_id, stated_at, oversold)
-        SELECT id, as_of, greatest(-balance, 0) FROM balances ORDER BY id
+        SELECT id, :as_of, greatest(-balance, 0) FROM balances ORDER BY id
         ON CONFLICT (batch_id) DO UPDATE SET stated_at = EXCLUDED.stated_at, oversold = EXCLUDED.oversold
     ),
     written AS (
@@ -144,7 +140,7 @@ _MARK_SOLD_OUT = text(
     )
     SELECT count(*), (array_agg(id))[1:CAST(:most AS integer)] FROM written
     """
-)
+).bindparams(_AS_OF)
 
 _LEFT_OUT_STORES = text(
     """

@@ -21,7 +21,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.catalog.imports.rows import CatalogueRow
-from flexiprice.catalog.imports.stated_stock import prepare_stock, state_imported_stock
+from flexiprice.catalog.imports.stated_stock import BATCH_OF_ROW, prepare_stock, state_imported_stock
 from flexiprice.db.locks import Lock, acquire
 from flexiprice.db.quantity_type import QuantityType
 from flexiprice.db.tables import Product
@@ -226,36 +226,28 @@ _INSERT_PRODUCTS = text(
 _COUNT_BATCHES = text("SELECT count(*) FROM pg_temp.import_rows")
 
 _UPDATE_BATCHES = text(
-    """
+    f"""
     WITH written AS (
         UPDATE batches
         SET quantity = staged.quantity, updated_at = now()
         FROM pg_temp.import_rows AS staged
         JOIN products USING (sku)
-        WHERE batches.store_id = staged.store_id
-            AND batches.product_id = products.id
-            AND batches.lot = staged.lot
-            AND batches.expiry_date = staged.expiry_date
-            AND batches.quantity <> staged.quantity
+        WHERE {BATCH_OF_ROW} AND batches.quantity <> staged.quantity
         RETURNING batches.id
     )
     SELECT count(*), (array_agg(id))[1:CAST(:most AS integer)] FROM written
-    """
+    """  # noqa: S608 -- a constant
 )
 
 _INSERT_BATCHES = text(
-    """
+    f"""
     WITH written AS (
         INSERT INTO batches (store_id, product_id, lot, quantity, expiry_date)
         SELECT staged.store_id, products.id, staged.lot, staged.quantity, staged.expiry_date
         FROM pg_temp.import_rows AS staged
         JOIN products USING (sku)
         WHERE NOT EXISTS (
-            SELECT FROM batches
-            WHERE batches.store_id = staged.store_id
-                AND batches.product_id = products.id
-                AND batches.lot = staged.lot
-                AND batches.expiry_date = staged.expiry_date
+            SELECT FROM batches WHERE {BATCH_OF_ROW}
         )
         ORDER BY staged.line
         ON CONFLICT (store_id, product_id, lot, expiry_date) DO UPDATE
@@ -263,5 +255,5 @@ _INSERT_BATCHES = text(
         RETURNING id
     )
     SELECT count(*), (array_agg(id))[1:CAST(:most AS integer)] FROM written
-    """
+    """  # noqa: S608 -- a constant
 )

@@ -42,20 +42,21 @@ _AVOID_NESTED_LOOPS = text(
 ).bindparams(bindparam("few", type_=BigInteger))
 _ALLOW_NESTED_LOOPS = text("SELECT set_config('enable_nestloop', 'on', true)")
 
-_BATCH_OF_ROW = """
+BATCH_OF_ROW = """
     products.sku = staged.sku
     AND batches.store_id = staged.store_id
     AND batches.product_id = products.id
     AND batches.lot = staged.lot
     AND batches.expiry_date = staged.expiry_date
 """
+"""Condition in SQL: `batches` is the batch of the staged row `staged` of `products`."""
 
 _REMOVE_OUTDATED = text(
     f"""
     DELETE FROM pg_temp.import_rows AS staged
     USING products, batches
     LEFT JOIN batch_statements AS stated ON stated.batch_id = batches.id
-    WHERE {_BATCH_OF_ROW} AND coalesce(stated.stated_at, batches.created_at) > staged.as_of
+    WHERE {BATCH_OF_ROW} AND coalesce(stated.stated_at, batches.created_at) > staged.as_of
     RETURNING staged.line
     """  # noqa: S608 -- a constant
 )
@@ -68,7 +69,7 @@ _ADD_MOVEMENTS = text(
         SELECT staged.line, staged.quantity + sum(moved.quantity)::bigint AS balance
         FROM pg_temp.import_rows AS staged
         JOIN products USING (sku)
-        JOIN batches ON {_BATCH_OF_ROW}
+        JOIN batches ON {BATCH_OF_ROW}
         JOIN stock_movements AS moved ON moved.batch_id = batches.id AND moved.occurred_at > staged.as_of
         -- Leaves older partitions out.
         WHERE moved.occurred_at > (SELECT min(as_of) FROM pg_temp.import_rows)
@@ -84,7 +85,7 @@ _STATE = text(
     SELECT batches.id, staged.as_of, coalesce(staged.oversold, 0)
     FROM pg_temp.import_rows AS staged
     JOIN products USING (sku)
-    JOIN batches ON {_BATCH_OF_ROW}
+    JOIN batches ON {BATCH_OF_ROW}
     ORDER BY batches.id
     ON CONFLICT (batch_id) DO UPDATE SET stated_at = EXCLUDED.stated_at, oversold = EXCLUDED.oversold
     """  # noqa: S608 -- a constant
