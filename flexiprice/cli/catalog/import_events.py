@@ -6,7 +6,6 @@ from enum import StrEnum
 from typing import Final
 
 import typer
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.access.audit_log import record_audit
 from flexiprice.catalog.imports.file_options import ImportRequest
@@ -25,9 +24,10 @@ from flexiprice.domain.stock_event import EventKind
 from flexiprice.errors import InvalidInput
 from flexiprice.events.columns import EventColumns, EventField, is_event_header
 from flexiprice.events.event_row import EventDefaults, EventRow
-from flexiprice.events.reading import event_reader, read_file
+from flexiprice.events.reading import RecordChunk, event_reader, read_file
 from flexiprice.events.recording import record_events
 from flexiprice.events.report import ChunkResult, EventReport
+from flexiprice.events.rows import EventReader
 from flexiprice.resources import Database
 from flexiprice.settings import Settings
 
@@ -93,20 +93,13 @@ def import_events(
                     await record_audit(session, [cli_event("import_events", name, result.written)])
                 return result
 
-        async def run(session: AsyncSession) -> EventReport:
-            reader = await event_reader(session, defaults, retention_days=settings.event_retention_days)
-
-            async def rehearse(rows: list[EventRow]) -> ChunkResult:
-                # In one transaction, so that later rows see earlier ones.
-                return await record_events(session, rows)
-
+        async def read(reader: EventReader, record: RecordChunk) -> EventReport:
             with ExitStack() as stack:
                 on_bad_row = stack.enter_context(bad_rows_file(errors)) if errors else None
-                chunks = stack.enter_context(file)
                 report, _ = await read_file(
-                    chunks,
+                    stack.enter_context(file),
                     reader,
-                    rehearse if dry_run else record_alone,
+                    record,
                     options=source_options,
                     columns=columns,
                     known=known,
@@ -115,9 +108,13 @@ def import_events(
             return report
 
         async with database.sessions() as session, session.begin() as transaction:
-            report = await run(session)
-            await transaction.rollback()
-        return report
+            reader = await event_reader(session, defaults, retention_days=settings.event_retention_days)
+            if dry_run:
+                # In one transaction, so that later rows see earlier ones.
+                report = await read(reader, lambda rows: record_events(session, rows))
+                await transaction.rollback()
+                return report
+        return await read(reader, record_alone)
 
     with nullcontext() if dry_run else recording_refusals(settings, "import_events", name):
         report = with_database(settings, use, work=Work.RECOMPUTE)
