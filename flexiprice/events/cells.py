@@ -9,10 +9,9 @@ from flexiprice.catalog.imports.notation.cells import CellRefused, shown
 from flexiprice.catalog.imports.notation.typed_cells import NumberText
 from flexiprice.catalog.imports.notation.written_numbers import read_number
 from flexiprice.domain.catalog import Sku
-from flexiprice.domain.quantity import MAX_QUANTITY, THOUSANDTHS
+from flexiprice.domain.quantity import MAX_QUANTITY, to_thousandths
 from flexiprice.domain.validation_reasons import reason_of
 
-_MAX_THOUSANDTHS: Final = MAX_QUANTITY * THOUSANDTHS
 # A code of the same letters as a SKU, but longer.
 _CODE: Final = TypeAdapter[str](Sku)
 _CODE_PART: Final = 64
@@ -28,12 +27,13 @@ def read_thousandths(cell: str, *, decimal_comma: bool) -> int:
     number = _signed(text, decimal_comma=decimal_comma and not isinstance(cell, NumberText))
     if number is None:
         raise CellRefused(f"{shown(text)} is not a number such as 3 or 0.250")
-    thousandths = number * THOUSANDTHS
-    if thousandths != thousandths.to_integral_value():
-        raise CellRefused(f"{shown(text)} has more than three decimals")
-    if abs(thousandths) > _MAX_THOUSANDTHS:
-        raise CellRefused(f"{shown(text)} is more than {_MAX_THOUSANDTHS // THOUSANDTHS}")
-    return int(thousandths)
+    try:
+        thousandths = to_thousandths(number)
+    except ValueError:
+        raise CellRefused(f"{shown(text)} has more than three decimals") from None
+    if abs(number) > MAX_QUANTITY:
+        raise CellRefused(f"{shown(text)} is more than {MAX_QUANTITY}")
+    return thousandths
 
 
 def _signed(text: str, *, decimal_comma: bool) -> Decimal | None:
