@@ -33,6 +33,7 @@ from flexiprice.catalog.imports.staging import (
     merge_products,
     stage_rows,
 )
+from flexiprice.catalog.imports.tally import ImportTally
 from flexiprice.catalog.imports.units import remove_unfitting
 from flexiprice.catalog.imports.unusable import remove_repeated, remove_unknown
 from flexiprice.db.clock import database_now
@@ -40,8 +41,6 @@ from flexiprice.db.tables import Store
 from flexiprice.domain.stock_event import CLOCK_TOLERANCE
 from flexiprice.errors import InvalidInput
 
-MAX_BAD_ROWS_KEPT = 1000
-MAX_WARNINGS_KEPT = 1000
 _ROWS_PER_STATEMENT = 2000
 _SKIPPED_ROWS_SHOWN = 5
 
@@ -103,7 +102,7 @@ async def import_catalogue(
             session,
             file,
             layout,
-            _Tally(on_bad_row, on_warning),
+            ImportTally(on_bad_row, on_warning),
             most_named=most_named,
             complete=complete,
             started=started,
@@ -114,7 +113,7 @@ async def _import(
     session: AsyncSession,
     file: RecordFile,
     layout: FileLayout,
-    tally: "_Tally",
+    tally: ImportTally,
     *,
     most_named: int,
     complete: CompleteStock | None,
@@ -203,42 +202,6 @@ async def _remove_unusable(
         yield unfitting
 
 
-class _Tally:
-    """Counts rows and warnings, and keeps the first of the bad rows and warnings for the report."""
-
-    def __init__(
-        self,
-        on_bad_row: Callable[[BadRow], None] | None,
-        on_warning: Callable[[DataWarning], None] | None,
-    ) -> None:
-        self._on_bad_row = on_bad_row
-        self._on_warning = on_warning
-        self.staged = 0
-        self.bad = 0
-        self.bad_rows: list[BadRow] = []
-        self.warning_count = 0
-        self.warnings: list[DataWarning] = []
-
-    def reject(self, row: BadRow) -> None:
-        self.bad += 1
-        if len(self.bad_rows) < MAX_BAD_ROWS_KEPT:
-            self.bad_rows.append(row)
-        if self._on_bad_row is not None:
-            self._on_bad_row(row)
-
-    async def reject_all(self, staged: AsyncIterator[BadRow]) -> None:
-        async for row in staged:
-            self.staged -= 1
-            self.reject(row)
-
-    def warn(self, warning: DataWarning) -> None:
-        self.warning_count += 1
-        if len(self.warnings) < MAX_WARNINGS_KEPT:
-            self.warnings.append(warning)
-        if self._on_warning is not None:
-            self._on_warning(warning)
-
-
 def _outdated(rows: int) -> DataWarning:
     has = "row has an earlier stock" if rows == 1 else "rows have an earlier stock"
     return DataWarning(None, None, f"{rows} {has} than is known: a later one was stated, and stays")
@@ -257,7 +220,7 @@ def _rows(
         yield reader.read(record, matcher.columns_of(record))
 
 
-async def _stage(session: AsyncSession, rows: Iterator[CatalogueRow | BadRow], tally: _Tally) -> None:
+async def _stage(session: AsyncSession, rows: Iterator[CatalogueRow | BadRow], tally: ImportTally) -> None:
     # Parse in a thread, so that a server's event loop can serve other requests.
     while chunk := await asyncio.to_thread(list, islice(rows, _ROWS_PER_STATEMENT)):
         good: list[CatalogueRow] = []

@@ -7,10 +7,11 @@ from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.catalog.imports.columns import parse_column_map
-from flexiprice.catalog.imports.importer import MAX_WARNINGS_KEPT, import_catalogue
+from flexiprice.catalog.imports.importer import import_catalogue
 from flexiprice.catalog.imports.layout import FileLayout
 from flexiprice.catalog.imports.notation.dates import Timestamps
 from flexiprice.catalog.imports.problems import DataWarning
+from flexiprice.catalog.imports.tally import MAX_WARNINGS_KEPT
 from flexiprice.db.tables import Product, Store
 from tests.support.import_files import HEADER, load, load_rows, reasons, stock
 

@@ -9,9 +9,10 @@ from sqlalchemy import func, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from flexiprice.catalog.imports.columns import parse_column_map
-from flexiprice.catalog.imports.importer import MAX_BAD_ROWS_KEPT, import_catalogue
+from flexiprice.catalog.imports.importer import import_catalogue
 from flexiprice.catalog.imports.layout import FileLayout
 from flexiprice.catalog.imports.problems import BadRow
+from flexiprice.catalog.imports.tally import MAX_BAD_ROWS_KEPT
 from flexiprice.db.tables import Batch, Product, Store
 from flexiprice.errors import InvalidInput
 from tests.support.import_files import HEADER, load, load_rows, reasons, stock
