@@ -4,21 +4,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from flexiprice.catalog.imports.problems import BadRow
+from flexiprice.cli.catalog.report_parts import SHOWN, show_columns, show_rows
 from flexiprice.cli.console import escaped, new_table, output
 from flexiprice.events.report import EventReport
 from flexiprice.plurals import counted
 from flexiprice.queue.client import EnqueuedJob
 
-_SHOWN = 20
-
 
 def show_events(report: EventReport, *, dry_run: bool, errors: Path | None, job: EnqueuedJob | None) -> None:
     """Prints the numbers of events, and the first that were refused or set aside."""
     console = output()
-    mapped = ", ".join(f"{field} from {escaped(column)}" for field, column in report.columns.items())
-    console.print(f"Columns: {mapped}", style="dim")
-    if report.unused_columns:
-        console.print(f"Ignored columns: {escaped(', '.join(report.unused_columns))}", style="dim")
+    show_columns(report.columns, report.unused_columns)
     numbers = ("read", "recorded", "ignored", "set aside", "bad")
     table = new_table("", *numbers, numbers=numbers)
     counts = (report.read, report.recorded, report.ignored, report.set_aside, report.bad)
@@ -44,10 +40,6 @@ def show_events(report: EventReport, *, dry_run: bool, errors: Path | None, job:
 def _show_rows(reason: str, rows: Sequence[BadRow], total: int) -> None:
     if not rows:
         return
-    table = new_table("line", "column", reason, numbers=("line",))
-    for row in rows[:_SHOWN]:
-        for position, problem in enumerate(row.problems):
-            table.add_row("" if position else str(row.line), escaped(problem.column), escaped(problem.reason))
-    output().print(table)
-    if total > _SHOWN:
-        output().print(f"… and {total - _SHOWN} more; --errors FILE writes them all.")
+    show_rows(reason, rows[:SHOWN])
+    if total > SHOWN:
+        output().print(f"… and {total - SHOWN} more; --errors FILE writes them all.")

@@ -3,11 +3,10 @@
 from pathlib import Path
 
 from flexiprice.catalog.imports.report import ImportReport
+from flexiprice.cli.catalog.report_parts import SHOWN, show_columns, show_rows
 from flexiprice.cli.console import escaped, new_table, output
 from flexiprice.plurals import counted
 from flexiprice.queue.client import EnqueuedJob
-
-_SHOWN = 20
 
 
 def show_import(
@@ -24,10 +23,7 @@ def show_import(
     A complete file with a bad row is imported not at all, which is said too.
     """
     console = output()
-    mapped = ", ".join(f"{field} from {escaped(column)}" for field, column in report.columns.items())
-    console.print(f"Columns: {mapped}", style="dim")
-    if report.unused_columns:
-        console.print(f"Ignored columns: {escaped(', '.join(report.unused_columns))}", style="dim")
+    show_columns(report.columns, report.unused_columns)
     table = new_table("", "read", "imported", "bad", "new", "updated", "unchanged",
         numbers=("read", "imported", "bad", "new", "updated", "unchanged"),
     )  # fmt: skip
@@ -64,25 +60,21 @@ def show_import(
 def _show_warnings(report: ImportReport, warnings: Path | None) -> None:
     console = output()
     console.print("Warnings:", style="yellow")
-    for warning in report.warnings[:_SHOWN]:
+    for warning in report.warnings[:SHOWN]:
         place = [f"line {warning.line}"] if warning.line is not None else []
         place += [escaped(warning.column)] if warning.column else []
         # Not folded, so that an option in it can be copied.
         console.print(f"  {', '.join(place)}: {escaped(warning.message)}", soft_wrap=True)
     if warnings is not None:
         console.print(f"Written to {escaped(warnings)}: {counted(report.warning_count, 'warning')}.")
-    elif report.warning_count > _SHOWN:
-        console.print(f"… and {report.warning_count - _SHOWN} more; --warnings FILE writes them all.")
+    elif report.warning_count > SHOWN:
+        console.print(f"… and {report.warning_count - SHOWN} more; --warnings FILE writes them all.")
 
 
 def _show_bad_rows(report: ImportReport, errors: Path | None) -> None:
     console = output()
-    table = new_table("line", "column", "why it was left out", numbers=("line",))
-    for row in report.bad_rows[:_SHOWN]:
-        for position, problem in enumerate(row.problems):
-            table.add_row("" if position else str(row.line), escaped(problem.column), escaped(problem.reason))
-    console.print(table)
+    show_rows("why it was left out", report.bad_rows[:SHOWN])
     if errors is not None:
         console.print(f"Written to {escaped(errors)}: {counted(report.bad, 'bad row')}.")
-    elif report.bad > _SHOWN:
-        console.print(f"… and {report.bad - _SHOWN} more; --errors FILE writes them all.")
+    elif report.bad > SHOWN:
+        console.print(f"… and {report.bad - SHOWN} more; --errors FILE writes them all.")
