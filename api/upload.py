@@ -11,7 +11,7 @@ from pydantic import AwareDatetime
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
-from flexiprice.catalog.imports.columns import parse_column_map
+from flexiprice.catalog.imports.column_map import parse_column_map
 from flexiprice.catalog.imports.complete_stock import MAX_SOLD_OUT_PERCENT, CompleteStock
 from flexiprice.catalog.imports.file_options import FileOptions, ImportRequest
 from flexiprice.catalog.imports.files.records import FileFormat

@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 from typing import Final
 
+from flexiprice.catalog.imports.column_map import parse_pairs
 from flexiprice.catalog.imports.files.records import Record
 from flexiprice.catalog.imports.notation.cells import shown
 from flexiprice.errors import InvalidInput
@@ -40,18 +41,13 @@ def parse_event_map(pairs: Iterable[str]) -> dict[EventField, str]:
     Raises:
         InvalidInput: a pair is malformed, or its field is unknown or repeated.
     """
-    columns: dict[EventField, str] = {}
-    for pair in pairs:
-        name, separator, column = (part.strip() for part in pair.partition("="))
-        if not separator:
-            raise InvalidInput(f"{shown(pair)} must look like sku=Article", field="map")
-        if name not in set(EventField):
-            known = ", ".join(EventField)
-            raise InvalidInput(f"there is no field {shown(name)} of an event; there are {known}", field="map")
-        if EventField(name) in columns:
-            raise InvalidInput(f"{name} is mapped twice", field="map")
-        columns[EventField(name)] = column
-    return columns
+    known = ", ".join(EventField)
+    return parse_pairs(
+        pairs,
+        EventField,
+        example="sku=Article",
+        unknown=lambda name, _: f"there is no field {shown(name)} of an event; there are {known}",
+    )
 
 
 class EventColumnMatcher:

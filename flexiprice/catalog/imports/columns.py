@@ -37,28 +37,6 @@ class ColumnMatch:
     unused: tuple[str, ...]
 
 
-def parse_column_map(pairs: Iterable[str]) -> dict[ImportField, str]:
-    """Parses pairs such as `sku=Product_ID`, field first; `lot=` means that no column holds the field.
-
-    Raises:
-        InvalidInput: a pair is malformed, or its field is unknown or repeated.
-    """
-    columns: dict[ImportField, str] = {}
-    for pair in pairs:
-        name, separator, column = (part.strip() for part in pair.partition("="))
-        if not separator:
-            raise InvalidInput(f"{shown(pair)} must look like sku=Product_ID", field="map")
-        if name not in set(ImportField):
-            raise InvalidInput(_unknown_field(name, column), field="map")
-        field = ImportField(name)
-        if field in columns:
-            raise InvalidInput(f"{field} is mapped twice", field="map")
-        if not column and field not in OPTIONAL and field not in DESCRIBING:
-            raise InvalidInput(f"{field} is required, so a column must hold it", field="map")
-        columns[field] = column
-    return columns
-
-
 def match_columns(names: Sequence[str], mapping: ColumnMap) -> ColumnMatch:
     """Matches the columns of a record to fields; fields without a column are left out.
 
@@ -208,14 +186,6 @@ def _missing_columns(
         field="map",
         suggestions={field.value: column for field, column in near.items()},
     )
-
-
-def _unknown_field(name: str, column: str) -> str:
-    if column in set(ImportField):
-        return f"write {column}={name}: first the field, then the file's column"
-    near = get_close_matches(name, list(ImportField), n=1)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    return f"{shown(name)} is not one of {', '.join(ImportField)}{hint}"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from flexiprice.catalog.imports.columns import parse_column_map
+from flexiprice.catalog.imports.column_map import parse_column_map
 from flexiprice.catalog.imports.complete_stock import MAX_SOLD_OUT_PERCENT, CompleteStock
 from flexiprice.catalog.imports.file_options import FileOptions, ImportRequest
 from flexiprice.catalog.imports.files.records import FileFormat

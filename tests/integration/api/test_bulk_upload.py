@@ -8,7 +8,7 @@ from datetime import date, timedelta
 import pytest
 from pydantic_core import to_jsonable_python
 
-from flexiprice.catalog.imports.columns import parse_column_map
+from flexiprice.catalog.imports.column_map import parse_column_map
 from flexiprice.catalog.imports.file_options import FileOptions
 from flexiprice.catalog.imports.importer import import_catalogue
 from flexiprice.catalog.imports.saved_mappings import save_mapping

@@ -6,7 +6,7 @@ from decimal import Decimal
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from flexiprice.catalog.imports.columns import parse_column_map
+from flexiprice.catalog.imports.column_map import parse_column_map
 from flexiprice.catalog.imports.importer import import_catalogue
 from flexiprice.catalog.imports.layout import FileLayout
 from flexiprice.catalog.imports.notation.dates import Timestamps

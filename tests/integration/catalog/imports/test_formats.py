@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from flexiprice.catalog.imports.columns import parse_column_map
+from flexiprice.catalog.imports.column_map import parse_column_map
 from flexiprice.catalog.imports.layout import FileLayout
 from flexiprice.catalog.imports.report import ImportReport
 from flexiprice.db.tables import Product

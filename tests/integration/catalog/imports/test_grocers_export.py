@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from flexiprice.catalog.imports.columns import parse_column_map
+from flexiprice.catalog.imports.column_map import parse_column_map
 from flexiprice.catalog.imports.importer import import_catalogue
 from flexiprice.catalog.imports.layout import FileLayout
 from flexiprice.catalog.imports.report import ImportReport

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from flexiprice.catalog.imports.columns import parse_column_map
+from flexiprice.catalog.imports.column_map import parse_column_map
 from flexiprice.catalog.imports.importer import FileLayout
 from flexiprice.catalog.products import create_product, get_product, list_products
 from flexiprice.db.tables import Product

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import func, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
-from flexiprice.catalog.imports.columns import parse_column_map
+from flexiprice.catalog.imports.column_map import parse_column_map
 from flexiprice.catalog.imports.importer import import_catalogue
 from flexiprice.catalog.imports.layout import FileLayout
 from flexiprice.catalog.imports.problems import BadRow

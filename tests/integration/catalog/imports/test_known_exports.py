@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from flexiprice.catalog.imports.columns import parse_column_map
+from flexiprice.catalog.imports.column_map import parse_column_map
 from flexiprice.catalog.imports.known_exports import KNOWN_EXPORTS, ExportName
 from flexiprice.catalog.imports.layout import FileLayout
 from flexiprice.db.tables import Product, Store

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from flexiprice.catalog.imports.columns import parse_column_map
+from flexiprice.catalog.imports.column_map import parse_column_map
 from flexiprice.catalog.imports.file_options import FileOptions, ImportRequest, layout_of
 from flexiprice.catalog.imports.files.records import FileFormat
 from flexiprice.catalog.imports.known_exports import KNOWN_EXPORTS, ExportName

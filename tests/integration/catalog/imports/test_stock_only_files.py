@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from flexiprice.catalog.imports.columns import parse_column_map
+from flexiprice.catalog.imports.column_map import parse_column_map
 from flexiprice.catalog.imports.importer import import_catalogue
 from flexiprice.catalog.imports.layout import FileLayout
 from flexiprice.catalog.imports.spelling import Spelling

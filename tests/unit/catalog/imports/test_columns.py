@@ -2,7 +2,8 @@
 
 import pytest
 
-from flexiprice.catalog.imports.columns import find_lookalikes, match_columns, match_header, parse_column_map
+from flexiprice.catalog.imports.column_map import parse_column_map
+from flexiprice.catalog.imports.columns import find_lookalikes, match_columns, match_header
 from flexiprice.catalog.imports.fields import ImportField
 from flexiprice.errors import InvalidInput
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from flexiprice.catalog.imports.columns import parse_column_map
+from flexiprice.catalog.imports.column_map import parse_column_map
 from flexiprice.catalog.imports.files.records import RecordFile
 from flexiprice.catalog.imports.files.sources import open_source
 from flexiprice.catalog.imports.layout import FileLayout, source_options
