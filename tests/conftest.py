@@ -8,8 +8,10 @@ its own; `session` then works on that one too.
 import logging
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator, Iterator
 from itertools import count
+from types import SimpleNamespace
 
 import hypothesis
 import pytest
@@ -62,6 +64,15 @@ def logging_as_before() -> Iterator[None]:
     structlog.configure(**configuration)
     root.handlers[:] = handlers
     root.setLevel(level)
+    _forget_loggers()
+
+
+def _forget_loggers() -> None:
+    # A logger that was first used while a program had configured logging keeps that configuration for good.
+    for name, module in list(sys.modules.items()):
+        if name.startswith(("flexiprice.", "api.", "workers.")):
+            for attribute in ("_LOGGER", "_log"):
+                vars(getattr(module, attribute, SimpleNamespace())).pop("_logger", None)
 
 
 @pytest.fixture(scope="session")
