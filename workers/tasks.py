@@ -5,6 +5,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from flexiprice.catalog.store_prices import apply_price_list
 from flexiprice.db.clock import database_now
 from flexiprice.domain.shard import Shard
 from flexiprice.errors import TooManyChanges
@@ -43,6 +44,10 @@ async def recompute_all_discounts(run: TaskContext, arguments: RecomputeAllArgum
         return summary
 
     run.report_progress(0, 2, "pricing")
+    # A separate transaction, so that shards find the prices by store of a new day, and no writer of prices
+    # waits for the recompute.
+    async with run.resources.sessions.begin() as session:
+        await apply_price_list(session, now=await database_now(session))
     try:
         result = await _commit_once(run, effect)
     except TooManyChanges:

@@ -1,7 +1,8 @@
 """The tables of base price history and of deleted batches, which locate the ledger lines of deleted batches.
 
-Triggers on `products` and `batches` write both (migration 0005), so that every writer is recorded: API,
-import, upload and plain SQL. Neither table has foreign keys, because both outlive products and batches.
+Triggers on `products`, `store_prices` and `batches` write both (migrations 0001 and 0006), so that every
+writer is recorded: API, import, upload and plain SQL. Neither table has foreign keys, because both outlive
+products and batches.
 """
 
 from decimal import Decimal
@@ -17,10 +18,10 @@ ALL_STORES: Final = 0
 
 
 class BasePrice(Base):
-    """A base price of a product from `valid_from` until the product's next row begins.
+    """A base price of a product, in a store or in all, from `valid_from` until the next such row begins.
 
-    The end is not stored, so rows of a product cannot overlap. A row without a price ends the history: the
-    product was deleted.
+    The end is not stored, so rows cannot overlap. A row without a price ends them: the product was deleted,
+    or the price of all stores holds in the store again.
     """
 
     __tablename__ = "base_prices"

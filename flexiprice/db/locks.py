@@ -26,6 +26,7 @@ class Lock(IntEnum):
     PARTITIONS = 5
     IMPORTS = 6
     STOCK = 7
+    STORE_PRICES = 8
 
 
 async def acquire(session: AsyncSession, lock: Lock) -> None:

@@ -15,13 +15,14 @@ from flexiprice.db.base_price_tables import BasePrice
 from flexiprice.db.event_tables import StockEvent
 from flexiprice.db.gtin_tables import ProductGtin
 from flexiprice.db.import_tables import ImportMapping
+from flexiprice.db.store_price_tables import PriceListEntry, StorePrice
 from flexiprice.db.tables import Base, Instant
 from flexiprice.domain.access import Scope
 from flexiprice.domain.audit import AuditSource
 from flexiprice.domain.run import RunStatus, RunTrigger
 
 # A table belongs to the metadata once its module is imported.
-_OF_OTHER_MODULES = (BasePrice, ProductGtin, ImportMapping, StockEvent)
+_OF_OTHER_MODULES = (BasePrice, ProductGtin, ImportMapping, StockEvent, PriceListEntry, StorePrice)
 METADATA = Base.metadata
 """All tables of the database, including those of the modules above."""
 

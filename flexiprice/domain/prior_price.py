@@ -9,7 +9,7 @@ applied.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from heapq import heappop, heappush
 from typing import Final
@@ -93,6 +93,35 @@ def lowest_over_time(periods: Iterable[PricePeriod], *, start: datetime, end: da
         else:
             steps.append(PricePeriod(price, moment, ended_at))
     return steps
+
+
+def overlaid(own: Sequence[PricePeriod], default: Sequence[PricePeriod]) -> tuple[PricePeriod, ...]:
+    """Returns `own`, and the parts of `default` that lie outside of it, the oldest first.
+
+    Both are in order and each without overlaps. Adjacent periods of one price become one.
+    """
+    starts = [datetime.min.replace(tzinfo=UTC), *(period.valid_to for period in own)]
+    ends = [*(period.valid_from for period in own), None]
+    parts = [
+        part
+        for start, end in zip(starts, ends, strict=True)
+        if start is not None
+        for period in default
+        if (part := _within(period, start, end)) is not None
+    ]
+    joined: list[PricePeriod] = []
+    for part in sorted([*own, *parts], key=lambda part: part.valid_from):
+        if joined and (joined[-1].price, joined[-1].valid_to) == (part.price, part.valid_from):
+            joined[-1] = PricePeriod(part.price, joined[-1].valid_from, part.valid_to)
+        else:
+            joined.append(part)
+    return tuple(joined)
+
+
+def _within(period: PricePeriod, start: datetime, end: datetime | None) -> PricePeriod | None:
+    ends = [limit for limit in (period.valid_to, end) if limit is not None]
+    begins, ended = max(period.valid_from, start), min(ends, default=None)
+    return PricePeriod(period.price, begins, ended) if ended is None or ended > begins else None
 
 
 def _has_ended(period: PricePeriod, moment: datetime) -> bool:

@@ -5,7 +5,9 @@ from functools import lru_cache
 from sqlalchemy import Column, Dialect, MetaData, Table, func, select
 
 from flexiprice.catalog.local_dates import local_dates_at
+from flexiprice.catalog.store_prices import base_price, of_store
 from flexiprice.db.statements import CompiledStatement, compile_statement
+from flexiprice.db.store_price_tables import StorePrice
 from flexiprice.db.tables import Batch, Discount, PriceSnapshot, Product
 from flexiprice.pricing.sql.selection import NOW
 from flexiprice.pricing.sql.values import int_literal
@@ -24,18 +26,24 @@ CURRENT_LOWEST_PRICES = Table(
 @lru_cache
 def compile_current_lowest_prices(dialect: Dialect) -> CompiledStatement:
     """Compiles the query of `CURRENT_LOWEST_PRICES` at `now`."""
-    stores = local_dates_at(NOW)
+    stores, base = local_dates_at(NOW), base_price()
     prices = (
-        select(Batch.product_id, Batch.store_id, func.min(Discount.price).label("price"), Product.base_price)
+        select(
+            Batch.product_id,
+            Batch.store_id,
+            func.min(Discount.price).label("price"),
+            base.label("base_price"),
+        )
         .join(Batch, Batch.id == Discount.batch_id)
         .join(Product, Product.id == Batch.product_id)
+        .outerjoin(StorePrice, of_store(Batch.product_id, Batch.store_id))
         .join(stores, stores.c.store_id == Batch.store_id)
         .where(
             Batch.quantity > int_literal(0),
             Batch.expiry_date >= stores.c.day,
             # A base price below an open discount overrides it.
-            Discount.price < Product.base_price,
+            Discount.price < base,
         )
-        .group_by(Batch.product_id, Batch.store_id, Product.base_price)
+        .group_by(Batch.product_id, Batch.store_id, base)
     )
     return compile_statement(prices, dialect)

@@ -11,7 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.catalog.local_dates import local_dates
 from flexiprice.catalog.products import get_product
+from flexiprice.catalog.store_prices import base_price, of_store
 from flexiprice.catalog.stores import get_store
+from flexiprice.db.store_price_tables import StorePrice
 from flexiprice.db.tables import Batch, Discount, Product
 from flexiprice.domain.prior_price import Reduction
 from flexiprice.domain.quote import Limit
@@ -45,8 +47,8 @@ class BatchPrice:
 class ProductPrice:
     """The price of a product in a store; `batches` are the sellable ones by expiry date.
 
-    `lowest_price` is the base price if no batch is discounted. `reduction` belongs to the batch with the
-    lowest price; None at base price.
+    `base_price` is the store's. `lowest_price` is the base price if no batch is discounted. `reduction`
+    belongs to the batch with the lowest price; None at base price.
     """
 
     product_id: int
@@ -123,15 +125,15 @@ def _prices(sku: str, store: str, now: datetime | ColumnElement[datetime]) -> Se
         Batch.expiry_date >= stores.c.day,
     )
     # A base price below an open discount overrides it until the next recompute.
-    in_force = and_(Discount.batch_id == Batch.id, Discount.price < Product.base_price)
-    price = func.coalesce(Discount.price, Product.base_price)
+    in_force = and_(Discount.batch_id == Batch.id, Discount.price < base_price())
+    price = func.coalesce(Discount.price, base_price())
     return (
         select(
             Product.id.label("product_id"),
             stores.c.store_id,
             Product.sku,
             stores.c.code.label("store"),
-            Product.base_price,
+            base_price().label("base_price"),
             Discount.opened_at,
             func.min(price).over().label("lowest_price"),
             Batch.id.label("batch_id"),
@@ -144,6 +146,7 @@ def _prices(sku: str, store: str, now: datetime | ColumnElement[datetime]) -> Se
         )
         .select_from(Product)
         .join(stores, stores.c.code == store)
+        .outerjoin(StorePrice, of_store(Product.id, stores.c.store_id))
         .outerjoin(Batch, can_be_sold)
         .outerjoin(Discount, in_force)
         .where(Product.sku == sku)

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.catalog.batch_identity import BatchIdentity, identity_columns
 from flexiprice.catalog.category_spelling import category_spellings
+from flexiprice.catalog.store_prices import has_store_prices
 from flexiprice.catalog.stores import get_store
 from flexiprice.db.planner_settings import use_bulk_plans
 from flexiprice.db.tables import Batch, Product, Store
@@ -177,6 +178,8 @@ async def preview_recompute(
 ) -> RecomputePreview:
     """Computes the changes that `recompute_all_discounts` would make, without writing them.
 
+    Base prices are those in force: a price by store that begins with the next recompute does not count.
+
     Args:
         session: a transaction; it takes no locks that block others.
         now: the instant that decides each store's local date.
@@ -196,6 +199,7 @@ async def preview_recompute(
     if not 1 <= limit <= MAX_CHANGES:
         raise InvalidInput(f"must be from 1 to {MAX_CHANGES}", field="limit")
     selection = BatchSelection(
+        store_prices=await has_store_prices(session) or None,
         now=now,
         days_threshold=check_days_threshold(days_threshold),
         on=on,

@@ -11,11 +11,13 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, CursorResult, Select, and_, delete, func, insert, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from flexiprice.catalog.store_prices import base_price, of_store
 from flexiprice.catalog.stores import get_store
 from flexiprice.db.locks import Lock
 from flexiprice.db.partitions import ensure_partitions
 from flexiprice.db.planner_settings import restore_plan_cache, use_bulk_plans_and_lock
 from flexiprice.db.statements import create_temporary, drop_temporary
+from flexiprice.db.store_price_tables import StorePrice
 from flexiprice.db.tables import PriceSnapshot, Product
 from flexiprice.domain.prior_price import (
     PRIOR_PRICE_WINDOW,
@@ -152,10 +154,11 @@ def _returned(slot_at: datetime) -> Select[*tuple[Any, ...]]:
             before.c.product_id,
             before.c.store_id,
             literal(slot_at, PriceSnapshot.slot_at.type),
-            Product.base_price,
-            Product.base_price,
+            base_price(),
+            base_price(),
         )
         .join(Product, Product.id == before.c.product_id)
+        .outerjoin(StorePrice, of_store(before.c.product_id, before.c.store_id))
         .outerjoin(
             this,
             and_(

@@ -33,6 +33,7 @@ from flexiprice.domain.prior_price import (
     ReducedPrice,
     Reduction,
     find_reduction,
+    overlaid,
     reduced_periods,
 )
 
@@ -94,7 +95,7 @@ async def read_price_periods(
     """
     rows = await session.execute(_ledger_lines(product_id, store_id, since))
     return PricePeriods(
-        base=await read_base_prices(session, product_id=product_id, since=since),
+        base=await read_base_prices(session, product_id=product_id, store_id=store_id, since=since),
         batches={
             batch_id: tuple(
                 ReducedPrice(
@@ -112,17 +113,27 @@ async def read_price_periods(
 
 
 async def read_base_prices(
-    session: AsyncSession, *, product_id: int, since: datetime
+    session: AsyncSession, *, product_id: int, store_id: int, since: datetime
 ) -> tuple[PricePeriod, ...]:
-    """Returns the base prices of a product in force at `since` or later, the oldest first.
+    """Returns the base prices of a product in a store in force at `since` or later, the oldest first.
+
+    The store's own price, while it has one, hides that of all stores.
 
     Args:
         session: in a transaction.
         product_id: the product.
+        store_id: the store.
         since: prices that ended earlier are not read. Prices before the history began are unknown.
     """
+    own = await _read_base_prices(session, product_id, store_id, since)
+    return overlaid(own, await _read_base_prices(session, product_id, ALL_STORES, since))
+
+
+async def _read_base_prices(
+    session: AsyncSession, product_id: int, store_id: int, since: datetime
+) -> list[PricePeriod]:
     row = BasePrice
-    own = and_(row.product_id == product_id, row.store_id == ALL_STORES)
+    own = and_(row.product_id == product_id, row.store_id == store_id)
     first = select(func.max(row.valid_from)).where(own, row.valid_from <= since).scalar_subquery()
     query = (
         select(row.price, row.valid_from)
@@ -133,11 +144,11 @@ async def read_base_prices(
         (price, valid_from) for price, valid_from in await session.execute(query)
     ]
     ends = [*(valid_from for _, valid_from in rows[1:]), None]
-    return tuple(
+    return [
         PricePeriod(price, valid_from, valid_to)
         for (price, valid_from), valid_to in zip(rows, ends, strict=False)
         if price is not None
-    )
+    ]
 
 
 def _ledger_lines(product_id: int, store_id: int, since: datetime) -> Select[*tuple[Any, ...]]:

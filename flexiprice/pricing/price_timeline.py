@@ -9,7 +9,9 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.catalog.products import get_product
+from flexiprice.catalog.store_prices import base_price, of_store
 from flexiprice.catalog.stores import get_store
+from flexiprice.db.store_price_tables import StorePrice
 from flexiprice.db.tables import Batch, PriceDecision, Product, Store
 from flexiprice.domain.decision import CloseReason, DecisionKind
 from flexiprice.domain.prior_price import PricePeriod
@@ -71,7 +73,7 @@ class ProductSteps:
         category: of the product.
         store: the store's code.
         unit: of the product; prices are those of one unit.
-        base_price: the current base price.
+        base_price: the current base price in the store.
         base_prices: base prices since the requested instant, the oldest first, as far as known.
         steps: the latest first.
         complete: whether all steps are included; false if there are more than `MAX_STEPS`.
@@ -101,13 +103,20 @@ async def get_price_steps(session: AsyncSession, *, sku: str, store: str, since:
         NotFound: the product or the store does not exist.
     """
     product, shop = await get_product(session, sku), await get_store(session, store)
-    product_id = await session.scalar(select(Product.id).where(Product.sku == product.sku))
+    found = (
+        select(Product.id, Store.id, base_price())
+        .select_from(Product)
+        .join(Store, Store.code == shop.code)
+        .outerjoin(StorePrice, of_store(Product.id, Store.id))
+        .where(Product.sku == product.sku)
+    )
+    product_id, store_id, price = (await session.execute(found)).one()
     # The ledger has an index by batch, none by product.
     own = (
         select(Batch.id, Batch.lot)
         .where(
             Batch.product_id == product_id,
-            Batch.store_id == select(Store.id).where(Store.code == shop.code).scalar_subquery(),
+            Batch.store_id == store_id,
         )
         .subquery()
     )
@@ -141,8 +150,8 @@ async def get_price_steps(session: AsyncSession, *, sku: str, store: str, since:
         category=product.category,
         store=shop.code,
         unit=product.unit,
-        base_price=product.base_price,
-        base_prices=await read_base_prices(session, product_id=product_id or 0, since=since),
+        base_price=price,
+        base_prices=await read_base_prices(session, product_id=product_id, store_id=store_id, since=since),
         steps=steps[:MAX_STEPS],
         complete=len(steps) <= MAX_STEPS,
     )

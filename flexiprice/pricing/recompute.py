@@ -1,12 +1,13 @@
 """Recomputes discounts: quotes batches by the active policy, and opens, changes and closes discounts."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from time import perf_counter
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from flexiprice.catalog.store_prices import apply_price_list, has_store_prices
 from flexiprice.db.locks import Lock, acquire_shared
 from flexiprice.db.partitions import ensure_partitions
 from flexiprice.db.planner_settings import use_bulk_plans, use_bulk_plans_and_lock
@@ -62,7 +63,7 @@ async def recompute_all_discounts(
     """Updates every discount to the active policy, the stock and the local date of its store.
 
     Idempotent. A concurrent recompute waits, then finds nothing to change. The lock lasts until the
-    caller's transaction ends.
+    caller's transaction ends. Prices by store come into force with the first recompute of their first day.
 
     Args:
         session: a transaction; the caller commits it.
@@ -85,7 +86,8 @@ async def recompute_shard(
     """Like `recompute_all_discounts`, for one shard.
 
     All shards together recompute every batch once. Recomputes with common buckets wait for each other, and
-    so do recomputes of all or single batches, cleanups and deletions of batches.
+    so do recomputes of all or single batches, cleanups and deletions of batches. The caller has applied the
+    price list before, with `catalog.store_prices.apply_price_list`.
 
     Args:
         session: a transaction; the caller commits it.
@@ -165,6 +167,7 @@ async def _recompute(
         await use_bulk_plans(session)
         await acquire_shard(session, shard)
     policy = await get_compiled_policy(session)
+    selection = replace(selection, store_prices=await _apply_price_list(session, selection, shard) or None)
     stale = await find_stale(session, policy, selection)
     if most_changes is not None and stale.may_change > most_changes:
         raise TooManyChanges(f"{stale.may_change} batches may change, more than the limit of {most_changes}")
@@ -174,6 +177,14 @@ async def _recompute(
         write = _write_few if stale.may_change <= _MAX_SINGLE_STATEMENT_CHANGES else _write_many
         counts = await write(session, policy, stale.selection)
     return summarize(stale.considered, counts, perf_counter() - started)
+
+
+async def _apply_price_list(session: AsyncSession, selection: BatchSelection, shard: Shard | None) -> bool:
+    """Returns whether any store has a price of its own."""
+    if shard is not None:
+        # The job that has the shards done applies it before: here each would wait for the one before.
+        return await has_store_prices(session)
+    return await apply_price_list(session, now=selection.now, batch_ids=selection.batch_ids)
 
 
 async def _write_few(session: AsyncSession, policy: CompiledPolicy, selection: BatchSelection) -> Counts:

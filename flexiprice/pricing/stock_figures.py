@@ -9,6 +9,8 @@ from sqlalchemy import BigInteger, case, cast, func, literal, select, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.catalog.local_dates import local_dates
+from flexiprice.catalog.store_prices import base_price, of_store
+from flexiprice.db.store_price_tables import StorePrice
 from flexiprice.db.tables import Batch, Discount, Product
 from flexiprice.pricing.sql.values import total_worth, worth
 
@@ -49,8 +51,8 @@ async def list_stock_figures(
         horizon: maximum days to expiry of stock at risk; 0 for the last day of sale only.
     """
     stores = local_dates(now)
-    base_value = worth(Product.base_price, Batch.quantity)
-    taken_off = worth(Product.base_price - Discount.price, Batch.quantity)
+    base_value = worth(base_price(), Batch.quantity)
+    taken_off = worth(base_price() - Discount.price, Batch.quantity)
     is_last_day = Batch.expiry_date == stores.c.day
     expiring = (
         select(
@@ -63,6 +65,7 @@ async def list_stock_figures(
         .select_from(Batch)
         .join(stores, stores.c.store_id == Batch.store_id)
         .join(Product, Product.id == Batch.product_id)
+        .outerjoin(StorePrice, of_store(Batch.product_id, Batch.store_id))
         .where(
             Batch.quantity > 0,
             # For the index, which has no store.
@@ -84,8 +87,9 @@ async def list_stock_figures(
         .join(Batch, Batch.id == Discount.batch_id)
         .join(stores, stores.c.store_id == Batch.store_id)
         .join(Product, Product.id == Batch.product_id)
+        .outerjoin(StorePrice, of_store(Batch.product_id, Batch.store_id))
         # A base price below an open discount overrides it.
-        .where(Batch.quantity > 0, Batch.expiry_date >= stores.c.day, Discount.price < Product.base_price)
+        .where(Batch.quantity > 0, Batch.expiry_date >= stores.c.day, Discount.price < base_price())
         .group_by(stores.c.code)
     )
     both = union_all(expiring, reduced).subquery().c

@@ -21,7 +21,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.catalog.category_spelling import category_spellings
 from flexiprice.catalog.local_dates import local_dates
+from flexiprice.catalog.store_prices import base_price, of_store
 from flexiprice.catalog.stores import get_store
+from flexiprice.db.store_price_tables import StorePrice
 from flexiprice.db.tables import Batch, Discount, Product
 from flexiprice.domain.category import category_key
 from flexiprice.domain.quantity import THOUSANDTHS, Unit
@@ -107,16 +109,17 @@ async def list_reduced_stock(session: AsyncSession, *, now: datetime) -> tuple[R
             func.min(named.c.category),
             func.count(),
             _pieces(Batch.quantity, Product.unit),
-            total_worth(worth(Product.base_price, Batch.quantity)),
+            total_worth(worth(base_price(), Batch.quantity)),
             value_now,
         )
         .select_from(Discount)
         .join(Batch, Batch.id == Discount.batch_id)
         .join(stores, stores.c.store_id == Batch.store_id)
         .join(Product, Product.id == Batch.product_id)
+        .outerjoin(StorePrice, of_store(Batch.product_id, Batch.store_id))
         .join(named, named.c.category_key == Product.category_key)
         # A base price below an open discount overrides it.
-        .where(Batch.quantity > 0, Batch.expiry_date >= stores.c.day, Discount.price < Product.base_price)
+        .where(Batch.quantity > 0, Batch.expiry_date >= stores.c.day, Discount.price < base_price())
         .group_by(stores.c.code, Product.category_key)
         .order_by(value_now.desc(), stores.c.code, Product.category_key)
     )
@@ -166,7 +169,7 @@ async def list_expiring_stock(
     if category is not None:
         conditions.append(Product.category_key == category_key(category))
     days = (Batch.expiry_date - stores.c.day).label("days")
-    in_force = and_(Discount.batch_id == Batch.id, Discount.price < Product.base_price)
+    in_force = and_(Discount.batch_id == Batch.id, Discount.price < base_price())
     stock = (
         select(
             stores.c.code,
@@ -175,12 +178,13 @@ async def list_expiring_stock(
             days,
             Batch.quantity,
             Product.unit,
-            Product.base_price,
+            base_price().label("base_price"),
             Discount.price,
         )
         .select_from(Batch)
         .join(stores, stores.c.store_id == Batch.store_id)
         .join(Product, Product.id == Batch.product_id)
+        .outerjoin(StorePrice, of_store(Batch.product_id, Batch.store_id))
         .join(named, named.c.category_key == Product.category_key)
         .outerjoin(Discount, in_force)
         .where(Batch.quantity > 0, days.between(0, horizon), *conditions)

@@ -40,10 +40,10 @@ _COLUMNS = (
 console = Console() if sys.stdout.isatty() else Console(width=180)
 
 
-async def measure(url: str, batches: int) -> tuple[list[Comparison], Growth, float]:
+async def measure(url: str, batches: int, *, store_prices: int) -> tuple[list[Comparison], Growth, float]:
     """Everything in the shop of one size, on a database that is migrated and empty."""
     rounds = _ROUNDS.get(batches, 5)
-    async with shop(url, batches) as opened:
+    async with shop(url, batches, store_prices=store_prices) as opened:
         with console.status(f"{batches:,} batches"):
             compared = [
                 await first_run(opened, rounds=rounds),
@@ -118,6 +118,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="numbers of batches")
     parser.add_argument("--skip-latency", action="store_true", help="measure the database's work only")
+    parser.add_argument(
+        "--store-prices",
+        type=int,
+        default=0,
+        metavar="PERCENT",
+        help="percentage of products in stores that have a price of their own there",
+    )
     chosen = parser.parse_args()
     compared: list[Comparison] = []
     grown: list[Growth] = []
@@ -131,7 +138,9 @@ def main() -> None:
         for batches in chosen.sizes:
             with servers.database(urls.database_url, f"bench_{batches}") as url:
                 upgrade(url)
-                of_size, growing, memory[batches] = asyncio.run(measure(url, batches))
+                of_size, growing, memory[batches] = asyncio.run(
+                    measure(url, batches, store_prices=chosen.store_prices)
+                )
             compared += of_size
             grown.append(growing)
     holds = show(compared, grown, memory)

@@ -72,6 +72,12 @@ _FILL = (
     ORDER BY n
     """,
 )
+_STORE_PRICES = """
+    INSERT INTO price_list (product_id, store_id, valid_from, price)
+    SELECT products.id, stores.id, CAST(:today AS date), products.base_price + 0.10
+    FROM products CROSS JOIN stores
+    WHERE (products.id + 13 * stores.id) % 100 < CAST(:percent AS int)
+"""
 
 
 @dataclass(frozen=True)
@@ -128,8 +134,14 @@ class Shop:
 
 
 @asynccontextmanager
-async def shop(url: str, batches: int) -> AsyncIterator[Shop]:
-    """Fills a migrated, empty database."""
+async def shop(url: str, batches: int, *, store_prices: int = 0) -> AsyncIterator[Shop]:
+    """Fills a migrated, empty database.
+
+    Args:
+        url: of the database.
+        batches: how many.
+        store_prices: the percentage of products in stores that have a price of their own there.
+    """
     engine = create_engine(load_settings(env_files=(), database_url=url), application_name="benchmark")
     today = datetime.now(UTC).date()
     opened = Shop(engine, url, batches, datetime.combine(today, time(12), tzinfo=UTC))
@@ -137,6 +149,8 @@ async def shop(url: str, batches: int) -> AsyncIterator[Shop]:
         products = max(100, batches // BATCHES_PER_PRODUCT)
         sizes = {"batches": batches, "stores": STORES, "products": products, "today": today}
         await opened.execute(*_FILL, **sizes)
+        if store_prices:
+            await opened.execute(_STORE_PRICES, today=today, percent=store_prices)
         async with opened.sessions.begin() as session:
             version = (await create_policy(session, parse_policy_text(POLICY))).version
             await activate_policy(session, version, now=opened.now)

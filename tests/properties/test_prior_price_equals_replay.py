@@ -10,16 +10,20 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from random import Random, SystemRandom
 
-from sqlalchemy import select, update
+from sqlalchemy import and_, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from flexiprice.catalog.store_prices import apply_price_list
+from flexiprice.db.base_price_tables import BasePrice
 from flexiprice.db.partitions import ensure_partitions
+from flexiprice.db.store_price_tables import PriceListEntry, StorePrice
 from flexiprice.db.tables import Batch, Discount, Product, Store
 from flexiprice.pricing.batch_deletion import delete_batch
 from flexiprice.pricing.current_prices import get_price
 from flexiprice.pricing.price_history import get_price_history
 from flexiprice.pricing.recompute import recompute_all_discounts
 from tests.support.builders import a_batch, a_product, a_store, an_active_policy, date_base_price
+from tests.support.price_list import an_entry
 
 # Another run, another sample. To see a failure again: PRIOR_PRICE_SEED=… pytest …
 SEED = int(os.environ.get("PRIOR_PRICE_SEED", SystemRandom().randrange(2**32)))
@@ -97,9 +101,11 @@ async def _play(session: AsyncSession, random: Random, sku: str) -> int:
 
 async def _happen(session: AsyncSession, random: Random, product: int, now: datetime) -> None:
     batches = list(await session.scalars(select(Batch.id).where(Batch.product_id == product)))
-    match random.randrange(7):
+    match random.randrange(9):
         case 0 | 1:
             await _set_base_price(session, product, _price(random), now)
+        case 7 | 8:
+            await _set_store_price(session, random, product, now)
         case 2:
             await a_batch(session, product, store=random.choice(STORES), expiry_date=END.date())
         case 3 if batches:
@@ -127,12 +133,30 @@ async def _set_base_price(session: AsyncSession, product: int, price: Decimal, n
         await date_base_price(session, product, now)
 
 
+async def _set_store_price(session: AsyncSession, random: Random, product: int, now: datetime) -> None:
+    """Gives the product a price of its own in one store, or ends the one that it has."""
+    store = await session.scalar(select(Store.id).where(Store.code == random.choice(STORES)))
+    assert store is not None
+    of_store = and_(BasePrice.product_id == product, BasePrice.store_id == store)
+    count = select(func.count()).select_from(BasePrice).where(of_store)
+    before = await session.scalar(count)
+    if random.random() < 0.4:
+        await session.execute(delete(PriceListEntry).where(PriceListEntry.store_id == store))
+    else:
+        await an_entry(session, product, store, _price(random), valid_from=now.date())
+    await apply_price_list(session, now=now)
+    if await session.scalar(count) != before:
+        await date_base_price(session, product, now, store_id=store)
+
+
 async def _reprice(session: AsyncSession, now: datetime) -> None:
     await recompute_all_discounts(session, now=now, days_threshold=365)
 
 
 async def _note(session: AsyncSession, product: int, replays: dict[str, Replay], now: datetime) -> None:
-    base = (await session.execute(select(Product.base_price).where(Product.id == product))).scalar_one()
+    default = (await session.execute(select(Product.base_price).where(Product.id == product))).scalar_one()
+    own = select(Store.code, StorePrice.price).join(StorePrice).where(StorePrice.product_id == product)
+    prices = {row.code: row.price for row in await session.execute(own)}
     open_ = (
         select(Store.code, Discount.batch_id, Discount.price)
         .join(Batch, Batch.id == Discount.batch_id)
@@ -141,7 +165,9 @@ async def _note(session: AsyncSession, product: int, replays: dict[str, Replay],
     )
     rows = (await session.execute(open_)).all()
     for store, replay in replays.items():
-        replay.note(now, base, {batch: price for code, batch, price in rows if code == store})
+        replay.note(
+            now, prices.get(store, default), {batch: price for code, batch, price in rows if code == store}
+        )
 
 
 async def _compare(

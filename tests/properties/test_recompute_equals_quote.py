@@ -23,6 +23,7 @@ from flexiprice.pricing.recompute import (
     recompute_batches,
     summed,
 )
+from tests.support.price_list import a_random_entry, entries_of, listed_price
 from tests.support.random_pricing import (
     CATEGORIES,
     DAY,
@@ -58,11 +59,11 @@ async def test_every_recompute_of_a_moving_shop_agrees_with_quote(session: Async
         stored = await create_policy(session, policy)
         active = (await activate_policy(session, stored.version, now=_noon(day))).policy
         for step in range(RECOMPUTES_PER_POLICY):
-            before = await _stock(session)
+            before = await _stock(session, day)
             lines_before = await _ledger_lines(session)
             recompute = random.choice((_recompute_all, _recompute_in_parts))
             summary = await recompute(session, random.sample(batch_ids, len(batch_ids)), day)
-            after = await _stock(session)
+            after = await _stock(session, day)
             expected = {place: _expected(stock, active, day) for place, stock in before.items()}
             told = f"RECOMPUTE_SEED={SEED} {day} step {step}: {active.document()}"
             for place, stock in after.items():
@@ -125,7 +126,8 @@ def _noon(day: date) -> datetime:
 
 
 async def _open_shop(session: AsyncSession, random: Random, policy: PricingPolicy) -> list[int]:
-    store_id = await session.scalar(select(Store.id))
+    west = await session.scalar(insert(Store).values(code="west", time_zone="UTC").returning(Store.id))
+    stores = [await session.scalar(select(Store.id).where(Store.code == "main")), west]
     ids: list[int] = []
     for place in range(BATCHES):
         batch = random_batch(random, policy)
@@ -141,7 +143,7 @@ async def _open_shop(session: AsyncSession, random: Random, policy: PricingPolic
         }
         product_id = await session.scalar(insert(Product).values(product).returning(Product.id))
         row = {
-            "store_id": store_id,
+            "store_id": random.choice(stores),
             "product_id": product_id,
             "lot": "",
             "quantity": batch.quantity,
@@ -160,7 +162,7 @@ async def _trade(
         of_batch = update(Product).where(
             Product.id == select(Batch.product_id).where(Batch.id == batch_id).scalar_subquery()
         )
-        match random.randrange(7):
+        match random.randrange(9):
             case 0:
                 await session.execute(of_batch.values(base_price=random_price(random)))
             case 1:
@@ -173,14 +175,24 @@ async def _trade(
             case 4:
                 moved = day + (fresh.expiry_date - DAY)
                 await session.execute(update(Batch).where(Batch.id == batch_id).values(expiry_date=moved))
+            case 5 | 6:
+                product_id, store_id = (
+                    await session.execute(
+                        select(Batch.product_id, Batch.store_id).where(Batch.id == batch_id)
+                    )
+                ).one()
+                await a_random_entry(session, random, product_id, store_id, random_price(random), near=day)
             case _:
                 sold = fresh.quantity
                 await session.execute(update(Batch).where(Batch.id == batch_id).values(quantity=sold))
 
 
-async def _stock(session: AsyncSession) -> dict[int, Stock]:
+async def _stock(session: AsyncSession, day: date) -> dict[int, Stock]:
+    entries = await entries_of(session)
     query = select(
         Batch.id,
+        Batch.product_id,
+        Batch.store_id,
         Product.category_key,
         Product.base_price,
         Product.unit_cost,
@@ -198,7 +210,9 @@ async def _stock(session: AsyncSession) -> dict[int, Stock]:
     )
     rows = await session.execute(query.join(Product, Product.id == Batch.product_id).outerjoin(Discount))
     found: dict[int, Stock] = {}
-    for batch_id, key, base, cost, quantity, expiry, unit, price, *decided, rate, rule, limits in rows:
+    for batch_id, product_id, store_id, *row in rows:
+        key, default, cost, quantity, expiry, unit, price, *decided, rate, rule, limits = row
+        base = listed_price(entries, product_id=product_id, store_id=store_id, on=day, default=default)
         batch = PricedBatch(key, base, cost, quantity, expiry, unit)
         if price is None:
             found[batch_id] = Stock(batch, None, None)

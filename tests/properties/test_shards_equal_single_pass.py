@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from flexiprice.catalog.store_prices import apply_price_list
 from flexiprice.db.tables import Batch, Product, Store
 from flexiprice.domain.shard import BUCKET_COUNT, Shard
 from flexiprice.pricing import recompute
@@ -18,6 +19,7 @@ from flexiprice.pricing.recompute import (
     recompute_shard,
     summed,
 )
+from tests.support.price_list import a_random_entry
 from tests.support.random_pricing import (
     DAY,
     random_batch,
@@ -86,6 +88,8 @@ async def _all_at_once(session: AsyncSession, day: date) -> RecomputeSummary:
 
 
 async def _in_shards(session: AsyncSession, random: Random, day: date, count: int) -> RecomputeSummary:
+    # As the job does that has them done.
+    await apply_price_list(session, now=_noon(day))
     shards = random.sample([Shard(number, count) for number in range(1, count + 1)], count)
     parts = [
         await recompute_shard(session, shard, now=_noon(day), days_threshold=DAYS_THRESHOLD)
@@ -136,19 +140,20 @@ async def _open_shop(session: AsyncSession, random: Random) -> None:
 async def _trade(session: AsyncSession, random: Random, day: date) -> None:
     """Changes about a third of the shop between two recomputes."""
     policy = random_policy(random)
-    for batch_id, product_id in random.sample(
-        list(await session.execute(select(Batch.id, Batch.product_id))), BATCHES // 3
-    ):
+    placed = list(await session.execute(select(Batch.id, Batch.product_id, Batch.store_id)))
+    for batch_id, product_id, store_id in random.sample(placed, BATCHES // 3):
         fresh = random_batch(random, policy)
         of_product = update(Product).where(Product.id == product_id)
         of_batch = update(Batch).where(Batch.id == batch_id)
-        match random.randrange(4):
+        match random.randrange(5):
             case 0:
                 await session.execute(of_product.values(base_price=random_price(random)))
             case 1:
                 await session.execute(of_product.values(unit_cost=random_cost(random, fresh.base_price)))
             case 2:
                 await session.execute(of_batch.values(expiry_date=day + (fresh.expiry_date - DAY)))
+            case 3:
+                await a_random_entry(session, random, product_id, store_id, random_price(random), near=day)
             case _:
                 await session.execute(of_batch.values(quantity=fresh.quantity, updated_at=func.now()))
 

@@ -4,10 +4,10 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from itertools import count
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import and_, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from flexiprice.db.base_price_tables import BasePrice
+from flexiprice.db.base_price_tables import ALL_STORES, BasePrice
 from flexiprice.db.tables import MAIN_STORE, Batch, Discount, PriceDecision, Product, Store
 from flexiprice.domain.category import category_key
 from flexiprice.domain.policy import parse_policy
@@ -72,9 +72,11 @@ async def an_active_policy(
     return (await activate_policy(session, stored.version, now=NOON)).version
 
 
-async def date_base_price(session: AsyncSession, product_id: int, valid_from: datetime) -> None:
+async def date_base_price(
+    session: AsyncSession, product_id: int, valid_from: datetime, *, store_id: int = ALL_STORES
+) -> None:
     """Moves the latest base price of a product to an instant, as if it had been written then."""
-    rows = BasePrice.product_id == product_id
+    rows = and_(BasePrice.product_id == product_id, BasePrice.store_id == store_id)
     latest = select(func.max(BasePrice.valid_from)).where(rows).scalar_subquery()
     await session.execute(
         update(BasePrice)

@@ -10,7 +10,6 @@ from sqlalchemy import (
     ColumnElement,
     Dialect,
     FromClause,
-    Subquery,
     and_,
     case,
     func,
@@ -22,21 +21,16 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.catalog.local_dates import fixed_date, local_dates_at
-from flexiprice.db.statements import (
-    CompiledStatement,
-    compile_statement,
-    execute,
-    optimization_barrier,
-)
-from flexiprice.db.tables import Batch, Discount, Product, table_of
+from flexiprice.db.statements import CompiledStatement, compile_statement, execute
+from flexiprice.db.tables import Batch, Discount, table_of
 from flexiprice.pricing.sql.buckets import not_in_excluded_buckets
 from flexiprice.pricing.sql.compiled_policy import CompiledPolicy
-from flexiprice.pricing.sql.fingerprint import batch_fingerprint, min_opening_rate, product_fingerprint
-from flexiprice.pricing.sql.policy import Columns, product_terms
+from flexiprice.pricing.sql.fingerprint import batch_fingerprint
+from flexiprice.pricing.sql.policy import Columns
+from flexiprice.pricing.sql.priced_products import PricedProducts, priced_products
 from flexiprice.pricing.sql.rules import matched_rule
 from flexiprice.pricing.sql.selection import (
     BATCH_IDS,
-    CATEGORY_KEY,
     DAYS_THRESHOLD,
     NOW,
     ON,
@@ -89,11 +83,8 @@ async def find_stale(
 def _statement(
     dialect: Dialect, policy: CompiledPolicy, filters: frozenset[SelectionFilter]
 ) -> CompiledStatement:
-    terms = priced_products(policy, filters).c
     # Only the needed columns: each batch looks up a row, and a smaller table is faster.
-    products = optimization_barrier(
-        select(terms.product_id, terms.unit, terms.fingerprint, terms.scope, terms.min_opening_rate)
-    )
+    products = priced_products(policy, filters).limited_to("unit", "fingerprint", "scope", "min_opening_rate")
     candidates = join_candidates(products, filters)
     ids = func.array_agg(table_of(Batch).c.id, type_=ARRAY(BigInteger)).filter(candidates.is_stale(policy))
     stale = (
@@ -148,40 +139,11 @@ class Candidates:
         )
 
 
-def priced_products(policy: CompiledPolicy, filters: Collection[SelectionFilter]) -> Subquery:
-    """Selects the products of the selected batches, or more, with the terms that their quotes share.
-
-    These are the columns of `policy.product_terms`, `fingerprint` and `min_opening_rate`.
-    """
-    product, batch = table_of(Product).c, table_of(Batch).c
-    query = select(
-        product.id.label("product_id"),
-        product.category_key,
-        product.base_price,
-        product.unit_cost,
-        product.unit,
-    )
-    if SelectionFilter.CATEGORY_KEY in filters:
-        query = query.where(product.category_key == CATEGORY_KEY)
-    # Not by the stale batches of a pass over all: looking up each costs about as much as a product's terms.
-    if SelectionFilter.BATCH_IDS in filters:
-        named = select(batch.product_id).where(batch.id == BATCH_IDS.any_())
-        query = query.where(product.id.in_(named))
-    terms = product_terms(policy, query.subquery())
-    return optimization_barrier(
-        select(
-            *terms.c,
-            product_fingerprint(policy, terms.c).label("fingerprint"),
-            min_opening_rate(policy, terms.c).label("min_opening_rate"),
-        )
-    )
-
-
-def join_candidates(products: FromClause, filters: Collection[SelectionFilter]) -> Candidates:
+def join_candidates(products: PricedProducts, filters: Collection[SelectionFilter]) -> Candidates:
     """Joins the selected batches with products, local dates and open discounts.
 
     Args:
-        products: has the column `product_id`.
+        products: the products.
         filters: the filters of the selection.
     """
     batch, open_ = table_of(Batch), table_of(Discount)
@@ -202,10 +164,10 @@ def join_candidates(products: FromClause, filters: Collection[SelectionFilter]) 
     if SelectionFilter.EXCLUDED_BUCKETS in filters:
         conditions.append(not_in_excluded_buckets())
     return Candidates(
-        source=batch.join(products, products.c.product_id == batch.c.product_id)
+        source=products.join_to(batch)
         .join(stores, stores.c.store_id == batch.c.store_id)
         .outerjoin(open_, open_.c.batch_id == batch.c.id),
         is_candidate=and_(*conditions),
-        products=products.c,
+        products=products.columns,
         days_to_expiry=batch.c.expiry_date - stores.c.day,
     )

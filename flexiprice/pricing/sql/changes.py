@@ -12,11 +12,12 @@ from sqlalchemy import ColumnElement, Dialect, Select, and_, case, collate, func
 from flexiprice.db.statements import CompiledStatement, compile_statement, optimization_barrier
 from flexiprice.db.tables import Batch, Discount, table_of
 from flexiprice.domain.decision import CloseReason, DecisionKind
-from flexiprice.pricing.sql.candidates import join_candidates, priced_products
+from flexiprice.pricing.sql.candidates import join_candidates
 from flexiprice.pricing.sql.change_set import typed_columns
 from flexiprice.pricing.sql.compiled_policy import CompiledPolicy
 from flexiprice.pricing.sql.fingerprint import batch_fingerprint
 from flexiprice.pricing.sql.policy import Columns, CurrentColumns, batch_terms, quote_terms
+from flexiprice.pricing.sql.priced_products import priced_products
 from flexiprice.pricing.sql.selection import SelectionFilter
 from flexiprice.pricing.sql.values import enum_literal, int_literal, no_reason, price_of, rate_of
 from flexiprice.pricing.sql.writes import compile_writing
@@ -51,18 +52,18 @@ def select_changes(
         filters: the filters of the selection; their values are parameters.
         version_counts: whether a different policy version alone is a change.
     """
-    products = priced_products(policy, filters)
-    candidates = join_candidates(products, filters)
+    candidates = join_candidates(priced_products(policy, filters), filters)
+    products = candidates.products
     batch, open_ = table_of(Batch).c, table_of(Discount).c
     # Without the policy version: a policy with the same outcome changes nothing else.
     same_inputs = and_(
-        open_.base_price == products.c.base_price,
-        open_.unit_cost.is_not_distinct_from(products.c.unit_cost),
+        open_.base_price == products.base_price,
+        open_.unit_cost.is_not_distinct_from(products.unit_cost),
         open_.expiry_date == batch.expiry_date,
     )
     terms = batch_terms(
         policy,
-        products.c,
+        products,
         quantity=batch.quantity,
         days_to_expiry=candidates.days_to_expiry,
         expiry_date=batch.expiry_date,
@@ -78,9 +79,9 @@ def select_changes(
             batch.quantity,
             batch.expiry_date,
             candidates.days_to_expiry.label("days_to_expiry"),
-            products.c.base_price,
-            products.c.unit_cost,
-            products.c.fingerprint.label("product_fingerprint"),
+            products.base_price.label("base_price"),
+            products.unit_cost,
+            products.fingerprint.label("product_fingerprint"),
             open_.price.label("previous_price"),
             open_.rule.label("current_rule"),
             open_.limits.label("current_limits"),

@@ -6,7 +6,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Dialect, Select, case, null, or_, select
 
 from flexiprice.catalog.local_dates import local_dates_at
+from flexiprice.catalog.store_prices import base_price, of_store
 from flexiprice.db.statements import CompiledStatement
+from flexiprice.db.store_price_tables import StorePrice
 from flexiprice.db.tables import Batch, Discount, Product
 from flexiprice.domain.decision import CloseReason, DecisionKind
 from flexiprice.pricing.sql.change_set import typed_columns
@@ -45,7 +47,7 @@ def _closures(days_to_expiry: ColumnElement[Any], reason: ColumnElement[Any]) ->
         close_reason=reason,
         price=null(),
         previous_price=Discount.price,
-        base_price=Product.base_price,
+        base_price=base_price(),
         unit_cost=Product.unit_cost,
         rate=null(),
         rule=null(),
@@ -61,4 +63,5 @@ def _closures(days_to_expiry: ColumnElement[Any], reason: ColumnElement[Any]) ->
         .select_from(Discount)
         .join(Batch, Batch.id == Discount.batch_id)
         .join(Product, Product.id == Batch.product_id)
+        .outerjoin(StorePrice, of_store(Batch.product_id, Batch.store_id))
     )

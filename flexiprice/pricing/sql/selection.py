@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
 
 
 class SelectionFilter(StrEnum):
-    """A filter of a selection; each is an optional field of `BatchSelection`."""
+    """A part of a selection's statement; each is an optional field of `BatchSelection`."""
 
     ON = "on"
     BATCH_IDS = "batch_ids"
@@ -18,6 +18,7 @@ class SelectionFilter(StrEnum):
     STORE = "store"
     CATEGORY_KEY = "category_key"
     EXCLUDED_BUCKETS = "excluded_buckets"
+    STORE_PRICES = "store_prices"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,7 @@ class BatchSelection:
         store: only batches of the store with this code.
         category_key: only batches of this category.
         excluded_buckets: no batches of these buckets, see `buckets`.
+        store_prices: True where a store may have prices of its own; None spares their join.
     """
 
     now: datetime
@@ -43,10 +45,11 @@ class BatchSelection:
     store: str | None = None
     category_key: str | None = None
     excluded_buckets: Sequence[int] | None = None
+    store_prices: bool | None = None
 
     @property
     def filters(self) -> frozenset[SelectionFilter]:
-        """The filters in use: the statement has a condition for each, with a parameter."""
+        """The filters in use: the statement has a condition or a join for each."""
         return frozenset(kind for kind in SelectionFilter if getattr(self, kind.value) is not None)
 
     def parameters(self) -> Mapping[str, object]:
