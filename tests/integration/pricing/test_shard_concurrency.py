@@ -19,6 +19,7 @@ from flexiprice.pricing.recompute import (
     recompute_batches,
     recompute_shard,
 )
+from flexiprice.settings import Settings, load_settings
 from tests.support.builders import DAY, NOON, a_product, an_active_policy
 
 STORES = 16
@@ -29,6 +30,12 @@ _WAITS_FOR_A_LOCK = text(
     "SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database "
     "WHERE locktype = 'advisory' AND NOT granted AND datname = current_database()"
 )
+
+
+@pytest.fixture
+def settings(database_url: str, redis_url: str) -> Settings:
+    """A connection for everything that runs at once: nothing here waits for one."""
+    return load_settings(env_files=(), database_url=database_url, redis_url=redis_url, database_pool_size=40)
 
 
 @pytest.fixture
