@@ -1,6 +1,6 @@
 """Uploads: parameters that describe a file's layout, and buffering of its body."""
 
-from collections.abc import AsyncGenerator, Container, Iterator
+from collections.abc import AsyncGenerator, Container
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from tempfile import SpooledTemporaryFile
@@ -37,7 +37,6 @@ _FORMATS: Final[dict[str, FileFormat | None]] = {
 }
 _MOST_COLUMNS: Final = 20
 _IN_MEMORY: Final = 1 << 20
-_CHUNK: Final = 1 << 16
 
 
 async def _import_request(
@@ -191,12 +190,6 @@ def require_media_type(
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise HTTPException(415, encoded)
     return media_type, parameters
-
-
-def chunks_of(file: BinaryIO) -> Iterator[bytes]:
-    """Yields the bytes of a buffered body in chunks."""
-    while chunk := file.read(_CHUNK):
-        yield chunk
 
 
 def _charset(parameters: str) -> str:

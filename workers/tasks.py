@@ -7,12 +7,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.catalog.store_prices import apply_price_list
 from flexiprice.db.clock import database_now
+from flexiprice.domain.run import RunTrigger
 from flexiprice.domain.shard import Shard
 from flexiprice.errors import TooManyChanges
 from flexiprice.events.retention import purge_events
+from flexiprice.import_folder import FileOutcome, import_folder, purge_file_imports
 from flexiprice.pricing import cleanup, price_history, recompute
 from flexiprice.queue.declarations import (
     CLEANUP_EXPIRED_DISCOUNTS,
+    IMPORT_DROPPED_FILES,
+    MAX_BATCHES,
     RECOMPUTE_ALL_DISCOUNTS,
     RECOMPUTE_BATCHES,
     RECOMPUTE_SHARD,
@@ -23,6 +27,7 @@ from flexiprice.queue.declarations import (
     RecomputeBatchesArguments,
     RecomputeShardArguments,
 )
+from flexiprice.queue.source import JobSource
 from flexiprice.runs import retention
 from workers.runtime.jobs.task import TaskContext, task
 from workers.shards import recompute_in_shards
@@ -99,6 +104,12 @@ async def cleanup_expired_discounts(run: TaskContext, _: NoArguments) -> object:
             now=await database_now(session),
             retention_days=run.resources.settings.event_retention_days,
         )
+    async with run.resources.sessions.begin() as session:
+        await purge_file_imports(
+            session,
+            now=await database_now(session),
+            retention_days=run.resources.settings.run_history_retention_days,
+        )
     run.report_progress(1, 2, "closing finished discounts")
     return await _commit_once(
         run,
@@ -118,6 +129,29 @@ async def update_price_history(run: TaskContext, arguments: PriceHistoryArgument
         lambda session, now: price_history.update_price_history(
             session, slot_at=price_history.slot_of(arguments.slot_at or now), now=now
         ),
+    )
+
+
+@task(IMPORT_DROPPED_FILES)
+async def import_dropped_files(run: TaskContext, _: NoArguments) -> object:
+    """Imports the complete files of the watched directory, and enqueues the repricing of what they change."""
+    resources = run.resources
+
+    async def reprice(outcome: FileOutcome) -> None:
+        source = JobSource(trigger=RunTrigger.TASK, parent_job_id=run.job_id)
+        if outcome.has_changed_products or len(outcome.changed_batches) > MAX_BATCHES:
+            threshold = {"days_threshold": resources.settings.days_threshold}
+            await resources.tasks.enqueue(RECOMPUTE_ALL_DISCOUNTS, arguments=threshold, source=source)
+        elif outcome.changed_batches:
+            named = {"batch_ids": outcome.changed_batches}
+            await resources.tasks.enqueue(RECOMPUTE_BATCHES, arguments=named, source=source)
+
+    return await import_folder(
+        resources.sessions,
+        resources.settings,
+        most_named=MAX_BATCHES + 1,
+        on_imported=reprice,
+        on_progress=run.report_progress,
     )
 
 

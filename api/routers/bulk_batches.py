@@ -13,9 +13,10 @@ from api.reprice_after_commit import MAX_NAMED_BATCHES, NOT_NEEDED, Reprice
 from api.route_class import UploadRoute
 from api.schemas.imports import BatchImportOut, ImportReportOut
 from api.schemas.problem import FieldError
-from api.upload import CompletenessQuery, UploadRequest, chunks_of, spooled
+from api.upload import CompletenessQuery, UploadRequest, spooled
 from flexiprice.catalog.imports.complete_stock import CompleteStock
 from flexiprice.catalog.imports.file_options import layout_of
+from flexiprice.catalog.imports.files.sources import chunks_of
 from flexiprice.catalog.imports.importer import Imported, import_catalogue
 from flexiprice.catalog.imports.layout import FileLayout
 from flexiprice.catalog.imports.report import ImportReport

@@ -13,9 +13,9 @@ from api.reprice_after_commit import Reprice
 from api.route_class import UploadRoute
 from api.schemas.events import EventReportOut, EventsOut
 from api.schemas.problem import FieldError
-from api.upload import chunks_of, require_media_type, spooled
+from api.upload import require_media_type, spooled
 from flexiprice.catalog.imports.files.records import FileFormat
-from flexiprice.catalog.imports.files.sources import SourceOptions
+from flexiprice.catalog.imports.files.sources import SourceOptions, chunks_of
 from flexiprice.catalog.imports.spelling import Spelling
 from flexiprice.db.tables import MAIN_STORE
 from flexiprice.domain.catalog import StoreCode

@@ -27,6 +27,7 @@ class Lock(IntEnum):
     IMPORTS = 6
     STOCK = 7
     STORE_PRICES = 8
+    IMPORT_FOLDER = 9
 
 
 async def acquire(session: AsyncSession, lock: Lock) -> None:
@@ -42,6 +43,13 @@ async def acquire(session: AsyncSession, lock: Lock) -> None:
 async def acquire_checked(session: AsyncSession, lock: Lock) -> None:
     """Like `acquire`, if an earlier statement of the transaction has set `CLIENT_CHECK`."""
     await session.execute(_exclusive(lock))
+
+
+async def try_acquire(session: AsyncSession, lock: Lock) -> bool:
+    """Acquires an exclusive lock until the transaction ends, unless another transaction holds it."""
+    await session.execute(_SET_CLIENT_CHECK)
+    taken = await session.scalar(select(func.pg_try_advisory_xact_lock(_NAMESPACE, int(lock))))
+    return bool(taken)
 
 
 async def acquire_shared(session: AsyncSession, lock: Lock) -> None:

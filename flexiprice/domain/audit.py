@@ -15,11 +15,12 @@ MANY: Final = "many"
 
 
 class AuditSource(StrEnum):
-    """The interface through which a person made a change."""
+    """The interface through which a person made a change; `folder` is the watched directory of imports."""
 
     API = "api"
     CLI = "cli"
     MONITOR = "monitor"
+    FOLDER = "folder"
 
 
 class AuditOutcome(StrEnum):

@@ -141,6 +141,9 @@ CLEANUP_EXPIRED_DISCOUNTS: Final = TaskDeclaration(
 UPDATE_PRICE_HISTORY: Final = TaskDeclaration(
     name="update_price_history", queue=Queue.ANALYTICS, arguments=PriceHistoryArguments
 )
+IMPORT_DROPPED_FILES: Final = TaskDeclaration(
+    name="import_dropped_files", queue=Queue.MAINTENANCE, arguments=NoArguments
+)
 
 
 def _no_arguments(_: Settings, __: datetime | None) -> Mapping[str, object]:
@@ -192,3 +195,14 @@ SCHEDULES: Final[tuple[Schedule, ...]] = (
         arguments=_slot,
     ),
 )
+IMPORT_SCHEDULE: Final = Schedule(
+    name="import_dropped_files", task=IMPORT_DROPPED_FILES, setting="import_schedule"
+)
+
+DECLARED_SCHEDULES: Final = (*SCHEDULES, IMPORT_SCHEDULE)
+"""All schedules, whether or not the settings turn them on."""
+
+
+def schedules_in(settings: Settings) -> tuple[Schedule, ...]:
+    """Returns the schedules that run under these settings: `SCHEDULES`, and those that a setting turns on."""
+    return SCHEDULES if settings.import_directory is None else (*SCHEDULES, IMPORT_SCHEDULE)

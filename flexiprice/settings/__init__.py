@@ -15,6 +15,7 @@ from flexiprice.domain.validation_reasons import reason_of
 from flexiprice.errors import InvalidSettings
 from flexiprice.settings.access import AccessSettings
 from flexiprice.settings.database import DatabaseSettings
+from flexiprice.settings.imports import ImportSettings
 from flexiprice.settings.logs import LogFormat, LogSettings
 from flexiprice.settings.prices import PriceSettings
 from flexiprice.settings.queues import Queue, QueueSettings
@@ -31,6 +32,7 @@ class Settings(
     LogSettings,
     DatabaseSettings,
     PriceSettings,
+    ImportSettings,
     QueueSettings,
     ScheduleSettings,
     AccessSettings,

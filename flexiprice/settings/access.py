@@ -88,19 +88,6 @@ class AccessSettings(SettingsGroup):
         description="maximum size of the body of `PUT /admin/batches`; beyond 1 MiB it is buffered in a "
         "temporary file",
     )
-    max_unpacked_bytes: int = Field(
-        default=1_073_741_824,
-        ge=1024,
-        le=1_099_511_627_776,
-        description="maximum size of a gzip file that is imported or uploaded, unpacked",
-    )
-    workbook_memory_bytes: int = Field(
-        default=2_147_483_648,
-        ge=134_217_728,
-        le=1_099_511_627_776,
-        description="maximum address space for reading a workbook that is imported or uploaded; a million "
-        "rows of nine columns need 1.25 GiB",
-    )
     body_timeout: Duration = Field(
         default=timedelta(seconds=30),
         ge=timedelta(milliseconds=100),

@@ -14,4 +14,8 @@ class ScheduleSettings(SettingsGroup):
     price_history_schedule: Crontab = Field(
         default="0 */6 * * *", description="when price snapshots are recorded"
     )
+    import_schedule: Crontab = Field(
+        default="* * * * *",
+        description="when dropped files are imported, if `FLEXIPRICE_IMPORT_DIRECTORY` is set",
+    )
     timezone: TimeZoneName = Field(default="UTC", description="time zone in which the schedules are read")

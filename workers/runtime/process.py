@@ -8,7 +8,7 @@ from typing import Any, Final
 from flexiprice.domain.run import RunStatus
 from flexiprice.errors import FlexiPriceError, InvalidSettings
 from flexiprice.metrics import Metrics, PoolUse
-from flexiprice.queue.declarations import SCHEDULES, Schedule, TaskArguments
+from flexiprice.queue.declarations import Schedule, TaskArguments, schedules_in
 from flexiprice.queue.redis.cancellation import cancel_and_wait
 from flexiprice.queue.redis.clock import ServerClock, synchronize
 from flexiprice.queue.redis.connection import create_redis_of
@@ -52,7 +52,7 @@ class WorkerProcess:
         tasks: Iterable[Task[TaskArguments]],
         *,
         clock: Clock | None = None,
-        schedules: Sequence[Schedule] = SCHEDULES,
+        schedules: Sequence[Schedule] | None = None,
         watching: bool = False,
     ) -> None:
         """Creates the client and the schedules; `start` opens connections.
@@ -61,7 +61,7 @@ class WorkerProcess:
             settings: the program's settings.
             tasks: the known tasks; those of the consumed queues are run.
             clock: the clock of the schedules; that of Redis by default.
-            schedules: the known schedules; those of the run tasks are ticked.
+            schedules: the known schedules; those of the run tasks are ticked. None for those of the settings.
             watching: `arq --watch` restarts the worker when a file changes.
         """
         self._settings = settings
@@ -74,7 +74,9 @@ class WorkerProcess:
         self._names = names = [task.declaration.name for task in self._tasks]
         self.functions = [arq_function(task, settings) for task in self._tasks]
         self.cron_jobs = [
-            scheduled_task(schedule, settings, clock) for schedule in schedules if schedule.task.name in names
+            scheduled_task(schedule, settings, clock)
+            for schedule in schedules or schedules_in(settings)
+            if schedule.task.name in names
         ]
         self._redis_retry = RedisRetry()
         retry = StartupRetry()

@@ -45,6 +45,7 @@ _SOURCE_NAMES: Final = {
     AuditSource.API: "API",
     AuditSource.CLI: "command line",
     AuditSource.MONITOR: "monitor",
+    AuditSource.FOLDER: "import directory",
 }
 _INSTANT: Final = TypeAdapter[datetime](datetime)
 _INVALID: Final = (

@@ -22,11 +22,12 @@ from api.monitor.status_style import status_style
 from flexiprice.domain.run import RunStatus
 from flexiprice.queue.admin import operations
 from flexiprice.queue.admin.schedules import STARTED_BEFORE
-from flexiprice.queue.declarations import SCHEDULES
+from flexiprice.queue.declarations import DECLARED_SCHEDULES, SCHEDULES
 from flexiprice.queue.schedule_state import ScheduleState
 from flexiprice.runs.recent import ScheduleRun
 
 _BUILT_IN: Final = frozenset(schedule.name for schedule in SCHEDULES)
+_RUNNABLE: Final = frozenset(schedule.name for schedule in DECLARED_SCHEDULES)
 _STRIP: Final = 50
 # Signs in the strip, so that color is not the only one.
 _SIGNS: Final = {RunStatus.FAILED: "×", RunStatus.LOST: "×", RunStatus.RUNNING: "…", RunStatus.RETRYING: "↻"}
@@ -70,7 +71,7 @@ class _ScheduleCard(ui.element):
                 self._badge = Badge("on time")
                 with ui.element("div").classes("actions"):
                     self._run = restricted(small_button("Run now", name, self._ask_to_run))
-                    if name not in _BUILT_IN:
+                    if name not in _RUNNABLE:
                         self._run.disable()
                         self._run.tooltip(f"Only workers have it: {STARTED_BEFORE}.")
                     self._pause = restricted(small_button("Pause", name, self._ask_to_pause))

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from flexiprice.catalog.imports.csv_cells import inert
 from flexiprice.catalog.imports.problems import BadRow, DataWarning
 from flexiprice.cli.console import file_errors
 from flexiprice.errors import InvalidInput
 
 SOME_ROWS_BAD: Final = 3
 """The exit code where some rows were left out."""
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +88,7 @@ def _csv_file(
     def write(row: tuple[int | None, str | None, str]) -> None:
         line, column, message = row
         with file_errors(path):
-            writer.writerow((line, _inert(column or ""), message))
+            writer.writerow((line, inert(column or ""), message))
 
     try:
         with file_errors(path):
@@ -97,8 +97,3 @@ def _csv_file(
     finally:
         with file_errors(path):
             file.close()
-
-
-def _inert(cell: str) -> str:
-    # A spreadsheet would evaluate a column name that looks like a formula.
-    return f"'{cell}" if cell.startswith(_FORMULA_STARTS) else cell

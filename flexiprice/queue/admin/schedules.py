@@ -11,7 +11,7 @@ from flexiprice.domain.run import RunTrigger
 from flexiprice.errors import InvalidInput, NotFound
 from flexiprice.queue.client import EnqueuedJob, TaskQueue
 from flexiprice.queue.cron import next_tick
-from flexiprice.queue.declarations import SCHEDULES, Schedule
+from flexiprice.queue.declarations import DECLARED_SCHEDULES, Schedule, schedules_in
 from flexiprice.queue.redis import keys
 from flexiprice.queue.redis.clock import redis_now
 from flexiprice.queue.redis.connection import redis_errors
@@ -31,9 +31,9 @@ async def _require_schedule(tasks: TaskQueue, name: str) -> None:
         NotFound: there is no such schedule.
         RedisUnavailable: this program does not have it, and Redis does not answer.
     """
-    ours = [schedule.name for schedule in SCHEDULES]
+    ours = [schedule.name for schedule in schedules_in(tasks.settings)]
     if name not in ours:
-        theirs = [schedule.name for schedule in _known_to_workers_only(await tasks.live_workers())]
+        theirs = [schedule.name for schedule in _known_to_workers_only(tasks, await tasks.live_workers())]
         if name not in theirs:
             raise _unknown(name, [*ours, *theirs])
 
@@ -63,10 +63,10 @@ async def list_schedules(
     workers = await tasks.live_workers() if workers is None else workers
     named = [
         _Named(schedule.name, schedule.task.name, schedule.task.queue, schedule)
-        for schedule in schedules or SCHEDULES
+        for schedule in schedules or schedules_in(tasks.settings)
     ]
     if schedules is None:
-        named += _known_to_workers_only(workers)
+        named += _known_to_workers_only(tasks, workers)
     with redis_errors():
         at = now or await redis_now(tasks.redis)
         async with tasks.redis.pipeline(transaction=False) as pipe:
@@ -110,8 +110,8 @@ class _Named:
     declared: Schedule | None = None
 
 
-def _known_to_workers_only(workers: Sequence[LiveWorker]) -> list[_Named]:
-    ours = {schedule.name for schedule in SCHEDULES}
+def _known_to_workers_only(tasks: TaskQueue, workers: Sequence[LiveWorker]) -> list[_Named]:
+    ours = {schedule.name for schedule in schedules_in(tasks.settings)}
     found = {
         published.name: _Named(published.name, published.task, published.queue)
         for worker in workers
@@ -189,7 +189,7 @@ async def run_schedule(tasks: TaskQueue, name: str, *, source: JobSource) -> Enq
         RedisUnavailable: Redis does not answer.
     """
     await _require_schedule(tasks, name)
-    schedule = next((known for known in SCHEDULES if known.name == name), None)
+    schedule = next((known for known in DECLARED_SCHEDULES if known.name == name), None)
     if schedule is None:
         raise InvalidInput(f"workers have the schedule {name!r}, but {STARTED_BEFORE}", field="schedule")
     return await tasks.enqueue(

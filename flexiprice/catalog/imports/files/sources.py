@@ -4,7 +4,7 @@ from collections.abc import Collection, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
-from typing import cast
+from typing import BinaryIO, Final, cast
 
 from flexiprice.catalog.imports.files.gzip_files import GZIP_SIGNATURE, unpack_gzip
 from flexiprice.catalog.imports.files.json_documents import (
@@ -24,6 +24,7 @@ from flexiprice.errors import InvalidInput
 # Limits where no settings are given.
 MAX_UNPACKED_BYTES = 1 << 30
 WORKBOOK_MEMORY_BYTES = 1 << 31
+_CHUNK: Final = 1 << 16
 # Zip archives, empty or not, and OLE files.
 _WORKBOOKS = (b"PK\x03\x04", b"PK\x05\x06", b"\xd0\xcf\x11\xe0")
 
@@ -53,6 +54,12 @@ class SourceOptions:
     max_unpacked_bytes: int = MAX_UNPACKED_BYTES
     workbook_memory_bytes: int = WORKBOOK_MEMORY_BYTES
     spelling: Spelling = Spelling.COMMAND
+
+
+def chunks_of(file: BinaryIO) -> Iterator[bytes]:
+    """Yields the bytes of an open file in chunks."""
+    while chunk := file.read(_CHUNK):
+        yield chunk
 
 
 @contextmanager

@@ -1,0 +1,52 @@
+"""Imports one dropped file, exactly once."""
+
+from flexiprice.domain.file_import import FileImportStatus
+from flexiprice.errors import Conflict, FlexiPriceError, InvalidInput
+from flexiprice.import_folder.dropped_files import DroppedFile, FolderKind, open_dropped
+from flexiprice.import_folder.event_file import EVENT_KINDS, import_event_file
+from flexiprice.import_folder.outcomes import FileChanged, FileImportRequest, FileOutcome, store_outcome
+from flexiprice.import_folder.records import FileImportRecord, find_record
+from flexiprice.import_folder.stock_file import import_stock_file
+
+
+async def import_file(request: FileImportRequest) -> FileOutcome:
+    """Imports a file, or refuses it, and stores the record of that; a file with a record is not read.
+
+    Raises:
+        FileChanged: it was written while it was read; import it later.
+        TransientError: PostgreSQL does not answer; try again.
+        OSError: the file cannot be read.
+    """
+    async with request.sessions() as session:
+        known = await find_record(session, request.fingerprint)
+    if known is not None:
+        return FileOutcome(record=known)
+    file = request.file
+    if file.kind is None:
+        return await _refuse(request, _misplaced(file))
+    try:
+        with open_dropped(file) as content:
+            if file.kind in EVENT_KINDS:
+                return await import_event_file(request, content, EVENT_KINDS[file.kind])
+            return await import_stock_file(request, content)
+    except (InvalidInput, Conflict) as error:
+        if not file.is_unchanged():
+            raise FileChanged from None
+        return await _refuse(request, error)
+
+
+async def _refuse(request: FileImportRequest, error: FlexiPriceError) -> FileOutcome:
+    record = FileImportRecord(
+        place=request.file.place,
+        kind=request.file.kind or "",
+        status=FileImportStatus.FAILED,
+        error=error.message,
+    )
+    async with request.sessions.begin() as session:
+        await store_outcome(session, record, fingerprint=request.fingerprint, written={})
+    return FileOutcome(record=record)
+
+
+def _misplaced(file: DroppedFile) -> InvalidInput:
+    folders = ", ".join(FolderKind)
+    return InvalidInput(f"{file.place} lies in no folder: drop it into one of {folders}")

@@ -1,0 +1,1 @@
+"""Imports of dropped files, on PostgreSQL."""
