@@ -75,15 +75,17 @@ async def put_batches(
     """Imports a file of batches like `flexiprice import`, and returns the same report.
 
     The file is CSV with a header, NDJSON, a JSON document with one array of records, or a workbook (.xlsx,
-    .xls, .ods). Each row is a batch: `sku`, `expiry_date`, `quantity`, and optionally `store` and `lot`,
-    which are part of a batch's key. Rows may also have `name`, `category`, `base_price` and optionally
-    `unit_cost` and `unit`: then their products are created or updated. Otherwise the products must exist. A
-    product gains the GTINs of a column `gtin`. Batches and products that the file does not mention stay; with
-    `complete=true` those batches are sold out. Negative stock is kept as 0, with a warning.
+    .xls, .ods). Each row is a batch: `sku`, `expiry_date`, `quantity`, and optionally `store` and `lot`. A
+    lot names one batch of a product in a store, whose expiry date is corrected if the file has another;
+    without a lot, the expiry date names it. Rows may also have `name`, `category`, `base_price` and
+    optionally `unit_cost` and `unit`: then their products are created or updated. Otherwise the products must
+    exist. A product gains the GTINs of a column `gtin`. Batches and products that the file does not mention
+    stay; with `complete=true` those batches are sold out. Negative stock is kept as 0, with a warning.
 
     Columns with these names are recognised, others are mapped by `map`, or by `format` for a known export or
     a saved mapping. A bad row is reported with its line, its column and the parameter that helps; good rows
-    are kept, unless `atomic=true`. If several rows describe one batch, all but the first are bad.
+    are kept, unless `atomic=true`. If several rows describe one batch, all but the first are bad; if they
+    give one lot different dates, all of them are.
 
     The body may be sent as `text/csv`, `application/x-ndjson`, `application/json`, as a workbook by its type,
     or as `application/octet-stream` for any of them. It may be a gzip file, which is unpacked up to a limit.

@@ -82,10 +82,11 @@ async def receive_events(
     its line, and the others are recorded; a single bad event is answered with 422. Up to 2,000 events are
     committed at once: after an error, repeat the request.
 
-    A sale lowers the batch that its lot or expiry date names; without them, the one batch with the reduced
-    price that was paid; else batches are assumed. A delivery adds to its batch, and makes it if `expiry_date`
-    is given. A count states the stock at its instant: an event that occurred before does not move it, one
-    after does, whichever arrives first. Enqueues the repricing of batches whose quantity changed.
+    A sale lowers the batch that its lot, or else its expiry date, names; without them, the one batch with the
+    reduced price that was paid; else batches are assumed. A delivery adds to its batch, and makes it if
+    `expiry_date` is given; it is bad if its lot has another expiry date. A count states the stock at its
+    instant: an event that occurred before does not move it, one after does, whichever arrives first. Enqueues
+    the repricing of batches whose quantity changed.
     """
     media_type, _ = require_media_type(
         request,

@@ -19,13 +19,13 @@ router = APIRouter(prefix="/scans", tags=["scans"], route_class=ProblemRoute)
 async def record_scan(
     transaction: Transaction, reprice: Reprice, request: Request, once: OnceOnly, body: ScanCreate
 ) -> ScanOut:
-    """Records a scan: finds its batch by GTIN, lot and date, or makes it; changes its stock.
+    """Records a scan: finds its batch by GTIN and lot or date, or makes it; changes its stock.
 
     The code is the text that a scanner sends: of GS1-128, DataMatrix or a QR code, a GS1 Digital Link, or a
     plain GTIN. The date is AI 17 or 7003, else AI 15; day 00 is the last of the month. A code with a date
-    makes a batch that does not exist. A code with a lot only means the batch with that lot. A code with
-    neither means the product's only batch that is in stock and not expired; if there are several, they are
-    listed and nothing changes. Enqueues the repricing of the batch.
+    makes a batch that does not exist. A lot names the batch, whose expiry date is corrected to the code's. A
+    code without lot and date means the product's only batch that is in stock and not expired; if there are
+    several, they are listed and nothing changes. Enqueues the repricing of the batch.
     """
     async with transaction() as session:
         first = await once.find(session, body)

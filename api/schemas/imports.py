@@ -46,10 +46,13 @@ class ImportReportOut(ResponseModel):
     products_unchanged: int = Field(description="Products that did not differ.")
     products_contradictory: int = Field(description="Products with several names; the last name is kept.")
     batches_new: int = Field(description="Batches that did not exist.")
-    batches_updated: int = Field(description="Batches whose quantity differed.")
-    batches_unchanged: int = Field(description="Batches whose quantity did not differ.")
+    batches_updated: int = Field(description="Batches whose quantity or expiry date differed.")
+    batches_unchanged: int = Field(description="Batches that did not differ.")
     batches_sold_out: int = Field(
         description="Batches that a complete file left out; their quantity is 0 now."
+    )
+    expiry_dates_corrected: int = Field(
+        description="Lots that were known with another expiry date; a warning names each."
     )
     gtins_new: int = Field(description="GTINs that products gained.")
     warnings: list[ImportWarningOut] = Field(description="The first 1,000 warnings.")
@@ -84,6 +87,7 @@ class BatchImportOut(ResponseModel):
                         "batches_updated": 1100,
                         "batches_unchanged": 19,
                         "batches_sold_out": 0,
+                        "expiry_dates_corrected": 0,
                         "gtins_new": 0,
                         "warnings": [],
                         "warning_count": 0,

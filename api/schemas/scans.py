@@ -86,6 +86,9 @@ class RecordedScanOut(ResponseModel):
     batch: BatchOut = Field(description="The batch after the change.")
     created: bool = Field(description="Whether the scan made the batch.")
     quantity_before: QuantityOut = Field(description="Stock before; 0 if the scan made the batch.")
+    expiry_date_before: date | None = Field(
+        description="Expiry date of the batch before the scan corrected it; null if it stayed."
+    )
     scan: ScanElementsOut = Field(description="Data of the code.")
 
     @classmethod
@@ -96,6 +99,7 @@ class RecordedScanOut(ResponseModel):
             batch=BatchOut.of(recorded.batch),
             created=recorded.created,
             quantity_before=recorded.quantity_before,
+            expiry_date_before=recorded.expiry_date_before,
             scan=ScanElementsOut(
                 gtin=scan.gtin,
                 lot=scan.lot,

@@ -22,7 +22,7 @@ class BatchIdentity:
         sku: of the product.
         product: name of the product.
         category: of the product.
-        lot: distinguishes batches with the same expiry date; may be empty.
+        lot: names the batch; if it is empty, the expiry date does.
         expiry_date: the last day of sale.
         days_to_expiry: from the store's local date: 0 on the last day of sale, negative when expired.
         quantity: stock in the unit.

@@ -29,7 +29,7 @@ from flexiprice.errors import Conflict, NotFound
 
 @dataclass(frozen=True, slots=True)
 class BatchRecord(BatchIdentity):
-    """A batch: the stock of one product in one store with one expiry date and lot.
+    """A batch: the stock of one product in one store that has one lot, or without a lot one expiry date.
 
     `days_to_expiry` counts from the store's local date at the instant of reading.
     """
@@ -90,7 +90,8 @@ async def create_batch(
     Raises:
         InvalidInput: the quantity is a fraction of a product in `each`.
         NotFound: the store or the product does not exist.
-        Conflict: the store already has a batch of that product, lot and expiry date.
+        Conflict: the store already has a batch of that product with that lot, or without a lot and with that
+            expiry date.
     """
     store_id = await require_store_id(session, store)
     locked = select(Product.id, Product.unit).where(Product.sku == sku)
@@ -102,11 +103,11 @@ async def create_batch(
     batch_id = await session.scalar(
         insert(Batch)
         .values(store_id=store_id, product_id=product_id, lot=lot, expiry_date=expiry_date, quantity=quantity)
-        .on_conflict_do_nothing(index_elements=["store_id", "product_id", "lot", "expiry_date"])
+        .on_conflict_do_nothing()
         .returning(Batch.id)
     )
     if batch_id is None:
-        raise Conflict(f"store {store!r} already has a batch of {sku!r} with that lot and expiry date")
+        raise Conflict(f"store {store!r} already has a batch of {sku!r} {_named(lot, expiry_date)}")
     batch = await get_batch(session, batch_id, now=now)
     note_batch_change(session, None, batch)
     return batch
@@ -153,8 +154,8 @@ async def change_batch(
     Raises:
         NotFound: the batch does not exist.
         InvalidInput: the stock would be a fraction of a product in `each`.
-        Conflict: the stock would fall below zero or exceed the maximum, or another batch has that lot and
-            expiry date.
+        Conflict: the stock would fall below zero or exceed the maximum, or another batch has that lot, or
+            that expiry date and no lot either.
     """
     locked = select(Batch.quantity).where(Batch.id == batch_id).with_for_update(key_share=True)
     in_stock = await session.scalar(locked)
@@ -173,7 +174,8 @@ async def change_batch(
         require_countable(changes["quantity"], unit, field="quantity")
         await state_stock(session, batch_id, at=now)
     if values:
-        with unique_violation_as("another batch of this product and store has that lot and expiry date"):
+        name = _named(changes.get("lot", known.lot), changes.get("expiry_date", known.expiry_date))
+        with unique_violation_as(f"store {known.store!r} has another batch of {known.sku!r} {name}"):
             await session.execute(
                 update(Batch).where(Batch.id == batch_id).values({**values, "updated_at": func.now()})
             )
@@ -215,6 +217,10 @@ async def _lock_unit(session: AsyncSession, batch_id: int) -> Unit:
     product = select(Batch.product_id).where(Batch.id == batch_id).scalar_subquery()
     locked = select(Product.unit).where(Product.id == product).with_for_update(read=True, key_share=True)
     return (await session.execute(locked)).scalar_one()
+
+
+def _named(lot: str, expiry_date: date) -> str:
+    return f"with the lot {lot!r}" if lot else f"without a lot that expires {expiry_date}"
 
 
 def _added(in_stock: Decimal, delta: Decimal, unit: Unit) -> Decimal:

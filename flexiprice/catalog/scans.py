@@ -44,12 +44,21 @@ class ScanMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RecordedScan:
-    """A scan and its batch after the change; `quantity_before` is 0 if the batch was created."""
+    """A scan and its batch after the change.
+
+    Attributes:
+        scan: the data of the code.
+        batch: the batch after the change.
+        created: whether the scan made it.
+        quantity_before: its stock before; 0 if it was created.
+        expiry_date_before: its expiry date before the scan corrected it; None if it stayed.
+    """
 
     scan: Scan
     batch: BatchRecord
     created: bool
     quantity_before: Decimal
+    expiry_date_before: date | None = None
 
 
 async def record_scan(
@@ -63,9 +72,9 @@ async def record_scan(
 ) -> RecordedScan:
     """Changes the stock of the batch that a code means; makes the batch if the code has a date.
 
-    Lot and date must be those of the batch; a code with a date and no lot means the batch without a lot. A
-    code with a lot only means the batch with that lot. A code with neither means the product's only batch
-    that is in stock and not expired.
+    A code with a lot means the batch with that lot; if it has another date, too, that of the batch is
+    corrected. A code with a date and no lot means the batch without a lot. A code with neither means the
+    product's only batch that is in stock and not expired.
 
     Args:
         session: in a transaction.
@@ -101,7 +110,7 @@ async def record_scan(
             return RecordedScan(scan, batch, created=True, quantity_before=Decimal(0))
     if found is None:
         raise Conflict("the batch was deleted while it was scanned; scan again", field="code")
-    batch_id, before = found
+    batch_id, before, day = found
     after = before + given if mode is ScanMode.ADD else given
     if after > MAX_QUANTITY:
         raise Conflict(
@@ -109,8 +118,17 @@ async def record_scan(
             field="quantity",
         )
     changes: BatchChanges = {"quantity_delta": given} if mode is ScanMode.ADD else {"quantity": given}
+    is_corrected = scan.expiry_date not in {None, day}
+    if is_corrected and scan.expiry_date is not None:
+        changes["expiry_date"] = scan.expiry_date
     batch = await change_batch(session, batch_id, changes, now=now)
-    return RecordedScan(scan, batch, created=False, quantity_before=before)
+    return RecordedScan(
+        scan,
+        batch,
+        created=False,
+        quantity_before=before,
+        expiry_date_before=day if is_corrected else None,
+    )
 
 
 def _quantity_in(scan: Scan, sku: str, unit: Unit) -> Decimal:
@@ -143,8 +161,8 @@ class _Search:
     scan: Scan
     now: datetime
 
-    async def find(self, session: AsyncSession) -> tuple[int, Decimal] | None:
-        """Returns id and stock of the batch, locked; None if there is none and the code has a date.
+    async def find(self, session: AsyncSession) -> tuple[int, Decimal, date] | None:
+        """Returns id, stock and date of the batch, locked; None if there is none and the code has a date.
 
         Raises:
             Conflict: several batches are meant, or none, and the code has no date for a new one.
@@ -159,16 +177,16 @@ class _Search:
             .with_for_update(of=Batch, key_share=True)
         )
         lot, day = self.scan.lot, self.scan.expiry_date
-        if day is not None:
-            query = query.where(Batch.lot == (lot or ""), Batch.expiry_date == day)
-        elif lot is not None:
+        if lot is not None:
             query = query.where(Batch.lot == lot)
+        elif day is not None:
+            query = query.where(Batch.lot == "", Batch.expiry_date == day)
         else:
             query = query.where(Batch.quantity > 0, Batch.expiry_date >= stores.c.day)
         rows = (await session.execute(query)).all()
         if len(rows) == 1:
-            batch_id, quantity, _, _ = rows[0]
-            return batch_id, quantity
+            batch_id, quantity, _, known_day = rows[0]
+            return batch_id, quantity, known_day
         if rows:
             raise self._ambiguous(rows)
         if day is None:

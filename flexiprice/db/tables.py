@@ -25,13 +25,13 @@ from sqlalchemy import (
     SmallInteger,
     String,
     Table,
-    UniqueConstraint,
     func,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from flexiprice.db.batch_name import name_date_of
 from flexiprice.db.quantity_type import QuantityType
 from flexiprice.domain.decision import CloseReason, DecisionKind
 from flexiprice.domain.quantity import Unit
@@ -122,14 +122,14 @@ class Product(Base):
 
 
 class Batch(Base):
-    """A batch: the stock of one product in one store with one expiry date and lot.
+    """A batch: the stock of one product in one store that has one lot, or without a lot one expiry date.
 
     Columns that every recompute reads come before the first of variable length, which makes access faster.
     """
 
     __tablename__ = "batches"
     __table_args__ = (
-        UniqueConstraint("store_id", "product_id", "lot", "expiry_date"),
+        Index("uq_batches_name", "store_id", "product_id", "lot", text(f"({name_date_of()})"), unique=True),
         CheckConstraint("quantity >= 0", name="quantity"),
         # Excludes infinity, which is a date to PostgreSQL but breaks calculations.
         CheckConstraint("expiry_date BETWEEN '1970-01-01' AND '9999-12-31'", name="expiry_date"),

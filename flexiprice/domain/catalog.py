@@ -173,7 +173,7 @@ CategoryName = Annotated[
 Lot = Annotated[
     str,
     _Line(64, least=0, is_code=True),
-    Field(description="Distinguishes batches with the same expiry date; may be empty."),
+    Field(description="Names the batch of a product in a store; if it is empty, the expiry date does."),
 ]
 
 

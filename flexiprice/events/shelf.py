@@ -60,21 +60,22 @@ class Shelf:
     def named_batch(self, row: EventRow) -> int | BadRow | None:
         """Returns the batch that an event names; None if it names none and needs none."""
         found = self._levels_of(row)
-        if row.names_batch:
-            found = [
-                level
-                for level in found
-                if row.lot in {None, level.lot} and row.expiry_date in {None, level.expiry_date}
-            ]
-            if row.kind is EventKind.DELIVERY and row.lot is None:
-                found = [level for level in found if not level.lot]
+        is_delivery = row.kind is EventKind.DELIVERY
+        if row.lot is not None:
+            found = [level for level in found if level.lot == row.lot]
+        elif row.expiry_date is not None:
+            by_date = [level for level in found if level.expiry_date == row.expiry_date]
+            found = [level for level in by_date if not level.lot] if is_delivery else by_date
         elif row.kind is EventKind.COUNT:
             found = [level for level in found if level.expiry_date >= row.day]
         else:
             return None
-        if len(found) == 1:
-            return found[0].batch_id
-        return BadRow(row.line, (CellProblem(None, _not_one(row, found)),))
+        if len(found) != 1:
+            return BadRow(row.line, (CellProblem(None, _not_one(row, found)),))
+        # Sales keep the date that is printed on the package, whatever it was corrected to.
+        if is_delivery and row.expiry_date not in {None, found[0].expiry_date}:
+            return BadRow(row.line, (CellProblem(None, _other_date(row, found[0])),))
+        return found[0].batch_id
 
     def candidates_of(self, row: EventRow) -> list[StockLevel]:
         """Returns the batches on sale when a sale occurred."""
@@ -146,7 +147,15 @@ def _not_one(row: EventRow, found: Sequence[StockLevel]) -> str:
     more = ", …" if len(found) > _LISTED else ""
     return (
         f"store {row.store!r} has {counted(len(found), 'batch')} of {product}{wanted} ({listed}{more}): "
-        "name lot and expiry date"
+        "name the lot, or the expiry date of a batch without one"
+    )
+
+
+def _other_date(row: EventRow, level: StockLevel) -> str:
+    return (
+        f"store {row.store!r} has the lot {row.lot!r} of {row.sku or row.gtin!r} with the expiry date "
+        f"{level.expiry_date}, not {row.expiry_date}: correct batch {level.batch_id} or this date, then send "
+        "this again"
     )
 
 

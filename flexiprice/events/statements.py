@@ -1,7 +1,7 @@
 """The statements that find the products and prices of events, and insert events and movements."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Final
 
@@ -38,17 +38,28 @@ async def find_price_steps(
 
 
 async def create_batches(session: AsyncSession, deliveries: Sequence[EventRow]) -> None:
-    """Makes the batches of deliveries that do not exist, empty; the events move their stock."""
+    """Makes the batches of deliveries that do not exist, empty; the events move their stock.
+
+    Of deliveries of one lot with two dates, the first makes the batch.
+    """
     if not deliveries:
         return
+    by_name = {_name_of(row): row for row in reversed(deliveries)}
+    # Sorted, so that concurrent requests do not deadlock.
+    first = [by_name[name] for name in sorted(by_name)]
     values = {
-        "stores": [row.key.store_id for row in deliveries],
-        "products": [row.product_id for row in deliveries],
-        "lots": [row.lot or "" for row in deliveries],
-        "days": [row.expiry_date for row in deliveries],
+        "stores": [row.key.store_id for row in first],
+        "products": [row.product_id for row in first],
+        "lots": [row.lot or "" for row in first],
+        "days": [row.expiry_date for row in first],
         "at": STATED_BY_EVENTS_ONLY,
     }
     await session.execute(_CREATE_BATCHES, values)
+
+
+def _name_of(row: EventRow) -> tuple[int, int, str, date]:
+    day = None if row.lot else row.expiry_date
+    return row.key.store_id, row.product_id, row.lot or "", day or date.min
 
 
 async def insert_events(session: AsyncSession, events: Sequence[tuple[int, EventRow, int | None]]) -> None:
@@ -115,9 +126,8 @@ _CREATE_BATCHES: Final = text(
     """
     WITH made AS (
         INSERT INTO batches (store_id, product_id, lot, expiry_date, quantity)
-        SELECT DISTINCT store_id, product_id, lot, expiry_date, 0
+        SELECT store_id, product_id, lot, expiry_date, 0
         FROM unnest(:stores, :products, :lots, :days) AS delivered (store_id, product_id, lot, expiry_date)
-        ORDER BY store_id, product_id, lot, expiry_date
         ON CONFLICT DO NOTHING
         RETURNING id
     )

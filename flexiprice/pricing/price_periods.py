@@ -17,6 +17,7 @@ from sqlalchemy import (
     lateral,
     literal,
     null,
+    or_,
     select,
     true,
     union_all,
@@ -158,8 +159,8 @@ def _ledger_lines(product_id: int, store_id: int, since: datetime) -> Select[*tu
         select(Batch.id.label("id"), null().cast(TIMESTAMP(timezone=True)).label("deleted_at")).where(
             Batch.product_id == product_id,
             Batch.store_id == store_id,
-            # Prices of batches that had already expired were not in force.
-            Batch.expiry_date >= (since - _LONGEST_DAY).date(),
+            # Prices of batches that had expired were not in force, unless their date was corrected later.
+            or_(Batch.expiry_date >= (since - _LONGEST_DAY).date(), Batch.updated_at >= since),
         ),
         select(DeletedBatch.batch_id, DeletedBatch.deleted_at).where(
             DeletedBatch.product_id == product_id,

@@ -30,7 +30,7 @@ class PriceStep:
 
     Attributes:
         batch_id: the batch.
-        lot: distinguishes batches with the same expiry date.
+        lot: of the batch; may be empty.
         expiry_date: the last day of sale at the decision.
         decided_at: the instant of the decision.
         kind: whether the discount opened, changed or closed.

@@ -16,6 +16,7 @@ from flexiprice.catalog.imports.column_matcher import ColumnMatcher
 from flexiprice.catalog.imports.columns import plain_name
 from flexiprice.catalog.imports.complete_stock import CompleteStock, find_left_out_stores, mark_sold_out
 from flexiprice.catalog.imports.contradictions import find_renamed, remove_contradictory
+from flexiprice.catalog.imports.corrected_dates import find_corrected
 from flexiprice.catalog.imports.fields import ImportField
 from flexiprice.catalog.imports.files.records import Record, RecordFile
 from flexiprice.catalog.imports.files.sources import open_source
@@ -33,6 +34,7 @@ from flexiprice.catalog.imports.staging import (
     merge_products,
     stage_rows,
 )
+from flexiprice.catalog.imports.stated_stock import OutdatedRows
 from flexiprice.catalog.imports.tally import ImportTally
 from flexiprice.catalog.imports.units import remove_unfitting
 from flexiprice.catalog.imports.unusable import remove_repeated, remove_unknown
@@ -40,6 +42,7 @@ from flexiprice.db.clock import database_now
 from flexiprice.db.tables import Store
 from flexiprice.domain.stock_event import CLOCK_TOLERANCE
 from flexiprice.errors import InvalidInput
+from flexiprice.plurals import counted
 
 _ROWS_PER_STATEMENT = 2000
 _SKIPPED_ROWS_SHOWN = 5
@@ -65,10 +68,11 @@ async def import_catalogue(
 ) -> Imported:
     """Imports the products and batches of a file; bad rows are left out and reported.
 
-    A product is identified by its SKU, a batch by store, SKU, lot and expiry date. Existing rows are updated;
-    rows that the file does not mention stay. If rows give one product different prices, costs, categories or
-    units, all of them are bad; of several names the last is kept, with a warning. Of several rows for one
-    batch, all but the first are bad. Products gain the GTINs of their rows; a row with another product's GTIN
+    A product is identified by its SKU, a batch by store, SKU and lot, or by its expiry date if it has no lot.
+    Existing rows are updated; rows that the file does not mention stay. If rows give one product different
+    prices, costs, categories or units, or one lot different dates, all of them are bad; of several names the
+    last is kept, with a warning. Of several rows for one batch, all but the first are bad. A lot's corrected
+    date is a warning, too. Products gain the GTINs of their rows; a row with another product's GTIN
     is bad. A file without unit costs keeps the stored ones. A product without a unit keeps the stored one, at
     first `each`; a product with stock keeps its unit. Negative stock is kept as 0, with a warning. The
     products of a file with stock levels only must exist. A complete file with a bad row marks no batch as
@@ -151,8 +155,12 @@ async def _import(
     await tally.reject_all(remove_unknown(session, matcher.seen.get(ImportField.SKU)))
     with fk_violation_as("a product was deleted while the file was imported; send it again"):
         batches, changed, outdated = await merge_batches(session, as_of=as_of, most_named=most_named)
-    if outdated:
+    if outdated.rows:
         tally.warn(_outdated(outdated))
+    corrected = 0
+    async for warning in find_corrected(session, matcher.seen):
+        tally.warn(warning)
+        corrected += 1
     sold_out = 0
     if complete is not None and not tally.bad:
         sold_out, absent = await mark_sold_out(
@@ -176,6 +184,7 @@ async def _import(
         batches_updated=batches.updated,
         batches_unchanged=batches.unchanged,
         batches_sold_out=sold_out,
+        expiry_dates_corrected=corrected,
         gtins_new=gtins_new,
         warnings=tuple(tally.warnings),
         warning_count=tally.warning_count,
@@ -191,7 +200,7 @@ async def _remove_unusable(
 ) -> AsyncIterator[BadRow]:
     async for contradictory in remove_contradictory(session, matcher.seen):
         yield contradictory
-    async for repeated in remove_repeated(session):
+    async for repeated in remove_repeated(session, matcher.seen):
         yield repeated
     if ImportField.GTIN in matcher.seen:
         async for taken in remove_taken(session, matcher.seen[ImportField.GTIN]):
@@ -202,9 +211,15 @@ async def _remove_unusable(
         yield unfitting
 
 
-def _outdated(rows: int) -> DataWarning:
-    has = "row has an earlier stock" if rows == 1 else "rows have an earlier stock"
-    return DataWarning(None, None, f"{rows} {has} than is known: a later one was stated, and stays")
+def _outdated(outdated: OutdatedRows) -> DataWarning:
+    has = "row has an earlier stock" if outdated.rows == 1 else "rows have an earlier stock"
+    dates = f"; so do the expiry dates of {counted(outdated.other_dates, 'lot')}"
+    return DataWarning(
+        None,
+        None,
+        f"{outdated.rows} {has} than is known: a later one was stated, and stays"
+        f"{dates if outdated.other_dates else ''}",
+    )
 
 
 def _skipped_rows(rows: Sequence[tuple[int, str]]) -> DataWarning:

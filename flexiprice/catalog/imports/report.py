@@ -19,6 +19,7 @@ class ImportReport:
         products_contradictory: products with several names in the file, of which the last is kept. If a
             product has two prices, costs or categories, all its rows are bad.
         batches_sold_out: batches that a complete file left out, and that are sold out now.
+        expiry_dates_corrected: lots that were known with another expiry date; a warning names each.
         gtins_new: GTINs that products gained; an import takes none away.
         warnings: the first warnings: values that were read differently from their text, and unread columns.
         warning_count: the total number of warnings.
@@ -38,6 +39,7 @@ class ImportReport:
     batches_updated: int
     batches_unchanged: int
     batches_sold_out: int
+    expiry_dates_corrected: int
     gtins_new: int
     warnings: tuple[DataWarning, ...]
     warning_count: int
@@ -55,6 +57,7 @@ class ImportReport:
             batches_new=0,
             batches_updated=0,
             batches_sold_out=0,
+            expiry_dates_corrected=0,
             gtins_new=0,
         )
 
@@ -69,6 +72,8 @@ class ImportReport:
         }
         if self.batches_sold_out:
             counts["batches_sold_out"] = self.batches_sold_out
+        if self.expiry_dates_corrected:
+            counts["expiry_dates_corrected"] = self.expiry_dates_corrected
         if self.gtins_new:
             counts["gtins_new"] = self.gtins_new
         return counts if any(counts.values()) else {}

@@ -20,8 +20,15 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from flexiprice.catalog.imports.corrected_dates import collect_corrected
 from flexiprice.catalog.imports.rows import CatalogueRow
-from flexiprice.catalog.imports.stated_stock import BATCH_OF_ROW, prepare_stock, state_imported_stock
+from flexiprice.catalog.imports.stated_stock import (
+    BATCH_OF_ROW,
+    OutdatedRows,
+    prepare_stock,
+    state_imported_stock,
+)
+from flexiprice.db.batch_name import NAME_COLUMNS
 from flexiprice.db.locks import Lock, acquire
 from flexiprice.db.quantity_type import QuantityType
 from flexiprice.db.tables import Product
@@ -40,7 +47,8 @@ async def create_staging(session: AsyncSession) -> None:
     """Creates the staging table, and blocks other imports until the transaction ends."""
     # Two imports that update the same rows in different orders would deadlock.
     await acquire(session, Lock.IMPORTS)
-    tables = ", ".join(f"pg_temp.{name}" for name in ("import_rows", "import_products", "import_disputed"))
+    names = ("import_rows", "import_products", "import_disputed", "import_corrected")
+    tables = ", ".join(f"pg_temp.{name}" for name in names)
     await session.execute(text(f"DROP TABLE IF EXISTS {tables}"))
     await session.execute(_CREATE)
 
@@ -72,8 +80,10 @@ async def merge_products(session: AsyncSession, *, now: datetime) -> MergeCounts
 
 async def merge_batches(
     session: AsyncSession, *, as_of: datetime, most_named: int
-) -> tuple[MergeCounts, tuple[int, ...], int]:
+) -> tuple[MergeCounts, tuple[int, ...], OutdatedRows]:
     """Inserts new batches and updates those that differ; their products must exist.
+
+    `find_corrected` tells afterwards which lots have another expiry date now.
 
     Args:
         session: in which rows are staged.
@@ -81,16 +91,17 @@ async def merge_batches(
         most_named: the maximum number of written batches to return.
 
     Returns:
-        The counts, the ids of written batches, and the number of rows whose stock was stated later already.
+        The counts, the ids of written batches, and the rows whose stock was stated later already.
     """
     # From here on, no event moves a batch until the transaction ends.
     await acquire(session, Lock.STOCK)
     outdated = await prepare_stock(session, as_of=as_of)
+    await collect_corrected(session)
     counts, changed = await _merge(
         session, _COUNT_BATCHES, _UPDATE_BATCHES, _INSERT_BATCHES, most_named=most_named
     )
     await state_imported_stock(session)
-    unchanged = MergeCounts(counts.new, counts.updated, counts.unchanged + outdated)
+    unchanged = MergeCounts(counts.new, counts.updated, counts.unchanged + outdated.rows)
     return unchanged, changed[:most_named], outdated
 
 
@@ -229,10 +240,11 @@ _UPDATE_BATCHES = text(
     f"""
     WITH written AS (
         UPDATE batches
-        SET quantity = staged.quantity, updated_at = now()
+        SET quantity = staged.quantity, expiry_date = staged.expiry_date, updated_at = now()
         FROM pg_temp.import_rows AS staged
         JOIN products USING (sku)
-        WHERE {BATCH_OF_ROW} AND batches.quantity <> staged.quantity
+        WHERE {BATCH_OF_ROW}
+            AND (batches.quantity, batches.expiry_date) IS DISTINCT FROM (staged.quantity, staged.expiry_date)
         RETURNING batches.id
     )
     SELECT count(*), (array_agg(id))[1:CAST(:most AS integer)] FROM written
@@ -250,8 +262,8 @@ _INSERT_BATCHES = text(
             SELECT FROM batches WHERE {BATCH_OF_ROW}
         )
         ORDER BY staged.line
-        ON CONFLICT (store_id, product_id, lot, expiry_date) DO UPDATE
-        SET quantity = EXCLUDED.quantity, updated_at = now()
+        ON CONFLICT ({NAME_COLUMNS}) DO UPDATE
+        SET quantity = EXCLUDED.quantity, expiry_date = EXCLUDED.expiry_date, updated_at = now()
         RETURNING id
     )
     SELECT count(*), (array_agg(id))[1:CAST(:most AS integer)] FROM written

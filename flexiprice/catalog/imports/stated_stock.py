@@ -1,26 +1,40 @@
 """States the stock of staged rows: it holds at an instant, and later movements are added to it."""
 
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import BigInteger, DateTime, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from flexiprice.db.batch_name import same_name
 
-async def prepare_stock(session: AsyncSession, *, as_of: datetime) -> int:
+
+@dataclass(frozen=True, slots=True)
+class OutdatedRows:
+    """The numbers of rows that were removed, because the stock of their batch was stated later.
+
+    Attributes:
+        rows: all of them.
+        other_dates: those with another expiry date than their batch.
+    """
+
+    rows: int
+    other_dates: int
+
+
+async def prepare_stock(session: AsyncSession, *, as_of: datetime) -> OutdatedRows:
     """Adds to staged quantities what was moved after their instant; removes rows of outdated stock.
 
     Args:
         session: in which rows are staged, and which has locked the stock.
         as_of: the instant of rows without one.
-
-    Returns:
-        The number of rows that were removed, because the stock of their batch was stated later.
     """
     await session.execute(_AVOID_NESTED_LOOPS, {"few": _FEW_ROWS})
     await session.execute(_COMPLETE, {"as_of": as_of})
-    outdated = (await session.execute(_REMOVE_OUTDATED)).scalars().all()
+    rows, other_dates = (await session.execute(_REMOVE_OUTDATED)).one()
     await session.execute(_ADD_MOVEMENTS)
-    return len(outdated)
+    return OutdatedRows(rows, other_dates)
 
 
 async def state_imported_stock(session: AsyncSession) -> None:
@@ -42,22 +56,24 @@ _AVOID_NESTED_LOOPS = text(
 ).bindparams(bindparam("few", type_=BigInteger))
 _ALLOW_NESTED_LOOPS = text("SELECT set_config('enable_nestloop', 'on', true)")
 
-BATCH_OF_ROW = """
+BATCH_OF_ROW: Final = f"""
     products.sku = staged.sku
     AND batches.store_id = staged.store_id
     AND batches.product_id = products.id
-    AND batches.lot = staged.lot
-    AND batches.expiry_date = staged.expiry_date
+    AND {same_name("batches", "staged")}
 """
 """Condition in SQL: `batches` is the batch of the staged row `staged` of `products`."""
 
 _REMOVE_OUTDATED = text(
     f"""
-    DELETE FROM pg_temp.import_rows AS staged
-    USING products, batches
-    LEFT JOIN batch_statements AS stated ON stated.batch_id = batches.id
-    WHERE {BATCH_OF_ROW} AND coalesce(stated.stated_at, batches.created_at) > staged.as_of
-    RETURNING staged.line
+    WITH outdated AS (
+        DELETE FROM pg_temp.import_rows AS staged
+        USING products, batches
+        LEFT JOIN batch_statements AS stated ON stated.batch_id = batches.id
+        WHERE {BATCH_OF_ROW} AND coalesce(stated.stated_at, batches.created_at) > staged.as_of
+        RETURNING batches.expiry_date <> staged.expiry_date AS has_other_date
+    )
+    SELECT count(*), count(*) FILTER (WHERE has_other_date) FROM outdated
     """  # noqa: S608 -- a constant
 )
 

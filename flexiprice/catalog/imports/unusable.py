@@ -1,23 +1,32 @@
-"""Removes staged rows that repeat a batch or whose product does not exist."""
+"""Removes staged rows that repeat a batch, give one lot two dates, or whose product does not exist."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from flexiprice.catalog.imports.fields import ImportField
 from flexiprice.catalog.imports.notation.cells import shown
 from flexiprice.catalog.imports.problems import BadRow, CellProblem
+from flexiprice.db.batch_name import name_date_of
 
 
-async def remove_repeated(session: AsyncSession) -> AsyncIterator[BadRow]:
-    """Removes all rows of a batch but the first, and yields them.
+async def remove_repeated(session: AsyncSession, columns: Mapping[ImportField, str]) -> AsyncIterator[BadRow]:
+    """Removes all rows of a batch but the first, and all rows of a lot with two expiry dates; yields them.
 
-    Adding their quantities, or taking the last one, would be a guess.
+    Adding quantities, or taking the last row, would be a guess. `columns` are the file's columns by field.
     """
     repeated = await session.stream(_REMOVE_REPEATED)
-    async for line, first_line in repeated:
-        reason = f"is the same batch as line {first_line}: give each row its own lot, or merge the rows"
-        yield BadRow(line, (CellProblem(None, reason),))
+    async for line, first_line, lot, day, other_line, other_day in repeated:
+        if other_line is None:
+            reason = f"is the same batch as line {first_line}: give each row its own lot, or merge the rows"
+            yield BadRow(line, (CellProblem(None, reason),))
+        else:
+            reason = (
+                f"is {day} here and {other_day} on line {other_line}, for the lot {shown(lot)}: "
+                "a lot has one expiry date, so neither row is imported"
+            )
+            yield BadRow(line, (CellProblem(columns.get(ImportField.EXPIRY_DATE), reason),))
 
 
 async def remove_unknown(session: AsyncSession, sku_column: str | None) -> AsyncIterator[BadRow]:
@@ -33,19 +42,36 @@ async def remove_unknown(session: AsyncSession, sku_column: str | None) -> Async
         yield BadRow(line, (CellProblem(sku_column, reason),))
 
 
+# Of a lot with two dates, each row names the first row with another date.
 _REMOVE_REPEATED = text(
-    """
+    f"""
     WITH numbered AS (
-        SELECT line, first_value(line) OVER (
-            PARTITION BY store_id, sku, lot, expiry_date ORDER BY line
-        ) AS first_line
+        SELECT line, store_id, sku, lot, expiry_date,
+            first_value(line) OVER in_order AS first_line,
+            first_value(expiry_date) OVER in_order AS first_date,
+            min(expiry_date) OVER of_batch <> max(expiry_date) OVER of_batch AS is_disputed
         FROM pg_temp.import_rows
+        WINDOW of_batch AS (PARTITION BY store_id, sku, lot, {name_date_of()}),
+            in_order AS (of_batch ORDER BY line)
+    ),
+    unusable AS (
+        SELECT line, first_line,
+            CASE WHEN expiry_date <> first_date THEN first_line
+                ELSE min(line) FILTER (WHERE expiry_date <> first_date) OVER (PARTITION BY store_id, sku, lot)
+            END AS other_line
+        FROM numbered
+        WHERE is_disputed OR line <> first_line
+    ),
+    compared AS (
+        SELECT unusable.line, unusable.first_line, unusable.other_line, others.expiry_date AS other_date
+        FROM unusable
+        LEFT JOIN pg_temp.import_rows AS others ON others.line = unusable.other_line
     )
     DELETE FROM pg_temp.import_rows AS repeated
-    USING numbered
-    WHERE repeated.line = numbered.line AND numbered.line <> numbered.first_line
-    RETURNING repeated.line, numbered.first_line
-    """
+    USING compared
+    WHERE repeated.line = compared.line
+    RETURNING repeated.line, first_line, repeated.lot, repeated.expiry_date, other_line, other_date
+    """  # noqa: S608 -- a constant
 )
 
 _REMOVE_UNKNOWN = text(

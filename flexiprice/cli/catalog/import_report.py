@@ -40,6 +40,8 @@ def show_import(
     )
     if report.batches_sold_out:
         table.add_row("sold out", *("", "", ""), "", str(report.batches_sold_out), "")
+    if report.expiry_dates_corrected:
+        table.add_row("corrected dates", *("", "", ""), "", str(report.expiry_dates_corrected), "")
     if report.gtins_new:
         table.add_row("GTINs", *("", "", ""), str(report.gtins_new), "", "")
     console.print(table)

@@ -62,9 +62,11 @@ def scan(
     A code is the text that a scanner sends: of GS1-128, DataMatrix or a QR code, a GS1 Digital Link, or a
     plain GTIN. A scanner that types is a keyboard: start the command without a code, and scan until Ctrl-D.
 
-    The GTIN names the product, lot (10) and date (17, else 15) the batch. A code with a date makes a batch
-    that does not exist; a code without lot and date means the product's only batch that is in stock and not
-    expired. Each scan is one transaction and reprices its batch.
+    The GTIN names the product. The lot (10) names the batch, and its date is corrected to that of the code
+    (17, else 15); without a lot, the date names it. A code with a date makes a batch that does not exist; a
+    code without lot and date means the product's only batch that is in stock and not expired.
+
+    Each scan is one transaction and reprices its batch.
 
     Exit codes: 0 all scans recorded, 3 some were refused and the others recorded, 1 none recorded.
     """
@@ -113,7 +115,9 @@ def _sentence(recorded: RecordedScan) -> str:
     before = "new batch," if recorded.created else f"{format_quantity(recorded.quantity_before)} →"
     stock = f"{before} {format_quantity(batch.quantity, batch.unit)} in stock"
     weight = f", {recorded.scan.weight:f} kg" if recorded.scan.weight is not None else ""
-    return f"{batch.sku} {batch.product} in {batch.store}{lot}, expires {batch.expiry_date}: {stock}{weight}"
+    old = recorded.expiry_date_before
+    expires = f"expires {batch.expiry_date}{f', corrected from {old}' if old else ''}"
+    return f"{batch.sku} {batch.product} in {batch.store}{lot}, {expires}: {stock}{weight}"
 
 
 def _as_json(code: str, outcome: ScanOutcome) -> dict[str, object]:
