@@ -161,3 +161,29 @@ async def test_deleting_a_batch_beside_a_recompute_breaks_neither(client):
         *(recompute(client) for _ in range(3)),
     )
     assert {response.status_code for response in deleted} == {204}
+
+
+async def test_a_lot_names_one_batch_and_without_a_lot_the_date_does(client):
+    await create_product(client)
+    first = await create_batch(client, days=1, lot="L1")
+    second = await create_batch(client, days=1)
+    third = await create_batch(client, days=2)
+    of_lot, of_date = "with the lot 'L1'", f"without a lot that expires {day(1)}"
+    for names, name in (({"lot": "L1", "expiry_date": day(9)}, of_lot), ({"expiry_date": day(1)}, of_date)):
+        again = await client.post(f"{ADMIN}/batches", json={"sku": "BREAD", "quantity": 1, **names})
+        assert (again.status_code, again.json()["detail"]) == (
+            409,
+            f"store 'main' already has a batch of 'BREAD' {name}",
+        )
+    for batch, change, name in (
+        (second, {"lot": "L1"}, of_lot),
+        (third, {"expiry_date": day(1)}, of_date),
+        (first, {"lot": ""}, of_date),
+    ):
+        refused = await client.patch(f"{ADMIN}/batches/{batch['batch_id']}", json=change)
+        assert (refused.status_code, refused.json()["detail"]) == (
+            409,
+            f"store 'main' has another batch of 'BREAD' {name}",
+        )
+    corrected = await client.patch(f"{ADMIN}/batches/{first['batch_id']}", json={"expiry_date": day(2)})
+    assert corrected.json()["expiry_date"] == day(2), "another batch with this date has no lot"

@@ -85,6 +85,14 @@ async def test_reduction_counts_in_the_lowest_price_before_any_snapshot(client):
     assert (history["lowest_30_days"], history["snapshots"]) == ("2.00", [])
 
 
+async def test_price_of_a_batch_counts_though_its_date_was_corrected_to_long_ago(client):
+    batch = await discounted_batch(client)
+    await client.patch(f"{ADMIN}/batches/{batch['batch_id']}", json={"expiry_date": day(-400)})
+    await recompute(client)
+    history = (await client.get(f"{PRICE}-history")).json()
+    assert history["lowest_30_days"] == "2.00"
+
+
 async def test_price_put_up_and_then_reduced_tells_the_price_before_it_was_put_up(client):
     await create_product(client, base_price="2.00")
     await client.patch(f"{ADMIN}/products/BREAD", json={"base_price": "3.00"})

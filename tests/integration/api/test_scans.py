@@ -94,18 +94,14 @@ async def test_use_by_decides_before_best_before_and_a_date_without_lot_names_it
 async def test_a_lot_alone_means_its_batch_and_no_other(shop):
     await create_batch(shop, lot="A", days=5, quantity=0)
     await create_batch(shop, lot="B", days=5)
-    await create_batch(shop, lot="B", days=6)
     assert (await scan(shop, f"01{GTIN}10A"))["batch"]["quantity"] == "1"
-    two = await scan(shop, f"01{GTIN}10B", status=409)
-    assert f"(lot B, expires {day(5)}, 10 in stock), batch" in two["detail"]
-    assert f"(lot B, expires {day(6)}, 10 in stock); scan a code with lot and date" in two["detail"]
     none = await scan(shop, f"01{GTIN}10C", status=409)
     assert none["detail"] == (
         "store 'main' has no batch of 'BREAD' with the lot 'C'; a new one needs a date, of AI (17) or (15)"
     )
     swallowed = await scan(shop, f"01{GTIN}10C17{digits(5)}", status=409)
     assert "let the scanner send the separator (FNC1) as GS" in swallowed["detail"]
-    assert len(await batches(shop)) == 3
+    assert len(await batches(shop)) == 2
 
 
 async def test_a_gtin_alone_means_the_only_open_batch_of_its_product(shop):
@@ -228,3 +224,27 @@ async def test_the_audit_tells_the_batch_and_its_stock_before_and_after_once(sho
     assert (created["action"], created["target"]) == ("record_scan", target)
     assert created["changes"] == {"quantity": {"old": None, "new": "12"}}
     assert added["sentence"] == f"record scan {target}: quantity 12 → 15"
+
+
+async def test_a_scan_of_a_known_lot_with_another_date_corrects_the_date_and_says_so(shop):
+    made = await scan(shop, f"01{GTIN}17{digits(2)}10L-7", quantity=12)
+    corrected = await scan(shop, f"01{GTIN}17{digits(30)}10L-7", quantity=3)
+    assert corrected["batch"]["batch_id"] == made["batch"]["batch_id"]
+    assert (corrected["batch"]["expiry_date"], corrected["expiry_date_before"]) == (day(30), day(2))
+    assert (corrected["quantity_before"], corrected["batch"]["quantity"]) == ("12", "15")
+    again = await scan(shop, f"01{GTIN}17{digits(30)}10L-7", quantity=1)
+    assert (made["expiry_date_before"], again["expiry_date_before"]) == (None, None)
+    assert await batches(shop) == [("main", "L-7", day(30), "16")]
+
+
+async def test_a_scan_with_a_lot_alone_keeps_its_date(shop):
+    await scan(shop, f"01{GTIN}17{digits(2)}10L-7", quantity=12)
+    counted = await scan(shop, f"01{GTIN}10L-7", quantity=11, mode="set")
+    assert (counted["batch"]["expiry_date"], counted["expiry_date_before"]) == (day(2), None)
+
+
+async def test_a_corrected_date_is_in_the_audit_log(shop):
+    await scan(shop, f"01{GTIN}17{digits(2)}10L-7", quantity=12)
+    await scan(shop, f"01{GTIN}17{digits(30)}10L-7", quantity=12, mode="set")
+    newest = (await shop.get(f"{ADMIN}/audit")).json()["items"][0]
+    assert newest["changes"] == {"expiry_date": {"old": day(2), "new": day(30)}}

@@ -182,3 +182,50 @@ async def test_partitions_follow_each_other_without_a_gap(session: AsyncSession)
     found = [bound.split("'")[1::2] for bound in bounds.scalars()]
     assert len(found) == 14
     assert all(before[1] == after[0] for before, after in pairwise(found))
+
+
+_LOTS = """
+    INSERT INTO products (sku, name, category, category_key, base_price) VALUES ('A', 'A', 'A', 'a', 4);
+    INSERT INTO batches (store_id, product_id, lot, quantity, expiry_date)
+    SELECT 1, 1, 'L' || number, 1500, DATE '2030-01-01' + number FROM generate_series(1, 7) AS number;
+    INSERT INTO batches (store_id, product_id, quantity, expiry_date)
+    VALUES (1, 1, 1000, '2030-01-01'), (1, 1, 1000, '2030-01-02');
+"""
+
+
+async def test_lots_with_two_dates_are_named_and_keep_the_schema_as_it_was(empty_database_url: str) -> None:
+    await asyncio.to_thread(alembic, empty_database_url, "upgrade", "0007")
+    await execute(empty_database_url, _LOTS)
+    second = "INSERT INTO batches (store_id, product_id, lot, quantity, expiry_date) "
+    await execute(
+        empty_database_url, f"{second} SELECT 1, 1, lot, 0, '2031-01-01' FROM batches WHERE lot <> ''"
+    )
+    with pytest.raises(Conflict) as refused:
+        await asyncio.to_thread(upgrade, empty_database_url)
+    message = refused.value.message
+    first = (
+        "store main, product A, lot L1: 2030-01-02 (batch 1, 1.5 in stock), 2031-01-01 (batch 10, 0 in stock)"
+    )
+    assert f"here 7 have several: {first}; " in message
+    assert "lot L5:" in message
+    assert "lot L6:" not in message
+    assert "; and 2 more. " in message
+    assert "DELETE /api/v1/admin/batches/ID" in message
+    assert await fetch(empty_database_url, "SELECT version_num FROM alembic_version") == ["0007"]
+
+
+async def test_lots_with_one_date_each_are_names_and_dates_without_a_lot_stay_names(
+    empty_database_url: str,
+) -> None:
+    await asyncio.to_thread(alembic, empty_database_url, "upgrade", "0007")
+    await execute(empty_database_url, _LOTS)
+    await asyncio.to_thread(upgrade, empty_database_url)
+    for lot, day in (("L1", "2040-01-01"), ("", "2030-01-01")):
+        with pytest.raises(asyncpg.UniqueViolationError, match="uq_batches_name"):
+            await execute(
+                empty_database_url,
+                "INSERT INTO batches (store_id, product_id, lot, quantity, expiry_date) "
+                f"VALUES (1, 1, '{lot}', 1, '{day}')",
+            )
+    await asyncio.to_thread(alembic, empty_database_url, "downgrade", "0007")
+    await asyncio.to_thread(upgrade, empty_database_url)

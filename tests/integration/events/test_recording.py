@@ -120,8 +120,8 @@ async def test_an_ambiguous_batch_is_refused_and_the_batches_are_listed(shop: As
     await record(shop, a_delivery("d", 5, days=1, lot="L-1"))
     result = await record(shop, a_count("c", 3))
     assert str(result.bad[0].problems[0]) == (
-        "store 'main' has 2 batches of 'RYE' (lot A-1 of 2026-03-10, lot L-1 of 2026-03-11): name lot and "
-        "expiry date"
+        "store 'main' has 2 batches of 'RYE' (lot A-1 of 2026-03-10, lot L-1 of 2026-03-11): name the "
+        "lot, or the expiry date of a batch without one"
     )
 
 
