@@ -108,8 +108,8 @@ async def put_batches(
         detail = f"{report.bad} of {report.read} rows are bad, so nothing was written"
         return ProblemResponse(422, "invalid_input", detail, errors=_errors_of(report))
     repricing = NOT_NEEDED
-    if written and report.products_updated:
-        # A changed product affects batches that the file does not mention.
+    if written and (report.products_updated or report.store_prices_changed):
+        # Products and prices affect batches that the file does not mention.
         repricing = await reprice.reprice_all()
     elif written:
         repricing = await reprice.reprice(imported.changed_batches)
@@ -119,7 +119,8 @@ async def put_batches(
 def _target(report: ImportReport) -> str:
     batches = report.batches_new + report.batches_updated + report.batches_sold_out
     if not batches and not report.products_updated:
-        return counted(report.gtins_new, "GTIN")
+        prices = report.store_prices_changed
+        return counted(prices, "store price") if prices else counted(report.gtins_new, "GTIN")
     if not batches:
         return counted(report.products_updated, "product")
     return f"{batches:,} {'batch' if batches == 1 else 'batches'}"

@@ -55,6 +55,9 @@ class ImportReportOut(ResponseModel):
         description="Lots that were known with another expiry date; a warning names each."
     )
     gtins_new: int = Field(description="GTINs that products gained.")
+    store_prices_changed: int = Field(
+        description="Prices by store that are new, differed, or ended because the file has one price."
+    )
     warnings: list[ImportWarningOut] = Field(description="The first 1,000 warnings.")
     warning_count: int = Field(description="Number of all warnings.")
     columns: dict[str, str] = Field(description="Column of the file for each field.")
@@ -89,6 +92,7 @@ class BatchImportOut(ResponseModel):
                         "batches_sold_out": 0,
                         "expiry_dates_corrected": 0,
                         "gtins_new": 0,
+                        "store_prices_changed": 0,
                         "warnings": [],
                         "warning_count": 0,
                         "columns": {"sku": "sku", "quantity": "qty", "expiry_date": "expiry_date"},

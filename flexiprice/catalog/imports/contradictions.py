@@ -15,10 +15,11 @@ _OTHERS_DIFFER = CellProblem(None, "is about a product that has two costs or uni
 async def remove_contradictory(
     session: AsyncSession, columns: Mapping[ImportField, str]
 ) -> AsyncIterator[BadRow]:
-    """Removes all rows of products that have two prices, costs, categories or units, and yields them.
+    """Removes rows that contradict others about their product, and yields them.
 
-    Which row is right cannot be known, and customers would pay a wrong price. `columns` are the file's
-    columns by field.
+    These are all rows of products that have two costs, categories or units, and all rows of a product in a
+    store that have two prices. Which row is right cannot be known, and customers would pay a wrong price.
+    `columns` are the file's columns by field.
     """
     await session.execute(text("DROP TABLE IF EXISTS pg_temp.import_disputed"))
     await session.execute(_COLLECT_DISPUTED)
@@ -49,13 +50,18 @@ async def find_renamed(
 
 def _reason(field: ImportField, own: object, other_line: int, other: object) -> str:
     own_text, other_text = ("none" if value is None else str(value) for value in (own, other))
+    if field is ImportField.BASE_PRICE:
+        return (
+            f"is {own_text} here and {other_text} on line {other_line}, for the same product in the same "
+            f"store: it has one {field} there, so neither row is imported"
+        )
     return (
         f"is {own_text} here and {other_text} on line {other_line}, for the same product: "
         f"a product has one {field}, so neither row is imported"
     )
 
 
-# One pass over the rows: a file without contradictions costs no more than that.
+# One pass over the rows: a file without contradictions costs no more than that. Prices may differ by store.
 _COLLECT_DISPUTED = text(
     """
     CREATE TEMPORARY TABLE import_disputed ON COMMIT DROP AS
@@ -92,13 +98,15 @@ _COMPLETE_COSTS = text(
 _REMOVE_CONTRADICTORY = text(
     """
     WITH candidates AS (
-        SELECT staged.line, staged.sku, staged.base_price, staged.category, staged.category_key,
-            staged.unit_cost, staged.unit_cost_given, staged.unit,
+        SELECT staged.line, staged.sku, staged.store_id, staged.base_price, staged.category,
+            staged.category_key, staged.unit_cost, staged.unit_cost_given, staged.unit,
             first_value(staged.line) OVER by_unit AS first_unit_line,
             first_value(staged.unit) OVER by_unit AS first_unit,
             first_value(staged.line) OVER by_cost AS first_cost_line,
             first_value(staged.line) OVER of_product AS first_line,
-            first_value(staged.base_price) OVER of_product AS first_price,
+            first_value(staged.line) OVER by_store AS first_price_line,
+            first_value(staged.base_price) OVER by_store AS first_price,
+            disputed.unit_cost OR disputed.category OR disputed.unit AS is_disputed,
             first_value(staged.unit_cost) OVER by_cost AS first_cost,
             first_value(staged.category_key) OVER of_product AS first_key
         FROM pg_temp.import_rows AS staged
@@ -107,13 +115,14 @@ _REMOVE_CONTRADICTORY = text(
             disputed.base_price OR disputed.unit_cost OR disputed.category OR disputed.unit
         )
         WINDOW of_product AS (PARTITION BY sku ORDER BY staged.line),
+            by_store AS (PARTITION BY sku, staged.store_id ORDER BY staged.line),
             by_cost AS (PARTITION BY sku ORDER BY staged.unit_cost_given DESC, staged.line),
             by_unit AS (PARTITION BY sku ORDER BY staged.unit IS NULL, staged.line)
     ),
     others AS (
         SELECT candidates.*,
-            CASE WHEN base_price <> first_price THEN first_line
-                ELSE min(line) FILTER (WHERE base_price <> first_price) OVER (PARTITION BY sku)
+            CASE WHEN base_price <> first_price THEN first_price_line
+                ELSE min(line) FILTER (WHERE base_price <> first_price) OVER (PARTITION BY sku, store_id)
             END AS price_line,
             CASE WHEN NOT unit_cost_given THEN NULL
                 WHEN unit_cost IS DISTINCT FROM first_cost THEN first_cost_line
@@ -139,9 +148,10 @@ _REMOVE_CONTRADICTORY = text(
         LEFT JOIN pg_temp.import_rows AS by_cost ON by_cost.line = others.cost_line
         LEFT JOIN pg_temp.import_rows AS by_category ON by_category.line = others.category_line
         LEFT JOIN pg_temp.import_rows AS by_unit ON by_unit.line = others.unit_line
+        WHERE others.is_disputed OR others.price_line IS NOT NULL
     ),
     removed AS (
-        DELETE FROM pg_temp.import_rows AS staged USING others WHERE staged.line = others.line
+        DELETE FROM pg_temp.import_rows AS staged USING compared WHERE staged.line = compared.line
     )
     SELECT * FROM compared ORDER BY line
     """

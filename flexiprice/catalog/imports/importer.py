@@ -26,6 +26,11 @@ from flexiprice.catalog.imports.notation.cells import shown
 from flexiprice.catalog.imports.notation.dates import DateReader, Timestamps
 from flexiprice.catalog.imports.problems import BadRow, DataWarning
 from flexiprice.catalog.imports.report import ImportReport
+from flexiprice.catalog.imports.row_prices import (
+    collect_prices_by_store,
+    find_doubtful_prices,
+    merge_prices_by_store,
+)
 from flexiprice.catalog.imports.rows import CatalogueRow, ImportStore, RowReader
 from flexiprice.catalog.imports.staging import (
     analyze_staging,
@@ -70,14 +75,15 @@ async def import_catalogue(
 
     A product is identified by its SKU, a batch by store, SKU and lot, or by its expiry date if it has no lot.
     Existing rows are updated; rows that the file does not mention stay. If rows give one product different
-    prices, costs, categories or units, or one lot different dates, all of them are bad; of several names the
-    last is kept, with a warning. Of several rows for one batch, all but the first are bad. A lot's corrected
-    date is a warning, too. Products gain the GTINs of their rows; a row with another product's GTIN
-    is bad. A file without unit costs keeps the stored ones. A product without a unit keeps the stored one, at
-    first `each`; a product with stock keeps its unit. Negative stock is kept as 0, with a warning. The
-    products of a file with stock levels only must exist. A complete file with a bad row marks no batch as
-    sold out; roll the transaction back then, because the file is one statement. The import does not price
-    batches.
+    costs, categories or units, one product different prices in one store, or one lot different dates, all of
+    them are bad; of several names the last is kept, with a warning. Prices that differ by store are written
+    to the price list; a price in which all rows agree is the product's. Of several rows for one batch, all
+    but the first are bad. A lot's corrected date is a warning, too. Products gain the GTINs of their rows; a
+    row with another product's GTIN is bad. A file without unit costs keeps the stored ones. A product without
+    a unit keeps the stored one, at first `each`; a product with stock keeps its unit. Negative stock is kept
+    as 0, with a warning. The products of a file with stock levels only must exist. A complete file with a bad
+    row marks no batch as sold out; roll the transaction back then, because the file is one statement. The
+    import does not price batches.
 
     Stock holds at its instant: earlier events do not move it, later ones do. A batch whose stock was stated
     at a later instant keeps that.
@@ -147,6 +153,9 @@ async def _import(
     await _stage(session, _rows(source.carry_down(file.records), matcher, reader), tally)
     await analyze_staging(session)
     await tally.reject_all(_remove_unusable(session, matcher, layout))
+    await collect_prices_by_store(session)
+    async for warning in find_doubtful_prices(session, matcher.seen.get(ImportField.BASE_PRICE)):
+        tally.warn(warning)
     renamed = 0
     async for warning in find_renamed(session, matcher.seen):
         tally.warn(warning)
@@ -155,6 +164,7 @@ async def _import(
     await tally.reject_all(remove_unknown(session, matcher.seen.get(ImportField.SKU)))
     with fk_violation_as("a product was deleted while the file was imported; send it again"):
         batches, changed, outdated = await merge_batches(session, as_of=as_of, most_named=most_named)
+    prices = await merge_prices_by_store(session, now=now)
     if outdated.rows:
         tally.warn(_outdated(outdated))
     corrected = 0
@@ -186,6 +196,7 @@ async def _import(
         batches_sold_out=sold_out,
         expiry_dates_corrected=corrected,
         gtins_new=gtins_new,
+        store_prices_changed=prices.written,
         warnings=tuple(tally.warnings),
         warning_count=tally.warning_count,
         columns={field.value: plain_name(column) for field, column in matcher.seen.items()},

@@ -16,11 +16,12 @@ class ImportReport:
         imported: rows that were imported; each is one batch.
         bad: rows that were left out.
         bad_rows: the first of them, by line.
-        products_contradictory: products with several names in the file, of which the last is kept. If a
-            product has two prices, costs or categories, all its rows are bad.
+        products_contradictory: products with several names in the file, of which the last is kept. Rows
+            with two costs, categories or units, or with two prices in a store, are all bad.
         batches_sold_out: batches that a complete file left out, and that are sold out now.
         expiry_dates_corrected: lots that were known with another expiry date; a warning names each.
         gtins_new: GTINs that products gained; an import takes none away.
+        store_prices_changed: entries of the price list that are new, have another price or have ended.
         warnings: the first warnings: values that were read differently from their text, and unread columns.
         warning_count: the total number of warnings.
         columns: the column of the file by field.
@@ -41,6 +42,7 @@ class ImportReport:
     batches_sold_out: int
     expiry_dates_corrected: int
     gtins_new: int
+    store_prices_changed: int
     warnings: tuple[DataWarning, ...]
     warning_count: int
     columns: Mapping[str, str]
@@ -59,6 +61,7 @@ class ImportReport:
             batches_sold_out=0,
             expiry_dates_corrected=0,
             gtins_new=0,
+            store_prices_changed=0,
         )
 
     @property
@@ -76,4 +79,6 @@ class ImportReport:
             counts["expiry_dates_corrected"] = self.expiry_dates_corrected
         if self.gtins_new:
             counts["gtins_new"] = self.gtins_new
+        if self.store_prices_changed:
+            counts["store_prices_changed"] = self.store_prices_changed
         return counts if any(counts.values()) else {}

@@ -21,6 +21,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.catalog.imports.corrected_dates import collect_corrected
+from flexiprice.catalog.imports.row_prices import keep_default_prices
 from flexiprice.catalog.imports.rows import CatalogueRow
 from flexiprice.catalog.imports.stated_stock import (
     BATCH_OF_ROW,
@@ -72,6 +73,7 @@ async def merge_products(session: AsyncSession, *, now: datetime) -> MergeCounts
         now: the instant from which the stock of products with a new unit counts in it.
     """
     await session.execute(_DESCRIBE_PRODUCTS)
+    await keep_default_prices(session)
     await session.execute(text("ANALYZE pg_temp.import_products"))
     await session.execute(_STATE_NEW_UNITS, {"now": now})
     counts, _ = await _merge(session, _COUNT_PRODUCTS, _UPDATE_PRODUCTS, _INSERT_PRODUCTS)
@@ -157,7 +159,7 @@ _STAGE = text(
     """
 ).bindparams(*_ARRAYS)
 
-# By now, rows of one product differ only in its name; the last one counts.
+# By now, rows of one product differ only in its name, of which the last counts, and in the price by store.
 _DESCRIBE_PRODUCTS = text(
     """
     CREATE TEMPORARY TABLE import_products ON COMMIT DROP AS

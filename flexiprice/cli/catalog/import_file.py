@@ -162,8 +162,9 @@ def import_file(
     and expiry date identify a batch: importing again updates it, and batches that are not in the file stay;
     with `--complete` they are sold out.
     Of several rows about one batch the first is imported and the others are bad. Rows that give one product
-    two prices, costs, categories or units are all bad. A file without `unit_cost` leaves known costs
-    unchanged. A file without name, category and price updates stock alone, and its products must exist.
+    two costs, categories or units, or two prices in one store, are all bad; prices may differ by store. A
+    file without `unit_cost` leaves known costs unchanged. A file without name, category and price updates
+    stock alone, and its products must exist.
 
     Quantities count in the product's unit, `each` by default: a fraction of a product in `each` makes its row
     bad. Negative stock is kept as 0, with a warning.

@@ -44,6 +44,8 @@ def show_import(
         table.add_row("corrected dates", *("", "", ""), "", str(report.expiry_dates_corrected), "")
     if report.gtins_new:
         table.add_row("GTINs", *("", "", ""), str(report.gtins_new), "", "")
+    if report.store_prices_changed:
+        table.add_row("prices by store", *("", "", ""), "", str(report.store_prices_changed), "")
     console.print(table)
     if report.bad:
         _show_bad_rows(report, errors)

@@ -29,10 +29,13 @@ async def test_contradictory_rows_of_one_product_are_errors_that_name_both_lines
         "C,Rye,Pantry,1.00,,5,2030-01-01,L2,",
     )
     same = "for the same product: a product has one"
+    same_store = (
+        "for the same product in the same store: it has one base_price there, so neither row is imported"
+    )
     assert reasons(report) == [
-        (2, f"base_price: is 2.00 here and 2.50 on line 5, {same} base_price, so neither row is imported"),
-        (4, f"base_price: is 2.00 here and 2.50 on line 5, {same} base_price, so neither row is imported"),
-        (5, f"base_price: is 2.50 here and 2.00 on line 2, {same} base_price, so neither row is imported"),
+        (2, f"base_price: is 2.00 here and 2.50 on line 5, {same_store}"),
+        (4, f"base_price: is 2.00 here and 2.50 on line 5, {same_store}"),
+        (5, f"base_price: is 2.50 here and 2.00 on line 2, {same_store}"),
         (
             6,
             (
