@@ -12,11 +12,11 @@ from flexiprice.domain.shard import Shard
 from flexiprice.errors import TooManyChanges
 from flexiprice.events.retention import purge_events
 from flexiprice.import_folder import FileOutcome, import_folder, purge_file_imports
+from flexiprice.import_folder.repricing import MOST_NAMED, reprice_imported
 from flexiprice.pricing import cleanup, price_history, recompute
 from flexiprice.queue.declarations import (
     CLEANUP_EXPIRED_DISCOUNTS,
     IMPORT_DROPPED_FILES,
-    MAX_BATCHES,
     RECOMPUTE_ALL_DISCOUNTS,
     RECOMPUTE_BATCHES,
     RECOMPUTE_SHARD,
@@ -135,21 +135,15 @@ async def update_price_history(run: TaskContext, arguments: PriceHistoryArgument
 @task(IMPORT_DROPPED_FILES)
 async def import_dropped_files(run: TaskContext, _: NoArguments) -> object:
     """Imports the complete files of the watched directory, and enqueues the repricing of what they change."""
-    resources = run.resources
+    source = JobSource(trigger=RunTrigger.TASK, parent_job_id=run.job_id)
 
     async def reprice(outcome: FileOutcome) -> None:
-        source = JobSource(trigger=RunTrigger.TASK, parent_job_id=run.job_id)
-        if outcome.has_changed_products or len(outcome.changed_batches) > MAX_BATCHES:
-            threshold = {"days_threshold": resources.settings.days_threshold}
-            await resources.tasks.enqueue(RECOMPUTE_ALL_DISCOUNTS, arguments=threshold, source=source)
-        elif outcome.changed_batches:
-            named = {"batch_ids": outcome.changed_batches}
-            await resources.tasks.enqueue(RECOMPUTE_BATCHES, arguments=named, source=source)
+        await reprice_imported(run.resources.tasks, outcome, source=source)
 
     return await import_folder(
-        resources.sessions,
-        resources.settings,
-        most_named=MAX_BATCHES + 1,
+        run.resources.sessions,
+        run.resources.settings,
+        most_named=MOST_NAMED,
         on_imported=reprice,
         on_progress=run.report_progress,
     )

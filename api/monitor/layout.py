@@ -51,6 +51,7 @@ SECTIONS: Final = (
     Section("/schedules", "Schedules", "event_repeat"),
     Section("/statistics", "Statistics", "query_stats"),
     Section("/prices", "Prices", "sell"),
+    Section("/imports", "Imports", "upload_file"),
     Section("/broker", "Broker & database", "storage"),
     Section("/audit", "Audit", "history"),
     Section("/help", "Help", "help_outline"),

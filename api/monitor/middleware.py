@@ -1,5 +1,6 @@
 """Authenticates every request and web socket of the monitor, and sets security headers."""
 
+import re
 from typing import Final
 from urllib.parse import quote, urlsplit
 
@@ -25,6 +26,9 @@ _PUBLIC_FOLDER: Final = "/assets/"
 _SAFE_METHODS: Final = ("GET", "HEAD")
 # Path of the connections that stay open with a page: its web socket and long polls.
 _LONG_LIVED: Final = "/_nicegui_ws"
+_UPLOAD: Final = re.compile(r"/_nicegui/client/[^/]+/upload/[^/]+")
+# What the form around an uploaded file may add.
+_FORM_BYTES: Final = 65_536
 _CONTENT_POLICY: Final = (
     "default-src 'self'; "
     # As strict as NiceGUI permits: it runs `run_javascript`, event handlers and properties by `eval` and
@@ -107,6 +111,8 @@ class SecurityMiddleware:
         if user is not None:
             # For the access log.
             set_holder(scope, KeyHolder(user.name, ()))
+        if user is not None and _UPLOAD.fullmatch(path):
+            return _upload_refusal(scope, user)
         if user is not None or path in _PUBLIC or path.startswith(_PUBLIC_FOLDER):
             return None
         if scope["type"] == "http" and scope["method"] in _SAFE_METHODS and not path.startswith("/_nicegui"):
@@ -116,6 +122,19 @@ class SecurityMiddleware:
             return RedirectResponse(f"{scope.get('root_path', '')}{LOGIN}{suffix}", status_code=303)
         monitor.refusals.record(_refused_event(scope, path), "not signed in, or no longer")
         return PlainTextResponse("Log in first.", status_code=401)
+
+
+def _upload_refusal(scope: Scope, user: User) -> Response | None:
+    """Refuses an upload before its body is read: the user may not import, or it is too long."""
+    monitor: MonitorContext = scope["state"]["monitor"]
+    if not user.may_price:
+        return PlainTextResponse("Your key may not import files.", status_code=403)
+    length = Headers(scope=scope).get("content-length", "")
+    if not length.isdecimal():
+        return PlainTextResponse("Send the length of the file.", status_code=411)
+    if int(length) > monitor.resources.settings.max_upload_bytes + _FORM_BYTES:
+        return PlainTextResponse("The file is too large.", status_code=413)
+    return None
 
 
 def _refused_event(scope: Scope, path: str) -> AuditEvent:

@@ -8,6 +8,8 @@ _STYLES: Final = {
     "running": ("play_circle", "active"),
     "done": ("check_circle", "good"),
     "refused": ("block", "warning"),
+    "imported": ("check_circle", "good"),
+    "partly": ("rule", "warning"),
     "queued": ("schedule", "quiet"),
     "deferred": ("update", "quiet"),
     "retrying": ("replay", "warning"),

@@ -1,6 +1,7 @@
 """Imports the files that other systems drop into a directory.
 
-Used by the worker's task `import_dropped_files`. Entry points may import it; no package below them does.
+Used by the worker's task `import_dropped_files`, and by the monitor for files that people upload. Entry
+points may import it; no package below them does.
 """
 
 from flexiprice.import_folder.outcomes import FileOutcome

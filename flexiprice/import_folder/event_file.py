@@ -17,7 +17,7 @@ from flexiprice.import_folder.outcomes import (
     FileChanged,
     FileImportRequest,
     FileOutcome,
-    outcome_of_rows,
+    record_of_rows,
     store_outcome,
 )
 
@@ -65,8 +65,9 @@ async def import_event_file(request: FileImportRequest, content: BinaryIO, kind:
     )
     if not file.is_unchanged():
         raise FileChanged
-    record = outcome_of_rows(
-        file,
+    record = record_of_rows(
+        file.place,
+        file.kind or "",
         read=report.read,
         good=report.recorded + report.ignored,
         bad=report.bad + report.set_aside,

@@ -1,7 +1,7 @@
 """The outcome of importing a dropped file, and how it is stored."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -15,7 +15,8 @@ from flexiprice.import_folder.records import FileImportRecord, write_record
 from flexiprice.plurals import counted
 from flexiprice.settings import Settings
 
-_ACTOR: Final = "import directory"
+BY_FOLDER: Final = AuditEvent(actor="import directory", source=AuditSource.FOLDER, action="import_file")
+"""The audit event of a file that was dropped into the watched directory."""
 
 
 class FileChanged(Exception):
@@ -58,13 +59,14 @@ class FileOutcome:
     has_changed_products: bool = False
 
 
-def outcome_of_rows(
-    file: DroppedFile, *, read: int, good: int, bad: int, report: Mapping[str, Any]
+def record_of_rows(
+    place: str, kind: str, *, read: int, good: int, bad: int, report: Mapping[str, Any]
 ) -> FileImportRecord:
     """Returns the record of a file that was read.
 
     Args:
-        file: the file.
+        place: of the file.
+        kind: of its rows.
         read: its rows.
         good: those that were imported, now or before.
         bad: those that were not.
@@ -75,11 +77,16 @@ def outcome_of_rows(
     if bad and not good:
         status = FileImportStatus.FAILED
         error = f"nothing was imported: {bad:,} of {counted(read, 'row')} cannot be used"
-    return FileImportRecord(place=file.place, kind=file.kind or "", status=status, error=error, report=report)
+    return FileImportRecord(place=place, kind=kind, status=status, error=error, report=report)
 
 
 async def store_outcome(
-    session: AsyncSession, record: FileImportRecord, *, fingerprint: bytes, written: Mapping[str, int]
+    session: AsyncSession,
+    record: FileImportRecord,
+    *,
+    fingerprint: bytes,
+    written: Mapping[str, int],
+    by: AuditEvent = BY_FOLDER,
 ) -> None:
     """Stores the record of a file and its audit entry, in the transaction of its rows.
 
@@ -88,15 +95,14 @@ async def store_outcome(
         record: the record.
         fingerprint: of the file.
         written: the numbers of written rows by kind.
+        by: who imported it; target and outcome are filled in.
     """
     await write_record(session, record, fingerprint=fingerprint)
     failed = record.status is FileImportStatus.FAILED
     counts = {name: count for name, count in written.items() if count}
     if failed or counts:
-        event = AuditEvent(
-            actor=_ACTOR,
-            source=AuditSource.FOLDER,
-            action="import_file",
+        event = replace(
+            by,
             target=record.place[:LONGEST_TARGET],
             details={"reason": record.error} if failed else counts,
             outcome=AuditOutcome.REFUSED if failed else AuditOutcome.DONE,

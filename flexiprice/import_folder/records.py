@@ -35,14 +35,42 @@ class FileImportRecord:
     report: Mapping[str, Any] | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedFileImport:
+    """A record in a list, with the instant of the import."""
+
+    import_id: int
+    imported_at: datetime
+    record: FileImportRecord
+
+
+_COLUMNS = (FileImport.place, FileImport.kind, FileImport.status, FileImport.error, FileImport.report)
+
+
+async def list_file_imports(session: AsyncSession, *, limit: int = 100) -> tuple[ListedFileImport, ...]:
+    """Returns the latest records, the newest first, at most `limit`."""
+    query = select(FileImport.id, FileImport.imported_at, *_COLUMNS)
+    rows = await session.execute(
+        query.order_by(FileImport.imported_at.desc(), FileImport.id.desc()).limit(limit)
+    )
+    return tuple(
+        ListedFileImport(import_id=import_id, imported_at=imported_at, record=_record(*columns))
+        for import_id, imported_at, *columns in rows
+    )
+
+
+def _record(
+    place: str, kind: str, status: FileImportStatus, error: str | None, report: Mapping[str, Any] | None
+) -> FileImportRecord:
+    return FileImportRecord(place=place, kind=kind, status=status, error=error, report=report)
+
+
 async def find_record(session: AsyncSession, fingerprint: bytes) -> FileImportRecord | None:
     """Returns the record of a file that was imported before."""
-    columns = (FileImport.place, FileImport.kind, FileImport.status, FileImport.error, FileImport.report)
-    row = (await session.execute(select(*columns).where(FileImport.fingerprint == fingerprint))).one_or_none()
-    if row is None:
-        return None
-    place, kind, status, error, report = row
-    return FileImportRecord(place=place, kind=kind, status=status, error=error, report=report)
+    row = (
+        await session.execute(select(*_COLUMNS).where(FileImport.fingerprint == fingerprint))
+    ).one_or_none()
+    return None if row is None else _record(*row)
 
 
 async def write_record(session: AsyncSession, record: FileImportRecord, *, fingerprint: bytes) -> None:

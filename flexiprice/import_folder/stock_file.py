@@ -14,7 +14,7 @@ from flexiprice.import_folder.outcomes import (
     FileChanged,
     FileImportRequest,
     FileOutcome,
-    outcome_of_rows,
+    record_of_rows,
     store_outcome,
 )
 
@@ -51,8 +51,9 @@ async def import_stock_file(request: FileImportRequest, content: BinaryIO) -> Fi
         is_rejected = is_complete and report.bad > 0
         if is_rejected:
             report = report.of_rejected_file()
-        record = outcome_of_rows(
-            file,
+        record = record_of_rows(
+            file.place,
+            file.kind or "",
             read=report.read,
             good=report.imported,
             bad=report.bad,

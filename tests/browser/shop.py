@@ -52,6 +52,7 @@ PAGES = {
     "/schedules": "paused by night-shift",
     "/statistics": "Slowest runs",
     "/prices": "Given away",
+    "/imports": "Import a file",
     f"/prices?sku={SKU}#product": "lowest price of the last 30 days",
     "/prices?search=yoghurt#product": "Strawberry yoghurt",
     "/broker": "flexiprice-worker",

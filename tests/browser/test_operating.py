@@ -30,6 +30,7 @@ PAGES = (
     "/tasks",
     "/statistics",
     "/prices",
+    "/imports",
     "/broker",
 )
 

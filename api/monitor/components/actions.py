@@ -33,16 +33,9 @@ async def perform(
     Returns:
         The answer; None if the operation was refused or failed.
     """
-    user = current_user()
-    event = AuditEvent(
-        actor=user.name,
-        source=AuditSource.MONITOR,
-        action=operation.action,
-        target=operation.target[:LONGEST_TARGET],
-        address=ui.context.client.ip[:LONGEST_ADDRESS] or None,
-    )
+    event = event_of_user(operation.action, operation.target)
     if refusal := denial_reason(right):
-        _log.warning("change_refused", action=event.action, target=operation.target, user=user.name)
+        _log.warning("change_refused", action=event.action, target=operation.target, user=event.actor)
         current_monitor().refusals.record(replace(event, outcome=AuditOutcome.REFUSED), refusal)
         ui.notify(refusal, type="negative")
         return None
@@ -55,6 +48,17 @@ async def perform(
         return None
     ui.notify(message(answer), type="positive", multi_line=True)
     return answer
+
+
+def event_of_user(action: str, target: str) -> AuditEvent:
+    """Returns the audit event of a change by the current user."""
+    return AuditEvent(
+        actor=current_user().name,
+        source=AuditSource.MONITOR,
+        action=action,
+        target=target[:LONGEST_TARGET],
+        address=ui.context.client.ip[:LONGEST_ADDRESS] or None,
+    )
 
 
 def denial_reason(right: Right) -> str | None:

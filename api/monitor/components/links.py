@@ -60,13 +60,13 @@ def job_path(job_id: str) -> str:
     return f"/tasks/{quote(job_id, safe=':')}"
 
 
-def small_button(label: str, about: str, do: Callable[[], Awaitable[None]]) -> ui.button:
+def small_button(label: str, about: str, do: Callable[[], Awaitable[None]] | None = None) -> ui.button:
     """Creates a small button.
 
     Args:
         label: its text.
         about: its target, for the accessible name.
-        do: called on a click.
+        do: called on a click; None if the browser handles it.
     """
     button = ui.button(label, on_click=do).props("outline no-caps dense padding='2px 10px'")
     button.props["aria-label"] = f"{label}: {about}"

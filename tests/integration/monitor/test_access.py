@@ -209,3 +209,30 @@ async def test_login_page_runs_no_script(with_keys: Any) -> None:
             assert "default-src 'none'" in policy
             assert "script-src" not in policy
             assert "<script" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("key", "headers", "status"),
+    [
+        (READ, {"content-length": "10"}, 403),
+        (FULL, {"content-length": str(1 << 40)}, 413),
+        (FULL, {"transfer-encoding": "chunked"}, 411),
+        # The page's own route would answer; there is none here.
+        (FULL, {"content-length": "0"}, 404),
+    ],
+    ids=["may not import", "too long", "of unknown length", "taken"],
+)
+async def test_an_upload_is_refused_before_its_body_is_read(
+    with_keys: Any, key: str, headers: dict[str, str], status: int
+) -> None:
+    monitor, app = with_keys
+    _, session_id = await logged_in(monitor, key)
+
+    async def unread() -> AsyncIterator[bytes]:
+        if status != 404:
+            raise AssertionError("the body is read")
+        yield b""
+
+    async with client(app, cookies={COOKIE: session_id}) as browser:
+        answer = await browser.post("/_nicegui/client/a-page/upload/7", headers=headers, content=unread())
+    assert answer.status_code == status
