@@ -40,7 +40,13 @@ async def create_stated_prices(session: AsyncSession) -> None:
     await session.execute(_CREATE)
 
 
-async def state_prices(session: AsyncSession, *, now: datetime) -> EntryCounts:
+async def begin_today(session: AsyncSession, *, now: datetime) -> None:
+    """Gives the rows of stores in `stated_prices` without a first day the one on which they begin."""
+    await session.execute(text("ANALYZE pg_temp.stated_prices"))
+    await session.execute(_BEGIN, {"now": now})
+
+
+async def state_prices(session: AsyncSession, *, now: datetime, has_ended: bool = False) -> EntryCounts:
     """Writes the entries of `stated_prices`, and brings the prices in force up to date.
 
     A price without a first day replaces the one without an end, or with the same end, that already holds; so
@@ -50,16 +56,16 @@ async def state_prices(session: AsyncSession, *, now: datetime) -> EntryCounts:
     Args:
         session: in which `create_stated_prices` was called, and the table filled.
         now: the instant that decides each store's local date.
+        has_ended: whether the caller has ended entries, so that prices in force may change.
     """
-    await session.execute(text("ANALYZE pg_temp.stated_prices"))
     ended = int((await session.execute(_END, {"now": now})).scalar_one())
     await session.execute(text("DELETE FROM pg_temp.stated_prices WHERE is_default"))
-    await session.execute(_BEGIN, {"now": now})
+    await begin_today(session, now=now)
     total = int((await session.execute(_COUNT)).scalar_one())
     updated = int((await session.execute(_UPDATE)).scalar_one())
     new = int((await session.execute(_INSERT)).scalar_one())
     counts = EntryCounts(new=new, updated=updated, ended=ended, unchanged=total - updated - new)
-    if counts.written:
+    if counts.written or has_ended:
         await apply_price_list(session, now=now)
     return counts
 
@@ -67,8 +73,8 @@ async def state_prices(session: AsyncSession, *, now: datetime) -> EntryCounts:
 _CREATE = text(
     """
     CREATE TEMPORARY TABLE stated_prices (
-        product_id integer, store_id integer, valid_from date, valid_until date, price numeric(12, 2),
-        is_default boolean DEFAULT false
+        line bigint, product_id integer, store_id integer, valid_from date, valid_until date,
+        price numeric(12, 2), is_default boolean DEFAULT false
     ) ON COMMIT DROP
     """
 )

@@ -12,7 +12,7 @@ from flexiprice.catalog.imports.columns import (
     plain_name,
 )
 from flexiprice.catalog.imports.export_columns import ColumnSource, likely_export
-from flexiprice.catalog.imports.fields import ColumnMap, ImportField
+from flexiprice.catalog.imports.fields import ColumnMap, FileKind, ImportField
 from flexiprice.catalog.imports.files.records import Record, RecordFile
 from flexiprice.catalog.imports.problems import DataWarning
 from flexiprice.catalog.imports.spelling import Option, Spelling
@@ -36,6 +36,7 @@ class ColumnMatcher:
         source: ColumnSource,
         warn: Callable[[DataWarning], None],
         spelling: Spelling = Spelling.COMMAND,
+        kind: FileKind = FileKind.STOCK,
     ) -> None:
         """Matches the header, if the file has one.
 
@@ -44,6 +45,7 @@ class ColumnMatcher:
             source: the columns that the user gave, and those of a known export.
             warn: receives warnings about unused columns that look like a missing field.
             spelling: the notation of options in warnings and errors.
+            kind: of the file's rows.
 
         Raises:
             InvalidInput: the header has no column for a required field.
@@ -51,6 +53,7 @@ class ColumnMatcher:
         self._source = source
         self._warn = warn
         self._spelling = spelling
+        self._kind = kind
         self._unused: dict[str, None] = {}
         self._warned: set[ImportField] = set()
         self._shapes: dict[tuple[str, ...], ColumnMatch] = {}
@@ -80,7 +83,9 @@ class ColumnMatcher:
             # The first object decides whether the file is usable; a later one without a field is a bad row.
             is_first = not self.seen
             match = (
-                self._match_first(names) if is_first else match_columns(names, self._source.mapping_of(names))
+                self._match_first(names)
+                if is_first
+                else match_columns(names, self._source.mapping_of(names), self._kind)
             )
             if len(self._shapes) < _SHAPES_REMEMBERED:
                 self._shapes[names] = match
@@ -91,14 +96,15 @@ class ColumnMatcher:
     def _match_first(self, names: tuple[str, ...]) -> ColumnMatch:
         try:
             self._source.check(names)
-            match = match_header(names, self._source.mapping_of(names))
+            match = match_header(names, self._source.mapping_of(names), self._kind)
         except InvalidInput as error:
             suggestions = cast("Mapping[str, str]", error.details.get("suggestions") or {})
             if not suggestions:
                 raise
             options = [map_option(ImportField(field), column) for field, column in suggestions.items()]
             message = f"{error.message}\nTry: {self._spelling.write_all(*options)}"
-            if self._source.export is None and (export := likely_export(names)) is not None:
+            may_be_export = self._source.export is None and self._kind is FileKind.STOCK
+            if may_be_export and (export := likely_export(names)) is not None:
                 message += f"\nOr: {self._spelling.write(Option('format', export))}"
             raise InvalidInput(message, **error.details) from None
         if left_out := self._source.left_out(names):
@@ -108,7 +114,7 @@ class ColumnMatcher:
     def _record_match(self, match: ColumnMatch, names: Sequence[str]) -> None:
         self.seen = {**match.columns, **self.seen}
         self._keep_unused(match)
-        for field, columns in find_lookalikes(match, self._source.mapping_of(names)).items():
+        for field, columns in find_lookalikes(match, self._source.mapping_of(names), self._kind).items():
             if field not in self._warned:
                 self._warned.add(field)
                 options = " or ".join(

@@ -7,11 +7,13 @@ from difflib import get_close_matches
 
 from flexiprice.catalog.imports.fields import (
     DESCRIBING,
+    FIELDS_OF,
     OPTIONAL,
     OTHER_NAMES,
     REQUIRED,
     SAME_MEANING,
     ColumnMap,
+    FileKind,
     ImportField,
 )
 from flexiprice.catalog.imports.notation.cells import shown
@@ -37,7 +39,7 @@ class ColumnMatch:
     unused: tuple[str, ...]
 
 
-def match_columns(names: Sequence[str], mapping: ColumnMap) -> ColumnMatch:
+def match_columns(names: Sequence[str], mapping: ColumnMap, kind: FileKind = FileKind.STOCK) -> ColumnMatch:
     """Matches the columns of a record to fields; fields without a column are left out.
 
     A field that is not in the mapping matches the column of the same name, whatever joins its words:
@@ -47,9 +49,11 @@ def match_columns(names: Sequence[str], mapping: ColumnMap) -> ColumnMatch:
     present = set(names)
     by_name = _by_normal_name(names)
     wanted = {
-        field: mapping[field] if field in mapping else _column_of(field, by_name) for field in ImportField
+        field: mapping[field] if field in mapping else _column_of(field, by_name)
+        for field in ImportField
+        if field in FIELDS_OF[kind]
     }
-    if ImportField.GTIN not in mapping and wanted[ImportField.GTIN] in mapping.values():
+    if ImportField.GTIN not in mapping and wanted.get(ImportField.GTIN) in mapping.values():
         # An EAN that is mapped to the SKU need not be one: its check digit is not verified.
         del wanted[ImportField.GTIN]
     columns = {field: column for field, column in wanted.items() if column and column in present}
@@ -78,11 +82,14 @@ def names_columns(names: Sequence[str], mapping: ColumnMap) -> bool:
     return len(named) > 1 and any(ImportField.SKU in fields for fields in named)
 
 
-def find_lookalikes(match: ColumnMatch, mapping: ColumnMap) -> dict[ImportField, tuple[str, ...]]:
+def find_lookalikes(
+    match: ColumnMatch, mapping: ColumnMap, kind: FileKind = FileKind.STOCK
+) -> dict[ImportField, tuple[str, ...]]:
     """Returns unused columns that look like a missing field, by field, if the field is dispensable."""
     free = _by_normal_name(match.unused)
     dispensable = OPTIONAL.union(DESCRIBING) if has_stock_only(match.columns) else OPTIONAL
-    missing = [field for field in ImportField if field in dispensable - match.columns.keys() - mapping.keys()]
+    looked_for = dispensable & FIELDS_OF[kind] - match.columns.keys() - mapping.keys()
+    missing = [field for field in ImportField if field in looked_for]
     return {field: found for field in missing if (found := _like(field, free))}
 
 
@@ -91,8 +98,8 @@ def has_stock_only(columns: ColumnMap) -> bool:
     return columns.keys().isdisjoint(DESCRIBING)
 
 
-def match_header(names: Sequence[str], mapping: ColumnMap) -> ColumnMatch:
-    """Matches a header, which must have every required column.
+def match_header(names: Sequence[str], mapping: ColumnMap, kind: FileKind = FileKind.STOCK) -> ColumnMatch:
+    """Matches a header, which must have every required column of the file's kind.
 
     All columns that describe products may be missing together, if no other column looks like one of them.
 
@@ -103,21 +110,24 @@ def match_header(names: Sequence[str], mapping: ColumnMap) -> ColumnMatch:
     for field, column in mapping.items():
         if column and column not in names:
             raise _no_such_column(field, column, names)
-    for field in ImportField:
+    fields = [field for field in ImportField if field in FIELDS_OF[kind]]
+    for field in fields:
         same = [] if field in mapping else _by_normal_name(names).get(field.value, [])
         if len(same) > 1:
             raise _same_columns(field, same)
-    match = match_columns(names, mapping)
-    missing = [field for field in REQUIRED if field not in match.columns]
-    stock_only = has_stock_only(match.columns) and find_lookalikes(match, mapping).keys().isdisjoint(
-        DESCRIBING
+    match = match_columns(names, mapping, kind)
+    missing = [field for field in fields if field in REQUIRED and field not in match.columns]
+    stock_only = (
+        kind is FileKind.STOCK
+        and has_stock_only(match.columns)
+        and find_lookalikes(match, mapping).keys().isdisjoint(DESCRIBING)
     )
     if stock_only:
         missing = [field for field in missing if field not in DESCRIBING]
     if missing:
         # A file may have no other code of a product than its GTIN.
         free = (*match.unused, match.columns.get(ImportField.GTIN, ""))
-        raise _missing_columns(missing, free, names)
+        raise _missing_columns(missing, free, names, kind)
     for field, column in match.columns.items():
         if names.count(column) > 1:
             raise InvalidInput(f"the file has two columns {shown(column)} for {field}", field="map")
@@ -177,10 +187,11 @@ def _no_such_column(field: ImportField, column: str, names: Sequence[str]) -> In
 
 
 def _missing_columns(
-    missing: Sequence[ImportField], unused: Sequence[str], names: Sequence[str]
+    missing: Sequence[ImportField], unused: Sequence[str], names: Sequence[str], kind: FileKind
 ) -> InvalidInput:
     near = suggest(missing, unused)
-    of_stock = "; a file of stock levels only needs none of them" if set(missing) <= set(DESCRIBING) else ""
+    needs_none = kind is FileKind.STOCK and set(missing) <= set(DESCRIBING)
+    of_stock = "; a file of stock levels only needs none of them" if needs_none else ""
     return InvalidInput(
         f"the file has no column for {', '.join(missing)}; it has {_listed(names)}{of_stock}",
         field="map",

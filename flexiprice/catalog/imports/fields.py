@@ -19,7 +19,23 @@ class ImportField(StrEnum):
     GTIN = "gtin"
     AS_OF = "as_of"
     UNIT = "unit"
+    VALID_FROM = "valid_from"
+    VALID_UNTIL = "valid_until"
 
+
+class FileKind(StrEnum):
+    """The kind of rows in a file: products with batches, or prices."""
+
+    STOCK = "stock"
+    PRICES = "prices"
+
+
+_DATES_OF_PRICES = frozenset({ImportField.VALID_FROM, ImportField.VALID_UNTIL})
+FIELDS_OF: Mapping[FileKind, frozenset[ImportField]] = {
+    FileKind.STOCK: frozenset(ImportField) - _DATES_OF_PRICES,
+    FileKind.PRICES: _DATES_OF_PRICES | {ImportField.SKU, ImportField.BASE_PRICE, ImportField.STORE},
+}
+"""The fields that a file of each kind is read for."""
 
 OPTIONAL = frozenset(
     {
@@ -29,6 +45,7 @@ OPTIONAL = frozenset(
         ImportField.GTIN,
         ImportField.AS_OF,
         ImportField.UNIT,
+        *_DATES_OF_PRICES,
     }
 )
 REQUIRED = tuple(field for field in ImportField if field not in OPTIONAL)
@@ -72,6 +89,8 @@ OTHER_NAMES: Mapping[ImportField, tuple[str, ...]] = {
     ),
     ImportField.AS_OF: ("stock_as_of", "as_of_date", "snapshot_at", "counted_at", "exported_at"),
     ImportField.UNIT: ("unit_name", "base_unit", "sales_unit", "measure", "uom_id", "mengeneinheit"),
+    ImportField.VALID_FROM: ("from", "date_start", "start_date", "valid_from_date", "effective_from"),
+    ImportField.VALID_UNTIL: ("until", "date_end", "end_date", "valid_to", "valid_till", "effective_to"),
     ImportField.GTIN: ("gtin_8", "gtin_12", "ean_8", "ean_code", "upc_a", "upc_code", "bar_code"),
 }
 

@@ -135,11 +135,11 @@ async def _import(
         raise InvalidInput(f"{as_of.isoformat()} is in the future", field="as_of")
     dates = DateReader(layout.date_formats, layout.timestamps)
     if file.above_header:
-        tally.warn(_skipped_rows(file.above_header))
+        tally.warn(skipped_rows(file.above_header))
     source = column_source(layout)
     matcher = ColumnMatcher(file, source, tally.warn, layout.spelling)
     reader = RowReader(
-        stores=await _stores(session, layout.default_store),
+        stores=await read_stores(session, layout.default_store),
         default_store=layout.default_store,
         dates=dates,
         decimal_comma=layout.decimal_comma,
@@ -233,7 +233,8 @@ def _outdated(outdated: OutdatedRows) -> DataWarning:
     )
 
 
-def _skipped_rows(rows: Sequence[tuple[int, str]]) -> DataWarning:
+def skipped_rows(rows: Sequence[tuple[int, str]]) -> DataWarning:
+    """Returns the warning about rows above the header."""
     shown_rows = ", ".join(f"line {line} {shown(text)}" for line, text in rows[:_SKIPPED_ROWS_SHOWN])
     more = f" and {len(rows) - _SKIPPED_ROWS_SHOWN} more" if len(rows) > _SKIPPED_ROWS_SHOWN else ""
     return DataWarning(None, None, f"rows above the header were skipped: {shown_rows}{more}")
@@ -259,11 +260,15 @@ async def _stage(session: AsyncSession, rows: Iterator[CatalogueRow | BadRow], t
         await stage_rows(session, good)
 
 
-async def _stores(session: AsyncSession, default: str) -> dict[str, ImportStore]:
-    # Lock the stores, so that none is deleted before its batches are written.
+async def read_stores(session: AsyncSession, default: str | None) -> dict[str, ImportStore]:
+    """Returns the stores by code, locked so that none is deleted before its rows are written.
+
+    Raises:
+        InvalidInput: the default store does not exist.
+    """
     query = select(Store.code, Store.id, Store.time_zone).with_for_update(read=True, key_share=True)
     rows = await session.execute(query)
     stores = {code: ImportStore(store_id, ZoneInfo(zone)) for code, store_id, zone in rows}
-    if default not in stores:
+    if default is not None and default not in stores:
         raise InvalidInput(f"there is no store {default!r}", field="store")
     return stores

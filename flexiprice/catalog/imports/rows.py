@@ -180,14 +180,23 @@ class RowReader:
         return instant
 
     def _store(self, cell: str) -> ImportStore:
-        code = cell.strip().lower()
-        # Other systems write names: `Main Street` is the store `main-street`.
-        store = self._stores.get(code) or self._stores.get(_NO_CODE.sub("-", code).strip("-"))
-        if store is None:
-            near = get_close_matches(code[:64], self._stores, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise CellRefused(f"there is no store {shown(code)}{hint}")
-        return store
+        return find_store(self._stores, cell)
+
+
+def find_store(stores: Mapping[str, ImportStore], cell: str) -> ImportStore:
+    """Returns the store whose code or name is in a cell.
+
+    Raises:
+        CellRefused: there is none.
+    """
+    code = cell.strip().lower()
+    # Other systems write names: `Main Street` is the store `main-street`.
+    store = stores.get(code) or stores.get(_NO_CODE.sub("-", code).strip("-"))
+    if store is None:
+        near = get_close_matches(code[:64], stores, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise CellRefused(f"there is no store {shown(code)}{hint}")
+    return store
 
 
 def _read_category(cell: str) -> tuple[str, str]:

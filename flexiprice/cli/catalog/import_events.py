@@ -36,6 +36,7 @@ class ImportKind(StrEnum):
     """The kind of rows in a file."""
 
     STOCK = "stock"
+    PRICES = "prices"
     SALES = "sales"
     WASTE = "waste"
     COUNTS = "counts"

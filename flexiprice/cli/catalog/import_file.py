@@ -16,6 +16,7 @@ from flexiprice.catalog.imports.notation.dates import DEFAULT_DATE_FORMATS, Time
 from flexiprice.cli.broker import command_settings
 from flexiprice.cli.catalog.import_events import ImportKind, import_events
 from flexiprice.cli.catalog.import_files import ImportOutputs, refuse_same_file
+from flexiprice.cli.catalog.import_prices import import_price_file
 from flexiprice.cli.catalog.import_progress import reading
 from flexiprice.cli.catalog.import_stock import import_stock
 from flexiprice.cli.console import JsonOption
@@ -23,6 +24,7 @@ from flexiprice.errors import InvalidInput
 from flexiprice.events.columns import parse_event_map
 
 _CHUNK = 1 << 16
+_CATALOGUE = frozenset({ImportKind.STOCK, ImportKind.PRICES})
 
 
 def import_file(
@@ -38,8 +40,8 @@ def import_file(
     kind: Annotated[
         ImportKind,
         typer.Option(
-            help="Rows of the file: `stock` is products and their batches, the others are events with the "
-            "fields of POST /admin/events."
+            help="Rows of the file: `stock` is products and their batches, `prices` is base prices by store "
+            "and day, the others are events with the fields of POST /admin/events."
         ),
     ] = ImportKind.STOCK,
     source: Annotated[
@@ -179,7 +181,11 @@ def import_file(
     Title rows above the header are skipped with a warning. Of a JSON document, the array of records in it is
     read, of a workbook the only sheet with any content, or `--sheet`.
 
-    With `--kind`, each row is an event: `line_id`, `occurred_at`, `sku` or `gtin`, `quantity`, perhaps
+    With `--kind prices`, each row is a base price: `sku`, `base_price`, perhaps `store`, `valid_from` and
+    `valid_until`. Without a store and dates it is the product's in all stores; without `valid_from` it
+    begins today. The products must exist.
+
+    With the other kinds, each row is an event: `line_id`, `occurred_at`, `sku` or `gtin`, `quantity`, perhaps
     `store`, `source`, `unit_price` (of sales), `lot` and `expiry_date`. Importing again ignores what is
     recorded; a row with the identity of a recorded event and other content is set aside.
 
@@ -191,7 +197,7 @@ def import_file(
     settings = command_settings()
     request = ImportRequest(
         options=FileOptions(
-            columns=parse_column_map(column or ()) if kind is ImportKind.STOCK else {},
+            columns=parse_column_map(column or ()) if kind in _CATALOGUE else {},
             date_formats=tuple(date_format) if date_format else None,
             timestamps=timestamps,
             decimal_comma=_sign(comma=decimal_comma, point=decimal_point),
@@ -217,8 +223,15 @@ def import_file(
         stock = CompleteStock(is_confirmed=yes) if complete else None
         import_stock(settings, reading(file), request, outputs, save_map=save_map, complete=stock)
         return
-    if save_map is not None or warnings is not None or complete:
-        raise InvalidInput("--save-map, --warnings and --complete are for imports of stock")
+    if save_map is not None or complete:
+        raise InvalidInput("--save-map and --complete are for imports of stock")
+    if kind is ImportKind.PRICES:
+        if source is not None or as_of is not None:
+            raise InvalidInput("--source and --as-of are not for prices: give their days in columns")
+        import_price_file(settings, reading(file), request, outputs)
+        return
+    if warnings is not None:
+        raise InvalidInput("--warnings is for imports of stock and prices")
     import_events(
         settings,
         reading(file),

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from flexiprice.catalog.imports.price_importer import PriceReport
 from flexiprice.catalog.imports.report import ImportReport
 from flexiprice.cli.catalog.report_parts import SHOWN, show_columns, show_rows
 from flexiprice.cli.console import escaped, new_table, output
@@ -55,13 +56,52 @@ def show_import(
         console.print(
             "Nothing was imported: a complete file is imported as a whole or not at all.", style="red"
         )
-    elif dry_run:
-        console.print("A rehearsal: nothing was written.")
+    else:
+        _show_end(dry_run=dry_run, job=job)
+
+
+def show_price_import(
+    report: PriceReport,
+    *,
+    dry_run: bool,
+    errors: Path | None,
+    warnings: Path | None,
+    job: EnqueuedJob | None,
+) -> None:
+    """Prints the numbers of imported prices, the warnings and the first bad rows."""
+    show_columns(report.columns, report.unused_columns)
+    numbers = ("read", "imported", "bad", "new", "updated", "ended", "unchanged")
+    table = new_table("", *numbers, numbers=numbers)
+    table.add_row("rows", str(report.read), str(report.imported), str(report.bad))
+    table.add_row(
+        "products",
+        *("", "", "", ""),
+        *map(str, (report.products_updated, "", report.products_unchanged)),
+    )
+    table.add_row(
+        "price list",
+        *("", "", ""),
+        *map(
+            str,
+            (report.prices_new, report.prices_updated, report.prices_ended, report.prices_unchanged),
+        ),
+    )
+    output().print(table)
+    if report.bad:
+        _show_bad_rows(report, errors)
+    if report.warning_count:
+        _show_warnings(report, warnings)
+    _show_end(dry_run=dry_run, job=job)
+
+
+def _show_end(*, dry_run: bool, job: EnqueuedJob | None) -> None:
+    if dry_run:
+        output().print("A rehearsal: nothing was written.")
     elif job is not None:
-        console.print(f"The workers reprice it now: flexiprice status {job.job_id}")
+        output().print(f"The workers reprice it now: flexiprice status {job.job_id}")
 
 
-def _show_warnings(report: ImportReport, warnings: Path | None) -> None:
+def _show_warnings(report: ImportReport | PriceReport, warnings: Path | None) -> None:
     console = output()
     console.print("Warnings:", style="yellow")
     for warning in report.warnings[:SHOWN]:
@@ -75,7 +115,7 @@ def _show_warnings(report: ImportReport, warnings: Path | None) -> None:
         console.print(f"… and {report.warning_count - SHOWN} more; --warnings FILE writes them all.")
 
 
-def _show_bad_rows(report: ImportReport, errors: Path | None) -> None:
+def _show_bad_rows(report: ImportReport | PriceReport, errors: Path | None) -> None:
     console = output()
     show_rows("why it was left out", report.bad_rows[:SHOWN])
     if errors is not None:
