@@ -27,6 +27,7 @@ from api.routers import (
     health,
     metrics,
     policies,
+    price_list,
     prices,
     products,
     queues,
@@ -158,7 +159,18 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
 
 def _admin() -> APIRouter:
     admin = APIRouter(prefix=ADMIN, dependencies=key_documentation)
-    for module in (recompute, discounts, policies, bulk_batches, batches, scans, events, products, stores):
+    for module in (
+        recompute,
+        discounts,
+        policies,
+        bulk_batches,
+        batches,
+        scans,
+        events,
+        price_list,
+        products,
+        stores,
+    ):
         admin.include_router(module.router)
     # Before the tasks, whose path `/tasks/{task_id}` would match theirs.
     for module in (runs, dead_letters, tasks, queues, schedules, workers):

@@ -38,6 +38,7 @@ TAGS: Final = [
     {"name": "scans", "description": "Scans of barcodes, which find or make batches."},
     {"name": "events", "description": "Sales, waste, counts and deliveries, which move stock."},
     {"name": "products", "description": "Products and their base prices."},
+    {"name": "price-list", "description": "Base prices by store and day."},
     {"name": "stores", "description": "Stores and their time zones."},
     {
         "name": "tasks",

@@ -1,6 +1,6 @@
 """Uploads: parameters that describe a file's layout, and buffering of its body."""
 
-from collections.abc import AsyncGenerator, Container
+from collections.abc import AsyncGenerator, Container, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from tempfile import SpooledTemporaryFile
@@ -11,12 +11,14 @@ from pydantic import AwareDatetime
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
+from api.schemas.problem import FieldError
 from flexiprice.catalog.imports.column_map import parse_column_map
 from flexiprice.catalog.imports.complete_stock import MAX_SOLD_OUT_PERCENT, CompleteStock
 from flexiprice.catalog.imports.file_options import FileOptions, ImportRequest
 from flexiprice.catalog.imports.files.records import FileFormat
 from flexiprice.catalog.imports.known_exports import ExportName
 from flexiprice.catalog.imports.notation.dates import MAX_DATE_FORMATS, Timestamps
+from flexiprice.catalog.imports.problems import BadRow
 from flexiprice.catalog.imports.spelling import Spelling
 from flexiprice.domain.catalog import StoreCode
 
@@ -36,6 +38,7 @@ _FORMATS: Final[dict[str, FileFormat | None]] = {
     "application/octet-stream": None,
 }
 _MOST_COLUMNS: Final = 20
+_MOST_LISTED: Final = 100
 _IN_MEMORY: Final = 1 << 20
 
 
@@ -190,6 +193,16 @@ def require_media_type(
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise HTTPException(415, encoded)
     return media_type, parameters
+
+
+def errors_of_rows(rows: Iterable[BadRow]) -> list[FieldError]:
+    """Returns the first problems of bad rows, as the errors of a response."""
+    found = [
+        FieldError(line=row.line, field=problem.column, reason=problem.reason)
+        for row in rows
+        for problem in row.problems
+    ]
+    return found[:_MOST_LISTED]
 
 
 def _charset(parameters: str) -> str:

@@ -12,8 +12,7 @@ from api.problems import ProblemResponse
 from api.reprice_after_commit import MAX_NAMED_BATCHES, NOT_NEEDED, Reprice
 from api.route_class import UploadRoute
 from api.schemas.imports import BatchImportOut, ImportReportOut
-from api.schemas.problem import FieldError
-from api.upload import CompletenessQuery, UploadRequest, spooled
+from api.upload import CompletenessQuery, UploadRequest, errors_of_rows, spooled
 from flexiprice.catalog.imports.complete_stock import CompleteStock
 from flexiprice.catalog.imports.file_options import layout_of
 from flexiprice.catalog.imports.files.sources import chunks_of
@@ -23,7 +22,6 @@ from flexiprice.catalog.imports.report import ImportReport
 from flexiprice.catalog.imports.saved_mappings import resolve_options
 from flexiprice.plurals import counted
 
-_MAX_LISTED: Final = 100
 _REQUEST_BODY: Final = {
     "required": True,
     "content": {
@@ -106,7 +104,7 @@ async def put_batches(
             skip_audit(request)
     if atomic and report.bad:
         detail = f"{report.bad} of {report.read} rows are bad, so nothing was written"
-        return ProblemResponse(422, "invalid_input", detail, errors=_errors_of(report))
+        return ProblemResponse(422, "invalid_input", detail, errors=errors_of_rows(report.bad_rows))
     repricing = NOT_NEEDED
     if written and (report.products_updated or report.store_prices_changed):
         # Products and prices affect batches that the file does not mention.
@@ -142,12 +140,3 @@ async def _import(
         if dry_run or (atomic and imported.report.bad):
             await step.rollback()
     return imported
-
-
-def _errors_of(report: ImportReport) -> list[FieldError]:
-    found = [
-        FieldError(line=row.line, field=problem.column, reason=problem.reason)
-        for row in report.bad_rows
-        for problem in row.problems
-    ]
-    return found[:_MAX_LISTED]

@@ -27,6 +27,7 @@ _OPERATING: Final = _Needed(Scope.READ, Scope.ADMIN)
 _NEEDED: Final[Mapping[str, _Needed]] = {
     "health": _OPEN,
     "prices": _OPEN,
+    "price-list": _PRICING,
     "stores": _PRICING,
     "products": _PRICING,
     "batches": _PRICING,

@@ -14,6 +14,7 @@ _SUBJECTS: Final[Mapping[str, str]] = {
     "load_sample": "load the {target}",
     "offer_sign_in": "offer a sign-in as {target}",
     "put_batches": "put {target}",
+    "put_prices": "put {target}",
     "receive_events": "receive {target}",
     "roll_back_policy": "roll back to policy {target}",
     "sign_in": "sign in to the {target}",

@@ -1,7 +1,7 @@
 """Every change over HTTP leaves an audit entry with actor, target, address and values."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
@@ -43,8 +43,8 @@ async def two_workers(client, settings: Settings) -> AsyncIterator[list[str]]:
 
 def tells_values(method: str, path: str) -> bool:
     """Whether it changes values; tasks, workers and bulk uploads tell outcomes and counts instead."""
-    kinds = ("/stores", "/products", "/batches", "/scans", "/policies/", "/queues", "/schedules")
-    is_bulk = (method, path) == ("put", "/batches")
+    kinds = ("/stores", "/products", "/prices", "/batches", "/scans", "/policies/", "/queues", "/schedules")
+    is_bulk = method == "put"
     return path.startswith(kinds) and not is_bulk and not path.endswith(("/purge", "/run"))
 
 
@@ -60,6 +60,15 @@ def require_facts(entry: dict, method: str, path: str) -> None:
 
 
 SOLD = {"kind": "sale", "source": "till-1", "line_id": "1", "sku": "BREAD", "quantity": "1"}
+
+
+async def upload_stock_and_prices(client, made: Callable[..., Awaitable[dict]]) -> None:
+    """Puts a batch and a price of BREAD, and deletes the price."""
+    csv = {"Content-Type": "text/csv"}
+    await made("put", "/batches", content=f"sku,expiry_date,quantity\nBREAD,{day(2)},5\n", headers=csv)
+    await made("put", "/prices", content="sku,base_price,store\nBREAD,3.00,main\n", headers=csv)
+    (price,) = (await client.get(f"{ADMIN}/prices")).json()["items"]
+    await made("delete", "/prices/{price_id}", names=price)
 
 
 async def test_every_endpoint_that_changes_anything_leaves_one_entry_of_its_name(client, settings: Settings):
@@ -95,8 +104,7 @@ async def test_every_endpoint_that_changes_anything_leaves_one_entry_of_its_name
     await made("patch", "/products/{sku}", names={"sku": "BREAD"}, json={"gtins": ["4006381333931"]})
     await made("post", "/scans", json={"code": "4006381333931"})
     await made("post", "/events", json=SOLD | {"occurred_at": datetime.now(UTC).isoformat()})
-    lines = f"sku,expiry_date,quantity\nBREAD,{day(2)},5\n"
-    await made("put", "/batches", content=lines, headers={"Content-Type": "text/csv"})
+    await upload_stock_and_prices(client, made)
     await made("delete", "/batches/{batch_id}", names=names)
     await create_product(client, "MILK")
     await made("delete", "/products/{sku}", names={"sku": "MILK"})

@@ -75,7 +75,7 @@ async def test_every_endpoint_admits_exactly_the_keys_with_its_documented_scope(
             seen.add((operation["tags"][0], method == "get", documented))
     assert {scope for _, reads, scope in seen if reads} == {"read"}
     changing = {tag: scope for tag, reads, scope in seen if not reads}
-    prices = {"stores", "products", "batches", "scans", "discounts", "policies"}
+    prices = {"stores", "products", "batches", "scans", "discounts", "policies", "price-list"}
     assert changing == dict.fromkeys(prices, "prices") | dict.fromkeys(
         {"tasks", "queues", "schedules", "workers"}, "admin"
     ) | {"events": "events"}

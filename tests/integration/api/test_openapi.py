@@ -21,6 +21,7 @@ OPERATION_IDS = """
     create_product
     create_store
     delete_batch
+    delete_price
     delete_product
     delete_store
     dismiss_dead_letters
@@ -46,6 +47,7 @@ OPERATION_IDS = """
     list_discount_history
     list_discounts
     list_policies
+    list_prices
     list_products
     list_queues
     list_registered_tasks
@@ -61,6 +63,7 @@ OPERATION_IDS = """
     purge_queue
     purge_tasks
     put_batches
+    put_prices
     receive_events record_scan
     resume_queue
     resume_schedule
