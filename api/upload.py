@@ -17,10 +17,11 @@ from flexiprice.catalog.imports.complete_stock import MAX_SOLD_OUT_PERCENT, Comp
 from flexiprice.catalog.imports.file_options import FileOptions, ImportRequest
 from flexiprice.catalog.imports.files.records import FileFormat
 from flexiprice.catalog.imports.known_exports import ExportName
+from flexiprice.catalog.imports.notation.absent_dates import NoExpiry
 from flexiprice.catalog.imports.notation.dates import MAX_DATE_FORMATS, Timestamps
 from flexiprice.catalog.imports.problems import BadRow
 from flexiprice.catalog.imports.spelling import Spelling
-from flexiprice.domain.catalog import StoreCode
+from flexiprice.domain.catalog import CategoryName, StoreCode
 
 _FORMATS: Final[dict[str, FileFormat | None]] = {
     "application/x-ndjson": FileFormat.NDJSON,
@@ -76,6 +77,18 @@ async def _import_request(
     store: Annotated[
         StoreCode | None, Query(description="Store of rows that name none; `main` by default.")
     ] = None,
+    default_category: Annotated[
+        CategoryName | None,
+        Query(description="Category of products whose rows have none; by default such rows are bad."),
+    ] = None,
+    no_expiry: Annotated[
+        NoExpiry | None,
+        Query(
+            description="Treatment of rows without an expiry date, or with 9999-12-31, 2999-12-31 or "
+            "2099-12-31: `keep` keeps their stock, which is never discounted; `refuse` rejects them, as by "
+            "default."
+        ),
+    ] = None,
     format_name: Annotated[
         str | None,
         Query(
@@ -126,6 +139,8 @@ async def _import_request(
             delimiter=delimiter,
             sheet=sheet,
             store=store,
+            default_category=default_category,
+            no_expiry=no_expiry,
         ),
         format_name=format_name,
         file_format=_FORMATS[media_type],

@@ -143,7 +143,7 @@ class BatchCreate(RequestModel):
     store: StoreCode = MAIN_STORE
     sku: Sku
     lot: Lot = ""
-    expiry_date: CalendarDate
+    expiry_date: CalendarDate | None
     quantity: Quantity
 
 
@@ -162,7 +162,7 @@ class BatchUpdate(RequestModel):
     )
 
     lot: Lot = LEFT_OUT
-    expiry_date: CalendarDate = LEFT_OUT
+    expiry_date: CalendarDate | None = LEFT_OUT
     quantity: Quantity = LEFT_OUT
     quantity_delta: QuantityDelta = LEFT_OUT
 
@@ -182,8 +182,8 @@ class BatchIdentityOut(ResponseModel):
     product: str = Field(examples=["Rye bread 1 kg"])
     category: str = Field(examples=["Bakery"])
     lot: str = Field(examples=["L-0815"])
-    expiry_date: date
-    days_to_expiry: int = Field(examples=[2])
+    expiry_date: date | None
+    days_to_expiry: int | None = Field(examples=[2])
     quantity: QuantityOut
     unit: Unit
 

@@ -103,8 +103,10 @@ class DecisionOut(ResponseModel):
     rule: Rule
     limits: Limits
     policy_version: int
-    expiry_date: date
-    days_to_expiry: int = Field(description="Days to expiry at the time of the decision.")
+    expiry_date: date | None
+    days_to_expiry: int | None = Field(
+        description="Days to expiry at the time of the decision; null without an expiry date."
+    )
     quantity: QuantityOut = Field(description="Stock at the time of the decision, in the product's unit.")
 
 

@@ -20,9 +20,10 @@ GLOSSARY: Final[Mapping[str, str]] = MappingProxyType(
         "comment": "Comment of the author.",
         "currency": "Currency of all amounts, by ISO 4217.",
         "days_threshold": "Days before expiry from which on a batch may get a discount.",
-        "days_to_expiry": "Days from the store's current date to the expiry date; 0 on the last day of sale.",
+        "days_to_expiry": "Days from the store's current date to the expiry date; 0 on the last day of sale, "
+        "null without a date.",
         "decided_at": "When the decision was made.",
-        "expiry_date": "Last day on which the batch may be sold.",
+        "expiry_date": "Last day on which the batch may be sold; null for goods without a date.",
         "gtins": "GTINs in the barcodes of the product: of units, cases and former packages.",
         "kind": "Whether the discount opens, changes or closes.",
         "lot": "Lot number of the batch; empty if it has none.",

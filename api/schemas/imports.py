@@ -54,6 +54,9 @@ class ImportReportOut(ResponseModel):
     expiry_dates_corrected: int = Field(
         description="Lots that were known with another expiry date; a warning names each."
     )
+    without_expiry_date: int = Field(
+        description="Imported rows without an expiry date; their batches are never discounted."
+    )
     gtins_new: int = Field(description="GTINs that products gained.")
     store_prices_changed: int = Field(
         description="Prices by store that are new, differed, or ended because the file has one price."
@@ -91,6 +94,7 @@ class BatchImportOut(ResponseModel):
                         "batches_unchanged": 19,
                         "batches_sold_out": 0,
                         "expiry_dates_corrected": 0,
+                        "without_expiry_date": 0,
                         "gtins_new": 0,
                         "store_prices_changed": 0,
                         "warnings": [],

@@ -35,7 +35,7 @@ class BatchPriceOut(ResponseModel):
 
     batch_id: int
     lot: str
-    expiry_date: date
+    expiry_date: date | None
     price: Amount
     rate: Rate
     rule: Rule

@@ -87,7 +87,7 @@ class RecordedScanOut(ResponseModel):
     created: bool = Field(description="Whether the scan made the batch.")
     quantity_before: QuantityOut = Field(description="Stock before; 0 if the scan made the batch.")
     expiry_date_before: date | None = Field(
-        description="Expiry date of the batch before the scan corrected it; null if it stayed."
+        description="Expiry date of the batch before the scan corrected it; null if it stayed, or was none."
     )
     scan: ScanElementsOut = Field(description="Data of the code.")
 

@@ -3,13 +3,16 @@
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Select, SQLColumnExpression, Subquery, select
+from sqlalchemy import ColumnElement, Date, Select, SQLColumnExpression, Subquery, case, literal, select
 
 from flexiprice.db.tables import Batch, Product
 from flexiprice.domain.category import category_key
+from flexiprice.domain.expiry import NO_EXPIRY
 from flexiprice.domain.quantity import Unit
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +26,9 @@ class BatchIdentity:
         product: name of the product.
         category: of the product.
         lot: names the batch; if it is empty, the expiry date does.
-        expiry_date: the last day of sale.
-        days_to_expiry: from the store's local date: 0 on the last day of sale, negative when expired.
+        expiry_date: the last day of sale; None of goods without one.
+        days_to_expiry: from the store's local date: 0 on the last day of sale, negative when expired; None
+            without a date.
         quantity: stock in the unit.
         unit: of the product.
     """
@@ -35,8 +39,8 @@ class BatchIdentity:
     product: str
     category: str
     lot: str
-    expiry_date: date
-    days_to_expiry: int
+    expiry_date: date | None
+    days_to_expiry: int | None
     quantity: Decimal
     unit: Unit
 
@@ -57,7 +61,15 @@ def identity_columns(
         quantity: stock, if a table other than `Batch` has it.
     """
     named = (Product.sku, Product.name, Product.category)
-    return (Batch.id, store, *named, Batch.lot, expiry_date, days_to_expiry, quantity, Product.unit)
+    dated = (if_dated(expiry_date, expiry_date), if_dated(expiry_date, days_to_expiry))
+    return (Batch.id, store, *named, Batch.lot, *dated, quantity, Product.unit)
+
+
+def if_dated(
+    expiry_date: SQLColumnExpression[date], value: SQLColumnExpression[T]
+) -> ColumnElement[T | None]:
+    """Returns a value of a batch, such as its expiry date; NULL if the batch has none."""
+    return case((expiry_date < literal(NO_EXPIRY, Date), value))
 
 
 def days_to_expiry(stores: Subquery) -> ColumnElement[int]:

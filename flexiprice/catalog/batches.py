@@ -17,6 +17,7 @@ from flexiprice.catalog.stores import require_store_id
 from flexiprice.db.audit_notes import note_change
 from flexiprice.db.tables import Batch, Product
 from flexiprice.domain.audit import changes_between
+from flexiprice.domain.expiry import NO_EXPIRY, expiry_words
 from flexiprice.domain.quantity import (
     MAX_QUANTITY,
     Unit,
@@ -45,7 +46,7 @@ class BatchChanges(TypedDict, total=False):
     """
 
     lot: str
-    expiry_date: date
+    expiry_date: date | None
     quantity: Decimal
     quantity_delta: Decimal
 
@@ -81,11 +82,11 @@ async def create_batch(
     store: str,
     sku: str,
     lot: str,
-    expiry_date: date,
+    expiry_date: date | None,
     quantity: Decimal,
     now: datetime,
 ) -> BatchRecord:
-    """Adds a batch; the quantity is in the product's unit.
+    """Adds a batch; the quantity is in the product's unit. Goods without an expiry date have None.
 
     Raises:
         InvalidInput: the quantity is a fraction of a product in `each`.
@@ -102,7 +103,13 @@ async def create_batch(
     require_countable(quantity, unit, field="quantity")
     batch_id = await session.scalar(
         insert(Batch)
-        .values(store_id=store_id, product_id=product_id, lot=lot, expiry_date=expiry_date, quantity=quantity)
+        .values(
+            store_id=store_id,
+            product_id=product_id,
+            lot=lot,
+            expiry_date=expiry_date or NO_EXPIRY,
+            quantity=quantity,
+        )
         .on_conflict_do_nothing()
         .returning(Batch.id)
     )
@@ -164,6 +171,8 @@ async def change_batch(
     unit = await _lock_unit(session, batch_id)
     known = await get_batch(session, batch_id, now=now)
     values: dict[str, object] = {**changes}
+    if "expiry_date" in changes:
+        values["expiry_date"] = changes["expiry_date"] or NO_EXPIRY
     if "quantity_delta" in changes:
         del values["quantity_delta"]
         delta = changes["quantity_delta"]
@@ -189,7 +198,8 @@ def note_batch_change(session: AsyncSession, before: BatchRecord | None, after: 
     batch = before or after
     if batch is not None:
         lot = f", lot {batch.lot}" if batch.lot else ""
-        name = f"{batch.sku} in {batch.store}, expires {batch.expiry_date}{lot}"
+        day = f"expires {batch.expiry_date}" if batch.expiry_date else expiry_words(None)
+        name = f"{batch.sku} in {batch.store}, {day}{lot}"
         changes = changes_between(before, after, _AUDITED, named_by=_NAMED_BY)
         note_change(session, name, changes, {"batch_id": batch.batch_id})
 
@@ -219,8 +229,10 @@ async def _lock_unit(session: AsyncSession, batch_id: int) -> Unit:
     return (await session.execute(locked)).scalar_one()
 
 
-def _named(lot: str, expiry_date: date) -> str:
-    return f"with the lot {lot!r}" if lot else f"without a lot that expires {expiry_date}"
+def _named(lot: str, expiry_date: date | None) -> str:
+    if lot:
+        return f"with the lot {lot!r}"
+    return f"without a lot that expires {expiry_date}" if expiry_date else "without lot and expiry date"
 
 
 def _added(in_stock: Decimal, delta: Decimal, unit: Unit) -> Decimal:

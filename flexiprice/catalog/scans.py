@@ -18,6 +18,7 @@ from flexiprice.catalog.local_dates import local_dates
 from flexiprice.catalog.product_gtins import require_product
 from flexiprice.catalog.stores import require_store_id
 from flexiprice.db.tables import Batch
+from flexiprice.domain.expiry import NO_DATE, NO_EXPIRY, expiry_or_none
 from flexiprice.domain.quantity import (
     MAX_QUANTITY,
     Quantity,
@@ -51,7 +52,7 @@ class RecordedScan:
         batch: the batch after the change.
         created: whether the scan made it.
         quantity_before: its stock before; 0 if it was created.
-        expiry_date_before: its expiry date before the scan corrected it; None if it stayed.
+        expiry_date_before: its expiry date before the scan corrected it; None if it stayed, or was none.
     """
 
     scan: Scan
@@ -127,7 +128,7 @@ async def record_scan(
         batch,
         created=False,
         quantity_before=before,
-        expiry_date_before=day if is_corrected else None,
+        expiry_date_before=expiry_or_none(day) if is_corrected else None,
     )
 
 
@@ -224,7 +225,7 @@ class _Search:
 
     def _ambiguous(self, rows: Sequence[Row[*_Found]]) -> Conflict:
         listed = [
-            f"batch {batch_id} (lot {lot or 'none'}, expires {day}, {quantity} in stock)"
+            f"batch {batch_id} (lot {lot or 'none'}, {_expires(day)}, {quantity} in stock)"
             for batch_id, quantity, lot, day in rows[:_LISTED]
         ]
         more = " and more" if len(rows) > _LISTED else ""
@@ -233,3 +234,7 @@ class _Search:
             "scan a code with lot and date, or change the batch by its id",
             field="code",
         )
+
+
+def _expires(day: date) -> str:
+    return NO_DATE if day == NO_EXPIRY else f"expires {day}"

@@ -10,6 +10,7 @@ from rich.text import Text
 from flexiprice.catalog.batch_identity import BatchIdentity
 from flexiprice.cli.console import percent
 from flexiprice.cli.fitted_table import FittedColumn, fitted_table
+from flexiprice.domain.expiry import expiry_words
 from flexiprice.domain.quantity import format_quantity
 from flexiprice.domain.quote import Limit
 
@@ -67,8 +68,8 @@ def _cells(row: PriceRow) -> tuple[str | Text, ...]:
         batch.sku,
         batch.product,
         batch.lot,
-        str(batch.expiry_date),
-        str(batch.days_to_expiry),
+        expiry_words(batch.expiry_date),
+        "" if batch.days_to_expiry is None else str(batch.days_to_expiry),
         format_quantity(batch.quantity, batch.unit),
         amount(row.was),
         amount(row.now),

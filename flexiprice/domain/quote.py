@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal, localcontext
 from enum import StrEnum
 
+from flexiprice.domain.expiry import NO_EXPIRY
 from flexiprice.domain.money import EXACT, effective_rate, round_half_up, round_up
 from flexiprice.domain.policy import PricingPolicy, PricingRule, by_discount
 from flexiprice.domain.quantity import Unit
@@ -62,7 +63,7 @@ class PricedBatch:
         base_price: from 0.01 to 9,999,999,999.99, whole cents.
         unit_cost: from 0, whole cents; None if unknown.
         quantity: stock in the product's unit, not negative.
-        expiry_date: the last day of sale.
+        expiry_date: the last day of sale; `NO_EXPIRY` of goods without one, which are never discounted.
         unit: of the product.
     """
 
@@ -140,7 +141,7 @@ def quote(
         current: the open discount of the batch, which the policy may hold; None where it is closed.
     """
     days_to_expiry = (batch.expiry_date - on).days
-    if days_to_expiry < 0 or batch.quantity == 0:
+    if days_to_expiry < 0 or batch.quantity == 0 or batch.expiry_date == NO_EXPIRY:
         return None
     with localcontext(EXACT):
         floors = _floors(batch, policy)

@@ -10,6 +10,7 @@ from typing import Final
 
 from flexiprice.catalog.imports.problems import BadRow, CellProblem
 from flexiprice.catalog.stock import StockLevel
+from flexiprice.domain.expiry import NO_DATE, NO_EXPIRY, expiry_words
 from flexiprice.domain.stock_event import (
     AllocationGround,
     Candidate,
@@ -154,10 +155,10 @@ def _not_one(row: EventRow, found: Sequence[StockLevel]) -> str:
 def _other_date(row: EventRow, level: StockLevel) -> str:
     return (
         f"store {row.store!r} has the lot {row.lot!r} of {row.sku or row.gtin!r} with the expiry date "
-        f"{level.expiry_date}, not {row.expiry_date}: correct batch {level.batch_id} or this date, then send "
-        "this again"
+        f"{expiry_words(level.expiry_date)}, not {row.expiry_date}: correct batch {level.batch_id} or this "
+        "date, then send this again"
     )
 
 
 def _shown(lot: str, day: date) -> str:
-    return f"lot {lot or 'none'} of {day}"
+    return f"lot {lot or 'none'}, {NO_DATE}" if day == NO_EXPIRY else f"lot {lot or 'none'} of {day}"

@@ -9,6 +9,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Row, Select, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from flexiprice.catalog.batch_identity import if_dated
 from flexiprice.catalog.local_dates import local_dates
 from flexiprice.catalog.products import get_product
 from flexiprice.catalog.store_prices import base_price, of_store
@@ -35,7 +36,7 @@ class BatchPrice:
 
     batch_id: int
     lot: str
-    expiry_date: date
+    expiry_date: date | None
     price: Decimal
     rate: Decimal
     rule: str | None
@@ -138,7 +139,7 @@ def _prices(sku: str, store: str, now: datetime | ColumnElement[datetime]) -> Se
             func.min(price).over().label("lowest_price"),
             Batch.id.label("batch_id"),
             Batch.lot,
-            Batch.expiry_date,
+            if_dated(Batch.expiry_date, Batch.expiry_date).label("expiry_date"),
             price.label("price"),
             func.coalesce(Discount.rate, _NO_DISCOUNT).label("rate"),
             Discount.rule,

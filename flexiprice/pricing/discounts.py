@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Select, exists, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from flexiprice.catalog.batch_identity import BatchIdentity, days_to_expiry, select_batches
+from flexiprice.catalog.batch_identity import BatchIdentity, days_to_expiry, if_dated, select_batches
 from flexiprice.catalog.batches import no_batch
 from flexiprice.catalog.local_dates import local_dates
 from flexiprice.catalog.stores import require_store_id
@@ -66,8 +66,8 @@ class RecordedDecision:
     rate: Decimal | None
     rule: str | None
     policy_version: int
-    expiry_date: date
-    days_to_expiry: int
+    expiry_date: date | None
+    days_to_expiry: int | None
     quantity: Decimal
     limits: tuple[Limit, ...]
 
@@ -97,8 +97,8 @@ _LEDGER = (
     PriceDecision.rate,
     PriceDecision.rule,
     PriceDecision.policy_version,
-    PriceDecision.expiry_date,
-    PriceDecision.days_to_expiry,
+    if_dated(PriceDecision.expiry_date, PriceDecision.expiry_date),
+    if_dated(PriceDecision.expiry_date, PriceDecision.days_to_expiry),
     PriceDecision.quantity,
     limits_of(PriceDecision.limits),
 )

@@ -8,6 +8,7 @@ from typing import Final
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from flexiprice.catalog.batch_identity import if_dated
 from flexiprice.catalog.products import get_product
 from flexiprice.catalog.store_prices import base_price, of_store
 from flexiprice.catalog.stores import get_store
@@ -31,7 +32,7 @@ class PriceStep:
     Attributes:
         batch_id: the batch.
         lot: of the batch; may be empty.
-        expiry_date: the last day of sale at the decision.
+        expiry_date: the last day of sale at the decision; None of goods without one.
         decided_at: the instant of the decision.
         kind: whether the discount opened, changed or closed.
         close_reason: the reason why it closed; None unless it did.
@@ -48,7 +49,7 @@ class PriceStep:
 
     batch_id: int
     lot: str
-    expiry_date: date
+    expiry_date: date | None
     decided_at: datetime
     kind: DecisionKind
     close_reason: CloseReason | None
@@ -59,7 +60,7 @@ class PriceStep:
     rule: str | None
     limits: tuple[Limit, ...]
     policy_version: int
-    days_to_expiry: int
+    days_to_expiry: int | None
     quantity: Decimal
 
 
@@ -124,7 +125,7 @@ async def get_price_steps(session: AsyncSession, *, sku: str, store: str, since:
         select(
             PriceDecision.batch_id,
             own.c.lot,
-            PriceDecision.expiry_date,
+            if_dated(PriceDecision.expiry_date, PriceDecision.expiry_date),
             PriceDecision.decided_at,
             PriceDecision.kind,
             PriceDecision.close_reason,
@@ -135,7 +136,7 @@ async def get_price_steps(session: AsyncSession, *, sku: str, store: str, since:
             PriceDecision.rule,
             limits_of(PriceDecision.limits),
             PriceDecision.policy_version,
-            PriceDecision.days_to_expiry,
+            if_dated(PriceDecision.expiry_date, PriceDecision.days_to_expiry),
             PriceDecision.quantity,
         )
         .join(own, own.c.id == PriceDecision.batch_id)

@@ -27,6 +27,7 @@ from tests.support.price_list import a_random_entry, entries_of, listed_price
 from tests.support.random_pricing import (
     CATEGORIES,
     DAY,
+    moved_to,
     random_batch,
     random_cost,
     random_policy,
@@ -173,7 +174,7 @@ async def _trade(
             case 3:
                 await session.execute(of_batch.values(unit=fresh.unit))
             case 4:
-                moved = day + (fresh.expiry_date - DAY)
+                moved = moved_to(fresh, day)
                 await session.execute(update(Batch).where(Batch.id == batch_id).values(expiry_date=moved))
             case 5 | 6:
                 product_id, store_id = (

@@ -22,6 +22,7 @@ from flexiprice.pricing.recompute import (
 from tests.support.price_list import a_random_entry
 from tests.support.random_pricing import (
     DAY,
+    moved_to,
     random_batch,
     random_cost,
     random_policy,
@@ -151,7 +152,7 @@ async def _trade(session: AsyncSession, random: Random, day: date) -> None:
             case 1:
                 await session.execute(of_product.values(unit_cost=random_cost(random, fresh.base_price)))
             case 2:
-                await session.execute(of_batch.values(expiry_date=day + (fresh.expiry_date - DAY)))
+                await session.execute(of_batch.values(expiry_date=moved_to(fresh, day)))
             case 3:
                 await a_random_entry(session, random, product_id, store_id, random_price(random), near=day)
             case _:

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from random import Random
 
+from flexiprice.domain.expiry import NO_EXPIRY
 from flexiprice.domain.money import CENT, MAX_PRICE, MIN_PRICE
 from flexiprice.domain.policy import PricingPolicy, parse_policy
 from flexiprice.domain.quantity import MAX_QUANTITY, Unit
@@ -159,9 +160,14 @@ def random_batch(random: Random, policy: PricingPolicy) -> PricedBatch:
         base_price=base_price,
         unit_cost=random_cost(random, base_price),
         quantity=Decimal(min(max(quantity - quantity % step, 0), MAX_QUANTITY)),
-        expiry_date=DAY + timedelta(days=days),
+        expiry_date=random.choice((NO_EXPIRY, *[DAY + timedelta(days=days)] * 30)),
         unit=unit,
     )
+
+
+def moved_to(batch: PricedBatch, day: date) -> date:
+    """The expiry date of a batch of `random_batch` that is as far from another day; none stays none."""
+    return batch.expiry_date if batch.expiry_date == NO_EXPIRY else day + (batch.expiry_date - DAY)
 
 
 def random_cost(random: Random, base_price: Decimal) -> Decimal | None:
@@ -201,7 +207,7 @@ def random_current(random: Random, batch: PricedBatch, policy: PricingPolicy) ->
         unit_cost=random.choice((batch.unit_cost, None, random_price(random)))
         if changed
         else batch.unit_cost,
-        expiry_date=batch.expiry_date + timedelta(days=random.choice((0, 1)))
+        expiry_date=batch.expiry_date - timedelta(days=random.choice((0, 1)))
         if changed
         else batch.expiry_date,
         policy_version=random.choice((7, 6)) if changed else 7,

@@ -17,6 +17,7 @@ from api.monitor.context import current_monitor
 from api.monitor.format import amount, count, off, stock
 from api.monitor.queries.prices import STEPS_SHOWN, find_products, read_product
 from flexiprice.domain.decision import DecisionKind
+from flexiprice.domain.expiry import NO_DATE
 from flexiprice.domain.quantity import Unit
 from flexiprice.errors import FlexiPriceError, NotFound
 from flexiprice.pricing.price_history import PriceHistory
@@ -145,7 +146,7 @@ def _row(step: PriceStep, unit: Unit) -> None:
         number_cell("To").text = amount(step.price)
         number_cell("Off").text = off(step.rate) if step.rate else "–"
         text_cell("Why").text = reason(step)
-        number_cell("Days left").text = str(step.days_to_expiry)
+        number_cell("Days left").text = "–" if step.days_to_expiry is None else str(step.days_to_expiry)
         number_cell("Stock").text = stock(step.quantity, unit)
         number_cell("Policy").text = f"v{step.policy_version}"
 
@@ -159,7 +160,8 @@ def reason(step: PriceStep) -> str:
 
 
 def _batch_name(step: PriceStep) -> str:
-    return f"{step.lot or step.batch_id} · {step.expiry_date:%d %b}"
+    day = f"{step.expiry_date:%d %b}" if step.expiry_date else NO_DATE
+    return f"{step.lot or step.batch_id} · {day}"
 
 
 def _batches(steps: Sequence[PriceStep], since: datetime, now: datetime) -> list[Curve]:

@@ -14,6 +14,7 @@ from api.monitor.components.text import Text
 from api.monitor.context import current_monitor, current_source
 from api.monitor.format import amount, count, off, stock, things
 from api.monitor.queries.prices import read_preview
+from flexiprice.domain.expiry import expiry_words
 from flexiprice.errors import FlexiPriceError
 from flexiprice.pricing.preview import CategoryTotals, PreviewChange, RecomputePreview
 from flexiprice.queue.admin.operations import trigger_recompute
@@ -166,8 +167,8 @@ def _change_row(change: PreviewChange) -> None:
         with cell("Product"):
             Link(f"/prices?sku={change.sku}&store={change.store}", change.product)
         text_cell("Store").text = change.store
-        text_cell("Expires", "nowrap").text = change.expiry_date.isoformat()
-        number_cell("Days").text = str(change.days_to_expiry)
+        text_cell("Expires", "nowrap").text = expiry_words(change.expiry_date)
+        number_cell("Days").text = "–" if change.days_to_expiry is None else str(change.days_to_expiry)
         number_cell("Stock").text = stock(change.quantity, change.unit)
         text_cell("What").text = change.kind.value
         number_cell("From").text = amount(change.previous_price or change.base_price)

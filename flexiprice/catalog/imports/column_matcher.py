@@ -1,6 +1,6 @@
 """Matches columns to fields over a whole file, and collects the unused columns."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import cast
 
 from flexiprice.catalog.imports.columns import (
@@ -37,6 +37,7 @@ class ColumnMatcher:
         warn: Callable[[DataWarning], None],
         spelling: Spelling = Spelling.COMMAND,
         kind: FileKind = FileKind.STOCK,
+        dispensable: Collection[ImportField] = (),
     ) -> None:
         """Matches the header, if the file has one.
 
@@ -46,6 +47,7 @@ class ColumnMatcher:
             warn: receives warnings about unused columns that look like a missing field.
             spelling: the notation of options in warnings and errors.
             kind: of the file's rows.
+            dispensable: required fields that the file may lack.
 
         Raises:
             InvalidInput: the header has no column for a required field.
@@ -54,6 +56,7 @@ class ColumnMatcher:
         self._warn = warn
         self._spelling = spelling
         self._kind = kind
+        self._dispensable = dispensable
         self._unused: dict[str, None] = {}
         self._warned: set[ImportField] = set()
         self._shapes: dict[tuple[str, ...], ColumnMatch] = {}
@@ -96,7 +99,8 @@ class ColumnMatcher:
     def _match_first(self, names: tuple[str, ...]) -> ColumnMatch:
         try:
             self._source.check(names)
-            match = match_header(names, self._source.mapping_of(names), self._kind)
+            mapping = self._source.mapping_of(names)
+            match = match_header(names, mapping, self._kind, self._dispensable)
         except InvalidInput as error:
             suggestions = cast("Mapping[str, str]", error.details.get("suggestions") or {})
             if not suggestions:

@@ -1,7 +1,7 @@
 """Matches a file's columns to fields. Only unambiguous names match by themselves; others are suggested."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -98,8 +98,15 @@ def has_stock_only(columns: ColumnMap) -> bool:
     return columns.keys().isdisjoint(DESCRIBING)
 
 
-def match_header(names: Sequence[str], mapping: ColumnMap, kind: FileKind = FileKind.STOCK) -> ColumnMatch:
+def match_header(
+    names: Sequence[str],
+    mapping: ColumnMap,
+    kind: FileKind = FileKind.STOCK,
+    dispensable: Collection[ImportField] = (),
+) -> ColumnMatch:
     """Matches a header, which must have every required column of the file's kind.
+
+    A dispensable one may be missing, unless another column looks like it.
 
     All columns that describe products may be missing together, if no other column looks like one of them.
 
@@ -116,7 +123,9 @@ def match_header(names: Sequence[str], mapping: ColumnMap, kind: FileKind = File
         if len(same) > 1:
             raise _same_columns(field, same)
     match = match_columns(names, mapping, kind)
-    missing = [field for field in fields if field in REQUIRED and field not in match.columns]
+    unused = _by_normal_name(match.unused)
+    may_lack = {field for field in dispensable if not _like(field, unused)}
+    missing = [field for field in fields if field in REQUIRED and field not in {*match.columns, *may_lack}]
     stock_only = (
         kind is FileKind.STOCK
         and has_stock_only(match.columns)

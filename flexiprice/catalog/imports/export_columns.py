@@ -23,10 +23,12 @@ class ColumnSource:
     Attributes:
         given: the columns that the user gave, by field.
         export: the known export.
+        dispensable: required fields that the file may lack.
     """
 
     given: ColumnMap
     export: KnownExport | None = None
+    dispensable: frozenset[ImportField] = frozenset()
 
     def mapping_of(self, names: Sequence[str]) -> ColumnMap:
         """Returns the mapping for a file with these columns.
@@ -116,7 +118,7 @@ class ColumnSource:
         """Whether it is an export that does not describe products, and the user has not said otherwise."""
         if self.export is None or not self.given.keys().isdisjoint(DESCRIBING):
             return False
-        return not match_columns(names, mapping).columns.keys() >= _ALL_OR_NONE
+        return not match_columns(names, mapping).columns.keys() >= _ALL_OR_NONE - self.dispensable
 
     def _completed(self, names: Sequence[str]) -> dict[ImportField, str]:
         if self.export is None:

@@ -10,9 +10,11 @@ from flexiprice.catalog.imports.fields import ImportField
 from flexiprice.catalog.imports.files.records import FileFormat
 from flexiprice.catalog.imports.known_exports import KNOWN_EXPORTS, ExportName
 from flexiprice.catalog.imports.layout import FileLayout
+from flexiprice.catalog.imports.notation.absent_dates import NoExpiry
 from flexiprice.catalog.imports.notation.dates import DEFAULT_DATE_FORMATS, Timestamps
 from flexiprice.catalog.imports.spelling import Spelling
 from flexiprice.db.tables import MAIN_STORE
+from flexiprice.domain.catalog import CategoryName
 from flexiprice.settings import Settings
 
 
@@ -29,6 +31,8 @@ class FileOptions(BaseModel):
         delimiter: between the cells of a CSV file.
         sheet: the name of a workbook's sheet.
         store: code of the store for rows without one.
+        default_category: category of products whose rows have none.
+        no_expiry: the treatment of rows without an expiry date.
     """
 
     # A newer version may have saved more.
@@ -43,6 +47,8 @@ class FileOptions(BaseModel):
     delimiter: str | None = None
     sheet: str | None = None
     store: str | None = None
+    default_category: CategoryName | None = None
+    no_expiry: NoExpiry | None = None
 
     def over(self, base: Self) -> Self:
         """Returns these options, completed by others."""
@@ -79,6 +85,8 @@ def layout_of(options: FileOptions, request: ImportRequest, settings: Settings) 
         decimal_comma=bool(options.decimal_comma),
         currency=settings.currency,
         default_store=options.store or MAIN_STORE,
+        default_category=options.default_category,
+        keeps_undated=options.no_expiry is NoExpiry.KEEP,
         encoding=options.encoding or "utf-8",
         delimiter=options.delimiter,
         sheet=options.sheet,

@@ -16,7 +16,7 @@ from flexiprice.catalog.imports.column_matcher import ColumnMatcher
 from flexiprice.catalog.imports.columns import plain_name
 from flexiprice.catalog.imports.complete_stock import CompleteStock, find_left_out_stores, mark_sold_out
 from flexiprice.catalog.imports.contradictions import find_renamed, remove_contradictory
-from flexiprice.catalog.imports.corrected_dates import find_corrected
+from flexiprice.catalog.imports.corrected_dates import count_undated, find_corrected, keep_known_dates
 from flexiprice.catalog.imports.fields import ImportField
 from flexiprice.catalog.imports.files.records import Record, RecordFile
 from flexiprice.catalog.imports.files.sources import open_source
@@ -137,7 +137,7 @@ async def _import(
     if file.above_header:
         tally.warn(skipped_rows(file.above_header))
     source = column_source(layout)
-    matcher = ColumnMatcher(file, source, tally.warn, layout.spelling)
+    matcher = ColumnMatcher(file, source, tally.warn, layout.spelling, dispensable=source.dispensable)
     reader = RowReader(
         stores=await read_stores(session, layout.default_store),
         default_store=layout.default_store,
@@ -146,6 +146,8 @@ async def _import(
         currency=layout.currency,
         warn=tally.warn,
         spelling=layout.spelling,
+        default_category=layout.default_category,
+        keeps_undated=layout.keeps_undated,
         local_times=layout.timestamps is Timestamps.LOCAL,
         newest=now + CLOCK_TOLERANCE,
     )
@@ -162,9 +164,12 @@ async def _import(
         renamed += 1
     products = await merge_products(session, now=now)
     await tally.reject_all(remove_unknown(session, matcher.seen.get(ImportField.SKU)))
+    async for warning in _absent_values(session, matcher, reader, layout):
+        tally.warn(warning)
     with fk_violation_as("a product was deleted while the file was imported; send it again"):
         batches, changed, outdated = await merge_batches(session, as_of=as_of, most_named=most_named)
     prices = await merge_prices_by_store(session, now=now)
+    undated = await count_undated(session)
     if outdated.rows:
         tally.warn(_outdated(outdated))
     corrected = 0
@@ -195,6 +200,7 @@ async def _import(
         batches_unchanged=batches.unchanged,
         batches_sold_out=sold_out,
         expiry_dates_corrected=corrected,
+        without_expiry_date=undated,
         gtins_new=gtins_new,
         store_prices_changed=prices.written,
         warnings=tuple(tally.warnings),
@@ -231,6 +237,18 @@ def _outdated(outdated: OutdatedRows) -> DataWarning:
         f"{outdated.rows} {has} than is known: a later one was stated, and stays"
         f"{dates if outdated.other_dates else ''}",
     )
+
+
+async def _absent_values(
+    session: AsyncSession, matcher: ColumnMatcher, reader: RowReader, layout: FileLayout
+) -> AsyncIterator[DataWarning]:
+    if reader.default_categories:
+        taken = shown(layout.default_category or "")
+        message = f"{counted(reader.default_categories, 'row')} without a category: {taken} is taken"
+        yield DataWarning(None, matcher.seen.get(ImportField.CATEGORY), message)
+    if layout.keeps_undated:
+        async for warning in keep_known_dates(session, matcher.seen):
+            yield warning
 
 
 def skipped_rows(rows: Sequence[tuple[int, str]]) -> DataWarning:

@@ -28,6 +28,8 @@ class FileLayout:
         decimal_comma: whether amounts are written as `1.234,50`.
         currency: the installation's, ISO 4217; amounts in another currency are refused.
         default_store: code of the store for rows without one.
+        default_category: category of products whose rows have none; None makes such rows bad.
+        keeps_undated: whether rows without an expiry date are kept, rather than bad.
         as_of: the instant at which stock of rows without one holds; None is the time of receipt.
         encoding: of its text.
         delimiter: between the cells of a CSV file.
@@ -45,6 +47,8 @@ class FileLayout:
     decimal_comma: bool = False
     currency: str = "EUR"
     default_store: str = MAIN_STORE
+    default_category: str | None = None
+    keeps_undated: bool = False
     as_of: datetime | None = None
     encoding: str = "utf-8"
     delimiter: str | None = None
@@ -55,9 +59,15 @@ class FileLayout:
     spelling: Spelling = Spelling.COMMAND
 
 
+def dispensable_fields(layout: FileLayout) -> frozenset[ImportField]:
+    """Returns the required fields that a file of this layout may lack."""
+    undated = {ImportField.EXPIRY_DATE} if layout.keeps_undated else set[ImportField]()
+    return frozenset(undated | {ImportField.CATEGORY} if layout.default_category is not None else undated)
+
+
 def column_source(layout: FileLayout) -> ColumnSource:
     """Returns the mapping of a layout's columns."""
-    return ColumnSource(layout.columns, layout.export)
+    return ColumnSource(layout.columns, layout.export, dispensable_fields(layout))
 
 
 def source_options(layout: FileLayout) -> SourceOptions:

@@ -62,6 +62,10 @@ class RecordCells:
             self.problems.append(CellProblem(column or field.value, reason))
             return None
 
+    def has_text(self, field: ImportField) -> bool:
+        """Whether the cell of a field has any text."""
+        return bool((self._cells.get(self._columns.get(field, "")) or "").strip())
+
     def warn(self, field: ImportField, message: str) -> None:
         """Warns about the cell of a field."""
         column = self._columns.get(field)

@@ -20,6 +20,7 @@ class ImportReport:
             with two costs, categories or units, or with two prices in a store, are all bad.
         batches_sold_out: batches that a complete file left out, and that are sold out now.
         expiry_dates_corrected: lots that were known with another expiry date; a warning names each.
+        without_expiry_date: imported rows without an expiry date, whose batches are never discounted.
         gtins_new: GTINs that products gained; an import takes none away.
         store_prices_changed: entries of the price list that are new, have another price or have ended.
         warnings: the first warnings: values that were read differently from their text, and unread columns.
@@ -41,6 +42,7 @@ class ImportReport:
     batches_unchanged: int
     batches_sold_out: int
     expiry_dates_corrected: int
+    without_expiry_date: int
     gtins_new: int
     store_prices_changed: int
     warnings: tuple[DataWarning, ...]

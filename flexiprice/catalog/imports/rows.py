@@ -76,7 +76,11 @@ _NO_CODE = re.compile(r"[^a-z0-9_]+")
 
 
 class RowReader:
-    """Reads records into rows."""
+    """Reads records into rows.
+
+    Attributes:
+        default_categories: rows that took the default category.
+    """
 
     def __init__(
         self,
@@ -88,14 +92,21 @@ class RowReader:
         currency: str,
         warn: Callable[[DataWarning], None],
         spelling: Spelling = Spelling.COMMAND,
+        default_category: str | None = None,
+        keeps_undated: bool = False,
         local_times: bool = False,
         newest: datetime | None = None,
     ) -> None:
         """Takes the stores by code, the default store's code and the receiver of warnings.
 
-        `currency` is the installation's; amounts in another currency are refused. `local_times` says whether
-        an instant without an offset is local to the store; later instants than `newest` are refused.
+        `default_category` is that of rows without one. `keeps_undated` says whether rows without an expiry
+        date are kept, with the date `NO_EXPIRY`. `currency` is the installation's; amounts in another
+        currency are refused. `local_times` says whether an instant without an offset is local to the store;
+        later instants than `newest` are refused.
         """
+        self._default_category = default_category
+        self.default_categories = 0
+        self._keeps_undated = keeps_undated
         self._local_times = local_times
         self._newest = newest
         self._stores = stores
@@ -108,7 +119,7 @@ class RowReader:
         # Cells repeat. A text and a number of the same letters may differ in value.
         self._price = lru_cache(maxsize=4096, typed=True)(self._read_price)
         self._cost = lru_cache(maxsize=4096, typed=True)(self._read_cost)
-        self._category = lru_cache(maxsize=1024)(_read_category)
+        self._category = lru_cache(maxsize=1024)(self._read_category)
         self._gtins = lru_cache(maxsize=4096)(read_gtins)
         self._quantity = lru_cache(maxsize=4096, typed=True)(self._read_quantity)
         self._unit = lru_cache(maxsize=64)(read_unit)
@@ -123,7 +134,7 @@ class RowReader:
         category: tuple[str, str] | None = None
         if not has_stock_only(columns):
             name = cells.read(ImportField.NAME, read_name)
-            category = cells.read(ImportField.CATEGORY, self._category)
+            category = cells.read(ImportField.CATEGORY, self._category, empty="")
             base_price = cells.read(ImportField.BASE_PRICE, self._price)
             unit_cost = cells.read(ImportField.UNIT_COST, self._cost)
         store = cells.read(ImportField.STORE, self._store, empty=self._default_store)
@@ -131,7 +142,7 @@ class RowReader:
         quantity = cells.read(ImportField.QUANTITY, self._quantity)
         unit = cells.read(ImportField.UNIT, self._unit)
         zone = store.zone if store is not None else self._stores[self._default_store].zone
-        expiry_date = cells.read(ImportField.EXPIRY_DATE, lambda cell: self._dates.read(cell, zone))
+        expiry_date = cells.read(ImportField.EXPIRY_DATE, lambda cell: self._expiry(cell, zone), empty="")
         gtins = cells.read(ImportField.GTIN, self._gtins)
         as_of = cells.read(ImportField.AS_OF, lambda cell: self._instant(cell, zone))
         if (
@@ -143,6 +154,8 @@ class RowReader:
             or expiry_date is None
         ):
             return BadRow(record.line, tuple(cells.problems))
+        if category is not None and not cells.has_text(ImportField.CATEGORY):
+            self.default_categories += 1
         if quantity.is_negative:
             cells.warn(ImportField.QUANTITY, "is negative; the stock is kept as 0")
         return CatalogueRow(
@@ -173,6 +186,16 @@ class RowReader:
     def _read_quantity(self, cell: str) -> QuantityCell:
         return read_quantity(cell, decimal_comma=self._decimal_comma, currency=self._currency)
 
+    def _read_category(self, cell: str) -> tuple[str, str]:
+        if not cell.strip() and self._default_category is None:
+            option = Option("default_category", "NAME")
+            raise CellRefused("is empty, and it is required; ", option, " names one for such rows")
+        category = read_category(cell) if cell.strip() else self._default_category or ""
+        return category, category_key(category)
+
+    def _expiry(self, cell: str, zone: ZoneInfo) -> date:
+        return self._dates.read_expiry(cell, zone, keeps_undated=self._keeps_undated)
+
     def _instant(self, cell: str, zone: ZoneInfo) -> datetime:
         instant = read_instant(cell, zone, local_times=self._local_times, hint=_LOCAL_TIMES)
         if self._newest is not None and instant > self._newest:
@@ -197,8 +220,3 @@ def find_store(stores: Mapping[str, ImportStore], cell: str) -> ImportStore:
         hint = f"; did you mean {near[0]}?" if near else ""
         raise CellRefused(f"there is no store {shown(code)}{hint}")
     return store
-
-
-def _read_category(cell: str) -> tuple[str, str]:
-    category = read_category(cell)
-    return category, category_key(category)

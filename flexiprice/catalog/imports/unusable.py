@@ -9,6 +9,7 @@ from flexiprice.catalog.imports.fields import ImportField
 from flexiprice.catalog.imports.notation.cells import shown
 from flexiprice.catalog.imports.problems import BadRow, CellProblem
 from flexiprice.db.batch_name import name_date_of
+from flexiprice.domain.expiry import expiry_words
 
 
 async def remove_repeated(session: AsyncSession, columns: Mapping[ImportField, str]) -> AsyncIterator[BadRow]:
@@ -23,8 +24,8 @@ async def remove_repeated(session: AsyncSession, columns: Mapping[ImportField, s
             yield BadRow(line, (CellProblem(None, reason),))
         else:
             reason = (
-                f"is {day} here and {other_day} on line {other_line}, for the lot {shown(lot)}: "
-                "a lot has one expiry date, so neither row is imported"
+                f"is {expiry_words(day)} here and {expiry_words(other_day)} on line {other_line}, for the "
+                f"lot {shown(lot)}: a lot has one expiry date, so neither row is imported"
             )
             yield BadRow(line, (CellProblem(columns.get(ImportField.EXPIRY_DATE), reason),))
 

@@ -11,7 +11,8 @@ from flexiprice.catalog.imports.complete_stock import MAX_SOLD_OUT_PERCENT, Comp
 from flexiprice.catalog.imports.file_options import FileOptions, ImportRequest
 from flexiprice.catalog.imports.files.records import FileFormat
 from flexiprice.catalog.imports.known_exports import ExportName
-from flexiprice.catalog.imports.notation.cells import printable
+from flexiprice.catalog.imports.notation.absent_dates import NoExpiry
+from flexiprice.catalog.imports.notation.cells import CellRefused, printable, read_category
 from flexiprice.catalog.imports.notation.dates import DEFAULT_DATE_FORMATS, Timestamps
 from flexiprice.cli.broker import command_settings
 from flexiprice.cli.catalog.import_events import ImportKind, import_events
@@ -96,6 +97,19 @@ def import_file(
     store: Annotated[
         str | None, typer.Option(metavar="CODE", help="Store of rows without a store. [default: main]")
     ] = None,
+    default_category: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Category of products whose rows have none. [default: such rows are bad]"
+        ),
+    ] = None,
+    no_expiry: Annotated[
+        NoExpiry | None,
+        typer.Option(
+            help="Rows without an expiry date, or with 9999-12-31, 2999-12-31 or 2099-12-31: `keep` keeps "
+            "their stock, which is never discounted; `refuse` rejects them. [default: refuse]"
+        ),
+    ] = None,
     format_name: Annotated[
         str | None,
         typer.Option(
@@ -110,7 +124,7 @@ def import_file(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Save columns, formats, encoding, delimiter, sheet and store under a name, for `--format` "
+            help="Save columns, formats and the options beside them under a name, for `--format` "
             "next time; a mapping of that name is replaced. Nothing is saved if no row is imported.",
         ),
     ] = None,
@@ -160,13 +174,16 @@ def import_file(
     automatically, in any case and spacing; map the others. Prices may have the sign or name of the shop's
     currency and thousands separators; a price in another currency makes its row bad.
 
-    Every valid row is imported; each bad row is reported with its line, column and reason. Store, SKU, lot
-    and expiry date identify a batch: importing again updates it, and batches that are not in the file stay;
-    with `--complete` they are sold out.
+    Every valid row is imported; each bad row is reported with its line, column and reason. A lot names one
+    batch of a product in a store, whose expiry date is corrected if the file has another; without a lot, the
+    expiry date names it. Importing again updates batches, and those that are not in the file stay; with
+    `--complete` they are sold out. Rows without an expiry date or a category are bad without `--no-expiry`
+    or `--default-category`.
+
     Of several rows about one batch the first is imported and the others are bad. Rows that give one product
-    two costs, categories or units, or two prices in one store, are all bad; prices may differ by store. A
-    file without `unit_cost` leaves known costs unchanged. A file without name, category and price updates
-    stock alone, and its products must exist.
+    two costs, categories or units, two prices in one store, or one lot two dates, are all bad; prices may
+    differ by store. A file without `unit_cost` leaves known costs unchanged. A file without name, category
+    and price updates stock alone, and its products must exist.
 
     Quantities count in the product's unit, `each` by default: a fraction of a product in `each` makes its row
     bad. Negative stock is kept as 0, with a warning.
@@ -205,6 +222,8 @@ def import_file(
             delimiter=delimiter,
             sheet=sheet,
             store=store,
+            default_category=_category(default_category),
+            no_expiry=no_expiry,
         ),
         format_name=format_name,
         as_of=_instant(as_of),
@@ -225,6 +244,8 @@ def import_file(
         return
     if save_map is not None or complete:
         raise InvalidInput("--save-map and --complete are for imports of stock")
+    if default_category is not None or no_expiry is not None:
+        raise InvalidInput("--default-category and --no-expiry are for imports of stock")
     if kind is ImportKind.PRICES:
         if source is not None or as_of is not None:
             raise InvalidInput("--source and --as-of are not for prices: give their days in columns")
@@ -253,6 +274,13 @@ def _instant(text: str | None) -> datetime | None:
     if instant is None or instant.tzinfo is None:
         raise InvalidInput(f"--as-of {text!r} must be an instant such as 2026-03-31T06:00:00+02:00")
     return instant
+
+
+def _category(name: str | None) -> str | None:
+    try:
+        return None if name is None else read_category(name)
+    except CellRefused as refused:
+        raise InvalidInput(f"--default-category {refused}", field="default_category") from None
 
 
 def _sign(*, comma: bool, point: bool) -> bool | None:

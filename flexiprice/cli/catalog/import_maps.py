@@ -78,6 +78,8 @@ def _told(options: FileOptions) -> Iterator[str]:
         yield f"dates {' or '.join(options.date_formats)}"
     if options.timestamps is not None:
         yield f"times of day {options.timestamps}"
+    if options.no_expiry is not None:
+        yield f"no expiry date: {options.no_expiry}"
     if options.decimal_comma is not None:
         yield "decimal comma" if options.decimal_comma else "decimal point"
     for word, value in (
@@ -85,6 +87,7 @@ def _told(options: FileOptions) -> Iterator[str]:
         ("delimiter", options.delimiter),
         ("sheet", options.sheet),
         ("store", options.store),
+        ("default category", options.default_category),
     ):
         if value is not None:
             yield f"{word} {value}"

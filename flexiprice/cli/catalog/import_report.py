@@ -39,14 +39,16 @@ def show_import(
         *("", "", ""),
         *map(str, (report.batches_new, report.batches_updated, report.batches_unchanged)),
     )
-    if report.batches_sold_out:
-        table.add_row("sold out", *("", "", ""), "", str(report.batches_sold_out), "")
-    if report.expiry_dates_corrected:
-        table.add_row("corrected dates", *("", "", ""), "", str(report.expiry_dates_corrected), "")
-    if report.gtins_new:
-        table.add_row("GTINs", *("", "", ""), str(report.gtins_new), "", "")
-    if report.store_prices_changed:
-        table.add_row("prices by store", *("", "", ""), "", str(report.store_prices_changed), "")
+    for what, imported, new, updated in (
+        ("sold out", 0, 0, report.batches_sold_out),
+        ("corrected dates", 0, 0, report.expiry_dates_corrected),
+        ("without a date", report.without_expiry_date, 0, 0),
+        ("GTINs", 0, report.gtins_new, 0),
+        ("prices by store", 0, 0, report.store_prices_changed),
+    ):
+        counts = [str(number or "") for number in (imported, 0, new, updated)]
+        if any(counts):
+            table.add_row(what, "", *counts, "")
     console.print(table)
     if report.bad:
         _show_bad_rows(report, errors)

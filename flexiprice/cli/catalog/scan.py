@@ -16,6 +16,7 @@ from flexiprice.cli.console import JsonOption, escaped, output, print_json, stde
 from flexiprice.cli.json_words import further_facts, record_in_api_words
 from flexiprice.cli.tasks.enqueue import repricing
 from flexiprice.db.tables import MAIN_STORE
+from flexiprice.domain.expiry import expiry_words
 from flexiprice.domain.quantity import Quantity, format_quantity
 from flexiprice.domain.validation_reasons import reason_of
 from flexiprice.errors import InvalidInput
@@ -116,7 +117,8 @@ def _sentence(recorded: RecordedScan) -> str:
     stock = f"{before} {format_quantity(batch.quantity, batch.unit)} in stock"
     weight = f", {recorded.scan.weight:f} kg" if recorded.scan.weight is not None else ""
     old = recorded.expiry_date_before
-    expires = f"expires {batch.expiry_date}{f', corrected from {old}' if old else ''}"
+    day = f"expires {batch.expiry_date}" if batch.expiry_date else expiry_words(None)
+    expires = f"{day}{f', corrected from {expiry_words(old)}' if old else ''}"
     return f"{batch.sku} {batch.product} in {batch.store}{lot}, {expires}: {stock}{weight}"
 
 

@@ -41,7 +41,7 @@ def min_opening_rate(policy: CompiledPolicy, products: Columns) -> ColumnElement
 
 
 # Increase it when `domain.quote` changes, so that all open prices are quoted again.
-_ALGORITHM_VERSION = 1
+_ALGORITHM_VERSION = 2
 _NO_RULE = 0
 
 

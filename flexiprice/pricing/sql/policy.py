@@ -29,6 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from flexiprice.db.statements import optimization_barrier
+from flexiprice.domain.expiry import NO_EXPIRY
 from flexiprice.domain.quote import Limit
 from flexiprice.pricing.sql.compiled_policy import CompiledPolicy
 from flexiprice.pricing.sql.decision import (
@@ -43,6 +44,7 @@ from flexiprice.pricing.sql.rules import floor_fraction_of, matched_rule, rule_n
 from flexiprice.pricing.sql.values import (
     RATE_PARTS,
     cents_of,
+    date_literal,
     int_literal,
     price_of,
     quotient,
@@ -185,7 +187,9 @@ def batch_terms(
         open discount; not true without one), and `base_cents`, `floor_cents`, `exact_floor` and
         `floor_limits` of the product.
     """
-    for_sale = and_(days_to_expiry >= int_literal(0), quantity > int_literal(0))
+    for_sale = and_(
+        days_to_expiry >= int_literal(0), quantity > int_literal(0), expiry_date < date_literal(NO_EXPIRY)
+    )
     matched = case(
         (for_sale, matched_rule(policy, products.scope, days_to_expiry, quantity, products.unit)),
         else_=int_literal(NOT_FOR_SALE),

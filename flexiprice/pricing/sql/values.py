@@ -1,6 +1,7 @@
 """SQL literals, and prices as whole cents: exact like NUMERIC, at a fraction of its cost."""
 
 from collections.abc import Mapping
+from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    Date,
     Dialect,
     Integer,
     Numeric,
@@ -81,6 +83,11 @@ RATE_PARTS = 10_000
 def int_literal(whole: int) -> ColumnElement[int]:
     """An integer literal, which needs no parameter."""
     return literal_column(str(int(whole)), Integer)
+
+
+def date_literal(day: date) -> ColumnElement[date]:
+    """A date literal, which needs no parameter."""
+    return literal_column(f"date '{day.isoformat()}'", Date)
 
 
 def quotient(dividend: ColumnElement[int], divisor: ColumnElement[int]) -> ColumnElement[int]:

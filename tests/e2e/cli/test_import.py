@@ -56,7 +56,7 @@ def test_sound_rows_go_in_and_bad_ones_are_shown_and_written_to_a_file(
         assert word in imported.stdout
     assert (tmp_path / "bad.csv").read_text().splitlines() == [
         "line,column,reason",
-        '3,Catagory,"is empty, and it is required"',
+        '3,Catagory,"is empty, and it is required; --default-category NAME names one for such rows"',
         "4,Unit_Price,'free' is not a price",
     ]
     # The same without a word about its dates: no row can be read.

@@ -31,7 +31,7 @@ def write(tmp_path: Path):
 @pytest.fixture
 def shop(run: Run, write) -> None:
     header = "sku,name,category,base_price,quantity,expiry_date"
-    stock = write("stock.csv", header, "RYE,Rye,Bakery,3.49,20,2999-01-02")
+    stock = write("stock.csv", header, "RYE,Rye,Bakery,3.49,20,2090-01-02")
     done = run("import", stock, "--as-of", at(5))
     assert done.returncode == 0, done.stderr
 
@@ -87,8 +87,8 @@ def test_counts_and_deliveries_and_waste_are_imported(
     deliveries = write(
         "deliveries.csv",
         "line_id,sku,quantity,occurred_at,expiry_date",
-        f"1,RYE,4,{at(4)},2999-01-02",
-        f"2,RYE,6,{at(2)},2999-01-02",
+        f"1,RYE,4,{at(4)},2090-01-02",
+        f"2,RYE,6,{at(2)},2090-01-02",
     )
     assert run("import", deliveries, "--kind", "deliveries", "--source", "erp").returncode == 0
     waste = write(

@@ -187,3 +187,35 @@ async def test_a_lot_names_one_batch_and_without_a_lot_the_date_does(client):
         )
     corrected = await client.patch(f"{ADMIN}/batches/{first['batch_id']}", json={"expiry_date": day(2)})
     assert corrected.json()["expiry_date"] == day(2), "another batch with this date has no lot"
+
+
+async def test_goods_without_an_expiry_date_have_null_and_are_on_sale_at_the_base_price(client):
+    await create_product(client)
+    batch = await create_batch(client, expiry_date=None, lot="S-1")
+    assert (batch["expiry_date"], batch["days_to_expiry"]) == (None, None)
+    await activate_policy(client, {"rules": [{"name": "always", "discount": "0.5"}]})
+    await recompute(client)
+    price = (await client.get("/api/v1/products/BREAD/price")).json()
+    assert [(each["expiry_date"], each["price"], each["rate"]) for each in price["batches"]] == [
+        (None, "4.00", "0.0000")
+    ]
+    soon = (await client.get(f"{ADMIN}/batches", params={"expiring_within": 365})).json()
+    assert soon["items"] == []
+    place = f"{ADMIN}/batches/{batch['batch_id']}"
+    dated = (await client.patch(place, json={"expiry_date": day(1)})).json()
+    assert (dated["expiry_date"], dated["days_to_expiry"]) == (day(1), 1)
+    await recompute(client)
+    undated = (await client.patch(place, json={"expiry_date": None})).json()
+    assert undated["expiry_date"] is None
+    await recompute(client)
+    closed = (await client.get(f"{ADMIN}/discounts/{batch['batch_id']}/history")).json()["items"][0]
+    assert (closed["kind"], closed["close_reason"]) == ("closed", "no_discount")
+    assert (closed["expiry_date"], closed["days_to_expiry"]) == (None, None)
+
+
+async def test_a_product_has_one_batch_without_lot_and_date(client):
+    await create_product(client)
+    await create_batch(client, expiry_date=None)
+    again = await client.post(f"{ADMIN}/batches", json={"sku": "BREAD", "quantity": 1, "expiry_date": None})
+    assert again.status_code == 409
+    assert again.json()["detail"] == "store 'main' already has a batch of 'BREAD' without lot and expiry date"

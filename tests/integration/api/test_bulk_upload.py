@@ -474,3 +474,17 @@ async def test_an_upload_whose_client_goes_away_leaves_nothing(client):
     await client.app(scope, receive, send)
     assert answers == [], "nobody is there to be answered"
     assert await stock(client) == {}
+
+
+async def test_goods_without_date_and_category_are_kept_by_parameters(client):
+    row = {"sku": "SALT", "name": "Salt", "base_price": "0.90", "quantity": 30}
+    refused = await upload(client, ndjson({**row, "expiry_date": "9999-12-31", "category": ""}))
+    reasons = [problem["reason"] for problem in refused["report"]["bad_rows"][0]["problems"]]
+    assert reasons == [
+        "is empty, and it is required; default_category=NAME names one for such rows",
+        "'9999-12-31' means no date; no_expiry=keep keeps such goods",
+    ]
+    kept = await upload(client, ndjson(row), default_category="Pantry", no_expiry="keep")
+    assert (kept["report"]["imported"], kept["report"]["without_expiry_date"]) == (1, 1)
+    [batch] = (await client.get(f"{ADMIN}/batches")).json()["items"]
+    assert (batch["category"], batch["expiry_date"], batch["quantity"]) == ("Pantry", None, "30")

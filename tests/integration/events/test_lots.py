@@ -7,6 +7,7 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.db.tables import Batch
+from flexiprice.domain.expiry import NO_EXPIRY
 from flexiprice.domain.stock_event import EventKind
 from tests.support.builders import DAY, NOON, a_product
 from tests.support.stock_events import a_count, a_delivery, an_event, record, stock
@@ -65,3 +66,13 @@ async def test_deliveries_without_a_lot_make_a_batch_for_each_date(shop: AsyncSe
     counted = await record(shop, a_count("c", 5, expiry_date=DAY + timedelta(days=2)))
     assert counted.recorded == 1
     assert await stock(shop) == {DAY: 20, DAY + timedelta(days=2): 5, DAY + timedelta(days=3): 2}
+
+
+async def test_goods_without_a_date_are_sold_and_wasted_last(shop: AsyncSession) -> None:
+    await shop.execute(
+        text("UPDATE batches SET expiry_date = :day, created_at = :at"),
+        {"day": NO_EXPIRY, "at": NOON - timedelta(days=9)},
+    )
+    await record(shop, a_delivery("dated", 4, lot="L-2", days=2))
+    await record(shop, an_event("w", kind=EventKind.WASTE, units=5, at=NOON + timedelta(hours=1)))
+    assert await stock(shop) == {DAY + timedelta(days=2): 0, NO_EXPIRY: 19}

@@ -116,3 +116,10 @@ def test_markup_and_escapes_in_a_name_are_only_text() -> None:
     hostile = replace(BREAD, batch=replace(BREAD.batch, product="[red]a[/] \x1b[2J", expiry_date=tomorrow))
     line = rendered([hostile], 300)[3]
     assert "[red]a[/] \\u001b[2J" in line
+
+
+def test_goods_without_an_expiry_date_have_words_for_it() -> None:
+    undated = replace(BREAD, batch=replace(BREAD.batch, expiry_date=None, days_to_expiry=None))
+    (line,) = [line for line in rendered([undated], 300) if "DEMO-BAK-04" in line]
+    assert "no date" in line
+    assert "None" not in line

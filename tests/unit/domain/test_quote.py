@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from flexiprice.domain.expiry import NO_EXPIRY
 from flexiprice.domain.policy import PricingPolicy, parse_policy
 from flexiprice.domain.quantity import Unit
 from flexiprice.domain.quote import CurrentDiscount, Limit, PricedBatch, Quote, quote
@@ -55,6 +56,12 @@ class TestWhatIsForSale:
     def test_an_expired_batch_has_no_price(self) -> None:
         anything = {"name": "always", "discount": "0.5"}
         assert price(batch(days=-1), policy(anything)) is None
+
+    def test_goods_without_an_expiry_date_have_no_price(self) -> None:
+        undated = batch(expiry_date=NO_EXPIRY)
+        anything = {"name": "always", "discount": "0.5"}
+        assert price(undated, policy(anything)) is None
+        assert price(undated, policy(anything, price_only_down=True), open_at("5.00", undated)) is None
 
     def test_a_sold_out_batch_has_no_price(self) -> None:
         assert price(batch(quantity=0), policy()) is None

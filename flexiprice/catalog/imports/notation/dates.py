@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from pydantic import TypeAdapter, ValidationError
 
+from flexiprice.catalog.imports.notation.absent_dates import means_no_date, read_absent
 from flexiprice.catalog.imports.notation.cells import CellRefused, shown
 from flexiprice.catalog.imports.notation.date_formats import DateFormat, WrittenDate, read_written_date
 from flexiprice.catalog.imports.notation.serial_dates import EXCEL, SerialDates, likely_serial
@@ -15,6 +16,7 @@ from flexiprice.catalog.imports.notation.typed_cells import DateText
 from flexiprice.catalog.imports.notation.written_numbers import LONGEST_NUMBER
 from flexiprice.catalog.imports.spelling import Option
 from flexiprice.domain.catalog import CalendarDate
+from flexiprice.domain.expiry import NO_EXPIRY
 from flexiprice.domain.validation_reasons import reason_of
 from flexiprice.errors import InvalidInput
 
@@ -73,6 +75,28 @@ class DateReader:
             CellRefused: no format fits, two formats disagree, it has a time of day that may change the date,
                 or it is out of range.
         """
+        return self._day(self._written(cell), cell.strip(), zone)
+
+    def read_expiry(self, cell: str, zone: tzinfo = UTC, *, keeps_undated: bool) -> date:
+        """Reads an expiry date; `NO_EXPIRY` for goods without one, whose cell is empty or says so.
+
+        Args:
+            cell: the text of the cell.
+            zone: the time zone of the store.
+            keeps_undated: whether goods without a date are kept.
+
+        Raises:
+            CellRefused: as by `read`; or goods without a date are not kept.
+        """
+        text = cell.strip()
+        if not text:
+            return read_absent(keeps_undated=keeps_undated)
+        written = self._written(cell)
+        if means_no_date(written.day, text, keeps_undated=keeps_undated):
+            return NO_EXPIRY
+        return self._day(written, text, zone)
+
+    def _written(self, cell: str) -> WrittenDate:
         text = cell.strip()
         if isinstance(cell, DateText):
             found: tuple[WrittenDate, ...] = (WrittenDate(cell.moment.date(), cell.moment.time()),)
@@ -85,9 +109,11 @@ class DateReader:
             # Taking the first would guess the order of day and month.
             days = " or ".join(str(each.day) for each in found)
             raise CellRefused(f"{shown(text)} may be {days}: the formats disagree")
-        day = written.day
+        return written
+
+    def _day(self, written: WrittenDate, text: str, zone: tzinfo) -> date:
         try:
-            day = _CALENDAR_DATE.validate_python(day)
+            day = _CALENDAR_DATE.validate_python(written.day)
         except ValidationError as error:
             raise CellRefused(f"{shown(text)} {reason_of(error.errors(include_url=False)[0])}") from None
         return day if written.is_midnight else self._day_at(written, text, zone)

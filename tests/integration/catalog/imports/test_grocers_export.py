@@ -102,7 +102,7 @@ async def test_every_good_row_is_imported_and_the_one_bad_row_is_named(session: 
     report = await import_file(session)
     assert (report.read, report.imported, report.bad) == (69, 68, 1)
     assert [(row.line, str(row.problems[0])) for row in report.bad_rows] == [
-        (46, "Catagory: is empty, and it is required")
+        (46, "Catagory: is empty, and it is required; --default-category NAME names one for such rows")
     ]
     assert (report.products_new, report.batches_new) == (68, 68)
     dates = await session.execute(select(func.min(Batch.expiry_date), func.max(Batch.expiry_date)))

@@ -48,7 +48,7 @@ async def test_a_file_full_of_quirks_is_imported_and_its_bad_rows_are_named(sess
     report = await load(session, QUIRKY, GROCER)
     assert (report.read, report.imported, report.bad) == (8, 5, 3)
     assert reasons(report) == [
-        (4, "Catagory: is empty, and it is required"),
+        (4, "Catagory: is empty, and it is required; --default-category NAME names one for such rows"),
         (
             7,
             (
@@ -188,7 +188,7 @@ async def test_a_file_longer_than_one_statement_is_imported_whole(session: Async
 async def test_the_largest_values_fit_and_what_is_larger_is_only_a_bad_row(session: AsyncSession) -> None:
     report = await load_rows(
         session,
-        f"{'A' * 64},{'n' * 200},{'ΐ' * 100},9999999999.99,9999999999.99,2147483647,2999-12-31,{'L' * 64},",
+        f"{'A' * 64},{'n' * 200},{'ΐ' * 100},9999999999.99,9999999999.99,2147483647,2098-12-31,{'L' * 64},",
         f"{'B' * 65},{'n' * 201},{'c' * 101},10000000000,-1,2147483648,9999-12-31,{'L' * 65},",
         "C\0,Rice,Pantry,2,,5,2030-01-01,,",
     )

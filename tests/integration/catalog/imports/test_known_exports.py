@@ -202,7 +202,9 @@ async def test_openboxes_quantities_are_the_counted_ones_and_its_own_where_none_
     report = await load(session, content, layout)
     assert ("main", "RICE-1", "L1", RICE, 12) in await stock(session)
     assert ("main", "OATS-1", "L2", OATS, 4) in await stock(session)
-    assert reasons(report) == [(4, "Expiration date: is empty, and it is required")]
+    assert reasons(report) == [
+        (4, "Expiration date: is empty, and it is required; --no-expiry keep keeps goods without a date")
+    ]
     assert report.unused_columns == ("Product name", "Bin location", "Comment")
     counted = replace(layout, columns=parse_column_map(["quantity=Physical QOH"]))
     assert [line for line, _ in reasons(await load(session, content, counted))] == [3, 4]

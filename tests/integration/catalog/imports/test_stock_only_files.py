@@ -68,7 +68,8 @@ async def test_objects_may_describe_products_or_tell_of_stock_line_by_line(sessi
     assert (report.products_new, report.batches_new) == (1, 2)
     assert [line for line, _ in reasons(report)] == [3, 4]
     assert reasons(report)[1][1] == (
-        "category: is empty, and it is required; base_price: is empty, and it is required"
+        "category: is empty, and it is required; --default-category NAME names one for such rows; "
+        "base_price: is empty, and it is required"
     )
 
 
