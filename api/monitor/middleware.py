@@ -27,7 +27,7 @@ _SAFE_METHODS: Final = ("GET", "HEAD")
 # Path of the connections that stay open with a page: its web socket and long polls.
 _LONG_LIVED: Final = "/_nicegui_ws"
 _UPLOAD: Final = re.compile(r"/_nicegui/client/[^/]+/upload/[^/]+")
-# What the form around an uploaded file may add.
+# The form around an uploaded file adds at most this.
 _FORM_BYTES: Final = 65_536
 _CONTENT_POLICY: Final = (
     "default-src 'self'; "

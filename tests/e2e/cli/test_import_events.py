@@ -120,7 +120,7 @@ def test_a_header_without_what_is_needed_names_it(run: Run, shop: None, write, s
         (["--source", "till"], "--source is for events"),
         (
             ["--kind", "sales", "--save-map", "tills"],
-            "--save-map, --warnings and --complete are for imports of stock",
+            "--save-map and --complete are for imports of stock",
         ),
         (["--as-of", "2026-03-31"], "must be an instant such as 2026-03-31T06:00:00+02:00"),
         (["--kind", "sales", "--format", "odoo"], "a file of events has no format 'odoo'"),
