@@ -52,6 +52,7 @@ SECTIONS: Final = (
     Section("/statistics", "Statistics", "query_stats"),
     Section("/prices", "Prices", "sell"),
     Section("/imports", "Imports", "upload_file"),
+    Section("/stores", "Stores", "store"),
     Section("/broker", "Broker & database", "storage"),
     Section("/audit", "Audit", "history"),
     Section("/help", "Help", "help_outline"),

@@ -106,7 +106,7 @@ async def put_batches(
         detail = f"{report.bad} of {report.read} rows are bad, so nothing was written"
         return ProblemResponse(422, "invalid_input", detail, errors=errors_of_rows(report.bad_rows))
     repricing = NOT_NEEDED
-    if written and (report.products_updated or report.store_prices_changed):
+    if written and report.changes_other_batches:
         # Products and prices affect batches that the file does not mention.
         repricing = await reprice.reprice_all()
     elif written:

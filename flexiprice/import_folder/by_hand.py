@@ -112,7 +112,7 @@ async def _import(
     outcome = FileOutcome(
         record=_record_of(upload, report),
         changed_batches=imported.changed_batches,
-        has_changed_products=report.products_updated > 0,
+        has_changed_products=report.changes_other_batches,
     )
     return outcome, report
 

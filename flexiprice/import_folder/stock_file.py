@@ -70,5 +70,5 @@ async def import_stock_file(request: FileImportRequest, content: BinaryIO) -> Fi
     return FileOutcome(
         record=record,
         changed_batches=imported.changed_batches,
-        has_changed_products=report.products_updated > 0 or report.store_prices_changed > 0,
+        has_changed_products=report.changes_other_batches,
     )

@@ -53,6 +53,7 @@ PAGES = {
     "/statistics": "Slowest runs",
     "/prices": "Given away",
     "/imports": "Import a file",
+    "/stores": "Add a store",
     f"/prices?sku={SKU}#product": "lowest price of the last 30 days",
     "/prices?search=yoghurt#product": "Strawberry yoghurt",
     "/broker": "flexiprice-worker",

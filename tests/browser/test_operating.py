@@ -31,6 +31,7 @@ PAGES = (
     "/statistics",
     "/prices",
     "/imports",
+    "/stores",
     "/broker",
 )
 

@@ -113,7 +113,7 @@ class ImportCard(ui.element):
             show_report(msgspec.to_builtins(report))
             if report.imported:
                 label = f"Import {things(report.imported, 'row')}"
-                restricted(ui.button(label, on_click=self._import).props("unelevated no-caps"), Right.PRICE)
+                restricted(small_button(label, self._name, self._import), Right.PRICE)
             else:
                 Text("p", "No row can be imported.", classes="strong")
 

@@ -24,10 +24,10 @@ def show_report(report: Mapping[str, Any]) -> None:
         "p",
         f"{things(report['read'], 'row')}: {count(report['imported'])} good, {count(report['bad'])} bad.",
     )
-    with TableFrame("Changes").table(("", *(f"{change.capitalize()}>" for change in _CHANGES))):
+    with TableFrame("Changes").table(("What", *(f"{change.capitalize()}>" for change in _CHANGES))):
         for table in _TABLES:
             with ui.element("tr"):
-                text_cell("").text = table.capitalize()
+                text_cell("What").text = table.capitalize()
                 for change in _CHANGES:
                     number_cell(change.capitalize()).text = count(report[f"{table}_{change}"])
     if report["batches_sold_out"]:

@@ -67,6 +67,11 @@ class ImportReport:
         )
 
     @property
+    def changes_other_batches(self) -> bool:
+        """Whether prices of batches may change that the file does not mention."""
+        return self.products_updated > 0 or self.store_prices_changed > 0
+
+    @property
     def written(self) -> Mapping[str, int]:
         """The numbers of rows written to the tables, by kind; empty if none was."""
         counts = {
