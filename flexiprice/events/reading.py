@@ -14,7 +14,7 @@ from flexiprice.catalog.imports.columns import plain_name
 from flexiprice.catalog.imports.files.records import Record
 from flexiprice.catalog.imports.files.sources import SourceOptions, open_source
 from flexiprice.catalog.imports.problems import BadRow
-from flexiprice.catalog.imports.rows import ImportStore
+from flexiprice.catalog.imports.rows import ImportStore, unknown_store
 from flexiprice.db.clock import database_now
 from flexiprice.db.tables import Store
 from flexiprice.errors import InvalidInput
@@ -37,7 +37,7 @@ async def event_reader(session: AsyncSession, defaults: EventDefaults, *, retent
     rows = await session.execute(select(Store.code, Store.id, Store.time_zone))
     stores = {code: ImportStore(store_id, ZoneInfo(zone)) for code, store_id, zone in rows}
     if defaults.store not in stores:
-        raise InvalidInput(f"there is no store {defaults.store!r}", field="store")
+        raise InvalidInput(unknown_store(defaults.store, stores), field="store")
     now = await database_now(session)
     return EventReader(defaults, stores=stores, received_at=now, retention_days=retention_days)
 

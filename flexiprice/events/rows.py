@@ -19,7 +19,7 @@ from flexiprice.catalog.imports.notation.dates import DateReader
 from flexiprice.catalog.imports.notation.instants import read_instant
 from flexiprice.catalog.imports.notation.spoiled import SpoiledText, meant_code
 from flexiprice.catalog.imports.problems import BadRow, CellProblem
-from flexiprice.catalog.imports.rows import ImportStore
+from flexiprice.catalog.imports.rows import ImportStore, find_store
 from flexiprice.catalog.imports.spelling import Option, Spelling
 from flexiprice.domain.stock_event import CLOCK_TOLERANCE, EventKind
 from flexiprice.errors import InvalidInput
@@ -123,10 +123,7 @@ class EventReader:
         )
 
     def _store(self, cell: str) -> ImportStore:
-        store = self._stores.get(cell.strip().lower())
-        if store is None:
-            raise CellRefused(f"there is no store {shown(cell.strip())}")
-        return store
+        return find_store(self._stores, cell)
 
     def _instant(self, cell: str, store: ImportStore) -> datetime:
         instant = read_instant(

@@ -42,6 +42,7 @@ class FolderKind(StrEnum):
 
     STOCK = "stock"
     COMPLETE = "complete"
+    PRICES = "prices"
     SALES = "sales"
     WASTE = "waste"
     COUNTS = "counts"

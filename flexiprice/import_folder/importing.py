@@ -5,6 +5,7 @@ from flexiprice.errors import Conflict, FlexiPriceError, InvalidInput
 from flexiprice.import_folder.dropped_files import DroppedFile, FolderKind, open_dropped
 from flexiprice.import_folder.event_file import EVENT_KINDS, import_event_file
 from flexiprice.import_folder.outcomes import FileChanged, FileImportRequest, FileOutcome, store_outcome
+from flexiprice.import_folder.price_file import import_price_file
 from flexiprice.import_folder.records import FileImportRecord, find_record
 from flexiprice.import_folder.stock_file import import_stock_file
 
@@ -28,6 +29,8 @@ async def import_file(request: FileImportRequest) -> FileOutcome:
         with open_dropped(file) as content:
             if file.kind in EVENT_KINDS:
                 return await import_event_file(request, content, EVENT_KINDS[file.kind])
+            if file.kind is FolderKind.PRICES:
+                return await import_price_file(request, content)
             return await import_stock_file(request, content)
     except (InvalidInput, Conflict) as error:
         if not file.is_unchanged():

@@ -31,7 +31,7 @@ from flexiprice.catalog.imports.row_prices import (
     find_doubtful_prices,
     merge_prices_by_store,
 )
-from flexiprice.catalog.imports.rows import CatalogueRow, ImportStore, RowReader
+from flexiprice.catalog.imports.rows import CatalogueRow, ImportStore, RowReader, unknown_store
 from flexiprice.catalog.imports.staging import (
     analyze_staging,
     create_staging,
@@ -288,5 +288,5 @@ async def read_stores(session: AsyncSession, default: str | None) -> dict[str, I
     rows = await session.execute(query)
     stores = {code: ImportStore(store_id, ZoneInfo(zone)) for code, store_id, zone in rows}
     if default is not None and default not in stores:
-        raise InvalidInput(f"there is no store {default!r}", field="store")
+        raise InvalidInput(unknown_store(default, stores), field="store")
     return stores

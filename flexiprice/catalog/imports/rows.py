@@ -1,7 +1,7 @@
 """Parses a record into a row (a product and a batch of it), or into its problems."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -73,6 +73,7 @@ class CatalogueRow:
 
 _LOCAL_TIMES = (", or ", Option("timestamps", "local"), " reads it in the store's time zone")
 _NO_CODE = re.compile(r"[^a-z0-9_]+")
+_LONGEST_CODE = 40
 
 
 class RowReader:
@@ -212,11 +213,26 @@ def find_store(stores: Mapping[str, ImportStore], cell: str) -> ImportStore:
     Raises:
         CellRefused: there is none.
     """
-    code = cell.strip().lower()
     # Other systems write names: `Main Street` is the store `main-street`.
-    store = stores.get(code) or stores.get(_NO_CODE.sub("-", code).strip("-"))
+    store = stores.get(cell.strip().lower()) or stores.get(_code_of(cell))
     if store is None:
-        near = get_close_matches(code[:64], stores, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise CellRefused(f"there is no store {shown(code)}{hint}")
+        raise CellRefused(unknown_store(cell, stores))
     return store
+
+
+def unknown_store(cell: str, known: Collection[str]) -> str:
+    """Returns the error for a store that does not exist: a similar one, and how to add it.
+
+    Args:
+        cell: the code or the name of the store.
+        known: the codes of the stores.
+    """
+    code = _code_of(cell)[:_LONGEST_CODE]
+    near = get_close_matches(code, known, n=1)
+    similar = f"did you mean {near[0]}? Otherwise add" if near else "add"
+    ways = f"`flexiprice stores create {code or 'CODE'}`, `POST /admin/stores` or the monitor"
+    return f"there is no store {shown(cell.strip())}; {similar} it by {ways}"
+
+
+def _code_of(name: str) -> str:
+    return _NO_CODE.sub("-", name.strip().lower()).strip("-")

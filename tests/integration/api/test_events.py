@@ -98,7 +98,8 @@ async def test_bad_lines_are_named_and_the_others_are_recorded(client):
     assert told[8] == [("unit_price", "is given, but only a sale has a price, not a waste")]
     assert told[9][0][1].startswith("is empty: a delivery names its batch by expiry_date")
     assert told[10] == [("quantity", "is true where a text or a number is needed")]
-    assert told[11] == [("store", "there is no store 'nowhere'")]
+    ways = "`flexiprice stores create nowhere`, `POST /admin/stores` or the monitor"
+    assert told[11] == [("store", f"there is no store 'nowhere'; add it by {ways}")]
 
 
 async def test_a_single_bad_event_is_a_problem_that_names_its_field(client):

@@ -100,7 +100,7 @@ async def test_a_file_is_imported_and_moved_to_done_with_its_report(
 
 async def test_the_first_run_makes_the_folders(resources: Resources, directory: Path) -> None:
     assert await run(resources) == FolderSummary()
-    folders = {"stock", "complete", "sales", "waste", "counts", "deliveries", "done", "failed"}
+    folders = {"stock", "complete", "prices", "sales", "waste", "counts", "deliveries", "done", "failed"}
     assert set(os.listdir(directory)) == folders  # noqa: PTH208 -- names alone
 
 
@@ -145,7 +145,7 @@ async def test_a_file_outside_of_the_folders_is_refused_with_their_names(
     drop(directory, "lost.csv", STOCK.format(12))
     assert await run(resources) == FolderSummary(failed=1)
     error = report_of(directory, "failed", "lost.csv")["error"]
-    assert error.startswith("lost.csv lies in no folder: drop it into one of stock, complete, sales")
+    assert error.startswith("lost.csv lies in no folder: drop it into one of stock, complete, prices, sales")
 
 
 async def test_a_folder_inside_names_the_format(resources: Resources, directory: Path) -> None:
@@ -175,6 +175,18 @@ async def test_a_complete_file_with_a_bad_row_changes_nothing(resources: Resourc
     drop(directory, "complete/monday.csv", STOCK.format(12) + "MILK,Milk,Dairy,cheap,2031-05-02,3\n")
     assert await run(resources) == FolderSummary(failed=1)
     assert await stock_of(resources) == {}
+
+
+async def test_a_file_of_prices_changes_prices_alone(resources: Resources, directory: Path) -> None:
+    drop(directory, "stock/a.csv", STOCK.format(12))
+    await run(resources)
+    seen: list[FileOutcome] = []
+    drop(directory, "prices/spring.csv", "sku,base_price\nRYE,2.99\n")
+    assert await run(resources, seen) == FolderSummary(imported=1)
+    assert seen[0].has_changed_products
+    async with resources.sessions() as session:
+        assert str(await session.scalar(select(Product.base_price))) == "2.99"
+    assert await stock_of(resources) == {"RYE": 12}
 
 
 async def test_events_are_recorded_with_the_folder_as_their_source(

@@ -120,7 +120,9 @@ async def test_rows_go_to_the_store_they_name_and_an_unknown_one_is_named(sessio
         ("harbour", 5),
         ("main", 6),
     ]
-    assert reasons(report) == [(4, "store: there is no store 'harbor'; did you mean harbour?")]
+    ways = "`flexiprice stores create harbor`, `POST /admin/stores` or the monitor"
+    reason = f"there is no store 'harbor'; did you mean harbour? Otherwise add it by {ways}"
+    assert reasons(report) == [(4, f"store: {reason}")]
 
 
 async def test_a_file_without_stores_goes_to_the_one_that_is_given(session: AsyncSession) -> None:

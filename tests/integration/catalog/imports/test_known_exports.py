@@ -159,7 +159,8 @@ async def test_a_shopify_inventory_goes_to_the_store_of_its_location(session: As
     )
     report = await load(session, dated, of(ExportName.SHOPIFY, "expiry_date=Best before"))
     assert ("main-street", "RICE-1", "", RICE, 12) in await stock(session)
-    assert reasons(report) == [(3, "Location: there is no store 'harbour'")]
+    ways = "`flexiprice stores create harbour`, `POST /admin/stores` or the monitor"
+    assert reasons(report) == [(3, f"Location: there is no store 'Harbour'; add it by {ways}")]
 
 
 async def test_stock_entries_of_grocy_are_read_with_names_from_within(session: AsyncSession) -> None:
