@@ -54,8 +54,12 @@ async def list_file_imports(session: AsyncSession, *, limit: int = 100) -> tuple
         query.order_by(FileImport.imported_at.desc(), FileImport.id.desc()).limit(limit)
     )
     return tuple(
-        ListedFileImport(import_id=import_id, imported_at=imported_at, record=_record(*columns))
-        for import_id, imported_at, *columns in rows
+        ListedFileImport(
+            import_id=import_id,
+            imported_at=imported_at,
+            record=_record(place, kind, status, error, report),
+        )
+        for import_id, imported_at, place, kind, status, error, report in rows
     )
 
 

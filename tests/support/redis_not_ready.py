@@ -111,7 +111,9 @@ class UnreadyRedis:
         self._endless.join()
 
     def _run_endless_script(self) -> None:
-        with redis.Redis.from_url(self.url) as client, suppress(redis.ResponseError):
+        # The script ends when it is killed, however long that takes.
+        patient = redis.Redis.from_url(self.url, socket_timeout=None)
+        with patient as client, suppress(redis.ResponseError):
             client.eval("while true do end", 0)
 
     def _is_busy(self) -> bool:

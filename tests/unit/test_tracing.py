@@ -66,6 +66,8 @@ async def test_span_has_no_traceparent_while_tracing_is_off(
     assert untraced.traceparent is None
 
 
+# redis-py 8 imports OpenTelemetry by itself where it is installed.
+@pytest.mark.locked
 @pytest.mark.parametrize("program", ["workers.settings", "api.main"])
 def test_opentelemetry_is_not_imported_while_tracing_is_off(program: str) -> None:
     code = (
