@@ -17,6 +17,8 @@ depends_on = None
 _PRICE = "price BETWEEN 0.01 AND 9999999999.99"
 # As for the prices of products (0044): the instant is read after the rows are locked, and several changes in
 # one transaction are one row. A row without a price says that the product's price holds again.
+# A price of a store that is written together with the product's begins with it: the product's price of that
+# instant was never in force in the store, and must not count as its lowest.
 _RECORD_STORE_PRICES = """
     DECLARE
         changed_at CONSTANT timestamptz := clock_timestamp();
@@ -26,7 +28,11 @@ _RECORD_STORE_PRICES = """
         SELECT changed.product_id, changed.store_id,
                CASE WHEN latest.transaction_id = this_transaction AND latest.valid_from >= now()
                     THEN latest.valid_from
-                    ELSE greatest(changed_at, latest.valid_from + interval '1 microsecond') END,
+                    ELSE greatest(
+                        CASE WHEN for_all.transaction_id = this_transaction AND for_all.valid_from >= now()
+                             THEN for_all.valid_from ELSE changed_at END,
+                        latest.valid_from + interval '1 microsecond'
+                    ) END,
                CASE WHEN TG_OP <> 'DELETE' THEN changed.price END,
                this_transaction
         FROM changed_prices AS changed
@@ -37,6 +43,13 @@ _RECORD_STORE_PRICES = """
             ORDER BY valid_from DESC
             LIMIT 1
         ) AS latest ON true
+        LEFT JOIN LATERAL (
+            SELECT valid_from, transaction_id
+            FROM base_prices
+            WHERE product_id = changed.product_id AND store_id = 0
+            ORDER BY valid_from DESC
+            LIMIT 1
+        ) AS for_all ON true
         WHERE latest.price IS DISTINCT FROM CASE WHEN TG_OP <> 'DELETE' THEN changed.price END
         ON CONFLICT (product_id, store_id, valid_from) DO UPDATE SET price = EXCLUDED.price;
         RETURN NULL;

@@ -11,6 +11,7 @@ from flexiprice.db.base_price_tables import BasePrice
 from flexiprice.db.clock import database_now
 from flexiprice.db.store_price_tables import PriceListEntry, StorePrice
 from flexiprice.db.tables import Product, Store
+from flexiprice.pricing.price_periods import read_base_prices
 from tests.support.import_files import load, reasons
 
 HEADER = "sku,name,category,base_price,quantity,expiry_date,lot,store\n"
@@ -71,6 +72,17 @@ async def test_a_new_product_costs_elsewhere_what_its_first_row_says(session: As
             ),
         )
     ]
+
+
+async def test_a_price_that_a_store_never_had_is_not_in_its_history(session: AsyncSession) -> None:
+    await load(session, HEADER + row("MILK", "1.10", "main") + row("MILK", "1.35", "station"))
+    product, station = (
+        (await session.execute(select(Product.id))).scalar_one(),
+        (await session.execute(select(Store.id).where(Store.code == "station"))).scalar_one(),
+    )
+    since = await database_now(session) - timedelta(days=30)
+    periods = await read_base_prices(session, product_id=product, store_id=station, since=since)
+    assert [str(period.price) for period in periods] == ["1.35"]
 
 
 async def test_a_known_product_keeps_its_price_in_other_stores(session: AsyncSession) -> None:
