@@ -2,13 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import islice
-from zoneinfo import ZoneInfo
+from functools import partial
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flexiprice.catalog.constraints import fk_violation_as, unique_violation_as
@@ -18,7 +16,7 @@ from flexiprice.catalog.imports.complete_stock import CompleteStock, find_left_o
 from flexiprice.catalog.imports.contradictions import find_renamed, remove_contradictory
 from flexiprice.catalog.imports.corrected_dates import count_undated, find_corrected, keep_known_dates
 from flexiprice.catalog.imports.fields import ImportField
-from flexiprice.catalog.imports.files.records import Record, RecordFile
+from flexiprice.catalog.imports.files.records import RecordFile
 from flexiprice.catalog.imports.files.sources import open_source
 from flexiprice.catalog.imports.gtins import merge_gtins, remove_taken
 from flexiprice.catalog.imports.layout import FileLayout, column_source, source_options
@@ -31,7 +29,8 @@ from flexiprice.catalog.imports.row_prices import (
     find_doubtful_prices,
     merge_prices_by_store,
 )
-from flexiprice.catalog.imports.rows import CatalogueRow, ImportStore, RowReader, unknown_store
+from flexiprice.catalog.imports.rows import RowReader
+from flexiprice.catalog.imports.staged_file import read_stores, skipped_rows, stage_file
 from flexiprice.catalog.imports.staging import (
     analyze_staging,
     create_staging,
@@ -44,13 +43,9 @@ from flexiprice.catalog.imports.tally import ImportTally
 from flexiprice.catalog.imports.units import remove_unfitting
 from flexiprice.catalog.imports.unusable import remove_repeated, remove_unknown
 from flexiprice.db.clock import database_now
-from flexiprice.db.tables import Store
 from flexiprice.domain.stock_event import CLOCK_TOLERANCE
 from flexiprice.errors import InvalidInput
 from flexiprice.plurals import counted
-
-_ROWS_PER_STATEMENT = 2000
-_SKIPPED_ROWS_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +147,8 @@ async def _import(
         newest=now + CLOCK_TOLERANCE,
     )
     await create_staging(session)
-    await _stage(session, _rows(source.carry_down(file.records), matcher, reader), tally)
+    records = source.carry_down(file.records)
+    await stage_file(records, matcher, reader, tally, partial(stage_rows, session))
     await analyze_staging(session)
     await tally.reject_all(_remove_unusable(session, matcher, layout))
     await collect_prices_by_store(session)
@@ -249,44 +245,3 @@ async def _absent_values(
     if layout.keeps_undated:
         async for warning in keep_known_dates(session, matcher.seen):
             yield warning
-
-
-def skipped_rows(rows: Sequence[tuple[int, str]]) -> DataWarning:
-    """Returns the warning about rows above the header."""
-    shown_rows = ", ".join(f"line {line} {shown(text)}" for line, text in rows[:_SKIPPED_ROWS_SHOWN])
-    more = f" and {len(rows) - _SKIPPED_ROWS_SHOWN} more" if len(rows) > _SKIPPED_ROWS_SHOWN else ""
-    return DataWarning(None, None, f"rows above the header were skipped: {shown_rows}{more}")
-
-
-def _rows(
-    records: Iterable[Record], matcher: ColumnMatcher, reader: RowReader
-) -> Iterator[CatalogueRow | BadRow]:
-    for record in records:
-        yield reader.read(record, matcher.columns_of(record))
-
-
-async def _stage(session: AsyncSession, rows: Iterator[CatalogueRow | BadRow], tally: ImportTally) -> None:
-    # Parse in a thread, so that a server's event loop can serve other requests.
-    while chunk := await asyncio.to_thread(list, islice(rows, _ROWS_PER_STATEMENT)):
-        good: list[CatalogueRow] = []
-        for row in chunk:
-            if isinstance(row, BadRow):
-                tally.reject(row)
-            else:
-                good.append(row)
-        tally.staged += len(good)
-        await stage_rows(session, good)
-
-
-async def read_stores(session: AsyncSession, default: str | None) -> dict[str, ImportStore]:
-    """Returns the stores by code, locked so that none is deleted before its rows are written.
-
-    Raises:
-        InvalidInput: the default store does not exist.
-    """
-    query = select(Store.code, Store.id, Store.time_zone).with_for_update(read=True, key_share=True)
-    rows = await session.execute(query)
-    stores = {code: ImportStore(store_id, ZoneInfo(zone)) for code, store_id, zone in rows}
-    if default is not None and default not in stores:
-        raise InvalidInput(unknown_store(default, stores), field="store")
-    return stores

@@ -2,10 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import islice
+from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -13,11 +13,10 @@ from flexiprice.catalog.constraints import fk_violation_as
 from flexiprice.catalog.imports.column_matcher import ColumnMatcher
 from flexiprice.catalog.imports.columns import plain_name
 from flexiprice.catalog.imports.fields import FileKind, ImportField
-from flexiprice.catalog.imports.files.records import Record, RecordFile
+from flexiprice.catalog.imports.files.records import RecordFile
 from flexiprice.catalog.imports.files.sources import open_source
-from flexiprice.catalog.imports.importer import read_stores, skipped_rows
 from flexiprice.catalog.imports.layout import FileLayout, column_source, source_options
-from flexiprice.catalog.imports.price_rows import PriceRow, PriceRowReader
+from flexiprice.catalog.imports.price_rows import PriceRowReader
 from flexiprice.catalog.imports.price_staging import (
     create_price_rows,
     merge_default_prices,
@@ -27,12 +26,11 @@ from flexiprice.catalog.imports.price_staging import (
     state_rows,
 )
 from flexiprice.catalog.imports.problems import BadRow, DataWarning
+from flexiprice.catalog.imports.staged_file import read_stores, skipped_rows, stage_file
 from flexiprice.catalog.imports.tally import ImportTally
 from flexiprice.catalog.price_list import begin_today, create_stated_prices, state_prices
 from flexiprice.db.clock import database_now
 from flexiprice.db.locks import Lock, acquire
-
-_ROWS_PER_STATEMENT = 2000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +143,8 @@ async def _import(
         warn=tally.warn,
     )
     await create_price_rows(session)
-    await _stage(session, _rows(source.carry_down(file.records), matcher, reader), tally)
+    records = source.carry_down(file.records)
+    await stage_file(records, matcher, reader, tally, partial(stage_price_rows, session))
     await tally.reject_all(remove_unknown_products(session, matcher.seen.get(ImportField.SKU)))
     with fk_violation_as("a product was deleted while the file was imported; send it again"):
         await create_stated_prices(session)
@@ -172,21 +171,3 @@ async def _import(
         unused_columns=tuple(map(plain_name, matcher.unused)),
         duration_seconds=round(time.perf_counter() - started, 3),
     )
-
-
-def _rows(
-    records: Iterable[Record], matcher: ColumnMatcher, reader: PriceRowReader
-) -> Iterator[PriceRow | BadRow]:
-    for record in records:
-        yield reader.read(record, matcher.columns_of(record))
-
-
-async def _stage(session: AsyncSession, rows: Iterator[PriceRow | BadRow], tally: ImportTally) -> None:
-    # In a thread, so that a server's event loop can serve other requests.
-    while chunk := await asyncio.to_thread(list, islice(rows, _ROWS_PER_STATEMENT)):
-        good = [row for row in chunk if not isinstance(row, BadRow)]
-        for row in chunk:
-            if isinstance(row, BadRow):
-                tally.reject(row)
-        tally.staged += len(good)
-        await stage_price_rows(session, good)
