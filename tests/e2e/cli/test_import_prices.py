@@ -9,7 +9,7 @@ import pytest
 from tests.support.commands import Run
 
 HEADER = "sku,base_price,store,valid_from,valid_until\n"
-STOCK = "sku,name,category,base_price,quantity,expiry_date\nRYE,Rye,Bakery,3.49,20,2999-01-02\n"
+STOCK = "sku,name,category,base_price,quantity,expiry_date\nRYE,Rye,Bakery,3.49,20,2031-01-02\n"
 
 
 @pytest.fixture
