@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import aclosing, asynccontextmanager, suppress
+from contextlib import AbstractContextManager, aclosing, asynccontextmanager, suppress
 from typing import Any, Final, cast
 
 from redis.asyncio.client import PubSub
@@ -51,7 +51,7 @@ class PubSubListener:
         elif self._reader is None or self._reader.done():
             self._reader = asyncio.create_task(self._read(), name="flexiprice-pubsub")
         elif len(listeners) == 1 and self._pubsub is not None:
-            with suppress(*UNAVAILABLE):
+            with _ignoring_a_closed_connection():
                 await self._pubsub.subscribe(channel)
         try:
             yield signal
@@ -70,7 +70,7 @@ class PubSubListener:
         del self._listeners[channel]
         self._confirmed.discard(channel)
         if self._pubsub is not None:
-            with suppress(*UNAVAILABLE):
+            with _ignoring_a_closed_connection():
                 await self._pubsub.unsubscribe(channel)
 
     async def _read(self) -> None:
@@ -111,3 +111,12 @@ class PubSubListener:
                 self._confirmed.add(channel)
             for signal in listeners:
                 signal.set()
+
+
+def _ignoring_a_closed_connection() -> AbstractContextManager[None]:
+    """Ignores that the connection is gone: the reader opens the next one with the channels of that time.
+
+    The reader closes it on an error, and redis-py, which is about to write, then has nothing to write to: an
+    `AttributeError`.
+    """
+    return suppress(*UNAVAILABLE, AttributeError)
