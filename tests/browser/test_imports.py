@@ -7,6 +7,8 @@ from playwright.async_api import Browser, expect
 from sqlalchemy import text
 
 from flexiprice.access.audit_log import list_audit
+from flexiprice.catalog.imports.file_options import FileOptions
+from flexiprice.catalog.imports.saved_mappings import delete_mapping, save_mapping
 from flexiprice.domain.file_import import FileImportStatus
 from flexiprice.import_folder.records import FileImportRecord, write_record
 from tests.browser.browser import Visit, visiting
@@ -100,3 +102,23 @@ async def test_a_dropped_file_is_listed_with_the_reason_of_its_failure(
     listed = page.get_by_label("Imported files").first
     await expect(listed).to_contain_text("stock/night/export.csv")
     await expect(listed).to_contain_text("there is no format or saved mapping 'night'")
+
+
+async def test_an_import_that_is_refused_after_its_preview_is_in_the_audit(
+    visit: Visit, harness: Harness, stock_file: Path
+) -> None:
+    async with harness.resources.sessions.begin() as session:
+        await save_mapping(session, "night-shift", FileOptions(store="main"))
+    page = await visit.open("/imports")
+    card = page.get_by_label("Import a file")
+    await card.get_by_label("Format", exact=True).click()
+    await page.get_by_role("option", name="night-shift").click()
+    await page.locator("input[type=file]").set_input_files(stock_file)
+    await expect(card.get_by_role("button", name="Import 1 row")).to_be_visible()
+    async with harness.resources.sessions.begin() as session:
+        await delete_mapping(session, "night-shift")
+    await card.get_by_role("button", name="Import 1 row").click()
+    await expect(card).to_contain_text("there is no format or saved mapping 'night-shift'")
+    async with harness.resources.sessions() as session:
+        entry = (await list_audit(session, limit=1))[0]
+    assert (entry.action, entry.target, entry.outcome) == ("import_file", "morning.csv", "refused")

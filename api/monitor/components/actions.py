@@ -34,10 +34,7 @@ async def perform(
         The answer; None if the operation was refused or failed.
     """
     event = event_of_user(operation.action, operation.target)
-    if refusal := denial_reason(right):
-        _log.warning("change_refused", action=event.action, target=operation.target, user=event.actor)
-        current_monitor().refusals.record(replace(event, outcome=AuditOutcome.REFUSED), refusal)
-        ui.notify(refusal, type="negative")
+    if not has_right(right, event):
         return None
     resources = current_monitor().resources
     try:
@@ -48,6 +45,22 @@ async def perform(
         return None
     ui.notify(message(answer), type="positive", multi_line=True)
     return answer
+
+
+def has_right(right: Right, event: AuditEvent) -> bool:
+    """Whether the current user has the right for a change; a refusal is recorded, logged and shown.
+
+    Args:
+        right: the right that the change requires.
+        event: the change.
+    """
+    refusal = denial_reason(right)
+    if refusal is None:
+        return True
+    _log.warning("change_refused", action=event.action, target=event.target, user=event.actor)
+    current_monitor().refusals.record(replace(event, outcome=AuditOutcome.REFUSED), refusal)
+    ui.notify(refusal, type="negative")
+    return False
 
 
 def event_of_user(action: str, target: str) -> AuditEvent:

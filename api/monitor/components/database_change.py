@@ -7,7 +7,7 @@ from nicegui import ui
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.monitor.auth.user import Right
-from api.monitor.components.actions import denial_reason, event_of_user
+from api.monitor.components.actions import event_of_user, has_right
 from api.monitor.context import current_monitor
 from flexiprice.access.audit_context import record_refused
 from flexiprice.access.audit_log import record_audit
@@ -37,10 +37,9 @@ async def change_database(
     Returns:
         The answer; None if the change was refused.
     """
-    if refusal := denial_reason(right):
-        ui.notify(refusal, type="negative")
-        return None
     sessions, event = current_monitor().resources.sessions, event_of_user(action, target)
+    if not has_right(right, event):
+        return None
     try:
         with database_errors():
             async with sessions.begin() as session:

@@ -1,5 +1,6 @@
 """Imports a file by hand: upload, preview, then the import."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from tempfile import TemporaryFile
 from typing import BinaryIO, Final, cast
@@ -9,13 +10,14 @@ from nicegui import events, ui
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from api.monitor.auth.user import Right
-from api.monitor.components.actions import denial_reason, event_of_user, restricted
+from api.monitor.components.actions import denial_reason, event_of_user, has_right, restricted
 from api.monitor.components.import_report import show_report
 from api.monitor.components.links import Link, job_path, small_button
 from api.monitor.components.text import Text
 from api.monitor.context import current_monitor, current_source
 from api.monitor.format import things
 from api.monitor.queries.imports import ImportChoices
+from flexiprice.access.audit_context import record_refused
 from flexiprice.catalog.imports.complete_stock import MAX_SOLD_OUT_PERCENT, CompleteStock
 from flexiprice.catalog.imports.file_options import FileOptions
 from flexiprice.catalog.imports.report import ImportReport
@@ -41,6 +43,8 @@ class ImportCard(ui.element):
         super().__init__("section")
         self.classes("card").props("aria-label='Import a file'")
         self._on_imported = on_imported
+        # One reader of the file at a time, and one import of a double click.
+        self._reading = asyncio.Lock()
         self._content: BinaryIO | None = None
         self._name = ""
         with self:
@@ -84,12 +88,13 @@ class ImportCard(ui.element):
             self._outcome = ui.element("div").props("role=status").classes("import-outcome")
 
     async def _receive(self, event: events.UploadEventArguments) -> None:
-        self._forget()
-        # Unlinked already: it is gone with the page.
-        self._content = cast("BinaryIO", TemporaryFile())  # noqa: SIM115 -- read until the next upload
-        async for chunk in event.file.iterate():
-            self._content.write(chunk)
-        self._name = event.file.name
+        async with self._reading:
+            self._forget()
+            # Unlinked already: it is gone with the page.
+            self._content = cast("BinaryIO", TemporaryFile())  # noqa: SIM115 -- read until the next upload
+            async for chunk in event.file.iterate():
+                self._content.write(chunk)
+            self._name = event.file.name
         cast("ui.upload", event.sender).reset()
         await self._preview()
 
@@ -99,6 +104,10 @@ class ImportCard(ui.element):
         self._content = None
 
     async def _preview(self) -> None:
+        async with self._reading:
+            await self._show_preview()
+
+    async def _show_preview(self) -> None:
         if (upload := self._upload()) is None:
             return
         self._say(f"Reading {self._name} …")
@@ -118,19 +127,19 @@ class ImportCard(ui.element):
                 Text("p", "No row can be imported.", classes="strong")
 
     async def _import(self) -> None:
-        upload = self._upload()
-        if upload is None:
-            return
-        if refusal := denial_reason(Right.PRICE):
-            ui.notify(refusal, type="negative")
+        async with self._reading:
+            await self._import_once()
+
+    async def _import_once(self) -> None:
+        event = event_of_user("import_file", self._name)
+        if (upload := self._upload()) is None or not has_right(Right.PRICE, event):
             return
         self._say(f"Importing {self._name} …")
         monitor = current_monitor()
         try:
-            outcome, report = await import_upload(
-                _sessions(), monitor.resources.settings, upload, by=event_of_user("import_file", self._name)
-            )
+            outcome, report = await import_upload(_sessions(), monitor.resources.settings, upload, by=event)
         except FlexiPriceError as error:
+            await record_refused(monitor.resources.sessions, event, error)
             self._say(error.message)
             return
         self._forget()

@@ -43,9 +43,9 @@ async def stores() -> None:
             async with monitor.resources.sessions() as session:
                 return await list_store_overviews(session, now=await database_now(session))
 
-    async def refresh() -> None:
+    async def refresh(max_age: float = _READ_EVERY_SECONDS) -> None:
         try:
-            found = await monitor.live.cached("stores", read, max_age=_READ_EVERY_SECONDS)
+            found = await monitor.live.cached("stores", read, max_age=max_age)
         except FlexiPriceError as error:
             failure.show(error.message)
             return
@@ -70,7 +70,7 @@ async def stores() -> None:
         )
         if created is not None:
             code.value = ""
-            rows.show({store.code: store for store in await read()})
+            await refresh(max_age=0)
 
     with ui.element("section").classes("card").props("aria-label='Stores'"):
         rows = LiveTable[StoreOverview]("Stores", _COLUMNS, _make_row, _empty, folded_to=MANY)

@@ -12,6 +12,7 @@ from flexiprice.import_folder.records import ListedFileImport, list_file_imports
 from flexiprice.resources import Resources
 
 LISTED: Final = 100
+_MOST_STORES: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +37,7 @@ async def read_choices(resources: Resources) -> ImportChoices:
     with database_errors():
         async with resources.sessions() as session:
             saved = [mapping.name for mapping in await list_mappings(session)]
-            stores = [store.code for store in await list_stores(session)]
+            stores = [store.code for store in await list_stores(session, limit=_MOST_STORES)]
     return ImportChoices(formats=[*map(str, ExportName), *saved], stores=stores)
 
 
