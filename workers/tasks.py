@@ -12,7 +12,7 @@ from flexiprice.domain.shard import Shard
 from flexiprice.errors import TooManyChanges
 from flexiprice.events.retention import purge_events
 from flexiprice.import_folder import FileOutcome, import_folder, purge_file_imports
-from flexiprice.import_folder.repricing import MOST_NAMED, reprice_imported
+from flexiprice.import_folder.repricing import reprice_imported
 from flexiprice.pricing import cleanup, price_history, recompute
 from flexiprice.queue.declarations import (
     CLEANUP_EXPIRED_DISCOUNTS,
@@ -143,7 +143,6 @@ async def import_dropped_files(run: TaskContext, _: NoArguments) -> object:
     return await import_folder(
         run.resources.sessions,
         run.resources.settings,
-        most_named=MOST_NAMED,
         on_imported=reprice,
         on_progress=run.report_progress,
     )

@@ -8,6 +8,7 @@ from decimal import Decimal
 from flexiprice.catalog.imports.spelling import Spelling
 from flexiprice.domain.quantity import format_quantity, from_thousandths
 from flexiprice.domain.stock_event import EventKind
+from flexiprice.events.columns import EventField
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,17 @@ class EventDefaults:
     local_times: bool = False
     date_formats: tuple[str, ...] | None = None
     spelling: Spelling = Spelling.COMMAND
+
+    @property
+    def known_fields(self) -> frozenset[EventField]:
+        """The fields that need no column."""
+        needs_none = {
+            EventField.KIND: self.kind is not None,
+            EventField.SOURCE: self.source is not None,
+            # A count without an instant holds at its receipt.
+            EventField.OCCURRED_AT: self.occurred_at is not None or self.kind is EventKind.COUNT,
+        }
+        return frozenset(field for field, is_known in needs_none.items() if is_known)
 
 
 def of_product(row: EventRow, product_id: int) -> EventRow:

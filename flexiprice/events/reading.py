@@ -18,7 +18,7 @@ from flexiprice.catalog.imports.rows import ImportStore, unknown_store
 from flexiprice.db.clock import database_now
 from flexiprice.db.tables import Store
 from flexiprice.errors import InvalidInput
-from flexiprice.events.columns import EventColumnMatcher, EventColumns, EventField
+from flexiprice.events.columns import EventColumnMatcher, EventColumns
 from flexiprice.events.event_row import EventDefaults, EventRow
 from flexiprice.events.recording import ROWS_PER_CHUNK
 from flexiprice.events.report import ChunkResult, EventReport, EventTally
@@ -49,7 +49,6 @@ async def read_file(
     *,
     options: SourceOptions,
     columns: EventColumns,
-    known: Iterable[EventField] = (),
     on_bad_row: Callable[[BadRow], None] | None = None,
 ) -> tuple[EventReport, tuple[int, ...]]:
     """Reads a file and records its events; bad ones are left out and reported.
@@ -62,7 +61,6 @@ async def read_file(
         record_chunk: records a chunk.
         options: how the file is written.
         columns: the column of a field, where it was given.
-        known: fields that need no column.
         on_bad_row: receives every event that was refused or set aside.
 
     Returns:
@@ -74,7 +72,7 @@ async def read_file(
     with ExitStack() as stack:
         # In a thread, because a workbook takes seconds to open.
         file = await asyncio.to_thread(stack.enter_context, open_source(chunks, options))
-        matcher = EventColumnMatcher(columns, header=file.header, known=known)
+        matcher = EventColumnMatcher(columns, header=file.header, known=reader.known_fields)
         return await read_records(file.records, matcher, reader, record_chunk, on_bad_row=on_bad_row)
 
 

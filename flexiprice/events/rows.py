@@ -33,7 +33,11 @@ MAX_LINE_ID: Final = 128
 
 
 class EventReader:
-    """Reads records into events."""
+    """Reads records into events.
+
+    Attributes:
+        known_fields: the fields that need no column.
+    """
 
     def __init__(
         self,
@@ -49,6 +53,7 @@ class EventReader:
             InvalidInput: the instant of events without one is in the future, or past the retention.
         """
         self._defaults = defaults
+        self.known_fields = defaults.known_fields
         self._stores = stores
         self._codes = {store.store_id: code for code, store in stores.items()}
         self._received_at = received_at

@@ -16,9 +16,8 @@ from flexiprice.catalog.imports.report import ImportReport
 from flexiprice.catalog.imports.saved_mappings import resolve_options
 from flexiprice.db.engine import database_errors
 from flexiprice.import_folder.dropped_files import FolderKind
-from flexiprice.import_folder.outcomes import FileOutcome, record_of_rows, store_outcome
+from flexiprice.import_folder.outcomes import MOST_NAMED, FileOutcome, record_of_rows, store_outcome
 from flexiprice.import_folder.records import FileImportRecord
-from flexiprice.import_folder.repricing import MOST_NAMED
 from flexiprice.settings import Settings
 
 

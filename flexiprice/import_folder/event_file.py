@@ -7,7 +7,7 @@ import msgspec
 from flexiprice.catalog.imports.files.sources import SourceOptions, chunks_of
 from flexiprice.db.tables import MAIN_STORE
 from flexiprice.domain.stock_event import EventKind
-from flexiprice.events.columns import EventField, is_event_header
+from flexiprice.events.columns import is_event_header
 from flexiprice.events.event_row import EventDefaults, EventRow
 from flexiprice.events.reading import event_reader, read_file
 from flexiprice.events.recording import record_events
@@ -39,11 +39,9 @@ async def import_event_file(request: FileImportRequest, content: BinaryIO, kind:
         FileChanged: the file was written while it was read.
     """
     file, sessions, settings = request.file, request.sessions, request.settings
-    source = file.detail or None
-    defaults = EventDefaults(kind=kind, store=MAIN_STORE, source=source, currency=settings.currency)
-    known = {EventField.KIND}
-    known |= {EventField.SOURCE} if source else set()
-    known |= {EventField.OCCURRED_AT} if kind is EventKind.COUNT else set()
+    defaults = EventDefaults(
+        kind=kind, store=MAIN_STORE, source=file.detail or None, currency=settings.currency
+    )
 
     async def record_alone(rows: list[EventRow]) -> ChunkResult:
         async with sessions.begin() as session:
@@ -61,7 +59,6 @@ async def import_event_file(request: FileImportRequest, content: BinaryIO, kind:
             workbook_memory_bytes=settings.workbook_memory_bytes,
         ),
         columns={},
-        known=known,
     )
     if not file.is_unchanged():
         raise FileChanged

@@ -13,10 +13,15 @@ from flexiprice.domain.file_import import FileImportStatus
 from flexiprice.import_folder.dropped_files import DroppedFile
 from flexiprice.import_folder.records import FileImportRecord, write_record
 from flexiprice.plurals import counted
+from flexiprice.queue.declarations import MAX_BATCHES
 from flexiprice.settings import Settings
 
 BY_FOLDER: Final = AuditEvent(actor="import directory", source=AuditSource.FOLDER, action="import_file")
 """The audit event of a file that was dropped into the watched directory."""
+
+
+MOST_NAMED: Final = MAX_BATCHES + 1
+"""Changed batches that an outcome names: with more than `MAX_BATCHES`, all are repriced."""
 
 
 class FileChanged(Exception):
@@ -33,7 +38,6 @@ class FileImportRequest:
         file: the file.
         fingerprint: of the file.
         now: the current time; stock holds when the file was written, but not later than this.
-        most_named: the maximum number of changed batches to return.
     """
 
     sessions: async_sessionmaker[AsyncSession]
@@ -41,7 +45,6 @@ class FileImportRequest:
     file: DroppedFile
     fingerprint: bytes
     now: datetime
-    most_named: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +53,7 @@ class FileOutcome:
 
     Attributes:
         record: as it is stored.
-        changed_batches: batches to reprice, up to a limit.
+        changed_batches: batches to reprice, at most `MOST_NAMED`.
         has_changed_products: whether products changed, whose other batches must be repriced too.
     """
 

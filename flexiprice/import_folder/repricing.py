@@ -1,14 +1,9 @@
 """Enqueues the repricing of what an imported file changed."""
 
-from typing import Final
-
 from flexiprice.import_folder.outcomes import FileOutcome
 from flexiprice.queue.client import EnqueuedJob, TaskQueue
 from flexiprice.queue.declarations import MAX_BATCHES, RECOMPUTE_ALL_DISCOUNTS, RECOMPUTE_BATCHES
 from flexiprice.queue.source import JobSource
-
-MOST_NAMED: Final = MAX_BATCHES + 1
-"""Changed batches that an outcome needs to name: with more than `MAX_BATCHES`, all are repriced."""
 
 
 async def reprice_imported(

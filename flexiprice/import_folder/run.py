@@ -48,7 +48,6 @@ async def import_folder(
     sessions: async_sessionmaker[AsyncSession],
     settings: Settings,
     *,
-    most_named: int,
     on_imported: Callable[[FileOutcome], Awaitable[None]],
     on_progress: Callable[[int, int, str], None],
 ) -> FolderSummary:
@@ -60,7 +59,6 @@ async def import_folder(
     Args:
         sessions: of the database.
         settings: with the directory.
-        most_named: the maximum number of changed batches that an outcome names.
         on_imported: is called after each commit.
         on_progress: receives the number of finished files, that of all, and the current file.
 
@@ -84,7 +82,7 @@ async def import_folder(
         for number, file in enumerate(found[:MAX_FILES]):
             on_progress(number, len(found), file.place)
             try:
-                outcome = await _import_one(sessions, settings, file, now=now, most_named=most_named)
+                outcome = await _import_one(sessions, settings, file, now=now)
                 await on_imported(outcome)
                 target = await asyncio.to_thread(finish, directory, file, outcome.record)
             except FileChanged:
@@ -114,7 +112,6 @@ async def _import_one(
     file: DroppedFile,
     *,
     now: datetime,
-    most_named: int,
 ) -> FileOutcome:
     digest = await asyncio.to_thread(fingerprint, file)
     if not file.is_unchanged():
@@ -126,7 +123,6 @@ async def _import_one(
             file=file,
             fingerprint=digest,
             now=now,
-            most_named=most_named,
         )
     )
 

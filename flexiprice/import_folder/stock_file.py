@@ -11,6 +11,7 @@ from flexiprice.catalog.imports.importer import import_catalogue
 from flexiprice.catalog.imports.saved_mappings import resolve_options
 from flexiprice.import_folder.dropped_files import FolderKind
 from flexiprice.import_folder.outcomes import (
+    MOST_NAMED,
     FileChanged,
     FileImportRequest,
     FileOutcome,
@@ -42,7 +43,7 @@ async def import_stock_file(request: FileImportRequest, content: BinaryIO) -> Fi
             session,
             chunks_of(content),
             layout_of(options, resolved, request.settings),
-            most_named=request.most_named,
+            most_named=MOST_NAMED,
             complete=CompleteStock(store=options.store) if is_complete else None,
         )
         if not file.is_unchanged():

@@ -22,7 +22,7 @@ from flexiprice.db.tables import MAIN_STORE
 from flexiprice.db.work import Work
 from flexiprice.domain.stock_event import EventKind
 from flexiprice.errors import InvalidInput
-from flexiprice.events.columns import EventColumns, EventField, is_event_header
+from flexiprice.events.columns import EventColumns, is_event_header
 from flexiprice.events.event_row import EventDefaults, EventRow
 from flexiprice.events.reading import RecordChunk, event_reader, read_file
 from flexiprice.events.recording import record_events
@@ -73,9 +73,6 @@ def import_events(
         local_times=options.timestamps is Timestamps.LOCAL,
         date_formats=options.date_formats,
     )
-    known = {EventField.KIND}
-    known |= {EventField.SOURCE} if source is not None else set()
-    known |= {EventField.OCCURRED_AT} if request.as_of is not None or kind is ImportKind.COUNTS else set()
     source_options = SourceOptions(
         file_format=_file_format(request.format_name),
         encoding=options.encoding or "utf-8",
@@ -103,7 +100,6 @@ def import_events(
                     record,
                     options=source_options,
                     columns=columns,
-                    known=known,
                     on_bad_row=on_bad_row,
                 )
             return report

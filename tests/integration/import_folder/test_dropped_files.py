@@ -54,7 +54,6 @@ async def run(resources: Resources, seen: list[FileOutcome] | None = None) -> Fo
     return await import_folder(
         resources.sessions,
         resources.settings,
-        most_named=100,
         on_imported=on_imported,
         on_progress=lambda *_: None,
     )
