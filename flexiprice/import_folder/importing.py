@@ -1,13 +1,23 @@
 """Imports one dropped file, exactly once."""
 
+from typing import BinaryIO
+
+from flexiprice.catalog.imports.complete_stock import CompleteStock
+from flexiprice.catalog.imports.file_options import FileOptions, ImportRequest
 from flexiprice.domain.file_import import FileImportStatus
 from flexiprice.errors import Conflict, FlexiPriceError, InvalidInput
 from flexiprice.import_folder.dropped_files import DroppedFile, FolderKind, open_dropped
 from flexiprice.import_folder.event_file import EVENT_KINDS, import_event_file
-from flexiprice.import_folder.outcomes import FileChanged, FileImportRequest, FileOutcome, store_outcome
+from flexiprice.import_folder.outcomes import (
+    BY_FOLDER,
+    FileChanged,
+    FileImportRequest,
+    FileOutcome,
+    store_outcome,
+)
 from flexiprice.import_folder.price_file import import_price_file
 from flexiprice.import_folder.records import FileImportRecord, find_record
-from flexiprice.import_folder.stock_file import import_stock_file
+from flexiprice.import_folder.stock_file import StockFile, import_stock_file
 
 
 async def import_file(request: FileImportRequest) -> FileOutcome:
@@ -31,11 +41,43 @@ async def import_file(request: FileImportRequest) -> FileOutcome:
                 return await import_event_file(request, content, EVENT_KINDS[file.kind])
             if file.kind is FolderKind.PRICES:
                 return await import_price_file(request, content)
-            return await import_stock_file(request, content)
+            return await _import_stock(request, content)
     except (InvalidInput, Conflict) as error:
         if not file.is_unchanged():
             raise FileChanged from None
         return await _refuse(request, error)
+
+
+async def _import_stock(request: FileImportRequest, content: BinaryIO) -> FileOutcome:
+    file = request.file
+
+    def require_unchanged() -> None:
+        if not file.is_unchanged():
+            raise FileChanged
+
+    stock = StockFile(
+        place=file.place,
+        content=content,
+        request=ImportRequest(
+            options=FileOptions(),
+            format_name=file.detail or None,
+            as_of=min(file.changed_at, request.now),
+        ),
+        completeness=_complete_for_its_store if file.kind is FolderKind.COMPLETE else None,
+    )
+    outcome, _ = await import_stock_file(
+        request.sessions,
+        request.settings,
+        stock,
+        fingerprint=request.fingerprint,
+        by=BY_FOLDER,
+        require_unchanged=require_unchanged,
+    )
+    return outcome
+
+
+def _complete_for_its_store(options: FileOptions) -> CompleteStock:
+    return CompleteStock(store=options.store)
 
 
 async def _refuse(request: FileImportRequest, error: FlexiPriceError) -> FileOutcome:

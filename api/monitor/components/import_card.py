@@ -1,6 +1,7 @@
 """Imports a file by hand: upload, preview, then the import."""
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Sequence
 from tempfile import TemporaryFile
 from typing import BinaryIO, Final, cast
@@ -19,12 +20,13 @@ from api.monitor.format import things
 from api.monitor.queries.imports import ImportChoices
 from flexiprice.access.audit_context import record_refused
 from flexiprice.catalog.imports.complete_stock import MAX_SOLD_OUT_PERCENT, CompleteStock
-from flexiprice.catalog.imports.file_options import FileOptions
+from flexiprice.catalog.imports.file_options import FileOptions, ImportRequest
 from flexiprice.catalog.imports.report import ImportReport
+from flexiprice.db.engine import database_errors
 from flexiprice.db.work import Work, for_work
 from flexiprice.errors import FlexiPriceError, QueueFull, RedisUnavailable
-from flexiprice.import_folder.by_hand import UploadedFile, import_upload, preview_upload
 from flexiprice.import_folder.repricing import reprice_imported
+from flexiprice.import_folder.stock_file import StockFile, import_stock_file, preview_stock_file
 
 _BY_NAME: Final = "by the names of the columns"
 _PARTIAL, _WHOLE = "some of the stock", "the whole stock of its stores"
@@ -112,7 +114,9 @@ class ImportCard(ui.element):
             return
         self._say(f"Reading {self._name} …")
         try:
-            report = await preview_upload(_sessions(), current_monitor().resources.settings, upload)
+            with database_errors():
+                settings = current_monitor().resources.settings
+                report = await preview_stock_file(_sessions(), settings, upload)
         except FlexiPriceError as error:
             self._say(error.message)
             return
@@ -137,7 +141,10 @@ class ImportCard(ui.element):
         self._say(f"Importing {self._name} …")
         monitor = current_monitor()
         try:
-            outcome, report = await import_upload(_sessions(), monitor.resources.settings, upload, by=event)
+            with database_errors():
+                outcome, report = await import_stock_file(
+                    _sessions(), monitor.resources.settings, upload, fingerprint=os.urandom(32), by=event
+                )
         except FlexiPriceError as error:
             await record_refused(monitor.resources.sessions, event, error)
             self._say(error.message)
@@ -163,21 +170,23 @@ class ImportCard(ui.element):
                 Link(job_path(job_id), "Show the task")
             show_report(msgspec.to_builtins(report))
 
-    def _upload(self) -> UploadedFile | None:
+    def _upload(self) -> StockFile | None:
         if self._content is None:
             return None
-        is_whole = self._extent.value == _WHOLE
         dates = str(self._dates.value or "").strip()
-        return UploadedFile(
-            name=self._name,
+        options = FileOptions(
+            store=self._store.value,
+            decimal_comma=True if self._comma.value else None,
+            date_formats=(dates,) if dates else None,
+        )
+        format_name = None if self._format.value == _BY_NAME else self._format.value
+        # For every store that the file names, whatever the store of rows without one.
+        complete = CompleteStock(is_confirmed=bool(self._confirmed.value))
+        return StockFile(
+            place=self._name,
             content=self._content,
-            options=FileOptions(
-                store=self._store.value,
-                decimal_comma=True if self._comma.value else None,
-                date_formats=(dates,) if dates else None,
-            ),
-            format_name=None if self._format.value == _BY_NAME else self._format.value,
-            complete=CompleteStock(is_confirmed=bool(self._confirmed.value)) if is_whole else None,
+            request=ImportRequest(options=options, format_name=format_name),
+            completeness=(lambda _: complete) if self._extent.value == _WHOLE else None,
         )
 
     def _say(self, message: str) -> None:
