@@ -4,6 +4,8 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from flexiprice.access.audit_log import list_audit
+from flexiprice.catalog.store_overview import list_store_overviews
+from flexiprice.db.clock import database_now
 from tests.browser.browser import Visit, visiting
 from tests.browser.harness import READ_KEY, Harness
 
@@ -22,6 +24,14 @@ async def test_a_store_is_added_with_its_time_zone(visit: Visit, harness: Harnes
     async with harness.resources.sessions() as session:
         entry = (await list_audit(session, limit=1))[0]
     assert (entry.action, entry.target, entry.source) == ("create_store", "berlin-2", "monitor")
+
+
+async def test_the_stores_are_there_with_the_page(visit: Visit, harness: Harness) -> None:
+    async with harness.resources.sessions() as session:
+        stores = await list_store_overviews(session, now=await database_now(session))
+    await visit.open("/stores")
+    served = await (await visit.page.request.get(f"{visit.address}/stores")).text()
+    assert {store.today.isoformat() for store in stores if store.today.isoformat() not in served} == set()
 
 
 async def test_a_code_that_is_none_or_is_taken_is_refused(visit: Visit) -> None:

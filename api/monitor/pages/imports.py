@@ -14,7 +14,7 @@ from api.monitor.components.live_table import LiveTable
 from api.monitor.components.table_frame import MANY, cell, number_cell
 from api.monitor.components.text import Text
 from api.monitor.context import current_monitor
-from api.monitor.format import count
+from api.monitor.format import count, things
 from api.monitor.layout import page
 from api.monitor.queries.imports import read_choices, read_imports
 from flexiprice.errors import FlexiPriceError
@@ -82,6 +82,6 @@ def _make_row(listed: ListedFileImport) -> Callable[[ListedFileImport], None]:
         rows = [*report.get("bad_rows", ()), *report.get("set_aside_rows", ())]
         if rows:
             with ui.element("details").classes("small"):
-                Text("summary", "Bad rows")
+                Text("summary", f"Show {things(bad, 'bad row')}")
                 show_bad_rows("Bad rows", rows, total=bad)
     return lambda _: None

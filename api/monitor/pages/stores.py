@@ -92,7 +92,7 @@ def _empty() -> ui.element:
     return Placeholder("No store", "The store main exists after the first migration.", icon="store")
 
 
-def _make_row(_: StoreOverview) -> Callable[[StoreOverview], None]:
+def _make_row(listed: StoreOverview) -> Callable[[StoreOverview], None]:
     cells = {name: text_cell(name) for name in ("Store", "Time zone", "Today")}
     numbers = {name: number_cell(name) for name in ("Batches", "Discounts")}
 
@@ -103,4 +103,5 @@ def _make_row(_: StoreOverview) -> Callable[[StoreOverview], None]:
         numbers["Batches"].text = count(store.batches)
         numbers["Discounts"].text = count(store.discounts)
 
+    show(listed)
     return show
